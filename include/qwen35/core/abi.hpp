@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The namespace of every declaration: `qwen35`, with an inline part that names the version and each compiler option that changes code.
+//
+// Two translation units compiled with different -m flags (or one with OpenMP and one without) would otherwise share the names of their
+// inline functions, and link order would choose which body runs. With the options in the name they are different functions.
+#pragma once
+
+#include <qwen35/version.hpp>
+
+#if defined(__AVX512F__) && defined(__AVX512BW__)
+#define QWEN35_ABI_ISA avx512
+#elif defined(__AVX2__) && defined(__FMA__)
+#define QWEN35_ABI_ISA avx2
+#elif defined(__AVX__)
+#define QWEN35_ABI_ISA avx
+#elif defined(__SSE4_1__)
+#define QWEN35_ABI_ISA sse4
+#elif defined(__ARM_FEATURE_SVE)
+#define QWEN35_ABI_ISA sve
+#else
+#define QWEN35_ABI_ISA base
+#endif
+
+#if defined(QWEN35_STATIC_DISPATCH)
+#define QWEN35_ABI_DISPATCH static
+#else
+#define QWEN35_ABI_DISPATCH dynamic
+#endif
+
+#if defined(_OPENMP)
+#define QWEN35_ABI_THREADS openmp
+#else
+#define QWEN35_ABI_THREADS serial
+#endif
+
+#if defined(__cpp_exceptions)
+#define QWEN35_ABI_ERRORS throws
+#else
+#define QWEN35_ABI_ERRORS handler
+#endif
+
+#define QWEN35_ABI_JOIN(major, minor, isa, dispatch, threads, errors) v##major##_##minor##_##isa##_##dispatch##_##threads##_##errors
+#define QWEN35_ABI_EXPAND(major, minor, isa, dispatch, threads, errors) QWEN35_ABI_JOIN(major, minor, isa, dispatch, threads, errors)
+#define QWEN35_ABI                                                                                                          \
+  QWEN35_ABI_EXPAND(QWEN35_VERSION_MAJOR, QWEN35_VERSION_MINOR, QWEN35_ABI_ISA, QWEN35_ABI_DISPATCH, QWEN35_ABI_THREADS,     \
+                    QWEN35_ABI_ERRORS)
+
+#define QWEN35_BEGIN_NAMESPACE \
+  namespace qwen35 {           \
+  inline namespace QWEN35_ABI {
+#define QWEN35_END_NAMESPACE \
+  }                          \
+  }

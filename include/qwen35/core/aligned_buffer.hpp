@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owned, 64-byte aligned memory for plain values.
+#pragma once
+
+#include <qwen35/core/error.hpp>
+
+#include <cstddef>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+QWEN35_BEGIN_NAMESPACE
+
+// `size` values of T, aligned to 64 bytes. Zero-filled on construction. Moves; copies only through `copy()`, because it may be large.
+template <class T>
+class AlignedBuffer {
+  static_assert(std::is_trivially_copyable_v<T>, "AlignedBuffer<T>: T must be trivially copyable");
+
+ public:
+  static constexpr std::size_t alignment = 64;
+
+  AlignedBuffer() = default;
+  explicit AlignedBuffer(std::size_t size) : data_(allocate(size)), size_(size) {
+    if (size > 0) {
+      std::memset(data_, 0, size * sizeof(T));
+    }
+  }
+  AlignedBuffer(AlignedBuffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  AlignedBuffer(const AlignedBuffer&) = delete;
+  AlignedBuffer& operator=(const AlignedBuffer&) = delete;
+  ~AlignedBuffer() { ::operator delete(data_, std::align_val_t{alignment}); }
+
+  AlignedBuffer copy() const {
+    AlignedBuffer out;
+    out.data_ = allocate(size_);
+    out.size_ = size_;
+    if (size_ > 0) {
+      std::memcpy(out.data_, data_, size_ * sizeof(T));
+    }
+    return out;
+  }
+
+  T* data() { return data_; }
+  const T* data() const { return data_; }
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  std::size_t bytes() const { return size_ * sizeof(T); }
+  T& operator[](std::size_t i) { return data_[i]; }
+  const T& operator[](std::size_t i) const { return data_[i]; }
+  T* begin() { return data_; }
+  T* end() { return data_ + size_; }
+  const T* begin() const { return data_; }
+  const T* end() const { return data_ + size_; }
+  operator std::span<const T>() const { return {data_, size_}; }
+
+ private:
+  static T* allocate(std::size_t size) {
+    if (size == 0) {
+      return nullptr;
+    }
+    require<InputError>(size <= std::numeric_limits<std::size_t>::max() / sizeof(T), "buffer of ", size, " values is too large");
+    return static_cast<T*>(::operator new(size * sizeof(T), std::align_val_t{alignment}));
+  }
+
+  T* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Errors: what was wrong, where, and what was expected. All derive from `qwen35::Error`; all are raised by one function.
+#pragma once
+
+#include <qwen35/core/abi.hpp>
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#if !defined(__cpp_exceptions)
+// A build without exceptions supplies this function; it must not return.
+extern "C" [[noreturn]] void qwen35_error_handler(const char* message);
+#endif
+
+QWEN35_BEGIN_NAMESPACE
+
+// Base of every exception of the library.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// A config.json that is not well formed, or does not describe the compiled type.
+class ConfigError : public Error {
+ public:
+  using Error::Error;
+};
+
+// A weight file or checkpoint folder that is damaged or does not hold the model's tensors.
+class CheckpointError : public Error {
+ public:
+  using Error::Error;
+};
+
+// Arguments of a call that contradict each other or the model.
+class InputError : public Error {
+ public:
+  using Error::Error;
+};
+
+// A cache that is full, or a cache file that does not fit the model.
+class CacheError : public Error {
+ public:
+  using Error::Error;
+};
+
+// Text, JSON, a tokenizer file or a conversation that cannot be read.
+class TextError : public Error {
+ public:
+  using Error::Error;
+};
+
+// An image or video that cannot be decoded or is out of the documented limits.
+class MediaError : public Error {
+ public:
+  using Error::Error;
+};
+
+// The only place that throws.
+template <class E = Error>
+[[noreturn]] inline void raise(const std::string& message) {
+  static_assert(std::is_base_of_v<Error, E>, "raise<E>: E must derive from qwen35::Error");
+#if defined(__cpp_exceptions)
+  throw E(message);
+#else
+  qwen35_error_handler(message.c_str());
+#endif
+}
+
+namespace detail {
+
+inline void append_text(std::string& out, std::string_view text) { out.append(text); }
+inline void append_text(std::string& out, const char* text) { out.append(text); }
+inline void append_text(std::string& out, const std::string& text) { out.append(text); }
+inline void append_text(std::string& out, char c) { out.push_back(c); }
+inline void append_text(std::string& out, bool value) { out.append(value ? "true" : "false"); }
+template <class T>
+  requires(std::is_arithmetic_v<T>)
+inline void append_text(std::string& out, T value) {
+  out.append(std::to_string(value));
+}
+
+}  // namespace detail
+
+// The pieces as one string: `concat("layer ", 3, ": expected ", n)`.
+template <class... Parts>
+inline std::string concat(const Parts&... parts) {
+  std::string out;
+  (detail::append_text(out, parts), ...);
+  return out;
+}
+
+// Raises E with the pieces as its message, unless `condition` holds. The message is only built on failure.
+template <class E = Error, class... Parts>
+inline void require(bool condition, const Parts&... parts) {
+  if (!condition) [[unlikely]] {
+    raise<E>(concat(parts...));
+  }
+}
+
+QWEN35_END_NAMESPACE
