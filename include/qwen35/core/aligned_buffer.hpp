@@ -38,10 +38,16 @@ class AlignedBuffer {
   AlignedBuffer& operator=(const AlignedBuffer&) = delete;
   ~AlignedBuffer() { ::operator delete(data_, std::align_val_t{alignment}); }
 
-  AlignedBuffer copy() const {
+  // Memory that is not touched: for large buffers filled piece by piece.
+  static AlignedBuffer uninitialised(std::size_t size) {
     AlignedBuffer out;
-    out.data_ = allocate(size_);
-    out.size_ = size_;
+    out.data_ = allocate(size);
+    out.size_ = size;
+    return out;
+  }
+
+  AlignedBuffer copy() const {
+    AlignedBuffer out = uninitialised(size_);
     if (size_ > 0) {
       std::memcpy(out.data_, data_, size_ * sizeof(T));
     }

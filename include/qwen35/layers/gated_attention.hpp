@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gated full attention: grouped queries, normalised q and k, partial rotary embedding, a sigmoid gate on the output.
+// Source: reference `Qwen3_5MoeAttention`.
+#pragma once
+
+#include <qwen35/layers/pass.hpp>
+#include <qwen35/layers/projection.hpp>
+#include <qwen35/layers/workspace.hpp>
+#include <qwen35/math/activations.hpp>
+#include <qwen35/math/norms.hpp>
+#include <qwen35/math/rotary.hpp>
+#include <qwen35/math/softmax.hpp>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+QWEN35_BEGIN_NAMESPACE
+
+struct GatedAttentionWeights {
+  Matrix q_proj;                  // [2 * heads * head_dim, hidden_size]: per head head_dim query rows, then head_dim gate rows
+  Matrix k_proj, v_proj;          // [kv heads * head_dim, hidden_size]
+  Matrix o_proj;                  // [hidden_size, heads * head_dim]
+  const float* q_bias = nullptr;  // the biases are null without attention_bias
+  const float* k_bias = nullptr;
+  const float* v_bias = nullptr;
+  const float* o_bias = nullptr;
+  const float* q_norm = nullptr;  // [head_dim]: 1 + w
+  const float* k_norm = nullptr;  // [head_dim]: 1 + w
+  float norm_eps = 1e-6f;         // rms_norm_eps
+};
+
+// The keys and values of one sequence in one layer: `[kv heads][capacity][head_dim]` each, keys after norm and rotation.
+struct GatedAttentionState {
+  std::byte* keys = nullptr;
+  std::byte* values = nullptr;
+  DType dtype = DType::f32;
+  std::size_t capacity = 0;  // slots
+};
+
+template <std::size_t NumHeads, std::size_t NumKeyValueHeads, std::size_t HeadDim>
+class GatedAttention {
+  static_assert(NumHeads > 0 && NumKeyValueHeads > 0 && NumHeads % NumKeyValueHeads == 0,
+                "GatedAttention<Heads, KvHeads, HeadDim>: Heads must be a multiple of KvHeads");
+  static_assert(HeadDim > 0, "GatedAttention: head_dim must be positive");
+
+ public:
+  using Weights = GatedAttentionWeights;
+  using State = GatedAttentionState;
+
+  static constexpr std::size_t query_size = NumHeads * HeadDim;
+  static constexpr std::size_t kv_size = NumKeyValueHeads * HeadDim;
+  static constexpr std::size_t group = NumHeads / NumKeyValueHeads;
+
+  // Bytes of keys and values for each slot of one sequence.
+  static constexpr std::size_t state_bytes(DType dtype) { return 2 * NumKeyValueHeads * row_bytes(dtype, HeadDim); }
+
+  // Bytes of arena that a pass over `tokens` tokens takes.
+  static constexpr std::size_t workspace_bytes(std::size_t tokens) {
+    return Arena::cost<float>(tokens * 2 * query_size) + 2 * Arena::cost<float>(tokens * kv_size) + Arena::cost<float>(tokens * query_size) +
+           tasks_bound(tokens) * task_bytes();
+  }
+
+  // x, y `[pass.tokens, hidden_size]`; states: one per sequence, whose slots of the spans are written.
+  // A token outside the spans, or one that sees no key, has attention output 0.
+  static void forward(const Weights& weights, const float* x, float* y, const Pass& pass, std::span<const State> states, Arena& arena) {
+    const Arena::Scope scope(arena);
+    const std::size_t hidden_size = weights.q_proj.cols;
+    const std::size_t tokens = pass.tokens;
+    float* const qg = arena.take<float>(tokens * 2 * query_size);
+    float* const k = arena.take<float>(tokens * kv_size);
+    float* const v = arena.take<float>(tokens * kv_size);
+    float* const attended = arena.take<float>(tokens * query_size);
+
+    const Projection inputs[] = {{weights.q_proj, qg, 2 * query_size, weights.q_bias},
+                                 {weights.k_proj, k, kv_size, weights.k_bias},
+                                 {weights.v_proj, v, kv_size, weights.v_bias}};
+    project(inputs, x, hidden_size, tokens);
+    std::memset(attended, 0, tokens * query_size * sizeof(float));
+    for (const TokenSpan& span : pass.spans) {
+      parallel_for(span.count, [&](std::size_t i) { prepare_token(weights, span, i, qg, k, v, pass.rotary, states[span.sequence]); });
+    }
+    attend(pass, states, qg, attended, arena);
+    if (pass.probabilities.data != nullptr) {
+      record(pass, states, qg);
+    }
+    parallel_ranges(tokens, 16, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t t = begin; t < end; ++t) {
+        for (std::size_t h = 0; h < NumHeads; ++h) {
+          float* const out = attended + t * query_size + h * HeadDim;
+          math::sigmoid_multiply(out, qg + (t * NumHeads + h) * 2 * HeadDim + HeadDim, HeadDim, out);
+        }
+      }
+    });
+    project({weights.o_proj, y, hidden_size, weights.o_bias}, attended, query_size, tokens);
+  }
+
+ private:
+  // Query rows of one task: the heads of a group for a few tokens, so that a key row read once serves them all.
+  static constexpr std::size_t tokens_per_task = group >= 32 ? 1 : 32 / group;
+  static constexpr std::size_t rows_per_task = tokens_per_task * group;
+  static constexpr std::size_t task_bytes() {
+    return 2 * Arena::cost<const float*>(rows_per_task) + Arena::cost<const float*>(rows_per_task) + 2 * Arena::cost<std::size_t>(rows_per_task) +
+           Arena::cost<float>(kernels::attention_scratch(rows_per_task, HeadDim));
+  }
+  static constexpr std::size_t tasks_bound(std::size_t tokens) { return (tokens + tokens_per_task - 1) / tokens_per_task * NumKeyValueHeads; }
+
+  static const float* query(const float* qg, std::size_t t, std::size_t head) { return qg + (t * NumHeads + head) * 2 * HeadDim; }
+
+  static void prepare_token(const Weights& weights, const TokenSpan& span, std::size_t i, float* qg, float* k, const float* v,
+                            const RotaryTable& rotary, const State& state) {
+    const std::size_t t = span.first + i;
+    const float* const cos = rotary.cos + t * rotary.half;
+    const float* const sin = rotary.sin + t * rotary.half;
+    for (std::size_t h = 0; h < NumHeads; ++h) {
+      float* const q = qg + (t * NumHeads + h) * 2 * HeadDim;
+      math::rms_norm(q, weights.q_norm, HeadDim, weights.norm_eps, q);
+      math::rotate_half(q, cos, sin, rotary.half, q);
+    }
+    const std::size_t row = row_bytes(state.dtype, HeadDim);
+    for (std::size_t h = 0; h < NumKeyValueHeads; ++h) {
+      float* const key = k + t * kv_size + h * HeadDim;
+      math::rms_norm(key, weights.k_norm, HeadDim, weights.norm_eps, key);
+      math::rotate_half(key, cos, sin, rotary.half, key);
+      const std::size_t place = (h * state.capacity + span.slot + i) * row;
+      kernels::encode_row(state.dtype, key, HeadDim, state.keys + place);
+      kernels::encode_row(state.dtype, v + t * kv_size + h * HeadDim, HeadDim, state.values + place);
+    }
+  }
+
+  static const float* additive_row(const KeyMask& mask, const TokenSpan& span, std::size_t i, std::size_t head) {
+    return mask.additive + span.sequence * mask.batch_stride + head * mask.head_stride + (span.slot + i - mask.first_slot) * mask.keys;
+  }
+
+  static void attend(const Pass& pass, std::span<const State> states, const float* qg, float* out, Arena& arena) {
+    const KeyMask& mask = pass.mask;
+    const float scale = 1.0f / std::sqrt(static_cast<float>(HeadDim));
+    for (const TokenSpan& span : pass.spans) {
+      const std::size_t blocks = (span.count + tokens_per_task - 1) / tokens_per_task;
+      const std::size_t tasks = blocks * NumKeyValueHeads;
+      const State& state = states[span.sequence];
+      const std::size_t row = row_bytes(state.dtype, HeadDim);
+      const Arena::Scope scope(arena);
+      std::byte* const scratch = arena.take<std::byte>(tasks * task_bytes());
+      parallel_for(tasks, [&](std::size_t task) {
+        Arena own(std::span<std::byte>(scratch + task * task_bytes(), task_bytes()));
+        const std::size_t kv_head = task % NumKeyValueHeads;
+        const std::size_t begin = task / NumKeyValueHeads * tokens_per_task;
+        const std::size_t end = std::min(begin + tokens_per_task, span.count);
+        const float** const q = own.take<const float*>(rows_per_task);
+        float** const o = own.take<float*>(rows_per_task);
+        const float** const bias = own.take<const float*>(rows_per_task);
+        std::size_t* const key_begin = own.take<std::size_t>(rows_per_task);
+        std::size_t* const key_end = own.take<std::size_t>(rows_per_task);
+        std::size_t rows = 0;
+        for (std::size_t i = begin; i < end; ++i) {
+          const std::size_t t = span.first + i;
+          for (std::size_t h = kv_head * group; h < (kv_head + 1) * group; ++h, ++rows) {
+            q[rows] = query(qg, t, h);
+            o[rows] = out + t * query_size + h * HeadDim;
+            key_begin[rows] = mask.additive != nullptr || mask.first_key == nullptr ? 0 : mask.first_key[t];
+            key_end[rows] = mask.additive != nullptr ? mask.keys : span.slot + i + 1;
+            bias[rows] = mask.additive != nullptr ? additive_row(mask, span, i, h) : nullptr;
+          }
+        }
+        const std::uint8_t* const valid = mask.additive != nullptr || mask.key_valid == nullptr ? nullptr : mask.key_valid[span.sequence];
+        kernels::attention({.q = q,
+                            .out = o,
+                            .key_begin = key_begin,
+                            .key_end = key_end,
+                            .queries = rows,
+                            .head_dim = HeadDim,
+                            .k = state.keys + kv_head * state.capacity * row,
+                            .v = state.values + kv_head * state.capacity * row,
+                            .dtype = state.dtype,
+                            .k_stride_bytes = row,
+                            .v_stride_bytes = row,
+                            .split_origin = key_begin[0],
+                            .key_valid = valid,
+                            .bias = mask.additive != nullptr ? bias : nullptr,
+                            .scale = scale,
+                            .scratch = own.take<float>(kernels::attention_scratch(rows_per_task, HeadDim))});
+      });
+    }
+  }
+
+  // The probabilities written out, for `output_attentions`: a plain second pass, off the hot path.
+  static void record(const Pass& pass, std::span<const State> states, const float* qg) {
+    const KeyMask& mask = pass.mask;
+    const AttentionProbabilities& out = pass.probabilities;
+    const float scale = 1.0f / std::sqrt(static_cast<float>(HeadDim));
+    for (const TokenSpan& span : pass.spans) {
+      const State& state = states[span.sequence];
+      const std::size_t row = row_bytes(state.dtype, HeadDim);
+      parallel_for(span.count * NumHeads, [&](std::size_t task) {
+        const std::size_t i = task / NumHeads;
+        const std::size_t h = task % NumHeads;
+        const std::size_t t = span.first + i;
+        const float* const q = query(qg, t, h);
+        const std::byte* const keys = state.keys + h / group * state.capacity * row;
+        const std::size_t begin = mask.additive != nullptr || mask.first_key == nullptr ? 0 : mask.first_key[t];
+        const std::size_t end = mask.additive != nullptr ? mask.keys : span.slot + i + 1;
+        const std::uint8_t* const valid = mask.additive != nullptr || mask.key_valid == nullptr ? nullptr : mask.key_valid[span.sequence];
+        float* const p = out.data + ((span.sequence * NumHeads + h) * out.length + (span.slot + i - out.first_slot)) * out.keys;
+        float key[HeadDim];
+        bool any = false;
+        for (std::size_t slot = begin; slot < end; ++slot) {
+          float score = -std::numeric_limits<float>::infinity();
+          if (valid == nullptr || valid[slot] != 0) {
+            kernels::decode_row(state.dtype, keys + slot * row, HeadDim, key);
+            score = 0.0f;
+            for (std::size_t d = 0; d < HeadDim; ++d) {
+              score += q[d] * key[d];
+            }
+            score = score * scale + (mask.additive != nullptr ? additive_row(mask, span, i, h)[slot] : 0.0f);
+          }
+          any = any || score > -std::numeric_limits<float>::infinity();
+          p[slot] = score;
+        }
+        if (any) {
+          math::softmax(p + begin, end - begin, p + begin);
+        } else {
+          std::memset(p + begin, 0, (end - begin) * sizeof(float));
+        }
+      });
+    }
+  }
+};
+
+QWEN35_END_NAMESPACE

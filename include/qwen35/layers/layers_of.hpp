@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one place that maps a config to numbers: the layer types of a model.
+#pragma once
+
+#include <qwen35/config/text_config.hpp>
+#include <qwen35/layers/gated_attention.hpp>
+#include <qwen35/layers/gated_delta_net.hpp>
+#include <qwen35/layers/moe_block.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+namespace detail {
+
+template <class Text, bool Moe>
+struct FeedForwardOf {
+  using type = Mlp<Text::intermediate_size, Text::hidden_act>;
+};
+template <class Text>
+struct FeedForwardOf<Text, true> {
+  using type = MoeBlock<Text::num_experts, Text::num_experts_per_tok, Text::moe_intermediate_size, Text::shared_expert_intermediate_size,
+                        Text::hidden_act>;
+};
+
+}  // namespace detail
+
+// The layers of a config (composite or text).
+template <class Config>
+struct LayersOf {
+  using Text = text_config_t<Config>;
+  using Linear = GatedDeltaNet<Text::linear_num_value_heads, Text::linear_key_head_dim, Text::linear_num_key_heads, Text::linear_value_head_dim,
+                               Text::linear_conv_kernel_dim>;
+  using Full = GatedAttention<Text::num_attention_heads, Text::num_key_value_heads, Text::head_dim>;
+  using FeedForward = typename detail::FeedForwardOf<Text, is_moe<Text>>::type;
+
+  static constexpr std::size_t count(LayerType type) {
+    std::size_t found = 0;
+    for (const LayerType other : Text::layer_types) {
+      found += other == type ? 1 : 0;
+    }
+    return found;
+  }
+  static constexpr std::size_t linear_layers = count(LayerType::linear_attention);
+  static constexpr std::size_t full_layers = count(LayerType::full_attention);
+};
+
+QWEN35_END_NAMESPACE

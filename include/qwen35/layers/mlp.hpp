@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gated feed-forward (SwiGLU): the dense siblings' layer, and the form of every expert. Source: reference `Qwen3_5MoeMLP`.
+#pragma once
+
+#include <qwen35/config/text_defaults.hpp>
+#include <qwen35/layers/projection.hpp>
+#include <qwen35/layers/workspace.hpp>
+#include <qwen35/math/activations.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+struct MlpWeights {
+  Matrix gate_proj, up_proj;  // [intermediate, hidden_size]
+  Matrix down_proj;           // [hidden_size, intermediate]
+};
+
+namespace detail {
+
+// out = act(gate) * up, elementwise.
+template <Activation Act>
+inline void gated_activation(const float* gate, const float* up, std::size_t n, float* out) {
+  if constexpr (Act == Activation::silu) {
+    math::silu_multiply(gate, up, n, out);
+  } else if constexpr (Act == Activation::gelu_pytorch_tanh) {
+    math::gelu_tanh_multiply(gate, up, n, out);
+  } else {
+    math::gelu_erf_multiply(gate, up, n, out);
+  }
+}
+
+// Rows [begin, end) of act(x gate^T) * (x up^T), written to `hidden`; `gate` is scratch. Both `[tokens, stride]`.
+template <Activation Act>
+inline void gate_up(const MlpWeights& weights, std::size_t begin, std::size_t end, const float* x, std::size_t x_stride, std::size_t tokens,
+                    float* gate, float* hidden, std::size_t stride) {
+  kernels::matmul(weights.gate_proj, begin, end, x, x_stride, tokens, gate, stride);
+  kernels::matmul(weights.up_proj, begin, end, x, x_stride, tokens, hidden, stride);
+  for (std::size_t t = 0; t < tokens; ++t) {
+    gated_activation<Act>(gate + t * stride + begin, hidden + t * stride + begin, end - begin, hidden + t * stride + begin);
+  }
+}
+
+}  // namespace detail
+
+template <std::size_t Intermediate, Activation Act = Activation::silu>
+class Mlp {
+  static_assert(Intermediate > 0, "Mlp<Intermediate>: intermediate_size must be positive");
+
+ public:
+  using Weights = MlpWeights;
+
+  static constexpr std::size_t workspace_bytes(std::size_t tokens) { return 2 * Arena::cost<float>(tokens * Intermediate); }
+
+  // x, y `[tokens, hidden_size]`.
+  static void forward(const Weights& weights, const float* x, float* y, std::size_t tokens, Arena& arena) {
+    const Arena::Scope scope(arena);
+    const std::size_t hidden_size = weights.gate_proj.cols;
+    float* const gate = arena.take<float>(tokens * Intermediate);
+    float* const hidden = arena.take<float>(tokens * Intermediate);
+    parallel_ranges(Intermediate, detail::rows_per_task(Intermediate), [&](std::size_t begin, std::size_t end) {
+      detail::gate_up<Act>(weights, begin, end, x, hidden_size, tokens, gate, hidden, Intermediate);
+    });
+    project({weights.down_proj, y, hidden_size}, hidden, Intermediate, tokens);
+  }
+};
+
+QWEN35_END_NAMESPACE
