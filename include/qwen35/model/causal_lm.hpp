@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// The text model with a language-model head. Source: reference `Qwen3_5MoeForCausalLM`.
+#pragma once
+
+#include <qwen35/model/lm_head.hpp>
+#include <qwen35/model/losses.hpp>
+#include <qwen35/model/text_model.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+// Arguments as in the reference; those of the text model, see TextModelInput.
+template <class Config>
+struct CausalLMInput {
+  TensorView<TokenId> input_ids;              // [batch, sequence]
+  AttentionMask attention_mask;               // [batch, past + sequence] or 4-D
+  TensorView<std::int32_t> position_ids;      // [batch, sequence], or that with a leading 1, 3 or 4
+  HybridCache<Config>* past_key_values = nullptr;
+  TensorView<float> inputs_embeds;            // [batch, sequence, hidden_size]
+  TensorView<std::int32_t> labels;            // [batch, sequence]; -100 is ignored
+  TensorView<std::int32_t> shift_labels;      // [batch, sequence]: labels that are shifted already
+  std::optional<double> num_items_in_batch;   // divides the summed loss instead of the number of targets
+  std::optional<bool> use_cache;
+  TensorView<std::int32_t> cache_position;
+  bool output_hidden_states = false;
+  bool output_attentions = false;
+  std::optional<bool> output_router_logits;
+  LogitsToKeep logits_to_keep = 0;
+  Workspace<Config>* workspace = nullptr;
+};
+
+// Outputs as in the reference `MoeCausalLMOutputWithPast`.
+template <class Config>
+struct MoeCausalLMOutputWithPast {
+  std::optional<float> loss;      // with labels
+  std::optional<float> aux_loss;  // with router logits
+  Tensor<float> logits;           // [batch, kept, vocab_size]
+  HybridCache<Config>* past_key_values = nullptr;
+  std::unique_ptr<HybridCache<Config>> owned_cache;
+  std::vector<Tensor<float>> hidden_states;
+  std::vector<Tensor<float>> attentions;
+  std::vector<Tensor<float>> router_logits;
+};
+
+template <class Config>
+class CausalLM {
+ public:
+  using config_type = Config;
+  using Text = text_config_t<Config>;
+  using Cache = HybridCache<Config>;
+  using Input = CausalLMInput<Config>;
+  using Output = MoeCausalLMOutputWithPast<Config>;
+
+  explicit CausalLM(TextModel<Config> text) : model(std::move(text)) {}
+  explicit CausalLM(const Checkpoint& checkpoint) : model(checkpoint) {}
+  // A folder with config.json and safetensors files, text-only or multimodal. Raises ConfigError, CheckpointError.
+  static CausalLM from_pretrained(const std::string& folder) { return CausalLM(Checkpoint::open(folder)); }
+
+  // Raises InputError, CacheError.
+  Output forward(const Input& input) const;
+  Output operator()(const Input& input) const { return forward(input); }
+
+  // The reference's generate(): see generate/generate.hpp, which must be included to call it.
+  template <class... Arguments>
+  auto generate(Arguments&&... arguments) const {
+    return qwen35_generate(*this, std::forward<Arguments>(arguments)...);
+  }
+
+  const Matrix& lm_head_weight() const { return model.weights().lm_head; }
+  const TextValues& config() const { return model.config(); }
+  std::uint64_t fingerprint() const { return model.fingerprint(); }
+
+  TextModel<Config> model;
+};
+
+template <class Config>
+typename CausalLM<Config>::Output CausalLM<Config>::forward(const Input& input) const {
+  auto text = model.forward({.input_ids = input.input_ids,
+                             .attention_mask = input.attention_mask,
+                             .position_ids = input.position_ids,
+                             .past_key_values = input.past_key_values,
+                             .inputs_embeds = input.inputs_embeds,
+                             .use_cache = input.use_cache,
+                             .cache_position = input.cache_position,
+                             .output_hidden_states = input.output_hidden_states,
+                             .output_attentions = input.output_attentions,
+                             .output_router_logits = input.output_router_logits,
+                             .workspace = input.workspace});
+  Output output;
+  output.logits = lm_head(lm_head_weight(), text.last_hidden_state, input.logits_to_keep);
+  output.past_key_values = text.past_key_values;
+  output.owned_cache = std::move(text.owned_cache);
+  output.hidden_states = std::move(text.hidden_states);
+  output.attentions = std::move(text.attentions);
+  output.router_logits = std::move(text.router_logits);
+  if (input.labels || input.shift_labels) {
+    output.loss = causal_lm_loss(output.logits, input.labels, input.shift_labels, input.num_items_in_batch);
+  }
+  if constexpr (is_moe<Text>) {
+    if (!output.router_logits.empty()) {
+      output.aux_loss = load_balancing_loss(output.router_logits, Text::num_experts, Text::num_experts_per_tok, input.attention_mask);
+      if (output.loss) {
+        *output.loss += static_cast<float>(model.config().router_aux_loss_coef) * *output.aux_loss;
+      }
+    }
+  }
+  return output;
+}
+
+QWEN35_END_NAMESPACE
