@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Softmax of one row, and its logarithm's normaliser.
+#pragma once
+
+#include <qwen35/math/batch.hpp>
+
+#include <cmath>
+#include <limits>
+
+QWEN35_BEGIN_NAMESPACE
+
+namespace math {
+
+// The largest value; -inf for an empty row. NaN values are not found.
+inline float max_value(const float* x, std::size_t n) {
+  float best = -std::numeric_limits<float>::infinity();
+  std::size_t i = 0;
+  if (n >= detail::lanes) {
+    detail::Batch largest = detail::load(x);
+    for (i = detail::lanes; i + detail::lanes <= n; i += detail::lanes) {
+      largest = xsimd::max(largest, detail::load(x + i));
+    }
+    float values[detail::lanes];
+    largest.store_unaligned(values);
+    for (const float value : values) {
+      best = value > best ? value : best;
+    }
+  }
+  for (; i < n; ++i) {
+    best = x[i] > best ? x[i] : best;
+  }
+  return best;
+}
+
+// out = e^(x - max) / sum of them. A row of -inf alone has no softmax: the result is NaN, as in the reference.
+inline void softmax(const float* x, std::size_t n, float* out) {
+  const float largest = max_value(x, n);
+  detail::map(n, out, [largest](const auto& v) { return xsimd::exp(v - largest); }, x);
+  const float sum = detail::sum(out, n, [](const auto& v) { return v; });
+  detail::map(n, out, [sum](const auto& v) { return v / sum; }, out);
+}
+
+// log(sum(e^x))
+inline float log_sum_exp(const float* x, std::size_t n) {
+  const float largest = max_value(x, n);
+  return largest + std::log(detail::sum(x, n, [largest](const auto& v) { return xsimd::exp(v - largest); }));
+}
+
+}  // namespace math
+
+QWEN35_END_NAMESPACE
