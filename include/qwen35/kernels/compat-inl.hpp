@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Vectors of floats for one instruction set: loads of every stored format, tails, sums of lanes, exponential. Hides Highway 1.0.3's gaps.
+//
+// A *-inl.hpp file is compiled once for each instruction set, in a namespace of its own, by dispatch.hpp; it is not to be included alone.
+#include <qwen35/core/dtype.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include <hwy/highway.h>
+
+#if defined(QWEN35_KERNELS_COMPAT_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef QWEN35_KERNELS_COMPAT_INL_HPP
+#undef QWEN35_KERNELS_COMPAT_INL_HPP
+#else
+#define QWEN35_KERNELS_COMPAT_INL_HPP
+#endif
+
+HWY_BEFORE_NAMESPACE();
+QWEN35_BEGIN_NAMESPACE
+namespace kernels {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using Tag = hn::ScalableTag<float>;
+using Vec = hn::Vec<Tag>;
+inline constexpr std::size_t lanes = hn::MaxLanes(Tag());
+static_assert(lanes == 1 || lanes == 4 || lanes == 8 || lanes == 16, "vectors of 1, 4, 8 or 16 floats");
+
+// Token columns of a register tile of four rows: 4 x 6 accumulators fill 32 registers, 4 x 3 fill 16.
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_NEON
+inline constexpr std::size_t tile_columns = 6;
+#else
+inline constexpr std::size_t tile_columns = 3;
+#endif
+
+HWY_INLINE Vec zero() { return hn::Zero(Tag()); }
+HWY_INLINE Vec broadcast(float value) { return hn::Set(Tag(), value); }
+
+HWY_INLINE Vec load(const float* p) {
+#if HWY_TARGET == HWY_SCALAR
+  float value;
+  std::memcpy(&value, p, sizeof(value));
+  return broadcast(value);
+#else
+  return hn::LoadU(Tag(), p);
+#endif
+}
+HWY_INLINE void store(Vec v, float* p) { hn::StoreU(v, Tag(), p); }
+
+// The first `count` < lanes floats, the other lanes 0. Reads nothing beyond them.
+HWY_INLINE Vec load_first(const float* p, std::size_t count) {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  return hn::MaskedLoad(hn::FirstN(Tag(), count), Tag(), p);
+#else
+  HWY_ALIGN float padded[lanes] = {};
+  std::memcpy(padded, p, count * sizeof(float));
+  return hn::Load(Tag(), padded);
+#endif
+}
+HWY_INLINE void store_first(Vec v, float* p, std::size_t count) {
+  HWY_ALIGN float padded[lanes];
+  hn::Store(v, Tag(), padded);
+  std::memcpy(p, padded, count * sizeof(float));
+}
+
+// Stored formats: `load` reads one vector of them as f32.
+struct F32 {
+  static constexpr std::size_t bytes = 4;
+  static HWY_INLINE Vec load(const std::byte* p) { return HWY_NAMESPACE::load(reinterpret_cast<const float*>(p)); }
+};
+
+struct BF16 {
+  static constexpr std::size_t bytes = 2;
+  static HWY_INLINE Vec load(const std::byte* p) {
+#if HWY_TARGET == HWY_SCALAR
+    std::uint16_t bits;
+    std::memcpy(&bits, p, sizeof(bits));
+    return broadcast(bf16_to_f32(bits));
+#else
+    const hn::RebindToUnsigned<Tag> wide;
+    const hn::Rebind<std::uint16_t, Tag> narrow;
+    return hn::BitCast(Tag(), hn::ShiftLeft<16>(hn::PromoteTo(wide, hn::LoadU(narrow, reinterpret_cast<const std::uint16_t*>(p)))));
+#endif
+  }
+};
+
+struct F16 {
+  static constexpr std::size_t bytes = 2;
+  static HWY_INLINE Vec load(const std::byte* p) {
+#if HWY_TARGET == HWY_SCALAR
+    std::uint16_t bits;
+    std::memcpy(&bits, p, sizeof(bits));
+    return broadcast(f16_to_f32(bits));
+#elif HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+    const hn::Rebind<hwy::float16_t, Tag> narrow;
+    return hn::PromoteTo(Tag(), hn::LoadU(narrow, reinterpret_cast<const hwy::float16_t*>(p)));
+#else
+    // Without a conversion instruction that treats infinities: one value at a time.
+    HWY_ALIGN float wide[lanes];
+    for (std::size_t i = 0; i < lanes; ++i) {
+      std::uint16_t bits;
+      std::memcpy(&bits, p + i * bytes, sizeof(bits));
+      wide[i] = f16_to_f32(bits);
+    }
+    return hn::Load(Tag(), wide);
+#endif
+  }
+};
+
+template <class Format>
+HWY_INLINE Vec load_first(const std::byte* p, std::size_t count) {
+  HWY_ALIGN std::byte padded[lanes * Format::bytes] = {};
+  std::memcpy(padded, p, count * Format::bytes);
+  return Format::load(padded);
+}
+
+// `count` stored values as f32, then zeros up to a full vector.
+template <class Format>
+HWY_INLINE void decode_padded(const std::byte* from, std::size_t count, float* to) {
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    store(Format::load(from + i * Format::bytes), to + i);
+  }
+  if (i < count) {
+    store(load_first<Format>(from + i * Format::bytes, count - i), to + i);
+  }
+}
+
+// Sums of the lanes of four vectors, each in the same order: halves onto each other down to four lanes, then
+// (l0 + l2) + (l1 + l3), or (l0 + l1) + (l2 + l3) with 16 lanes.
+HWY_INLINE void sum_lanes(Vec a, Vec b, Vec c, Vec d, float* sums) {
+#if HWY_TARGET == HWY_SCALAR
+  sums[0] = hn::GetLane(a);
+  sums[1] = hn::GetLane(b);
+  sums[2] = hn::GetLane(c);
+  sums[3] = hn::GetLane(d);
+#elif HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  const Tag tag;
+  const hn::Half<Tag> half;
+  const auto ab = hn::Add(hn::ConcatLowerLower(tag, b, a), hn::ConcatUpperUpper(tag, b, a));
+  const auto cd = hn::Add(hn::ConcatLowerLower(tag, d, c), hn::ConcatUpperUpper(tag, d, c));
+#if HWY_TARGET == HWY_AVX2
+  const auto pairs = hn::Add(hn::InterleaveLower(tag, ab, cd), hn::InterleaveUpper(tag, ab, cd));  // blocks a c a c, b d b d
+  const auto whole = hn::Add(pairs, hn::Shuffle1032(pairs));
+  hn::StoreU(hn::InterleaveLower(half, hn::LowerHalf(half, whole), hn::UpperHalf(half, whole)), half, sums);
+#else
+  const auto blocks = hn::Add(hn::OddEvenBlocks(cd, ab), hn::SwapAdjacentBlocks(hn::OddEvenBlocks(ab, cd)));  // blocks a, c, b, d
+  const auto pairs = hn::Add(blocks, hn::Shuffle2301(blocks));
+  const auto whole = hn::Add(pairs, hn::Shuffle1032(pairs));
+  const auto mixed = hn::InterleaveLower(half, hn::LowerHalf(half, whole), hn::UpperHalf(half, whole));  // blocks a b a b, c d c d
+  const hn::Half<hn::Half<Tag>> quarter;
+  hn::StoreU(hn::ConcatLowerLower(quarter, hn::UpperHalf(quarter, mixed), hn::LowerHalf(quarter, mixed)), quarter, sums);
+#endif
+#else
+  const Tag tag;
+  const auto ab = hn::Add(hn::InterleaveLower(tag, a, b), hn::InterleaveUpper(tag, a, b));
+  const auto cd = hn::Add(hn::InterleaveLower(tag, c, d), hn::InterleaveUpper(tag, c, d));
+  store(hn::Add(hn::ConcatLowerLower(tag, cd, ab), hn::ConcatUpperUpper(tag, cd, ab)), sums);
+#endif
+}
+
+HWY_INLINE float sum_lanes(Vec v) {
+  HWY_ALIGN float sums[4];
+  sum_lanes(v, v, v, v, sums);
+  return sums[0];
+}
+
+// e^x within one unit in the last place for |x| < 87; 0 below -87.3, and at most e^88.3. The polynomial is Cephes' expf; exact at 0.
+HWY_INLINE Vec exp(Vec x) {
+#if HWY_TARGET == HWY_SCALAR
+  return broadcast(std::exp(hn::GetLane(x)));
+#else
+  const Tag tag;
+  const Vec lowest = broadcast(-87.3f);
+  const Vec clamped = hn::Max(lowest, hn::Min(broadcast(88.3f), x));  // in this order a NaN stays
+  const auto exponent = hn::NearestInt(hn::Mul(clamped, broadcast(1.44269504088896341f)));
+  const Vec n = hn::ConvertTo(tag, exponent);
+  const Vec r = hn::NegMulAdd(n, broadcast(-2.12194440e-4f), hn::NegMulAdd(n, broadcast(0.693359375f), clamped));
+  Vec p = broadcast(1.9875691500e-4f);
+  p = hn::MulAdd(p, r, broadcast(1.3981999507e-3f));
+  p = hn::MulAdd(p, r, broadcast(8.3334519073e-3f));
+  p = hn::MulAdd(p, r, broadcast(4.1665795894e-2f));
+  p = hn::MulAdd(p, r, broadcast(1.6666665459e-1f));
+  p = hn::MulAdd(p, r, broadcast(5.0000001201e-1f));
+  p = hn::MulAdd(p, hn::Mul(r, r), hn::Add(r, broadcast(1.0f)));
+  const auto power = hn::BitCast(tag, hn::ShiftLeft<23>(hn::Add(exponent, hn::Set(hn::RebindToSigned<Tag>(), 127))));
+  return hn::IfThenElse(hn::Lt(x, lowest), zero(), hn::Mul(p, power));
+#endif
+}
+
+HWY_INLINE Vec silu(Vec x) { return hn::Div(x, hn::Add(broadcast(1.0f), exp(hn::Neg(x)))); }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace kernels
+QWEN35_END_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The short causal depthwise convolution with SiLU.
+#include <qwen35/kernels/compat-inl.hpp>
+
+#if defined(QWEN35_KERNELS_CONV_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef QWEN35_KERNELS_CONV_INL_HPP
+#undef QWEN35_KERNELS_CONV_INL_HPP
+#else
+#define QWEN35_KERNELS_CONV_INL_HPP
+#endif
+
+HWY_BEFORE_NAMESPACE();
+QWEN35_BEGIN_NAMESPACE
+namespace kernels {
+namespace HWY_NAMESPACE {
+
+inline void causal_conv1d_silu(const float* history, const float* x, std::size_t x_stride, const float* weight, std::size_t kernel,
+                               std::size_t channels, std::size_t tokens, float* out, std::size_t out_stride) {
+  const std::size_t before = kernel - 1;
+  for (std::size_t t = 0; t < tokens; ++t) {
+    for (std::size_t c = 0; c < channels; c += lanes) {
+      const std::size_t count = channels - c < lanes ? channels - c : lanes;
+      Vec sum = zero();
+      for (std::size_t j = 0; j < kernel; ++j) {
+        const float* const column = (t + j < before ? history + (t + j) * channels : x + (t + j - before) * x_stride) + c;
+        const float* const tap = weight + j * channels + c;
+        sum = count == lanes ? hn::MulAdd(load(tap), load(column), sum) : hn::MulAdd(load_first(tap, count), load_first(column, count), sum);
+      }
+      float* const to = out + t * out_stride + c;
+      if (count == lanes) {
+        store(silu(sum), to);
+      } else {
+        store_first(silu(sum), to, count);
+      }
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace kernels
+QWEN35_END_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which instruction sets the kernels are compiled for, and which of them runs.
+//
+// With run-time dispatch (the default) table-inl.hpp is compiled for the translation unit's own flags and for each better set of a short list:
+// AVX2 and AVX-512 on x86-64, NEON on Arm. Highway's foreach_target.h works once per translation unit, and only here: a source file that uses
+// it for itself cannot include these kernels, unless it defines QWEN35_STATIC_DISPATCH: kernels only for the flags of the translation unit.
+// (As a build option, that is for embedded programs. It is part of the library's namespace, so give it to all files that share our types.)
+// A file that uses Highway in the plain way must include it after this header.
+#pragma once
+
+#include <qwen35/core/error.hpp>
+#include <qwen35/kernels/kernels.hpp>
+
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+
+#if !defined(HWY_DISABLED_TARGETS)
+#if defined(QWEN35_STATIC_DISPATCH)
+// Vectors without a size known to the compiler cannot be members.
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#else
+// Each set costs about a second of compile time: x86-64 without AVX2 falls back to plain code.
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#endif
+#endif
+
+#if !defined(QWEN35_STATIC_DISPATCH)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "qwen35/kernels/table-inl.hpp"
+#include <hwy/foreach_target.h>
+#endif
+#include <qwen35/kernels/table-inl.hpp>
+
+#if HWY_ARCH_X86
+#include <cpuid.h>
+#endif
+
+QWEN35_BEGIN_NAMESPACE
+
+namespace kernels {
+
+namespace detail {
+
+#if HWY_ARCH_X86
+// Asked here and not through hwy::SupportedTargets(), so that nothing has to be linked.
+inline bool cpu_has_avx2() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  const bool f16c = __get_cpuid(1, &a, &b, &c, &d) != 0 && (c >> 29 & 1u) != 0;
+  return f16c && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+         __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
+}
+inline bool cpu_has_avx512() {
+  return cpu_has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw");
+}
+#endif
+
+struct Candidates {
+  std::array<const KernelTable*, 4> tables{};
+  std::size_t count = 0;
+  constexpr void add(const KernelTable& table) { tables[count++] = &table; }
+};
+
+// The tables this CPU can run, best first. The last is that of the compiler's flags, which the whole program needs anyway.
+inline Candidates candidates() {
+  Candidates found;
+#if (HWY_TARGETS & HWY_AVX3) && (HWY_STATIC_TARGET != HWY_AVX3)
+  if (cpu_has_avx512()) {
+    found.add(N_AVX3::table);
+  }
+#endif
+#if (HWY_TARGETS & HWY_AVX2) && (HWY_STATIC_TARGET != HWY_AVX2)
+  if (cpu_has_avx2()) {
+    found.add(N_AVX2::table);
+  }
+#endif
+  found.add(HWY_STATIC_DISPATCH(table));
+  return found;
+}
+
+inline std::atomic<const KernelTable*> chosen_table{nullptr};
+
+// The environment variable names a set; one that does not exist here is passed over, because kernels may run where nothing can be raised.
+inline const KernelTable& choose_table() {
+  const Candidates found = candidates();
+  const KernelTable* chosen = found.tables[0];
+  if (const char* const wanted = std::getenv("QWEN35_ISA")) {
+    for (std::size_t i = 0; i < found.count; ++i) {
+      chosen = found.tables[i]->isa == wanted ? found.tables[i] : chosen;
+    }
+  }
+  chosen_table.store(chosen, std::memory_order_relaxed);
+  return *chosen;
+}
+
+inline const KernelTable& active_table() {
+  const KernelTable* const table = chosen_table.load(std::memory_order_relaxed);
+  return table != nullptr ? *table : choose_table();
+}
+
+}  // namespace detail
+
+inline void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride, std::size_t tokens, float* y,
+                   std::size_t y_stride, const float* bias) {
+  detail::active_table().matmul(w, row_begin, row_end, x, x_stride, tokens, y, y_stride, bias);
+}
+inline void decode_row(DType dtype, const std::byte* row, std::size_t n, float* out) { detail::active_table().decode_row(dtype, row, n, out); }
+inline void encode_row(DType dtype, const float* in, std::size_t n, std::byte* out) { detail::active_table().encode_row(dtype, in, n, out); }
+inline void attention(const AttentionTask& task) { detail::active_table().attention(task); }
+inline void gated_delta_rule(const DeltaRuleTask& task) { detail::active_table().gated_delta_rule(task); }
+inline void causal_conv1d_silu(const float* history, const float* x, std::size_t x_stride, const float* weight, std::size_t kernel,
+                               std::size_t channels, std::size_t tokens, float* out, std::size_t out_stride) {
+  detail::active_table().causal_conv1d_silu(history, x, x_stride, weight, kernel, channels, tokens, out, out_stride);
+}
+
+}  // namespace kernels
+
+inline std::string_view isa_name() { return kernels::detail::active_table().isa; }
+
+inline void set_isa(std::string_view name) {
+  const kernels::detail::Candidates found = kernels::detail::candidates();
+  std::string choices;
+  for (std::size_t i = 0; i < found.count; ++i) {
+    if (name.empty() || found.tables[i]->isa == name) {
+      kernels::detail::chosen_table.store(found.tables[i], std::memory_order_relaxed);
+      return;
+    }
+    choices += concat(i == 0 ? "" : ", ", found.tables[i]->isa);
+  }
+  raise<InputError>(concat("set_isa: no kernels for \"", name, "\" here, expected one of: ", choices));
+}
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loops that stream weights, keys and values, and recurrent state. Plain functions over pointers and run-time sizes; they know formats,
+// not models. Each runs the code compiled for the best instruction set of this CPU (see dispatch.hpp); `isa_name()` tells which.
+//
+// Every function is a fixed sequence of f32 operations for each value of its result: it does not depend on how many tokens, rows, queries or
+// pieces a call covers, nor on the alignment of the data. Results do differ, by rounding, between instruction sets.
+//
+// Kernels check nothing and raise nothing, so that they can run inside parallel loops: sizes and pointers are the caller's to get right.
+#pragma once
+
+#include <qwen35/core/matrix.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+QWEN35_BEGIN_NAMESPACE
+
+// The instruction set whose kernels run: "avx512", "avx2", "sse4", "ssse3", "neon", "scalar", ...
+// It is the best one that was compiled and that the CPU has, unless `set_isa` or the environment variable QWEN35_ISA asks for less.
+inline std::string_view isa_name();
+
+// Runs the kernels of a named instruction set from here on, in the whole process; "" returns to the best one. For tests and comparisons:
+// not while kernels are running. Raises InputError for a name that was not compiled or that the CPU lacks; the message lists the choices.
+inline void set_isa(std::string_view name);
+
+namespace kernels {
+
+// y[i, n] = sum_k x[i, k] * w[n, k] (+ bias[n]) for n in [row_begin, row_end), i < tokens. The whole row of `y` is addressed:
+// y[i * y_stride + n]. `bias` [w.rows] may be null; strides count floats.
+// Order of the sum: k in blocks of `matmul_block`; inside a block lane l adds k = l, l + V, ... with fused multiply-adds (V lanes to a vector),
+// lanes are then summed pairwise, and blocks are added in order.
+inline void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride, std::size_t tokens,
+                   float* y, std::size_t y_stride, const float* bias = nullptr);
+
+inline constexpr std::size_t matmul_block = 512;
+
+// Rows to hand out to a thread: any multiple of it is efficient.
+constexpr std::size_t matmul_row_granule() { return 16; }
+
+// `n` stored values as f32, exactly.
+inline void decode_row(DType dtype, const std::byte* row, std::size_t n, float* out);
+
+// f32 to a stored format, rounding to nearest even.
+inline void encode_row(DType dtype, const float* in, std::size_t n, std::byte* out);
+
+// Query rows that share one key/value head: any tokens, any heads of its group.
+struct AttentionTask {
+  const float* const* q = nullptr;           // [queries] pointers to [head_dim]
+  float* const* out = nullptr;               // [queries] pointers to [head_dim]; 0 for a query that sees no key
+  const std::size_t* key_begin = nullptr;    // [queries] the first visible key
+  const std::size_t* key_end = nullptr;      // [queries] one past the last visible key
+  std::size_t queries = 0, head_dim = 0;
+  const std::byte* k = nullptr;              // rows [keys, head_dim]
+  const std::byte* v = nullptr;              // rows [keys, head_dim]
+  DType dtype = DType::f32;                  // of k and v
+  std::size_t k_stride_bytes = 0, v_stride_bytes = 0;
+  std::size_t split_origin = 0;              // the context is split every `attention_split` keys, counted from this key
+  const std::uint8_t* key_valid = nullptr;   // [keys] or null: 0 hides a key from all queries
+  const float* const* bias = nullptr;        // [queries] pointers to [keys], added to the scores (may be -inf), or null
+  float scale = 1.0f;
+  float* scratch = nullptr;                  // attention_scratch(queries, head_dim) floats
+};
+
+inline constexpr std::size_t attention_split = 64;
+
+// Heads are worked on padded with zeros to a multiple of 16 values.
+constexpr std::size_t attention_width(std::size_t head_dim) { return (head_dim + 15) / 16 * 16; }
+
+constexpr std::size_t attention_scratch(std::size_t queries, std::size_t head_dim) {
+  // Query and output rows, scores, running maximum and sum of each query; one split of decoded keys or values; room to align.
+  return queries * (2 * attention_width(head_dim) + attention_split + 2) + attention_split * attention_width(head_dim) + 16;
+}
+
+// out = softmax(scale * q k^T + bias) v in f32, one split of keys at a time with a running maximum ("online softmax", arXiv 1805.02867).
+inline void attention(const AttentionTask& task);
+
+// One sequence and one value head of the gated delta rule (arXiv 2412.06464): for each token
+//   S <- decay S + k (beta (v - (decay S)^T k))^T,   out = S^T q.
+struct DeltaRuleTask {
+  float* state = nullptr;                       // S as column tiles [ceil(value_dim / 16)][key_dim][16], zero padded; updated in place
+  const float* q = nullptr;                     // [tokens, key_dim], l2-normalised and scaled
+  const float* k = nullptr;                     // [tokens, key_dim], l2-normalised
+  std::size_t qk_stride = 0;                    // floats between tokens of q, and of k
+  const float* v = nullptr;                     // [tokens, value_dim]
+  std::size_t v_stride = 0;
+  const float* decay = nullptr;                 // [tokens]: exp(g)
+  const float* beta = nullptr;                  // [tokens]
+  std::size_t gate_stride = 0;                  // floats between tokens of decay, and of beta
+  float* out = nullptr;                         // [tokens, value_dim]
+  std::size_t out_stride = 0;
+  std::size_t tokens = 0, key_dim = 0, value_dim = 0;
+};
+
+inline constexpr std::size_t delta_tile = 16;
+
+// Floats of `DeltaRuleTask::state`.
+constexpr std::size_t delta_state_size(std::size_t key_dim, std::size_t value_dim) {
+  return (value_dim + delta_tile - 1) / delta_tile * key_dim * delta_tile;
+}
+
+inline void gated_delta_rule(const DeltaRuleTask& task);
+
+// out[t, c] = silu(sum_j weight[j, c] * in[t - K + 1 + j, c]) for K = `kernel` >= 1 taps, where `in` is `history` [K - 1, channels] (the columns
+// before x, oldest first; unused for K = 1) followed by x [tokens, channels] (`x_stride` floats between tokens). weight [K, channels].
+inline void causal_conv1d_silu(const float* history, const float* x, std::size_t x_stride, const float* weight, std::size_t kernel,
+                               std::size_t channels, std::size_t tokens, float* out, std::size_t out_stride);
+
+// What one instruction set provides.
+struct KernelTable {
+  std::string_view isa;
+  void (*matmul)(const Matrix&, std::size_t, std::size_t, const float*, std::size_t, std::size_t, float*, std::size_t, const float*);
+  void (*decode_row)(DType, const std::byte*, std::size_t, float*);
+  void (*encode_row)(DType, const float*, std::size_t, std::byte*);
+  void (*attention)(const AttentionTask&);
+  void (*gated_delta_rule)(const DeltaRuleTask&);
+  void (*causal_conv1d_silu)(const float*, const float*, std::size_t, const float*, std::size_t, std::size_t, std::size_t, float*, std::size_t);
+};
+
+}  // namespace kernels
+
+QWEN35_END_NAMESPACE
+
+#include <qwen35/kernels/dispatch.hpp>

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every kernel of one instruction set, and the table that names them. dispatch.hpp includes this file once for each.
+#include <qwen35/kernels/attention-inl.hpp>
+#include <qwen35/kernels/conv-inl.hpp>
+#include <qwen35/kernels/delta-inl.hpp>
+#include <qwen35/kernels/matmul-inl.hpp>
+#include <qwen35/kernels/rows-inl.hpp>
+
+#if defined(QWEN35_KERNELS_TABLE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef QWEN35_KERNELS_TABLE_INL_HPP
+#undef QWEN35_KERNELS_TABLE_INL_HPP
+#else
+#define QWEN35_KERNELS_TABLE_INL_HPP
+#endif
+
+HWY_BEFORE_NAMESPACE();
+QWEN35_BEGIN_NAMESPACE
+namespace kernels {
+namespace HWY_NAMESPACE {
+
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#define QWEN35_KERNELS_ISA "avx512"
+#elif HWY_TARGET == HWY_AVX2
+#define QWEN35_KERNELS_ISA "avx2"
+#elif HWY_TARGET == HWY_SSE4
+#define QWEN35_KERNELS_ISA "sse4"
+#elif HWY_TARGET == HWY_SSSE3
+#define QWEN35_KERNELS_ISA "ssse3"
+#elif HWY_TARGET == HWY_NEON
+#define QWEN35_KERNELS_ISA "neon"
+#elif HWY_TARGET == HWY_SCALAR
+#define QWEN35_KERNELS_ISA "scalar"
+#else
+#define QWEN35_KERNELS_ISA "generic"
+#endif
+
+inline constexpr KernelTable table = {QWEN35_KERNELS_ISA, matmul, decode_row, encode_row, attention, gated_delta_rule, causal_conv1d_silu};
+
+#undef QWEN35_KERNELS_ISA
+
+}  // namespace HWY_NAMESPACE
+}  // namespace kernels
+QWEN35_END_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
