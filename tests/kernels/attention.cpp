@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel_test.hpp"
+
+#include <limits>
+
+using namespace qwen35;
+using namespace kernel_test;
+
+namespace {
+
+constexpr float inf = std::numeric_limits<float>::infinity();
+
+struct Problem {
+  std::size_t queries, head_dim, keys;
+  DType dtype;
+  std::vector<float> q;
+  Stored k, v;
+  std::vector<std::size_t> begin, end;
+  std::vector<std::uint8_t> valid;
+  std::vector<float> bias;  // [queries, keys]
+  std::size_t origin = 0;
+  float scale;
+
+  Problem(DType format, std::size_t rows, std::size_t dim, std::size_t length, unsigned seed = 1, std::size_t offset = 0)
+      : queries(rows), head_dim(dim), keys(length), dtype(format), q(random_values(rows * dim, seed, 2.0f)),
+        k(format, random_values(length * dim, seed + 1), offset), v(format, random_values(length * dim, seed + 2), offset), begin(rows, 0),
+        end(rows, length), scale(1.0f / std::sqrt(static_cast<float>(dim))) {}
+
+  // Queries [first, first + count) in one task.
+  std::vector<float> run(std::size_t first, std::size_t count) const {
+    std::vector<float> out(count * head_dim, NAN);
+    std::vector<const float*> q_rows, bias_rows;
+    std::vector<float*> out_rows;
+    for (std::size_t i = 0; i < count; ++i) {
+      q_rows.push_back(q.data() + (first + i) * head_dim);
+      out_rows.push_back(out.data() + i * head_dim);
+      bias_rows.push_back(bias.data() + (first + i) * keys);
+    }
+    std::vector<float> scratch(kernels::attention_scratch(count, head_dim), NAN);
+    kernels::AttentionTask task;
+    task.q = q_rows.data();
+    task.out = out_rows.data();
+    task.key_begin = begin.data() + first;
+    task.key_end = end.data() + first;
+    task.queries = count;
+    task.head_dim = head_dim;
+    task.k = k.data();
+    task.v = v.data();
+    task.dtype = dtype;
+    task.k_stride_bytes = task.v_stride_bytes = row_bytes(dtype, head_dim);
+    task.split_origin = origin;
+    task.key_valid = valid.empty() ? nullptr : valid.data();
+    task.bias = bias.empty() ? nullptr : bias_rows.data();
+    task.scale = scale;
+    task.scratch = scratch.data();
+    kernels::attention(task);
+    return out;
+  }
+  std::vector<float> run() const { return run(0, queries); }
+
+  std::vector<double> truth() const {
+    std::vector<double> out(queries * head_dim, 0.0);
+    for (std::size_t i = 0; i < queries; ++i) {
+      std::vector<double> weight(keys, 0.0);
+      double largest = -std::numeric_limits<double>::infinity(), sum = 0;
+      for (int pass = 0; pass < 2; ++pass) {
+        for (std::size_t j = begin[i]; j < end[i]; ++j) {
+          if (!valid.empty() && valid[j] == 0) {
+            continue;
+          }
+          double score = 0;
+          for (std::size_t d = 0; d < head_dim; ++d) {
+            score += static_cast<double>(q[i * head_dim + d]) * static_cast<double>(k.values[j * head_dim + d]);
+          }
+          score = score * static_cast<double>(scale) + (bias.empty() ? 0.0 : static_cast<double>(bias[i * keys + j]));
+          if (pass == 0) {
+            largest = std::max(largest, score);
+          } else {
+            weight[j] = largest == -std::numeric_limits<double>::infinity() ? 0.0 : std::exp(score - largest);
+            sum += weight[j];
+          }
+        }
+      }
+      for (std::size_t j = 0; j < keys && sum > 0; ++j) {
+        for (std::size_t d = 0; d < head_dim; ++d) {
+          out[i * head_dim + d] += weight[j] / sum * static_cast<double>(v.values[j * head_dim + d]);
+        }
+      }
+    }
+    return out;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("attention agrees with double precision on odd sizes") {
+  for_each_isa([] {
+    for (const DType dtype : formats) {
+      for (const std::size_t head_dim : {1u, 6u, 16u, 72u, 80u, 100u, 256u, 600u}) {
+        for (const std::size_t keys : {1u, 5u, 64u, 65u, 200u}) {
+          for (const std::size_t queries : {1u, 2u, 7u}) {
+            const Problem problem(dtype, queries, head_dim, keys, 1, queries % 2);
+            CAPTURE(head_dim);
+            CAPTURE(keys);
+            CAPTURE(queries);
+            CHECK(distance(problem.run(), problem.truth()) < 2e-6);
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("attention: ranges, hidden keys, additive masks and split origins") {
+  for_each_isa([] {
+    for (const std::size_t origin : {0u, 1u, 63u, 64u, 150u, 1000u}) {
+      Problem problem(DType::bf16, 9, 40, 230, 7);
+      problem.origin = origin;
+      for (std::size_t i = 0; i < 9; ++i) {
+        problem.begin[i] = i * 11;
+        problem.end[i] = 60 + i * 21;
+      }
+      CHECK(distance(problem.run(), problem.truth()) < 2e-6);
+      problem.valid.assign(230, 1);
+      for (std::size_t j = 0; j < 230; j += 3) {
+        problem.valid[j] = 0;
+      }
+      CHECK(distance(problem.run(), problem.truth()) < 2e-6);
+      problem.bias = random_values(9 * 230, 8, 3.0f);
+      for (std::size_t j = 0; j < problem.bias.size(); j += 5) {
+        problem.bias[j] = j % 2 == 0 ? -inf : std::numeric_limits<float>::lowest();
+      }
+      CHECK(distance(problem.run(), problem.truth()) < 2e-6);
+    }
+  });
+}
+
+TEST_CASE("attention: a query that sees no key gets 0") {
+  for_each_isa([] {
+    Problem problem(DType::f32, 4, 24, 100, 3);
+    problem.end[0] = 0;                       // an empty range
+    problem.begin[1] = problem.end[1] = 50;   // another
+    problem.bias.assign(4 * 100, 0.0f);
+    for (std::size_t j = 0; j < 100; ++j) {
+      problem.bias[2 * 100 + j] = -inf;       // all forbidden
+    }
+    const std::vector<float> out = problem.run();
+    for (std::size_t i = 0; i < 3 * 24; ++i) {
+      CHECK(out[i] == 0.0f);
+      CHECK(!std::signbit(out[i]));
+    }
+    CHECK(distance(out, problem.truth()) < 2e-6);
+    problem.valid.assign(100, 0);
+    for (const float value : problem.run()) {
+      CHECK(value == 0.0f);
+    }
+    const std::vector<float> alone = problem.run(0, 1);
+    CHECK(alone == std::vector<float>(24, 0.0f));
+    CHECK(problem.run(0, 0).empty());
+  });
+}
+
+TEST_CASE("attention: a query's bits do not depend on the queries it shares a task with") {
+  for_each_isa([] {
+    for (const DType dtype : formats) {
+      for (const std::size_t head_dim : {20u, 64u, 72u}) {
+        Problem problem(dtype, 17, head_dim, 300, 5);
+        problem.origin = 10;
+        problem.valid.assign(300, 1);
+        problem.valid[20] = problem.valid[130] = 0;
+        for (std::size_t i = 0; i < 17; ++i) {
+          problem.begin[i] = i % 4 == 0 ? 10 : i * 5;
+          problem.end[i] = 284 + i;
+          for (std::size_t d = 0; d < head_dim && i % 5 == 0; ++d) {
+            problem.q[i * head_dim + d] *= 300.0f;  // weights that underflow
+          }
+        }
+        const std::vector<float> together = problem.run();
+        for (const std::size_t count : {1u, 2u, 3u, 5u, 6u, 11u}) {
+          for (std::size_t first = 0; first + count <= 17; first += 3) {
+            const std::vector<float> part = problem.run(first, count);
+            CHECK(std::memcmp(part.data(), together.data() + first * head_dim, part.size() * sizeof(float)) == 0);
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("attention: a padded sequence counted from its first key equals the unpadded one") {
+  for_each_isa([] {
+    const std::size_t head_dim = 32, keys = 190;
+    Problem plain(DType::f16, 5, head_dim, keys, 9);
+    const std::vector<float> expected = plain.run();
+    for (const std::size_t pads : {1u, 30u, 64u, 77u}) {
+      Problem padded(DType::f16, 5, head_dim, keys + pads, 10);
+      padded.q = plain.q;
+      std::memcpy(padded.k.bytes.data() + row_bytes(DType::f16, pads * head_dim), plain.k.data(), row_bytes(DType::f16, keys * head_dim));
+      std::memcpy(padded.v.bytes.data() + row_bytes(DType::f16, pads * head_dim), plain.v.data(), row_bytes(DType::f16, keys * head_dim));
+      padded.begin.assign(5, pads);
+      padded.origin = pads;
+      CHECK(same_bits(padded.run(), expected));
+      padded.begin.assign(5, 0);  // the pads hidden one by one
+      padded.valid.assign(keys + pads, 1);
+      std::fill_n(padded.valid.begin(), pads, std::uint8_t{0});
+      CHECK(same_bits(padded.run(), expected));
+    }
+  });
+}
+
+TEST_CASE("attention: large scores do not overflow") {
+  for_each_isa([] {
+    Problem problem(DType::f32, 3, 16, 130, 11);
+    problem.scale = 1.0e4f;
+    CHECK(distance(problem.run(), problem.truth()) < 1e-3);
+    problem.bias.assign(3 * 130, std::numeric_limits<float>::lowest());  // uniform: the mean of the values
+    problem.scale = 0.0f;
+    CHECK(distance(problem.run(), problem.truth()) < 2e-6);
+  });
+}

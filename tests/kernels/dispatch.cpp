@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel_test.hpp"
+
+using namespace qwen35;
+
+TEST_CASE("the best instruction set runs unless another is asked for") {
+  const auto found = kernels::detail::candidates();
+  REQUIRE(found.count >= 1);
+  set_isa("");
+  CHECK(isa_name() == found.tables[0]->isa);
+  for (std::size_t i = 0; i < found.count; ++i) {
+    set_isa(found.tables[i]->isa);
+    CHECK(isa_name() == found.tables[i]->isa);
+  }
+  set_isa("");
+  CHECK_THROWS_AS(set_isa("avx9000"), InputError);
+  try {
+    set_isa("avx9000");
+  } catch (const InputError& error) {
+    CHECK(std::string(error.what()).find("avx9000") != std::string::npos);
+    CHECK(std::string(error.what()).find(found.tables[0]->isa) != std::string::npos);
+  }
+  CHECK(isa_name() == found.tables[0]->isa);
+}
+
+TEST_CASE("every kernel is in every table") {
+  const auto found = kernels::detail::candidates();
+  for (std::size_t i = 0; i < found.count; ++i) {
+    const kernels::KernelTable& table = *found.tables[i];
+    CHECK((table.matmul != nullptr));
+    CHECK((table.decode_row != nullptr));
+    CHECK((table.encode_row != nullptr));
+    CHECK((table.attention != nullptr));
+    CHECK((table.gated_delta_rule != nullptr));
+    CHECK((table.causal_conv1d_silu != nullptr));
+    for (std::size_t j = 0; j < i; ++j) {  // each its own code, not one shared body
+      CHECK((table.isa != found.tables[j]->isa));
+      CHECK((table.matmul != found.tables[j]->matmul));
+      CHECK((table.decode_row != found.tables[j]->decode_row));
+      CHECK((table.encode_row != found.tables[j]->encode_row));
+      CHECK((table.attention != found.tables[j]->attention));
+      CHECK((table.gated_delta_rule != found.tables[j]->gated_delta_rule));
+      CHECK((table.causal_conv1d_silu != found.tables[j]->causal_conv1d_silu));
+    }
+  }
+}
+
+#if defined(__x86_64__) && !defined(QWEN35_STATIC_DISPATCH)
+TEST_CASE("a build without flags has AVX2 and AVX-512 kernels on x86-64") {
+  const bool avx2 = kernels::detail::cpu_has_avx2();
+  const bool avx512 = kernels::detail::cpu_has_avx512();
+#if !defined(__AVX512F__)
+  CHECK(kernels::N_AVX3::table.isa == "avx512");
+#endif
+#if !defined(__AVX2__)
+  CHECK(kernels::N_AVX2::table.isa == "avx2");
+#endif
+  set_isa("");
+  if (avx512) {
+    CHECK(isa_name() == "avx512");
+  } else if (avx2) {
+    CHECK(isa_name() == "avx2");
+  }
+}
+#endif
