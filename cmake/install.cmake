@@ -1,1 +1,36 @@
-# placeholder
+# SPDX-License-Identifier: Apache-2.0
+# `find_package(qwen35)` and pkg-config for an installed copy.
+include(CMakePackageConfigHelpers)
+
+install(DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/include/qwen35" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp")
+set(qwen35_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/qwen35")
+install(TARGETS qwen35 qwen35_media EXPORT qwen35Targets)
+install(EXPORT qwen35Targets NAMESPACE qwen35:: DESTINATION "${qwen35_package_dir}")
+write_basic_package_version_file("${CMAKE_CURRENT_BINARY_DIR}/qwen35ConfigVersion.cmake" COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/qwen35Config.cmake" @ONLY CONTENT [=[
+include("${CMAKE_CURRENT_LIST_DIR}/dependencies.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/qwen35Targets.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/qwen35_embed.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/qwen35_add_config.cmake" OPTIONAL)
+]=])
+install(FILES
+  "${CMAKE_CURRENT_BINARY_DIR}/qwen35Config.cmake" "${CMAKE_CURRENT_BINARY_DIR}/qwen35ConfigVersion.cmake"
+  cmake/dependencies.cmake cmake/qwen35_embed.cmake
+  DESTINATION "${qwen35_package_dir}")
+if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/cmake/qwen35_add_config.cmake")
+  install(FILES cmake/qwen35_add_config.cmake DESTINATION "${qwen35_package_dir}")
+endif()
+
+get_property(qwen35_openmp_flags GLOBAL PROPERTY QWEN35_OPENMP_FLAGS)
+file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/qwen35.pc" @ONLY CONTENT [=[
+prefix=${pcfiledir}/../..
+includedir=${prefix}/@CMAKE_INSTALL_INCLUDEDIR@
+
+Name: qwen35
+Description: @PROJECT_DESCRIPTION@
+Version: @PROJECT_VERSION@
+Requires: eigen3 libutf8proc
+Cflags: -I${includedir} @qwen35_openmp_flags@
+Libs: @qwen35_openmp_flags@
+]=])
+install(FILES "${CMAKE_CURRENT_BINARY_DIR}/qwen35.pc" DESTINATION "share/pkgconfig")

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small program of a user's, in two files: kernels without -m flags, threads, an embedded file.
+#include <qwen35/kernels/dispatch.hpp>
+#include <qwen35/parallel/parallel_for.hpp>
+#include <qwen35_embed/notes.hpp>
+
+#include <cstdio>
+#include <cstring>
+
+float dot(const float* a, const float* b, std::size_t n);
+
+int main() {
+  float a[100], b[100];
+  qwen35::parallel_for(100, [&](std::size_t i) {
+    a[i] = static_cast<float>(i);
+    b[i] = 2.0f;
+  });
+  const float sum = dot(a, b, 100);
+  const auto note = notes::note_txt();
+  const bool right = sum == 9900.0f && note.size() == 14 && std::memcmp(note.data(), "carried along\n", 14) == 0 &&
+                     notes::files().size() == 1 && notes::files()[0].first == "note.txt";
+  std::printf("%s, %d threads: %g, %zu bytes embedded\n", std::string(qwen35::isa_name()).c_str(), qwen35::num_threads(),
+              static_cast<double>(sum), note.size());
+  return right ? 0 : 1;
+}

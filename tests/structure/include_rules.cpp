@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <structure/include_rules.hpp>
+
+#include <doctest/doctest.h>
+
+namespace {
+
+const std::string head = "// SPDX-License-Identifier: Apache-2.0\n// A header.\n#pragma once\n";
+
+// The errors of one header with these lines in it.
+std::vector<std::string> errors_of(const std::string& file, const std::string& lines) {
+  structure::Report report;
+  structure::check_header(file, head + lines, report);
+  return report.errors;
+}
+
+}  // namespace
+
+TEST_CASE("the library keeps its layers, third-party headers stay in their folders") {
+  const structure::Report report = structure::check_tree(std::string(QWEN35_SOURCE_DIR) + "/include/qwen35");
+  for (const std::string& error : report.errors) {
+    FAIL_CHECK(error);
+  }
+  for (const std::string& warning : report.warnings) {
+    MESSAGE("long: " << warning);
+  }
+  CHECK(report.files > 10);
+}
+
+TEST_CASE("arrows that point down are right, others are found") {
+  CHECK(errors_of("layers/a.hpp", "#include <qwen35/kernels/kernels.hpp>\n#include <qwen35/core/error.hpp>\n").empty());
+  CHECK(errors_of("layers/a.hpp", "#include <qwen35/layers/b.hpp>\n#include <vector>\n#include <qwen35/version.hpp>\n").empty());
+  CHECK(errors_of("weights/a.hpp", "#include <qwen35/cache/b.hpp>\n").empty());
+  CHECK(errors_of("generate/a.hpp", "#include <qwen35/text/b.hpp>\n#include <qwen35/model/b.hpp>\n#include <qwen35/media/b.hpp>\n").empty());
+  CHECK(errors_of("model.hpp", "#include <qwen35/generate/b.hpp>\n").empty());
+  CHECK(errors_of("json/a.hpp", "#include <qwen35/core/error.hpp>\n").empty());
+
+  CHECK(errors_of("layers/a.hpp", "#include <qwen35/cache/b.hpp>\n") ==
+        std::vector<std::string>{"layers/a.hpp:4: layers must not include cache (<qwen35/cache/b.hpp>)"});
+  for (const char* wrong : {"core json", "json unicode", "config kernels", "kernels math", "math kernels", "dense parallel", "parallel dense",
+                            "cache weights", "layers weights", "text model", "media model", "model text", "model generate", "unicode config"}) {
+    const std::string pair = wrong;
+    const std::string from = pair.substr(0, pair.find(' ')), to = pair.substr(pair.find(' ') + 1);
+    CAPTURE(pair);
+    CHECK(errors_of(from + "/a.hpp", "  #  include <qwen35/" + to + "/b.hpp>  // why\n").size() == 1);
+  }
+  CHECK(errors_of("text/a.hpp", "#include <qwen35/model.hpp>\n").size() == 1);
+  CHECK(errors_of("fwd.hpp", "#include <qwen35/model/text_model.hpp>\n").size() == 1);
+  CHECK(errors_of("elsewhere/a.hpp", "").size() == 1);
+  CHECK(errors_of("core/a.hpp", "#include \"error.hpp\"\n").size() == 1);
+}
+
+TEST_CASE("a third-party header outside of its folder is found") {
+  struct Case {
+    const char* header;
+    const char* right;
+    const char* wrong;
+  };
+  for (const Case c : {Case{"hwy/highway.h", "kernels/a.hpp", "layers/a.hpp"}, Case{"xsimd/xsimd.hpp", "math/a.hpp", "kernels/a.hpp"},
+                       Case{"Eigen/Core", "dense/a.hpp", "math/a.hpp"}, Case{"omp.h", "parallel/a.hpp", "kernels/a.hpp"},
+                       Case{"rapidjson/reader.h", "json/a.hpp", "text/a.hpp"}, Case{"utf8proc.h", "unicode/a.hpp", "text/a.hpp"},
+                       Case{"jpeglib.h", "media/a.hpp", "model/a.hpp"}, Case{"libavcodec/avcodec.h", "media/a.hpp", "core/a.hpp"},
+                       Case{"webp/decode.h", "media/a.hpp", "text/a.hpp"}, Case{"sys/mman.h", "weights/mapped_file.hpp", "weights/gguf.hpp"},
+                       Case{"unistd.h", "weights/mapped_file.hpp", "core/a.hpp"}}) {
+    CAPTURE(c.header);
+    const std::string line = std::string("#include <") + c.header + ">\n";
+    CHECK(errors_of(c.right, line).empty());
+    CHECK(errors_of(c.wrong, line).size() == 1);
+  }
+  CHECK(errors_of("core/a.hpp", "#include <boost/any.hpp>\n").size() == 1);
+  CHECK(errors_of("model.hpp", "#include <Eigen/Core>\n").size() == 1);
+}
+
+TEST_CASE("OpenMP, throw, and the first lines of a header") {
+  CHECK(errors_of("parallel/a.hpp", "#pragma omp parallel for\n").empty());
+  CHECK(errors_of("layers/a.hpp", "#pragma omp parallel for\n").size() == 1);
+  CHECK(errors_of("layers/a.hpp", "  _Pragma(\"omp simd\")\n").size() == 1);
+  CHECK(errors_of("layers/a.hpp", "#pragma GCC diagnostic push\n").empty());
+  CHECK(errors_of("layers/a.hpp", "  throw 1;\n").size() == 1);
+  CHECK(errors_of("core/error.hpp", "  throw 1;\n").empty());
+  CHECK(errors_of("layers/a.hpp", "// never throw here\nconst char* s = \"throw\"; int throws_;\n").empty());
+
+  structure::Report report;
+  structure::check_header("core/a.hpp", "#pragma once\n", report);
+  CHECK(report.errors.size() == 1);
+  structure::check_header("core/a.hpp", "// SPDX-License-Identifier: Apache-2.0\n", report);
+  CHECK(report.errors.size() == 2);
+  structure::check_header("core/a-inl.hpp", "// SPDX-License-Identifier: Apache-2.0\n", report);
+  CHECK(report.errors.size() == 2);
+  structure::check_header("core/a.hpp", head + std::string(400, '\n'), report);
+  CHECK(report.errors.size() == 2);
+  CHECK(report.warnings.size() == 1);
+}
+
+TEST_CASE("a whole tree is read, folder by folder") {
+  const auto root = std::filesystem::temp_directory_path() / "qwen35_structure_test";
+  std::filesystem::remove_all(root);
+  std::filesystem::create_directories(root / "core");
+  std::filesystem::create_directories(root / "math");
+  std::ofstream(root / "core" / "a.hpp") << head << "#include <qwen35/math/b.hpp>\n";
+  std::ofstream(root / "math" / "b.hpp") << head << "#include <qwen35/core/a.hpp>\n";
+  std::ofstream(root / "math" / "b.txt") << "notes\n";
+  const structure::Report report = structure::check_tree(root);
+  std::filesystem::remove_all(root);
+  CHECK(report.files == 2);
+  CHECK(report.errors == std::vector<std::string>{"core/a.hpp:4: core must not include math (<qwen35/math/b.hpp>)",
+                                                  "math/b.txt:1: only .hpp files stand below include/qwen35"});
+}
