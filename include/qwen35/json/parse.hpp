@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// JSON text to values, and back in the form of Python's json.dumps(ensure_ascii=False).
+#pragma once
+
+#include <qwen35/json/value.hpp>
+
+#include <charconv>
+#include <cmath>
+#include <string_view>
+#include <unordered_map>
+
+#include <rapidjson/error/en.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+
+QWEN35_BEGIN_NAMESPACE
+namespace json {
+
+namespace detail {
+
+// Receives the events of RapidJSON's reader and builds the tree. The reader is iterative, so depth costs heap, not stack; the limit keeps the
+// (recursive) destructor of the tree safe.
+class Builder {
+ public:
+  static constexpr std::size_t depth_limit = 512;
+
+  bool Null() { return add(Value()); }
+  bool Bool(bool value) { return add(Value(value)); }
+  bool Int(int value) { return add(Value(value)); }
+  bool Uint(unsigned value) { return add(Value(value)); }
+  bool Int64(std::int64_t value) { return add(Value(value)); }
+  bool Uint64(std::uint64_t value) { return add(value > INT64_MAX ? Value(static_cast<double>(value)) : Value(value)); }
+  bool Double(double value) { return add(Value(value)); }
+  bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }
+  bool String(const char* text, rapidjson::SizeType size, bool) { return add(Value(std::string_view(text, size))); }
+  bool StartObject() { return open(Value::object()); }
+  bool Key(const char* text, rapidjson::SizeType size, bool) {
+    keys_.back().assign(text, size);
+    return true;
+  }
+  bool EndObject(rapidjson::SizeType) { return close(); }
+  bool StartArray() { return open(Value::array()); }
+  bool EndArray(rapidjson::SizeType) { return close(); }
+
+  Value take() { return std::move(root_); }
+
+ private:
+  bool open(Value container) {
+    if (stack_.size() == depth_limit) {
+      return false;
+    }
+    stack_.push_back(std::move(container));
+    keys_.emplace_back();
+    return true;
+  }
+  bool close() {
+    Value done = std::move(stack_.back());
+    if (done.is_object()) {
+      keep_last(done.members());
+    }
+    stack_.pop_back();
+    keys_.pop_back();
+    return add(std::move(done));
+  }
+  bool add(Value value) {
+    if (stack_.empty()) {
+      root_ = std::move(value);
+    } else if (stack_.back().is_array()) {
+      stack_.back().items().push_back(std::move(value));
+    } else {
+      stack_.back().members().emplace_back(std::move(keys_.back()), std::move(value));
+    }
+    return true;
+  }
+
+  // Of members with the same key the last value stays, at the first one's place, as Python's json does.
+  static void keep_last(std::vector<Value::Member>& members) {
+    std::unordered_map<std::string_view, std::size_t> place;
+    std::vector<std::pair<std::size_t, std::size_t>> repeats;  // (first place, later place)
+    place.reserve(members.size());
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      const auto [found, fresh] = place.try_emplace(members[i].first, i);
+      if (!fresh) {
+        repeats.emplace_back(found->second, i);
+      }
+    }
+    for (const auto& [first, later] : repeats) {
+      members[first].second = std::move(members[later].second);
+    }
+    for (std::size_t i = repeats.size(); i-- > 0;) {
+      members.erase(members.begin() + static_cast<std::ptrdiff_t>(repeats[i].second));
+    }
+  }
+
+  Value root_;
+  std::vector<Value> stack_;
+  std::vector<std::string> keys_;
+};
+
+inline constexpr unsigned parse_flags =
+    rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseFullPrecisionFlag;
+
+}  // namespace detail
+
+// Streams `text` to a SAX handler (the interface of rapidjson::Reader). Raises TextError with the source's name, the byte offset and the reason.
+template <class Handler>
+inline void read(std::string_view text, Handler& handler, std::string_view source_name = "JSON") {
+  rapidjson::Reader reader;
+  rapidjson::MemoryStream stream(text.data(), text.size());
+  const rapidjson::ParseResult result = reader.Parse<detail::parse_flags>(stream, handler);
+  if (result.IsError()) {
+    const bool stopped = result.Code() == rapidjson::kParseErrorTermination;
+    raise<TextError>(concat(source_name, ": not valid JSON at byte ", result.Offset(), ": ",
+                            stopped ? "nested too deeply, or not what was expected" : rapidjson::GetParseError_En(result.Code())));
+  }
+}
+
+// Of equal keys in one object the last counts. Raises TextError for ill-formed text, text after the value, invalid UTF-8, or a depth
+// beyond 512.
+inline Value parse(std::string_view text, std::string_view source_name = "JSON") {
+  detail::Builder builder;
+  read(text, builder, source_name);
+  return builder.take();
+}
+
+// A double as Python's repr: the shortest digits that read back, "1.0", "1e+16", "1e-05", "-0.0", "nan", "inf".
+inline std::string python_repr_number(double value) {
+  if (std::isnan(value)) {
+    return "nan";
+  }
+  if (std::isinf(value)) {
+    return value > 0 ? "inf" : "-inf";
+  }
+  char buffer[64];
+  const double magnitude = std::fabs(value);
+  const bool fixed = magnitude == 0.0 || (magnitude >= 1e-4 && magnitude < 1e16);
+  const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value, fixed ? std::chars_format::fixed : std::chars_format::scientific);
+  std::string out(buffer, end.ptr);
+  if (fixed && out.find('.') == std::string::npos) {
+    out += ".0";
+  }
+  return out;
+}
+
+namespace detail {
+
+inline void dump_string(std::string_view text, std::string& out) {
+  constexpr char hex[] = "0123456789abcdef";
+  out += '"';
+  for (const char c : text) {
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      case '\b': out += "\\b"; break;
+      case '\f': out += "\\f"; break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20) {
+          out += "\\u00";
+          out += hex[static_cast<unsigned char>(c) >> 4];
+          out += hex[static_cast<unsigned char>(c) & 15];
+        } else {
+          out += c;
+        }
+    }
+  }
+  out += '"';
+}
+
+inline void dump(const Value& value, std::string& out) {
+  switch (value.kind()) {
+    case Kind::null: out += "null"; break;
+    case Kind::boolean: out += value.as_bool() ? "true" : "false"; break;
+    case Kind::integer: out += std::to_string(value.as_integer()); break;
+    case Kind::number: {
+      const double number = value.as_number();
+      out += std::isnan(number) ? "NaN" : std::isinf(number) ? (number > 0 ? "Infinity" : "-Infinity") : python_repr_number(number);
+      break;
+    }
+    case Kind::string: dump_string(value.as_string(), out); break;
+    case Kind::array: {
+      out += '[';
+      bool first = true;
+      for (const Value& item : value.items()) {
+        out += first ? "" : ", ";
+        first = false;
+        dump(item, out);
+      }
+      out += ']';
+      break;
+    }
+    case Kind::object: {
+      out += '{';
+      bool first = true;
+      for (const Value::Member& member : value.members()) {
+        out += first ? "" : ", ";
+        first = false;
+        dump_string(member.first, out);
+        out += ": ";
+        dump(member.second, out);
+      }
+      out += '}';
+      break;
+    }
+  }
+}
+
+}  // namespace detail
+
+inline std::string dump(const Value& value) {
+  std::string out;
+  detail::dump(value, out);
+  return out;
+}
+
+}  // namespace json
+QWEN35_END_NAMESPACE
