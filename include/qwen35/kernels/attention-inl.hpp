@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Softmax attention over stored keys and values, for query rows that share them.
-#include <qwen35/kernels/tile-inl.hpp>
+#include <qwen35/kernels/matmul-inl.hpp>
 
 #include <limits>
 
@@ -19,30 +19,33 @@ namespace HWY_NAMESPACE {
 inline void decode_heads(DType dtype, const std::byte* rows, std::size_t stride_bytes, std::size_t count, std::size_t head_dim, std::size_t width,
                          float* to) {
   for (std::size_t r = 0; r < count; ++r) {
-    const std::byte* const from = rows + r * stride_bytes;
-    switch (dtype) {
-      case DType::f32: decode_padded<F32>(from, head_dim, to + r * width); break;
-      case DType::f16: decode_padded<F16>(from, head_dim, to + r * width); break;
-      case DType::bf16: decode_padded<BF16>(from, head_dim, to + r * width); break;
-    }
+    pack_row(dtype, rows + r * stride_bytes, head_dim, 1, to + r * width);
     for (std::size_t d = (head_dim + lanes - 1) / lanes * lanes; d < width; ++d) {
       to[r * width + d] = 0.0f;
     }
   }
 }
 
-// Scores of up to four keys: s[query * attention_split + key].
-inline void score_keys(const std::byte* const* key, std::size_t keys, const float* q, std::size_t queries, std::size_t width, float* scores) {
+// Query rows as packed tiles, one after the other; the last one is filled up by its last query.
+inline void pack_queries(const AttentionTask& task, std::size_t vectors, float* to) {
+  for (std::size_t query = 0; query < task.queries; query += tile_columns) {
+    const std::size_t columns = task.queries - query < tile_columns ? task.queries - query : tile_columns;
+    const std::size_t packed = packed_columns(columns);
+    for (std::size_t c = 0; c < packed; ++c) {
+      const float* const from = task.q[query + (c < columns ? c : columns - 1)];
+      pack_as<F32>(reinterpret_cast<const std::byte*>(from), task.head_dim, packed, to + (query * vectors + c) * lanes);
+    }
+  }
+}
+
+// Scores of up to four keys, packed: s[query * attention_split + key].
+inline void score_keys(const float* key, std::size_t keys, const float* q, std::size_t queries, std::size_t vectors, float* scores) {
   for (std::size_t query = 0; query < queries; query += tile_columns) {
     const std::size_t columns = queries - query < tile_columns ? queries - query : tile_columns;
-    const float* from[6];
-    for (std::size_t c = 0; c < 6; ++c) {
-      from[c] = q + (query + (c < columns ? c : columns - 1)) * width;
-    }
-    float sums[24];
-    dot_columns(key, from, columns, width, sums);
+    float sums[4 * tile_columns];
+    dot_packed(key, q + query * vectors * lanes, columns, vectors, sums);
     for (std::size_t c = 0; c < columns; ++c) {
-      std::memcpy(scores + (query + c) * attention_split, sums + c * 4, keys * sizeof(float));
+      put_sums(sums + c * 4, keys, true, scores + (query + c) * attention_split);
     }
   }
 }
@@ -138,12 +141,13 @@ inline void add_values(const std::byte* v, std::size_t v_stride_bytes, std::size
       weight[c] = weights + own * attention_split;
       to[c] = out + own * width;
     }
-    if (columns == 1) {
-      mix_values<1>(v, v_stride_bytes, width, keys, weight, to);
-    } else if (columns <= 3 || tile_columns == 3) {
-      mix_values<3>(v, v_stride_bytes, width, keys, weight, to);
-    } else {
+    const std::size_t packed = packed_columns(columns);
+    if (packed == tile_columns) {
       mix_values<tile_columns>(v, v_stride_bytes, width, keys, weight, to);
+    } else if (packed == 1) {
+      mix_values<1>(v, v_stride_bytes, width, keys, weight, to);
+    } else {
+      mix_values<tile_columns == 6 ? 3 : 1>(v, v_stride_bytes, width, keys, weight, to);
     }
   }
 }
@@ -151,18 +155,19 @@ inline void add_values(const std::byte* v, std::size_t v_stride_bytes, std::size
 inline void attention(const AttentionTask& task) {
   const std::size_t queries = task.queries;
   const std::size_t width = attention_width(task.head_dim);
+  const std::size_t vectors = (task.head_dim + lanes - 1) / lanes;
   const std::size_t misplaced = reinterpret_cast<std::uintptr_t>(task.scratch) / sizeof(float) % 16;
-  float* const q = task.scratch + (16 - misplaced) % 16;   // [queries, width]
-  float* const sums = q + queries * width;                 // [queries, width]
+  float* const q = task.scratch + (16 - misplaced) % 16;   // [queries rounded up to tiles, width], packed
+  float* const sums = q + (queries + 5) * width;           // [queries, width]
   float* const rows = sums + queries * width;              // [attention_split, width]
   float* const scores = rows + attention_split * width;    // [queries, attention_split]
   float* const maximum = scores + queries * attention_split;
   float* const total = maximum + queries;
+  pack_queries(task, vectors, q);
   std::size_t begin = std::numeric_limits<std::size_t>::max();
   std::size_t end = 0;
-  std::memset(q, 0, 2 * queries * width * sizeof(float));
+  std::memset(sums, 0, queries * width * sizeof(float));
   for (std::size_t query = 0; query < queries; ++query) {
-    std::memcpy(q + query * width, task.q[query], task.head_dim * sizeof(float));
     maximum[query] = -std::numeric_limits<float>::infinity();
     total[query] = 0.0f;
     if (task.key_begin[query] < task.key_end[query]) {
@@ -178,18 +183,11 @@ inline void attention(const AttentionTask& task) {
     const std::size_t keys = end - first < attention_split - place ? end - first : attention_split - place;
     for (std::size_t j = 0; j < keys; j += 4) {
       const std::size_t count = keys - j < 4 ? keys - j : 4;
-      const std::byte* source = task.k + (first + j) * task.k_stride_bytes;
-      std::size_t stride = task.k_stride_bytes;
-      if (!direct) {
-        decode_heads(task.dtype, source, stride, count, task.head_dim, width, rows);
-        source = reinterpret_cast<const std::byte*>(rows);
-        stride = width * sizeof(float);
-      }
-      const std::byte* key[4];
       for (std::size_t r = 0; r < 4; ++r) {
-        key[r] = source + (r < count ? r : count - 1) * stride;
+        const std::byte* const from = task.k + (first + j + (r < count ? r : count - 1)) * task.k_stride_bytes;
+        pack_row(task.dtype, from, task.head_dim, 4, rows + r * lanes);
       }
-      score_keys(key, count, q, queries, width, scores + place + j);
+      score_keys(rows, count, q, queries, vectors, scores + place + j);
     }
     for (std::size_t query = 0; query < queries; ++query) {
       const float shrink =

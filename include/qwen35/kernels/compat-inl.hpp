@@ -29,9 +29,11 @@ using Vec = hn::Vec<Tag>;
 inline constexpr std::size_t lanes = hn::MaxLanes(Tag());
 static_assert(lanes == 1 || lanes == 4 || lanes == 8 || lanes == 16, "vectors of 1, 4, 8 or 16 floats");
 
-// Token columns of a register tile of four rows: 4 x 6 accumulators fill 32 registers, 4 x 3 fill 16.
+// Columns of a register tile of four rows: 4 x 6 accumulators fill 32 registers, 4 x 3 fill 16. Plain code is not worth the compile time.
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_NEON
 inline constexpr std::size_t tile_columns = 6;
+#elif HWY_TARGET == HWY_SCALAR
+inline constexpr std::size_t tile_columns = 1;
 #else
 inline constexpr std::size_t tile_columns = 3;
 #endif
@@ -64,6 +66,12 @@ HWY_INLINE void store_first(Vec v, float* p, std::size_t count) {
   HWY_ALIGN float padded[lanes];
   hn::Store(v, Tag(), padded);
   std::memcpy(p, padded, count * sizeof(float));
+}
+
+// Asks for the cache line `ahead` bytes after `p`, which may lie beyond the data. (Forced inline: GCC 12 takes a function that only prefetches
+// for one without effect, and drops the call.)
+HWY_INLINE void fetch(const std::byte* p, std::size_t ahead) {
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(p) + ahead));
 }
 
 // Stored formats: `load` reads one vector of them as f32.
@@ -111,22 +119,10 @@ struct F16 {
 };
 
 template <class Format>
-HWY_INLINE Vec load_first(const std::byte* p, std::size_t count) {
+HWY_NOINLINE Vec load_first(const std::byte* p, std::size_t count) {
   HWY_ALIGN std::byte padded[lanes * Format::bytes] = {};
   std::memcpy(padded, p, count * Format::bytes);
   return Format::load(padded);
-}
-
-// `count` stored values as f32, then zeros up to a full vector.
-template <class Format>
-HWY_INLINE void decode_padded(const std::byte* from, std::size_t count, float* to) {
-  std::size_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    store(Format::load(from + i * Format::bytes), to + i);
-  }
-  if (i < count) {
-    store(load_first<Format>(from + i * Format::bytes, count - i), to + i);
-  }
 }
 
 // Sums of the lanes of four vectors, each in the same order: halves onto each other down to four lanes, then

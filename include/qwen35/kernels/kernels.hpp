@@ -28,12 +28,19 @@ namespace kernels {
 
 // y[i, n] = sum_k x[i, k] * w[n, k] (+ bias[n]) for n in [row_begin, row_end), i < tokens. The whole row of `y` is addressed:
 // y[i * y_stride + n]. `bias` [w.rows] may be null; strides count floats.
-// Order of the sum: k in blocks of `matmul_block`; inside a block lane l adds k = l, l + V, ... with fused multiply-adds (V lanes to a vector),
-// lanes are then summed pairwise, and blocks are added in order.
+// Order of the sum: k in blocks of `matmul_block(w.cols)`; inside a block lane l adds k = l, l + V, ... with fused multiply-adds (V lanes to a
+// vector), lanes are then summed pairwise, and blocks are added in order.
 inline void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride, std::size_t tokens,
                    float* y, std::size_t y_stride, const float* bias = nullptr);
 
-inline constexpr std::size_t matmul_block = 512;
+// Four rows and six tokens of a block fill 25 of the 32 KiB of a first-level cache.
+inline constexpr std::size_t matmul_block_limit = 640;
+
+// Length of the blocks of a row: the fewest that keep to the limit, evenly long. A multiple of 16.
+constexpr std::size_t matmul_block(std::size_t cols) {
+  const std::size_t blocks = (cols + matmul_block_limit - 1) / matmul_block_limit;
+  return blocks == 0 ? 16 : ((cols + blocks - 1) / blocks + 15) / 16 * 16;
+}
 
 // Rows to hand out to a thread: any multiple of it is efficient.
 constexpr std::size_t matmul_row_granule() { return 16; }
@@ -68,8 +75,8 @@ inline constexpr std::size_t attention_split = 64;
 constexpr std::size_t attention_width(std::size_t head_dim) { return (head_dim + 15) / 16 * 16; }
 
 constexpr std::size_t attention_scratch(std::size_t queries, std::size_t head_dim) {
-  // Query and output rows, scores, running maximum and sum of each query; one split of decoded keys or values; room to align.
-  return queries * (2 * attention_width(head_dim) + attention_split + 2) + attention_split * attention_width(head_dim) + 16;
+  // Query (in whole tiles) and output rows, scores, running maximum and sum of each query; one split of decoded keys or values; room to align.
+  return queries * (2 * attention_width(head_dim) + attention_split + 2) + (attention_split + 5) * attention_width(head_dim) + 16;
 }
 
 // out = softmax(scale * q k^T + bias) v in f32, one split of keys at a time with a running maximum ("online softmax", arXiv 1805.02867).

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conversion of rows between stored formats and f32.
-#include <qwen35/kernels/compat-inl.hpp>
+#include <qwen35/kernels/tile-inl.hpp>
 
 #if defined(QWEN35_KERNELS_ROWS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef QWEN35_KERNELS_ROWS_INL_HPP
@@ -17,7 +17,7 @@ namespace HWY_NAMESPACE {
 template <class Format>
 inline void decode_as(const std::byte* row, std::size_t n, float* out) {
   const std::size_t full = n / lanes * lanes;
-  decode_padded<Format>(row, full, out);
+  pack_as<Format>(row, full, 1, out);
   if (full < n) {
     store_first(load_first<Format>(row + full * Format::bytes, n - full), out + full, n - full);
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The register tile that matrix products and attention share: four vectors of "rows" times one, three or six "columns".
+// The register tile that matrix products and attention share: four vectors of "rows" times up to six "columns".
 #include <qwen35/kernels/compat-inl.hpp>
 
 #if defined(QWEN35_KERNELS_TILE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -14,7 +14,7 @@ QWEN35_BEGIN_NAMESPACE
 namespace kernels {
 namespace HWY_NAMESPACE {
 
-// Accumulators of one row. Named members, not an array: compilers keep them in registers at -O2 without unrolling anything.
+// One value for each column. Named members, not an array: compilers keep them in registers at -O2 without unrolling anything.
 struct TileRow {
   Vec c0, c1, c2, c3, c4, c5;
 };
@@ -24,92 +24,138 @@ HWY_INLINE TileRow zero_row() { return {zero(), zero(), zero(), zero(), zero(), 
 template <std::size_t Columns>
 HWY_INLINE void multiply_add(TileRow& row, Vec w, const TileRow& x) {
   row.c0 = hn::MulAdd(w, x.c0, row.c0);
-  if constexpr (Columns > 1) {
-    row.c1 = hn::MulAdd(w, x.c1, row.c1);
-    row.c2 = hn::MulAdd(w, x.c2, row.c2);
-  }
-  if constexpr (Columns > 3) {
-    row.c3 = hn::MulAdd(w, x.c3, row.c3);
-    row.c4 = hn::MulAdd(w, x.c4, row.c4);
-    row.c5 = hn::MulAdd(w, x.c5, row.c5);
-  }
+  if constexpr (Columns > 1) row.c1 = hn::MulAdd(w, x.c1, row.c1);
+  if constexpr (Columns > 2) row.c2 = hn::MulAdd(w, x.c2, row.c2);
+  if constexpr (Columns > 3) row.c3 = hn::MulAdd(w, x.c3, row.c3);
+  if constexpr (Columns > 4) row.c4 = hn::MulAdd(w, x.c4, row.c4);
+  if constexpr (Columns > 5) row.c5 = hn::MulAdd(w, x.c5, row.c5);
 }
 
-// f of each column's source into the column of the result.
-#define QWEN35_TILE_COLUMNS(result, f) \
-  do {                                 \
-    result.c0 = f(0);                  \
-    if constexpr (Columns > 1) {       \
-      result.c1 = f(1);                \
-      result.c2 = f(2);                \
-    }                                  \
-    if constexpr (Columns > 3) {       \
-      result.c3 = f(3);                \
-      result.c4 = f(4);                \
-      result.c5 = f(5);                \
-    }                                  \
+// result.cI = f(I) for each column. A macro, because the index must be a constant and f expands in place.
+#define QWEN35_TILE_COLUMNS(result, f)           \
+  do {                                           \
+    result.c0 = f(0);                            \
+    if constexpr (Columns > 1) result.c1 = f(1); \
+    if constexpr (Columns > 2) result.c2 = f(2); \
+    if constexpr (Columns > 3) result.c3 = f(3); \
+    if constexpr (Columns > 4) result.c4 = f(4); \
+    if constexpr (Columns > 5) result.c5 = f(5); \
   } while (false)
 
-// Dot products of `length` values: sums[column * 4 + row] of rows `w` and columns `x`. The lanes of one chain per product run over the
-// values in vector steps; then `sum_lanes`.
-template <std::size_t Columns, class Format>
-HWY_INLINE void dot_tile(const std::byte* const* w, const float* const* x, std::size_t length, float* sums) {
-  TileRow row0 = zero_row(), row1 = zero_row(), row2 = zero_row(), row3 = zero_row(), column = zero_row();
-  const std::byte* const w0 = w[0];
-  const std::byte* const w1 = w[1];
-  const std::byte* const w2 = w[2];
-  const std::byte* const w3 = w[3];
-  const float* const x0 = x[0];
-  const float* const x1 = x[Columns > 1 ? 1 : 0];
-  const float* const x2 = x[Columns > 1 ? 2 : 0];
-  const float* const x3 = x[Columns > 3 ? 3 : 0];
-  const float* const x4 = x[Columns > 3 ? 4 : 0];
-  const float* const x5 = x[Columns > 3 ? 5 : 0];
-  std::size_t k = 0;
-  for (; k + lanes <= length; k += lanes) {
-#define QWEN35_TILE_LOAD(i) load(x##i + k)
-    QWEN35_TILE_COLUMNS(column, QWEN35_TILE_LOAD);
-#undef QWEN35_TILE_LOAD
-    multiply_add<Columns>(row0, Format::load(w0 + k * Format::bytes), column);
-    multiply_add<Columns>(row1, Format::load(w1 + k * Format::bytes), column);
-    multiply_add<Columns>(row2, Format::load(w2 + k * Format::bytes), column);
-    multiply_add<Columns>(row3, Format::load(w3 + k * Format::bytes), column);
-  }
-  if (k < length) {
-    const std::size_t rest = length - k;
-#define QWEN35_TILE_LOAD(i) load_first(x##i + k, rest)
-    QWEN35_TILE_COLUMNS(column, QWEN35_TILE_LOAD);
-#undef QWEN35_TILE_LOAD
-    multiply_add<Columns>(row0, load_first<Format>(w0 + k * Format::bytes, rest), column);
-    multiply_add<Columns>(row1, load_first<Format>(w1 + k * Format::bytes, rest), column);
-    multiply_add<Columns>(row2, load_first<Format>(w2 + k * Format::bytes, rest), column);
-    multiply_add<Columns>(row3, load_first<Format>(w3 + k * Format::bytes, rest), column);
-  }
-  sum_lanes(row0.c0, row1.c0, row2.c0, row3.c0, sums);
-  if constexpr (Columns > 1) {
-    sum_lanes(row0.c1, row1.c1, row2.c1, row3.c1, sums + 4);
-    sum_lanes(row0.c2, row1.c2, row2.c2, row3.c2, sums + 8);
-  }
-  if constexpr (Columns > 3) {
-    sum_lanes(row0.c3, row1.c3, row2.c3, row3.c3, sums + 12);
-    sum_lanes(row0.c4, row1.c4, row2.c4, row3.c4, sums + 16);
-    sum_lanes(row0.c5, row1.c5, row2.c5, row3.c5, sums + 20);
-  }
-}
+struct Tile {
+  TileRow r0, r1, r2, r3;
+};
+HWY_INLINE Tile zero_tile() { return {zero_row(), zero_row(), zero_row(), zero_row()}; }
 
-// The f32 tiles, compiled once each and chosen by the number of columns still to do: 1, up to 3, up to `tile_columns`.
+// sums[column * 4 + row]
 template <std::size_t Columns>
-HWY_NOINLINE void dot_tile_f32(const std::byte* const* w, const float* const* x, std::size_t length, float* sums) {
-  dot_tile<Columns, F32>(w, x, length, sums);
+HWY_INLINE void sum_tile(const Tile& tile, float* sums) {
+  sum_lanes(tile.r0.c0, tile.r1.c0, tile.r2.c0, tile.r3.c0, sums);
+  if constexpr (Columns > 1) sum_lanes(tile.r0.c1, tile.r1.c1, tile.r2.c1, tile.r3.c1, sums + 4);
+  if constexpr (Columns > 2) sum_lanes(tile.r0.c2, tile.r1.c2, tile.r2.c2, tile.r3.c2, sums + 8);
+  if constexpr (Columns > 3) sum_lanes(tile.r0.c3, tile.r1.c3, tile.r2.c3, tile.r3.c3, sums + 12);
+  if constexpr (Columns > 4) sum_lanes(tile.r0.c4, tile.r1.c4, tile.r2.c4, tile.r3.c4, sums + 16);
+  if constexpr (Columns > 5) sum_lanes(tile.r0.c5, tile.r1.c5, tile.r2.c5, tile.r3.c5, sums + 20);
 }
 
-inline void dot_columns(const std::byte* const* w, const float* const* x, std::size_t columns, std::size_t length, float* sums) {
-  if (columns == 1) {
-    dot_tile_f32<1>(w, x, length, sums);
-  } else if (columns <= 3 || tile_columns == 3) {
-    dot_tile_f32<3>(w, x, length, sums);
+// Dot products of four stored rows with columns of f32 over `length` values: sums[column * 4 + row]. One chain per product runs over the values
+// in vector steps; its lanes are then summed. `ahead` bytes further on, what later calls will read is fetched.
+template <std::size_t Columns, class Format>
+HWY_INLINE void dot_rows(const std::byte* const* w, const float* const* x, std::size_t k, std::size_t length, std::size_t ahead, float* sums) {
+  Tile tile = zero_tile();
+  TileRow column = zero_row();
+  const std::byte* const w0 = w[0] + k * Format::bytes;
+  const std::byte* const w1 = w[1] + k * Format::bytes;
+  const std::byte* const w2 = w[2] + k * Format::bytes;
+  const std::byte* const w3 = w[3] + k * Format::bytes;
+  const float* const x0 = x[0] + k;
+  const float* const x1 = x[Columns > 1 ? 1 : 0] + k;
+  const float* const x2 = x[Columns > 2 ? 2 : 0] + k;
+  const float* const x3 = x[Columns > 3 ? 3 : 0] + k;
+  const float* const x4 = x[Columns > 4 ? 4 : 0] + k;
+  const float* const x5 = x[Columns > 5 ? 5 : 0] + k;
+  std::size_t i = 0;
+#define QWEN35_TILE_LOAD(c) load(x##c + i)
+  for (; i + lanes <= length; i += lanes) {
+    const std::size_t at = i * Format::bytes;
+    if (lanes * Format::bytes >= 64 || at % 64 == 0) {
+      fetch(w0 + at, ahead);
+      fetch(w1 + at, ahead);
+      fetch(w2 + at, ahead);
+      fetch(w3 + at, ahead);
+    }
+    QWEN35_TILE_COLUMNS(column, QWEN35_TILE_LOAD);
+    multiply_add<Columns>(tile.r0, Format::load(w0 + at), column);
+    multiply_add<Columns>(tile.r1, Format::load(w1 + at), column);
+    multiply_add<Columns>(tile.r2, Format::load(w2 + at), column);
+    multiply_add<Columns>(tile.r3, Format::load(w3 + at), column);
+  }
+#undef QWEN35_TILE_LOAD
+  if (i < length) {
+    const std::size_t at = i * Format::bytes;
+    const std::size_t rest = length - i;
+#define QWEN35_TILE_LOAD(c) load_first(x##c + i, rest)
+    QWEN35_TILE_COLUMNS(column, QWEN35_TILE_LOAD);
+#undef QWEN35_TILE_LOAD
+    multiply_add<Columns>(tile.r0, load_first<Format>(w0 + at, rest), column);
+    multiply_add<Columns>(tile.r1, load_first<Format>(w1 + at, rest), column);
+    multiply_add<Columns>(tile.r2, load_first<Format>(w2 + at, rest), column);
+    multiply_add<Columns>(tile.r3, load_first<Format>(w3 + at, rest), column);
+  }
+  sum_tile<Columns>(tile, sums);
+}
+
+// Dot products of four rows and `Columns` columns from packed values: a vector of each row in turn, a vector of each column in turn; zeros after
+// the last value. The order of each sum is that of dot_rows.
+template <std::size_t Columns>
+HWY_NOINLINE void dot_packed(const float* w, const float* x, std::size_t vectors, float* sums) {
+  Tile tile = zero_tile();
+  TileRow column = zero_row();
+  for (std::size_t i = 0; i < vectors; ++i) {
+#define QWEN35_TILE_LOAD(i) load(x + i * lanes)
+    QWEN35_TILE_COLUMNS(column, QWEN35_TILE_LOAD);
+#undef QWEN35_TILE_LOAD
+    multiply_add<Columns>(tile.r0, load(w), column);
+    multiply_add<Columns>(tile.r1, load(w + lanes), column);
+    multiply_add<Columns>(tile.r2, load(w + 2 * lanes), column);
+    multiply_add<Columns>(tile.r3, load(w + 3 * lanes), column);
+    w += 4 * lanes;
+    x += Columns * lanes;
+  }
+  sum_tile<Columns>(tile, sums);
+}
+
+// The packed tiles that exist: as narrow as `columns` allows.
+constexpr std::size_t packed_columns(std::size_t columns) { return columns == 1 ? 1 : columns <= 3 && tile_columns > 3 ? 3 : tile_columns; }
+
+inline void dot_packed(const float* w, const float* x, std::size_t columns, std::size_t vectors, float* sums) {
+  const std::size_t packed = packed_columns(columns);
+  if (packed == tile_columns) {
+    dot_packed<tile_columns>(w, x, vectors, sums);
+  } else if (packed == 1) {
+    dot_packed<1>(w, x, vectors, sums);
   } else {
-    dot_tile_f32<tile_columns>(w, x, length, sums);
+    dot_packed<tile_columns == 6 ? 3 : 1>(w, x, vectors, sums);
+  }
+}
+
+// Writes stored values into every `interleave`-th vector of `to`, zeros after the last.
+template <class Format>
+inline void pack_as(const std::byte* from, std::size_t count, std::size_t interleave, float* to) {
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes, to += interleave * lanes) {
+    store(Format::load(from + i * Format::bytes), to);
+  }
+  if (i < count) {
+    store(load_first<Format>(from + i * Format::bytes, count - i), to);
+  }
+}
+
+inline void pack_row(DType dtype, const std::byte* from, std::size_t count, std::size_t interleave, float* to) {
+  switch (dtype) {
+    case DType::f32: pack_as<F32>(from, count, interleave, to); return;
+    case DType::f16: pack_as<F16>(from, count, interleave, to); return;
+    case DType::bf16: pack_as<BF16>(from, count, interleave, to); return;
   }
 }
 
