@@ -10,17 +10,15 @@ include_guard(GLOBAL)
 
 option(QWEN35_FETCH_DEPENDENCIES "Download packages that the system does not have" ON)
 
-include(CheckIncludeFileCXX)
-
-# A version that is known to work, at its project's own address.
-set(qwen35_fetch_highway https://github.com/google/highway.git 1.2.0)
-set(qwen35_fetch_xsimd https://github.com/xtensor-stack/xsimd.git 13.0.0)
+# The versions that the tests run with (Debian 12's; RapidJSON has had no release since 2016), at the projects' own addresses.
+set(qwen35_fetch_highway https://github.com/google/highway.git 1.0.3)
+set(qwen35_fetch_xsimd https://github.com/xtensor-stack/xsimd.git 8.1.0)
 set(qwen35_fetch_eigen https://gitlab.com/libeigen/eigen.git 3.4.0)
 set(qwen35_fetch_rapidjson https://github.com/Tencent/rapidjson.git ab1842a2dae061284c0a62dca1cc6d5e7e37e346)
-set(qwen35_fetch_utf8proc https://github.com/JuliaStrings/utf8proc.git v2.9.0)
-set(qwen35_fetch_doctest https://github.com/doctest/doctest.git v2.4.11)
-set(qwen35_fetch_benchmark https://github.com/google/benchmark.git v1.8.3)
-set(qwen35_fetch_cli11 https://github.com/CLIUtils/CLI11.git v2.4.1)
+set(qwen35_fetch_utf8proc https://github.com/JuliaStrings/utf8proc.git v2.8.0)
+set(qwen35_fetch_doctest https://github.com/doctest/doctest.git v2.4.9)
+set(qwen35_fetch_benchmark https://github.com/google/benchmark.git v1.7.1)
+set(qwen35_fetch_cli11 https://github.com/CLIUtils/CLI11.git v2.1.2)
 
 # Stops with one sentence when the package can be neither found nor fetched. git's own words come after it, if at all.
 function(qwen35_download package debian out_source)
@@ -57,7 +55,7 @@ function(qwen35_download package debian out_source)
   set(${out_source} "${source}" PARENT_SCOPE)
 endfunction()
 
-# The directory to put before `header`, e.g. /usr/include for hwy/highway.h. `subdirs` are the places of it below the package's source tree.
+# The directory to put before `header`, e.g. /usr/include for hwy/highway.h. `subdir` is its place in a downloaded source tree.
 function(qwen35_find_headers package debian header subdir out_directory)
   string(TOUPPER "${package}" upper)
   find_path(QWEN35_${upper}_INCLUDE_DIR "${header}" PATH_SUFFIXES eigen3)
@@ -98,20 +96,14 @@ function(qwen35_make_third_party)
   target_link_libraries(qwen35::third_party INTERFACE ${OpenMP_CXX_LIBRARIES})
   set_property(GLOBAL PROPERTY QWEN35_OPENMP_FLAGS "${flags}")
 
-  find_path(QWEN35_UTF8PROC_INCLUDE_DIR utf8proc.h)
-  find_library(QWEN35_UTF8PROC_LIBRARY NAMES utf8proc utf8proc_static)
-  mark_as_advanced(QWEN35_UTF8PROC_INCLUDE_DIR QWEN35_UTF8PROC_LIBRARY)
   if(QWEN35_UTF8PROC_INCLUDE_DIR AND QWEN35_UTF8PROC_LIBRARY)
     target_include_directories(qwen35::third_party SYSTEM INTERFACE "${QWEN35_UTF8PROC_INCLUDE_DIR}")
     target_link_libraries(qwen35::third_party INTERFACE "${QWEN35_UTF8PROC_LIBRARY}")
   else()
     qwen35_download(utf8proc libutf8proc-dev source)
-    # One C file, which is also C++: no second language in the user's project.
-    set(wrapper "${CMAKE_BINARY_DIR}/_deps/qwen35_utf8proc.cpp")
-    file(CONFIGURE OUTPUT "${wrapper}" CONTENT "#include \"${source}/utf8proc.c\"\n" @ONLY)
-    add_library(qwen35_utf8proc STATIC "${wrapper}")
+    add_library(qwen35_utf8proc STATIC "${source}/utf8proc.c")
     target_compile_definitions(qwen35_utf8proc PUBLIC UTF8PROC_STATIC)
-    target_compile_options(qwen35_utf8proc PRIVATE -w -fpermissive)
+    set_target_properties(qwen35_utf8proc PROPERTIES POSITION_INDEPENDENT_CODE ON)
     target_include_directories(qwen35_utf8proc SYSTEM PUBLIC "${source}")
     target_link_libraries(qwen35::third_party INTERFACE qwen35_utf8proc)
   endif()
@@ -164,6 +156,12 @@ function(qwen35_make_media_third_party)
   endif()
 endfunction()
 
+find_path(QWEN35_UTF8PROC_INCLUDE_DIR utf8proc.h)
+find_library(QWEN35_UTF8PROC_LIBRARY NAMES utf8proc utf8proc_static)
+mark_as_advanced(QWEN35_UTF8PROC_INCLUDE_DIR QWEN35_UTF8PROC_LIBRARY)
+if(NOT QWEN35_UTF8PROC_INCLUDE_DIR OR NOT QWEN35_UTF8PROC_LIBRARY)
+  enable_language(C)  # for its one source file; not allowed inside a function
+endif()
 qwen35_make_third_party()
 qwen35_make_media_third_party()
 

@@ -1,0 +1,129 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# sh cmake/run.sh demo        build the demo and run it
+# sh cmake/run.sh test        build the tests and run them
+# sh cmake/run.sh test all    and: each header alone, users' projects, the examples, a Clang build, the address and UB sanitizers
+# sh cmake/run.sh bench       build the benches and run them; what follows goes to each (--benchmark_filter=...)
+#
+# Each first installs the Debian packages that are missing, saying so. Where there is no apt, CMake downloads what it does not find.
+set -eu
+LC_ALL=C
+export LC_ALL
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "== $*"; }
+
+usage() {
+  sed -n 's/^# \(sh cmake.*\)/\1/p' cmake/run.sh
+  exit 2
+}
+
+# install_missing <kind of build>
+install_missing() {
+  libraries="libhwy-dev libxsimd-dev libeigen3-dev rapidjson-dev libutf8proc-dev"
+  images="libjpeg-dev libpng-dev libwebp-dev libgif-dev"
+  case "$1" in
+    demo) packages="$libraries $images libcli11-dev" ;;
+    bench) packages="$libraries $images libbenchmark-dev" ;;
+    test) packages="$libraries $images doctest-dev" ;;
+    all) packages="$libraries $images doctest-dev libbenchmark-dev libcli11-dev libomp-dev" ;;
+  esac
+  missing=""
+  if command -v dpkg-query >/dev/null 2>&1; then
+    for package in $packages; do
+      case "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || :)" in
+        "install ok installed") ;;
+        *) missing="$missing $package" ;;
+      esac
+    done
+  fi
+  # Programs count wherever they come from.
+  tools="g++:g++ cmake:cmake ninja:ninja-build ccache:ccache"
+  [ "$1" = all ] && tools="$tools clang++:clang"
+  for tool in $tools; do
+    command -v "${tool%%:*}" >/dev/null 2>&1 || missing="$missing ${tool##*:}"
+  done
+  [ -n "$missing" ] || return 0
+
+  if ! command -v apt-get >/dev/null 2>&1; then
+    say "not found:$missing; there is no apt-get here, so libraries will be downloaded by CMake"
+    return 0
+  fi
+  sudo=""
+  if [ "$(id -u)" != 0 ]; then
+    if ! command -v sudo >/dev/null 2>&1; then
+      say "missing Debian packages:$missing; neither root nor sudo, so libraries will be downloaded by CMake"
+      return 0
+    fi
+    sudo="sudo"
+  fi
+  say "installing Debian packages:$missing"
+  # A stale list names versions that the archive no longer has; refreshing takes seconds.
+  $sudo apt-get update -qq || say "the package lists could not be refreshed; trying with those that are here"
+  # shellcheck disable=SC2086
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+jobs=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+
+# configure <preset> <settings...>
+configure() {
+  preset=$1
+  shift
+  if command -v ninja >/dev/null 2>&1; then
+    cmake --preset "$preset" "$@"
+  else
+    cmake --preset "$preset" -G "Unix Makefiles" "$@"
+  fi >build-configure.log 2>&1 || { cat build-configure.log; rm -f build-configure.log; exit 1; }
+  rm -f build-configure.log
+}
+
+# test_with <preset> <settings...>: configures, builds, runs.
+test_with() {
+  preset=$1
+  shift
+  say "$preset: build"
+  configure "$preset" "$@"
+  cmake --build "build/$preset" --parallel "$jobs"
+  say "$preset: tests"
+  (cd "build/$preset" && ctest --parallel "$jobs" --output-on-failure)
+}
+
+[ $# -ge 1 ] || usage
+command=$1
+shift
+case "$command" in
+  demo)
+    install_missing demo
+    configure release -DQWEN35_BUILD_TESTS=OFF
+    cmake --build build/release --parallel "$jobs" --target demo
+    say "build/release/bin/demo"
+    build/release/bin/demo "$@"
+    ;;
+  test)
+    case "${1:-}" in
+      "")
+        install_missing test
+        test_with test -DQWEN35_DEV_TEST_ALL=OFF -DQWEN35_BUILD_BENCH=OFF -DQWEN35_BUILD_EXAMPLES=OFF
+        ;;
+      all)
+        install_missing all
+        test_with clang
+        test_with asan-ubsan
+        test_with test -DQWEN35_DEV_TEST_ALL=ON -DQWEN35_BUILD_BENCH=ON -DQWEN35_BUILD_EXAMPLES=ON
+        ;;
+      *) usage ;;
+    esac
+    ;;
+  bench)
+    install_missing bench
+    configure release -DQWEN35_BUILD_TESTS=OFF -DQWEN35_BUILD_BENCH=ON
+    cmake --build build/release --parallel "$jobs"
+    for program in build/release/bin/bench_*; do
+      [ -x "$program" ] || continue
+      say "$program"
+      "$program" "$@"
+    done
+    ;;
+  *) usage ;;
+esac
