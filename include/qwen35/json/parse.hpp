@@ -76,19 +76,29 @@ class Builder {
   // Of members with the same key the last value stays, at the first one's place, as Python's json does.
   static void keep_last(std::vector<Value::Member>& members) {
     std::unordered_map<std::string_view, std::size_t> place;
-    std::vector<std::pair<std::size_t, std::size_t>> repeats;  // (first place, later place)
+    std::vector<bool> repeated(members.size(), false);
+    bool any = false;
     place.reserve(members.size());
     for (std::size_t i = 0; i < members.size(); ++i) {
       const auto [found, fresh] = place.try_emplace(members[i].first, i);
       if (!fresh) {
-        repeats.emplace_back(found->second, i);
+        members[found->second].second = std::move(members[i].second);
+        repeated[i] = true;
+        any = true;
       }
     }
-    for (const auto& [first, later] : repeats) {
-      members[first].second = std::move(members[later].second);
-    }
-    for (std::size_t i = repeats.size(); i-- > 0;) {
-      members.erase(members.begin() + static_cast<std::ptrdiff_t>(repeats[i].second));
+    place.clear();
+    if (any) {
+      std::size_t kept = 0;
+      for (std::size_t i = 0; i < members.size(); ++i) {
+        if (!repeated[i]) {
+          if (kept != i) {
+            members[kept] = std::move(members[i]);
+          }
+          ++kept;
+        }
+      }
+      members.resize(kept);
     }
   }
 

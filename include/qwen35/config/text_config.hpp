@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a text config is: a type with static members named as in `config.json`. One concept, one question.
+#pragma once
+
+#include <qwen35/config/text_defaults.hpp>
+
+#include <concepts>
+
+QWEN35_BEGIN_NAMESPACE
+
+namespace detail {
+
+template <class C>
+struct TextConfigOf {
+  using type = C;
+};
+template <class C>
+  requires requires { typename C::text_config; }
+struct TextConfigOf<C> {
+  using type = typename C::text_config;
+};
+
+}  // namespace detail
+
+// The text part of a composite config, or the config itself.
+template <class C>
+using text_config_t = typename detail::TextConfigOf<C>::type;
+
+// Mixture of experts, or the dense feed-forward of the small siblings?
+template <class C>
+inline constexpr bool is_moe = requires { text_config_t<C>::num_experts; };
+
+// Does the head share the embedding's matrix? A composite config's own flag decides.
+template <class C>
+inline constexpr bool tied_embeddings = C::tie_word_embeddings;
+
+// The number of mixer rotary entries of a head: int(head_dim * partial_rotary_factor), rounded up to pairs.
+template <class C>
+inline constexpr std::size_t rotary_dim =
+    (static_cast<std::size_t>(static_cast<double>(C::head_dim) * C::rope_parameters.partial_rotary_factor) + 1) / 2 * 2;
+
+template <class C>
+concept HasTextSizes = requires {
+  { C::vocab_size } -> std::convertible_to<std::size_t>;
+  { C::hidden_size } -> std::convertible_to<std::size_t>;
+  { C::num_hidden_layers } -> std::convertible_to<std::size_t>;
+  { C::num_attention_heads } -> std::convertible_to<std::size_t>;
+  { C::num_key_value_heads } -> std::convertible_to<std::size_t>;
+  { C::head_dim } -> std::convertible_to<std::size_t>;
+  { C::linear_num_key_heads } -> std::convertible_to<std::size_t>;
+  { C::linear_num_value_heads } -> std::convertible_to<std::size_t>;
+  { C::linear_key_head_dim } -> std::convertible_to<std::size_t>;
+  { C::linear_value_head_dim } -> std::convertible_to<std::size_t>;
+  { C::linear_conv_kernel_dim } -> std::convertible_to<std::size_t>;
+  { C::rope_parameters } -> std::convertible_to<RopeParameters>;
+};
+
+// Are all sizes positive?
+template <class C>
+concept SizesArePositive = C::vocab_size > 0 && C::hidden_size > 0 && C::num_hidden_layers > 0 && C::num_attention_heads > 0 &&
+                           C::num_key_value_heads > 0 && C::head_dim > 0 && C::linear_num_key_heads > 0 && C::linear_num_value_heads > 0 &&
+                           C::linear_key_head_dim > 0 && C::linear_value_head_dim > 0 && C::linear_conv_kernel_dim > 0;
+
+// Is num_attention_heads a multiple of num_key_value_heads?
+template <class C>
+concept QueryHeadsGroupEvenly = C::num_attention_heads % C::num_key_value_heads == 0;
+
+// Is linear_num_value_heads a multiple of linear_num_key_heads?
+template <class C>
+concept ValueHeadsGroupEvenly = C::linear_num_value_heads % C::linear_num_key_heads == 0;
+
+// Does layer_types have one entry for each of num_hidden_layers?
+template <class C>
+concept LayerTypesMatchDepth = C::layer_types.size() == C::num_hidden_layers;
+
+// Does the rotary embedding turn at least one pair, and no more entries than a head has?
+template <class C>
+concept RotaryFitsHead = rotary_dim<C> >= 2 && rotary_dim<C> <= C::head_dim;
+
+// Is there a feed-forward: experts or a dense intermediate_size?
+template <class C>
+concept HasFeedForward = requires { C::num_experts; } || requires { C::intermediate_size; };
+
+// Is num_experts_per_tok between 1 and num_experts?
+template <class C>
+concept ExpertsPerTokenFit = !requires { C::num_experts; } || (C::num_experts_per_tok >= 1 && C::num_experts_per_tok <= C::num_experts);
+
+template <class C>
+concept TextConfig = HasTextSizes<C> && SizesArePositive<C> && QueryHeadsGroupEvenly<C> && ValueHeadsGroupEvenly<C> && LayerTypesMatchDepth<C> &&
+                     RotaryFitsHead<C> && HasFeedForward<C> && ExpertsPerTokenFit<C>;
+
+QWEN35_END_NAMESPACE
