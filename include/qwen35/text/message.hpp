@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages of a conversation: who speaks, text and media parts, reasoning, tool calls.
+#pragma once
+
+#include <qwen35/core/abi.hpp>
+#include <qwen35/json/value.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+enum class Role : std::uint8_t { system, user, assistant, tool };
+
+// "system", "user", "assistant" or "tool".
+constexpr std::string_view role_name(Role role) noexcept {
+  switch (role) {
+    case Role::system: return "system";
+    case Role::user: return "user";
+    case Role::assistant: return "assistant";
+    case Role::tool: return "tool";
+  }
+  return "";
+}
+
+// The role of that name; nothing for any other name.
+constexpr std::optional<Role> role_from_name(std::string_view name) noexcept {
+  for (const Role role : {Role::system, Role::user, Role::assistant, Role::tool}) {
+    if (role_name(role) == name) {
+      return role;
+    }
+  }
+  return std::nullopt;
+}
+
+enum class PartType : std::uint8_t { text, image, video };
+
+// One part of a message. `value` is the text, or names the medium (a path, URL or data URL; may be empty when the media are handed over apart).
+struct ContentPart {
+  PartType type = PartType::text;
+  std::string value;
+
+  static ContentPart text(std::string text) { return {PartType::text, std::move(text)}; }
+  static ContentPart image(std::string source = {}) { return {PartType::image, std::move(source)}; }
+  static ContentPart video(std::string source = {}) { return {PartType::video, std::move(source)}; }
+  friend bool operator==(const ContentPart&, const ContentPart&) = default;
+};
+
+// What a message says: plain text, or parts in order. A plain text and a list holding only that text render alike.
+class MessageContent {
+ public:
+  MessageContent() = default;
+  MessageContent(std::string text) : content_(std::move(text)) {}                   // NOLINT: conversion wanted
+  MessageContent(std::string_view text) : content_(std::string(text)) {}            // NOLINT
+  MessageContent(const char* text) : content_(std::string(text)) {}                 // NOLINT
+  MessageContent(std::vector<ContentPart> parts) : content_(std::move(parts)) {}    // NOLINT
+
+  bool is_text() const noexcept { return content_.index() == 0; }
+  // The text when is_text(), else nullptr.
+  const std::string* text() const noexcept { return std::get_if<std::string>(&content_); }
+  // The parts when not is_text(), else nullptr.
+  const std::vector<ContentPart>* parts() const noexcept { return std::get_if<std::vector<ContentPart>>(&content_); }
+  friend bool operator==(const MessageContent&, const MessageContent&) = default;
+
+ private:
+  std::variant<std::string, std::vector<ContentPart>> content_;
+};
+
+// A call the assistant made. `arguments` is a JSON object; `id` is carried for the caller and never rendered.
+struct ToolCall {
+  std::string name;
+  json::Value arguments = json::Value::object();
+  std::string id = {};
+
+  friend bool operator==(const ToolCall&, const ToolCall&) = default;
+};
+
+// One message. `reasoning_content`, even an empty one, keeps the content from being searched for a think block (assistant only);
+// `tool_call_id` is carried for the caller and never rendered.
+struct Message {
+  Role role = Role::user;
+  MessageContent content = {};
+  std::optional<std::string> reasoning_content = {};
+  std::vector<ToolCall> tool_calls = {};
+  std::string tool_call_id = {};
+
+  static Message system(MessageContent content) { return of(Role::system, std::move(content)); }
+  static Message user(MessageContent content) { return of(Role::user, std::move(content)); }
+  static Message assistant(MessageContent content) { return of(Role::assistant, std::move(content)); }
+  static Message tool(MessageContent content) { return of(Role::tool, std::move(content)); }
+  friend bool operator==(const Message&, const Message&) = default;
+
+ private:
+  static Message of(Role role, MessageContent content) {
+    Message message;
+    message.role = role;
+    message.content = std::move(content);
+    return message;
+  }
+};
+
+QWEN35_END_NAMESPACE
