@@ -13,14 +13,14 @@ QWEN35_BEGIN_NAMESPACE
 // The fields of a text config that are values, not shapes.
 struct TextValues {
   double rms_norm_eps = 1e-6;
-  RopeParameters rope_parameters;
+  RopeParameters rope_parameters{};
   std::size_t max_position_embeddings = 32768;
   bool use_cache = true;
   bool output_router_logits = false;
   double router_aux_loss_coef = 0.001;
-  TokenIds pad_token_id;
-  TokenIds bos_token_id;
-  TokenIds eos_token_id;
+  TokenIds pad_token_id{};
+  TokenIds bos_token_id{};
+  TokenIds eos_token_id{};
 
   // The type's own values. Config: composite or text.
   template <class Config>
@@ -145,7 +145,7 @@ inline RopeParameters read_rope(const Fields& text) {
     dict = legacy;
   }
   const Fields rope(dict, text.where() + ".rope_parameters");
-  RopeParameters out;
+  RopeParameters out{};
   const std::string type = rope.text("rope_type", rope.text("type", "default"));
   bool known = false;
   for (const RopeType candidate :

@@ -61,18 +61,18 @@ struct RopeParameters {
   double rope_theta = 10000.0;
   double partial_rotary_factor = 0.25;
   std::array<std::size_t, 3> mrope_section = {11, 11, 10};  // temporal, height, width; the layout is always interleaved
-  std::optional<double> factor;
-  std::optional<std::size_t> original_max_position_embeddings;
-  std::optional<double> attention_factor;
-  std::optional<double> beta_fast;
-  std::optional<double> beta_slow;
-  std::optional<double> mscale;
-  std::optional<double> mscale_all_dim;
-  std::optional<double> low_freq_factor;
-  std::optional<double> high_freq_factor;
+  std::optional<double> factor{};
+  std::optional<std::size_t> original_max_position_embeddings{};
+  std::optional<double> attention_factor{};
+  std::optional<double> beta_fast{};
+  std::optional<double> beta_slow{};
+  std::optional<double> mscale{};
+  std::optional<double> mscale_all_dim{};
+  std::optional<double> low_freq_factor{};
+  std::optional<double> high_freq_factor{};
   bool truncate = true;
-  FactorList short_factor;
-  FactorList long_factor;
+  FactorList short_factor{};
+  FactorList long_factor{};
 
   friend constexpr bool operator==(const RopeParameters&, const RopeParameters&) = default;
 };

@@ -99,7 +99,7 @@ class TensorView {
   TensorView(const std::vector<T>& values) : data_(values.data()), shape_{1, values.size()} {}
   constexpr TensorView(std::span<const T> values) : data_(values.data()), shape_{1, values.size()} {}
   // Lives as long as the full expression: for use in a call's argument list.
-  constexpr TensorView(std::initializer_list<T> values) : data_(values.begin()), shape_{1, values.size()} {}
+  constexpr TensorView(std::initializer_list<T> values) : TensorView(values.begin(), Shape{1, values.size()}) {}
 
   // False for a default-constructed view: "not given".
   constexpr explicit operator bool() const { return data_ != nullptr; }

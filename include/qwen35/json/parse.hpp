@@ -112,17 +112,33 @@ inline constexpr unsigned parse_flags =
 
 }  // namespace detail
 
-// Streams `text` to a SAX handler (the interface of rapidjson::Reader). Raises TextError with the source's name, the byte offset and the reason.
+// How a reading ended: at which byte and why, if not well.
+struct ReadResult {
+  bool ok = true;
+  std::size_t offset = 0;
+  std::string problem;
+};
+
+// Streams `text` to a SAX handler (the interface of rapidjson::Reader); a handler that returns false stops it.
 template <class Handler>
-inline void read(std::string_view text, Handler& handler, std::string_view source_name = "JSON") {
+inline ReadResult try_read(std::string_view text, Handler& handler) {
   rapidjson::Reader reader;
   rapidjson::MemoryStream stream(text.data(), text.size());
   const rapidjson::ParseResult result = reader.Parse<detail::parse_flags>(stream, handler);
-  if (result.IsError()) {
-    const bool stopped = result.Code() == rapidjson::kParseErrorTermination;
-    raise<TextError>(concat(source_name, ": not valid JSON at byte ", result.Offset(), ": ",
-                            stopped ? "nested too deeply, or not what was expected" : rapidjson::GetParseError_En(result.Code())));
+  if (!result.IsError()) {
+    return {};
   }
+  const bool stopped = result.Code() == rapidjson::kParseErrorTermination;
+  return {false, result.Offset(),
+          concat("not valid JSON at byte ", result.Offset(), ": ",
+                 stopped ? "nested too deeply, or not what was expected" : rapidjson::GetParseError_En(result.Code()))};
+}
+
+// The same; raises TextError with the source's name, the byte offset and the reason.
+template <class Handler>
+inline void read(std::string_view text, Handler& handler, std::string_view source_name = "JSON") {
+  const ReadResult result = try_read(text, handler);
+  require<TextError>(result.ok, source_name, ": ", result.problem);
 }
 
 // Of equal keys in one object the last counts. Raises TextError for ill-formed text, text after the value, invalid UTF-8, or a depth

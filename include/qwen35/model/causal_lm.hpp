@@ -11,19 +11,19 @@ QWEN35_BEGIN_NAMESPACE
 // Arguments as in the reference; those of the text model, see TextModelInput.
 template <class Config>
 struct CausalLMInput {
-  TensorView<TokenId> input_ids;              // [batch, sequence]
-  AttentionMask attention_mask;               // [batch, past + sequence] or 4-D
-  TensorView<std::int32_t> position_ids;      // [batch, sequence], or that with a leading 1, 3 or 4
+  TensorView<TokenId> input_ids{};              // [batch, sequence]
+  AttentionMask attention_mask{};               // [batch, past + sequence] or 4-D
+  TensorView<std::int32_t> position_ids{};      // [batch, sequence], or that with a leading 1, 3 or 4
   HybridCache<Config>* past_key_values = nullptr;
-  TensorView<float> inputs_embeds;            // [batch, sequence, hidden_size]
-  TensorView<std::int32_t> labels;            // [batch, sequence]; -100 is ignored
-  TensorView<std::int32_t> shift_labels;      // [batch, sequence]: labels that are shifted already
-  std::optional<double> num_items_in_batch;   // divides the summed loss instead of the number of targets
-  std::optional<bool> use_cache;
-  TensorView<std::int32_t> cache_position;
+  TensorView<float> inputs_embeds{};            // [batch, sequence, hidden_size]
+  TensorView<std::int32_t> labels{};            // [batch, sequence]; -100 is ignored
+  TensorView<std::int32_t> shift_labels{};      // [batch, sequence]: labels that are shifted already
+  std::optional<double> num_items_in_batch{};   // divides the summed loss instead of the number of targets
+  std::optional<bool> use_cache{};
+  TensorView<std::int32_t> cache_position{};
   bool output_hidden_states = false;
   bool output_attentions = false;
-  std::optional<bool> output_router_logits;
+  std::optional<bool> output_router_logits{};
   LogitsToKeep logits_to_keep = 0;
   Workspace<Config>* workspace = nullptr;
 };
@@ -31,8 +31,8 @@ struct CausalLMInput {
 // Outputs as in the reference `MoeCausalLMOutputWithPast`.
 template <class Config>
 struct MoeCausalLMOutputWithPast {
-  std::optional<float> loss;      // with labels
-  std::optional<float> aux_loss;  // with router logits
+  std::optional<float> loss{};      // with labels
+  std::optional<float> aux_loss{};  // with router logits
   Tensor<float> logits;           // [batch, kept, vocab_size]
   HybridCache<Config>* past_key_values = nullptr;
   std::unique_ptr<HybridCache<Config>> owned_cache;

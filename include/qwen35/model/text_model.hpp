@@ -19,16 +19,16 @@ QWEN35_BEGIN_NAMESPACE
 // Arguments as in the reference. Exactly one of input_ids and inputs_embeds is given.
 template <class Config>
 struct TextModelInput {
-  TensorView<TokenId> input_ids;              // [batch, sequence]; a flat vector is a batch of one
-  AttentionMask attention_mask;               // [batch, past + sequence] or 4-D, see AttentionMask
-  TensorView<std::int32_t> position_ids;      // [batch, sequence], or that with a leading 1, 3 or 4
+  TensorView<TokenId> input_ids{};              // [batch, sequence]; a flat vector is a batch of one
+  AttentionMask attention_mask{};               // [batch, past + sequence] or 4-D, see AttentionMask
+  TensorView<std::int32_t> position_ids{};      // [batch, sequence], or that with a leading 1, 3 or 4
   HybridCache<Config>* past_key_values = nullptr;
-  TensorView<float> inputs_embeds;            // [batch, sequence, hidden_size]
-  std::optional<bool> use_cache;              // default: the config's; without past_key_values the output then holds a new cache
-  TensorView<std::int32_t> cache_position;    // [sequence]; if given, must be past ... past + sequence - 1
+  TensorView<float> inputs_embeds{};            // [batch, sequence, hidden_size]
+  std::optional<bool> use_cache{};              // default: the config's; without past_key_values the output then holds a new cache
+  TensorView<std::int32_t> cache_position{};    // [sequence]; if given, must be past ... past + sequence - 1
   bool output_hidden_states = false;
   bool output_attentions = false;
-  std::optional<bool> output_router_logits;   // default: the config's
+  std::optional<bool> output_router_logits{};   // default: the config's
   Workspace<Config>* workspace = nullptr;     // reused scratch; none: the call makes its own
 };
 

@@ -306,27 +306,28 @@ inline std::string mark_continued_field(json::Value& message, std::string_view f
   return before;
 }
 
-// The reference renders a marker behind the text to continue and cuts there; so do the oddities of the outcome agree: a template that
-// trims its contents takes the marker's own blank off, and then all white space before the marker goes too.
+// The reference renders a marker and a blank behind the text to continue and cuts there; rendered the same way, the oddities of the outcome
+// agree: a template that trims its contents takes the marker's own blank off, and then all white space before the marker goes too.
+// Unlike the reference's, this marker is never one that the message holds itself, and is looked for in the last message alone.
 inline RenderedChat render_continued_chat(const json::Value& messages, const json::Value& tools, const ChatTemplateOptions& options) {
-  constexpr std::string_view marker = "CONTINUE_FINAL_MESSAGE_TAG ";
-  constexpr std::string_view bare_marker = marker.substr(0, marker.size() - 1);
   require<TextError>(!options.add_generation_prompt, "continue_final_message and add_generation_prompt exclude each other");
   require<TextError>(messages.is_array(), "messages: expected a list of messages");
   require<TextError>(messages.size() != 0, "No messages provided.");
   json::Value marked = messages;
+  json::Value& last = marked.items().back();
+  std::string marker = "CONTINUE_FINAL_MESSAGE_TAG";
+  for (const std::string text = json::dump(last); text.find(marker) != std::string::npos;) {
+    marker += '_';
+  }
   const std::string_view field = options.continued_field == ContinuedField::content ? "content" : "reasoning_content";
-  const std::string before = mark_continued_field(marked.items().back(), field, marker);
+  const std::string before = mark_continued_field(last, field, marker + " ");
   RenderedChat out = ChatRenderer(marked, tools, options).run();
-  const std::size_t cut = out.text.rfind(bare_marker);
+  const std::size_t ends = out.message_ends.size();
+  const std::size_t cut = out.text.find(marker, ends > 1 ? out.message_ends[ends - 2] : out.preamble_end);
   require<TextError>(cut != std::string::npos && out.text.find(python_strip(before)) != std::string::npos,
                      "continue_final_message is set but the final message does not appear in the chat after applying the chat template!");
-  const bool whole = std::string_view(out.text).substr(cut).starts_with(marker);
-  const std::string_view head = std::string_view(out.text).substr(0, cut);
-  out.text.resize(whole ? cut : python_rstrip(head).size());
-  for (std::size_t& end : out.message_ends) {
-    end = end < out.text.size() ? end : out.text.size();
-  }
+  const bool trimmed = out.text.compare(cut + marker.size(), 1, " ") != 0;
+  out.text.resize(trimmed ? python_rstrip(std::string_view(out.text).substr(0, cut)).size() : cut);
   out.message_ends.back() = out.text.size();
   std::erase_if(out.media, [size = out.text.size()](const RenderedMedium& medium) { return medium.text_offset >= size; });
   return out;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/layers/decoder_layer.hpp>
+#include <qwen35/weights/binder.hpp>
 
 #include <memory>
 #include <vector>
@@ -23,8 +24,7 @@ struct TextWeights {
 
   // What the views look at.
   std::vector<MlpWeights> experts;             // [layers, num_experts]
-  std::vector<AlignedBuffer<float>> vectors;
-  std::vector<AlignedBuffer<std::byte>> copies;  // tensors whose place in the file is not aligned to their element
+  BoundStorage storage;
   std::shared_ptr<const void> file;
 };
 

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+// The safetensors format: 8 bytes of header length, a JSON header, the tensors' bytes. Every number of the file is checked before it is used.
+#pragma once
+
+#include <qwen35/core/dtype.hpp>
+#include <qwen35/core/tensor.hpp>
+#include <qwen35/json/parse.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <unordered_set>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+// One tensor of a checkpoint. `dtype` is the file's own name; only F32, F16 and BF16 can be bound to a model.
+struct TensorInfo {
+  std::string name;
+  std::string dtype;
+  std::vector<std::size_t> shape;
+  std::span<const std::byte> bytes;
+  std::string file;
+};
+
+inline std::optional<DType> dtype_of(std::string_view name) {
+  return name == "F32" ? std::optional(DType::f32) : name == "F16" ? std::optional(DType::f16) : name == "BF16" ? std::optional(DType::bf16) : std::nullopt;
+}
+
+inline std::string shape_text(std::span<const std::size_t> shape) {
+  std::string out = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    out += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  }
+  return out + "]";
+}
+
+namespace detail {
+
+// Bits of one value, 0 for an unknown name.
+inline std::size_t safetensors_bits(std::string_view dtype) {
+  struct Entry {
+    std::string_view name;
+    std::size_t bits;
+  };
+  constexpr Entry entries[] = {{"BOOL", 8},    {"U8", 8},      {"I8", 8},   {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
+                               {"F8_E5M2FNUZ", 8}, {"F4", 4}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"I16", 16},    {"U16", 16},    {"F16", 16},
+                               {"BF16", 16},   {"I32", 32},    {"U32", 32}, {"F32", 32},    {"I64", 64},    {"U64", 64},    {"F64", 64},
+                               {"C64", 64}};
+  for (const Entry& entry : entries) {
+    if (entry.name == dtype) {
+      return entry.bits;
+    }
+  }
+  return 0;
+}
+
+// Receives the header's events: {"name": {"dtype": "F32", "shape": [..], "data_offsets": [begin, end]}, "__metadata__": {..}}. Strict about the form,
+// and linear in the header's size.
+class SafetensorsHeader {
+ public:
+  struct Entry {
+    std::string name;
+    std::string dtype;
+    std::vector<std::size_t> shape;
+    std::size_t begin = 0;
+    std::size_t end = 0;
+  };
+  std::vector<Entry> entries;
+  std::string problem;
+
+  bool Null() { return metadata_ || wrong("null"); }
+  bool Bool(bool) { return metadata_ || wrong("a boolean"); }
+  bool Int(int value) { return value >= 0 ? number(static_cast<std::uint64_t>(value)) : metadata_ || wrong("a negative number"); }
+  bool Uint(unsigned value) { return number(value); }
+  bool Int64(std::int64_t value) { return value >= 0 ? number(static_cast<std::uint64_t>(value)) : metadata_ || wrong("a negative number"); }
+  bool Uint64(std::uint64_t value) { return number(value); }
+  bool Double(double) { return metadata_ || wrong("a fraction or a number that is too large"); }
+  bool RawNumber(const char*, rapidjson::SizeType, bool) { return wrong("a number"); }
+  bool String(const char* text, rapidjson::SizeType size, bool) {
+    if (metadata_) {
+      return true;
+    }
+    if (depth_ != 2 || field_ != Field::dtype) {
+      return wrong("a string");
+    }
+    entries.back().dtype.assign(text, size);
+    return true;
+  }
+  bool StartObject() {
+    ++depth_;
+    if (metadata_ || depth_ == 1) {
+      return true;
+    }
+    if (depth_ == 2 && !in_array_) {
+      if (name_ == "__metadata__") {
+        metadata_ = true;
+        return true;
+      }
+      if (!names_.insert(name_).second) {
+        return fail(concat("tensor \"", name_, "\" stands twice in the header"));
+      }
+      entries.push_back({name_, {}, {}, 0, 0});
+      seen_ = 0;
+      return true;
+    }
+    return wrong("an object");
+  }
+  bool Key(const char* text, rapidjson::SizeType size, bool) {
+    const std::string_view key(text, size);
+    if (depth_ == 1) {
+      name_.assign(key);
+      return true;
+    }
+    if (metadata_) {
+      return true;
+    }
+    field_ = key == "dtype" ? Field::dtype : key == "shape" ? Field::shape : key == "data_offsets" ? Field::offsets : Field::none;
+    if (field_ == Field::none) {
+      return fail(concat("tensor \"", name_, "\": unknown entry \"", key, "\""));
+    }
+    const unsigned bit = 1u << static_cast<unsigned>(field_);
+    if ((seen_ & bit) != 0) {
+      return fail(concat("tensor \"", name_, "\": entry \"", key, "\" stands twice"));
+    }
+    seen_ |= bit;
+    return true;
+  }
+  bool EndObject(rapidjson::SizeType) {
+    --depth_;
+    if (depth_ == 1) {
+      if (!metadata_ && seen_ != 7) {
+        return fail(concat("tensor \"", name_, "\": expected dtype, shape and data_offsets"));
+      }
+      metadata_ = false;
+    }
+    return true;
+  }
+  bool StartArray() {
+    if (metadata_) {
+      return true;
+    }
+    if (depth_ != 2 || in_array_ || (field_ != Field::shape && field_ != Field::offsets)) {
+      return wrong("an array");
+    }
+    in_array_ = true;
+    offsets_ = 0;
+    return true;
+  }
+  bool EndArray(rapidjson::SizeType) {
+    if (metadata_) {
+      return true;
+    }
+    in_array_ = false;
+    return field_ != Field::offsets || offsets_ == 2 || fail(concat("tensor \"", name_, "\": data_offsets must be two numbers"));
+  }
+
+ private:
+  enum class Field : unsigned { dtype, shape, offsets, none };
+
+  bool fail(std::string why) {
+    problem = std::move(why);
+    return false;
+  }
+  bool wrong(std::string_view what) {
+    return fail(depth_ == 0 ? concat("the header is ", what, ", expected an object") : concat("entry \"", name_, "\": unexpected ", what));
+  }
+  bool number(std::uint64_t value) {
+    if (metadata_) {
+      return true;
+    }
+    if (depth_ != 2 || !in_array_) {
+      return wrong("a number");
+    }
+    if (field_ == Field::shape) {
+      if (entries.back().shape.size() == 8) {
+        return fail(concat("tensor \"", name_, "\": more than 8 axes"));
+      }
+      entries.back().shape.push_back(static_cast<std::size_t>(value));
+      return true;
+    }
+    if (offsets_ >= 2) {
+      return fail(concat("tensor \"", name_, "\": data_offsets must be two numbers"));
+    }
+    (offsets_++ == 0 ? entries.back().begin : entries.back().end) = static_cast<std::size_t>(value);
+    return true;
+  }
+
+  std::unordered_set<std::string> names_;
+  std::string name_;
+  Field field_ = Field::none;
+  unsigned seen_ = 0;
+  unsigned offsets_ = 0;
+  std::size_t depth_ = 0;
+  bool in_array_ = false;
+  bool metadata_ = false;
+};
+
+// Number of bytes of a tensor, or nothing when the product overflows or is no whole number of bytes.
+inline std::optional<std::size_t> tensor_bytes(std::span<const std::size_t> shape, std::size_t bits) {
+  std::size_t total = bits;
+  for (const std::size_t extent : shape) {
+    if (extent != 0 && total > SIZE_MAX / extent) {
+      return std::nullopt;
+    }
+    total *= extent;
+  }
+  return total % 8 == 0 ? std::optional(total / 8) : std::nullopt;
+}
+
+}  // namespace detail
+
+// The tensors of a safetensors file, as views of `file`. Raises one CheckpointError with everything that is wrong: offsets past the end, overlapping or
+// leaving holes, sizes that do not follow from shape and dtype, names given twice, a header that is not what the format says.
+inline std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const std::string& source) {
+  constexpr std::size_t header_limit = 100'000'000;  // the format's own limit
+  require<CheckpointError>(file.size() >= 8, source, ": ", file.size(), " bytes, too short for a safetensors file");
+  std::uint64_t header_size = 0;
+  for (std::size_t i = 0; i < 8; ++i) {
+    header_size |= static_cast<std::uint64_t>(file[i]) << (8 * i);
+  }
+  require<CheckpointError>(header_size <= header_limit && header_size <= file.size() - 8, source, ": the header says it has ", header_size,
+                           " bytes, the file has ", file.size() - 8, " after the length (and the format allows ", header_limit, ")");
+  detail::SafetensorsHeader header;
+  const std::string_view text(reinterpret_cast<const char*>(file.data()) + 8, static_cast<std::size_t>(header_size));
+  const json::ReadResult result = json::try_read(text, header);
+  require<CheckpointError>(result.ok, source, ": bad safetensors header: ", header.problem.empty() ? result.problem : header.problem);
+
+  const std::span<const std::byte> data = file.subspan(8 + static_cast<std::size_t>(header_size));
+  std::string problems;
+  const auto complain = [&](const std::string& name, const std::string& what) {
+    if (problems.size() < 4000) {
+      problems += "\n  " + name + ": " + what;
+    }
+  };
+  std::vector<TensorInfo> tensors;
+  std::vector<std::pair<std::size_t, std::size_t>> order;  // (begin, index)
+  for (detail::SafetensorsHeader::Entry& entry : header.entries) {
+    const std::size_t bits = detail::safetensors_bits(entry.dtype);
+    const std::optional<std::size_t> expected = bits == 0 ? std::nullopt : detail::tensor_bytes(entry.shape, bits);
+    if (bits == 0) {
+      complain(entry.name, "unknown dtype \"" + entry.dtype + "\"");
+    } else if (!expected) {
+      complain(entry.name, "shape " + shape_text(entry.shape) + " is too large");
+    } else if (entry.begin > entry.end || entry.end > data.size()) {
+      complain(entry.name, concat("bytes ", entry.begin, " to ", entry.end, " of ", data.size(), " do not exist"));
+    } else if (entry.end - entry.begin != *expected) {
+      complain(entry.name, concat("shape ", shape_text(entry.shape), " of ", entry.dtype, " takes ", *expected, " bytes, the file gives it ",
+                                  entry.end - entry.begin));
+    } else {
+      order.emplace_back(entry.begin, tensors.size());
+      tensors.push_back({std::move(entry.name), std::move(entry.dtype), std::move(entry.shape), data.subspan(entry.begin, *expected), source});
+    }
+  }
+  if (problems.empty()) {
+    std::sort(order.begin(), order.end());
+    std::size_t end = 0;
+    for (const auto& [begin, index] : order) {
+      if (begin != end) {
+        complain(tensors[index].name, concat("starts at byte ", begin, begin < end ? ", inside the tensor before it, which ends at " : ", after a hole from ", end));
+        break;
+      }
+      end += tensors[index].bytes.size();
+    }
+    if (problems.empty() && end != data.size()) {
+      complain("file", concat(data.size() - end, " bytes after the last tensor"));
+    }
+  }
+  require<CheckpointError>(problems.empty(), source, ": damaged safetensors file:", problems);
+  return tensors;
+}
+
+QWEN35_END_NAMESPACE
