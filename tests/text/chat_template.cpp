@@ -228,6 +228,10 @@ TEST_CASE("a message left open is continued") {
   options.continue_final_message = true;
   std::vector<Message> messages = {Message::user("x"), Message::assistant("The answer is")};
   CHECK(apply_chat_template(messages, {}, options) == "<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\nThe answer is");
+  const std::string marker = "CONTINUE_FINAL_MESSAGE_TAG";
+  CHECK(apply_chat_template({Message::user("x"), Message::assistant("a " + marker + " b " + marker + "_ c")}, {}, options)
+            .ends_with("a " + marker + " b " + marker + "_ c"));
+  CHECK(apply_chat_template({Message::user("x " + marker), Message::assistant("a")}, {json::parse("{\"" + marker + "\": 1}")}, options).ends_with("\na"));
   messages[1] = Message::assistant("");
   CHECK(apply_chat_template(messages, {}, options).ends_with("</think>"));
   messages[1].reasoning_content = "because";

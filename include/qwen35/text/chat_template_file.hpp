@@ -6,6 +6,7 @@
 #include <qwen35/text/chat_template_options.hpp>
 #include <qwen35/text/sha256.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -44,22 +45,27 @@ inline constexpr std::string_view template_markers[] = {
     "You have access to the following functions:\\n\\n<tools>", "<function=example_function_name>", "<tool_call>\\n<function=", "<parameter=",
     "</parameter>\\n", "<tool_response>", "No user query found in messages.", "last_query_index", "reasoning_content", "enable_thinking"};
 
-// Each line without the blanks around it, line ends as "\n", no blank line at the end.
+// Each line without the blanks around it, line ends as "\n"; up to two line ends at the end of the file, which Jinja drops, are taken off.
+// What else stands behind the last tag would be output, and stays.
 inline std::string trimmed_lines(std::string_view text) {
   constexpr std::string_view blanks = " \t\r";
+  for (int i = 0; i < 2 && text.ends_with('\n'); ++i) {
+    text.remove_suffix(text.ends_with("\r\n") ? 2 : 1);
+  }
   std::string out;
-  while (!text.empty()) {
-    const std::size_t end = text.find('\n');
-    std::string_view line = text.substr(0, end);
-    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = text.find('\n', begin);
+    if (end == std::string_view::npos) {
+      const std::string_view last = text.substr(begin);
+      return out.append(last.substr(std::min(last.find_first_not_of(blanks), last.size())));
+    }
+    const std::string_view line = text.substr(begin, end - begin);
+    begin = end + 1;
     const std::size_t first = line.find_first_not_of(blanks);
     if (first != std::string_view::npos) {
       out += line.substr(first, line.find_last_not_of(blanks) - first + 1);
     }
     out += '\n';
-  }
-  while (out.ends_with('\n')) {
-    out.pop_back();
   }
   return out;
 }

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <qwen35/text/chat_json.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace qwen35;
+
+namespace {
+
+std::vector<Message> read(const std::string& text) { return messages_from_json(json::parse(text)); }
+ContentPart part(const std::string& item) {
+  const auto messages = read(R"([{"role": "user", "content": [)" + item + "]}]");
+  return messages.at(0).content.parts()->at(0);
+}
+std::string error_of(const std::string& text) {
+  try {
+    read(text);
+  } catch (const TextError& error) {
+    return error.what();
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("reads the chat-completions form") {
+  const auto messages = read(R"([
+    {"role": "system", "content": "s", "name": "ignored"},
+    {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "u", "detail": "low"}}]},
+    {"role": "assistant", "content": null, "reasoning_content": "r", "tool_calls": [
+      {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{\"x\": 1, \"y\": [true]}"}},
+      {"name": "g", "arguments": {"z": null}}, {"name": "h"}, {"name": "i", "arguments": ""}]},
+    {"role": "tool", "content": "t", "tool_call_id": "c1"},
+    {"role": "assistant", "reasoning_content": null, "tool_calls": null}])");
+  REQUIRE(messages.size() == 5);
+  CHECK(messages[0] == Message::system("s"));
+  CHECK(messages[1] == Message::user(std::vector<ContentPart>{ContentPart::text("a"), ContentPart::image("u")}));
+  CHECK(messages[2].content == MessageContent());
+  CHECK(messages[2].reasoning_content == "r");
+  REQUIRE(messages[2].tool_calls.size() == 4);
+  CHECK(messages[2].tool_calls[0] == ToolCall{"f", json::parse(R"({"x": 1, "y": [true]})"), "c1"});
+  CHECK(messages[2].tool_calls[1] == ToolCall{"g", json::parse(R"({"z": null})")});
+  CHECK(messages[2].tool_calls[2].arguments == json::Value::object());
+  CHECK(messages[2].tool_calls[3].arguments == json::Value::object());
+  CHECK(messages[3].tool_call_id == "c1");
+  CHECK_FALSE(messages[4].reasoning_content.has_value());
+  CHECK(messages_from_json(messages_to_json(messages)) == messages);
+  CHECK(messages_from_json(json::parse(json::dump(messages_to_json(messages)))) == messages);
+}
+
+TEST_CASE("media items in each of their forms") {
+  CHECK(part(R"({"type": "image"})") == ContentPart::image());
+  CHECK(part(R"({"type": "image", "image": "p"})") == ContentPart::image("p"));
+  CHECK(part(R"({"type": "image", "url": "p"})") == ContentPart::image("p"));
+  CHECK(part(R"({"type": "image", "path": "p"})") == ContentPart::image("p"));
+  CHECK(part(R"({"type": "image", "base64": "p"})") == ContentPart::image("p"));
+  CHECK(part(R"({"type": "image_url", "image_url": "p"})") == ContentPart::image("p"));
+  CHECK(part(R"({"image_url": {"url": "p"}})") == ContentPart::image("p"));
+  CHECK(part(R"({"image": null, "text": "x"})") == ContentPart::image());
+  CHECK(part(R"({"type": "video", "video": "p"})") == ContentPart::video("p"));
+  CHECK(part(R"({"type": "video_url", "video_url": {"url": "p"}})") == ContentPart::video("p"));
+  CHECK(part(R"({"text": "x"})") == ContentPart::text("x"));
+  const json::Value kept = message_to_json(Message::user(std::vector<ContentPart>{ContentPart::image("p")}));
+  CHECK(json::dump(kept) == R"({"role": "user", "content": [{"type": "image", "image": "p"}]})");
+  const json::Value bare = message_to_json(Message::user(std::vector<ContentPart>{ContentPart::image("p")}), MediaSources::leave_out);
+  CHECK(json::dump(bare) == R"({"role": "user", "content": [{"type": "image"}]})");
+}
+
+TEST_CASE("each error names its place") {
+  CHECK(error_of("{}").starts_with("messages: expected a list"));
+  CHECK(error_of("[3]").starts_with("messages[0]: expected a message"));
+  CHECK(error_of(R"([{"role": "user"}, {"role": "developer"}])").starts_with("Unexpected message role. (messages[1].role"));
+  CHECK(error_of(R"([{"role": null}])").starts_with("Unexpected message role."));
+  CHECK(error_of(R"([{"role": 3}])").starts_with("messages[0].role: expected a string"));
+  CHECK(error_of(R"([{"role": "user", "content": 3}])").starts_with("Unexpected content type. (messages[0].content"));
+  CHECK(error_of(R"([{"role": "user", "content": ["x"]}])").starts_with("messages[0].content[0]: expected an object"));
+  CHECK(error_of(R"([{"role": "user", "content": [{"type": "audio"}]}])").starts_with("Unexpected item type in content. (messages[0].content[0]"));
+  CHECK(error_of(R"([{"role": "user", "content": [{"type": "text", "text": null}]}])").starts_with("messages[0].content[0].text"));
+  CHECK(error_of(R"([{"role": "user", "content": [{"type": "image", "image": 3}]}])").starts_with("messages[0].content[0].image"));
+  CHECK(error_of(R"([{"role": "assistant", "reasoning_content": 3}])").starts_with("messages[0].reasoning_content"));
+  CHECK(error_of(R"([{"role": "assistant", "tool_calls": {}}])").starts_with("messages[0].tool_calls: expected a list"));
+  CHECK(error_of(R"([{"role": "assistant", "tool_calls": [3]}])").starts_with("messages[0].tool_calls[0]: expected an object"));
+  CHECK(error_of(R"([{"role": "assistant", "tool_calls": [{"function": null}]}])").starts_with("messages[0].tool_calls[0].function"));
+  CHECK(error_of(R"([{"role": "assistant", "tool_calls": [{"name": ""}]}])").starts_with("messages[0].tool_calls[0].name"));
+  CHECK(error_of(R"([{"role": "assistant", "tool_calls": [{"name": "f", "arguments": "[1]"}]}])").starts_with("messages[0].tool_calls[0].arguments: expected"));
+  CHECK(error_of(R"([{"role": "assistant", "tool_calls": [{"name": "f", "arguments": "{"}]}])").find("messages[0].tool_calls[0].arguments") != std::string::npos);
+  CHECK_THROWS_AS(tools_from_json(json::parse("{}")), TextError);
+  CHECK_THROWS_AS(tools_from_json(json::parse("[{}, 3]")), TextError);
+  CHECK(tools_from_json(json::Value()).empty());
+  CHECK(tools_from_json(json::parse(R"([{"name": "f"}])")).size() == 1);
+}
