@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// UTF-8: validation with the offset of the first error, lossy repair, decoding.
+#pragma once
+
+#include <qwen35/core/abi.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+QWEN35_BEGIN_NAMESPACE
+namespace unicode {
+
+// What stands at the start of some bytes: a code point of `size` bytes, or an ill-formed maximal subpart of `size` bytes. `truncated`: the subpart ends
+// the text and more bytes could make it well formed.
+struct Utf8Step {
+  std::uint32_t point = 0;
+  std::uint32_t size = 0;
+  bool valid = false;
+  bool truncated = false;
+};
+
+// `text` is not empty. Source: table 3-7 of the Unicode standard.
+inline Utf8Step utf8_step(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])); };
+  const std::uint32_t lead = byte(0);
+  if (lead < 0x80) {
+    return {lead, 1, true, false};
+  }
+  if (lead < 0xC2 || lead > 0xF4) {
+    return {0, 1, false, false};
+  }
+  const std::uint32_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  std::uint32_t low = 0x80;
+  std::uint32_t high = 0xBF;
+  low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : low;
+  high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : high;
+  std::uint32_t point = lead & (0x7Fu >> length);
+  for (std::uint32_t i = 1; i < length; ++i) {
+    if (i == text.size()) {
+      return {0, i, false, true};
+    }
+    if (byte(i) < low || byte(i) > high) {
+      return {0, i, false, false};
+    }
+    point = point << 6 | (byte(i) & 0x3F);
+    low = 0x80;
+    high = 0xBF;
+  }
+  return {point, length, true, false};
+}
+
+// Offset of the first ill-formed byte, or npos.
+inline std::size_t find_ill_formed(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    if (static_cast<unsigned char>(text[i]) < 0x80) {
+      ++i;
+      continue;
+    }
+    const Utf8Step step = utf8_step(text.substr(i));
+    if (!step.valid) {
+      return i;
+    }
+    i += step.size;
+  }
+  return std::string_view::npos;
+}
+
+// Each maximal ill-formed subpart replaced by U+FFFD. With `keep_tail`, a truncated sequence at the end is left out; `used` receives the bytes read.
+inline std::string repair_utf8(std::string_view text, bool keep_tail = false, std::size_t* used = nullptr) {
+  std::string out;
+  out.reserve(text.size());
+  std::size_t i = 0;
+  while (i < text.size()) {
+    const Utf8Step step = utf8_step(text.substr(i));
+    if (step.truncated && keep_tail) {
+      break;
+    }
+    if (step.valid) {
+      out.append(text.substr(i, step.size));
+    } else {
+      out += "\xEF\xBF\xBD";
+    }
+    i += step.size;
+  }
+  if (used != nullptr) {
+    *used = i;
+  }
+  return out;
+}
+
+}  // namespace unicode
+QWEN35_END_NAMESPACE
