@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a model's output is made of: the events of a stream, and the whole.
+#pragma once
+
+#include <qwen35/core/abi.hpp>
+#include <qwen35/json/value.hpp>
+#include <qwen35/text/message.hpp>
+#include <qwen35/text/tool_schema.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+enum class OutputEventType : std::uint8_t {
+  reasoning,        // text: more of the reasoning
+  content,          // text: more of the answer
+  tool_call_begin,  // text: the function's name
+  argument_delta,   // text: more of the argument `name`, as written
+  argument,         // the argument `name` is whole: text as written, value, conversion
+  tool_call_end     // text: the function's name; complete: whether its end was seen
+};
+
+struct OutputEvent {
+  OutputEventType type = OutputEventType::content;
+  std::string text = {};
+  std::string name = {};  // the argument's
+  std::size_t call = 0;   // which tool call of this output, from 0
+  json::Value value = {};
+  Conversion conversion = Conversion::untyped;
+  bool complete = true;  // argument, tool_call_end: false when the output stopped inside it
+  friend bool operator==(const OutputEvent&, const OutputEvent&) = default;
+};
+
+// How one argument was read.
+struct ParsedArgument {
+  std::string name;
+  std::string text;  // as written, less one newline at either end
+  Conversion conversion = Conversion::untyped;
+  bool complete = true;
+  friend bool operator==(const ParsedArgument&, const ParsedArgument&) = default;
+};
+
+// A tool call in an output. Run it only when `complete`, and look at the arguments that failed to convert.
+struct ParsedToolCall {
+  ToolCall call;  // an argument given twice has the last value
+  std::vector<ParsedArgument> arguments = {};
+  bool known_tool = false;      // a tool of that name was offered
+  bool complete = false;        // the call was closed
+  std::string stray_text = {};  // what stood between the arguments and belongs to none
+  friend bool operator==(const ParsedToolCall&, const ParsedToolCall&) = default;
+};
+
+// A whole output. The texts are what the deltas of the events add up to.
+struct ParsedOutput {
+  std::string reasoning;
+  std::string content;
+  std::vector<ParsedToolCall> tool_calls;
+  bool thinking_closed = true;  // false when the output ended inside its reasoning
+
+  // As the assistant's message of the conversation; reasoning_content is set when there was reasoning.
+  Message to_message() const {
+    Message out = Message::assistant(content);
+    if (!reasoning.empty()) {
+      out.reasoning_content = reasoning;
+    }
+    for (const ParsedToolCall& parsed : tool_calls) {
+      out.tool_calls.push_back(parsed.call);
+    }
+    return out;
+  }
+  friend bool operator==(const ParsedOutput&, const ParsedOutput&) = default;
+};
+
+namespace detail {
+
+constexpr bool is_blank(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// Text whose white space at either end does not count: it is held back until something follows.
+class TrimmedText {
+ public:
+  bool blank() const noexcept { return !started_; }
+  // Whether what was added so far ends a line.
+  bool at_line_start() const noexcept { return held_.empty() ? !started_ : held_.back() == '\n'; }
+  // Forgets white space at the beginning, and drops what more of it comes.
+  void drop_leading() {
+    drop_leading_ = true;
+    if (!started_) {
+      held_.clear();
+    }
+  }
+  // Makes sure that what follows is a line of its own.
+  void break_line() {
+    if (started_ && held_.find('\n') == std::string::npos) {
+      held_ += '\n';
+    }
+  }
+  // The white space that is held back; `drop_held` returns to an earlier amount of it.
+  std::size_t held() const noexcept { return held_.size(); }
+  void drop_held(std::size_t to) { held_.resize(std::min(to, held_.size())); }
+  // The part of the text that is now certain.
+  std::string add(std::string_view text) {
+    std::size_t end = text.size();
+    while (end > 0 && is_blank(text[end - 1])) {
+      --end;
+    }
+    std::string out;
+    if (end > 0) {
+      std::size_t begin = 0;
+      if (!started_ && drop_leading_) {
+        while (is_blank(text[begin])) {
+          ++begin;
+        }
+      }
+      out = std::move(held_);
+      held_.clear();
+      out += text.substr(begin, end - begin);
+      started_ = true;
+    }
+    if (started_ || !drop_leading_) {
+      held_ += text.substr(end);
+    }
+    return out;
+  }
+
+ private:
+  bool started_ = false;
+  bool drop_leading_ = false;
+  std::string held_;
+};
+
+}  // namespace detail
+QWEN35_END_NAMESPACE

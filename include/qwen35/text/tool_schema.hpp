@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the text of a tool call's argument to a value of the type that the tool's JSON schema asks for.
+#pragma once
+
+#include <qwen35/core/error.hpp>
+#include <qwen35/json/parse.hpp>
+#include <qwen35/json/value.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+// How an argument's value came about.
+enum class Conversion : std::uint8_t {
+  text,       // the schema allows a string: the text as written
+  converted,  // read as the schema's type
+  untyped,    // no schema names this argument: the text as written
+  failed      // the text is no value of the schema's types: the text as written
+};
+
+struct ConvertedArgument {
+  json::Value value;
+  Conversion conversion = Conversion::untyped;
+};
+
+namespace detail {
+
+// The kinds of value a schema allows, as bits; 0 when it does not say.
+struct SchemaTypes {
+  static constexpr unsigned string = 1, integer = 2, number = 4, boolean = 8, null = 16, array = 32, object = 64;
+
+  static unsigned of_name(std::string_view name) noexcept {
+    constexpr std::pair<std::string_view, unsigned> names[] = {{"string", string}, {"integer", integer}, {"number", number}, {"boolean", boolean},
+                                                               {"null", null},     {"array", array},     {"object", object}};
+    for (const auto& [known, bit] : names) {
+      if (known == name) {
+        return bit;
+      }
+    }
+    return 0;
+  }
+  static unsigned of_value(const json::Value& value) noexcept {
+    switch (value.kind()) {
+      case json::Kind::null: return null;
+      case json::Kind::boolean: return boolean;
+      case json::Kind::integer: return integer | number;
+      case json::Kind::number: return number;
+      case json::Kind::string: return string;
+      case json::Kind::array: return array;
+      case json::Kind::object: return object;
+    }
+    return 0;
+  }
+};
+
+// `value` when it is an object's member, else nullptr; for schemas, which are untrusted input too.
+inline const json::Value* member(const json::Value* value, std::string_view key) { return value != nullptr ? value->find(key) : nullptr; }
+
+// The schema a local reference ("#/$defs/x") points at, or nullptr.
+inline const json::Value* resolve_reference(const json::Value& root, std::string_view reference) {
+  if (!reference.starts_with("#/")) {
+    return nullptr;
+  }
+  const json::Value* at = &root;
+  for (reference.remove_prefix(2); at != nullptr;) {
+    const std::size_t slash = reference.find('/');
+    at = at->find(reference.substr(0, slash));
+    if (slash == std::string_view::npos) {
+      return at;
+    }
+    reference.remove_prefix(slash + 1);
+  }
+  return nullptr;
+}
+
+// The types a schema allows: its type or types; else those of its enum or const; else those of its alternatives. `budget` bounds the number
+// of schemas looked at, since references may go round in circles.
+inline unsigned schema_types(const json::Value& schema, const json::Value& root, int& budget) {
+  if (--budget < 0) {
+    return 0;
+  }
+  unsigned types = 0;
+  if (const json::Value* type = schema.find("type")) {
+    if (type->is_string()) {
+      return SchemaTypes::of_name(type->as_string());
+    }
+    if (type->is_array()) {
+      for (const json::Value& one : type->items()) {
+        types |= one.is_string() ? SchemaTypes::of_name(one.as_string()) : 0U;
+      }
+      return types;
+    }
+  }
+  if (const json::Value* allowed = schema.find("enum"); allowed != nullptr && allowed->is_array()) {
+    for (const json::Value& one : allowed->items()) {
+      types |= SchemaTypes::of_value(one);
+    }
+  }
+  if (const json::Value* constant = schema.find("const")) {
+    types |= SchemaTypes::of_value(*constant);
+  }
+  if (const json::Value* reference = schema.find("$ref"); reference != nullptr && reference->is_string()) {
+    if (const json::Value* target = resolve_reference(root, reference->as_string())) {
+      types |= schema_types(*target, root, budget);
+    }
+  }
+  for (const std::string_view key : {"anyOf", "oneOf", "allOf"}) {
+    if (const json::Value* list = schema.find(key); list != nullptr && list->is_array()) {
+      for (const json::Value& one : list->items()) {
+        types |= schema_types(one, root, budget);
+      }
+    }
+  }
+  return types;
+}
+
+// The text as JSON; nothing when it is none. Raises nothing, with or without exceptions: the text is the model's.
+inline std::optional<json::Value> try_parse_json(std::string_view text) {
+  json::detail::Builder builder;
+  if (!json::try_read(text, builder).ok) {
+    return std::nullopt;
+  }
+  return builder.take();
+}
+
+inline std::string_view trim_blanks(std::string_view text) noexcept {
+  constexpr std::string_view blanks = " \t\r\n\f\v";
+  const std::size_t first = text.find_first_not_of(blanks);
+  return first == std::string_view::npos ? std::string_view() : text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+// The text as a value of one of `types` (no string among those looked for); nothing when it is none. JSON, or Python's True, False, None.
+inline std::optional<json::Value> read_as(std::string_view text, unsigned types) {
+  text = trim_blanks(text);
+  std::optional<json::Value> value;
+  if (text == "True" || text == "False") {
+    value = json::Value(text == "True");
+  } else if (text == "None") {
+    value = json::Value();
+  } else if (!text.empty() && text.front() != '"') {
+    value = try_parse_json(text);
+  }
+  if (!value.has_value()) {
+    return std::nullopt;
+  }
+  if ((types & SchemaTypes::of_value(*value)) != 0) {
+    return value;
+  }
+  constexpr double exact = 9007199254740992.0;  // 2^53: up to here a double holds every integer
+  if ((types & SchemaTypes::integer) != 0 && value->kind() == json::Kind::number && std::abs(value->as_number()) <= exact &&
+      value->as_number() == std::floor(value->as_number())) {
+    return json::Value(static_cast<std::int64_t>(value->as_number()));
+  }
+  return std::nullopt;
+}
+
+}  // namespace detail
+
+// The parameters of one tool, looked up by name. Keeps references into `tools`.
+class ToolSchema {
+ public:
+  ToolSchema() = default;
+
+  // The schema of the tool called `name` among `tools` (each {"type": "function", "function": {...}} or the inner object itself).
+  static ToolSchema find(const std::vector<json::Value>& tools, std::string_view name) {
+    ToolSchema out;
+    for (const json::Value& tool : tools) {
+      const json::Value* wrapped = tool.find("function");
+      const json::Value& function = wrapped != nullptr && wrapped->is_object() ? *wrapped : tool;
+      if (const json::Value* own = function.find("name"); own != nullptr && own->is_string() && own->as_string() == name) {
+        out.known_ = true;
+        out.parameters_ = function.find("parameters");
+        break;
+      }
+    }
+    return out;
+  }
+
+  // Whether a tool of that name was found.
+  bool known() const noexcept { return known_; }
+  // Whether its schema lists that parameter.
+  bool has_parameter(std::string_view name) const { return parameter(name) != nullptr; }
+
+  // The argument `name`, written as `text`, as a value. Where a string is allowed among other types, the other types are tried first
+  // (null before "null"), then the text stands. Never fails: see Conversion.
+  ConvertedArgument convert(std::string_view name, std::string_view text) const {
+    const json::Value* schema = parameter(name);
+    int budget = 64;
+    const unsigned types = schema != nullptr ? detail::schema_types(*schema, *parameters_, budget) : 0U;
+    if (types == 0) {
+      return {json::Value(text), Conversion::untyped};
+    }
+    const unsigned others = types & ~detail::SchemaTypes::string;
+    if (others != 0) {
+      if (std::optional<json::Value> value = detail::read_as(text, others)) {
+        return {std::move(*value), Conversion::converted};
+      }
+    }
+    return {json::Value(text), others == types ? Conversion::failed : Conversion::text};
+  }
+
+ private:
+  const json::Value* parameter(std::string_view name) const { return detail::member(detail::member(parameters_, "properties"), name); }
+
+  bool known_ = false;
+  const json::Value* parameters_ = nullptr;
+};
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <qwen35/text/output_parser.hpp>
+
+#include <qwen35/text/chat_template.hpp>
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+using namespace qwen35;
+
+namespace {
+
+const std::vector<json::Value>& tools() {
+  static const std::vector<json::Value> list = {
+      json::parse(R"({"type": "function", "function": {"name": "search", "parameters": {"type": "object", "properties": {
+        "query": {"type": "string"}, "limit": {"type": "integer"}, "safe": {"type": "boolean"}, "filter": {"type": "object"}}}}})"),
+      json::parse(R"({"name": "now"})")};
+  return list;
+}
+
+// Neighbouring deltas of one kind joined.
+std::vector<OutputEvent> joined(const std::vector<OutputEvent>& events) {
+  std::vector<OutputEvent> out;
+  for (const OutputEvent& event : events) {
+    const bool delta = event.type == OutputEventType::reasoning || event.type == OutputEventType::content || event.type == OutputEventType::argument_delta;
+    if (delta && !out.empty() && out.back().type == event.type && out.back().call == event.call && out.back().name == event.name) {
+      out.back().text += event.text;
+    } else {
+      out.push_back(event);
+    }
+  }
+  return out;
+}
+
+std::vector<OutputEvent> events_of(const std::string& text, const std::vector<std::size_t>& cuts, const OutputParserOptions& options, ParsedOutput* whole = nullptr) {
+  OutputParser parser(options);
+  std::vector<OutputEvent> events;
+  const auto take = [&events](std::vector<OutputEvent> more) { events.insert(events.end(), more.begin(), more.end()); };
+  std::size_t begin = 0;
+  for (const std::size_t cut : cuts) {
+    take(parser.push(text.substr(begin, cut - begin)));
+    begin = cut;
+  }
+  take(parser.push(text.substr(begin)));
+  take(parser.finish());
+  if (whole != nullptr) {
+    *whole = parser.output();
+  }
+  return joined(events);
+}
+
+// Every cut in two, one character at a time, and random cuts give the same events and the same whole; how many ways differ.
+int differences_between_cuts(const std::string& text, const OutputParserOptions& options, bool every_cut = true) {
+  ParsedOutput whole;
+  const std::vector<OutputEvent> expected = events_of(text, {}, options, &whole);
+  ParsedOutput other;
+  int wrong = 0;
+  const auto compare = [&](const std::vector<std::size_t>& cuts) { wrong += events_of(text, cuts, options, &other) == expected && other == whole ? 0 : 1; };
+  std::vector<std::size_t> all;
+  for (std::size_t cut = 1; cut < text.size(); ++cut) {
+    if (every_cut) {
+      compare({cut});
+    }
+    all.push_back(cut);
+  }
+  compare(all);
+  std::mt19937 random(static_cast<unsigned>(text.size()));
+  for (int round = 0; round < 3; ++round) {
+    std::vector<std::size_t> cuts;
+    for (const std::size_t cut : all) {
+      if (random() % 7 == 0) {
+        cuts.push_back(cut);
+      }
+    }
+    compare(cuts);
+  }
+  return wrong;
+}
+
+ParsedOutput parse(const std::string& text, bool thinking = false) {
+  const OutputParserOptions options{thinking, tools()};
+  CHECK_MESSAGE(differences_between_cuts(text, options) == 0, text);
+  return parse_output(text, options);
+}
+
+const std::string search_call =
+    "<tool_call>\n<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</parameter>\n</function>\n</tool_call>";
+
+void check_search(const ParsedOutput& out) {
+  REQUIRE(out.tool_calls.size() == 1);
+  const ParsedToolCall& call = out.tool_calls[0];
+  CHECK(call.call.name == "search");
+  CHECK(call.known_tool);
+  CHECK(call.complete);
+  CHECK(json::dump(call.call.arguments) == R"({"query": "red", "limit": 3})");
+  CHECK(call.stray_text.empty());
+}
+
+}  // namespace
+
+TEST_CASE("whether a prompt leaves the model thinking") {
+  CHECK(opens_thinking("<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n<think>\n"));
+  CHECK_FALSE(opens_thinking("<|im_start|>assistant\n<think>\n\n</think>\n\n"));
+  CHECK_FALSE(opens_thinking("<|im_start|>user\n<think><|im_end|>\n<|im_start|>assistant\n"));
+  CHECK(opens_thinking("<|im_start|>assistant\n<think>\nstarted to"));
+  CHECK_FALSE(opens_thinking(""));
+}
+
+TEST_CASE("reasoning, then the answer") {
+  for (const std::string text : {"plan\n</think>\n\nHello.", "\n plan </think>Hello.", "<think>\nplan</think>\nHello.\n", "plan</think>\n</think>\n\nHello. \n",
+                                 "plan</think>\n<think>\n\n</think>\n\nHello."}) {
+    const ParsedOutput out = parse(text, true);
+    CHECK(out.reasoning == "plan");
+    CHECK(out.content == "Hello.");
+    CHECK(out.thinking_closed);
+    CHECK(out.tool_calls.empty());
+  }
+  const ParsedOutput cut = parse("still th", true);
+  CHECK(cut.reasoning == "still th");
+  CHECK_FALSE(cut.thinking_closed);
+  CHECK(parse("a <b> </thin </think", true).reasoning == "a <b> </thin </think");
+  CHECK(parse("a <think> b</think>c", true).reasoning == "a <think> b");
+  CHECK(parse("a</think>\n<think>b</think>c", true).reasoning == "a\nb");
+}
+
+TEST_CASE("an answer without reasoning") {
+  CHECK(parse("Hello.").content == "Hello.");
+  CHECK(parse(" world\n").content == " world");  // a continued message: the blank at its beginning counts
+  const ParsedOutput out = parse("<think>\nplan\n</think>\n\nHello.");
+  CHECK(out.reasoning == "plan");
+  CHECK(out.content == "Hello.");
+  CHECK(parse("\n<think>\n\n</think>\n\nHello.").content == "Hello.");
+  CHECK(parse("</think>\n\nHello.").content == "Hello.");
+  CHECK(parse("The tags <think> and </think> are text.").content == "The tags <think> and </think> are text.");
+  CHECK(parse("A <tool_call> without a function, <function=x> too").content == "A <tool_call> without a function, <function=x> too");
+  CHECK(parse("1 < 2 </tool_call> <").content == "1 < 2 </tool_call> <");
+  CHECK(parse("").content.empty());
+  CHECK(parse(" \n").content.empty());
+}
+
+TEST_CASE("a tool call in each place") {
+  check_search(parse(search_call));
+  check_search(parse("think\n</think>\n\n" + search_call, true));
+  const ParsedOutput inside = parse("I should search.\n" + search_call + "\n", true);
+  check_search(inside);
+  CHECK(inside.reasoning == "I should search.");
+  CHECK(inside.content.empty());
+  CHECK(inside.thinking_closed);
+  const ParsedOutput late_close = parse("x" + search_call + "\n</think>\n\nDone.", true);
+  check_search(late_close);
+  CHECK(late_close.content == "Done.");
+  const ParsedOutput before = parse("Let me look.\n\n" + search_call);
+  check_search(before);
+  CHECK(before.content == "Let me look.");
+  CHECK(parse("Let me look.\n\n" + search_call + "\nDone.").content == "Let me look.\n\n\nDone.");
+  CHECK(parse("a" + search_call + "b<tool_call> c").content == "ab<tool_call> c");
+}
+
+TEST_CASE("deviations from the form") {
+  // White space, quotes, missing tags.
+  check_search(parse("<tool_call><function=search><parameter=query>red</parameter><parameter=limit>3</parameter></function></tool_call>"));
+  check_search(parse("<tool_call> \r\n <function= \"search\" >\n\n<parameter='query'>\nred\n</parameter>\n\n<parameter=limit> 3 </parameter>\t</function>\n\n</tool_call>\n"));
+  check_search(parse("<tool_call>\n<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</parameter>\n</tool_call>"));
+  check_search(parse("<tool_call>\n<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</function>\n</tool_call>"));
+  check_search(parse("<tool_call>\n<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</tool_call>"));
+  check_search(parse("<tool_call>\n<function=search>\n<parameter=query>\nred\n<parameter=limit>\n3\n</parameter>\n</function>\n</tool_call>"));
+  check_search(parse("<tool_call>\n<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</parameter>\n</function>"));
+  check_search(parse("<tool_call>\n<function=search\n<parameter=query\nred\n</parameter>\n<parameter=limit>\n3\n</parameter>\n</function>\n</tool_call>"));
+  check_search(parse("<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</parameter>\n</function>\n</tool_call>"));
+  check_search(parse("<tool_call>\n<function=search>\n{\"query\": \"red\", \"limit\": 3}\n</function>\n</tool_call>"));
+  const ParsedOutput bare = parse("Text first.\n<function=now>\n</function>");
+  REQUIRE(bare.tool_calls.size() == 1);
+  CHECK(bare.content == "Text first.");
+  CHECK(parse("<function=unknown>\n</function>").tool_calls.empty());
+  CHECK(parse("In a line <function=now>").tool_calls.empty());
+  const ParsedOutput stray = parse("<tool_call><function=now>what <is> this</function></tool_call>");
+  CHECK(stray.tool_calls.at(0).stray_text == "what <is> this");
+  // The order of parameters is free, the last of equal ones counts.
+  const ParsedOutput order = parse("<tool_call><function=search><parameter=limit>1</parameter><parameter=query>a</parameter><parameter=limit>2</parameter></function></tool_call>");
+  CHECK(json::dump(order.tool_calls.at(0).call.arguments) == R"({"limit": 2, "query": "a"})");
+  CHECK(order.tool_calls.at(0).arguments.size() == 3);
+  // Far apart is text.
+  CHECK(parse("<tool_call>" + std::string(64, ' ') + "<function=now></function>").tool_calls.size() == 1);
+  CHECK(parse("<tool_call>" + std::string(65, ' ') + "<function=now></function>").tool_calls.empty());
+}
+
+TEST_CASE("several calls") {
+  const ParsedOutput out = parse(search_call + "\n" + search_call + "<tool_call><function=now></function></tool_call>");
+  REQUIRE(out.tool_calls.size() == 3);
+  CHECK(out.tool_calls[0] == out.tool_calls[1]);
+  CHECK(out.tool_calls[2].call == ToolCall{"now"});
+  CHECK(parse("<tool_call><function=now></function><function=search></function></tool_call>").tool_calls.size() == 2);
+  CHECK(parse("<tool_call><function=now><tool_call><function=search></function></tool_call>").tool_calls.size() == 2);
+  CHECK(parse("<tool_call><function=now>\n<function=search></function></tool_call>").tool_calls.size() == 2);
+}
+
+TEST_CASE("values keep everything but one newline at either end") {
+  const auto value_of = [](const std::string& inner) {
+    return parse("<tool_call>\n<function=search>\n<parameter=query>" + inner + "</parameter>\n</function>\n</tool_call>").tool_calls.at(0).call.arguments.at("query").as_string();
+  };
+  CHECK(value_of("\nx\n") == "x");
+  CHECK(value_of("\n\n x \n\n") == "\n x \n");
+  CHECK(value_of("x") == "x");
+  CHECK(value_of("") == "");
+  CHECK(value_of("\n") == "");
+  CHECK(value_of("\n\n") == "");
+  CHECK(value_of("\n\n\n") == "\n");
+  CHECK(value_of("\na </parameter> b </function> c\n</tool_call> d\n<parameter=zzz>\n") == "a </parameter> b </function> c\n</tool_call> d\n<parameter=zzz>");
+  CHECK(value_of("\n<tool_call>\n<function=now>\n") == "<tool_call>\n<function=now>");
+  CHECK(value_of("\n<<<</param\n</think>\n") == "<<<</param\n</think>");
+}
+
+TEST_CASE("types, and marks where one does not fit") {
+  const ParsedOutput out = parse(
+      "<tool_call><function=search><parameter=limit>many</parameter><parameter=safe>True</parameter><parameter=filter>{\"a\": [1]}</parameter>"
+      "<parameter=query>7</parameter><parameter=other>7</parameter></function></tool_call>");
+  const ParsedToolCall& call = out.tool_calls.at(0);
+  CHECK(json::dump(call.call.arguments) == R"({"limit": "many", "safe": true, "filter": {"a": [1]}, "query": "7", "other": "7"})");
+  REQUIRE(call.arguments.size() == 5);
+  CHECK(call.arguments[0].conversion == Conversion::failed);
+  CHECK(call.arguments[0].text == "many");
+  CHECK(call.arguments[1].conversion == Conversion::converted);
+  CHECK(call.arguments[2].conversion == Conversion::converted);
+  CHECK(call.arguments[3].conversion == Conversion::text);
+  CHECK(call.arguments[4].conversion == Conversion::untyped);
+  const ParsedOutput unknown = parse("<tool_call><function=missing><parameter=a>1</parameter></function></tool_call>");
+  CHECK_FALSE(unknown.tool_calls.at(0).known_tool);
+  CHECK(unknown.tool_calls.at(0).complete);
+}
+
+TEST_CASE("an output cut off inside a call") {
+  const ParsedOutput whole = parse(search_call);
+  for (std::size_t length = 0; length < search_call.size(); ++length) {
+    const ParsedOutput out = parse_output(search_call.substr(0, length), {false, tools()});
+    const bool closed = length >= search_call.find("</function>") + 11;
+    CHECK(out.tool_calls.size() == (length >= 22 ? 1U : 0U));
+    if (!out.tool_calls.empty()) {
+      CHECK(out.tool_calls[0].complete == closed);
+      CHECK((out.tool_calls[0] == whole.tool_calls[0]) == closed);
+    }
+  }
+  const ParsedOutput out = parse("<tool_call><function=search><parameter=limit>12");
+  CHECK_FALSE(out.tool_calls.at(0).arguments.at(0).complete);
+  CHECK(out.tool_calls.at(0).call.arguments.at("limit") == json::Value("12"));
+}
+
+TEST_CASE("the events of a stream, one by one") {
+  const OutputParserOptions options{true, tools()};
+  OutputParser parser(options);
+  CHECK(parser.push("\nhm").at(0).text == "hm");
+  CHECK(parser.push(" \n</thi").empty());
+  CHECK(parser.push("nk>\n\nLook").at(0) == OutputEvent{.type = OutputEventType::content, .text = "Look"});
+  CHECK(parser.push("\n<tool_call>\n<function=sea").empty());
+  const auto begin = parser.push("rch>");
+  REQUIRE(begin.size() == 1);
+  CHECK(begin[0] == OutputEvent{.type = OutputEventType::tool_call_begin, .text = "search"});
+  const auto delta = parser.push("\n<parameter=limit>\n1");
+  REQUIRE(delta.size() == 1);
+  CHECK(delta[0] == OutputEvent{.type = OutputEventType::argument_delta, .text = "1", .name = "limit"});
+  CHECK(parser.push("2\n</parameter>\n").at(0).text == "2");
+  const auto rest = parser.push("</function>\n</tool_call>");
+  REQUIRE(rest.size() == 2);
+  CHECK(rest[0] == OutputEvent{.type = OutputEventType::argument, .text = "12", .name = "limit", .value = json::Value(12), .conversion = Conversion::converted});
+  CHECK(rest[1] == OutputEvent{.type = OutputEventType::tool_call_end, .text = "search"});
+  CHECK(parser.finish().empty());
+  CHECK(parser.push("more").empty());
+  const OutputParser copy = parser;
+  CHECK(copy.output() == parser.output());
+}
+
+TEST_CASE("a parser copied in the middle of a call goes on by itself") {
+  auto first = std::make_unique<OutputParser>(OutputParserOptions{false, tools()});
+  first->push("<tool_call><function=search><parameter=limit>4");
+  OutputParser second = *first;
+  first.reset();
+  second.push("2</parameter></function></tool_call>");
+  second.finish();
+  CHECK(second.output().tool_calls.at(0).call.arguments.at("limit") == json::Value(42));
+}
+
+TEST_CASE("what the chat template writes is read back") {
+  std::mt19937 random(5);
+  const auto pick = [&random](std::vector<std::string> list) { return list[random() % list.size()]; };
+  int wrong = 0;
+  for (int round = 0; round < 400; ++round) {
+    Message message = Message::assistant(pick({"", "Hello.", "a\n\nb < c", "é 日本", "x </tool> <b>"}));
+    message.reasoning_content = pick({"", "hm", "two\n\nlines", "a <think> b"});
+    for (std::size_t calls = random() % 4; calls > 0; --calls) {
+      ToolCall call{pick({"search", "now", "other"})};
+      for (const char* name : {"query", "limit", "safe", "filter", "free"}) {
+        if (random() % 2 == 0) {
+          const std::string text = pick({"", "x", "\n", " two\nlines \n", "<b>", "</parameter", "7"});
+          call.arguments[name] = name[0] == 'q' || call.name != "search" || std::string(name) == "free" ? json::Value(text)
+                                 : name[0] == 'l' ? json::Value(static_cast<int>(random() % 100))
+                                 : name[0] == 's' ? json::Value(random() % 2 == 0)
+                                                  : json::parse(R"({"a": [1.5, null, "<\n>"]})");
+        }
+      }
+      message.tool_calls.push_back(call);
+    }
+    const std::vector<Message> messages = {Message::user("x"), message};
+    for (const ChatTemplate variant : {chat_templates::qwen3_5, chat_templates::qwen3_6}) {
+      ChatTemplateOptions options;
+      options.chat_template = variant;
+      const RenderedChat chat = render_chat(messages, tools(), options);
+      const std::string header = "<|im_start|>assistant\n<think>\n";
+      std::string text = chat.text.substr(chat.message_ends[0] + header.size());
+      text.resize(text.size() - std::string("<|im_end|>\n").size());
+      const OutputParserOptions parser_options{true, tools()};
+      Message back = parse_output(text, parser_options).to_message();
+      back.reasoning_content = back.reasoning_content.value_or("");
+      wrong += back == message ? 0 : 1;
+      wrong += differences_between_cuts(text, parser_options, round < 20);
+    }
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("tags in any order never make a difference between cuts") {
+  const std::vector<std::string> pieces = {"<think>",      "</think>",    "<tool_call>", "</tool_call>", "<function=search>", "<function=now>", "<function=", "</function>",
+                                           "<parameter=query>", "<parameter=limit>", "<parameter=", "</parameter>", ">", "\n", "\n", " ", "text", "5", "<", "</", "{\"a\": 1}", "é"};
+  std::mt19937 random(7);
+  int wrong = 0;
+  for (int round = 0; round < 4000; ++round) {
+    std::string text;
+    for (std::size_t count = 1 + random() % 24; count > 0; --count) {
+      text += pieces[random() % pieces.size()];
+    }
+    OutputParserOptions options{random() % 2 == 0, {}};
+    if (random() % 4 != 0) {
+      options.tools = tools();
+    }
+    wrong += differences_between_cuts(text, options, round < 300);
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("long outputs are read in linear time") {
+  // A million characters, one by one: quadratic work would take minutes.
+  for (const std::string unit : {"<tool_call> ", "\n", "<", "a </parameter> ", "<parameter=limit>\n"}) {
+    OutputParser parser({false, tools()});
+    parser.push("<tool_call><function=search><parameter=query>");
+    std::string text;
+    while (text.size() < 1000000 / unit.size() / 4 * unit.size()) {
+      text += unit;
+    }
+    for (const char c : text) {
+      parser.push({&c, 1});
+    }
+    parser.finish();
+    CHECK(parser.output().tool_calls.size() >= 1);
+  }
+}
