@@ -16,14 +16,14 @@ TEST_CASE("embedded files have their bytes, by function and by name, aligned") {
   CHECK(text_of(odd::plain_txt()) == "plain\n");
   CHECK(text_of(odd::_0empty()).empty());
   CHECK(text_of(odd::_class()) == "keyword");
-  CHECK(text_of(odd::odd__name__1__s_____50__json()) == "odd");
+  CHECK(text_of(odd::odd__name__1__s______50__json()) == "odd");
   CHECK(text_of(again::plain_txt()) == "plain\n");
   CHECK(again::plain_txt().data() != odd::plain_txt().data());
 
   REQUIRE(odd::files().size() == 4);
   CHECK(odd::files()[0].first == "plain.txt");
   CHECK(odd::files()[1].first == "odd $name (1)'s \xc3\xa9, @50%.json");
-  CHECK(odd::files()[1].second.data() == odd::odd__name__1__s_____50__json().data());
+  CHECK(odd::files()[1].second.data() == odd::odd__name__1__s______50__json().data());
   for (const auto& [name, bytes] : odd::files()) {
     CAPTURE(name);
     CHECK(reinterpret_cast<std::uintptr_t>(bytes.data()) % 64 == 0);
