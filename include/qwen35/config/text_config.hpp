@@ -14,8 +14,9 @@ template <class C>
 struct TextConfigOf {
   using type = C;
 };
+// A text config that derives from a composite's `struct text_config` has that name too, as every class has its bases' names: the sizes tell.
 template <class C>
-  requires requires { typename C::text_config; }
+  requires(requires { typename C::text_config; } && !requires { C::hidden_size; })
 struct TextConfigOf<C> {
   using type = typename C::text_config;
 };
@@ -34,7 +35,17 @@ inline constexpr bool is_moe = requires { text_config_t<C>::num_experts; };
 template <class C>
 inline constexpr bool tied_embeddings = C::tie_word_embeddings;
 
-// The number of mixer rotary entries of a head: int(head_dim * partial_rotary_factor), rounded up to pairs.
+// Layers of one kind.
+template <class C>
+inline constexpr std::size_t layer_count(LayerType type) {
+  std::size_t count = 0;
+  for (const LayerType other : text_config_t<C>::layer_types) {
+    count += other == type ? 1 : 0;
+  }
+  return count;
+}
+
+// The number of rotary entries of a head: int(head_dim * partial_rotary_factor), rounded up to pairs.
 template <class C>
 inline constexpr std::size_t rotary_dim =
     (static_cast<std::size_t>(static_cast<double>(C::head_dim) * C::rope_parameters.partial_rotary_factor) + 1) / 2 * 2;
@@ -53,6 +64,19 @@ concept HasTextSizes = requires {
   { C::linear_value_head_dim } -> std::convertible_to<std::size_t>;
   { C::linear_conv_kernel_dim } -> std::convertible_to<std::size_t>;
   { C::rope_parameters } -> std::convertible_to<RopeParameters>;
+};
+
+// Are the fields there that are no sizes? Deriving from MoeTextDefaults or DenseTextDefaults gives them all.
+template <class C>
+concept HasTextValues = requires {
+  { C::hidden_act } -> std::convertible_to<Activation>;
+  { C::rms_norm_eps } -> std::convertible_to<double>;
+  { C::attention_bias } -> std::convertible_to<bool>;
+  { C::tie_word_embeddings } -> std::convertible_to<bool>;
+  { C::max_position_embeddings } -> std::convertible_to<std::size_t>;
+  { C::pad_token_id } -> std::convertible_to<TokenIds>;
+  { C::bos_token_id } -> std::convertible_to<TokenIds>;
+  { C::eos_token_id } -> std::convertible_to<TokenIds>;
 };
 
 // Are all sizes positive?
@@ -86,7 +110,7 @@ template <class C>
 concept ExpertsPerTokenFit = !requires { C::num_experts; } || (C::num_experts_per_tok >= 1 && C::num_experts_per_tok <= C::num_experts);
 
 template <class C>
-concept TextConfig = HasTextSizes<C> && SizesArePositive<C> && QueryHeadsGroupEvenly<C> && ValueHeadsGroupEvenly<C> && LayerTypesMatchDepth<C> &&
-                     RotaryFitsHead<C> && HasFeedForward<C> && ExpertsPerTokenFit<C>;
+concept TextConfig = HasTextSizes<C> && HasTextValues<C> && SizesArePositive<C> && QueryHeadsGroupEvenly<C> && ValueHeadsGroupEvenly<C> &&
+                     LayerTypesMatchDepth<C> && RotaryFitsHead<C> && HasFeedForward<C> && ExpertsPerTokenFit<C>;
 
 QWEN35_END_NAMESPACE

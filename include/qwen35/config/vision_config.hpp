@@ -52,8 +52,11 @@ struct CompositeDefaults {
   static constexpr bool tie_word_embeddings = false;
 };
 
+template <class C>
+using vision_config_t = typename C::vision_config;
+
 // Has the config a vision tower?
 template <class C>
-inline constexpr bool is_multimodal = requires { typename C::vision_config; };
+inline constexpr bool is_multimodal = requires { typename C::vision_config; } && !requires { C::hidden_size; };
 
 QWEN35_END_NAMESPACE

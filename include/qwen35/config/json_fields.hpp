@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Typed reading of one JSON object of a config file. Every value is untrusted: one of the wrong kind or range is a ConfigError that names it.
+#pragma once
+
+#include <qwen35/config/rope_parameters.hpp>
+#include <qwen35/config/token_ids.hpp>
+#include <qwen35/json/value.hpp>
+
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+QWEN35_BEGIN_NAMESPACE
+
+// The fields of `object` (null: every field is absent). A JSON null counts as an absent key, as in the reference. `where` stands before the
+// key in messages: "text_config" gives "text_config.hidden_size: ...".
+class JsonFields {
+ public:
+  static constexpr std::size_t size_limit = std::size_t{1} << 31;  // no size or count of a model comes near it; products of three stay in range
+
+  JsonFields(const json::Value* object, std::string_view where) : object_(object), where_(where) {
+    require<ConfigError>(object == nullptr || object->is_object(), where, ": expected an object");
+  }
+
+  const json::Value* find(std::string_view key) const {
+    const json::Value* const value = object_ == nullptr ? nullptr : object_->find(key);
+    return value == nullptr || value->is_null() ? nullptr : value;
+  }
+  // Does the key stand in the file, be it with a null?
+  bool mentions(std::string_view key) const { return object_ != nullptr && object_->find(key) != nullptr; }
+
+  // A whole number in [0, 2^31).
+  std::size_t size(std::string_view key, std::size_t absent) const {
+    const json::Value* const value = find(key);
+    return value == nullptr ? absent : as_size(*value, key);
+  }
+  double number(std::string_view key, double absent) const { return optional_number(key).value_or(absent); }
+  std::optional<double> optional_number(std::string_view key) const {
+    const json::Value* const value = find(key);
+    if (value == nullptr) {
+      return std::nullopt;
+    }
+    return as_number(*value, key, "a number");
+  }
+  bool boolean(std::string_view key, bool absent) const {
+    const json::Value* const value = find(key);
+    if (value == nullptr) {
+      return absent;
+    }
+    expect(value->is_bool(), key, "true or false");
+    return value->as_bool();
+  }
+  std::string text(std::string_view key, std::string_view absent) const {
+    const json::Value* const value = find(key);
+    if (value == nullptr) {
+      return std::string(absent);
+    }
+    expect(value->is_string(), key, "a string");
+    return value->as_string();
+  }
+  // One id or a list of at most 16.
+  TokenIds token_ids(std::string_view key) const {
+    TokenIds ids;
+    const json::Value* const value = find(key);
+    if (value == nullptr) {
+      return ids;
+    }
+    constexpr const char* expected = "a token id or a list of at most 16 token ids";
+    const auto add = [&](const json::Value& item) {
+      expect(item.is_integer() && item.as_integer() >= 0 && item.as_integer() <= std::numeric_limits<TokenId>::max() &&
+                 ids.size() < TokenIds::capacity,
+             key, expected);
+      ids.push_back(static_cast<TokenId>(item.as_integer()));
+    };
+    if (!value->is_array()) {
+      add(*value);
+      return ids;
+    }
+    for (const json::Value& item : value->items()) {
+      add(item);
+    }
+    return ids;
+  }
+  TokenId token_id(std::string_view key, TokenId absent) const {
+    const json::Value* const value = find(key);
+    if (value == nullptr) {
+      return absent;
+    }
+    expect(!value->is_array(), key, "one token id");
+    return token_ids(key)[0];
+  }
+  FactorList factors(std::string_view key) const {
+    FactorList list;
+    if (const json::Value* const value = find(key)) {
+      constexpr const char* expected = "a list of at most 256 numbers";
+      expect(value->is_array() && value->size() <= FactorList::capacity, key, expected);
+      for (const json::Value& item : value->items()) {
+        list.push_back(as_number(item, key, expected));
+      }
+    }
+    return list;
+  }
+  // An object, or null when the key is absent.
+  const json::Value* object(std::string_view key) const {
+    const json::Value* const value = find(key);
+    expect(value == nullptr || value->is_object(), key, "an object");
+    return value;
+  }
+  // A list, or null when the key is absent.
+  const json::Value* list(std::string_view key) const {
+    const json::Value* const value = find(key);
+    expect(value == nullptr || value->is_array(), key, "a list");
+    return value;
+  }
+  std::size_t as_size(const json::Value& value, std::string_view key) const {
+    expect(value.is_integer() && value.as_integer() >= 0 && static_cast<std::uint64_t>(value.as_integer()) < size_limit, key,
+           "a whole number from 0 to 2147483647");
+    return static_cast<std::size_t>(value.as_integer());
+  }
+  // Raises ConfigError "<where>.<key>: expected <what>" unless `condition` holds.
+  void expect(bool condition, std::string_view key, std::string_view what) const {
+    require<ConfigError>(condition, where_, ".", key, ": expected ", what);
+  }
+  const std::string& where() const { return where_; }
+
+ private:
+  double as_number(const json::Value& value, std::string_view key, std::string_view what) const {
+    expect(value.is_number() && std::isfinite(value.as_number()), key, what);
+    return value.as_number();
+  }
+
+  const json::Value* object_;
+  std::string where_;
+};
+
+// A number with as many digits as tell it from every other: 1e-06, 0.25.
+inline std::string number_text(double value) {
+  char buffer[32];
+  const std::to_chars_result result = std::to_chars(buffer, buffer + sizeof(buffer), value);
+  return std::string(buffer, result.ptr);
+}
+
+QWEN35_END_NAMESPACE

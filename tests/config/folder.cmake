@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# Config types written from files: one of each shape, and files that must be refused with the right words.
+set(data "${PROJECT_SOURCE_DIR}/tests/data/config")
+qwen35_add_config(test_config_add_config NAME shapes_from_file FROM "${data}/shapes.json")
+foreach(kind dense_text moe_odd dense_composite nearly_empty)
+  qwen35_add_config(test_config_add_config NAME ${kind} FROM "${data}/${kind}.json")
+endforeach()
+
+# qwen35_refused(name what-cmake-says json)
+function(qwen35_refused name words json)
+  set(file "${CMAKE_CURRENT_BINARY_DIR}/bad_configs/${name}.json")
+  file(CONFIGURE OUTPUT "${file}" CONTENT "${json}" @ONLY)
+  add_test(NAME add_config_refuses_${name}
+           COMMAND "${CMAKE_COMMAND}" "-DFROM=${file}" "-DOUTPUT=${CMAKE_CURRENT_BINARY_DIR}/bad_configs/${name}.hpp" "-DEXPECT=${words}"
+                   "-DLIBRARY=${PROJECT_SOURCE_DIR}" -P "${PROJECT_SOURCE_DIR}/tests/config/refuses.cmake")
+  set_tests_properties(add_config_refuses_${name} PROPERTIES LABELS config)
+endfunction()
+qwen35_refused(no_json "expected a JSON object" "{\"hidden_size\": ")
+qwen35_refused(list "expected a JSON object" "[1, 2]")
+qwen35_refused(family "model_type 'llama' is none of" [[{"model_type": "llama"}]])
+qwen35_refused(text_size "hidden_size: expected a whole number from 0 to 2147483647, found STRING '2048'"
+               [[{"model_type": "qwen3_5_moe_text", "hidden_size": "2048"}]])
+qwen35_refused(negative "text_config: num_experts: expected a whole number" [[{"text_config": {"model_type": "qwen3_5_moe_text", "num_experts": -1}}]])
+qwen35_refused(huge "vocab_size: expected a whole number" [[{"model_type": "qwen3_5_text", "vocab_size": 99999999999999999999}]])
+qwen35_refused(fraction "vision_config: depth: expected a whole number" [[{"model_type": "qwen3_5", "vision_config": {"depth": 1.5}}]])
+qwen35_refused(layers "layer_types: expected one entry for each of num_hidden_layers (3), not 1"
+               [[{"model_type": "qwen3_5_text", "num_hidden_layers": 3, "layer_types": ["full_attention"]}]])
+qwen35_refused(layer_kind "layer_types[0]: 'sliding_attention' is neither"
+               [[{"model_type": "qwen3_5_text", "num_hidden_layers": 1, "layer_types": ["sliding_attention"]}]])
+qwen35_refused(activation "hidden_act: 'relu' is none of" [[{"model_type": "qwen3_5_text", "hidden_act": "relu"}]])
+qwen35_refused(rope_type "rope_type 'spiral' is none of" [[{"model_type": "qwen3_5_text", "rope_parameters": {"rope_type": "spiral"}}]])
+qwen35_refused(rope_key "rope_scaling: rope_type 'yarn' needs the key 'factor'" [[{"model_type": "qwen3_5_text", "rope_scaling": {"type": "yarn"}}]])
+qwen35_refused(sections "mrope_section: expected three sizes, found 2"
+               [[{"model_type": "qwen3_5_text", "rope_parameters": {"mrope_section": [1, 2]}}]])
+qwen35_refused(flag "attention_bias: expected BOOLEAN, found NUMBER" [[{"model_type": "qwen3_5_text", "attention_bias": 1}]])
