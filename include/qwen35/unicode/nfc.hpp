@@ -6,67 +6,110 @@
 #include <qwen35/unicode/classes.hpp>
 #include <qwen35/unicode/utf8.hpp>
 
-#include <cstdlib>
+#include <algorithm>
 
 #include <utf8proc.h>
 
 QWEN35_BEGIN_NAMESPACE
 namespace unicode {
 
-namespace detail {
-
-// Nothing below U+0300 (lead bytes below 0xCC) nor from U+4000 to U+9FFF (0xE4 to 0xE9: ideographs) decomposes, composes with what follows among
-// themselves, or reorders; elsewhere utf8proc decides.
-inline bool plainly_nfc(unsigned char byte) { return byte < 0xCC || (byte >= 0xE4 && byte <= 0xE9); }
-inline bool plainly_nfc(std::string_view text) {
-  for (const char c : text) {
-    if (!plainly_nfc(static_cast<unsigned char>(c))) {
-      return false;
+// Byte offset of the first code point at or after byte `from` that normalisation form C has to look at, or npos: the text from there on is in the form
+// already. `text` is well-formed UTF-8.
+inline std::size_t find_nfc_active(std::string_view text, std::size_t from = 0) {
+  const ClassTable& table = ClassTable::instance();
+  for (std::size_t i = from; i < text.size();) {
+    // Nothing below U+0300 (lead bytes below 0xCC) and nothing from U+4000 to U+9FFF (0xE4 to 0xE9: ideographs) is active.
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x80) {
+      i = skip_ascii(text, i + 1);
+    } else if (byte < 0xCC) {
+      i += byte < 0xC0 ? 1 : 2;
+    } else if (byte >= 0xE4 && byte <= 0xE9) {
+      i += 3;
+    } else {
+      const CodePoint c = decode_utf8(text, i);
+      if (table.nfc_active(c.point)) {
+        return i;
+      }
+      i += c.size;
     }
   }
-  return true;
+  return std::string_view::npos;
 }
 
-inline void append_nfc(std::string_view text, std::string& out) {
-  if (plainly_nfc(text)) {
-    out.append(text);
-    return;
+namespace detail {
+
+// Decomposes, orders and composes the code points of a short stretch. Not utf8proc_map: its ordering takes quadratic time on a long run of marks.
+class NfcStretch {
+ public:
+  void append(std::string_view text, std::string& out) {
+    points_.clear();
+    for (std::size_t i = 0; i < text.size();) {
+      const CodePoint c = decode_utf8(text, i);
+      i += c.size;
+      utf8proc_int32_t parts[8];
+      int bound_class = 0;
+      const utf8proc_ssize_t count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c.point), parts, 8, options(), &bound_class);
+      require<TextError>(count >= 0 && count <= 8, "NFC: code point ", c.point, ": ", count < 0 ? utf8proc_errmsg(count) : "too long a decomposition");
+      points_.insert(points_.end(), parts, parts + count);
+    }
+    order();
+    const utf8proc_ssize_t size = utf8proc_normalize_utf32(points_.data(), static_cast<utf8proc_ssize_t>(points_.size()), options());
+    require<TextError>(size >= 0, "NFC: ", size < 0 ? utf8proc_errmsg(size) : "");
+    for (utf8proc_ssize_t i = 0; i < size; ++i) {
+      append_utf8(static_cast<std::uint32_t>(points_[static_cast<std::size_t>(i)]), out);
+    }
   }
-  utf8proc_uint8_t* result = nullptr;
-  const utf8proc_ssize_t size =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()), &result,
-                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-  require<TextError>(size >= 0, "NFC: ", size < 0 ? utf8proc_errmsg(size) : "");
-  out.append(reinterpret_cast<const char*>(result), static_cast<std::size_t>(size));
-  std::free(result);
-}
+
+ private:
+  static utf8proc_option_t options() { return static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE); }
+  static int combining_class(utf8proc_int32_t point) { return utf8proc_get_property(point)->combining_class; }
+
+  // The canonical ordering algorithm: each run of marks is sorted by combining class, equals keep their order.
+  void order() {
+    for (auto start = points_.begin(); start != points_.end();) {
+      const auto end = std::find_if(start, points_.end(), [](utf8proc_int32_t point) { return combining_class(point) == 0; });
+      if (end - start > 1) {
+        std::stable_sort(start, end, [](utf8proc_int32_t a, utf8proc_int32_t b) { return combining_class(a) < combining_class(b); });
+      }
+      start = end == points_.end() ? end : end + 1;
+    }
+  }
+
+  std::vector<utf8proc_int32_t> points_;
+};
 
 }  // namespace detail
 
-// `text` is well-formed UTF-8. A code point that Unicode 9.0 did not know has no decomposition, composes with nothing and reorders with nothing there, so
-// it is copied and what stands on either side is normalised alone.
+// `text` is well-formed UTF-8. Only active code points and the one before each run of them are worked on. A code point later than Unicode 9.0 is
+// never among these, so it is copied: in those tables it composes and reorders with nothing.
 inline std::string nfc(std::string_view text) {
   std::string out;
-  if (detail::plainly_nfc(text)) {
-    out.assign(text);
-    return out;
-  }
-  out.reserve(text.size());
-  std::size_t start = 0;
-  for (std::size_t i = 0; i < text.size();) {
-    if (detail::plainly_nfc(static_cast<unsigned char>(text[i]))) {
-      ++i;
-      continue;
+  std::size_t active = find_nfc_active(text);
+  std::size_t copied = 0;
+  if (active != std::string_view::npos) {
+    const ClassTable& table = ClassTable::instance();
+    detail::NfcStretch stretch;
+    out.reserve(text.size());
+    while (active != std::string_view::npos) {
+      std::size_t start = active;
+      if (start > copied) {
+        do {
+          --start;
+        } while ((static_cast<unsigned char>(text[start]) & 0xC0) == 0x80);
+        start = table.later_than_unicode_9(decode_utf8(text, start).point) ? active : start;
+      }
+      std::size_t end = active;
+      for (CodePoint c; end < text.size() && table.nfc_active((c = decode_utf8(text, end)).point);) {
+        end += c.size;
+      }
+      out.append(text.substr(copied, start - copied));
+      stretch.append(text.substr(start, end - start), out);
+      copied = end;
+      active = find_nfc_active(text, end);
     }
-    const Utf8Step step = utf8_step(text.substr(i));
-    if (!assigned_in_unicode_9(step.point)) {
-      detail::append_nfc(text.substr(start, i - start), out);
-      out.append(text.substr(i, step.size));
-      start = i + step.size;
-    }
-    i += step.size;
   }
-  detail::append_nfc(text.substr(start), out);
+  out.append(text.substr(copied));
   return out;
 }
 

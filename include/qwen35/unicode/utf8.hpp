@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -51,18 +52,73 @@ inline Utf8Step utf8_step(std::string_view text) {
   return {point, length, true, false};
 }
 
+// Offset of the first byte at or after `i` that is not ASCII, or the size.
+inline std::size_t skip_ascii(std::string_view text, std::size_t i) {
+  for (std::uint64_t word = 0; i + 8 <= text.size(); i += 8) {
+    std::memcpy(&word, text.data() + i, 8);
+    if ((word & 0x8080808080808080u) != 0) {
+      break;
+    }
+  }
+  while (i < text.size() && static_cast<unsigned char>(text[i]) < 0x80) {
+    ++i;
+  }
+  return i;
+}
+
+struct CodePoint {
+  std::uint32_t point = 0;
+  std::uint32_t size = 0;
+};
+
+// The code point at byte `i` of text that is known to be well formed.
+inline CodePoint decode_utf8(std::string_view text, std::size_t i) {
+  const auto byte = [&](std::size_t k) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i + k])); };
+  const std::uint32_t lead = byte(0);
+  if (lead < 0x80) {
+    return {lead, 1};
+  }
+  if (lead < 0xE0) {
+    return {(lead & 31) << 6 | (byte(1) & 63), 2};
+  }
+  if (lead < 0xF0) {
+    return {(lead & 15) << 12 | (byte(1) & 63) << 6 | (byte(2) & 63), 3};
+  }
+  return {(lead & 7) << 18 | (byte(1) & 63) << 12 | (byte(2) & 63) << 6 | (byte(3) & 63), 4};
+}
+
+// `point` is a code point and no surrogate.
+inline void append_utf8(std::uint32_t point, std::string& out) {
+  const auto put = [&out](std::uint32_t byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
+  if (point < 0x80) {
+    put(point);
+    return;
+  }
+  if (point < 0x800) {
+    put(0xC0 | point >> 6);
+  } else {
+    if (point < 0x10000) {
+      put(0xE0 | point >> 12);
+    } else {
+      put(0xF0 | point >> 18);
+      put(0x80 | (point >> 12 & 63));
+    }
+    put(0x80 | (point >> 6 & 63));
+  }
+  put(0x80 | (point & 63));
+}
+
 // Offset of the first ill-formed byte, or npos.
 inline std::size_t find_ill_formed(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    if (static_cast<unsigned char>(text[i]) < 0x80) {
-      ++i;
-      continue;
-    }
+  for (std::size_t i = skip_ascii(text, 0); i < text.size();) {
     const Utf8Step step = utf8_step(text.substr(i));
     if (!step.valid) {
       return i;
     }
     i += step.size;
+    if (i < text.size() && static_cast<unsigned char>(text[i]) < 0x80) {
+      i = skip_ascii(text, i);
+    }
   }
   return std::string_view::npos;
 }
@@ -72,18 +128,20 @@ inline std::string repair_utf8(std::string_view text, bool keep_tail = false, st
   std::string out;
   out.reserve(text.size());
   std::size_t i = 0;
+  std::size_t copied = 0;
   while (i < text.size()) {
     const Utf8Step step = utf8_step(text.substr(i));
     if (step.truncated && keep_tail) {
       break;
     }
-    if (step.valid) {
-      out.append(text.substr(i, step.size));
-    } else {
+    if (!step.valid) {
+      out.append(text.substr(copied, i - copied));
       out += "\xEF\xBF\xBD";
+      copied = i + step.size;
     }
     i += step.size;
   }
+  out.append(text.substr(copied, i - copied));
   if (used != nullptr) {
     *used = i;
   }
