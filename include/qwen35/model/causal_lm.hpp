@@ -41,6 +41,10 @@ struct MoeCausalLMOutputWithPast {
   std::vector<Tensor<float>> router_logits;
 };
 
+struct GenerationConfig;
+template <class Model>
+struct GenerateInput;
+
 template <class Config>
 class CausalLM {
  public:
@@ -51,7 +55,7 @@ class CausalLM {
   using Output = MoeCausalLMOutputWithPast<Config>;
 
   explicit CausalLM(TextModel<Config> text) : model(std::move(text)) {}
-  explicit CausalLM(const Checkpoint& checkpoint) : model(checkpoint) {}
+  explicit CausalLM(const Checkpoint& checkpoint) : model(checkpoint), generation_config_(checkpoint.generation_config()) {}
   // A folder with config.json and safetensors files, text-only or multimodal. Raises ConfigError, CheckpointError.
   static CausalLM from_pretrained(const std::string& folder) { return CausalLM(Checkpoint::open(folder)); }
 
@@ -59,17 +63,25 @@ class CausalLM {
   Output forward(const Input& input) const;
   Output operator()(const Input& input) const { return forward(input); }
 
-  // The reference's generate(): see generate/generate.hpp, which must be included to call it.
-  template <class... Arguments>
-  auto generate(Arguments&&... arguments) const {
-    return qwen35_generate(*this, std::forward<Arguments>(arguments)...);
+  // The reference's generate(), with the checkpoint's generation_config.json or one given. Needs generate/generate.hpp.
+  template <class M = CausalLM>
+  auto generate(const GenerateInput<M>& input) const {
+    return run_generation(*this, input);
+  }
+  template <class M = CausalLM>
+  auto generate(const GenerateInput<M>& input, const GenerationConfig& config) const {
+    return run_generation(*this, input, config);
   }
 
   const Matrix& lm_head_weight() const { return model.weights().lm_head; }
   const TextValues& config() const { return model.config(); }
+  const json::Value& generation_config() const { return generation_config_; }  // null when the checkpoint has none
   std::uint64_t fingerprint() const { return model.fingerprint(); }
 
   TextModel<Config> model;
+
+ private:
+  json::Value generation_config_;
 };
 
 template <class Config>

@@ -25,6 +25,9 @@ class Checkpoint {
     Checkpoint out;
     out.folder_ = folder;
     out.set_config(out.map(folder + "/config.json"), folder + "/config.json");
+    if (MappedFile::exists(folder + "/generation_config.json")) {
+      out.generation_config_ = parse(out.map(folder + "/generation_config.json"), folder + "/generation_config.json");
+    }
     const std::string index = folder + "/model.safetensors.index.json";
     if (MappedFile::exists(folder + "/model.safetensors")) {
       out.add(out.map(folder + "/model.safetensors"), folder + "/model.safetensors");
@@ -36,7 +39,7 @@ class Checkpoint {
     return out;
   }
 
-  // Files in memory: "config.json" and any number of names that end in ".safetensors"; others are ignored.
+  // Files in memory: "config.json", if there "generation_config.json", and any number of names that end in ".safetensors"; others are ignored.
   static Checkpoint from_bytes(std::span<const NamedBytes> files) {
     Checkpoint out;
     bool config = false;
@@ -44,6 +47,8 @@ class Checkpoint {
       if (file.name == "config.json") {
         out.set_config(file.bytes, "config.json");
         config = true;
+      } else if (file.name == "generation_config.json") {
+        out.generation_config_ = parse(file.bytes, "generation_config.json");
       } else if (file.name.ends_with(".safetensors")) {
         out.add(file.bytes, std::string(file.name));
       }
@@ -54,6 +59,7 @@ class Checkpoint {
   static Checkpoint from_bytes(std::initializer_list<NamedBytes> files) { return from_bytes(std::span(files.begin(), files.size())); }
 
   const json::Value& config() const { return config_; }
+  const json::Value& generation_config() const { return generation_config_; }  // null when there is none
   const std::string& folder() const { return folder_; }  // empty for a checkpoint in memory
   std::span<const TensorInfo> tensors() const { return tensors_; }
   // The tensor of that name, or null.
@@ -72,7 +78,10 @@ class Checkpoint {
     return files_->back()->bytes();
   }
   void set_config(std::span<const std::byte> bytes, const std::string& source) {
-    config_ = json::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, source);
+    config_ = parse(bytes, source);
+  }
+  static json::Value parse(std::span<const std::byte> bytes, const std::string& source) {
+    return json::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, source);
   }
   void add(std::span<const std::byte> bytes, const std::string& source) {
     for (TensorInfo& tensor : read_safetensors(bytes, source)) {
@@ -83,7 +92,7 @@ class Checkpoint {
   }
   void add_shards(const std::string& folder, const std::string& index) {
     const std::span<const std::byte> bytes = map(index);
-    const json::Value root = json::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, index);
+    const json::Value root = parse(bytes, index);
     const json::Value* const weight_map = root.find("weight_map");
     require<CheckpointError>(weight_map != nullptr && weight_map->is_object(), index, ": no object \"weight_map\"");
     std::unordered_set<std::string> shards;
@@ -107,6 +116,7 @@ class Checkpoint {
 
   std::string folder_;
   json::Value config_;
+  json::Value generation_config_;
   std::vector<TensorInfo> tensors_;
   std::unordered_map<std::string, std::size_t> by_name_;
   std::shared_ptr<Files> files_ = std::make_shared<Files>();
