@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// A cache on disk: token ids, keys and values, linear states, positions, and the fingerprint of the model they belong to.
+#pragma once
+
+#include <qwen35/cache/hybrid_cache.hpp>
+
+#include <cstdio>
+#include <string>
+
+QWEN35_BEGIN_NAMESPACE
+
+// Writes and reads one cache. Everything is in the machine's byte order; a checksum ends the file.
+template <class Config>
+class CacheFile {
+ public:
+  using Cache = HybridCache<Config>;
+
+  // Raises CacheError when the file cannot be written; an older file of that name is then still there.
+  static void save(const Cache& cache, const std::string& path) {
+    const std::string part = path + ".part";
+    Stream stream(part, "wb");
+    Header header = header_of(cache);
+    stream.write(&header, sizeof(header));
+    stream.write(cache.ids_.data(), header.batch * header.length * sizeof(TokenId));
+    for (const auto& row : cache.valid_) {
+      stream.write(row.data(), header.length);
+    }
+    stream.write(cache.rope_deltas_.data(), header.deltas * sizeof(std::int32_t));
+    if (cache.kv_) {
+      for_each_block(*cache.kv_, header, [&](std::byte* block, std::size_t bytes) { stream.write(block, bytes); });
+    }
+    stream.write(cache.state_.data(), cache.state_.size_bytes());
+    const std::uint64_t checksum = stream.hash();
+    stream.write(&checksum, sizeof(checksum));
+    stream.close();
+    require<CacheError>(std::rename(part.c_str(), path.c_str()) == 0, path, ": cannot be written");
+  }
+
+  // A cache that continues bit for bit where the saved one stood. `fingerprint`: of the model that will use it. Raises CacheError for a file that is cut,
+  // changed, of another model or of another format than `options`.
+  static Cache load(const std::string& path, std::uint64_t fingerprint, const CacheOptions& options = {}) {
+    Stream stream(path, "rb");
+    Header header;
+    stream.read(&header, sizeof(header));
+    const Header own{};
+    require<CacheError>(std::memcmp(header.magic, own.magic, sizeof(header.magic)) == 0, path, ": not a cache file");
+    require<CacheError>(header.version == own.version && header.linear_layers == own.linear_layers && header.full_layers == own.full_layers &&
+                            header.state_stride == own.state_stride && header.kv_heads == own.kv_heads && header.head_dim == own.head_dim,
+                        path, ": a cache of another version or model shape");
+    require<CacheError>(header.fingerprint == fingerprint, path, ": a cache of another model");
+    require<CacheError>(header.kv_dtype == static_cast<std::uint64_t>(options.kv_dtype), path, ": its keys are stored in another format than asked for (",
+                        name(options.kv_dtype), ")");
+    // Sizes are bounded by the file's before anything is allocated from them.
+    constexpr std::uint64_t limit = std::uint64_t{1} << 40;
+    require<CacheError>(header.batch > 0 && header.batch < limit && header.length < limit && (header.deltas == 0 || header.deltas == header.batch) &&
+                            header.batch * linear_bytes <= stream.size() && header.length <= stream.size() / header.batch &&
+                            expected_size(header, options.kv_dtype) == stream.size(),
+                        path, ": the file is cut or damaged");
+    Cache cache(options);
+    cache.begin(header.batch, header.length, fingerprint);
+    std::vector<TokenId> ids(header.batch * header.length);
+    std::vector<std::uint8_t> valid(header.batch * header.length);
+    std::vector<std::int32_t> deltas(header.deltas);
+    stream.read(ids.data(), ids.size() * sizeof(TokenId));
+    stream.read(valid.data(), valid.size());
+    stream.read(deltas.data(), deltas.size() * sizeof(std::int32_t));
+    for_each_block(*cache.kv_, header, [&](std::byte* block, std::size_t bytes) { stream.read(block, bytes); });
+    stream.read(cache.state_.data(), cache.state_.size_bytes());
+    const std::uint64_t checksum = stream.hash();
+    std::uint64_t stored = 0;
+    stream.read(&stored, sizeof(stored));
+    require<CacheError>(checksum == stored, path, ": the file is damaged (checksum)");
+    cache.ids_ = std::move(ids);
+    for (std::size_t b = 0; b < header.batch; ++b) {
+      cache.valid_[b].assign(valid.begin() + static_cast<std::ptrdiff_t>(b * header.length),
+                             valid.begin() + static_cast<std::ptrdiff_t>((b + 1) * header.length));
+    }
+    cache.rope_deltas_ = std::move(deltas);
+    cache.length_ = header.length;
+    return cache;
+  }
+
+ private:
+  using Text = typename LayersOf<Config>::Text;
+  static constexpr std::uint64_t linear_bytes = Cache::linear_layers * Cache::state_stride * sizeof(float);
+
+  struct Header {
+    char magic[8] = {'q', 'w', '3', '5', 'k', 'v', 's', 't'};
+    std::uint64_t version = 1;
+    std::uint64_t linear_layers = Cache::linear_layers;
+    std::uint64_t full_layers = Cache::full_layers;
+    std::uint64_t state_stride = Cache::state_stride;
+    std::uint64_t kv_heads = Text::num_key_value_heads;
+    std::uint64_t head_dim = Text::head_dim;
+    std::uint64_t fingerprint = 0;
+    std::uint64_t kv_dtype = 0;
+    std::uint64_t batch = 0;
+    std::uint64_t length = 0;
+    std::uint64_t deltas = 0;
+  };
+
+  static Header header_of(const Cache& cache) {
+    require<CacheError>(cache.batch_size() > 0, "an empty cache cannot be saved");
+    Header header;
+    header.fingerprint = cache.fingerprint();
+    header.kv_dtype = static_cast<std::uint64_t>(cache.kv_dtype());
+    header.batch = cache.batch_size();
+    header.length = cache.seq_length();
+    header.deltas = cache.rope_deltas().size();
+    return header;
+  }
+
+  static std::uint64_t expected_size(const Header& header, DType dtype) {
+    const std::uint64_t tokens = header.batch * header.length;
+    return sizeof(Header) + tokens * (sizeof(TokenId) + 1 + Cache::slot_bytes(dtype)) + header.deltas * sizeof(std::int32_t) +
+           header.batch * linear_bytes + sizeof(std::uint64_t);
+  }
+
+  // The filled slots of each head of each sequence, keys then values.
+  template <class Fn>
+  static void for_each_block(KvBuffer& kv, const Header& header, const Fn& fn) {
+    const auto dtype = static_cast<DType>(header.kv_dtype);
+    const std::size_t row = row_bytes(dtype, Text::head_dim);
+    for (std::size_t layer = 0; layer < Cache::full_layers; ++layer) {
+      for (std::size_t b = 0; b < header.batch; ++b) {
+        const GatedAttentionState state = Cache::kv_state(kv, layer, b, header.batch, dtype);
+        for (std::size_t h = 0; h < Text::num_key_value_heads; ++h) {
+          fn(state.keys + h * state.capacity * row, header.length * row);
+          fn(state.values + h * state.capacity * row, header.length * row);
+        }
+      }
+    }
+  }
+
+  // A file that hashes what passes through it.
+  class Stream {
+   public:
+    Stream(const std::string& path, const char* mode) : path_(path), file_(std::fopen(path.c_str(), mode)) {
+      require<CacheError>(file_ != nullptr, path, ": cannot be opened");
+    }
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+    ~Stream() {
+      if (file_ != nullptr) {
+        std::fclose(file_);
+      }
+    }
+    void write(const void* data, std::size_t bytes) {
+      require<CacheError>(bytes == 0 || std::fwrite(data, 1, bytes, file_) == bytes, path_, ": cannot be written");
+      mix(data, bytes);
+    }
+    void read(void* data, std::size_t bytes) {
+      require<CacheError>(bytes == 0 || std::fread(data, 1, bytes, file_) == bytes, path_, ": the file is cut");
+      mix(data, bytes);
+    }
+    void close() {
+      std::FILE* const file = std::exchange(file_, nullptr);
+      require<CacheError>(std::fclose(file) == 0, path_, ": cannot be written");
+    }
+    std::uint64_t size() {
+      std::fseek(file_, 0, SEEK_END);
+      const long end = std::ftell(file_);
+      std::fseek(file_, sizeof(Header), SEEK_SET);
+      return end < 0 ? 0 : static_cast<std::uint64_t>(end);
+    }
+    std::uint64_t hash() const { return hash_; }
+
+   private:
+    // Eight bytes at a time; the order of the calls is part of the hash.
+    void mix(const void* data, std::size_t bytes) {
+      const auto* p = static_cast<const unsigned char*>(data);
+      for (; bytes >= 8; bytes -= 8, p += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, p, 8);
+        step(word);
+      }
+      std::uint64_t word = bytes;
+      for (std::size_t i = 0; i < bytes; ++i) {
+        word = word << 8 | p[i];
+      }
+      step(word);
+    }
+    void step(std::uint64_t word) {
+      hash_ = (hash_ ^ word) * 0x9E3779B97F4A7C15u;
+      hash_ ^= hash_ >> 32;
+    }
+
+    std::string path_;
+    std::FILE* file_;
+    std::uint64_t hash_ = 0x243F6A8885A308D3u;
+  };
+};
+
+template <class Config>
+void save_cache(const HybridCache<Config>& cache, const std::string& path) {
+  CacheFile<Config>::save(cache, path);
+}
+
+template <class Config>
+HybridCache<Config> load_cache(const std::string& path, std::uint64_t fingerprint, const CacheOptions& options = {}) {
+  return CacheFile<Config>::load(path, fingerprint, options);
+}
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The front door: everything a text program needs.
+#pragma once
+
+#include <qwen35/cache/cache_file.hpp>
+#include <qwen35/cache/hybrid_cache.hpp>
+#include <qwen35/config/presets.hpp>
+#include <qwen35/core/error.hpp>
+#include <qwen35/core/tensor.hpp>
+#include <qwen35/generate/generate.hpp>
+#include <qwen35/kernels/dispatch.hpp>
+#include <qwen35/model/causal_lm.hpp>
+#include <qwen35/model/text_model.hpp>
+#include <qwen35/parallel/parallel_for.hpp>
+#include <qwen35/text/chat_template.hpp>
+#include <qwen35/text/output_parser.hpp>
+#include <qwen35/text/tokenizer.hpp>
+#include <qwen35/weights/checkpoint.hpp>
