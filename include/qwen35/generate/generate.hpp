@@ -7,6 +7,7 @@
 #include <qwen35/generate/sampler.hpp>
 #include <qwen35/generate/stepper.hpp>
 #include <qwen35/generate/stopping_criteria.hpp>
+#include <qwen35/model/attention_mask.hpp>
 
 QWEN35_BEGIN_NAMESPACE
 

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# The logits tool for any model of the family.
+#
+#   qwen35_add_logits(NAME my-logits FROM path/to/config.json)
+#
+# makes the program my-logits: `my-logits DIR --ids 1,2,3 [-o OUT]`.
+include_guard(GLOBAL)
+
+set(QWEN35_TOOLS_SOURCE_DIR "${CMAKE_CURRENT_LIST_DIR}/../examples/tools" CACHE INTERNAL "Where the tools' sources are")
+
+function(qwen35_add_logits)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;FROM" "")
+  if(NOT arg_NAME OR NOT arg_FROM)
+    message(FATAL_ERROR "qwen35_add_logits: expected NAME and FROM")
+  endif()
+  string(MAKE_C_IDENTIFIER "${arg_NAME}_config" config)
+  set(source "${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME}.cpp")
+  file(CONFIGURE OUTPUT "${source}" @ONLY CONTENT "#include \"logits.hpp\"
+
+#include <qwen35_config/${config}.hpp>
+
+int main(int argc, char** argv) { return logits_tool::main<${config}>(argc, argv); }
+")
+  if(NOT TARGET qwen35::cli11)
+    qwen35_find_cli11()
+  endif()
+  add_executable("${arg_NAME}" "${source}")
+  target_include_directories("${arg_NAME}" PRIVATE "${QWEN35_TOOLS_SOURCE_DIR}")
+  target_link_libraries("${arg_NAME}" PRIVATE qwen35::qwen35 qwen35::cli11)
+  qwen35_add_config("${arg_NAME}" NAME "${config}" FROM "${arg_FROM}")
+endfunction()

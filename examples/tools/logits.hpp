@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The body of the logits tools: the raw logits of every position, for whichever compiled config fits the checkpoint.
+#pragma once
+
+#include <qwen35/model/causal_lm.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+
+namespace logits_tool {
+
+template <class Config>
+void run(const qwen35::Checkpoint& checkpoint, const std::vector<qwen35::TokenId>& ids, const std::string& out_path) {
+  const qwen35::CausalLM<Config> model(checkpoint);
+  const qwen35::Tensor<float> logits = model.forward({.input_ids = ids}).logits;
+  if (!out_path.empty()) {
+    std::ofstream out(out_path, std::ios::binary);
+    out.write(reinterpret_cast<const char*>(logits.data()), static_cast<std::streamsize>(logits.size() * sizeof(float)));
+    out.close();
+    qwen35::require<qwen35::InputError>(out.good(), out_path, ": cannot be written");
+    return;
+  }
+  for (std::size_t t = 0; t < ids.size(); ++t) {
+    const std::span<const float> row = logits.row(t);
+    const auto best = std::max_element(row.begin(), row.end());
+    std::printf("%td %.9g\n", best - row.begin(), static_cast<double>(*best));
+  }
+}
+
+// Runs the first config that describes the checkpoint. Raises ConfigError with every config's differences when none does.
+template <class... Configs>
+void run_any(const std::string& folder, const std::vector<qwen35::TokenId>& ids, const std::string& out_path) {
+  const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(folder);
+  std::string problems;
+  const auto attempt = [&]<class Config>(const Config*) {
+    try {
+      qwen35::check<Config>(checkpoint.config());
+    } catch (const qwen35::ConfigError& error) {
+      problems += std::string(problems.empty() ? "" : "\n") + error.what();
+      return false;
+    }
+    run<Config>(checkpoint, ids, out_path);
+    return true;
+  };
+  const bool done = (attempt(static_cast<const Configs*>(nullptr)) || ...);
+  qwen35::require<qwen35::ConfigError>(done, folder, ": this program was not compiled for such a model\n", problems);
+}
+
+template <class... Configs>
+int main(int argc, char** argv) {
+  CLI::App app("The raw f32 logits of every position of a token sequence.");
+  std::string folder;
+  std::string out_path;
+  std::vector<qwen35::TokenId> ids;
+  app.add_option("checkpoint", folder, "folder with config.json and safetensors files")->required();
+  app.add_option("--ids", ids, "token ids, separated by commas")->required()->delimiter(',');
+  app.add_option("-o,--output", out_path, "little-endian f32 [tokens, vocab_size]; without it, one line a position: argmax id and its logit");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    run_any<Configs...>(folder, ids, out_path);
+    return 0;
+  } catch (const qwen35::Error& error) {
+    std::cerr << argv[0] << ": " << error.what() << '\n';
+    return 1;
+  }
+}
+
+}  // namespace logits_tool
