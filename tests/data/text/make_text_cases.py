@@ -15,10 +15,12 @@ num_items_in_batch, logits_to_keep (a count), logits_indices, use_cache. Fields 
 `prompt` has more: layer.N.{mixer_in, mixer_out, mlp_in, mlp_out, out}, what enters and leaves the parts of layer N. After the last step of
 `cached`: state.N.{keys, values, conv, recurrent} of layer N as the reference keeps them.
 
+A case's weights are drawn anew until the reference in f32 is itself well within the bars of the same model in f64, so that they measure us and not it.
+
 `FIELD.bar`: present where the reference, run at another chunk size of the delta rule (16 and 1 instead of 64), differs from itself by more than half
-of the usual bar (relative L2 1e-5; for logits a normalised square error of 1e-9); it then holds twice that difference, the bar to use instead.
+of the usual bar (relative L2 1e-5; for logits a normalised square error of 1e-9; for losses a relative error of 1e-6); it then holds twice that difference, the bar to use instead.
 """
-import functools, itertools, json, math, os, random, shutil, sys
+import functools, importlib, itertools, json, math, os, random, shutil, sys, types
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
@@ -29,7 +31,8 @@ torch.set_num_threads(1)
 torch.set_grad_enabled(False)
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-LAYER_BAR, LOGITS_BAR = 1e-5, 1e-9
+LAYER_BAR, LOGITS_BAR, LOSS_BAR = 1e-5, 1e-9, 1e-6
+PRECISE = 0.6  # of a bar: how far the reference in f32 may be from itself in f64
 ROUTER_GAP = 1e-4  # between the last chosen and the first unchosen router logit, at every token of every run: no expert is chosen by rounding
 
 
@@ -334,6 +337,61 @@ class Reference:
         return {k: v.clone() for k, v in results.items()}
 
 
+def double_module(family):
+    """The reference's module with f64 wherever it says f32."""
+    module = importlib.import_module(f'transformers.models.{family}.modeling_{family}')
+    with open(module.__file__) as f:
+        source = f.read()
+    for narrow, wide in (('torch.float32', 'torch.float64'), ('.float()', '.double()'), ('dtype=torch.float,', 'dtype=torch.float64,')):
+        source = source.replace(narrow, wide)
+    double = types.ModuleType(module.__name__ + '_f64')
+    double.__package__, double.__file__ = module.__package__, module.__file__
+    sys.modules[double.__name__] = double
+    exec(compile(source, module.__file__, 'exec'), double.__dict__)
+    return double
+
+
+double_module = functools.lru_cache(None)(double_module)
+
+
+class DoubleRotary(torch.nn.Module):
+    """cos and sin as in f32: they are part of the model's definition."""
+
+    def __init__(self, rotary):
+        super().__init__()
+        self.rotary = rotary
+
+    def forward(self, x, position_ids):
+        return tuple(v.double() for v in self.rotary(x.float(), position_ids))
+
+
+class DoubleReference(Reference):
+    def __init__(self, single):
+        self.single, self.config, self.dense, self.gap = single, single.config, single.dense, math.inf
+        module = double_module('qwen3_5' if self.dense else 'qwen3_5_moe')
+        self.model = (module.Qwen3_5ForCausalLM if self.dense else module.Qwen3_5MoeForCausalLM)(self.config).double().eval()
+        self.model.load_state_dict({k: v.double() for k, v in single.model.state_dict().items()})
+        self.model.loss_function = self.loss
+        if not self.dense:
+            self.model.set_experts_implementation('eager')
+        self.linear = [layer.linear_attn for layer in self.model.model.layers if hasattr(layer, 'linear_attn')]
+        self.rules = [m.chunk_gated_delta_rule for m in self.linear]
+
+    @staticmethod
+    def loss(logits, labels, vocab_size, num_items_in_batch=None, shift_labels=None, **kwargs):
+        targets = shift_labels if shift_labels is not None else torch.nn.functional.pad(labels, (0, 1), value=-100)[:, 1:]
+        total = torch.nn.functional.cross_entropy(logits.reshape(-1, vocab_size), targets.reshape(-1), ignore_index=-100, reduction='sum')
+        return total / ((targets != -100).sum() if num_items_in_batch is None else num_items_in_batch)
+
+    def begin(self, chunk, eager):
+        super().begin(chunk, eager)
+        self.model.model.rotary_emb = DoubleRotary(type(self.single.model.model.rotary_emb)(self.config))
+
+    def run(self, scenario, chunk):
+        steps = [{k: v.double() if torch.is_tensor(v) and v.is_floating_point() else v for k, v in step.items()} for step in scenario['steps']]
+        return super().run(dict(scenario, steps=steps), chunk)
+
+
 def left_padded(generator, batch, length, pads):
     mask = torch.ones(batch, length, dtype=torch.long)
     for b, n in enumerate(pads):
@@ -411,6 +469,8 @@ def difference(name, a, b):
     a, b = a.double(), b.double()
     if name.endswith('.logits'):
         return ((a - b).square().sum() / b.square().sum()).item(), LOGITS_BAR
+    if 'loss' in name:
+        return (0.0 if b.isnan() else ((a - b).abs() / b.abs()).item()), LOSS_BAR
     return ((a - b).norm() / b.norm()).item(), LAYER_BAR
 
 
@@ -441,7 +501,8 @@ def make_case(index, row, root):
             expected = model.state_dict()[name]
             narrow = expected.to(DTYPES[form['dtype']]).float()
             assert torch.equal(value, narrow) or torch.equal(value, expected), name
-        record, wider, largest = {}, 0, 0.0
+        double = DoubleReference(reference)
+        record, wider, largest, imprecise = {}, 0, 0.0, 0.0
         for name, scenario in scenarios(index, reference.config, generator, dense).items():
             results = reference.run(scenario, 64)
             for i, step in enumerate(scenario['steps']):
@@ -450,23 +511,25 @@ def make_case(index, row, root):
                 if scenario.get('no_cache'):
                     record[f'{name}.{i}.use_cache'] = stored(0)
             others = [reference.run(scenario, chunk) for chunk in (16, 1)] if reference.linear else []
+            precise = double.run(scenario, 64)
             for field, value in results.items():
+                if '.layer.' not in field:  # those are fed with the reference's own input
+                    error, bar = difference(field, value, precise[field])
+                    imprecise = max(imprecise, error / bar)
                 record[f'{name}.{field}'] = stored(value)
-                if 'loss' in field:
-                    continue
                 measured = [difference(field, other[field], value) for other in others]
                 largest = max([largest, *(d / bar for d, bar in measured)])
                 if measured and max(d for d, _ in measured) > measured[0][1] / 2:
                     record[f'{name}.{field}.bar'] = torch.tensor([2 * max(d for d, _ in measured)])
                     wider += 1
-        if reference.gap > ROUTER_GAP:
+        if reference.gap > ROUTER_GAP and imprecise < PRECISE:
             break
     else:
-        raise SystemExit(f'{folder}: no seed keeps the routers off ties')
+        raise SystemExit(f'{folder}: no seed keeps the routers off ties and the reference precise')
     save_file(record, os.path.join(folder, 'cases.safetensors'),
               metadata=dict(transformers=transformers.__version__, torch=torch.__version__, seed=str(seed)))
     size = sum(os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder))
-    print(os.path.basename(folder), row, pattern, 'K', text['linear_conv_kernel_dim'], 'seed', seed, f'gap {reference.gap:.1e}', f'at other chunk sizes {largest:.2f} bars', 'wider', wider,
+    print(os.path.basename(folder), row, pattern, 'K', text['linear_conv_kernel_dim'], 'seed', seed, f'gap {reference.gap:.1e}', f'at other chunk sizes {largest:.2f} bars, from f64 {imprecise:.2f}', 'wider', wider,
           'of', sum(1 for k in record if not k.endswith('.bar')), f'{size / 1e3:.0f} kB', flush=True)
     return size
 
