@@ -34,7 +34,7 @@ struct Problem {
     for (std::size_t i = 0; i < count; ++i) {
       q_rows.push_back(q.data() + (first + i) * head_dim);
       out_rows.push_back(out.data() + i * head_dim);
-      bias_rows.push_back(bias.data() + (first + i) * keys);
+      bias_rows.push_back(bias.empty() ? nullptr : bias.data() + (first + i) * keys);
     }
     std::vector<float> scratch(kernels::attention_scratch(count, head_dim), NAN);
     kernels::AttentionTask task;

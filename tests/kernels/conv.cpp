@@ -7,7 +7,7 @@ using namespace kernel_test;
 TEST_CASE("the causal convolution agrees with its definition, for any split of the tokens") {
   for_each_isa([] {
     for (const std::size_t kernel : {1u, 2u, 4u, 7u}) {
-      for (const std::size_t channels : {1u, 5u, 16u, 33u, 70u}) {
+      for (const std::size_t channels : {1u, 5u, 16u, 33u, 70u, 1030u}) {
         CAPTURE(kernel);
         CAPTURE(channels);
         const std::size_t tokens = 11, before = kernel - 1, stride = channels + 3, out_stride = channels + 1;

@@ -19,24 +19,28 @@ QWEN35_BEGIN_NAMESPACE
 namespace kernels {
 namespace HWY_NAMESPACE {
 
-// The next four or one vectors of: out[column] += sum over i < count of weight[column][i] * row i. One chain in the order of i.
+// Rows of f32 as vectors: vector v of row i stands at data + i * row_bytes + v * vector_bytes.
+struct VectorRows {
+  const std::byte* data;
+  std::size_t row_bytes, vector_bytes;
+};
+
+// Four vectors, or one, from vector `at` on, of: out[column] += sum over i < count of weight[column][i] * row i. One chain in the order of i.
 template <std::size_t Columns, std::size_t Vectors>
-HWY_NOINLINE void mix_vectors(const std::byte* rows, std::size_t stride_bytes, std::size_t count, const float* const* weight, float* const* out,
-                              std::size_t at) {
-  constexpr std::size_t second = Vectors > 1 ? lanes : 0;
+HWY_NOINLINE void mix_vectors(const VectorRows& rows, std::size_t count, const float* const* weight, float* const* out, std::size_t at) {
   Tile tile = zero_tile();
   TileRow column = zero_row();
-#define QWEN35_TILE_OUT(c) load(out[c] + at)
+#define QWEN35_TILE_OUT(c) load(out[c] + at * lanes)
   QWEN35_TILE_COLUMNS(tile.r0, QWEN35_TILE_OUT);
 #undef QWEN35_TILE_OUT
   if constexpr (Vectors > 1) {
-#define QWEN35_TILE_OUT(c) load(out[c] + at + second)
+#define QWEN35_TILE_OUT(c) load(out[c] + (at + 1) * lanes)
     QWEN35_TILE_COLUMNS(tile.r1, QWEN35_TILE_OUT);
 #undef QWEN35_TILE_OUT
-#define QWEN35_TILE_OUT(c) load(out[c] + at + 2 * second)
+#define QWEN35_TILE_OUT(c) load(out[c] + (at + 2) * lanes)
     QWEN35_TILE_COLUMNS(tile.r2, QWEN35_TILE_OUT);
 #undef QWEN35_TILE_OUT
-#define QWEN35_TILE_OUT(c) load(out[c] + at + 3 * second)
+#define QWEN35_TILE_OUT(c) load(out[c] + (at + 3) * lanes)
     QWEN35_TILE_COLUMNS(tile.r3, QWEN35_TILE_OUT);
 #undef QWEN35_TILE_OUT
   }
@@ -46,26 +50,27 @@ HWY_NOINLINE void mix_vectors(const std::byte* rows, std::size_t stride_bytes, s
   const float* const weight3 = weight[Columns > 3 ? 3 : 0];
   const float* const weight4 = weight[Columns > 4 ? 4 : 0];
   const float* const weight5 = weight[Columns > 5 ? 5 : 0];
-  const std::byte* row = rows + at * sizeof(float);
-  for (std::size_t i = 0; i < count; ++i, row += stride_bytes) {
+  const std::size_t next = rows.vector_bytes;
+  const std::byte* row = rows.data + at * next;
+  for (std::size_t i = 0; i < count; ++i, row += rows.row_bytes) {
 #define QWEN35_TILE_WEIGHT(c) broadcast(weight##c[i])
     QWEN35_TILE_COLUMNS(column, QWEN35_TILE_WEIGHT);
 #undef QWEN35_TILE_WEIGHT
     multiply_add<Columns>(tile.r0, F32::load(row), column);
     if constexpr (Vectors > 1) {
-      multiply_add<Columns>(tile.r1, F32::load(row + second * sizeof(float)), column);
-      multiply_add<Columns>(tile.r2, F32::load(row + 2 * second * sizeof(float)), column);
-      multiply_add<Columns>(tile.r3, F32::load(row + 3 * second * sizeof(float)), column);
+      multiply_add<Columns>(tile.r1, F32::load(row + next), column);
+      multiply_add<Columns>(tile.r2, F32::load(row + 2 * next), column);
+      multiply_add<Columns>(tile.r3, F32::load(row + 3 * next), column);
     }
   }
-#define QWEN35_TILE_PUT(index)                                      \
-  if constexpr (Columns > index) {                                  \
-    store(tile.r0.c##index, out[index] + at);                       \
-    if constexpr (Vectors > 1) {                                    \
-      store(tile.r1.c##index, out[index] + at + second);            \
-      store(tile.r2.c##index, out[index] + at + 2 * second);        \
-      store(tile.r3.c##index, out[index] + at + 3 * second);        \
-    }                                                               \
+#define QWEN35_TILE_PUT(index)                                   \
+  if constexpr (Columns > index) {                               \
+    store(tile.r0.c##index, out[index] + at * lanes);            \
+    if constexpr (Vectors > 1) {                                 \
+      store(tile.r1.c##index, out[index] + (at + 1) * lanes);    \
+      store(tile.r2.c##index, out[index] + (at + 2) * lanes);    \
+      store(tile.r3.c##index, out[index] + (at + 3) * lanes);    \
+    }                                                            \
   }
   QWEN35_TILE_PUT(0)
   QWEN35_TILE_PUT(1)
@@ -77,21 +82,19 @@ HWY_NOINLINE void mix_vectors(const std::byte* rows, std::size_t stride_bytes, s
 }
 
 template <std::size_t Columns>
-HWY_INLINE void mix_tile(const std::byte* rows, std::size_t stride_bytes, std::size_t width, std::size_t count, const float* const* weight,
-                         float* const* out) {
+HWY_INLINE void mix_tile(const VectorRows& rows, std::size_t width, std::size_t count, const float* const* weight, float* const* out) {
   std::size_t at = 0;
-  for (; at + 4 * lanes <= width; at += 4 * lanes) {
-    mix_vectors<Columns, 4>(rows, stride_bytes, count, weight, out, at);
+  for (; at + 4 <= width / lanes; at += 4) {
+    mix_vectors<Columns, 4>(rows, count, weight, out, at);
   }
-  for (; at < width; at += lanes) {
-    mix_vectors<Columns, 1>(rows, stride_bytes, count, weight, out, at);
+  for (; at < width / lanes; ++at) {
+    mix_vectors<Columns, 1>(rows, count, weight, out, at);
   }
 }
 
-// out[query] [width] += sum over i < count of weight[query][i] * row i of `rows` (f32, `stride_bytes` apart), width a multiple of `lanes`.
+// out[query] [width] += sum over i < count of weight_of(query)[i] * row i, width a multiple of `lanes`.
 template <class Weight>
-inline void mix_rows(const std::byte* rows, std::size_t stride_bytes, std::size_t width, std::size_t count, std::size_t queries,
-                     const Weight& weight_of, float* out) {
+inline void mix_rows(const VectorRows& rows, std::size_t width, std::size_t count, std::size_t queries, const Weight& weight_of, float* out) {
   for (std::size_t query = 0; query < queries; query += tile_columns) {
     const std::size_t columns = queries - query < tile_columns ? queries - query : tile_columns;
     const float* weight[6];
@@ -103,67 +106,87 @@ inline void mix_rows(const std::byte* rows, std::size_t stride_bytes, std::size_
     }
     const std::size_t packed = packed_columns(columns);
     if (packed == tile_columns) {
-      mix_tile<tile_columns>(rows, stride_bytes, width, count, weight, to);
+      mix_tile<tile_columns>(rows, width, count, weight, to);
     } else if (packed == 1) {
-      mix_tile<1>(rows, stride_bytes, width, count, weight, to);
+      mix_tile<1>(rows, width, count, weight, to);
     } else {
-      mix_tile<tile_columns == 6 ? 3 : 1>(rows, stride_bytes, width, count, weight, to);
+      mix_tile<tile_columns == 6 ? 3 : 1>(rows, width, count, weight, to);
     }
   }
 }
 
-// Values `d` on of four keys, one vector each, as columns: to[(d + i) * attention_split + key].
-HWY_INLINE void put_columns(Vec a, Vec b, Vec c, Vec e, std::size_t values, float* to) {
-  HWY_ALIGN float block[4 * lanes];
-#if HWY_TARGET == HWY_SCALAR
-  block[0] = hn::GetLane(a);
-  block[1] = hn::GetLane(b);
-  block[2] = hn::GetLane(c);
-  block[3] = hn::GetLane(e);
+// The four blocks of four lanes of a vector, to rows 0, 4, 8, 12 of columns `lanes` wide.
+HWY_INLINE void put_blocks(Vec v, float* to) {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  const hn::Half<Tag> half;
+  const hn::Half<hn::Half<Tag>> quarter;
+  const auto low = hn::LowerHalf(half, v);
+  const auto high = hn::UpperHalf(half, v);
+  hn::StoreU(hn::LowerHalf(quarter, low), quarter, to);
+  hn::StoreU(hn::UpperHalf(quarter, low), quarter, to + 4 * lanes);
+  hn::StoreU(hn::LowerHalf(quarter, high), quarter, to + 8 * lanes);
+  hn::StoreU(hn::UpperHalf(quarter, high), quarter, to + 12 * lanes);
+#elif HWY_TARGET == HWY_AVX2
+  const hn::Half<Tag> half;
+  hn::StoreU(hn::LowerHalf(half, v), half, to);
+  hn::StoreU(hn::UpperHalf(half, v), half, to + 4 * lanes);
 #else
+  store(v, to);
+#endif
+}
+
+// `lanes` values of four keys, one vector each, as four columns of rows that are `lanes` wide.
+HWY_INLINE void put_columns([[maybe_unused]] Vec a, [[maybe_unused]] Vec b, [[maybe_unused]] Vec c, [[maybe_unused]] Vec d,
+                            [[maybe_unused]] float* to) {
+#if HWY_TARGET != HWY_SCALAR
   const Tag tag;
   const hn::Repartition<double, Tag> pair;
   const auto ab_low = hn::BitCast(pair, hn::InterleaveLower(tag, a, b));
   const auto ab_high = hn::BitCast(pair, hn::InterleaveUpper(tag, a, b));
-  const auto ce_low = hn::BitCast(pair, hn::InterleaveLower(tag, c, e));
-  const auto ce_high = hn::BitCast(pair, hn::InterleaveUpper(tag, c, e));
-  hn::Store(hn::BitCast(tag, hn::InterleaveLower(pair, ab_low, ce_low)), tag, block);  // values 0, 4, 8, ...
-  hn::Store(hn::BitCast(tag, hn::InterleaveUpper(pair, ab_low, ce_low)), tag, block + lanes);
-  hn::Store(hn::BitCast(tag, hn::InterleaveLower(pair, ab_high, ce_high)), tag, block + 2 * lanes);
-  hn::Store(hn::BitCast(tag, hn::InterleaveUpper(pair, ab_high, ce_high)), tag, block + 3 * lanes);
+  const auto cd_low = hn::BitCast(pair, hn::InterleaveLower(tag, c, d));
+  const auto cd_high = hn::BitCast(pair, hn::InterleaveUpper(tag, c, d));
+  put_blocks(hn::BitCast(tag, hn::InterleaveLower(pair, ab_low, cd_low)), to);
+  put_blocks(hn::BitCast(tag, hn::InterleaveUpper(pair, ab_low, cd_low)), to + lanes);
+  put_blocks(hn::BitCast(tag, hn::InterleaveLower(pair, ab_high, cd_high)), to + 2 * lanes);
+  put_blocks(hn::BitCast(tag, hn::InterleaveUpper(pair, ab_high, cd_high)), to + 3 * lanes);
 #endif
-  for (std::size_t i = 0; i < values; ++i) {
-    std::memcpy(to + i * attention_split, block + (i % 4 * (lanes < 4 ? 1 : lanes / 4) + i / 4) * 4, 4 * sizeof(float));
-  }
 }
 
+// Keys as columns: value d of the key at place p of the split goes to [p / lanes][d][p % lanes], with room for `width` values. The places
+// before the first key and after the last hold some other key's values; they are hidden later.
 template <class Format>
-inline void decode_columns(const std::byte* keys, std::size_t stride_bytes, std::size_t count, std::size_t head_dim, float* to) {
-  for (std::size_t key = 0; key < count; key += 4) {
-    // Beyond the last key the last one is written again, if there is a place: those columns are hidden or rewritten.
+inline void decode_columns(const std::byte* keys, std::size_t stride_bytes, std::size_t place, std::size_t count, std::size_t head_dim,
+                           std::size_t width, float* to) {
+  constexpr std::size_t group = lanes < 4 ? lanes : 4;
+  for (std::size_t p = place / lanes * lanes; p < place + count; p += group) {
     const std::byte* from[4];
     for (std::size_t r = 0; r < 4; ++r) {
-      from[r] = keys + (key + r < count ? key + r : count - 1) * stride_bytes;
+      const std::size_t own = p + r < place ? 0 : p + r - place;
+      from[r] = keys + (own < count ? own : count - 1) * stride_bytes;
     }
+    float* const columns = to + p / lanes * width * lanes + p % lanes;
     for (std::size_t d = 0; d < head_dim; d += lanes) {
-      const std::size_t values = head_dim - d < lanes ? head_dim - d : lanes;
       const std::size_t at = d * Format::bytes;
-      if (values == lanes) {
-        put_columns(Format::load(from[0] + at), Format::load(from[1] + at), Format::load(from[2] + at), Format::load(from[3] + at), values,
-                    to + d * attention_split + key);
+      const std::size_t left = head_dim - d;
+      if constexpr (lanes == 1) {
+        store(Format::load(from[0] + at), columns + d);
+      } else if (left >= lanes) {
+        put_columns(Format::load(from[0] + at), Format::load(from[1] + at), Format::load(from[2] + at), Format::load(from[3] + at),
+                    columns + d * lanes);
       } else {
-        put_columns(load_first<Format>(from[0] + at, values), load_first<Format>(from[1] + at, values), load_first<Format>(from[2] + at, values),
-                    load_first<Format>(from[3] + at, values), values, to + d * attention_split + key);
+        put_columns(load_first<Format>(from[0] + at, left), load_first<Format>(from[1] + at, left), load_first<Format>(from[2] + at, left),
+                    load_first<Format>(from[3] + at, left), columns + d * lanes);
       }
     }
   }
 }
 
-inline void decode_keys(DType dtype, const std::byte* keys, std::size_t stride_bytes, std::size_t count, std::size_t head_dim, float* to) {
+inline void decode_keys(DType dtype, const std::byte* keys, std::size_t stride_bytes, std::size_t place, std::size_t count, std::size_t head_dim,
+                        std::size_t width, float* to) {
   switch (dtype) {
-    case DType::f32: decode_columns<F32>(keys, stride_bytes, count, head_dim, to); return;
-    case DType::f16: decode_columns<F16>(keys, stride_bytes, count, head_dim, to); return;
-    case DType::bf16: decode_columns<BF16>(keys, stride_bytes, count, head_dim, to); return;
+    case DType::f32: decode_columns<F32>(keys, stride_bytes, place, count, head_dim, width, to); return;
+    case DType::f16: decode_columns<F16>(keys, stride_bytes, place, count, head_dim, width, to); return;
+    case DType::bf16: decode_columns<BF16>(keys, stride_bytes, place, count, head_dim, width, to); return;
   }
 }
 
@@ -177,27 +200,32 @@ inline void decode_values(DType dtype, const std::byte* values, std::size_t stri
   }
 }
 
-// Products q k of one query over one split become weights e^(score - maximum); hidden keys weigh 0. Returns what earlier sums shrink by.
-// Place p < count of the split holds key first + p. A key keeps its place whatever keys other queries see, and so the order of sums.
-inline float weigh_keys(const AttentionTask& task, std::size_t query, std::size_t origin, std::size_t from, std::size_t to, float* scores,
-                        float& maximum, float& sum) {
+// The keys of one split: key `first` stands at place `from`, and so on up to place `to`. A key keeps its place whatever keys the other queries
+// see, and so the order of sums.
+struct Split {
+  std::size_t first, from, to;
+};
+
+// Products q k of one query become scores, hidden keys -inf. Returns the largest score so far.
+inline float scale_scores(const AttentionTask& task, const Split& split, std::size_t query, float largest_before, float* scores) {
   constexpr float nothing = -std::numeric_limits<float>::infinity();
   const std::size_t begin = task.key_begin[query];
   const std::size_t end = task.key_end[query];
   const float* const bias = task.bias == nullptr ? nullptr : task.bias[query];
-  const bool all = from == 0 && to == attention_split && begin <= origin && end >= origin + attention_split && bias == nullptr &&
-                   task.key_valid == nullptr;
+  const bool plain = split.from == 0 && split.to == attention_split && begin <= split.first && end >= split.first + attention_split &&
+                     bias == nullptr && task.key_valid == nullptr;
   HWY_ALIGN float added[attention_split];
-  for (std::size_t place = 0; place < attention_split && !all; ++place) {
-    const std::size_t key = origin + place;  // may wrap around below 0, where no place is
-    const bool visible = place >= from && place < to && key >= begin && key < end && (task.key_valid == nullptr || task.key_valid[key] != 0);
+  for (std::size_t place = 0; place < attention_split && !plain; ++place) {
+    const std::size_t key = split.first + place - split.from;
+    const bool visible =
+        place >= split.from && place < split.to && key >= begin && key < end && (task.key_valid == nullptr || task.key_valid[key] != 0);
     added[place] = !visible ? nothing : bias == nullptr ? 0.0f : bias[key];
   }
   const Vec factor = broadcast(task.scale);
-  Vec largest = broadcast(maximum);
+  Vec largest = broadcast(largest_before);
   for (std::size_t place = 0; place < attention_split; place += lanes) {
     Vec score = load(scores + place);
-    if (all) {
+    if (plain) {
       score = hn::Mul(score, factor);
     } else {
       const Vec more = load(added + place);
@@ -208,21 +236,54 @@ inline float weigh_keys(const AttentionTask& task, std::size_t query, std::size_
   }
   HWY_ALIGN float each[lanes];
   store(largest, each);
-  float now = maximum;
+  float found = largest_before;
   for (const float value : each) {
-    now = value > now ? value : now;
+    found = value > found ? value : found;
   }
-  const float zero_point = now == nothing ? 0.0f : now;
-  Vec total = zero();
-  for (std::size_t place = 0; place < attention_split; place += lanes) {
-    const Vec weight = exp(hn::Sub(load(scores + place), broadcast(zero_point)));
-    store(weight, scores + place);
-    total = hn::Add(total, weight);
+  return found;
+}
+
+// Running values of each query, `count` of them, a multiple of 16.
+struct SoftmaxState {
+  float* maximum;
+  float* total;
+  float* shrink;  // by what the split in hand shrinks all that came before it
+};
+
+// Products q k over one split become weights e^(score - maximum), 0 for hidden keys; the state moves on.
+inline void weigh_keys(const AttentionTask& task, const Split& split, float* scores, const SoftmaxState& state) {
+  constexpr float nothing = -std::numeric_limits<float>::infinity();
+  const std::size_t queries = task.queries;
+  for (std::size_t query = 0; query < queries; ++query) {
+    const float now = scale_scores(task, split, query, state.maximum[query], scores + query * attention_split);
+    const float origin = now == nothing ? 0.0f : now;
+    state.shrink[query] = state.maximum[query] - origin;
+    state.maximum[query] = now;
   }
-  const float shrink = hn::GetLane(exp(broadcast(maximum - zero_point)));
-  maximum = now;
-  sum = sum * shrink + sum_lanes(total);
-  return shrink;
+  for (std::size_t query = 0; query < queries; query += lanes) {
+    store(exp(load(state.shrink + query)), state.shrink + query);
+  }
+  HWY_ALIGN float partial[4 * lanes];
+  for (std::size_t query = 0; query < queries; query += 4) {
+    const std::size_t count = queries - query < 4 ? queries - query : 4;
+    for (std::size_t r = 0; r < count; ++r) {
+      float* const own = scores + (query + r) * attention_split;
+      const Vec origin = broadcast(state.maximum[query + r] == nothing ? 0.0f : state.maximum[query + r]);
+      Vec total = zero();
+      for (std::size_t place = 0; place < attention_split; place += lanes) {
+        const Vec weight = exp(hn::Sub(load(own + place), origin));
+        store(weight, own + place);
+        total = hn::Add(total, weight);
+      }
+      store(total, partial + r * lanes);
+    }
+    float sums[4];
+    sum_lanes(load(partial), load(partial + (count > 1 ? lanes : 0)), load(partial + (count > 2 ? 2 * lanes : 0)),
+              load(partial + (count > 3 ? 3 * lanes : 0)), sums);
+    for (std::size_t r = 0; r < count; ++r) {
+      state.total[query + r] = state.total[query + r] * state.shrink[query + r] + sums[r];
+    }
+  }
 }
 
 HWY_INLINE void scale_row(float* row, std::size_t width, float factor) {
@@ -237,16 +298,17 @@ inline void attention(const AttentionTask& task) {
   const std::size_t width = attention_width(task.head_dim);
   const std::size_t misplaced = reinterpret_cast<std::uintptr_t>(task.scratch) / sizeof(float) % 16;
   float* const sums = task.scratch + (16 - misplaced) % 16;  // [queries, width]
-  float* const rows = sums + queries * width;                // columns of keys [head_dim, attention_split], rows of values [attention_split, width]
+  float* const rows = sums + queries * width;                // columns of keys, then rows of values [attention_split, width]
   float* const scores = rows + attention_split * width;      // [queries, attention_split]
-  float* const maximum = scores + queries * attention_split;
-  float* const total = maximum + queries;
+  float* const state = scores + queries * attention_split;
+  const std::size_t padded = attention_width(queries);
+  const SoftmaxState softmax{state, state + padded, state + 2 * padded};
   std::size_t first = std::numeric_limits<std::size_t>::max();
   std::size_t end = 0;
   std::memset(sums, 0, queries * width * sizeof(float));
+  std::memset(softmax.total, 0, 2 * padded * sizeof(float));
   for (std::size_t query = 0; query < queries; ++query) {
-    maximum[query] = -std::numeric_limits<float>::infinity();
-    total[query] = 0.0f;
+    softmax.maximum[query] = -std::numeric_limits<float>::infinity();
     if (task.key_begin[query] < task.key_end[query]) {
       first = task.key_begin[query] < first ? task.key_begin[query] : first;
       end = task.key_end[query] > end ? task.key_end[query] : end;
@@ -258,17 +320,14 @@ inline void attention(const AttentionTask& task) {
     // Cuts lie at multiples of attention_split from the origin, on either side of it; the first split may begin in its middle.
     const std::size_t place = (first % attention_split + attention_split - phase) % attention_split;
     const std::size_t keys = end - first < attention_split - place ? end - first : attention_split - place;
-    if (keys < attention_split) {
-      std::memset(rows, 0, attention_split * width * sizeof(float));  // places without a key
-    }
-    decode_keys(task.dtype, task.k + first * task.k_stride_bytes, task.k_stride_bytes, keys, task.head_dim, rows + place);
+    decode_keys(task.dtype, task.k + first * task.k_stride_bytes, task.k_stride_bytes, place, keys, task.head_dim, width, rows);
     std::memset(scores, 0, queries * attention_split * sizeof(float));
-    mix_rows(reinterpret_cast<const std::byte*>(rows), attention_split * sizeof(float), attention_split, task.head_dim, queries,
-             [&task](std::size_t query) { return task.q[query]; }, scores);
+    mix_rows({reinterpret_cast<const std::byte*>(rows), lanes * sizeof(float), width * lanes * sizeof(float)}, attention_split, task.head_dim,
+             queries, [&task](std::size_t query) { return task.q[query]; }, scores);
+    weigh_keys(task, {first, place, place + keys}, scores, softmax);
     for (std::size_t query = 0; query < queries; ++query) {
-      const float shrink = weigh_keys(task, query, first - place, place, place + keys, scores + query * attention_split, maximum[query], total[query]);
-      if (shrink != 1.0f) {
-        scale_row(sums + query * width, width, shrink);
+      if (softmax.shrink[query] != 1.0f) {
+        scale_row(sums + query * width, width, softmax.shrink[query]);
       }
     }
     const std::byte* values = task.v + first * task.v_stride_bytes;
@@ -278,11 +337,12 @@ inline void attention(const AttentionTask& task) {
       values = reinterpret_cast<const std::byte*>(rows);
       stride = width * sizeof(float);
     }
-    mix_rows(values, stride, width, keys, queries, [scores, place](std::size_t query) { return scores + query * attention_split + place; }, sums);
+    mix_rows({values, stride, lanes * sizeof(float)}, width, keys, queries,
+             [scores, place](std::size_t query) { return scores + query * attention_split + place; }, sums);
     first += keys;
   }
   for (std::size_t query = 0; query < queries; ++query) {
-    scale_row(sums + query * width, width, total[query] == 0.0f ? 0.0f : 1.0f / total[query]);
+    scale_row(sums + query * width, width, softmax.total[query] == 0.0f ? 0.0f : 1.0f / softmax.total[query]);
     std::memcpy(task.out[query], sums + query * width, task.head_dim * sizeof(float));
   }
 }

@@ -120,9 +120,13 @@ struct F16 {
 
 template <class Format>
 HWY_NOINLINE Vec load_first(const std::byte* p, std::size_t count) {
-  HWY_ALIGN std::byte padded[lanes * Format::bytes] = {};
-  std::memcpy(padded, p, count * Format::bytes);
-  return Format::load(padded);
+  if constexpr (Format::bytes == sizeof(float)) {
+    return load_first(reinterpret_cast<const float*>(p), count);
+  } else {
+    HWY_ALIGN std::byte padded[lanes * Format::bytes] = {};
+    std::memcpy(padded, p, count * Format::bytes);
+    return Format::load(padded);
+  }
 }
 
 // Sums of the lanes of four vectors, each in the same order: halves onto each other down to four lanes, then

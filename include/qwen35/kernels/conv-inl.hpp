@@ -17,20 +17,25 @@ namespace HWY_NAMESPACE {
 inline void causal_conv1d_silu(const float* history, const float* x, std::size_t x_stride, const float* weight, std::size_t kernel,
                                std::size_t channels, std::size_t tokens, float* out, std::size_t out_stride) {
   const std::size_t before = kernel - 1;
-  for (std::size_t t = 0; t < tokens; ++t) {
-    for (std::size_t c = 0; c < channels; c += lanes) {
-      const std::size_t count = channels - c < lanes ? channels - c : lanes;
-      Vec sum = zero();
-      for (std::size_t j = 0; j < kernel; ++j) {
-        const float* const column = (t + j < before ? history + (t + j) * channels : x + (t + j - before) * x_stride) + c;
-        const float* const tap = weight + j * channels + c;
-        sum = count == lanes ? hn::MulAdd(load(tap), load(column), sum) : hn::MulAdd(load_first(tap, count), load_first(column, count), sum);
-      }
-      float* const to = out + t * out_stride + c;
-      if (count == lanes) {
-        store(silu(sum), to);
-      } else {
-        store_first(silu(sum), to, count);
+  // A strip of channels whose taps stay in the first-level cache over all tokens.
+  constexpr std::size_t strip = 1024;
+  for (std::size_t start = 0; start < channels; start += strip) {
+    const std::size_t stop = channels - start < strip ? channels : start + strip;
+    for (std::size_t t = 0; t < tokens; ++t) {
+      for (std::size_t c = start; c < stop; c += lanes) {
+        const std::size_t count = stop - c < lanes ? stop - c : lanes;
+        Vec sum = zero();
+        for (std::size_t j = 0; j < kernel; ++j) {
+          const float* const column = (t + j < before ? history + (t + j) * channels : x + (t + j - before) * x_stride) + c;
+          const float* const tap = weight + j * channels + c;
+          sum = count == lanes ? hn::MulAdd(load(tap), load(column), sum) : hn::MulAdd(load_first(tap, count), load_first(column, count), sum);
+        }
+        float* const to = out + t * out_stride + c;
+        if (count == lanes) {
+          store(silu(sum), to);
+        } else {
+          store_first(silu(sum), to, count);
+        }
       }
     }
   }

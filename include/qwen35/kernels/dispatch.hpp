@@ -28,7 +28,11 @@
 #endif
 #endif
 
-#if !defined(QWEN35_STATIC_DISPATCH)
+#if defined(QWEN35_STATIC_DISPATCH)
+#if !defined(HWY_COMPILE_ONLY_STATIC)
+#define HWY_COMPILE_ONLY_STATIC
+#endif
+#else
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "qwen35/kernels/table-inl.hpp"
 #include <hwy/foreach_target.h>
@@ -68,12 +72,12 @@ struct Candidates {
 // The tables this CPU can run, best first. The last is that of the compiler's flags, which the whole program needs anyway.
 inline Candidates candidates() {
   Candidates found;
-#if (HWY_TARGETS & HWY_AVX3) && (HWY_STATIC_TARGET != HWY_AVX3)
+#if !defined(QWEN35_STATIC_DISPATCH) && (HWY_TARGETS & HWY_AVX3) && (HWY_STATIC_TARGET != HWY_AVX3)
   if (cpu_has_avx512()) {
     found.add(N_AVX3::table);
   }
 #endif
-#if (HWY_TARGETS & HWY_AVX2) && (HWY_STATIC_TARGET != HWY_AVX2)
+#if !defined(QWEN35_STATIC_DISPATCH) && (HWY_TARGETS & HWY_AVX2) && (HWY_STATIC_TARGET != HWY_AVX2)
   if (cpu_has_avx2()) {
     found.add(N_AVX2::table);
   }

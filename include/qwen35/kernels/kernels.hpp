@@ -75,8 +75,8 @@ inline constexpr std::size_t attention_split = 64;
 constexpr std::size_t attention_width(std::size_t head_dim) { return (head_dim + 15) / 16 * 16; }
 
 constexpr std::size_t attention_scratch(std::size_t queries, std::size_t head_dim) {
-  // Output row, scores, running maximum and sum of each query; one split of decoded keys or values; room to align.
-  return queries * (attention_width(head_dim) + attention_split + 2) + attention_split * attention_width(head_dim) + 16;
+  // Output row, scores and three running values of each query; one split of decoded keys or values; room to align.
+  return queries * (attention_width(head_dim) + attention_split) + 3 * attention_width(queries) + attention_split * attention_width(head_dim) + 16;
 }
 
 // out = softmax(scale * q k^T + bias) v in f32, one split of keys at a time with a running maximum ("online softmax", arXiv 1805.02867).

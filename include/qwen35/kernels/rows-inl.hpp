@@ -24,6 +24,9 @@ inline void decode_as(const std::byte* row, std::size_t n, float* out) {
 }
 
 inline void decode_row(DType dtype, const std::byte* row, std::size_t n, float* out) {
+  if (n == 0) {  // pointers may be null
+    return;
+  }
   switch (dtype) {
     case DType::f32: std::memcpy(out, row, n * sizeof(float)); return;
     case DType::f16: decode_as<F16>(row, n, out); return;
@@ -32,6 +35,9 @@ inline void decode_row(DType dtype, const std::byte* row, std::size_t n, float* 
 }
 
 inline void encode_row(DType dtype, const float* in, std::size_t n, std::byte* out) {
+  if (n == 0) {
+    return;
+  }
   if (dtype == DType::f32) {
     std::memcpy(out, in, n * sizeof(float));
     return;
