@@ -1,177 +1,234 @@
 // SPDX-License-Identifier: Apache-2.0
-// How to generate: the fields of generation_config.json, with the reference's names and defaults.
+// How to generate: the reference's `GenerationConfig`, field by field under its names.
 #pragma once
 
-#include <qwen35/config/config_file.hpp>
+#include <qwen35/config/token_ids.hpp>
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
 
-// `early_stopping` of beam search.
-enum class EarlyStopping : std::uint8_t { no, yes, never };
+enum class EarlyStopping : std::uint8_t { no, yes, never };  // the reference's False, True and "never"
 
+// Added to the score of the last id where the ids before it end the sequence; a single id gets it always.
 struct SequenceBias {
-  std::vector<TokenId> sequence;
-  float bias = 0.0f;
+  std::vector<TokenId> ids;
+  double bias = 0.0;
+  friend bool operator==(const SequenceBias&, const SequenceBias&) = default;
 };
 
+// From `start_index` generated tokens on, the eos scores grow by |score| * (decay_factor^(tokens since) - 1).
+struct ExponentialDecay {
+  std::int64_t start_index = 0;
+  double decay_factor = 1.0;
+  friend bool operator==(const ExponentialDecay&, const ExponentialDecay&) = default;
+};
+
+// An empty field is "not said": it is taken from the model's own generation config, then from the fallbacks of `fallbacks()`. To say "none" where the
+// model's config says something, give the value that switches the matter off (an empty list of eos ids, a top_k of 0, a penalty of 1).
 struct GenerationConfig {
-  // length
-  std::optional<std::size_t> max_length{};      // prompt included
-  std::optional<std::size_t> max_new_tokens{};  // wins over max_length; with neither, 20
-  std::size_t min_length = 0;
-  std::optional<std::size_t> min_new_tokens{};
+  // --- length; in tokens. max_new_tokens goes before max_length, which counts the prompt ---
+  std::optional<std::int64_t> max_length{};
+  std::optional<std::int64_t> max_new_tokens{};
+  std::optional<std::int64_t> min_length{};
+  std::optional<std::int64_t> min_new_tokens{};
+  std::optional<EarlyStopping> early_stopping{};
   std::optional<double> max_time{};  // seconds
-  std::vector<std::string> stop_strings{};
-  EarlyStopping early_stopping = EarlyStopping::no;
-  // strategy
-  bool do_sample = false;
-  std::size_t num_beams = 1;
-  std::size_t num_return_sequences = 1;
-  double length_penalty = 1.0;
-  std::uint64_t seed = 0;  // a draw depends only on (seed, sequence, position)
-  // sampling
-  double temperature = 1.0;
-  std::size_t top_k = 50;
-  double top_p = 1.0;
+  std::optional<std::vector<std::string>> stop_strings{};
+
+  // --- strategy ---
+  std::optional<bool> do_sample{};
+  std::optional<std::int64_t> num_beams{};
+  std::optional<std::int64_t> num_return_sequences{};
+  std::optional<bool> use_cache{};
+
+  // --- scores ---
+  std::optional<double> temperature{};
+  std::optional<std::int64_t> top_k{};
+  std::optional<double> top_p{};
   std::optional<double> min_p{};
   std::optional<double> top_h{};
-  double typical_p = 1.0;
-  double epsilon_cutoff = 0.0;
-  double eta_cutoff = 0.0;
-  // scores
-  double repetition_penalty = 1.0;
-  double presence_penalty = 0.0;   // subtracted once from each token already generated
-  double frequency_penalty = 0.0;  // subtracted for each time it was generated
-  std::size_t no_repeat_ngram_size = 0;
-  std::vector<std::vector<TokenId>> bad_words_ids{};
-  std::vector<SequenceBias> sequence_bias{};
+  std::optional<double> typical_p{};
+  std::optional<double> epsilon_cutoff{};
+  std::optional<double> eta_cutoff{};
+  std::optional<double> repetition_penalty{};
+  std::optional<double> presence_penalty{};   // subtracted from every id that was generated already (the prompt does not count)
+  std::optional<double> frequency_penalty{};  // the same, once for each time
+  std::optional<double> length_penalty{};     // beams: score = sum of log probabilities / length^length_penalty
+  std::optional<std::int64_t> no_repeat_ngram_size{};
+  std::optional<std::vector<std::vector<TokenId>>> bad_words_ids{};
+  std::optional<std::vector<SequenceBias>> sequence_bias{};
+  std::optional<bool> renormalize_logits{};
   std::optional<TokenId> forced_bos_token_id{};
-  TokenIds forced_eos_token_id{};
-  bool remove_invalid_values = false;
-  std::optional<std::pair<std::size_t, double>> exponential_decay_length_penalty{};  // (start, factor)
-  std::vector<TokenId> suppress_tokens{};
-  std::vector<TokenId> begin_suppress_tokens{};
-  bool renormalize_logits = false;
-  // special tokens
-  TokenIds pad_token_id{};
-  TokenIds bos_token_id{};
-  TokenIds eos_token_id{};
-  // outputs
-  bool use_cache = true;
-  bool output_scores = false;
-  bool output_logits = false;
-  bool output_hidden_states = false;
-  bool output_attentions = false;
+  std::optional<TokenIds> forced_eos_token_id{};
+  std::optional<bool> remove_invalid_values{};
+  std::optional<ExponentialDecay> exponential_decay_length_penalty{};
+  std::optional<std::vector<TokenId>> suppress_tokens{};
+  std::optional<std::vector<TokenId>> begin_suppress_tokens{};
 
-  // The fields of generation_config.json; absent ones keep their defaults, unknown ones are ignored. Raises ConfigError for a field of the wrong kind.
-  static GenerationConfig from_json(const json::Value& file);
-  // Raises InputError for values out of range, with the reference's rules.
-  void validate() const;
+  // --- what to return beside the sequences ---
+  std::optional<bool> output_scores{};
+  std::optional<bool> output_logits{};
+  std::optional<bool> output_hidden_states{};
+  std::optional<bool> output_attentions{};
+
+  // --- special tokens ---
+  std::optional<TokenId> pad_token_id{};
+  std::optional<TokenId> bos_token_id{};
+  std::optional<TokenIds> eos_token_id{};
+
+  friend bool operator==(const GenerationConfig&, const GenerationConfig&) = default;
+
+  // f(name, pointer to member) for every field.
+  template <class F>
+  static constexpr void for_each_field(F&& f);
+
+  // These fields, those not said taken from `other`.
+  GenerationConfig or_else(const GenerationConfig& other) const;
+  // The values of fields that nobody set. Without any length: 20 new tokens, which is no field.
+  static GenerationConfig fallbacks();
+  // Raises InputError for fields that contradict each other or can never work. With `strict` also for fields that would have no effect, such as a
+  // temperature without do_sample, all of them in one message.
+  void validate(bool strict = false) const;
+
+ private:
+  std::string fields_without_effect() const;
 };
 
-inline GenerationConfig GenerationConfig::from_json(const json::Value& file) {
-  const JsonFields fields(&file, "generation_config");
-  GenerationConfig out;
-  const auto optional_size = [&](std::string_view key) {
-    return fields.find(key) == nullptr ? std::nullopt : std::optional<std::size_t>(fields.size(key, 0));
-  };
-  const auto ids_of = [](const json::Value* value, std::string_view key) {
-    std::vector<TokenId> ids;
-    if (value != nullptr) {
-      require<ConfigError>(value->is_array(), "generation_config.", key, ": expected a list of token ids");
-      for (const json::Value& item : value->items()) {
-        require<ConfigError>(item.is_integer() && item.as_integer() >= 0 && item.as_integer() <= std::numeric_limits<TokenId>::max(),
-                             "generation_config.", key, ": expected a list of token ids");
-        ids.push_back(static_cast<TokenId>(item.as_integer()));
-      }
+template <class F>
+constexpr void GenerationConfig::for_each_field(F&& f) {
+  using C = GenerationConfig;
+  f("max_length", &C::max_length);
+  f("max_new_tokens", &C::max_new_tokens);
+  f("min_length", &C::min_length);
+  f("min_new_tokens", &C::min_new_tokens);
+  f("early_stopping", &C::early_stopping);
+  f("max_time", &C::max_time);
+  f("stop_strings", &C::stop_strings);
+  f("do_sample", &C::do_sample);
+  f("num_beams", &C::num_beams);
+  f("num_return_sequences", &C::num_return_sequences);
+  f("use_cache", &C::use_cache);
+  f("temperature", &C::temperature);
+  f("top_k", &C::top_k);
+  f("top_p", &C::top_p);
+  f("min_p", &C::min_p);
+  f("top_h", &C::top_h);
+  f("typical_p", &C::typical_p);
+  f("epsilon_cutoff", &C::epsilon_cutoff);
+  f("eta_cutoff", &C::eta_cutoff);
+  f("repetition_penalty", &C::repetition_penalty);
+  f("presence_penalty", &C::presence_penalty);
+  f("frequency_penalty", &C::frequency_penalty);
+  f("length_penalty", &C::length_penalty);
+  f("no_repeat_ngram_size", &C::no_repeat_ngram_size);
+  f("bad_words_ids", &C::bad_words_ids);
+  f("sequence_bias", &C::sequence_bias);
+  f("renormalize_logits", &C::renormalize_logits);
+  f("forced_bos_token_id", &C::forced_bos_token_id);
+  f("forced_eos_token_id", &C::forced_eos_token_id);
+  f("remove_invalid_values", &C::remove_invalid_values);
+  f("exponential_decay_length_penalty", &C::exponential_decay_length_penalty);
+  f("suppress_tokens", &C::suppress_tokens);
+  f("begin_suppress_tokens", &C::begin_suppress_tokens);
+  f("output_scores", &C::output_scores);
+  f("output_logits", &C::output_logits);
+  f("output_hidden_states", &C::output_hidden_states);
+  f("output_attentions", &C::output_attentions);
+  f("pad_token_id", &C::pad_token_id);
+  f("bos_token_id", &C::bos_token_id);
+  f("eos_token_id", &C::eos_token_id);
+}
+
+inline GenerationConfig GenerationConfig::or_else(const GenerationConfig& other) const {
+  GenerationConfig out = *this;
+  for_each_field([&](const char*, auto field) {
+    if (!(out.*field)) {
+      out.*field = other.*field;
     }
-    return ids;
-  };
-  out.max_length = optional_size("max_length");
-  out.max_new_tokens = optional_size("max_new_tokens");
-  out.min_length = fields.size("min_length", 0);
-  out.min_new_tokens = optional_size("min_new_tokens");
-  out.max_time = fields.optional_number("max_time");
-  if (const json::Value* const stop = fields.find("stop_strings")) {
-    if (stop->is_string()) {
-      out.stop_strings.push_back(stop->as_string());
-    } else {
-      require<ConfigError>(stop->is_array(), "generation_config.stop_strings: expected a string or a list of strings");
-      for (const json::Value& text : stop->items()) {
-        require<ConfigError>(text.is_string(), "generation_config.stop_strings: expected strings");
-        out.stop_strings.push_back(text.as_string());
-      }
-    }
-  }
-  if (const json::Value* const early = fields.find("early_stopping")) {
-    require<ConfigError>(early->is_bool() || (early->is_string() && early->as_string() == "never"),
-                         "generation_config.early_stopping: expected true, false or \"never\"");
-    out.early_stopping = early->is_string() ? EarlyStopping::never : early->as_bool() ? EarlyStopping::yes : EarlyStopping::no;
-  }
-  out.do_sample = fields.boolean("do_sample", false);
-  out.num_beams = fields.size("num_beams", 1);
-  out.num_return_sequences = fields.size("num_return_sequences", 1);
-  out.length_penalty = fields.number("length_penalty", 1.0);
-  out.temperature = fields.number("temperature", 1.0);
-  out.top_k = fields.size("top_k", 50);
-  out.top_p = fields.number("top_p", 1.0);
-  out.min_p = fields.optional_number("min_p");
-  out.top_h = fields.optional_number("top_h");
-  out.typical_p = fields.number("typical_p", 1.0);
-  out.epsilon_cutoff = fields.number("epsilon_cutoff", 0.0);
-  out.eta_cutoff = fields.number("eta_cutoff", 0.0);
-  out.repetition_penalty = fields.number("repetition_penalty", 1.0);
-  out.presence_penalty = fields.number("presence_penalty", 0.0);
-  out.frequency_penalty = fields.number("frequency_penalty", 0.0);
-  out.no_repeat_ngram_size = fields.size("no_repeat_ngram_size", 0);
-  if (const json::Value* const words = fields.find("bad_words_ids")) {
-    require<ConfigError>(words->is_array(), "generation_config.bad_words_ids: expected lists of token ids");
-    for (const json::Value& word : words->items()) {
-      out.bad_words_ids.push_back(ids_of(&word, "bad_words_ids"));
-    }
-  }
-  if (const TokenIds bos = fields.token_ids("forced_bos_token_id"); !bos.empty()) {
-    out.forced_bos_token_id = bos[0];
-  }
-  out.forced_eos_token_id = fields.token_ids("forced_eos_token_id");
-  out.remove_invalid_values = fields.boolean("remove_invalid_values", false);
-  if (const json::Value* const decay = fields.find("exponential_decay_length_penalty")) {
-    require<ConfigError>(decay->is_array() && decay->size() == 2 && decay->items()[0].is_integer() && decay->items()[0].as_integer() >= 0 &&
-                             decay->items()[1].is_number(),
-                         "generation_config.exponential_decay_length_penalty: expected [start, factor]");
-    out.exponential_decay_length_penalty = {static_cast<std::size_t>(decay->items()[0].as_integer()), decay->items()[1].as_number()};
-  }
-  out.suppress_tokens = ids_of(fields.find("suppress_tokens"), "suppress_tokens");
-  out.begin_suppress_tokens = ids_of(fields.find("begin_suppress_tokens"), "begin_suppress_tokens");
-  out.renormalize_logits = fields.boolean("renormalize_logits", false);
-  out.pad_token_id = fields.token_ids("pad_token_id");
-  out.bos_token_id = fields.token_ids("bos_token_id");
-  out.eos_token_id = fields.token_ids("eos_token_id");
-  out.use_cache = fields.boolean("use_cache", true);
+  });
   return out;
 }
 
-inline void GenerationConfig::validate() const {
-  require<InputError>(!do_sample || temperature > 0.0, "temperature is ", temperature, ", expected a number above 0");
-  require<InputError>(top_p >= 0.0 && top_p <= 1.0, "top_p is ", top_p, ", expected 0 to 1");
-  require<InputError>(!min_p || (*min_p >= 0.0 && *min_p <= 1.0), "min_p is ", min_p.value_or(0.0), ", expected 0 to 1");
-  require<InputError>(!top_h || (*top_h > 0.0 && *top_h <= 1.0), "top_h is ", top_h.value_or(0.0), ", expected above 0 to 1");
-  require<InputError>(typical_p > 0.0 && typical_p <= 1.0, "typical_p is ", typical_p, ", expected above 0 to 1");
-  require<InputError>(epsilon_cutoff >= 0.0 && epsilon_cutoff < 1.0, "epsilon_cutoff is ", epsilon_cutoff, ", expected 0 to below 1");
-  require<InputError>(eta_cutoff >= 0.0 && eta_cutoff < 1.0, "eta_cutoff is ", eta_cutoff, ", expected 0 to below 1");
-  require<InputError>(repetition_penalty > 0.0, "repetition_penalty is ", repetition_penalty, ", expected a number above 0");
-  require<InputError>(num_beams >= 1 && num_return_sequences >= 1, "num_beams and num_return_sequences must be 1 or more");
-  require<InputError>(num_beams == 1 || num_return_sequences <= num_beams, "num_return_sequences is ", num_return_sequences, ", more than num_beams ",
-                      num_beams);
-  require<InputError>(num_beams > 1 || num_return_sequences == 1 || do_sample,
-                      "greedy search has one answer: num_return_sequences above 1 needs do_sample or num_beams");
-  require<InputError>(!max_new_tokens || *max_new_tokens >= 1, "max_new_tokens is 0, expected 1 or more");
-  for (const std::string& text : stop_strings) {
-    require<InputError>(!text.empty(), "stop_strings: an empty string");
+inline GenerationConfig GenerationConfig::fallbacks() {
+  return {.min_length = 0,
+          .early_stopping = EarlyStopping::no,
+          .do_sample = false,
+          .num_beams = 1,
+          .num_return_sequences = 1,
+          .use_cache = true,
+          .temperature = 1.0,
+          .top_k = 50,
+          .top_p = 1.0,
+          .typical_p = 1.0,
+          .epsilon_cutoff = 0.0,
+          .eta_cutoff = 0.0,
+          .repetition_penalty = 1.0,
+          .presence_penalty = 0.0,
+          .frequency_penalty = 0.0,
+          .length_penalty = 1.0,
+          .no_repeat_ngram_size = 0,
+          .renormalize_logits = false,
+          .remove_invalid_values = false,
+          .output_scores = false,
+          .output_logits = false,
+          .output_hidden_states = false,
+          .output_attentions = false};
+}
+
+inline std::string GenerationConfig::fields_without_effect() const {
+  std::string found;
+  const auto note = [&](bool idle, const char* name, const char* needed) {
+    if (idle) {
+      found += concat(found.empty() ? "" : "; ", name, " needs ", needed);
+    }
+  };
+  if (!do_sample.value_or(false)) {
+    note(temperature.value_or(1.0) != 1.0, "temperature", "do_sample");
+    note(top_p.value_or(1.0) != 1.0, "top_p", "do_sample");
+    note(min_p.has_value(), "min_p", "do_sample");
+    note(top_h.has_value(), "top_h", "do_sample");
+    note(typical_p.value_or(1.0) != 1.0, "typical_p", "do_sample");
+    note(top_k.value_or(50) != 50, "top_k", "do_sample");
+    note(epsilon_cutoff.value_or(0.0) != 0.0, "epsilon_cutoff", "do_sample");
+    note(eta_cutoff.value_or(0.0) != 0.0, "eta_cutoff", "do_sample");
+  }
+  if (num_beams.value_or(1) == 1) {
+    note(early_stopping.value_or(EarlyStopping::no) != EarlyStopping::no, "early_stopping", "num_beams > 1");
+    note(length_penalty.value_or(1.0) != 1.0, "length_penalty", "num_beams > 1");
+  }
+  return found;
+}
+
+inline void GenerationConfig::validate(bool strict) const {
+  const auto at_least = [](const std::optional<std::int64_t>& field, const char* name, std::int64_t least) {
+    require<InputError>(!field || (*field >= least && *field <= std::numeric_limits<std::int32_t>::max()), "generation config: ", name, " is ",
+                        field.value_or(0), ", expected ", least, " to 2147483647");
+  };
+  at_least(max_length, "max_length", 1);
+  at_least(max_new_tokens, "max_new_tokens", 1);
+  at_least(min_length, "min_length", 0);
+  at_least(min_new_tokens, "min_new_tokens", 0);
+  at_least(num_beams, "num_beams", 1);
+  at_least(num_return_sequences, "num_return_sequences", 1);
+  at_least(no_repeat_ngram_size, "no_repeat_ngram_size", 0);
+  at_least(top_k, "top_k", 0);
+  if (num_return_sequences.value_or(1) > 1) {
+    if (num_beams.value_or(1) == 1) {
+      require<InputError>(do_sample.value_or(false), "generation config: num_return_sequences is ", *num_return_sequences,
+                          ", but greedy search finds one; set do_sample or num_beams");
+    } else {
+      require<InputError>(*num_return_sequences <= *num_beams, "generation config: num_return_sequences is ", *num_return_sequences,
+                          ", expected at most num_beams, ", *num_beams);
+    }
+  }
+  if (strict) {
+    const std::string idle = fields_without_effect();
+    require<InputError>(idle.empty(), "generation config: fields without effect: ", idle);
   }
 }
 

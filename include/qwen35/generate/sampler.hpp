@@ -1,55 +1,133 @@
 // SPDX-License-Identifier: Apache-2.0
-// Choosing a token from scores.
+// The choice of the next token from its scores.
 #pragma once
 
 #include <qwen35/core/dtype.hpp>
+#include <qwen35/core/error.hpp>
+#include <qwen35/generate/counter_rng.hpp>
+#include <qwen35/math/softmax.hpp>
 
-#include <cmath>
+#include <concepts>
+#include <limits>
 #include <span>
+#include <vector>
 
 QWEN35_BEGIN_NAMESPACE
 
-// The first of the largest scores.
-inline TokenId greedy_token(std::span<const float> scores) {
-  std::size_t best = 0;
-  for (std::size_t i = 1; i < scores.size(); ++i) {
-    best = scores[i] > scores[best] ? i : best;
-  }
-  return static_cast<TokenId>(best);
+// Chooses a token from scores [vocab_size]; the key names the draw, for those that need one.
+template <class S>
+concept Sampler = requires(S sampler, std::span<const float> scores, const DrawKey& key) {
+  { sampler(scores, key) } -> std::same_as<TokenId>;
+};
+
+namespace detail {
+
+[[noreturn]] inline void raise_unusable_scores() {
+  raise<InputError>(
+      "the scores of the next token hold NaN or +inf, or every token is masked: the weights or a processor are at fault (remove_invalid_values hides it)");
 }
 
-// A number in [0, 1) that depends on nothing but its arguments: SplitMix64 (Steele et al., 2014) over a mix of them.
-inline double uniform_draw(std::uint64_t seed, std::uint64_t sequence, std::uint64_t position, std::uint64_t index = 0) {
-  std::uint64_t z = seed;
-  for (const std::uint64_t value : {sequence, position, index}) {
-    z += 0x9E3779B97F4A7C15u + value * 0xD1B54A32D192ED03u;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    z ^= z >> 31;
-  }
-  return static_cast<double>(z >> 11) * 0x1p-53;
-}
+}  // namespace detail
 
-// The token at a point `u` of [0, 1) under softmax(scores). A row without any finite score gives the first token.
-inline TokenId sampled_token(std::span<const float> scores, double u) {
-  const float largest = scores[static_cast<std::size_t>(greedy_token(scores))];
-  double total = 0.0;
-  for (const float score : scores) {
-    total += static_cast<double>(std::exp(score - largest));
+// The first of the largest scores. Raises InputError when there is none.
+struct GreedySampler {
+  TokenId operator()(std::span<const float> scores, const DrawKey& = {}) const {
+    float best = -std::numeric_limits<float>::infinity();
+    std::size_t chosen = scores.size();
+    bool invalid = false;
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      invalid = invalid || scores[i] != scores[i];
+      if (scores[i] > best) {
+        best = scores[i];
+        chosen = i;
+      }
+    }
+    if (invalid || chosen == scores.size()) {
+      detail::raise_unusable_scores();
+    }
+    return static_cast<TokenId>(chosen);
   }
-  double rest = u * total;
-  std::size_t last = 0;
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    const auto weight = static_cast<double>(std::exp(scores[i] - largest));
-    if (weight > 0.0) {
-      last = i;
-      if (rest < weight) {
+};
+
+// One draw from softmax(scores). Keeps its memory from call to call.
+class MultinomialSampler {
+ public:
+  // Raises InputError when the scores have no softmax.
+  TokenId operator()(std::span<const float> scores, const DrawKey& key) {
+    weights_.resize(scores.size());
+    math::softmax(scores.data(), scores.size(), weights_.data());
+    return static_cast<TokenId>(draw(total(), uniform(key)));
+  }
+
+  // `count` different indices from softmax(scores), each drawn from what the earlier ones left. Where fewer have a probability, the rest is
+  // filled up in index order. Raises InputError when the scores have no softmax or are fewer than `count`.
+  std::vector<std::size_t> without_replacement(std::span<const float> scores, std::size_t count, const DrawKey& key) {
+    require<InputError>(count <= scores.size(), "cannot draw ", count, " different tokens of ", scores.size());
+    weights_.resize(scores.size());
+    math::softmax(scores.data(), scores.size(), weights_.data());
+    std::vector<std::size_t> chosen;
+    for (std::uint32_t lane = 0; chosen.size() < count; ++lane) {
+      const double rest = chosen.empty() ? total() : sum();
+      if (!(rest > 0.0)) {
         break;
       }
-      rest -= weight;
+      chosen.push_back(draw(rest, uniform(key, lane)));
+      weights_[chosen.back()] = 0.0f;
     }
+    const std::vector<std::size_t> drawn = chosen;
+    for (std::size_t i = 0; chosen.size() < count; ++i) {
+      bool taken = false;
+      for (const std::size_t other : drawn) {
+        taken = taken || other == i;
+      }
+      if (!taken) {
+        chosen.push_back(i);
+      }
+    }
+    return chosen;
   }
-  return static_cast<TokenId>(last);
-}
+
+ private:
+  double sum() const {
+    double chains[4] = {};
+    std::size_t i = 0;
+    for (; i + 4 <= weights_.size(); i += 4) {
+      for (std::size_t lane = 0; lane < 4; ++lane) {
+        chains[lane] += static_cast<double>(weights_[i + lane]);
+      }
+    }
+    for (; i < weights_.size(); ++i) {
+      chains[0] += static_cast<double>(weights_[i]);
+    }
+    return (chains[0] + chains[1]) + (chains[2] + chains[3]);
+  }
+  double total() const {
+    const double sum = this->sum();
+    if (!(sum > 0.0 && sum <= 2.0)) {
+      detail::raise_unusable_scores();
+    }
+    return sum;
+  }
+  // The index at which the running sum passes u * total; never one without weight.
+  std::size_t draw(double total, double u) const {
+    const double target = u * total;
+    double running = 0.0;
+    std::size_t last = 0;
+    for (std::size_t i = 0; i < weights_.size(); ++i) {
+      if (weights_[i] > 0.0f) {
+        running += static_cast<double>(weights_[i]);
+        last = i;
+        if (running > target) {
+          break;
+        }
+      }
+    }
+    return last;
+  }
+
+  std::vector<float> weights_;
+};
+
+static_assert(Sampler<GreedySampler> && Sampler<MultinomialSampler>);
 
 QWEN35_END_NAMESPACE

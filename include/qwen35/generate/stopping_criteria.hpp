@@ -1,80 +1,181 @@
 // SPDX-License-Identifier: Apache-2.0
-// When a row ends.
+// What ends a sequence, and lists of it.
 #pragma once
 
 #include <qwen35/generate/generation_config.hpp>
+#include <qwen35/generate/logits_processor.hpp>
 
 #include <chrono>
-#include <functional>
-#include <span>
-#include <string_view>
 
 QWEN35_BEGIN_NAMESPACE
 
-enum class FinishReason : std::uint8_t { none, stop, length, stop_string, max_time, criterion, cancelled };
+enum class FinishReason : std::uint8_t {
+  none,         // not finished
+  eos,          // an end-of-sequence token
+  stop_string,  // one of stop_strings
+  length,       // max_length or max_new_tokens
+  time,         // max_time
+  criteria,     // stopping criteria of the caller's
+  stream        // the stream callback said so
+};
 
 constexpr std::string_view name(FinishReason reason) {
-  constexpr std::string_view names[] = {"none", "stop", "length", "stop_string", "max_time", "criterion", "cancelled"};
+  constexpr std::string_view names[] = {"none", "eos", "stop_string", "length", "time", "criteria", "stream"};
   return names[static_cast<std::size_t>(reason)];
 }
 
-// A criterion of the caller's: true ends the row. `scores` are those the newest token was chosen from.
-using StoppingCriterion = std::function<bool(std::span<const TokenId> ids, std::span<const float> scores)>;
-
+// Derive from it, or wrap a function with `make_stopping_criteria`.
 class StoppingCriteria {
  public:
-  // token_text: the bytes of a token, needed for stop strings.
-  StoppingCriteria(const GenerationConfig& config, std::size_t max_length, std::vector<StoppingCriterion> own,
-                   std::function<std::string_view(TokenId)> token_text)
-      : config_(config), max_length_(max_length), own_(std::move(own)), token_text_(std::move(token_text)), start_(std::chrono::steady_clock::now()) {
-    require<InputError>(config.stop_strings.empty() || token_text_, "stop_strings need token_text, which gives the bytes of a token");
-  }
+  virtual ~StoppingCriteria() = default;
+  // Is the sequence, its newest token included, finished?
+  virtual bool is_done(const SequenceRow& row) const = 0;
+  // Names the class: criteria of yours with the name of automatic ones take their place.
+  virtual std::string_view name() const = 0;
+  virtual FinishReason reason() const { return FinishReason::criteria; }
 
-  // Why the row ends with its newest token, or none.
-  FinishReason check(std::span<const TokenId> ids, std::span<const float> scores) const {
-    if (config_.eos_token_id.contains(ids.back())) {
-      return FinishReason::stop;
-    }
-    if (ends_with_stop_string(ids)) {
-      return FinishReason::stop_string;
-    }
-    for (const StoppingCriterion& criterion : own_) {
-      if (criterion(ids, scores)) {
-        return FinishReason::criterion;
-      }
-    }
-    if (ids.size() >= max_length_) {
-      return FinishReason::length;
-    }
-    if (config_.max_time && std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count() > *config_.max_time) {
-      return FinishReason::max_time;
-    }
-    return FinishReason::none;
-  }
+ protected:
+  StoppingCriteria() = default;
+  StoppingCriteria(const StoppingCriteria&) = default;
+  StoppingCriteria& operator=(const StoppingCriteria&) = default;
+};
+
+using StoppingCriteriaList = std::vector<std::shared_ptr<const StoppingCriteria>>;
+
+// The newest token is an eos id.
+class EosTokenCriteria final : public StoppingCriteria {
+ public:
+  explicit EosTokenCriteria(const TokenIds& eos_token_id) : eos_(eos_token_id) {}
+  bool is_done(const SequenceRow& row) const override { return !row.input_ids.empty() && eos_.contains(row.input_ids.back()); }
+  std::string_view name() const override { return "EosTokenCriteria"; }
+  FinishReason reason() const override { return FinishReason::eos; }
 
  private:
-  // A stop string counts when its last byte is in the newest token.
-  bool ends_with_stop_string(std::span<const TokenId> ids) const {
-    for (const std::string& text : config_.stop_strings) {
-      const std::string_view newest = token_text_(ids.back());
-      std::string tail(newest);
-      for (std::size_t i = ids.size() - 1; i-- > 0 && tail.size() < newest.size() + text.size() - 1;) {
-        tail.insert(0, token_text_(ids[i]));
-      }
-      for (std::size_t at = tail.find(text); at != std::string::npos; at = tail.find(text, at + 1)) {
-        if (at + text.size() > tail.size() - newest.size()) {
-          return true;
-        }
+  TokenIds eos_;
+};
+
+// The row, prompt included, has max_length ids.
+class MaxLengthCriteria final : public StoppingCriteria {
+ public:
+  explicit MaxLengthCriteria(std::size_t max_length) : max_length_(max_length) {}
+  bool is_done(const SequenceRow& row) const override { return row.input_ids.size() >= max_length_; }
+  std::string_view name() const override { return "MaxLengthCriteria"; }
+  FinishReason reason() const override { return FinishReason::length; }
+
+ private:
+  std::size_t max_length_;
+};
+
+// More than `max_time` seconds have passed since this object was made. The token that is being computed is still finished.
+class MaxTimeCriteria final : public StoppingCriteria {
+ public:
+  using Clock = std::chrono::steady_clock;
+  explicit MaxTimeCriteria(double max_time, Clock::time_point start = Clock::now()) : max_time_(max_time), start_(start) {}
+  bool is_done(const SequenceRow&) const override { return std::chrono::duration<double>(Clock::now() - start_).count() > max_time_; }
+  std::string_view name() const override { return "MaxTimeCriteria"; }
+  FinishReason reason() const override { return FinishReason::time; }
+
+ private:
+  double max_time_;
+  Clock::time_point start_;
+};
+
+// The bytes that a token adds to the text, e.g. `[&](TokenId id) { return tokenizer.token_bytes(id); }`. What it returns must live until the next call.
+using TokenBytes = std::function<std::string_view(TokenId)>;
+
+// The bytes of the sequence, prompt included, hold a stop string that ends inside the newest token. It may begin in earlier ones, and
+// the token may go on behind it.
+class StopStringCriteria final : public StoppingCriteria {
+ public:
+  // Raises InputError without strings, for an empty one, or without token_bytes.
+  StopStringCriteria(std::vector<std::string> stop_strings, TokenBytes token_bytes) : strings_(std::move(stop_strings)), bytes_(std::move(token_bytes)) {
+    require<InputError>(!strings_.empty(), "stop_strings is an empty list");
+    require<InputError>(static_cast<bool>(bytes_), "stop_strings need token_bytes, which turns a token id into its bytes");
+    for (const std::string& string : strings_) {
+      require<InputError>(!string.empty(), "stop_strings holds an empty string");
+      longest_ = std::max(longest_, string.size());
+    }
+  }
+  bool is_done(const SequenceRow& row) const override {
+    const std::span<const TokenId> ids = row.tokens();
+    if (ids.empty()) {
+      return false;
+    }
+    // The newest token, and as many bytes before it as the longest string can have there.
+    std::string tail(bytes_(ids.back()));
+    const std::size_t newest = tail.size();
+    std::size_t before = 0;
+    for (std::size_t i = ids.size() - 1; i-- > 0 && before + 1 < longest_;) {
+      const std::string_view piece = bytes_(ids[i]);
+      tail.insert(0, piece);
+      before += piece.size();
+    }
+    for (const std::string& string : strings_) {
+      // Ends at the first byte of the newest token or later.
+      const std::size_t from = before + 1 > string.size() ? before + 1 - string.size() : 0;
+      if (newest > 0 && tail.find(string, from) != std::string::npos) {
+        return true;
       }
     }
     return false;
   }
+  std::string_view name() const override { return "StopStringCriteria"; }
+  FinishReason reason() const override { return FinishReason::stop_string; }
 
-  const GenerationConfig& config_;
-  std::size_t max_length_;
-  std::vector<StoppingCriterion> own_;
-  std::function<std::string_view(TokenId)> token_text_;
-  std::chrono::steady_clock::time_point start_;
+ private:
+  std::vector<std::string> strings_;
+  TokenBytes bytes_;
+  std::size_t longest_ = 0;
 };
+
+namespace detail {
+
+class FunctionCriteria final : public StoppingCriteria {
+ public:
+  using Function = std::function<bool(const SequenceRow&)>;
+  FunctionCriteria(std::string name, Function function) : name_(std::move(name)), function_(std::move(function)) {}
+  bool is_done(const SequenceRow& row) const override { return function_(row); }
+  std::string_view name() const override { return name_; }
+
+ private:
+  std::string name_;
+  Function function_;
+};
+
+}  // namespace detail
+
+// Criteria from a function or lambda.
+inline std::shared_ptr<const StoppingCriteria> make_stopping_criteria(std::string name, detail::FunctionCriteria::Function function) {
+  return std::make_shared<detail::FunctionCriteria>(std::move(name), std::move(function));
+}
+
+// The reason of the first criteria that hold, or none.
+inline FinishReason finish_reason(const StoppingCriteriaList& list, const SequenceRow& row) {
+  for (const auto& criteria : list) {
+    if (criteria->is_done(row)) {
+      return criteria->reason();
+    }
+  }
+  return FinishReason::none;
+}
+
+// `config` with all defaults filled in and its max_length counted from the first column. Raises InputError.
+inline StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenBytes& token_bytes = {}, const StoppingCriteriaList& users = {}) {
+  detail::require_all(users, "stopping_criteria");
+  StoppingCriteriaList list;
+  if (config.eos_token_id && !config.eos_token_id->empty()) {
+    list.push_back(std::make_shared<EosTokenCriteria>(*config.eos_token_id));
+  }
+  if (config.stop_strings) {
+    list.push_back(std::make_shared<StopStringCriteria>(*config.stop_strings, token_bytes));
+  }
+  if (config.max_length) {
+    list.push_back(std::make_shared<MaxLengthCriteria>(static_cast<std::size_t>(*config.max_length)));
+  }
+  if (config.max_time) {
+    list.push_back(std::make_shared<MaxTimeCriteria>(*config.max_time));
+  }
+  return detail::merge_with_users(std::move(list), users);
+}
 
 QWEN35_END_NAMESPACE
