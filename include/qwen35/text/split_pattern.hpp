@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The split pattern of the family's tokenizers, as a hand-written matcher: it is the hot path of encoding.
+// The split pattern of the family's tokenizers, as a hand-written matcher: it is on the hot path of encoding.
 #pragma once
 
 #include <qwen35/unicode/classes.hpp>
 #include <qwen35/unicode/utf8.hpp>
 
+#include <array>
+
 QWEN35_BEGIN_NAMESPACE
 
-// Which pattern a tokenizer.json carries. They differ in whether combining marks belong to words.
+// Which pattern a tokenizer carries. In the older one, combining marks are not part of words.
 enum class SplitPattern : std::uint8_t { qwen2, qwen35 };
 
 inline constexpr std::string_view qwen2_split_regex =
@@ -17,82 +19,87 @@ inline constexpr std::string_view qwen35_split_regex =
 
 class Splitter {
  public:
-  explicit Splitter(SplitPattern pattern = SplitPattern::qwen35) : marks_(pattern == SplitPattern::qwen35) {}
+  explicit Splitter(SplitPattern pattern = SplitPattern::qwen35)
+      : classes_(&unicode::ClassTable::instance()), pattern_(pattern), mark_(pattern == SplitPattern::qwen35 ? Kind::word : Kind::symbol) {
+    for (std::uint32_t point = 0; point < 128; ++point) {
+      ascii_[point] = kind(point);
+    }
+  }
+  SplitPattern pattern() const { return pattern_; }
 
-  // End of the piece that starts at byte `i` < text.size(). `text` is well-formed UTF-8.
+  // End of the piece that starts at byte `i` < text.size(). `text` is well-formed UTF-8 and `i` the start of a code point.
   std::size_t piece_end(std::string_view text, std::size_t i) const {
     const Char first = at(text, i);
-    if (first.point == '\'') {
-      if (const std::size_t end = contraction(text, i + 1); end != 0) {
-        return end;
-      }
-    }
     const std::size_t after = i + first.size;
-    if (is_word(first) && first.kind == unicode::Class::letter) {
-      return run_of_words(text, after);
+    switch (first.kind) {
+      case Kind::word: return run(text, after, Kind::word);
+      case Kind::number: return after;
+      case Kind::line_end: return white_space_end(text, i);
+      case Kind::space: break;
+      case Kind::symbol:
+        if (text[i] == '\'') {
+          if (const std::size_t end = contraction(text, i + 1); end != 0) {
+            return end;
+          }
+        }
+        break;
     }
-    if (first.kind == unicode::Class::number) {
-      return after;
+    // One character before a word belongs to it; before other symbols only U+0020 does.
+    if (after < text.size()) {
+      const Char second = at(text, after);
+      if (second.kind == Kind::word) {
+        return run(text, after + second.size, Kind::word);
+      }
+      if (second.kind == Kind::symbol && text[i] == ' ') {
+        return line_ends(text, run(text, after + second.size, Kind::symbol));
+      }
     }
-    if (first.point != '\r' && first.point != '\n') {  // one character before the word
-      if (const std::size_t end = run_of_words(text, after); end > after) {
-        return end;
-      }
-      if (is_word(first)) {  // a mark alone
-        return after;
-      }
-    }
-    const std::size_t symbols = first.point == ' ' ? after : i;
-    if (std::size_t end = run_of_symbols(text, symbols); end > symbols) {
-      while (end < text.size() && (text[end] == '\r' || text[end] == '\n')) {
-        ++end;
-      }
-      return end;
+    if (first.kind == Kind::symbol) {
+      return line_ends(text, run(text, after, Kind::symbol));
     }
     return white_space_end(text, i);
   }
 
  private:
+  // What the pattern tells apart. Words are letters and, in the newer pattern, marks.
+  enum class Kind : std::uint8_t { symbol, word, number, space, line_end };
   struct Char {
-    std::uint32_t point;
     std::uint32_t size;
-    unicode::Class kind;
+    Kind kind;
   };
 
-  Char at(std::string_view text, std::size_t i) const {
-    const auto byte = [&](std::size_t k) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[k])); };
-    const std::uint32_t lead = byte(i);
-    Char c{lead, 1, unicode::Class::other};
-    if (lead >= 0xF0) {
-      c = {(lead & 7) << 18 | (byte(i + 1) & 63) << 12 | (byte(i + 2) & 63) << 6 | (byte(i + 3) & 63), 4, {}};
-    } else if (lead >= 0xE0) {
-      c = {(lead & 15) << 12 | (byte(i + 1) & 63) << 6 | (byte(i + 2) & 63), 3, {}};
-    } else if (lead >= 0x80) {
-      c = {(lead & 31) << 6 | (byte(i + 1) & 63), 2, {}};
+  Kind kind(std::uint32_t point) const {
+    switch ((*classes_)[point]) {
+      case unicode::Class::letter: return Kind::word;
+      case unicode::Class::mark: return mark_;
+      case unicode::Class::number: return Kind::number;
+      case unicode::Class::white_space: return point == '\r' || point == '\n' ? Kind::line_end : Kind::space;
+      case unicode::Class::other: break;
     }
-    c.kind = classes_[c.point];
-    return c;
+    return Kind::symbol;
+  }
+  Char at(std::string_view text, std::size_t i) const {
+    if (const auto byte = static_cast<unsigned char>(text[i]); byte < 0x80) {
+      return {1, ascii_[byte]};
+    }
+    const unicode::CodePoint c = unicode::decode_utf8(text, i);
+    return {c.size, kind(c.point)};
   }
 
-  bool is_word(const Char& c) const { return c.kind == unicode::Class::letter || (marks_ && c.kind == unicode::Class::mark); }
-
-  std::size_t run_of_words(std::string_view text, std::size_t i) const {
+  // The end of the run of `wanted` characters from byte `i` on.
+  std::size_t run(std::string_view text, std::size_t i, Kind wanted) const {
     while (i < text.size()) {
       const Char c = at(text, i);
-      if (!is_word(c)) {
+      if (c.kind != wanted) {
         break;
       }
       i += c.size;
     }
     return i;
   }
-  std::size_t run_of_symbols(std::string_view text, std::size_t i) const {
-    while (i < text.size()) {
-      const Char c = at(text, i);
-      if (c.kind != unicode::Class::other && (marks_ || c.kind != unicode::Class::mark)) {
-        break;
-      }
-      i += c.size;
+  static std::size_t line_ends(std::string_view text, std::size_t i) {
+    while (i < text.size() && (text[i] == '\r' || text[i] == '\n')) {
+      ++i;
     }
     return i;
   }
@@ -112,30 +119,30 @@ class Splitter {
     }
   }
 
-  // A run with line ends: up to the last of them. Else all but the last character when something follows and the run has two or more.
+  // A run with line ends: up to the last of them. Else all but its last character when something follows and it has two or more.
   std::size_t white_space_end(std::string_view text, std::size_t i) const {
     std::size_t end = i;
     std::size_t last = i;
-    std::size_t line_end = 0;
+    std::size_t after_line_end = 0;
     while (end < text.size()) {
       const Char c = at(text, end);
-      if (c.kind != unicode::Class::white_space) {
+      if (c.kind != Kind::space && c.kind != Kind::line_end) {
         break;
       }
       last = end;
       end += c.size;
-      if (c.point == '\r' || c.point == '\n') {
-        line_end = end;
-      }
+      after_line_end = c.kind == Kind::line_end ? end : after_line_end;
     }
-    if (line_end != 0) {
-      return line_end;
+    if (after_line_end != 0) {
+      return after_line_end;
     }
     return end == text.size() || last == i ? end : last;
   }
 
-  const unicode::ClassTable& classes_ = unicode::ClassTable::instance();
-  bool marks_;
+  const unicode::ClassTable* classes_;
+  SplitPattern pattern_;
+  Kind mark_;
+  std::array<Kind, 128> ascii_{};
 };
 
 QWEN35_END_NAMESPACE

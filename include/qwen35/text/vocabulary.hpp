@@ -6,67 +6,71 @@
 #include <qwen35/core/error.hpp>
 #include <qwen35/unicode/utf8.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cstring>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
 
+// Ids of tokens, and the number of merges, stay below this: a merge is then 64 bits.
+inline constexpr TokenId token_id_limit = 1 << 21;
+
 namespace detail {
 
 inline std::uint64_t hash_bytes(std::string_view bytes) {
   std::uint64_t hash = 0x9E3779B97F4A7C15u ^ bytes.size();
-  std::size_t i = 0;
-  for (; i + 8 <= bytes.size(); i += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data() + i, 8);
+  const auto mix = [&hash](std::uint64_t word) {
     hash = (hash ^ word) * 0xD6E8FEB86659FD93u;
     hash ^= hash >> 32;
+  };
+  std::size_t i = 0;
+  for (std::uint64_t word = 0; i + 8 <= bytes.size(); i += 8) {
+    std::memcpy(&word, bytes.data() + i, 8);
+    mix(word);
   }
   std::uint64_t word = 0;
-  std::memcpy(&word, bytes.data() + i, bytes.size() - i);
-  hash = (hash ^ word) * 0xD6E8FEB86659FD93u;
-  return hash ^ (hash >> 29);
+  for (std::size_t shift = 0; i < bytes.size(); ++i, shift += 8) {
+    word |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << shift;
+  }
+  mix(word);
+  return hash;
 }
 
 }  // namespace detail
 
-// GPT-2's table: printable Latin-1 bytes stand for themselves, the others are U+0100 and up in order.
+// GPT-2's table: the printable bytes of Latin-1 stand for themselves, the others are U+0100 and up in their order.
 class ByteAlphabet {
  public:
   static const ByteAlphabet& instance() {
     static const ByteAlphabet alphabet;
     return alphabet;
   }
-  std::uint32_t point_of(unsigned char byte) const { return points_[byte]; }
 
-  // The bytes that a token in printable form stands for, or nothing when a character is not of the alphabet.
-  std::optional<std::string> bytes_of(std::string_view printable) const {
-    std::string out;
+  // Appends the bytes that a token in printable form stands for. False, and `out` as it was, when a character is not of the alphabet.
+  bool append_bytes(std::string_view printable, std::string& out) const {
+    const std::size_t before = out.size();
     for (std::size_t i = 0; i < printable.size();) {
-      const unicode::Utf8Step step = unicode::utf8_step(printable.substr(i));
-      if (!step.valid || step.point >= bytes_.size() || bytes_[step.point] < 0) {
-        return std::nullopt;
+      const auto lead = static_cast<unsigned char>(printable[i]);
+      std::uint32_t point = lead;
+      if (lead >= 0x80) {  // the alphabet has no code point of more than two bytes
+        const bool pair = lead >= 0xC2 && lead < 0xE0 && i + 1 < printable.size();
+        point = pair ? decode_pair(lead, static_cast<unsigned char>(printable[i + 1])) : 0;
       }
-      out += static_cast<char>(bytes_[step.point]);
-      i += step.size;
+      if (point >= bytes_.size() || bytes_[point] < 0) {
+        out.resize(before);
+        return false;
+      }
+      out += static_cast<char>(bytes_[point]);
+      i += lead < 0x80 ? 1 : 2;
     }
-    return out;
+    return true;
   }
-  std::string printable_of(std::string_view bytes) const {
+  std::string printable(std::string_view bytes) const {
     std::string out;
     for (const char byte : bytes) {
-      const std::uint32_t point = points_[static_cast<unsigned char>(byte)];
-      if (point < 0x80) {
-        out += static_cast<char>(point);
-      } else {
-        out += static_cast<char>(0xC0 | point >> 6);
-        out += static_cast<char>(0x80 | (point & 63));
-      }
+      unicode::append_utf8(points_[static_cast<unsigned char>(byte)], out);
     }
     return out;
   }
@@ -81,82 +85,128 @@ class ByteAlphabet {
       bytes_[points_[byte]] = static_cast<std::int16_t>(byte);
     }
   }
+  static std::uint32_t decode_pair(std::uint32_t lead, std::uint32_t tail) { return (tail & 0xC0) == 0x80 ? (lead & 31) << 6 | (tail & 63) : 0; }
+
   std::array<std::uint32_t, 256> points_{};
   std::array<std::int16_t, 0x144> bytes_{};
 };
 
-// Strings by id and back. Ids need not be dense.
+// Tokens by id and by name. The name is what the file writes: the bytes in the printable alphabet, or any other text, which then stands for its
+// own bytes ("verbatim"). Ids need not be dense.
 class TokenTable {
  public:
-  void reserve(std::size_t count) {
-    spans_.reserve(count);
-    std::size_t slots = 16;
-    while (slots < 2 * count) {
+  // Makes room for ids below `limit`, one token each.
+  void reserve(std::size_t limit) {
+    spans_.reserve(limit);
+    std::size_t slots = 64;
+    while (slots < 2 * limit) {
       slots *= 2;
     }
-    slots_.assign(slots, -1);
-    for (std::size_t id = 0; id < spans_.size(); ++id) {
-      if (spans_[id].size >= 0) {
-        place(static_cast<TokenId>(id));
+    if (slots > slots_.size()) {
+      slots_.assign(slots, Slot{});
+      for (std::size_t id = 0; id < spans_.size(); ++id) {
+        if (contains(static_cast<TokenId>(id))) {
+          place(static_cast<TokenId>(id));
+        }
       }
     }
   }
-  // False when the id or the text is taken already.
-  bool add(TokenId id, std::string_view text) {
-    if (2 * (count_ + 1) > slots_.size()) {
-      reserve(2 * (count_ + 8));
+
+  // Raises TextError when the id is out of bounds or taken by another name, or the name is taken by another id.
+  void add(TokenId id, std::string_view name) {
+    require<TextError>(id >= 0 && id < token_id_limit, "tokenizer: token \"", name, "\" has id ", id, ", expected 0 to ", token_id_limit - 1);
+    const std::size_t start = arena_.size();
+    const bool verbatim = !ByteAlphabet::instance().append_bytes(name, arena_);
+    if (verbatim) {
+      arena_.append(name);
     }
-    if (find(text) >= 0 || contains(id)) {
-      return false;
+    const Probe probe = find_slot(std::string_view(arena_).substr(start), verbatim);
+    if (probe.id >= 0 || contains(id)) {
+      arena_.resize(start);
+      require<TextError>(probe.id == id || !contains(id), "tokenizer: tokens \"", contains(id) ? token(id) : std::string(), "\" and \"", name,
+                         "\" both have id ", id);
+      require<TextError>(probe.id == id, "tokenizer: token \"", name, "\" has the ids ", probe.id, " and ", id);
+      return;
     }
-    if (static_cast<std::size_t>(id) >= spans_.size()) {
-      spans_.resize(static_cast<std::size_t>(id) + 1);
+    require<TextError>(arena_.size() < UINT32_MAX, "tokenizer: more than 4 GB of tokens");
+    const auto index = static_cast<std::size_t>(id);
+    if (spans_.size() <= index) {
+      spans_.resize(index + 1);
     }
-    spans_[static_cast<std::size_t>(id)] = {arena_.size(), static_cast<std::int32_t>(text.size())};
-    arena_.append(text);
+    spans_[index] = {static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(arena_.size() - start) << 2 | (verbatim ? 3u : 2u)};
     ++count_;
-    place(id);
-    return true;
-  }
-  TokenId find(std::string_view text) const {
-    if (slots_.empty()) {
-      return -1;
-    }
-    for (std::size_t slot = detail::hash_bytes(text) & (slots_.size() - 1);; slot = (slot + 1) & (slots_.size() - 1)) {
-      const TokenId id = slots_[slot];
-      if (id < 0 || (*this)[id] == text) {
-        return id;
-      }
+    if (2 * count_ > slots_.size()) {
+      reserve(2 * count_);
+    } else {
+      place(id);
     }
   }
-  bool contains(TokenId id) const { return id >= 0 && static_cast<std::size_t>(id) < spans_.size() && spans_[static_cast<std::size_t>(id)].size >= 0; }
-  // Empty for an id without a token.
-  std::string_view operator[](TokenId id) const {
+
+  // The id of a token by the bytes that it stands for; -1 when there is none.
+  TokenId find(std::string_view bytes) const { return find_slot(bytes, false).id; }
+  // The id of a token by its name; -1 when there is none.
+  TokenId find_name(std::string_view name) const {
+    std::string bytes;
+    return ByteAlphabet::instance().append_bytes(name, bytes) ? find_slot(bytes, false).id : find_slot(name, true).id;
+  }
+  bool contains(TokenId id) const { return id >= 0 && static_cast<std::size_t>(id) < spans_.size() && (spans_[static_cast<std::size_t>(id)].size_flags & 2) != 0; }
+  // What the token stands for; empty for an id without a token.
+  std::string_view bytes(TokenId id) const {
     if (!contains(id)) {
       return {};
     }
     const Span& span = spans_[static_cast<std::size_t>(id)];
-    return std::string_view(arena_).substr(span.start, static_cast<std::size_t>(span.size));
+    return std::string_view(arena_).substr(span.start, span.size_flags >> 2);
+  }
+  // Its name; empty for an id without a token.
+  std::string token(TokenId id) const {
+    const bool verbatim = contains(id) && (spans_[static_cast<std::size_t>(id)].size_flags & 1) != 0;
+    return verbatim ? std::string(bytes(id)) : ByteAlphabet::instance().printable(bytes(id));
   }
   std::size_t size() const { return count_; }
-  std::size_t id_limit() const { return spans_.size(); }
+  // One more than the largest id.
+  std::size_t id_end() const { return spans_.size(); }
 
  private:
   struct Span {
-    std::size_t start = 0;
-    std::int32_t size = -1;
+    std::uint32_t start = 0;
+    std::uint32_t size_flags = 0;  // size * 4 + 2 (present) + 1 (verbatim)
   };
+  struct Slot {
+    std::uint32_t tag = 0;  // upper half of the hash: most probes end without a look at the bytes
+    TokenId id = -1;
+  };
+  struct Probe {
+    std::size_t slot = 0;
+    TokenId id = -1;
+  };
+
+  Probe find_slot(std::string_view bytes, bool verbatim) const {
+    if (slots_.empty()) {
+      return {};
+    }
+    const std::uint64_t hash = detail::hash_bytes(bytes);
+    const auto tag = static_cast<std::uint32_t>(hash >> 32);
+    for (std::size_t slot = hash & (slots_.size() - 1);; slot = (slot + 1) & (slots_.size() - 1)) {
+      const Slot& found = slots_[slot];
+      if (found.id < 0 || (found.tag == tag && (spans_[static_cast<std::size_t>(found.id)].size_flags & 1) == (verbatim ? 1u : 0u) &&
+                           this->bytes(found.id) == bytes)) {
+        return {slot, found.id};
+      }
+    }
+  }
   void place(TokenId id) {
-    std::size_t slot = detail::hash_bytes((*this)[id]) & (slots_.size() - 1);
-    while (slots_[slot] >= 0) {
+    const std::uint64_t hash = detail::hash_bytes(bytes(id));
+    std::size_t slot = hash & (slots_.size() - 1);
+    while (slots_[slot].id >= 0) {
       slot = (slot + 1) & (slots_.size() - 1);
     }
-    slots_[slot] = id;
+    slots_[slot] = {static_cast<std::uint32_t>(hash >> 32), id};
   }
 
   std::string arena_;
   std::vector<Span> spans_;
-  std::vector<TokenId> slots_;
+  std::vector<Slot> slots_;
   std::size_t count_ = 0;
 };
 

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+// A tokenizer.json to the parts of a tokenizer.
+#pragma once
+
+#include <qwen35/json/parse.hpp>
+#include <qwen35/text/tokenizer.hpp>
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+
+QWEN35_BEGIN_NAMESPACE
+
+namespace detail {
+
+// Nothing when the file cannot be opened or read.
+inline std::optional<std::string> read_text_file(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+  if (file == nullptr) {
+    return std::nullopt;
+  }
+  std::string text;
+  for (std::size_t size = std::size_t{1} << 16, got = 0;; size *= 2) {
+    text.resize(size);
+    got += std::fread(text.data() + got, 1, size - got, file.get());
+    if (got < size) {
+      text.resize(got);
+      return std::ferror(file.get()) != 0 ? std::nullopt : std::optional<std::string>(std::move(text));
+    }
+  }
+}
+
+// A member that must be absent, null, empty or false: an option that these tokenizers do not have.
+inline void require_unused(const json::Value& object, std::string_view key, std::string_view where) {
+  const json::Value* const value = object.find(key);
+  const bool unused = value == nullptr || value->is_null() || (value->is_bool() && !value->as_bool()) || (value->is_string() && value->as_string().empty());
+  require<TextError>(unused, where, ".", key, ": ", unused ? std::string() : json::dump(*value), " is not of this family of tokenizers");
+}
+
+inline std::string_view type_of(const json::Value& object) {
+  const json::Value* const type = object.find("type");
+  return type != nullptr && type->is_string() ? std::string_view(type->as_string()) : std::string_view();
+}
+
+inline AddedToken read_added_token(const json::Value& token, TokenId id, std::string_view source) {
+  const json::Value* const content = token.find("content");
+  require<TextError>(content != nullptr && content->is_string(), source, ": an added token has no content");
+  const std::string where = concat(source, ": added token \"", content->as_string(), "\"");
+  for (const std::string_view key : {"single_word", "lstrip", "rstrip"}) {
+    require_unused(token, key, where);
+  }
+  const auto flag = [&](std::string_view key) {
+    const json::Value* const value = token.find(key);
+    require<TextError>(value == nullptr || value->is_bool(), where, ": ", key, ": expected true or false");
+    return value != nullptr && value->as_bool();
+  };
+  return {id, content->as_string(), flag("special"), flag("normalized")};
+}
+
+// Takes the two large members, model.vocab and model.merges, out of the stream of events and leaves the rest as a value.
+class TokenizerFileReader {
+ public:
+  explicit TokenizerFileReader(TokenizerParts& parts) : parts_(parts) {}
+  const std::string& problem() const { return problem_; }
+  json::Value rest() { return rest_.take(); }
+
+  bool Null() { return plain() ? rest_.Null() : unexpected(); }
+  bool Bool(bool value) { return plain() ? rest_.Bool(value) : unexpected(); }
+  bool Int(int value) { return plain() ? rest_.Int(value) : id(value); }
+  bool Uint(unsigned value) { return plain() ? rest_.Uint(value) : id(value); }
+  bool Int64(std::int64_t value) { return plain() ? rest_.Int64(value) : id(value); }
+  bool Uint64(std::uint64_t value) { return plain() ? rest_.Uint64(value) : unexpected(); }
+  bool Double(double value) { return plain() ? rest_.Double(value) : unexpected(); }
+  bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }
+
+  bool String(const char* text, rapidjson::SizeType size, bool copy) {
+    if (plain()) {
+      return rest_.String(text, size, copy);
+    }
+    const std::string_view view(text, size);
+    if (place_ == Place::merges) {  // "left right"
+      const std::size_t space = view.find(' ');
+      if (view.starts_with("#version")) {
+        return true;  // the first line of an old merges.txt
+      }
+      if (space == std::string_view::npos || view.find(' ', space + 1) != std::string_view::npos) {
+        return fail(concat("merge ", parts_.merges.size(), ": \"", view, "\": expected two tokens"));
+      }
+      parts_.merges.emplace_back(view.substr(0, space), view.substr(space + 1));
+      return true;
+    }
+    if (place_ == Place::merge && in_pair_ < 2) {  // ["left", "right"]
+      auto& merge = parts_.merges.back();
+      (in_pair_++ == 0 ? merge.first : merge.second).assign(view);
+      return true;
+    }
+    return unexpected();
+  }
+  bool Key(const char* text, rapidjson::SizeType size, bool copy) {
+    if (place_ == Place::vocab) {
+      parts_.tokens.emplace_back(std::string_view(text, size), 0);
+      return true;
+    }
+    if (depth_ <= 2) {
+      keys_[depth_ - 1].assign(text, size);
+    }
+    return rest_.Key(text, size, copy);
+  }
+  bool StartObject() {
+    if (!plain()) {
+      return unexpected();
+    }
+    if (++depth_ == 3 && keys_[0] == "model" && keys_[1] == "vocab") {
+      place_ = Place::vocab;
+      parts_.tokens.clear();
+    } else if (depth_ == 2 && keys_[0] == "model") {
+      parts_.tokens.clear();
+      parts_.merges.clear();
+    }
+    return rest_.StartObject();
+  }
+  bool EndObject(rapidjson::SizeType size) {
+    --depth_;
+    place_ = Place::rest;
+    return rest_.EndObject(size);
+  }
+  bool StartArray() {
+    if (place_ == Place::merges) {
+      place_ = Place::merge;
+      in_pair_ = 0;
+      parts_.merges.emplace_back();
+      return true;
+    }
+    if (!plain()) {
+      return unexpected();
+    }
+    if (++depth_ == 3 && keys_[0] == "model" && keys_[1] == "merges") {
+      place_ = Place::merges;
+      parts_.merges.clear();
+    }
+    return rest_.StartArray();
+  }
+  bool EndArray(rapidjson::SizeType size) {
+    if (place_ == Place::merge) {
+      place_ = Place::merges;
+      return in_pair_ == 2 || unexpected();
+    }
+    --depth_;
+    place_ = Place::rest;
+    return rest_.EndArray(size);
+  }
+
+ private:
+  enum class Place : std::uint8_t { rest, vocab, merges, merge };
+
+  bool plain() const { return place_ == Place::rest; }
+  bool fail(std::string problem) {
+    problem_ = std::move(problem);
+    return false;
+  }
+  bool unexpected() {
+    return place_ == Place::vocab ? fail(concat("token \"", parts_.tokens.empty() ? "" : parts_.tokens.back().first, "\": expected an id"))
+                                  : fail(concat("merge ", parts_.merges.size(), ": expected two tokens"));
+  }
+  bool id(std::int64_t value) {
+    if (place_ != Place::vocab || value < 0 || value >= token_id_limit) {
+      return unexpected();
+    }
+    parts_.tokens.back().second = static_cast<TokenId>(value);
+    return true;
+  }
+
+  TokenizerParts& parts_;
+  json::detail::Builder rest_;
+  std::string problem_;
+  std::string keys_[2];  // of the root and of its member
+  std::size_t depth_ = 0;
+  std::size_t in_pair_ = 0;
+  Place place_ = Place::rest;
+};
+
+// A Split on one of the two known patterns, then ByteLevel without its own pattern.
+inline SplitPattern read_split_pattern(const json::Value& root, std::string_view source) {
+  const json::Value* const pre = root.find("pre_tokenizer");
+  const json::Value* const steps = pre == nullptr ? nullptr : pre->find("pretokenizers");
+  require<TextError>(steps != nullptr && steps->is_array() && steps->size() == 2 && type_of(steps->items()[0]) == "Split" &&
+                         type_of(steps->items()[1]) == "ByteLevel",
+                     source, ": pre_tokenizer: expected a sequence of Split and ByteLevel");
+  const json::Value& split = steps->items()[0];
+  const json::Value& byte_level = steps->items()[1];
+  const json::Value* const use_regex = byte_level.find("use_regex");
+  require<TextError>(use_regex != nullptr, source, ": pre_tokenizer: ByteLevel with a pattern of its own is not of this family of tokenizers");
+  require_unused(byte_level, "use_regex", concat(source, ": pre_tokenizer: ByteLevel"));
+  require_unused(byte_level, "add_prefix_space", concat(source, ": pre_tokenizer: ByteLevel"));
+  const json::Value* const behavior = split.find("behavior");
+  require<TextError>(behavior != nullptr && behavior->is_string() && behavior->as_string() == "Isolated", source,
+                     ": pre_tokenizer: Split.behavior: expected \"Isolated\"");
+  require_unused(split, "invert", concat(source, ": pre_tokenizer: Split"));
+  const json::Value* const pattern = split.find("pattern");
+  const json::Value* const regex = pattern == nullptr ? nullptr : pattern->find("Regex");
+  require<TextError>(regex != nullptr && regex->is_string(), source, ": pre_tokenizer: Split has no pattern.Regex");
+  if (regex->as_string() == qwen35_split_regex) {
+    return SplitPattern::qwen35;
+  }
+  require<TextError>(regex->as_string() == qwen2_split_regex, source, ": unknown split pattern: ", regex->as_string());
+  return SplitPattern::qwen2;
+}
+
+inline bool read_normalizer(const json::Value& root, std::string_view source) {
+  const json::Value* normalizer = root.find("normalizer");
+  if (normalizer == nullptr || normalizer->is_null()) {
+    return false;
+  }
+  const json::Value* const steps = normalizer->find("normalizers");
+  if (steps != nullptr && steps->is_array() && steps->size() == 1) {
+    normalizer = &steps->items()[0];
+  }
+  require<TextError>(type_of(*normalizer) == "NFC", source, ": normalizer: expected NFC or none, found ", json::dump(*normalizer));
+  return true;
+}
+
+inline bool is_byte_level(const json::Value* step) { return step != nullptr && type_of(*step) == "ByteLevel"; }
+
+}  // namespace detail
+
+// Raises TextError for text that is not a tokenizer.json of this family: byte-level BPE with the Qwen2 or the Qwen3.5 split pattern, NFC or no
+// normalizer, nothing added at the ends. `truncation` and `padding` are not read: transformers sets them anew for each call.
+inline TokenizerParts read_tokenizer_file(std::string_view text, std::string_view source) {
+  using namespace detail;
+  TokenizerParts parts;
+  TokenizerFileReader reader(parts);
+  const json::ReadResult result = json::try_read(text, reader);
+  require<TextError>(reader.problem().empty(), source, ": ", reader.problem());
+  require<TextError>(result.ok, source, ": ", result.problem);
+  const json::Value root = reader.rest();
+  require<TextError>(root.is_object(), source, ": expected an object");
+  parts.nfc = read_normalizer(root, source);
+  parts.pattern = read_split_pattern(root, source);
+  require<TextError>(is_byte_level(root.find("decoder")), source, ": decoder: expected ByteLevel");
+  const json::Value* const post = root.find("post_processor");
+  require<TextError>(post == nullptr || post->is_null() || is_byte_level(post), source, ": post_processor: expected ByteLevel or none");
+
+  const json::Value* const model = root.find("model");
+  require<TextError>(model != nullptr && model->is_object(), source, ": no model");
+  require<TextError>(model->find("type") == nullptr || type_of(*model) == "BPE", source, ": model: expected BPE, found ", type_of(*model));
+  for (const std::string_view key : {"dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"}) {
+    require_unused(*model, key, concat(source, ": model"));
+  }
+  if (const json::Value* const ignore = model->find("ignore_merges")) {
+    require<TextError>(ignore->is_bool(), source, ": model.ignore_merges: expected true or false");
+    parts.ignore_merges = ignore->as_bool();
+  }
+  require<TextError>(model->find("vocab") != nullptr && model->at("vocab").is_object(), source, ": model: no vocab");
+  require<TextError>(model->find("merges") != nullptr && model->at("merges").is_array(), source, ": model: no merges");
+
+  if (const json::Value* const added = root.find("added_tokens"); added != nullptr && !added->is_null()) {
+    require<TextError>(added->is_array(), source, ": added_tokens: expected an array");
+    for (const json::Value& token : added->items()) {
+      const json::Value* const id = token.find("id");
+      require<TextError>(id != nullptr && id->is_integer() && id->as_integer() >= 0 && id->as_integer() < token_id_limit, source,
+                         ": added token ", json::dump(token), ": expected an id");
+      parts.added.push_back(read_added_token(token, static_cast<TokenId>(id->as_integer()), source));
+    }
+  }
+  return parts;
+}
+
+QWEN35_END_NAMESPACE
