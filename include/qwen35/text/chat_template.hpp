@@ -5,7 +5,8 @@
 #include <qwen35/core/abi.hpp>
 #include <qwen35/json/value.hpp>
 #include <qwen35/text/chat_json.hpp>
-#include <qwen35/text/chat_template_render.hpp>
+#include <qwen35/text/chat_template_continue.hpp>
+#include <qwen35/text/chat_template_options.hpp>
 #include <qwen35/text/message.hpp>
 
 #include <string>
