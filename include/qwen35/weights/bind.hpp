@@ -3,7 +3,10 @@
 #pragma once
 
 #include <qwen35/weights/binder.hpp>
+#include <qwen35/weights/name_map.hpp>
 #include <qwen35/weights/text_weights.hpp>
+
+#include <cmath>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -17,34 +20,26 @@ class TextBinder {
   using Text = text_config_t<Config>;
   using Weights = TextWeights<Config>;
 
-  TextBinder(const Checkpoint& checkpoint, Weights& weights) : binder_(checkpoint, weights.storage), weights_(weights) {
-    // Multimodal checkpoints have one level more than text-only ones.
-    for (const TensorInfo& tensor : checkpoint.tensors()) {
-      if (tensor.name.starts_with("model.language_model.")) {
-        root_ = "model.language_model.";
-        break;
-      }
-    }
-  }
+  TextBinder(const Checkpoint& checkpoint, Weights& weights)
+      : binder_(checkpoint, weights.storage), weights_(weights), names_(NameMap::of(checkpoint)) {}
 
   void bind() {
     constexpr std::size_t hidden = Text::hidden_size;
-    weights_.embed_tokens = binder_.matrix(root_ + "embed_tokens.weight", Text::vocab_size, hidden);
-    weights_.norm = binder_.vector(root_ + "norm.weight", hidden, one_plus);
-    const bool has_head = binder_.has("lm_head.weight");
-    if (tied_embeddings<Config> && !has_head) {
+    weights_.embed_tokens = binder_.matrix(names_.text + "embed_tokens.weight", Text::vocab_size, hidden);
+    weights_.norm = binder_.vector(names_.text + "norm.weight", hidden, one_plus);
+    if (tied_embeddings<Config>) {
       weights_.lm_head = weights_.embed_tokens;
-    } else if (tied_embeddings<Config>) {
-      binder_.matrix("lm_head.weight", Text::vocab_size, hidden);  // some exports write the tied matrix twice
-      weights_.lm_head = weights_.embed_tokens;
+      if (binder_.has(names_.lm_head)) {  // some exports write the tied matrix twice
+        binder_.matrix(names_.lm_head, Text::vocab_size, hidden);
+      }
     } else {
-      weights_.lm_head = binder_.matrix("lm_head.weight", Text::vocab_size, hidden);
+      weights_.lm_head = binder_.matrix(names_.lm_head, Text::vocab_size, hidden);
     }
     if constexpr (is_moe<Text>) {
       weights_.experts.resize(Text::num_hidden_layers * Text::num_experts);
     }
     for (std::size_t layer = 0; layer < Text::num_hidden_layers; ++layer) {
-      const std::string prefix = root_ + "layers." + std::to_string(layer) + ".";
+      const std::string prefix = names_.text + "layers." + std::to_string(layer) + ".";
       if (Text::layer_types[layer] == LayerType::linear_attention) {
         weights_.linear_layers.emplace_back();
         bind_linear(prefix + "linear_attn.", weights_.linear_layers.back().mixer);
@@ -55,9 +50,8 @@ class TextBinder {
         bind_rest(prefix, layer, weights_.full_layers.back());
       }
     }
-    binder_.finish([](const std::string& name) {
-      return name.starts_with("model.visual.") || name.starts_with("visual.") || name.starts_with("mtp.") || name.starts_with("model.mtp.") ||
-             name.ends_with("rotary_emb.inv_freq");
+    binder_.finish([](std::string_view name) {
+      return NameMap::is_visual(name) || NameMap::is_multi_token_prediction(name) || NameMap::is_rotary_buffer(name);
     });
   }
 
@@ -71,7 +65,7 @@ class TextBinder {
     out.in_proj_b = binder_.matrix(prefix + "in_proj_b.weight", heads, hidden);
     out.in_proj_a = binder_.matrix(prefix + "in_proj_a.weight", heads, hidden);
     out.out_proj = binder_.matrix(prefix + "out_proj.weight", hidden, Layer::value_size);
-    out.conv1d = binder_.transposed(prefix + "conv1d.weight", Layer::conv_channels, Text::linear_conv_kernel_dim);
+    out.conv1d = binder_.depthwise(prefix + "conv1d.weight", Layer::conv_channels, Text::linear_conv_kernel_dim);
     out.dt_bias = binder_.vector(prefix + "dt_bias", heads);
     out.a = binder_.vector(prefix + "A_log", heads, [](float value) { return -std::exp(value); });
     out.norm = binder_.vector(prefix + "norm.weight", Text::linear_value_head_dim);
@@ -121,7 +115,7 @@ class TextBinder {
     constexpr std::size_t hidden = Text::hidden_size;
     constexpr std::size_t count = Text::num_experts;
     constexpr std::size_t width = Text::moe_intermediate_size;
-    if (!binder_.has(prefix + "gate_up_proj") && !binder_.has(prefix + "down_proj") && binder_.has(prefix + "0.gate_proj.weight")) {
+    if (!binder_.has(prefix + "gate_up_proj") && !binder_.has(prefix + "down_proj") && has_single_expert(prefix)) {
       for (std::size_t e = 0; e < count; ++e) {
         experts[e] = bind_mlp(prefix + std::to_string(e) + ".", width);
       }
@@ -134,9 +128,19 @@ class TextBinder {
     }
   }
 
+  bool has_single_expert(const std::string& prefix) const {
+    for (std::size_t e = 0; e < Text::num_experts; ++e) {
+      const std::string expert = prefix + std::to_string(e) + ".";
+      if (binder_.has(expert + "gate_proj.weight") || binder_.has(expert + "up_proj.weight") || binder_.has(expert + "down_proj.weight")) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   Binder binder_;
   Weights& weights_;
-  std::string root_ = "model.";
+  NameMap names_;
 };
 
 }  // namespace detail

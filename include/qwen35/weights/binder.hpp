@@ -6,104 +6,113 @@
 #include <qwen35/core/matrix.hpp>
 #include <qwen35/weights/checkpoint.hpp>
 
-#include <cmath>
+#include <cstring>
+#include <initializer_list>
+#include <string>
+#include <unordered_set>
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
 
-// Memory behind the views that a binder hands out.
+// Memory behind the views that a binder hands out. Moving it leaves the views valid.
 struct BoundStorage {
   std::vector<AlignedBuffer<float>> vectors;
   std::vector<AlignedBuffer<std::byte>> copies;  // tensors whose place in the file is not aligned to their element
 };
 
+// One part of a model is bound by one binder: ask for every tensor, then finish(). What a call returns is only to be used after finish() has
+// returned: a tensor that does not fit is empty or null until then.
 class Binder {
  public:
   Binder(const Checkpoint& checkpoint, BoundStorage& storage) : checkpoint_(checkpoint), storage_(storage) {}
 
   bool has(const std::string& name) const { return checkpoint_.find(name) != nullptr; }
 
-  // A matrix [rows, cols] as the file stores it; axes of size 1 do not count. Empty when the tensor does not fit.
-  Matrix matrix(const std::string& name, std::size_t rows, std::size_t cols) { return stacked(name, 1, rows, cols); }
-
-  // `count` matrices [rows, cols] in one tensor, as one matrix [count * rows, cols].
+  // A matrix [rows, cols] as the file stores it: a view.
+  Matrix matrix(const std::string& name, std::size_t rows, std::size_t cols) { return view(name, {rows, cols}, rows, cols); }
+  // `count` matrices [rows, cols] in one tensor [count, rows, cols], as one matrix [count * rows, cols].
   Matrix stacked(const std::string& name, std::size_t count, std::size_t rows, std::size_t cols) {
-    const TensorInfo* const tensor = take(name);
-    if (tensor == nullptr) {
-      return {};
+    return view(name, {count, rows, cols}, count * rows, cols);
+  }
+  // A tensor [rows, a, b, ...] as the matrix [rows, a * b * ...]: the weight of a convolution whose kernel covers its input.
+  Matrix flattened(const std::string& name, std::initializer_list<std::size_t> shape) {
+    std::size_t cols = 1;
+    for (const std::size_t* axis = shape.begin() + 1; axis < shape.end(); ++axis) {
+      cols *= *axis;
     }
-    const std::optional<DType> dtype = dtype_of(tensor->dtype);
-    if (!fits(*tensor, {count, rows, cols}, dtype)) {
-      return {};
-    }
-    return {aligned(*tensor, *dtype), *dtype, count * rows, cols};
+    return view(name, shape, *shape.begin(), cols);
   }
 
-  // A vector converted to f32; `convert` maps each stored value. Null when the tensor does not fit.
+  // A vector [size] converted to f32; `convert` maps each stored value.
   template <class Convert>
   const float* vector(const std::string& name, std::size_t size, const Convert& convert) {
-    return values(name, {1, 1, size}, [&](std::size_t i) { return i; }, convert);
+    const TensorInfo* const tensor = take(name, {size});
+    return tensor == nullptr ? nullptr : values(*tensor, size, 1, convert);
   }
-  const float* vector(const std::string& name, std::size_t size) {
-    return vector(name, size, [](float value) { return value; });
-  }
-  // [rows, cols] transposed to [cols, rows], as f32.
-  const float* transposed(const std::string& name, std::size_t rows, std::size_t cols) {
-    return values(name, {1, rows, cols}, [&](std::size_t i) { return i % cols * rows + i / cols; }, [](float value) { return value; });
+  const float* vector(const std::string& name, std::size_t size) { return vector(name, size, unchanged); }
+
+  // The weight [channels, 1, taps] of a depthwise convolution, as f32 [taps, channels].
+  const float* depthwise(const std::string& name, std::size_t channels, std::size_t taps) {
+    const TensorInfo* const tensor = take(name, {channels, 1, taps});
+    return tensor == nullptr ? nullptr : values(*tensor, channels, taps, unchanged);
   }
 
-  // Tensors whose names `ignored` accepts may be left over.
+  // Notes a tensor that does not fit, for the list of finish().
+  void complain(const std::string& name, const std::string& what) {
+    if (problems_++ < shown) {
+      text_ += "\n  " + name.substr(0, 300) + ": " + what;
+    }
+  }
+
+  // Raises one CheckpointError with all tensors that are missing, misshapen, of a format that is no matrix format here, or left over. Left-over
+  // tensors whose names `ignored` accepts are fine.
   template <class Ignored>
   void finish(const Ignored& ignored) {
-    std::size_t extra = 0;
     for (const TensorInfo& tensor : checkpoint_.tensors()) {
       if (!taken_.contains(tensor.name) && !ignored(tensor.name)) {
-        ++extra;
         complain(tensor.name, "not part of the model");
       }
     }
-    require<CheckpointError>(problems_ == 0, "the checkpoint does not hold this model (", problems_, problems_ == 1 ? " problem" : " problems", "):",
-                             text_, problems_ > shown ? "\n  ..." : "");
-  }
-  void complain(const std::string& name, const std::string& what) {
-    if (problems_++ < shown) {
-      text_ += "\n  " + name + ": " + what;
-    }
+    require<CheckpointError>(problems_ == 0, checkpoint_.folder().empty() ? "checkpoint" : checkpoint_.folder(), ": does not hold this model, ",
+                             problems_, problems_ == 1 ? " problem:" : " problems:", text_,
+                             problems_ > shown ? concat("\n  and ", problems_ - shown, " more") : std::string());
   }
 
  private:
   static constexpr std::size_t shown = 50;
 
-  const TensorInfo* take(const std::string& name) {
+  static float unchanged(float value) { return value; }
+
+  // The tensor, if it is there, of that shape and of a known format.
+  const TensorInfo* take(const std::string& name, std::initializer_list<std::size_t> shape) {
     const TensorInfo* const tensor = checkpoint_.find(name);
     if (tensor == nullptr) {
-      complain(name, "missing");
-    } else {
-      taken_.insert(name);
+      complain(name, "missing, expected shape " + shape_text({shape.begin(), shape.size()}));
+      return nullptr;
     }
-    return tensor;
+    if (!taken_.insert(tensor->name).second) {
+      complain(name, "taken twice");
+      return nullptr;
+    }
+    bool fits = true;
+    if (!std::equal(shape.begin(), shape.end(), tensor->shape.begin(), tensor->shape.end())) {
+      complain(name, "shape " + shape_text(tensor->shape) + ", expected " + shape_text({shape.begin(), shape.size()}));
+      fits = false;
+    }
+    if (!dtype_of(tensor->dtype)) {
+      complain(name, "dtype " + tensor->dtype + ", expected F32, F16 or BF16");
+      fits = false;
+    }
+    return fits ? tensor : nullptr;
   }
 
-  bool fits(const TensorInfo& tensor, std::initializer_list<std::size_t> shape, std::optional<DType> dtype) {
-    const auto significant = [](auto begin, auto end) {
-      std::vector<std::size_t> out;
-      for (auto it = begin; it != end; ++it) {
-        if (*it != 1) {
-          out.push_back(*it);
-        }
-      }
-      return out;
-    };
-    const std::vector<std::size_t> expected = significant(shape.begin(), shape.end());
-    if (significant(tensor.shape.begin(), tensor.shape.end()) != expected) {
-      complain(tensor.name, "shape " + shape_text(tensor.shape) + ", expected " + shape_text(expected));
-      return false;
+  Matrix view(const std::string& name, std::initializer_list<std::size_t> shape, std::size_t rows, std::size_t cols) {
+    const TensorInfo* const tensor = take(name, shape);
+    if (tensor == nullptr) {
+      return {};
     }
-    if (!dtype) {
-      complain(tensor.name, "dtype " + tensor.dtype + ", expected F32, F16 or BF16");
-      return false;
-    }
-    return true;
+    const DType dtype = *dtype_of(tensor->dtype);
+    return {aligned(*tensor, dtype), dtype, rows, cols};
   }
 
   const std::byte* aligned(const TensorInfo& tensor, DType dtype) {
@@ -127,17 +136,13 @@ class Binder {
     return dtype == DType::f16 ? f16_to_f32(bits) : bf16_to_f32(bits);
   }
 
-  template <class Place, class Convert>
-  const float* values(const std::string& name, std::initializer_list<std::size_t> shape, const Place& place, const Convert& convert) {
-    const TensorInfo* const tensor = take(name);
-    const std::optional<DType> dtype = tensor == nullptr ? std::nullopt : dtype_of(tensor->dtype);
-    if (tensor == nullptr || !fits(*tensor, shape, dtype)) {
-      return nullptr;
-    }
-    const std::size_t size = tensor->bytes.size() / row_bytes(*dtype, 1);
-    AlignedBuffer<float> out(size);
-    for (std::size_t i = 0; i < size; ++i) {
-      out[place(i)] = convert(value_at(*tensor, *dtype, i));
+  // [rows, cols] as f32, transposed to [cols, rows].
+  template <class Convert>
+  const float* values(const TensorInfo& tensor, std::size_t rows, std::size_t cols, const Convert& convert) {
+    const DType dtype = *dtype_of(tensor.dtype);
+    AlignedBuffer<float> out = AlignedBuffer<float>::uninitialised(rows * cols);
+    for (std::size_t i = 0; i < rows * cols; ++i) {
+      out[i % cols * rows + i / cols] = convert(value_at(tensor, dtype, i));
     }
     storage_.vectors.push_back(std::move(out));
     return storage_.vectors.back().data();
@@ -145,7 +150,7 @@ class Binder {
 
   const Checkpoint& checkpoint_;
   BoundStorage& storage_;
-  std::unordered_set<std::string> taken_;
+  std::unordered_set<std::string_view> taken_;  // names of the checkpoint's own table
   std::string text_;
   std::size_t problems_ = 0;
 };

@@ -9,6 +9,8 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -20,47 +22,67 @@ struct NamedBytes {
 
 class Checkpoint {
  public:
-  // A folder with config.json and model.safetensors, or the shards that model.safetensors.index.json names. Raises CheckpointError, ConfigError.
+  // A folder with config.json and model.safetensors, or the shards that model.safetensors.index.json names. Raises ConfigError for JSON that is
+  // not well formed in config.json or generation_config.json, CheckpointError for everything else.
   static Checkpoint open(const std::string& folder) {
     Checkpoint out;
     out.folder_ = folder;
-    out.set_config(out.map(folder + "/config.json"), folder + "/config.json");
-    if (MappedFile::exists(folder + "/generation_config.json")) {
-      out.generation_config_ = parse(out.map(folder + "/generation_config.json"), folder + "/generation_config.json");
+    require<CheckpointError>(MappedFile::exists(folder), folder, ": no such folder");
+    for (const char* const name : side_files) {
+      const std::string path = folder + "/" + name;
+      if (MappedFile::exists(path)) {
+        out.side_.emplace_back(name, out.map(path));
+      }
     }
+    out.read_configs(folder + "/");
+    const std::string whole = folder + "/model.safetensors";
     const std::string index = folder + "/model.safetensors.index.json";
-    if (MappedFile::exists(folder + "/model.safetensors")) {
-      out.add(out.map(folder + "/model.safetensors"), folder + "/model.safetensors");
-    } else if (MappedFile::exists(index)) {
-      out.add_shards(folder, index);
+    if (MappedFile::exists(whole)) {
+      out.add(out.map(whole), whole);
     } else {
-      raise<CheckpointError>(concat(folder, ": neither model.safetensors nor model.safetensors.index.json"));
+      require<CheckpointError>(MappedFile::exists(index), folder, ": neither model.safetensors nor model.safetensors.index.json");
+      out.add_shards(index);
     }
     return out;
   }
 
-  // Files in memory: "config.json", if there "generation_config.json", and any number of names that end in ".safetensors"; others are ignored.
+  // Files in memory: "config.json", any number whose names end in ".safetensors", and others (generation_config.json, tokenizer.json, ...) that
+  // file() gives back. Raises the same errors.
   static Checkpoint from_bytes(std::span<const NamedBytes> files) {
     Checkpoint out;
-    bool config = false;
-    for (const NamedBytes& file : files) {
-      if (file.name == "config.json") {
-        out.set_config(file.bytes, "config.json");
-        config = true;
-      } else if (file.name == "generation_config.json") {
-        out.generation_config_ = parse(file.bytes, "generation_config.json");
-      } else if (file.name.ends_with(".safetensors")) {
-        out.add(file.bytes, std::string(file.name));
+    for (const NamedBytes& given : files) {
+      require<CheckpointError>(!out.has_file(given.name), "checkpoint: two files are called ", given.name);
+      out.side_.emplace_back(given.name, given.bytes);
+    }
+    out.read_configs("");
+    bool weights = false;
+    for (const NamedBytes& given : files) {
+      if (given.name.ends_with(".safetensors")) {
+        weights = true;
+        out.add(given.bytes, std::string(given.name));
       }
     }
-    require<CheckpointError>(config, "checkpoint: no config.json among the files");
+    require<CheckpointError>(weights, "checkpoint: no file among the given ones ends in .safetensors");
     return out;
   }
   static Checkpoint from_bytes(std::initializer_list<NamedBytes> files) { return from_bytes(std::span(files.begin(), files.size())); }
 
   const json::Value& config() const { return config_; }
   const json::Value& generation_config() const { return generation_config_; }  // null when there is none
-  const std::string& folder() const { return folder_; }  // empty for a checkpoint in memory
+  const std::string& folder() const { return folder_; }                        // empty for a checkpoint in memory
+
+  // A file beside the weights. On disk: config.json, generation_config.json, tokenizer.json, tokenizer_config.json, chat_template.jinja and the
+  // processors' configs; in memory: every file given. Its bytes live as long as owner().
+  bool has_file(std::string_view name) const { return find_file(name) != nullptr; }
+  // Raises CheckpointError when there is no such file.
+  std::span<const std::byte> file(std::string_view name) const {
+    const std::pair<std::string, std::span<const std::byte>>* const found = find_file(name);
+    require<CheckpointError>(found != nullptr, folder_.empty() ? "checkpoint" : folder_, ": no file ", name);
+    return found->second;
+  }
+  std::string_view text(std::string_view name) const { return as_text(file(name)); }
+
+  // In the order of the files.
   std::span<const TensorInfo> tensors() const { return tensors_; }
   // The tensor of that name, or null.
   const TensorInfo* find(const std::string& name) const {
@@ -71,52 +93,91 @@ class Checkpoint {
   std::shared_ptr<const void> owner() const { return files_; }
 
  private:
-  using Files = std::vector<std::unique_ptr<MappedFile>>;
+  using Files = std::vector<MappedFile>;
 
-  std::span<const std::byte> map(const std::string& path) {
-    files_->push_back(std::make_unique<MappedFile>(path));
-    return files_->back()->bytes();
-  }
-  void set_config(std::span<const std::byte> bytes, const std::string& source) {
-    config_ = parse(bytes, source);
-  }
+  static constexpr const char* side_files[] = {"config.json",         "generation_config.json",   "tokenizer.json",
+                                               "tokenizer_config.json", "chat_template.jinja", "preprocessor_config.json",
+                                               "video_preprocessor_config.json"};
+
+  static std::string_view as_text(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+  template <class E>
   static json::Value parse(std::span<const std::byte> bytes, const std::string& source) {
-    return json::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, source);
+    json::detail::Builder builder;
+    const json::ReadResult result = json::try_read(as_text(bytes), builder);
+    require<E>(result.ok, source, ": ", result.problem);
+    return builder.take();
+  }
+
+  const std::pair<std::string, std::span<const std::byte>>* find_file(std::string_view name) const {
+    for (const auto& entry : side_) {
+      if (entry.first == name) {
+        return &entry;
+      }
+    }
+    return nullptr;
+  }
+  std::span<const std::byte> map(const std::string& path) {
+    files_->emplace_back(path);
+    return files_->back().bytes();
+  }
+  void read_configs(const std::string& prefix) {
+    config_ = parse<ConfigError>(file("config.json"), prefix + "config.json");
+    if (has_file("generation_config.json")) {
+      generation_config_ = parse<ConfigError>(file("generation_config.json"), prefix + "generation_config.json");
+    }
   }
   void add(std::span<const std::byte> bytes, const std::string& source) {
-    for (TensorInfo& tensor : read_safetensors(bytes, source)) {
+    std::vector<TensorInfo> found = read_safetensors(bytes, source);
+    tensors_.reserve(tensors_.size() + found.size());
+    for (TensorInfo& tensor : found) {
       const auto [place, fresh] = by_name_.try_emplace(tensor.name, tensors_.size());
-      require<CheckpointError>(fresh, source, ": tensor \"", tensor.name, "\" is also in ", fresh ? "" : tensors_[place->second].file);
+      require<CheckpointError>(fresh, source, ": tensor \"", tensor.name, "\" is also in ", fresh ? source : tensors_[place->second].file);
       tensors_.push_back(std::move(tensor));
     }
   }
-  void add_shards(const std::string& folder, const std::string& index) {
-    const std::span<const std::byte> bytes = map(index);
-    const json::Value root = parse(bytes, index);
+  // The index: {"weight_map": {tensor: file, ...}}, files of the same folder. Every tensor must be in the file that the map gives for it.
+  void add_shards(const std::string& index) {
+    const json::Value root = parse<CheckpointError>(map(index), index);
     const json::Value* const weight_map = root.find("weight_map");
-    require<CheckpointError>(weight_map != nullptr && weight_map->is_object(), index, ": no object \"weight_map\"");
+    require<CheckpointError>(weight_map != nullptr && weight_map->is_object() && weight_map->size() > 0, index,
+                             ": expected an object \"weight_map\" from tensors to files");
     std::unordered_set<std::string> shards;
+    std::string missing_files;
     for (const auto& [tensor, shard] : weight_map->members()) {
-      require<CheckpointError>(shard.is_string() && !shard.as_string().empty() && shard.as_string().find('/') == std::string::npos &&
-                                   shard.as_string().find('\\') == std::string::npos && shard.as_string() != "..",
-                               index, ": tensor \"", tensor, "\": expected the name of a file in the same folder");
-      if (shards.insert(shard.as_string()).second) {
-        add(map(folder + "/" + shard.as_string()), folder + "/" + shard.as_string());
+      require<CheckpointError>(shard.is_string() && is_plain_name(shard.as_string()), index, ": tensor \"", tensor,
+                               "\": expected the name of a file in the same folder");
+      if (!shards.insert(shard.as_string()).second) {
+        continue;
+      }
+      const std::string path = folder_ + "/" + shard.as_string();
+      if (MappedFile::exists(path)) {
+        add(map(path), path);
+      } else {
+        missing_files += "\n  " + shard.as_string();
       }
     }
+    require<CheckpointError>(missing_files.empty(), index, ": files that do not exist:", missing_files);
+    constexpr std::size_t shown = 50;
     std::string missing;
+    std::size_t count = 0;
     for (const auto& [tensor, shard] : weight_map->members()) {
       const TensorInfo* const found = find(tensor);
-      if ((found == nullptr || found->file != folder + "/" + shard.as_string()) && missing.size() < 4000) {
+      if ((found == nullptr || found->file != folder_ + "/" + shard.as_string()) && count++ < shown) {
         missing += "\n  " + tensor + " (in " + shard.as_string() + ")";
       }
     }
-    require<CheckpointError>(missing.empty(), index, ": tensors that are not where the index says:", missing);
+    require<CheckpointError>(count == 0, index, ": tensors that are not where the index says:", missing,
+                             count > shown ? concat("\n  and ", count - shown, " more") : std::string());
+  }
+  static bool is_plain_name(const std::string& name) {
+    return !name.empty() && name != "." && name != ".." && name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
   }
 
   std::string folder_;
   json::Value config_;
   json::Value generation_config_;
+  std::vector<std::pair<std::string, std::span<const std::byte>>> side_;
   std::vector<TensorInfo> tensors_;
   std::unordered_map<std::string, std::size_t> by_name_;
   std::shared_ptr<Files> files_ = std::make_shared<Files>();

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <qwen35/core/dtype.hpp>
-#include <qwen35/core/tensor.hpp>
 #include <qwen35/json/parse.hpp>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <unordered_set>
 #include <vector>
 
@@ -172,6 +174,9 @@ class SafetensorsHeader {
     if (depth_ != 2 || !in_array_) {
       return wrong("a number");
     }
+    if (value > SIZE_MAX) {
+      return fail(concat("tensor \"", name_, "\": ", value, " is more than this system can address"));
+    }
     if (field_ == Field::shape) {
       if (entries.back().shape.size() == 8) {
         return fail(concat("tensor \"", name_, "\": more than 8 axes"));
@@ -210,8 +215,9 @@ inline std::optional<std::size_t> tensor_bytes(std::span<const std::size_t> shap
 
 }  // namespace detail
 
-// The tensors of a safetensors file, as views of `file`. Raises one CheckpointError with everything that is wrong: offsets past the end, overlapping or
-// leaving holes, sizes that do not follow from shape and dtype, names given twice, a header that is not what the format says.
+// The tensors of a safetensors file, as views of `file`, in the header's order. Raises one CheckpointError with everything that is wrong: offsets
+// past the end, overlapping or leaving holes, sizes that do not follow from shape and dtype, or the first thing in the header that is not what
+// the format says, such as a name given twice. Source: the format's description, https://github.com/huggingface/safetensors.
 inline std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const std::string& source) {
   constexpr std::size_t header_limit = 100'000'000;  // the format's own limit
   require<CheckpointError>(file.size() >= 8, source, ": ", file.size(), " bytes, too short for a safetensors file");
@@ -227,46 +233,51 @@ inline std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file,
   require<CheckpointError>(result.ok, source, ": bad safetensors header: ", header.problem.empty() ? result.problem : header.problem);
 
   const std::span<const std::byte> data = file.subspan(8 + static_cast<std::size_t>(header_size));
+  constexpr std::size_t shown = 50;
   std::string problems;
+  std::size_t count = 0;
   const auto complain = [&](const std::string& name, const std::string& what) {
-    if (problems.size() < 4000) {
-      problems += "\n  " + name + ": " + what;
+    if (count++ < shown) {
+      problems += "\n  " + name.substr(0, 300) + ": " + what;
     }
   };
   std::vector<TensorInfo> tensors;
-  std::vector<std::pair<std::size_t, std::size_t>> order;  // (begin, index)
+  tensors.reserve(header.entries.size());
+  std::vector<std::array<std::size_t, 3>> order;  // begin, end, index: an empty tensor comes before the one that starts where it does
   for (detail::SafetensorsHeader::Entry& entry : header.entries) {
     const std::size_t bits = detail::safetensors_bits(entry.dtype);
     const std::optional<std::size_t> expected = bits == 0 ? std::nullopt : detail::tensor_bytes(entry.shape, bits);
     if (bits == 0) {
       complain(entry.name, "unknown dtype \"" + entry.dtype + "\"");
     } else if (!expected) {
-      complain(entry.name, "shape " + shape_text(entry.shape) + " is too large");
+      complain(entry.name, "shape " + shape_text(entry.shape) + " of " + entry.dtype + " is too large, or no whole number of bytes");
     } else if (entry.begin > entry.end || entry.end > data.size()) {
       complain(entry.name, concat("bytes ", entry.begin, " to ", entry.end, " of ", data.size(), " do not exist"));
     } else if (entry.end - entry.begin != *expected) {
       complain(entry.name, concat("shape ", shape_text(entry.shape), " of ", entry.dtype, " takes ", *expected, " bytes, the file gives it ",
                                   entry.end - entry.begin));
     } else {
-      order.emplace_back(entry.begin, tensors.size());
+      order.push_back({entry.begin, entry.end, tensors.size()});
       tensors.push_back({std::move(entry.name), std::move(entry.dtype), std::move(entry.shape), data.subspan(entry.begin, *expected), source});
     }
   }
-  if (problems.empty()) {
-    std::sort(order.begin(), order.end());
-    std::size_t end = 0;
-    for (const auto& [begin, index] : order) {
-      if (begin != end) {
-        complain(tensors[index].name, concat("starts at byte ", begin, begin < end ? ", inside the tensor before it, which ends at " : ", after a hole from ", end));
-        break;
-      }
-      end += tensors[index].bytes.size();
+  // Overlaps are certain; holes only where every tensor could be placed.
+  const bool complete = count == 0;
+  std::sort(order.begin(), order.end());
+  std::size_t covered = 0;
+  for (const auto& [begin, end, index] : order) {
+    if (begin < covered) {
+      complain(tensors[index].name, concat("bytes ", begin, " to ", end, " overlap the tensor before, which ends at ", covered));
+    } else if (begin > covered && complete) {
+      complain(tensors[index].name, concat("starts at byte ", begin, ", after a hole that starts at ", covered));
     }
-    if (problems.empty() && end != data.size()) {
-      complain("file", concat(data.size() - end, " bytes after the last tensor"));
-    }
+    covered = std::max(covered, end);
   }
-  require<CheckpointError>(problems.empty(), source, ": damaged safetensors file:", problems);
+  if (covered != data.size() && complete) {
+    complain("the file", concat("has ", data.size() - covered, " bytes after the last tensor"));
+  }
+  require<CheckpointError>(count == 0, source, ": damaged safetensors file:", problems,
+                           count > shown ? concat("\n  and ", count - shown, " more") : std::string());
   return tensors;
 }
 

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <qwen35/weights/checkpoint.hpp>
+
+#include "safetensors_writer.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace qwen35;
+using namespace weights_test;
+
+namespace {
+
+constexpr const char* config = R"({"hidden_size": 8})";
+
+Bytes one_tensor(const std::string& name) { return write_safetensors(std::vector<TestTensor>{{name, {2}, {1.0f, 2.0f}, "F32"}}); }
+
+template <class E = CheckpointError>
+std::string problem(const TempFolder& folder) {
+  return message_of<E>([&] { Checkpoint::open(folder.path()); });
+}
+
+// A folder with two shards; `index` is the weight map's text.
+struct Sharded {
+  TempFolder folder;
+  explicit Sharded(const std::string& weight_map) {
+    folder.write("config.json", config);
+    folder.write("one.safetensors", one_tensor("a"));
+    folder.write("two.safetensors", one_tensor("b"));
+    folder.write("model.safetensors.index.json", R"({"metadata": {"total_size": 16}, "weight_map": )" + weight_map + "}");
+  }
+  std::string said() const { return problem(folder); }
+  std::string index() const { return folder.file("model.safetensors.index.json"); }
+};
+
+}  // namespace
+
+TEST_CASE("one file") {
+  const TempFolder folder;
+  folder.write("config.json", config);
+  folder.write("generation_config.json", R"({"top_k": 3})");
+  folder.write("tokenizer.json", "{}");
+  folder.write("model.safetensors", one_tensor("a"));
+  const Checkpoint checkpoint = Checkpoint::open(folder.path());
+  CHECK(checkpoint.config().at("hidden_size").as_integer() == 8);
+  CHECK(checkpoint.generation_config().at("top_k").as_integer() == 3);
+  CHECK(checkpoint.folder() == folder.path());
+  REQUIRE(checkpoint.tensors().size() == 1);
+  REQUIRE(checkpoint.find("a") != nullptr);
+  CHECK(checkpoint.find("a")->file == folder.file("model.safetensors"));
+  CHECK(checkpoint.find("b") == nullptr);
+  CHECK(checkpoint.text("tokenizer.json") == "{}");
+  CHECK(checkpoint.text("config.json") == config);
+  CHECK(checkpoint.has_file("generation_config.json"));
+  CHECK_FALSE(checkpoint.has_file("chat_template.jinja"));
+  CHECK(message_of<CheckpointError>([&] { checkpoint.file("chat_template.jinja"); }) == folder.path() + ": no file chat_template.jinja");
+}
+
+TEST_CASE("the owner keeps the bytes when the checkpoint is gone") {
+  const TempFolder folder;
+  folder.write("config.json", config);
+  folder.write("model.safetensors", one_tensor("a"));
+  std::shared_ptr<const void> owner;
+  std::span<const std::byte> bytes;
+  {
+    Checkpoint first = Checkpoint::open(folder.path());
+    const Checkpoint second = std::move(first);
+    owner = second.owner();
+    bytes = second.find("a")->bytes;
+  }
+  CHECK(Bytes(bytes.begin(), bytes.end()) == encode({1.0f, 2.0f}, "F32"));
+}
+
+TEST_CASE("bytes of the caller") {
+  const Bytes a = one_tensor("a"), b = one_tensor("b"), json = bytes_of(config), generation = bytes_of(R"({"do_sample": true})"),
+              other = bytes_of("anything");
+  const Checkpoint checkpoint =
+      Checkpoint::from_bytes({{"x-1.safetensors", a}, {"config.json", json}, {"x-2.safetensors", b}, {"generation_config.json", generation}, {"notes", other}});
+  CHECK(checkpoint.tensors().size() == 2);
+  CHECK(checkpoint.find("b")->file == "x-2.safetensors");
+  CHECK(checkpoint.find("a")->bytes.data() == a.data() + a.size() - 8);  // not copied
+  CHECK(checkpoint.config().at("hidden_size").as_integer() == 8);
+  CHECK(checkpoint.generation_config().at("do_sample").as_bool());
+  CHECK(checkpoint.text("notes") == "anything");
+  CHECK(checkpoint.folder().empty());
+  CHECK(Checkpoint::from_bytes({{"config.json", json}, {"m.safetensors", a}}).generation_config().is_null());
+
+  const auto said = [](std::initializer_list<NamedBytes> files) {
+    return message_of<CheckpointError>([&] { Checkpoint::from_bytes(files); });
+  };
+  CHECK(said({{"m.safetensors", a}}) == "checkpoint: no file config.json");
+  CHECK(said({{"config.json", json}}) == "checkpoint: no file among the given ones ends in .safetensors");
+  CHECK(said({{"config.json", json}, {"config.json", json}, {"m.safetensors", a}}) == "checkpoint: two files are called config.json");
+  CHECK(said({{"config.json", json}, {"1.safetensors", a}, {"2.safetensors", a}}) == "2.safetensors: tensor \"a\" is also in 1.safetensors");
+  CHECK(contains(said({{"config.json", json}, {"1.safetensors", {}}}), "1.safetensors: 0 bytes, too short"));
+}
+
+TEST_CASE("shards are one table") {
+  const Sharded files(R"({"a": "one.safetensors", "b": "two.safetensors"})");
+  const Checkpoint checkpoint = Checkpoint::open(files.folder.path());
+  CHECK(checkpoint.tensors().size() == 2);
+  CHECK(checkpoint.find("a")->file == files.folder.file("one.safetensors"));
+  CHECK(checkpoint.find("b")->file == files.folder.file("two.safetensors"));
+}
+
+TEST_CASE("one file goes before an index") {
+  const Sharded files("{}");
+  files.folder.write("model.safetensors", one_tensor("c"));
+  CHECK(Checkpoint::open(files.folder.path()).find("c") != nullptr);
+}
+
+TEST_CASE("folders without a model") {
+  CHECK(message_of<CheckpointError>([] { Checkpoint::open("/no/such/folder"); }) == "/no/such/folder: no such folder");
+  const TempFolder folder;
+  CHECK(problem(folder) == folder.path() + ": no file config.json");
+  folder.write("config.json", config);
+  CHECK(problem(folder) == folder.path() + ": neither model.safetensors nor model.safetensors.index.json");
+  folder.write("model.safetensors", "");
+  CHECK(problem(folder) == folder.file("model.safetensors") + ": 0 bytes, too short for a safetensors file");
+  std::filesystem::remove(folder.file("model.safetensors"));
+  std::filesystem::create_directory(folder.file("model.safetensors"));
+  CHECK(problem(folder) == folder.file("model.safetensors") + ": is a folder, expected a file");
+}
+
+TEST_CASE("configs that are not well formed") {
+  const TempFolder folder;
+  folder.write("model.safetensors", one_tensor("a"));
+  folder.write("config.json", "{\"hidden_size\": ");
+  CHECK(contains(problem<ConfigError>(folder), folder.file("config.json") + ": not valid JSON at byte "));
+  folder.write("config.json", "");
+  CHECK(contains(problem<ConfigError>(folder), folder.file("config.json") + ": not valid JSON at byte 0"));
+  folder.write("config.json", std::string(3000, '['));
+  CHECK(contains(problem<ConfigError>(folder), folder.file("config.json") + ": not valid JSON"));
+  folder.write("config.json", config);
+  folder.write("generation_config.json", "[1,]");
+  CHECK(contains(problem<ConfigError>(folder), folder.file("generation_config.json") + ": not valid JSON at byte "));
+}
+
+TEST_CASE("an index that cannot be right") {
+  CHECK(contains(Sharded("{").said(), "model.safetensors.index.json: not valid JSON at byte "));
+  for (const char* map : {"[]", "null", "3", "{}"}) {
+    const Sharded files(map);
+    CHECK(files.said() == files.index() + ": expected an object \"weight_map\" from tensors to files");
+  }
+  for (const char* name : {"\"../one.safetensors\"", "\"/etc/passwd\"", "\"sub/one.safetensors\"", "\"..\"", "\".\"", "\"\"", "3", "null", "[]",
+                           "\"a\\\\b\"", "\"one.safetensors\\u0000x\""}) {
+    CAPTURE(name);
+    const Sharded files(std::string(R"({"a": )") + name + "}");
+    CHECK(files.said() == files.index() + ": tensor \"a\": expected the name of a file in the same folder");
+  }
+}
+
+TEST_CASE("an index that names what is not there") {
+  const Sharded absent(R"({"a": "one.safetensors", "b": "three.safetensors", "c": "four.safetensors", "d": "four.safetensors"})");
+  CHECK(absent.said() == absent.index() + ": files that do not exist:\n  three.safetensors\n  four.safetensors");
+  const Sharded elsewhere(R"({"a": "two.safetensors", "b": "one.safetensors", "c": "one.safetensors"})");
+  CHECK(elsewhere.said() ==
+        elsewhere.index() + ": tensors that are not where the index says:\n  a (in two.safetensors)\n  b (in one.safetensors)\n  c (in one.safetensors)");
+  const Sharded twice(R"({"a": "one.safetensors", "b": "two.safetensors"})");
+  twice.folder.write("two.safetensors", one_tensor("a"));
+  CHECK(twice.said() == twice.folder.file("two.safetensors") + ": tensor \"a\" is also in " + twice.folder.file("one.safetensors"));
+  const Sharded damaged(R"({"a": "one.safetensors", "b": "two.safetensors"})");
+  damaged.folder.write("two.safetensors", std::string(20, '\xff'));
+  CHECK(contains(damaged.said(), damaged.folder.file("two.safetensors") + ": the header says it has 18446744073709551615 bytes"));
+}

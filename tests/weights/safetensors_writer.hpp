@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Safetensors files for tests, in memory, sound or broken on purpose; and a folder that goes when the test ends.
+#pragma once
+
+#include <qwen35/core/dtype.hpp>
+
+#include <cstddef>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace weights_test {
+
+using Bytes = std::vector<std::byte>;
+using Extents = std::vector<std::size_t>;
+
+inline Bytes bytes_of(std::string_view text) {
+  const auto* const data = reinterpret_cast<const std::byte*>(text.data());
+  return {data, data + text.size()};
+}
+
+// The 8 bytes of the header's length (or another number), the header, the data.
+inline Bytes raw_safetensors(std::string_view header, const Bytes& data, std::uint64_t length) {
+  Bytes out;
+  for (int i = 0; i < 8; ++i) {
+    out.push_back(static_cast<std::byte>(length >> (8 * i)));
+  }
+  const Bytes text = bytes_of(header);
+  out.insert(out.end(), text.begin(), text.end());
+  out.insert(out.end(), data.begin(), data.end());
+  return out;
+}
+inline Bytes raw_safetensors(std::string_view header, const Bytes& data) { return raw_safetensors(header, data, header.size()); }
+
+inline Bytes encode(const std::vector<float>& values, const std::string& dtype) {
+  Bytes out(values.size() * (dtype == "F32" ? 4u : 2u));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (dtype == "F32") {
+      std::memcpy(out.data() + 4 * i, &values[i], 4);
+    } else {
+      const std::uint16_t bits = dtype == "F16" ? qwen35::f32_to_f16(values[i]) : qwen35::f32_to_bf16(values[i]);
+      std::memcpy(out.data() + 2 * i, &bits, 2);
+    }
+  }
+  return out;
+}
+
+struct TestTensor {
+  std::string name;
+  Extents shape;
+  std::vector<float> values;
+  std::string dtype = "F32";
+};
+
+inline std::string shape_json(const Extents& shape) {
+  std::string out = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    out += (i == 0 ? "" : ",") + std::to_string(shape[i]);
+  }
+  return out + "]";
+}
+
+// `padding`: spaces after the header, so that the data starts at any offset.
+inline Bytes write_safetensors(std::span<const TestTensor> tensors, std::size_t padding = 0) {
+  std::string header = R"({"__metadata__":{"format":"pt"})";
+  Bytes data;
+  for (const TestTensor& tensor : tensors) {
+    const Bytes bytes = encode(tensor.values, tensor.dtype);
+    header += ",\"" + tensor.name + "\":{\"dtype\":\"" + tensor.dtype + "\",\"shape\":" + shape_json(tensor.shape) + ",\"data_offsets\":[" +
+              std::to_string(data.size()) + "," + std::to_string(data.size() + bytes.size()) + "]}";
+    data.insert(data.end(), bytes.begin(), bytes.end());
+  }
+  return raw_safetensors(header + "}" + std::string(padding, ' '), data);
+}
+
+inline TestTensor random_tensor(const std::string& name, const Extents& shape, std::mt19937& random, const std::string& dtype = "F32") {
+  std::size_t size = 1;
+  for (const std::size_t extent : shape) {
+    size *= extent;
+  }
+  TestTensor out{name, shape, std::vector<float>(size), dtype};
+  for (float& value : out.values) {
+    value = static_cast<float>(static_cast<int>(random() % 2001) - 1000) / 512.0f;
+    value = dtype == "F16" ? qwen35::f16_to_f32(qwen35::f32_to_f16(value)) : dtype == "BF16" ? qwen35::bf16_to_f32(qwen35::f32_to_bf16(value)) : value;
+  }
+  return out;
+}
+
+class TempFolder {
+ public:
+  TempFolder() {
+    std::random_device random;
+    do {
+      path_ = std::filesystem::temp_directory_path() / ("qwen35_test_" + std::to_string(random()));
+    } while (!std::filesystem::create_directory(path_));
+  }
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+  ~TempFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  std::string path() const { return path_.string(); }
+  std::string file(const std::string& name) const { return (path_ / name).string(); }
+  void write(const std::string& name, const Bytes& bytes) const {
+    std::ofstream out(path_ / name, std::ios::binary);
+    out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  }
+  void write(const std::string& name, std::string_view text) const { write(name, bytes_of(text)); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// The message of the E that `run` raises; "" when it raises nothing. Another exception passes through.
+template <class E, class Run>
+std::string message_of(const Run& run) {
+  try {
+    run();
+  } catch (const E& error) {
+    return error.what();
+  }
+  return "";
+}
+
+inline bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+}  // namespace weights_test
