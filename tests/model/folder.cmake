@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+# The recorded models of tests/data/text as types: oracle_<first>.cpp takes six of them.
+foreach(first RANGE 0 24 6)
+  math(EXPR last "${first} + 5")
+  string(REGEX REPLACE "^.*(..)$" "\\1" stem "0${first}")
+  foreach(index RANGE ${first} ${last})
+    string(REGEX REPLACE "^.*(..)$" "\\1" number "0${index}")
+    qwen35_add_config(test_model_oracle_c${stem} NAME c${number} FROM "${CMAKE_CURRENT_LIST_DIR}/../data/text/c${number}/config.json")
+  endforeach()
+endforeach()
