@@ -16,7 +16,7 @@ struct CacheOptions {
   std::size_t capacity = 0;
   // Memory for a fixed capacity, aligned to 64 bytes, at least `HybridCache<Config>::bytes(capacity, batch_size, kv_dtype)`: static storage, or
   // what an allocator of yours returned. It must outlive the cache. Empty: the heap.
-  std::span<std::byte> storage;
+  std::span<std::byte> storage{};
 };
 
 // What `snapshot()` returns: an immutable point of a sequence, cheap to copy. The keys and values are shared with the cache, because a cache only

@@ -78,7 +78,7 @@ class GatedAttention {
     project(inputs, x, hidden_size, tokens);
     std::memset(attended, 0, tokens * query_size * sizeof(float));
     for (const TokenSpan& span : pass.spans) {
-      parallel_for(span.count, [&](std::size_t i) { prepare_token(weights, span, i, qg, k, v, pass.rotary, states[span.sequence]); });
+      detail::share(span.count * 3 * (query_size + kv_size) * 4, span.count, [&](std::size_t i) { prepare_token(weights, span, i, qg, k, v, pass.rotary, states[span.sequence]); });
     }
     attend(pass, states, qg, attended, arena);
     if (pass.probabilities.data != nullptr) {
@@ -142,7 +142,7 @@ class GatedAttention {
       const std::size_t row = row_bytes(state.dtype, HeadDim);
       const Arena::Scope scope(arena);
       std::byte* const scratch = arena.take<std::byte>(tasks * task_bytes());
-      parallel_for(tasks, [&](std::size_t task) {
+      detail::share(span.count * query_size * 2 * (span.slot + span.count), tasks, [&](std::size_t task) {
         Arena own(std::span<std::byte>(scratch + task * task_bytes(), task_bytes()));
         const std::size_t kv_head = task % NumKeyValueHeads;
         const std::size_t begin = task / NumKeyValueHeads * tokens_per_task;

@@ -79,7 +79,7 @@ class GatedDeltaNet {
     if (covered(pass) < tokens) {
       std::memset(core, 0, tokens * value_size * sizeof(float));
     }
-    parallel_for(pass.spans.size() * KeyHeads, [&](std::size_t task) {
+    detail::share(4 * tokens * value_size * D, pass.spans.size() * KeyHeads, [&](std::size_t task) {
       const TokenSpan& span = pass.spans[task / KeyHeads];
       mix_heads(weights, states[span.sequence], span, task % KeyHeads, convolved, z, beta, decay, core);
     });
@@ -115,7 +115,7 @@ class GatedDeltaNet {
       float* const y = out + span.first * conv_channels;
       // Runs of tokens carry their own history: the K-1 columns before them.
       constexpr std::size_t run = 64;  // at least ConvKernel - 1
-      parallel_for((span.count + run - 1) / run, [&](std::size_t task) {
+      detail::share(span.count * conv_channels * (ConvKernel + 16), (span.count + run - 1) / run, [&](std::size_t task) {
         const std::size_t begin = task * run;
         const std::size_t count = std::min(run, span.count - begin);
         if (begin == 0) {

@@ -56,8 +56,9 @@ class Mlp {
     const std::size_t hidden_size = weights.gate_proj.cols;
     float* const gate = arena.take<float>(tokens * Intermediate);
     float* const hidden = arena.take<float>(tokens * Intermediate);
-    parallel_ranges(Intermediate, detail::rows_per_task(Intermediate), [&](std::size_t begin, std::size_t end) {
-      detail::gate_up<Act>(weights, begin, end, x, hidden_size, tokens, gate, hidden, Intermediate);
+    const std::size_t step = detail::rows_per_task(Intermediate);
+    detail::share(2 * tokens * Intermediate * hidden_size, (Intermediate + step - 1) / step, [&](std::size_t task) {
+      detail::gate_up<Act>(weights, task * step, std::min(task * step + step, Intermediate), x, hidden_size, tokens, gate, hidden, Intermediate);
     });
     project({weights.down_proj, y, hidden_size}, hidden, Intermediate, tokens);
   }

@@ -66,7 +66,7 @@ class MoeBlock {
     float* const expert_out = arena.take<float>(tokens * K * hidden_size);
     float* const shared_out = arena.take<float>(tokens * hidden_size);
 
-    over_experts(routes, Intermediate, SharedIntermediate, [&](std::size_t expert, std::size_t begin, std::size_t end) {
+    over_experts(routes, Intermediate, SharedIntermediate, 2 * tokens * hidden_size * (K * Intermediate + SharedIntermediate), [&](std::size_t expert, std::size_t begin, std::size_t end) {
       if (expert == E) {
         detail::gate_up<Act>(weights.shared_expert, begin, end, x, hidden_size, tokens, shared_scratch, shared_hidden, SharedIntermediate);
         return;
@@ -75,7 +75,7 @@ class MoeBlock {
       detail::gate_up<Act>(weights.experts[expert], begin, end, rows + p * row_stride, row_stride, routes.begin[expert + 1] - p,
                            gate + p * Intermediate, hidden + p * Intermediate, Intermediate);
     });
-    over_experts(routes, hidden_size, hidden_size, [&](std::size_t expert, std::size_t begin, std::size_t end) {
+    over_experts(routes, hidden_size, hidden_size, tokens * hidden_size * (K * Intermediate + SharedIntermediate), [&](std::size_t expert, std::size_t begin, std::size_t end) {
       if (expert == E) {
         kernels::matmul(weights.shared_expert.down_proj, begin, end, shared_hidden, SharedIntermediate, tokens, shared_out, hidden_size);
         return;
@@ -158,12 +158,12 @@ class MoeBlock {
 
   // Calls fn(expert, begin, end) for row ranges of each active expert and of the shared one (id E), in one parallel region.
   template <class Fn>
-  static void over_experts(const Routes& routes, std::size_t rows, std::size_t shared_rows, const Fn& fn) {
+  static void over_experts(const Routes& routes, std::size_t rows, std::size_t shared_rows, std::size_t multiply_adds, const Fn& fn) {
     const std::size_t step = detail::rows_per_task(routes.active_count * rows + shared_rows);
     const std::size_t blocks = (rows + step - 1) / step;
     const std::size_t shared_blocks = (shared_rows + step - 1) / step;
     // The shared expert has all tokens, so its tasks are the largest: they go first.
-    parallel_for(shared_blocks + routes.active_count * blocks, [&](std::size_t task) {
+    detail::share(multiply_adds, shared_blocks + routes.active_count * blocks, [&](std::size_t task) {
       if (task < shared_blocks) {
         fn(E, task * step, std::min(task * step + step, shared_rows));
         return;

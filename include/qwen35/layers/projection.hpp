@@ -22,6 +22,19 @@ struct Projection {
 
 namespace detail {
 
+// Runs fn(0) ... fn(tasks - 1), on the threads when the work pays for waking them: a region costs a few microseconds, in which one core does about
+// 100,000 multiply-adds.
+template <class Fn>
+inline void share(std::size_t multiply_adds, std::size_t tasks, const Fn& fn) {
+  if (multiply_adds < 131072) {
+    for (std::size_t task = 0; task < tasks; ++task) {
+      fn(task);
+    }
+    return;
+  }
+  parallel_for(tasks, fn);
+}
+
 // Rows of one task: enough tasks for the threads to share evenly, none so small that handing it out costs more than its work
 // (64 rows of 2048 bf16 values are 256 KiB, about 20 us of memory time).
 inline std::size_t rows_per_task(std::size_t rows) {
@@ -36,15 +49,17 @@ inline std::size_t rows_per_task(std::size_t rows) {
 // All projections of x `[tokens, in]` (`x_stride` floats between tokens).
 inline void project(std::span<const Projection> projections, const float* x, std::size_t x_stride, std::size_t tokens) {
   std::size_t rows = 0;
+  std::size_t values = 0;
   for (const Projection& projection : projections) {
     rows += projection.weight.rows;
+    values += projection.weight.rows * projection.weight.cols;
   }
   const std::size_t step = detail::rows_per_task(rows);
   std::size_t tasks = 0;
   for (const Projection& projection : projections) {
     tasks += (projection.weight.rows + step - 1) / step;
   }
-  parallel_for(tasks, [&](std::size_t task) {
+  detail::share(values * tokens, tasks, [&](std::size_t task) {
     for (const Projection& projection : projections) {
       const std::size_t own = (projection.weight.rows + step - 1) / step;
       if (task < own) {
