@@ -1,208 +1,213 @@
 // SPDX-License-Identifier: Apache-2.0
-// Beam search, with or without sampling. Source: the reference's `_beam_search`; scores are kept in f32 and compared as there.
+// The state of a beam search over a batch of prompts. Source: the reference's `_beam_search` and its helpers.
 #pragma once
 
-#include <qwen35/generate/generate_output.hpp>
-#include <qwen35/generate/processor_list.hpp>
+#include <qwen35/generate/generation_config.hpp>
+#include <qwen35/generate/ranking.hpp>
 #include <qwen35/generate/sampler.hpp>
-#include <qwen35/generate/stepper.hpp>
 #include <qwen35/generate/stopping_criteria.hpp>
-#include <qwen35/parallel/parallel_for.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
 
 QWEN35_BEGIN_NAMESPACE
 
-namespace detail {
+struct BeamOptions {
+  std::size_t num_beams = 2;
+  std::size_t eos_tokens = 0;  // how many eos ids there are
+  std::size_t max_length = 0;  // columns, prompt included
+  double length_penalty = 1.0;
+  EarlyStopping early_stopping = EarlyStopping::no;
+  bool do_sample = false;
+};
 
-inline constexpr float impossible = -1.0e9f;
-
+// A sequence, its tokens' rows in the running batch at each step, and its score.
 struct Beam {
-  std::vector<TokenId> ids;
-  std::vector<std::int32_t> indices;  // for each new token, the flat row it came from
-  float score = impossible;
-  bool finished = false;
+  std::vector<TokenId> ids;                // prompt and generated
+  std::vector<std::int32_t> beam_indices;  // one for each generated token: prompt * num_beams + beam
+  float score = 0.0f;
   FinishReason reason = FinishReason::none;
 };
 
-// The beams of one prompt: those still running, and the best that have finished.
-struct BeamGroup {
-  std::vector<Beam> running;
-  std::vector<Beam> done;
-  bool can_improve = true;
-};
-
-// The `count` best by score, the earlier of equals first.
-inline std::vector<Beam> best_beams(std::vector<Beam> beams, std::size_t count) {
-  std::stable_sort(beams.begin(), beams.end(), [](const Beam& a, const Beam& b) { return a.score > b.score; });
-  beams.resize(std::min(count, beams.size()));
-  return beams;
-}
-
-// The `count` best (value, index) pairs of `values`, or as many draws without replacement in proportion to exp(value).
-inline std::vector<std::size_t> choose_candidates(std::span<const float> values, std::size_t count, bool sample, const GenerationConfig& config,
-                                                  std::size_t sequence, std::size_t position) {
-  std::vector<std::size_t> order(values.size());
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    order[i] = i;
+// Knows no model: it takes the scores of the running rows and says which rows go on with which tokens. Scores are added in float, in the
+// reference's order, so that the sequences and their scores are the reference's; of equal candidates the one with the lower index is taken.
+class BeamSearch {
+ public:
+  // prompts: [batch], all of one length.
+  BeamSearch(const BeamOptions& options, const std::vector<std::vector<TokenId>>& prompts)
+      : options_(options), prompt_length_(prompts.empty() ? 0 : prompts[0].size()), length_(prompt_length_) {
+    require<InputError>(options.num_beams > 0 && !prompts.empty(), "beam search of ", options.num_beams, " beams for ", prompts.size(), " prompts");
+    for (const std::vector<TokenId>& prompt : prompts) {
+      Prompt state;
+      for (std::size_t beam = 0; beam < options.num_beams; ++beam) {
+        // Only the first beam counts at the start, or all would find the same.
+        state.running.push_back({prompt, {}, beam == 0 ? 0.0f : off, FinishReason::none});
+        state.finished.push_back({prompt, {}, off, FinishReason::none});
+      }
+      prompts_.push_back(std::move(state));
+    }
   }
-  count = std::min(count, order.size());
-  const auto take = [&](const auto& key) {
-    std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(), [&](std::size_t a, std::size_t b) {
-      const auto x = key(a);
-      const auto y = key(b);
-      return x > y || (x == y && a < b);
-    });
-  };
-  if (sample) {
-    // Gumbel noise turns the draws into a selection of the largest: Kool et al., arXiv 1903.06059.
-    std::vector<double> noisy(values.size());
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const double u = std::max(uniform_draw(config.seed, sequence, position, i), 0x1p-53);
-      noisy[i] = static_cast<double>(values[i]) - std::log(-std::log(u));
-    }
-    take([&](std::size_t i) { return noisy[i]; });
-  } else {
-    take([&](std::size_t i) { return values[i]; });
-  }
-  order.resize(count);
-  return order;
-}
 
-}  // namespace detail
+  std::size_t rows() const { return prompts_.size() * options_.num_beams; }
+  bool done() const { return done_; }
+  // Row of the running batch, as the processors and the next forward see it.
+  const std::vector<TokenId>& ids(std::size_t row) const { return prompts_[row / options_.num_beams].running[row % options_.num_beams].ids; }
+  // Row r of the next forward continues what was row beam_idx()[r] in the last one.
+  std::span<const std::size_t> beam_idx() const { return beam_idx_; }
 
-template <class Model, class Streamer>
-void beam_search(Stepper<Model>& stepper, const std::vector<std::vector<TokenId>>& prompts, const GenerationConfig& config,
-                 const LogitsProcessorList& processors, const StoppingCriteria& criteria, std::size_t max_length, const Streamer& streamer,
-                 GenerateOutput<Model>& output) {
-  using detail::Beam;
-  const std::size_t beams = config.num_beams;
-  const std::size_t prompt_length = prompts[0].size();
-  const std::size_t keep = std::max<std::size_t>(2, 1 + config.eos_token_id.size()) * beams;
-  const TokenId fill = !config.pad_token_id.empty() && config.pad_token_id[0] != 0 ? config.pad_token_id[0]
-                       : !config.eos_token_id.empty()                              ? config.eos_token_id[0]
-                                                                                   : -1;
-  std::vector<detail::BeamGroup> groups(prompts.size());
-  std::vector<std::size_t> expansion;
-  for (std::size_t g = 0; g < groups.size(); ++g) {
-    groups[g].running.assign(beams, Beam{prompts[g], {}, detail::impossible, false, FinishReason::none});
-    groups[g].running[0].score = 0.0f;  // all start alike: only the first counts
-    groups[g].done = groups[g].running;
-    groups[g].done[0].score = detail::impossible;
-    expansion.insert(expansion.end(), beams, g);
-  }
-  stepper.select(expansion);
-  const auto power = [&](std::size_t length) { return static_cast<float>(std::pow(static_cast<double>(length), config.length_penalty)); };
-
-  for (std::size_t length = prompt_length;; ++length) {  // tokens of the running beams
-    Tensor<float> scores = stepper.logits();
-    if (config.output_logits) {
-      output.logits.push_back(scores);
-    }
-    parallel_for(groups.size() * beams, [&](std::size_t r) {
-      const ProcessedRow row{r / beams, groups[r / beams].running[r % beams].ids, prompt_length};
-      LogitNormalization::log_softmax(scores.row(r));
-      for (const auto& processor : processors) {
-        processor->process(row, scores.row(r));
-      }
-    });
-    if (config.output_scores) {
-      output.scores.push_back(scores);
-    }
-    const std::size_t vocab = scores.shape()[1];
-    std::vector<std::size_t> sources;
-    std::vector<TokenId> tokens;
-    bool all_stop = true;
-    for (std::size_t g = 0; g < groups.size(); ++g) {
-      detail::BeamGroup& group = groups[g];
-      std::vector<float> values(beams * vocab);
-      for (std::size_t b = 0; b < beams; ++b) {
-        for (std::size_t v = 0; v < vocab; ++v) {
-          values[b * vocab + v] = scores.row(g * beams + b)[v] + group.running[b].score;
-        }
-      }
-      std::vector<Beam> candidates;
-      for (const std::size_t index : detail::choose_candidates(values, keep, config.do_sample, config, g, length)) {
-        const std::size_t source = index / vocab;
-        Beam beam = group.running[source];
-        beam.ids.push_back(static_cast<TokenId>(index % vocab));
-        beam.indices.push_back(static_cast<std::int32_t>(g * beams + source));
-        beam.score = values[index];
-        beam.reason = criteria.check(beam.ids, scores.row(g * beams + source));
-        all_stop = all_stop && beam.reason != FinishReason::none;
-        candidates.push_back(std::move(beam));
-      }
-      std::vector<Beam> next = candidates;
-      for (Beam& beam : next) {
-        beam.score += beam.reason != FinishReason::none ? detail::impossible : 0.0f;
-      }
-      group.running = detail::best_beams(std::move(next), beams);
-
-      const bool full = config.early_stopping == EarlyStopping::yes &&
-                        std::all_of(group.done.begin(), group.done.end(), [](const Beam& beam) { return beam.finished; });
-      std::vector<Beam> merged = group.done;
-      for (std::size_t i = 0; i < candidates.size(); ++i) {
-        Beam beam = candidates[i];
-        beam.finished = i < beams && beam.reason != FinishReason::none;
-        beam.score /= power(length + 1 - prompt_length);
-        beam.score += full ? detail::impossible : 0.0f;
-        beam.score += !group.can_improve ? detail::impossible : 0.0f;
-        beam.score += !beam.finished ? detail::impossible : 0.0f;
-        merged.push_back(std::move(beam));
-      }
-      group.done = detail::best_beams(std::move(merged), beams);
-
-      for (const Beam& beam : group.running) {
-        sources.push_back(static_cast<std::size_t>(beam.indices.back()));
-        tokens.push_back(beam.ids.back());
-      }
-    }
-
+  // One step. scores: [rows, vocab_size], processed log probabilities; they are changed. `row_of(r)` describes running row r for the criteria;
+  // `key_of(prompt)` names the prompt's draws (do_sample). Raises InputError for NaN, or a vocabulary smaller than the candidates needed.
+  template <class RowOf, class KeyOf>
+  void step(std::span<float> scores, const StoppingCriteriaList& criteria, RowOf&& row_of, KeyOf&& key_of) {
     bool improvable = false;
-    bool all_done = true;
-    for (detail::BeamGroup& group : groups) {
-      const std::size_t reach = config.early_stopping == EarlyStopping::never && config.length_penalty > 0.0 ? max_length - prompt_length
-                                                                                                              : length + 1 - prompt_length;
-      const float best = group.running[0].score / power(reach);
-      float worst = group.done[0].score;
-      bool any = false;
-      for (const Beam& beam : group.done) {
-        worst = std::min(worst, beam.score);
-      }
-      for (const Beam& beam : group.done) {
-        any = any || best > (beam.finished ? worst : detail::impossible);
-        all_done = all_done && beam.finished;
-      }
-      group.can_improve = group.can_improve && any;
-      improvable = improvable || group.can_improve;
+    bool all_finished = true;
+    bool all_hit = true;
+    beam_idx_.clear();
+    const std::size_t width = scores.size() / prompts_.size();
+    for (std::size_t p = 0; p < prompts_.size(); ++p) {
+      find_candidates(p, scores.subspan(p * width, width), criteria, row_of, key_of);
+      finish(prompts_[p]);
+      advance(p);
     }
-    const bool cancelled = streamer && !streamer(tokens);
-    if (!improvable || (all_done && config.early_stopping == EarlyStopping::yes) || all_stop || cancelled) {
-      break;
+    ++length_;
+    for (Prompt& prompt : prompts_) {
+      prompt.improvable = prompt.improvable && can_improve(prompt);
+      improvable = improvable || prompt.improvable;
+      all_finished = all_finished && prompt.full();
+      all_hit = all_hit && prompt.all_hit;
     }
-    stepper.select(sources);
-    stepper.step(tokens);
+    done_ = !improvable || (all_finished && options_.early_stopping == EarlyStopping::yes) || all_hit;
   }
 
-  std::vector<std::vector<TokenId>> rows;
-  std::size_t longest = 0;
-  for (const detail::BeamGroup& group : groups) {
-    for (std::size_t i = 0; i < config.num_return_sequences; ++i) {
-      const Beam& beam = group.done[i];
-      rows.push_back(beam.ids);
-      output.generated.push_back(beam.indices.size());
-      output.sequences_scores.push_back(beam.score);
-      output.finish_reason.push_back(beam.reason);
-      longest = std::max(longest, beam.indices.size());
+  // The best `count` sequences of a prompt, best first, scores divided by length^length_penalty.
+  std::span<const Beam> best(std::size_t prompt, std::size_t count) const { return std::span<const Beam>(prompts_[prompt].finished).first(count); }
+
+ private:
+  static constexpr float off = -1.0e9f;  // the reference's "not this one"
+
+  struct Candidate {
+    std::size_t beam;
+    TokenId token;
+    float score;
+    FinishReason reason;
+  };
+  struct Prompt {
+    std::vector<Beam> running;   // best first
+    std::vector<Beam> finished;  // best first; reason none: a place that nothing has taken yet
+    bool improvable = true;
+    bool all_hit = false;  // every candidate of the last step is finished
+    bool full() const {
+      return std::all_of(finished.begin(), finished.end(), [](const Beam& beam) { return beam.reason != FinishReason::none; });
+    }
+  };
+
+  float penalised(float score, std::size_t tokens) const {
+    return score / static_cast<float>(std::pow(static_cast<double>(tokens), options_.length_penalty));
+  }
+
+  // The (eos ids + 1) * num_beams best continuations, so that num_beams unfinished ones remain whatever ends.
+  template <class RowOf, class KeyOf>
+  void find_candidates(std::size_t p, std::span<float> scores, const StoppingCriteriaList& criteria, RowOf& row_of, KeyOf& key_of) {
+    Prompt& prompt = prompts_[p];
+    const std::size_t vocab_size = scores.size() / options_.num_beams;
+    const std::size_t wanted = std::max<std::size_t>(2, 1 + options_.eos_tokens) * options_.num_beams;
+    require<InputError>(wanted <= scores.size(), "beam search needs ", wanted, " candidates of ", scores.size());
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      scores[i] += prompt.running[i / vocab_size].score;
+    }
+    candidates_.clear();
+    const auto add = [&](std::size_t index) {
+      candidates_.push_back({index / vocab_size, static_cast<TokenId>(index % vocab_size), scores[index], FinishReason::none});
+      if (scores[index] != scores[index]) {
+        detail::raise_unusable_scores();
+      }
+    };
+    if (options_.do_sample) {
+      for (const std::size_t index : sampler_.without_replacement(scores, wanted, key_of(p))) {
+        add(index);
+      }
+    } else {
+      select_largest(scores, wanted, ranked_);
+      for (const std::uint64_t ranked : ranked_) {
+        add(Ranked::index(ranked));
+      }
+    }
+    prompt.all_hit = true;
+    for (Candidate& candidate : candidates_) {
+      Beam& beam = prompt.running[candidate.beam];
+      beam.ids.push_back(candidate.token);
+      SequenceRow row = row_of(p * options_.num_beams + candidate.beam);
+      row.input_ids = beam.ids;
+      candidate.reason = finish_reason(criteria, row);
+      beam.ids.pop_back();
+      prompt.all_hit = prompt.all_hit && candidate.reason != FinishReason::none;
     }
   }
-  detail::fill_sequences(rows, fill, output);
-  output.beam_indices = Tensor<std::int32_t>({rows.size(), longest});
-  std::fill(output.beam_indices.begin(), output.beam_indices.end(), -1);
-  std::size_t r = 0;
-  for (const detail::BeamGroup& group : groups) {
-    for (std::size_t i = 0; i < config.num_return_sequences; ++i, ++r) {
-      std::copy(group.done[i].indices.begin(), group.done[i].indices.end(), output.beam_indices.row(r).begin());
+
+  Beam extend(const Prompt& prompt, std::size_t p, const Candidate& candidate, float score, FinishReason reason) const {
+    Beam out = prompt.running[candidate.beam];
+    out.ids.push_back(candidate.token);
+    out.beam_indices.push_back(static_cast<std::int32_t>(p * options_.num_beams + candidate.beam));
+    out.score = score;
+    out.reason = reason;
+    return out;
+  }
+
+  // Of the finished sequences so far and the first num_beams candidates, as far as they are finished, the best num_beams.
+  void finish(Prompt& prompt) {
+    const auto p = static_cast<std::size_t>(&prompt - prompts_.data());
+    const bool closed = (prompt.full() && options_.early_stopping == EarlyStopping::yes) || !prompt.improvable;
+    if (closed) {
+      return;
+    }
+    std::vector<std::pair<float, const Candidate*>> fresh;
+    for (std::size_t c = 0; c < options_.num_beams; ++c) {
+      if (candidates_[c].reason != FinishReason::none) {
+        fresh.emplace_back(penalised(candidates_[c].score, length_ + 1 - prompt_length_), &candidates_[c]);
+      }
+    }
+    for (const auto& [score, candidate] : fresh) {
+      const auto place = std::find_if(prompt.finished.begin(), prompt.finished.end(), [s = score](const Beam& beam) { return s > beam.score; });
+      if (place != prompt.finished.end()) {
+        prompt.finished.insert(place, extend(prompt, p, *candidate, score, candidate->reason));
+        prompt.finished.pop_back();
+      }
     }
   }
-}
+
+  // The best num_beams candidates that are not finished run on.
+  void advance(std::size_t p) {
+    Prompt& prompt = prompts_[p];
+    for (Candidate& candidate : candidates_) {
+      candidate.score += candidate.reason != FinishReason::none ? off : 0.0f;
+    }
+    std::stable_sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+    std::vector<Beam> next;
+    for (std::size_t beam = 0; beam < options_.num_beams; ++beam) {
+      next.push_back(extend(prompt, p, candidates_[beam], candidates_[beam].score, FinishReason::none));
+      beam_idx_.push_back(p * options_.num_beams + candidates_[beam].beam);
+    }
+    prompt.running = std::move(next);
+  }
+
+  // Could the best running beam still beat the worst finished one? `never` with a positive penalty supposes that it grows to the full length.
+  bool can_improve(const Prompt& prompt) const {
+    const bool full_length = options_.early_stopping == EarlyStopping::never && options_.length_penalty > 0.0;
+    const float hope = penalised(prompt.running[0].score, (full_length ? options_.max_length : length_) - prompt_length_);
+    const float worst = prompt.full() ? prompt.finished.back().score : off;
+    return hope > worst;
+  }
+
+  BeamOptions options_;
+  std::size_t prompt_length_;
+  std::size_t length_;  // columns of the running rows
+  bool done_ = false;
+  std::vector<Prompt> prompts_;
+  std::vector<Candidate> candidates_;
+  std::vector<std::size_t> beam_idx_;
+  std::vector<std::uint64_t> ranked_;
+  MultinomialSampler sampler_;
+};
 
 QWEN35_END_NAMESPACE

@@ -1,156 +1,77 @@
 // SPDX-License-Identifier: Apache-2.0
-// Generation: greedy search, sampling and beam search. Source: the reference's `generate`.
+// From a prompt to tokens: the reference's `generate()`.
 #pragma once
 
 #include <qwen35/generate/beam_search.hpp>
-#include <qwen35/generate/processor_list.hpp>
+#include <qwen35/generate/generation_config.hpp>
+#include <qwen35/generate/generative_model.hpp>
+#include <qwen35/generate/processors_of.hpp>
 #include <qwen35/generate/sampler.hpp>
-#include <qwen35/generate/stepper.hpp>
 #include <qwen35/generate/stopping_criteria.hpp>
-#include <qwen35/model/attention_mask.hpp>
+
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <vector>
 
 QWEN35_BEGIN_NAMESPACE
 
 // Called after each step with the newest token of every row (padding for rows that have ended); false ends the generation.
 using Streamer = std::function<bool(std::span<const TokenId> tokens)>;
 
+// One prompt a row, left-padded. What the reference takes beside the config, under its names.
 template <class Model>
 struct GenerateInput {
-  TensorView<TokenId> input_ids{};            // [batch, sequence]; with a cache that holds tokens, those come first
-  TensorView<std::int32_t> attention_mask{};  // [batch, sequence]; pad on the left
-  TensorView<float> inputs_embeds{};          // [batch, sequence, hidden_size] instead of ids; `sequences` then holds new tokens only
+  TensorView<TokenId> input_ids{};            // [batch, columns]
+  AttentionMask attention_mask{};             // [batch, columns], 0 for padding; none: padding is known by pad_token_id where that is no eos id
+  TensorView<std::int32_t> position_ids{};    // [batch, columns], or that with a leading 1, 3 or 4; decoding goes on from the last
+  TensorView<float> inputs_embeds{};          // [batch, columns, hidden_size]; with input_ids too, the embeddings are run and `sequences` has the ids
+  // With a cache of P slots the columns are the whole sequence, of which the first P are not run again, or, with an attention_mask that is P wider,
+  // the new tokens alone. It is left as it is where a prompt gets several sequences, else it goes on.
   typename Model::Cache* past_key_values = nullptr;
   LogitsProcessorList logits_processor{};
-  PrefixConstrained::Function prefix_allowed_tokens_fn{};
-  std::vector<StoppingCriterion> stopping_criteria{};
-  std::function<std::string_view(TokenId)> token_text{};  // for stop_strings: the bytes of a token
-  Streamer streamer{};
+  PrefixAllowedTokens prefix_allowed_tokens_fn{};
+  StoppingCriteriaList stopping_criteria{};
+  TokenText token_text{};                     // for stop_strings
+  Streamer streamer{};                        // not with beams
+  // Numbers of the prompts, [batch]; none: 0, 1, 2 ... A draw depends on the config's seed, this number, which of the prompt's sequences it is for,
+  // and how many tokens stand before it (padding not counted): not on the other prompts, the number of threads or a cache.
+  std::vector<std::uint32_t> sequence_ids{};
+  typename Model::Input model_kwargs{};       // what else the first forward gets: images, a workspace
 };
 
-namespace detail {
+// Tokens of one returned sequence.
+struct Usage {
+  std::size_t prompt_tokens = 0;      // padding not counted, cached ones included
+  std::size_t cached_tokens = 0;      // slots that were in past_key_values already
+  std::size_t completion_tokens = 0;
+};
 
-// The model's own ids and lengths where the config has none.
+// Rows are prompt * num_return_sequences + sibling. The tensors of each step have running rows: the same, or prompt * num_beams + beam with beams.
 template <class Model>
-GenerationConfig complete(const Model& model, GenerationConfig config) {
-  if (config.eos_token_id.empty()) {
-    config.eos_token_id = model.config().eos_token_id;
-  }
-  if (config.pad_token_id.empty()) {
-    config.pad_token_id = model.config().pad_token_id;
-  }
-  config.validate();
-  return config;
-}
+struct GenerateOutput {
+  Tensor<TokenId> sequences;                              // [rows, length]: the given columns and the new ones, padded at the end
+  std::size_t prompt_length = 0;                          // columns of `sequences` that were given
+  std::vector<std::size_t> generated;                     // [rows]: new tokens, the eos included
+  std::vector<FinishReason> finish_reason;                // [rows]
+  std::vector<Usage> usage;                               // [rows]
+  std::vector<float> sequences_scores;                    // beams: [rows]
+  Tensor<std::int32_t> beam_indices{Shape{0, 0}};         // beams: [rows, most generated], the running row of each token; -1 after the end
+  std::vector<Tensor<float>> scores;                      // output_scores: for each step [running rows, vocab_size], processed
+  std::vector<Tensor<float>> logits;                      // output_logits: the same, as the model gave them
+  std::vector<std::vector<Tensor<float>>> hidden_states;  // output_hidden_states: for each step what forward returned
+  std::vector<std::vector<Tensor<float>>> attentions;     // output_attentions: the same
+  typename Model::Cache* past_key_values = nullptr;       // after the last forward, which did not have the last token; null without cache
+  std::unique_ptr<typename Model::Cache> owned_cache;     // unless it is the caller's
 
-template <class Model>
-std::vector<std::vector<TokenId>> prompt_rows(const GenerateInput<Model>& input) {
-  const Shape& shape = input.input_ids ? input.input_ids.shape() : input.inputs_embeds.shape();
-  require<InputError>(shape.rank() >= 2 && shape.size() > 0, "generate: the prompt is empty");
-  std::vector<std::vector<TokenId>> rows(shape[0]);
-  for (std::size_t b = 0; input.input_ids && b < shape[0]; ++b) {
-    rows[b].assign(input.input_ids.data() + b * shape[1], input.input_ids.data() + (b + 1) * shape[1]);
-  }
-  return rows;
-}
+  // The new tokens of a row, without padding.
+  std::span<const TokenId> new_tokens(std::size_t row) const { return sequences.row(row).subspan(prompt_length, generated[row]); }
+};
 
-inline void process_rows(const LogitsProcessorList& processors, const std::vector<std::vector<TokenId>>& rows, std::size_t prompt_length,
-                         std::size_t rows_per_prompt, Tensor<float>& scores) {
-  parallel_for(rows.size(), [&](std::size_t r) {
-    const ProcessedRow row{r / rows_per_prompt, rows[r], prompt_length};
-    for (const auto& processor : processors) {
-      processor->process(row, scores.row(r));
-    }
-  });
-}
-
-}  // namespace detail
-
-// Raises InputError for a prompt or config that contradicts itself, CacheError when the cache is full.
-template <class Model>
-GenerateOutput<Model> generate(const Model& model, const GenerateInput<Model>& input, const GenerationConfig& given) {
-  static_assert(GenerativeModel<Model>, "generate(model, ...): the model needs forward() and a Cache, see GenerativeModel");
-  const GenerationConfig config = detail::complete(model, given);
-  std::vector<std::vector<TokenId>> rows = detail::prompt_rows(input);
-  const std::size_t prompt_length = rows[0].size();
-  const std::size_t prompt_tokens = input.input_ids ? prompt_length : input.inputs_embeds.shape()[1];
-  std::size_t limit = config.max_new_tokens ? *config.max_new_tokens : 0;
-  if (!config.max_new_tokens) {
-    // A maximal length counts the prompt, also one of embeddings.
-    const std::size_t max_length = config.max_length ? *config.max_length : std::min(prompt_tokens + 20, model.config().max_position_embeddings);
-    require<InputError>(max_length > prompt_tokens, "max_length is ", max_length, ", the prompt has ", prompt_tokens, " tokens");
-    limit = max_length - prompt_tokens;
-  }
-  const std::size_t max_length = prompt_length + limit;
-  const LogitsProcessorList processors = make_processors(config, prompt_length, max_length, input.logits_processor, input.prefix_allowed_tokens_fn);
-  const StoppingCriteria criteria(config, max_length, input.stopping_criteria, input.token_text);
-  Stepper<Model> stepper(model, input);
-
-  GenerateOutput<Model> output;
-  output.prompt_length = prompt_length;
-  if (config.num_beams > 1) {
-    beam_search(stepper, rows, config, processors, criteria, max_length, input.streamer, output);
-  } else {
-    const std::size_t copies = config.num_return_sequences;
-    if (copies > 1) {
-      std::vector<std::size_t> expansion;
-      std::vector<std::vector<TokenId>> expanded;
-      for (std::size_t r = 0; r < rows.size() * copies; ++r) {
-        expansion.push_back(r / copies);
-        expanded.push_back(rows[r / copies]);
-      }
-      rows = std::move(expanded);
-      stepper.select(expansion);
-    }
-    const TokenId pad = !config.pad_token_id.empty() ? config.pad_token_id[0] : !config.eos_token_id.empty() ? config.eos_token_id[0] : 0;
-    output.finish_reason.assign(rows.size(), FinishReason::none);
-    output.generated.assign(rows.size(), 0);
-    std::vector<TokenId> tokens(rows.size(), pad);
-    std::vector<FinishReason>& reason = output.finish_reason;
-    for (std::size_t step = 0;; ++step) {
-      Tensor<float> scores = stepper.logits();
-      if (config.output_logits) {
-        output.logits.push_back(scores);
-      }
-      detail::process_rows(processors, rows, prompt_length, copies, scores);
-      bool open = false;
-      for (std::size_t r = 0; r < rows.size(); ++r) {
-        tokens[r] = pad;
-        if (reason[r] == FinishReason::none) {
-          tokens[r] = config.do_sample ? sampled_token(scores.row(r), uniform_draw(config.seed, r, rows[r].size())) : greedy_token(scores.row(r));
-          rows[r].push_back(tokens[r]);
-          ++output.generated[r];
-          reason[r] = criteria.check(rows[r], scores.row(r));
-          open = open || reason[r] == FinishReason::none;
-        } else {
-          rows[r].push_back(pad);
-        }
-      }
-      if (config.output_scores) {
-        output.scores.push_back(std::move(scores));
-      }
-      if (input.streamer && !input.streamer(tokens)) {
-        for (FinishReason& r : reason) {
-          r = r == FinishReason::none ? FinishReason::cancelled : r;
-        }
-        break;
-      }
-      if (!open) {
-        break;
-      }
-      stepper.step(tokens);
-    }
-    detail::fill_sequences(rows, pad, output);
-  }
-  output.past_key_values = &stepper.cache();
-  output.owned_cache = stepper.take_cache();
-  return output;
-}
-
-// With the checkpoint's own generation_config.json.
-template <class Model>
-GenerateOutput<Model> generate(const Model& model, const GenerateInput<Model>& input) {
-  return generate(model, input, model.generation_config().is_object() ? GenerationConfig::from_json(model.generation_config()) : GenerationConfig{});
-}
+// Fields that `config` does not say come from the model's own generation config, then from `GenerationConfig::fallbacks()`; special tokens also
+// from the model's config. Raises InputError for an input or config that contradicts itself, CacheError when the cache is full.
+template <GenerativeModel Model>
+GenerateOutput<Model> generate(const Model& model, const std::type_identity_t<GenerateInput<Model>>& input, const GenerationConfig& config = {});
 
 // What a model's member generate() calls.
 template <class Model, class... Config>
@@ -158,105 +79,6 @@ auto run_generation(const Model& model, const GenerateInput<Model>& input, const
   return generate(model, input, config...);
 }
 
-template <class Model>
-Stepper<Model>::Stepper(const Model& model, const GenerateInput<Model>& input) : model_(model), cache_(input.past_key_values) {
-  require<InputError>(static_cast<bool>(input.input_ids) != static_cast<bool>(input.inputs_embeds), "generate: give exactly one of input_ids and inputs_embeds");
-  const Shape& shape = input.input_ids ? input.input_ids.shape() : input.inputs_embeds.shape();
-  const std::size_t batch = shape[0];
-  if (cache_ == nullptr) {
-    own_cache_ = std::make_unique<typename Model::Cache>();
-    cache_ = own_cache_.get();
-  }
-  const std::size_t past = input.input_ids ? cache_->seq_length() : 0;
-  require<InputError>(input.input_ids || cache_->seq_length() == 0, "generate: inputs_embeds need an empty cache");
-  require<InputError>(shape[1] > past, "generate: the cache holds ", past, " tokens, input_ids has ", shape[1], "; give the whole sequence, at least one more");
-  require<InputError>(!input.attention_mask || (input.attention_mask.shape().rank() == 2 && input.attention_mask.shape()[0] == batch &&
-                                                input.attention_mask.shape()[1] == shape[1]),
-                      "attention_mask of shape ", to_string(input.attention_mask.shape()), ", expected [", batch, ", ", shape[1], "]");
-  const std::size_t length = shape[1] - past;
-  mask_.assign(batch, std::vector<std::int32_t>(shape[1], 1));
-  std::vector<std::int32_t> positions(batch * length);
-  std::vector<TokenId> ids(input.input_ids ? batch * length : 0);
-  for (std::size_t b = 0; b < batch; ++b) {
-    std::int32_t next = 0;
-    for (std::size_t s = 0; s < shape[1]; ++s) {
-      if (input.attention_mask) {
-        mask_[b][s] = input.attention_mask[b * shape[1] + s];
-      }
-      const bool token = mask_[b][s] != 0;
-      padded_ = padded_ || !token;
-      if (s >= past) {
-        positions[b * length + s - past] = token ? next : 0;
-        if (input.input_ids) {
-          ids[b * length + s - past] = input.input_ids[b * shape[1] + s];
-        }
-      } else {
-        require<InputError>(cache_->batch_size() == batch && cache_->ids()[s * batch + b] == input.input_ids[b * shape[1] + s],
-                            "generate: the cache holds other tokens than input_ids, first at row ", b, ", token ", s);
-      }
-      next += token ? 1 : 0;
-    }
-    require<InputError>(next > 0, "generate: row ", b, " of attention_mask has no token");
-    require<InputError>(mask_[b].back() != 0, "generate: row ", b, " is padded on the right; pad on the left");
-    position_.push_back({next - 1});
-  }
-  std::vector<std::int32_t> flat;
-  for (const auto& row : mask_) {
-    flat.insert(flat.end(), row.begin(), row.end());
-  }
-  output_ = model.forward({.input_ids = input.input_ids ? TensorView<TokenId>(ids.data(), {batch, length}) : TensorView<TokenId>(),
-                           .attention_mask = padded_ ? AttentionMask(TensorView<std::int32_t>(flat.data(), {batch, shape[1]})) : AttentionMask(),
-                           .position_ids = TensorView<std::int32_t>(positions.data(), {batch, length}),
-                           .past_key_values = cache_,
-                           .inputs_embeds = input.inputs_embeds,
-                           .logits_to_keep = 1});
-  keep_logits();
-}
-
-template <class Model>
-void Stepper<Model>::keep_logits() {
-  const Shape& shape = output_.logits.shape();
-  logits_ = Tensor<float>({shape[0], shape[2]}, std::vector<float>(output_.logits.begin(), output_.logits.end()));
-}
-
-template <class Model>
-void Stepper<Model>::select(std::span<const std::size_t> chosen) {
-  cache_->reorder(chosen);
-  std::vector<std::vector<std::int32_t>> mask;
-  std::vector<std::vector<std::int32_t>> position;
-  Tensor<float> logits({chosen.size(), logits_.shape()[1]});
-  for (std::size_t r = 0; r < chosen.size(); ++r) {
-    mask.push_back(mask_[chosen[r]]);
-    position.push_back(position_[chosen[r]]);
-    std::copy(logits_.row(chosen[r]).begin(), logits_.row(chosen[r]).end(), logits.row(r).begin());
-  }
-  mask_ = std::move(mask);
-  position_ = std::move(position);
-  logits_ = std::move(logits);
-}
-
-template <class Model>
-void Stepper<Model>::step(std::span<const TokenId> tokens) {
-  const std::size_t count = rows();
-  const std::size_t planes = position_[0].size();
-  std::vector<std::int32_t> flat;
-  std::vector<std::int32_t> positions(planes * count);
-  for (std::size_t r = 0; r < count; ++r) {
-    mask_[r].push_back(1);
-    if (padded_) {
-      flat.insert(flat.end(), mask_[r].begin(), mask_[r].end());
-    }
-    for (std::size_t plane = 0; plane < planes; ++plane) {
-      positions[plane * count + r] = ++position_[r][plane];
-    }
-  }
-  output_ = model_.forward({.input_ids = TensorView<TokenId>(tokens.data(), {count, 1}),
-                            .attention_mask = padded_ ? AttentionMask(TensorView<std::int32_t>(flat.data(), {count, mask_[0].size()})) : AttentionMask(),
-                            .position_ids = planes == 1 ? TensorView<std::int32_t>(positions.data(), {count, 1})
-                                                        : TensorView<std::int32_t>(positions.data(), {planes, count, 1}),
-                            .past_key_values = cache_,
-                            .logits_to_keep = 1});
-  keep_logits();
-}
-
 QWEN35_END_NAMESPACE
+
+#include <qwen35/generate/generate_impl.hpp>

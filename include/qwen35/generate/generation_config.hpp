@@ -2,7 +2,7 @@
 // How to generate: the reference's `GenerationConfig`, field by field under its names.
 #pragma once
 
-#include <qwen35/config/token_ids.hpp>
+#include <qwen35/config/json_fields.hpp>
 
 #include <cstdint>
 #include <limits>
@@ -45,6 +45,7 @@ struct GenerationConfig {
   std::optional<std::int64_t> num_beams{};
   std::optional<std::int64_t> num_return_sequences{};
   std::optional<bool> use_cache{};
+  std::optional<std::uint64_t> seed{};  // of the draws; see GenerateInput::sequence_ids
 
   // --- scores ---
   std::optional<double> temperature{};
@@ -87,6 +88,10 @@ struct GenerationConfig {
   template <class F>
   static constexpr void for_each_field(F&& f);
 
+  // The fields of generation_config.json; null: none. Unknown keys are ignored. Raises ConfigError for a field of the wrong kind or one that asks for
+  // what is not supported, InputError where the fields contradict each other.
+  static GenerationConfig from_json(const json::Value& file);
+
   // These fields, those not said taken from `other`.
   GenerationConfig or_else(const GenerationConfig& other) const;
   // The values of fields that nobody set. Without any length: 20 new tokens, which is no field.
@@ -113,6 +118,7 @@ constexpr void GenerationConfig::for_each_field(F&& f) {
   f("num_beams", &C::num_beams);
   f("num_return_sequences", &C::num_return_sequences);
   f("use_cache", &C::use_cache);
+  f("seed", &C::seed);
   f("temperature", &C::temperature);
   f("top_k", &C::top_k);
   f("top_p", &C::top_p);
@@ -161,6 +167,7 @@ inline GenerationConfig GenerationConfig::fallbacks() {
           .num_beams = 1,
           .num_return_sequences = 1,
           .use_cache = true,
+          .seed = 0,
           .temperature = 1.0,
           .top_k = 50,
           .top_p = 1.0,
@@ -233,3 +240,5 @@ inline void GenerationConfig::validate(bool strict) const {
 }
 
 QWEN35_END_NAMESPACE
+
+#include <qwen35/generate/generation_config_json.hpp>

@@ -11,16 +11,16 @@ QWEN35_BEGIN_NAMESPACE
 
 enum class FinishReason : std::uint8_t {
   none,         // not finished
-  eos,          // an end-of-sequence token
-  stop_string,  // one of stop_strings
+  stop,         // an end-of-sequence token
   length,       // max_length or max_new_tokens
-  time,         // max_time
+  stop_string,  // one of stop_strings
+  max_time,     // the time is over
   criteria,     // stopping criteria of the caller's
-  stream        // the stream callback said so
+  cancelled     // the streamer said so
 };
 
 constexpr std::string_view name(FinishReason reason) {
-  constexpr std::string_view names[] = {"none", "eos", "stop_string", "length", "time", "criteria", "stream"};
+  constexpr std::string_view names[] = {"none", "stop", "length", "stop_string", "max_time", "criteria", "cancelled"};
   return names[static_cast<std::size_t>(reason)];
 }
 
@@ -48,7 +48,7 @@ class EosTokenCriteria final : public StoppingCriteria {
   explicit EosTokenCriteria(const TokenIds& eos_token_id) : eos_(eos_token_id) {}
   bool is_done(const SequenceRow& row) const override { return !row.input_ids.empty() && eos_.contains(row.input_ids.back()); }
   std::string_view name() const override { return "EosTokenCriteria"; }
-  FinishReason reason() const override { return FinishReason::eos; }
+  FinishReason reason() const override { return FinishReason::stop; }
 
  private:
   TokenIds eos_;
@@ -73,7 +73,7 @@ class MaxTimeCriteria final : public StoppingCriteria {
   explicit MaxTimeCriteria(double max_time, Clock::time_point start = Clock::now()) : max_time_(max_time), start_(start) {}
   bool is_done(const SequenceRow&) const override { return std::chrono::duration<double>(Clock::now() - start_).count() > max_time_; }
   std::string_view name() const override { return "MaxTimeCriteria"; }
-  FinishReason reason() const override { return FinishReason::time; }
+  FinishReason reason() const override { return FinishReason::max_time; }
 
  private:
   double max_time_;
@@ -81,16 +81,16 @@ class MaxTimeCriteria final : public StoppingCriteria {
 };
 
 // The bytes that a token adds to the text, e.g. `[&](TokenId id) { return tokenizer.token_bytes(id); }`. What it returns must live until the next call.
-using TokenBytes = std::function<std::string_view(TokenId)>;
+using TokenText = std::function<std::string_view(TokenId)>;
 
 // The bytes of the sequence, prompt included, hold a stop string that ends inside the newest token. It may begin in earlier ones, and
 // the token may go on behind it.
 class StopStringCriteria final : public StoppingCriteria {
  public:
-  // Raises InputError without strings, for an empty one, or without token_bytes.
-  StopStringCriteria(std::vector<std::string> stop_strings, TokenBytes token_bytes) : strings_(std::move(stop_strings)), bytes_(std::move(token_bytes)) {
+  // Raises InputError without strings, for an empty one, or without token_text.
+  StopStringCriteria(std::vector<std::string> stop_strings, TokenText token_text) : strings_(std::move(stop_strings)), text_(std::move(token_text)) {
     require<InputError>(!strings_.empty(), "stop_strings is an empty list");
-    require<InputError>(static_cast<bool>(bytes_), "stop_strings need token_bytes, which turns a token id into its bytes");
+    require<InputError>(static_cast<bool>(text_), "stop_strings need token_text, which gives the bytes of a token");
     for (const std::string& string : strings_) {
       require<InputError>(!string.empty(), "stop_strings holds an empty string");
       longest_ = std::max(longest_, string.size());
@@ -102,11 +102,11 @@ class StopStringCriteria final : public StoppingCriteria {
       return false;
     }
     // The newest token, and as many bytes before it as the longest string can have there.
-    std::string tail(bytes_(ids.back()));
+    std::string tail(text_(ids.back()));
     const std::size_t newest = tail.size();
     std::size_t before = 0;
     for (std::size_t i = ids.size() - 1; i-- > 0 && before + 1 < longest_;) {
-      const std::string_view piece = bytes_(ids[i]);
+      const std::string_view piece = text_(ids[i]);
       tail.insert(0, piece);
       before += piece.size();
     }
@@ -124,7 +124,7 @@ class StopStringCriteria final : public StoppingCriteria {
 
  private:
   std::vector<std::string> strings_;
-  TokenBytes bytes_;
+  TokenText text_;
   std::size_t longest_ = 0;
 };
 
@@ -160,14 +160,14 @@ inline FinishReason finish_reason(const StoppingCriteriaList& list, const Sequen
 }
 
 // `config` with all defaults filled in and its max_length counted from the first column. Raises InputError.
-inline StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenBytes& token_bytes = {}, const StoppingCriteriaList& users = {}) {
+inline StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenText& token_text = {}, const StoppingCriteriaList& users = {}) {
   detail::require_all(users, "stopping_criteria");
   StoppingCriteriaList list;
   if (config.eos_token_id && !config.eos_token_id->empty()) {
     list.push_back(std::make_shared<EosTokenCriteria>(*config.eos_token_id));
   }
   if (config.stop_strings) {
-    list.push_back(std::make_shared<StopStringCriteria>(*config.stop_strings, token_bytes));
+    list.push_back(std::make_shared<StopStringCriteria>(*config.stop_strings, token_text));
   }
   if (config.max_length) {
     list.push_back(std::make_shared<MaxLengthCriteria>(static_cast<std::size_t>(*config.max_length)));

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A GenerationConfig from generation_config.json.
+// The fields of generation_config.json. Include generation_config.hpp.
 #pragma once
 
-#include <qwen35/config/json_fields.hpp>
 #include <qwen35/generate/generation_config.hpp>
-#include <qwen35/json/parse.hpp>
-#include <qwen35/weights/mapped_file.hpp>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -29,6 +26,10 @@ inline std::vector<TokenId> as_token_list(const JsonFields& fields, const json::
 inline void read(const JsonFields& fields, const json::Value& value, std::string_view key, std::int64_t& out) {
   fields.expect(value.is_integer(), key, "a whole number");
   out = value.as_integer();
+}
+inline void read(const JsonFields& fields, const json::Value& value, std::string_view key, std::uint64_t& out) {
+  fields.expect(value.is_integer() && value.as_integer() >= 0, key, "a whole number, not negative");
+  out = static_cast<std::uint64_t>(value.as_integer());
 }
 inline void read(const JsonFields& fields, const json::Value&, std::string_view key, double& out) { out = fields.number(key, 0.0); }
 inline void read(const JsonFields& fields, const json::Value&, std::string_view key, bool& out) { out = fields.boolean(key, false); }
@@ -100,30 +101,17 @@ inline void refuse_unknown_ways(const JsonFields& fields) {
 
 }  // namespace detail
 
-// `source_name` stands in messages. Unknown keys are ignored. Raises TextError for text that is no JSON, ConfigError for a field of the wrong kind or
-// one that asks for what is not supported, InputError where the fields contradict each other.
-inline GenerationConfig generation_config_from_json(std::string_view text, std::string_view source_name = "generation_config.json") {
-  const json::Value value = json::parse(text, source_name);
-  const JsonFields fields(&value, source_name);
+inline GenerationConfig GenerationConfig::from_json(const json::Value& file) {
+  const JsonFields fields(file.is_null() ? nullptr : &file, "generation_config");
   detail::refuse_unknown_ways(fields);
   GenerationConfig config;
-  GenerationConfig::for_each_field([&](const char* name, auto field) {
+  for_each_field([&](const char* name, auto field) {
     if (const json::Value* const given = fields.find(name)) {
       detail::read(fields, *given, name, (config.*field).emplace());
     }
   });
   config.validate();
   return config;
-}
-
-// From a checkpoint folder; a folder without the file has an empty config. Raises as above, and CheckpointError when it cannot be read.
-inline GenerationConfig generation_config_from_pretrained(const std::string& folder) {
-  const std::string path = folder + "/generation_config.json";
-  if (!MappedFile::exists(path)) {
-    return {};
-  }
-  const MappedFile file(path);
-  return generation_config_from_json({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}, path);
 }
 
 QWEN35_END_NAMESPACE

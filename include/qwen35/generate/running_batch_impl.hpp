@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bodies of RunningBatch. Include running_batch.hpp.
+#pragma once
+
+#include <qwen35/generate/running_batch.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+namespace detail {
+
+template <class M>
+void RunningBatch<M>::read_ids() {
+  require<InputError>(static_cast<bool>(input_.input_ids) || static_cast<bool>(input_.inputs_embeds), "generate: give input_ids or inputs_embeds");
+  if (input_.input_ids) {
+    const Shape& shape = input_.input_ids.shape();
+    require<InputError>(shape.rank() == 2 && shape.size() > 0, "generate: input_ids of shape ", to_string(shape),
+                        ", expected [batch, sequence], not empty");
+    batch_ = shape[0];
+    prompt_length_ = shape[1];
+  }
+  columns_ = prompt_length_;
+  if (input_.inputs_embeds) {
+    const Shape& shape = input_.inputs_embeds.shape();
+    require<InputError>(shape.rank() == 3 && shape.size() > 0 && (batch_ == 0 || shape[0] == batch_), "generate: inputs_embeds of shape ",
+                        to_string(shape), ", expected [", batch_ == 0 ? "batch" : std::to_string(batch_), ", sequence, hidden_size]");
+    batch_ = shape[0];
+    columns_ = shape[1];
+  }
+  ids_.resize(batch_);
+  for (std::size_t b = 0; b < batch_ && prompt_length_ > 0; ++b) {
+    ids_[b].assign(input_.input_ids.data() + b * prompt_length_, input_.input_ids.data() + (b + 1) * prompt_length_);
+  }
+}
+
+template <class M>
+void RunningBatch<M>::read_mask(const GenerationConfig& config) {
+  const auto& mask = input_.attention_mask;
+  width_ = columns_;
+  if (mask) {
+    const Shape& shape = mask.shape();
+    require<InputError>(shape.rank() == 2 && !mask.is_additive() && shape[0] == batch_ && (shape[1] == columns_ || shape[1] == cached_ + columns_),
+                        "generate: attention_mask of shape ", to_string(shape), ", expected [", batch_, ", ", columns_, "]",
+                        cached_ == 0 ? std::string() : concat(" or, with the new tokens alone, [", batch_, ", ", cached_ + columns_, "]"));
+    width_ = shape[1];
+  }
+  require<InputError>(width_ != columns_ || cached_ < columns_, "generate: the cache holds ", cached_, " tokens and the input ", columns_,
+                      "; give the whole sequence, or the new tokens and an attention_mask of both");
+  fresh_ = width_ == columns_ ? columns_ - cached_ : columns_;
+  mask_.assign(batch_ * width_, 1);
+  if (mask) {
+    for (std::size_t i = 0; i < mask_.size(); ++i) {
+      mask_[i] = mask.visible(i) ? 1 : 0;
+    }
+  } else if (config.pad_token_id && !input_.inputs_embeds && !config.eos_token_id.value_or(TokenIds()).contains(*config.pad_token_id)) {
+    for (std::size_t i = 0; i < mask_.size(); ++i) {
+      mask_[i] = input_.input_ids[i] != *config.pad_token_id ? 1 : 0;
+    }
+  }
+}
+
+// A cache that knows its ids must hold the first columns.
+template <class M>
+void RunningBatch<M>::check_cached_ids() const {
+  if constexpr (requires(const Cache& cache) { cache.ids()[cache.batch_size()]; }) {
+    if (cached_ == 0 || width_ != columns_ || prompt_length_ != columns_) {
+      return;
+    }
+    const Cache& cache = *input_.past_key_values;
+    require<InputError>(cache.batch_size() == batch_, "generate: the cache holds ", cache.batch_size(), " sequences, the input has ", batch_);
+    for (std::size_t slot = 0; slot < cached_; ++slot) {
+      for (std::size_t b = 0; b < batch_; ++b) {
+        const TokenId held = cache.ids()[slot * batch_ + b];  // -1: it was an embedding
+        require<InputError>(held < 0 || held == ids_[b][slot] || mask_[b * width_ + slot] == 0, "generate: the cache holds token ", held, " at column ", slot,
+                            " of prompt ", b, ", input_ids have ", ids_[b][slot]);
+      }
+    }
+  }
+}
+
+template <class M>
+void RunningBatch<M>::count_tokens() {
+  const std::size_t before = width_ - std::min(prompt_length_, width_);  // mask columns that the ids do not have
+  for (std::size_t b = 0; b < batch_; ++b) {
+    const auto row = mask_.begin() + static_cast<std::ptrdiff_t>(b * width_);
+    const auto end = row + static_cast<std::ptrdiff_t>(width_);
+    const auto pads = static_cast<std::size_t>(std::find(row, end, 1) - row);
+    padding_.push_back(std::min(pads - std::min(pads, before), prompt_length_));
+    tokens_.push_back(static_cast<std::size_t>(std::count(row, end, 1)));
+    require<InputError>(tokens_[b] > 0, "generate: every column of prompt ", b, " is masked");
+    require<InputError>(*(end - 1) != 0, "generate: prompt ", b, " is padded on the right; pad on the left");
+    masked_ = masked_ || tokens_[b] < width_;
+  }
+}
+
+// The caller's positions, the model's, or the index among the unmasked tokens (0 where masked); of the columns to be run.
+template <class M>
+void RunningBatch<M>::choose_positions(const Input& first) {
+  Tensor<std::int32_t> own;
+  TensorView<std::int32_t> given = input_.position_ids;
+  if constexpr (requires { model_.prepare_position_ids_for_generation(first); }) {
+    if (!given) {
+      own = model_.prepare_position_ids_for_generation(first);
+      given = own;
+    }
+  }
+  if (!given) {
+    own = Tensor<std::int32_t>({batch_, width_});
+    for (std::size_t b = 0; b < batch_; ++b) {
+      std::int32_t next = 0;
+      for (std::size_t i = b * width_; i < (b + 1) * width_; ++i) {
+        own[i] = mask_[i] != 0 ? next++ : 0;
+      }
+    }
+    given = own;
+  }
+  const Shape& shape = given.shape();
+  require<InputError>((shape.rank() == 2 || shape.rank() == 3) && shape[shape.rank() - 1] >= fresh_ &&
+                          (shape[shape.rank() - 2] == batch_ || shape[shape.rank() - 2] == 1),
+                      "generate: position_ids of shape ", to_string(shape), ", expected [", batch_, ", ", fresh_, "], or that with a leading 1, 3 or 4");
+  plane_axis_ = shape.rank() == 3;
+  planes_ = plane_axis_ ? shape[0] : 1;
+  const std::size_t width = shape[shape.rank() - 1];
+  const std::size_t given_rows = shape[shape.rank() - 2];
+  positions_.clear();
+  for (std::size_t plane = 0; plane < planes_; ++plane) {
+    for (std::size_t b = 0; b < batch_; ++b) {
+      const std::int32_t* const end = given.data() + (plane * given_rows + (given_rows == 1 ? 0 : b) + 1) * width;
+      positions_.insert(positions_.end(), end - fresh_, end);
+    }
+  }
+}
+
+template <class M>
+typename RunningBatch<M>::Output RunningBatch<M>::prefill(std::size_t expand) {
+  if (use_cache_) {
+    if (input_.past_key_values == nullptr) {
+      owned_cache_ = std::make_unique<Cache>();
+    } else if (expand > 1) {
+      owned_cache_ = std::make_unique<Cache>(input_.past_key_values->fork());
+    }
+    cache_ = owned_cache_ ? owned_cache_.get() : input_.past_key_values;
+  }
+  Input first = input_.model_kwargs;
+  std::vector<TokenId> fresh_ids;
+  std::vector<float> fresh_embeds;
+  if (input_.inputs_embeds) {
+    first.input_ids = {};
+    first.inputs_embeds = last_columns(input_.inputs_embeds, input_.inputs_embeds.shape()[2], fresh_embeds);
+  } else {
+    first.input_ids = last_columns(input_.input_ids, 0, fresh_ids);
+  }
+  first.attention_mask = masked_ ? AttentionMask(TensorView<std::int32_t>(mask_.data(), {batch_, width_})) : AttentionMask();
+  set_common(first);
+  choose_positions(first);
+  first.position_ids = position_view(batch_, fresh_);
+  Output output = model_.forward(first);
+  check_logits(output, batch_);
+  vocab_size_ = output.logits.shape()[2];
+  expand_rows(expand, output);
+  return output;
+}
+
+template <class M>
+void RunningBatch<M>::expand_rows(std::size_t expand, Output& output) {
+  rows_ = batch_ * expand;
+  const std::size_t kept = use_cache_ ? 1 : fresh_;
+  std::vector<std::int32_t> positions;
+  for (std::size_t row = 0; row < planes_ * rows_; ++row) {
+    const auto end = positions_.begin() + static_cast<std::ptrdiff_t>((row / expand + 1) * fresh_);
+    positions.insert(positions.end(), end - static_cast<std::ptrdiff_t>(kept), end);
+  }
+  positions_ = std::move(positions);
+  if (expand == 1) {
+    return;
+  }
+  std::vector<std::size_t> from;
+  std::vector<std::vector<TokenId>> ids;
+  std::vector<std::int32_t> mask;
+  for (std::size_t row = 0; row < rows_; ++row) {
+    from.push_back(row / expand);
+    ids.push_back(ids_[row / expand]);
+    const auto start = mask_.begin() + static_cast<std::ptrdiff_t>(row / expand * width_);
+    mask.insert(mask.end(), start, start + static_cast<std::ptrdiff_t>(width_));
+  }
+  ids_ = std::move(ids);
+  mask_ = std::move(mask);
+  reorder(from);
+  output.logits = repeat_rows(output.logits, expand);
+  if (hidden_states_) {
+    for (auto& tensor : output.hidden_states) {
+      tensor = repeat_rows(tensor, expand);
+    }
+  }
+  if (attentions_) {
+    for (auto& tensor : output.attentions) {
+      tensor = repeat_rows(tensor, expand);
+    }
+  }
+}
+
+template <class M>
+typename RunningBatch<M>::Output RunningBatch<M>::forward(const std::vector<TokenId>& tokens) {
+  Input next = use_cache_ ? Input{} : input_.model_kwargs;
+  std::vector<TokenId> all;
+  std::size_t length = 1;
+  if (use_cache_) {
+    for (std::int32_t& position : positions_) {
+      ++position;
+    }
+    next.input_ids = TensorView<TokenId>(tokens.data(), {rows_, 1});
+  } else {
+    append_column(positions_, planes_ * rows_, [](std::int32_t last) { return last + 1; });
+    for (const std::vector<TokenId>& row : ids_) {
+      all.insert(all.end(), row.begin(), row.end());
+    }
+    length = all.size() / rows_;
+    next.input_ids = TensorView<TokenId>(all.data(), {rows_, length});
+  }
+  next.attention_mask = {};
+  if (masked_) {
+    append_column(mask_, rows_, [](std::int32_t) { return 1; });
+    next.attention_mask = AttentionMask(TensorView<std::int32_t>(mask_.data(), {rows_, mask_.size() / rows_}));
+  }
+  next.position_ids = position_view(rows_, length);
+  set_common(next);
+  if constexpr (requires { next.workspace; }) {
+    if (use_cache_ && input_.model_kwargs.workspace != nullptr && rows_ == batch_) {
+      next.workspace = input_.model_kwargs.workspace;
+    } else if (use_cache_) {
+      if (!workspace_) {
+        workspace_.emplace(rows_, rows_);
+      }
+      next.workspace = &*workspace_;
+    }
+  }
+  Output output = model_.forward(next);
+  check_logits(output, rows_);
+  return output;
+}
+
+}  // namespace detail
+
+QWEN35_END_NAMESPACE
