@@ -4,9 +4,11 @@
 
 #include <doctest/doctest.h>
 
+#include <qwen35/core/tensor.hpp>
 #include <qwen35/weights/mapped_file.hpp>
 #include <qwen35/weights/safetensors.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shapes checkpoint on 200 recorded prompts (tests/data/shapes_text): messages to text to ids to logits to greedy answer, as the reference has them.
+#include "model/oracle_case.hpp"
+
+#include <qwen35/config/presets.hpp>
+#include <qwen35/model/causal_lm.hpp>
+#include <qwen35/text/chat_template.hpp>
+#include <qwen35/text/tokenizer.hpp>
+
+#include <algorithm>
+
+namespace {
+
+using Model = qwen35::CausalLM<qwen35::configs::Shapes>;
+using Ids = std::vector<qwen35::TokenId>;
+
+Ids ids_of(const qwen35::json::Value& list) {
+  Ids out;
+  for (const qwen35::json::Value& id : list.items()) {
+    out.push_back(static_cast<qwen35::TokenId>(id.as_integer()));
+  }
+  return out;
+}
+
+// prompts.jsonl: the settings, then the prompts.
+std::vector<qwen35::json::Value> recorded_lines() {
+  const qwen35::MappedFile file(QWEN35_TEST_DATA "/shapes_text/prompts.jsonl");
+  std::string_view rest(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  std::vector<qwen35::json::Value> out;
+  while (!rest.empty()) {
+    const std::size_t end = rest.find('\n');
+    out.push_back(qwen35::json::parse(rest.substr(0, end), "prompts.jsonl"));
+    rest.remove_prefix(end + 1);
+  }
+  return out;
+}
+
+qwen35::TokenId best(std::span<const float> logits) {
+  return static_cast<qwen35::TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
+}  // namespace
+
+TEST_CASE("greedy answers") {
+  const Model model = Model::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+  const qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+  const std::vector<qwen35::json::Value> lines = recorded_lines();
+  REQUIRE(lines.size() == 201);
+  const Ids stops = ids_of(lines[0].at("eos_token_id"));
+  const auto limit = static_cast<std::size_t>(lines[0].at("max_new_tokens").as_integer());
+  for (std::size_t n = 1; n < lines.size(); ++n) {
+    const qwen35::json::Value& line = lines[n];
+    CAPTURE(n);
+    const std::string text = qwen35::apply_chat_template(line.at("messages"), {}, {.add_generation_prompt = true, .enable_thinking = line.at("thinking").as_bool()});
+    REQUIRE(text == line.at("text").as_string());
+    const Ids prompt = ids_of(line.at("ids"));
+    REQUIRE(tokenizer.encode(text) == prompt);
+    qwen35::HybridCache<qwen35::configs::Shapes> cache;
+    Ids answer;
+    Ids next = prompt;
+    while (answer.size() < limit) {
+      const auto out = model.forward({.input_ids = next, .past_key_values = &cache, .logits_to_keep = 1});
+      answer.push_back(best(out.logits.row(0)));
+      next = {answer.back()};
+      if (std::find(stops.begin(), stops.end(), answer.back()) != stops.end()) {
+        break;
+      }
+    }
+    CHECK(answer == ids_of(line.at("continuation")));
+    CHECK(tokenizer.decode(answer, true) == line.at("answer").as_string());
+  }
+}
+
+TEST_CASE("logits") {
+  const Model model = Model::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+  const std::vector<qwen35::json::Value> lines = recorded_lines();
+  const qwen35::MappedFile file(QWEN35_TEST_DATA "/shapes_text/logits.safetensors");
+  std::size_t seen = 0;
+  for (const qwen35::TensorInfo& tensor : qwen35::read_safetensors(file.bytes(), "logits.safetensors")) {
+    CAPTURE(tensor.name);
+    const std::size_t dot = tensor.name.find('.');
+    const qwen35::json::Value& line = lines.at(1 + std::stoul(tensor.name.substr(dot + 1)));
+    Ids ids = ids_of(line.at("ids"));
+    const bool all = tensor.name.compare(0, dot, "all") == 0;
+    if (all) {
+      const Ids continuation = ids_of(line.at("continuation"));
+      ids.insert(ids.end(), continuation.begin(), continuation.end());
+    }
+    const auto out = model.forward({.input_ids = ids, .use_cache = false, .logits_to_keep = all ? 0 : 1});
+    REQUIRE(out.logits.size() * sizeof(float) == tensor.bytes.size());
+    const oracle::Difference d = oracle::difference(out.logits.data(), reinterpret_cast<const float*>(tensor.bytes.data()), out.logits.size());
+    oracle::check_within(d.nmse(), oracle::logits_bar, tensor.name);
+    ++seen;
+  }
+  CHECK(seen == 22);
+}
