@@ -13,6 +13,5 @@
 #include <qwen35/model/text_model.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35/text/chat_template.hpp>
-#include <qwen35/text/output_parser.hpp>
 #include <qwen35/text/tokenizer.hpp>
 #include <qwen35/weights/checkpoint.hpp>
