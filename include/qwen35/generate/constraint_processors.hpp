@@ -136,7 +136,8 @@ class InfNanRemoveLogitsProcessor final : public LogitsProcessor {
   }
 };
 
-// From `start_index` generated ids on, eos scores grow by |score| * (decay_factor^(ids since) - 1).
+// From `start_index` generated ids on, eos scores grow by |score| * (decay_factor^(ids since) - 1). A masked one stays masked (the reference's
+// becomes NaN).
 class ExponentialDecayLengthPenalty final : public LogitsProcessor {
  public:
   // Raises InputError without eos ids or for a negative start.
@@ -157,7 +158,7 @@ class ExponentialDecayLengthPenalty final : public LogitsProcessor {
       detail::require_in_vocabulary(id, scores, "eos_token_id");
       if (std::find(eos_.begin(), eos_.begin() + i, id) == eos_.begin() + i) {
         float& score = scores[static_cast<std::size_t>(id)];
-        score += std::fabs(score) * factor;
+        score += std::isinf(score) ? 0.0f : std::fabs(score) * factor;
       }
     }
   }
