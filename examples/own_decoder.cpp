@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// A decoder of your own from the library's layers: two Gated DeltaNet layers, one gated attention layer, random weights, a sequence in two pieces.
+//
+// Expected output:
+//   48 tokens through 3 layers of 64; state of a sequence: 27 KiB
+//   in two pieces as in one: yes
+#include <qwen35/layers/decoder_layer.hpp>
+#include <qwen35/layers/rotary_embedding.hpp>
+
+#include <cstdio>
+#include <cstring>
+#include <random>
+#include <vector>
+
+namespace {
+
+constexpr std::size_t width = 64;
+using Mixer = qwen35::GatedDeltaNet<4, 16, 2>;         // 4 value heads, 2 key heads, heads of 16
+using Attention = qwen35::GatedAttention<4, 2, 16>;    // 4 query heads on 2 key-value heads
+using Experts = qwen35::MoeBlock<8, 2, 32>;            // 2 of 8 experts, 32 wide
+using LinearLayer = qwen35::DecoderLayer<Mixer, Experts>;
+using FullLayer = qwen35::DecoderLayer<Attention, Experts>;
+constexpr std::size_t capacity = 64;                   // slots of the attention layer
+
+// Random weights that live as long as this object.
+class RandomWeights {
+ public:
+  qwen35::Matrix matrix(std::size_t rows, std::size_t cols) {
+    return {reinterpret_cast<const std::byte*>(vector(rows * cols, 0.0f, 0.15f)), qwen35::DType::f32, rows, cols};
+  }
+  const float* vector(std::size_t size, float mean, float spread) {
+    std::normal_distribution<float> normal(mean, spread);
+    buffers_.emplace_back(size);
+    for (float& value : buffers_.back()) {
+      value = normal(generator_);
+    }
+    return buffers_.back().data();
+  }
+  qwen35::MlpWeights mlp() { return {matrix(32, width), matrix(32, width), matrix(width, 32)}; }
+  qwen35::MoeWeights experts() {
+    all_experts_.emplace_back();
+    for (int e = 0; e < 8; ++e) {
+      all_experts_.back().push_back(mlp());
+    }
+    return {matrix(8, width), all_experts_.back().data(), mlp(), matrix(1, width)};
+  }
+  LinearLayer::Weights linear_layer() {
+    return {vector(width, 1, 0.1f), vector(width, 1, 0.1f),
+            {.in_proj_qkv = matrix(Mixer::conv_channels, width), .in_proj_z = matrix(Mixer::value_size, width), .in_proj_b = matrix(4, width),
+             .in_proj_a = matrix(4, width), .out_proj = matrix(width, Mixer::value_size), .conv1d = vector(4 * Mixer::conv_channels, 0, 0.5f),
+             .dt_bias = vector(4, 0, 1), .a = vector(4, -0.5f, 0.1f), .norm = vector(16, 1, 0.1f)},
+            experts()};
+  }
+  FullLayer::Weights full_layer() {
+    return {vector(width, 1, 0.1f), vector(width, 1, 0.1f),
+            {.q_proj = matrix(2 * Attention::query_size, width), .k_proj = matrix(Attention::kv_size, width), .v_proj = matrix(Attention::kv_size, width),
+             .o_proj = matrix(width, Attention::query_size), .q_norm = vector(16, 1, 0.1f), .k_norm = vector(16, 1, 0.1f)},
+            experts()};
+  }
+
+ private:
+  std::mt19937 generator_{1};
+  std::vector<std::vector<float>> buffers_;
+  std::vector<std::vector<qwen35::MlpWeights>> all_experts_;
+};
+
+struct Decoder {
+  RandomWeights random;
+  LinearLayer::Weights first = random.linear_layer();
+  LinearLayer::Weights second = random.linear_layer();
+  FullLayer::Weights third = random.full_layer();
+  qwen35::RotaryEmbedding rotary{{.partial_rotary_factor = 0.5, .mrope_section = {2, 1, 1}}, 16, 1024};
+};
+
+// The states of one sequence in all three layers.
+struct State {
+  std::vector<float> conv = std::vector<float>(2 * Mixer::conv_state_size);
+  std::vector<float> recurrent = std::vector<float>(2 * Mixer::recurrent_state_size);
+  std::vector<std::byte> keys = std::vector<std::byte>(capacity * Attention::state_bytes(qwen35::DType::f32) / 2);
+  std::vector<std::byte> values = keys;
+  std::size_t length = 0;
+
+  std::size_t bytes() const { return (conv.size() + recurrent.size()) * sizeof(float) + 2 * keys.size(); }
+};
+
+// hidden `[tokens, width]`, in place.
+void forward(const Decoder& decoder, State& state, std::vector<float>& hidden) {
+  const std::size_t tokens = hidden.size() / width;
+  const qwen35::TokenSpan span{.sequence = 0, .first = 0, .count = tokens, .slot = state.length};
+  std::vector<std::int32_t> positions(3 * tokens);
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    positions[i] = static_cast<std::int32_t>(state.length + i % tokens);
+  }
+  std::vector<float> cos(tokens * decoder.rotary.half());
+  std::vector<float> sin(cos.size());
+  decoder.rotary.fill(positions.data(), tokens, tokens, positions.back(), cos.data(), sin.data());
+
+  qwen35::Pass pass;
+  pass.tokens = tokens;
+  pass.spans = {&span, 1};
+  pass.rotary = {cos.data(), sin.data(), decoder.rotary.half()};
+  qwen35::Arena arena(1 << 20);
+  const qwen35::GatedDeltaNetState linear[] = {{state.conv.data(), state.recurrent.data()},
+                                               {state.conv.data() + Mixer::conv_state_size, state.recurrent.data() + Mixer::recurrent_state_size}};
+  const qwen35::GatedAttentionState full{state.keys.data(), state.values.data(), qwen35::DType::f32, capacity};
+  LinearLayer::forward(decoder.first, hidden.data(), width, pass, {&linear[0], 1}, arena);
+  LinearLayer::forward(decoder.second, hidden.data(), width, pass, {&linear[1], 1}, arena);
+  FullLayer::forward(decoder.third, hidden.data(), width, pass, {&full, 1}, arena);
+  state.length += tokens;
+}
+
+}  // namespace
+
+int main() {
+  Decoder decoder;
+  std::vector<float> input(48 * width);
+  for (std::size_t i = 0; i < input.size(); ++i) {
+    input[i] = static_cast<float>(i % 37) / 18.0f - 1.0f;
+  }
+
+  State whole_state;
+  std::vector<float> whole = input;
+  forward(decoder, whole_state, whole);
+  std::printf("48 tokens through 3 layers of %zu; state of a sequence: %zu KiB\n", width, whole_state.bytes() / 1024);
+
+  State state;
+  std::vector<float> head(input.begin(), input.begin() + 19 * width);
+  std::vector<float> tail(input.begin() + 19 * width, input.end());
+  forward(decoder, state, head);
+  forward(decoder, state, tail);
+  head.insert(head.end(), tail.begin(), tail.end());
+  const bool same = head == whole;
+  std::printf("in two pieces as in one: %s\n", same ? "yes" : "no");
+  return same ? 0 : 1;
+}
