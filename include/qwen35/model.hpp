@@ -8,7 +8,7 @@
 #include <qwen35/core/error.hpp>
 #include <qwen35/core/tensor.hpp>
 #include <qwen35/generate/generate.hpp>
-#include <qwen35/kernels/dispatch.hpp>
+#include <qwen35/kernels/kernels.hpp>
 #include <qwen35/model/causal_lm.hpp>
 #include <qwen35/model/text_model.hpp>
 #include <qwen35/parallel/parallel_for.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small program of a user's, in two files: kernels without -m flags, threads, an embedded file.
-#include <qwen35/kernels/dispatch.hpp>
+#include <qwen35/kernels/kernels.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35_embed/notes.hpp>
 
