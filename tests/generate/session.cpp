@@ -90,7 +90,7 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
 void check_cold(const std::vector<Message>& history, const std::vector<Message>& added, const SessionOptions& options, const Reply& warm,
                 const std::vector<std::vector<float>>& logits) {
   Watched model;
-  Session cold(model, tokenizer(), {}, options);
+  Session cold(model, tokenizer(), {.max_new_tokens = 100}, options);
   cold.set_messages(history);
   const Reply reply = cold.send(added);
   CHECK(reply.text == warm.text);
@@ -103,7 +103,7 @@ void check_cold(const std::vector<Message>& history, const std::vector<Message>&
   }
 }
 
-qwen35::json::Value weather_tool() {
+qwen35::json::Value count_tool() {
   return qwen35::json::parse(R"({"type": "function", "function": {"name": "count_shapes", "description": "Counts", "parameters":
     {"type": "object", "properties": {"color": {"type": "string"}, "limit": {"type": "integer"}}, "required": ["color"]}}})");
 }
@@ -170,9 +170,9 @@ TEST_CASE("two tool rounds: each costs its own tokens, the next user turn drops 
   for (const bool thinking : {true, false}) {
     SessionOptions options;
     options.enable_thinking = thinking;
-    options.tools = {weather_tool()};
+    options.tools = {count_tool()};
     Watched model;
-    Session session(model, tokenizer(), {}, options);
+    Session session(model, tokenizer(), {.max_new_tokens = 100}, options);
     model.script = tokenizer().encode((thinking ? "I count.\n</think>\n\n" : "") + call_text("red"));
     const Reply first = session.send(Message::user(questions[0]));
     const std::vector<Message> question(session.messages().begin(), session.messages().begin() + 1);
@@ -211,9 +211,9 @@ TEST_CASE("two tool rounds: each costs its own tokens, the next user turn drops 
 TEST_CASE("a tool call that is written with other tokens goes back to the snapshot") {
   SessionOptions options;
   options.enable_thinking = false;
-  options.tools = {weather_tool()};
+  options.tools = {count_tool()};
   Watched model;
-  Session session(model, tokenizer(), {}, options);
+  Session session(model, tokenizer(), {.max_new_tokens = 100}, options);
   for (const char c : call_text("red").substr(std::string("<tool_call>").size(), 12)) {
     model.script.push_back(tokenizer().encode(std::string(1, c)).at(0));
   }
@@ -356,7 +356,7 @@ TEST_CASE("cancellation") {
 }
 
 TEST_CASE("a thinking budget closes the block and the answer follows") {
-  for (const std::size_t budget : {0, 3}) {
+  for (const std::size_t budget : {std::size_t{0}, std::size_t{3}}) {
     SessionOptions options;
     options.enable_thinking = true;
     options.thinking_budget = budget;

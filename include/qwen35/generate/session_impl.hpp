@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a session goes back, reads and writes. Include session.hpp.
+#pragma once
+
+#include <qwen35/generate/session.hpp>
+#include <qwen35/text/trim.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+namespace detail {
+
+inline double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+inline bool starts_with(std::span<const TokenId> ids, std::span<const TokenId> prefix) {
+  return prefix.size() <= ids.size() && std::equal(prefix.begin(), prefix.end(), ids.begin());
+}
+
+// From ids to the parts of a reply, with the callbacks told.
+class ReplyWriter {
+ public:
+  ReplyWriter(const Tokenizer& tokenizer, OutputParserOptions options, const SessionCallbacks& callbacks)
+      : decoder_(tokenizer, true), parser_(std::move(options)), callbacks_(callbacks) {}
+
+  bool thinking() const { return !parser_.output().thinking_closed; }
+  bool cancelled() const { return cancelled_; }
+  void push(TokenId id) { tell(parser_.push(decoder_.push(id))); }
+  const ParsedOutput& finish() {
+    tell(parser_.push(decoder_.finish()));
+    tell(parser_.finish());
+    return parser_.output();
+  }
+
+ private:
+  void tell(const std::vector<OutputEvent>& events) {
+    for (const OutputEvent& event : events) {
+      cancelled_ = (callbacks_.event && !callbacks_.event(event)) || cancelled_;
+    }
+  }
+
+  StreamDecoder decoder_;
+  OutputParser parser_;
+  const SessionCallbacks& callbacks_;
+  bool cancelled_ = false;
+};
+
+}  // namespace detail
+
+// As the template tells a query from a tool's answer in a user message.
+template <GenerativeModel Model>
+bool Session<Model>::is_query(const Message& message) {
+  if (message.role != Role::user) {
+    return false;
+  }
+  std::string text;
+  if (const std::string* whole = message.content.text()) {
+    text = *whole;
+  } else {
+    for (const ContentPart& part : *message.content.parts()) {
+      text += part.value;
+    }
+  }
+  const std::string_view trimmed = detail::python_strip(text);
+  return !(trimmed.starts_with("<tool_response>") && trimmed.ends_with("</tool_response>"));
+}
+
+template <GenerativeModel Model>
+EncodedChat Session<Model>::encode(const std::vector<Message>& conversation, bool& thinking) const {
+  std::vector<Message> messages;
+  if (!options_.system.empty()) {
+    messages.push_back(Message::system(options_.system));
+  }
+  messages.insert(messages.end(), conversation.begin(), conversation.end());
+  const RenderedChat chat = render_chat(messages, options_.tools,
+                                        {.add_generation_prompt = true,
+                                         .enable_thinking = options_.enable_thinking,
+                                         .preserve_thinking = options_.preserve_thinking,
+                                         .chat_template = options_.chat_template});
+  require<InputError>(chat.media.empty(), "Session: images and videos cannot be sent in a session");
+  thinking = opens_thinking(chat.text);
+  return encode_chat(*tokenizer_, chat, messages, options_.injected);
+}
+
+// The largest number of tokens of prompt and answer. Raises InputError when the prompt fills it.
+template <GenerativeModel Model>
+std::size_t Session<Model>::token_limit(std::size_t prompt) const {
+  std::size_t limit = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
+  if (config_.max_new_tokens) {
+    limit = prompt + static_cast<std::size_t>(*config_.max_new_tokens);
+  } else if (config_.max_length) {
+    limit = static_cast<std::size_t>(*config_.max_length);
+  }
+  if constexpr (requires(const Model& model) { model.config().max_position_embeddings; }) {
+    limit = std::min(limit, static_cast<std::size_t>(model_->config().max_position_embeddings));
+  }
+  require<InputError>(prompt < limit, "Session: the conversation has ", prompt, " tokens, and at most ", limit, " are possible with the answer");
+  return limit;
+}
+
+// Makes the cache hold the longest known prefix of `ids` that leaves at least one token to run. Snapshots of other texts are dropped.
+template <GenerativeModel Model>
+void Session<Model>::go_back(std::span<const TokenId> ids) {
+  const std::span<const TokenId> before = ids.first(ids.size() - 1);
+  while (!snapshots_.empty() && !detail::starts_with(ids, snapshots_.back().snapshot.ids())) {
+    snapshots_.pop_back();
+  }
+  std::size_t usable = snapshots_.size();
+  while (usable > 0 && snapshots_[usable - 1].snapshot.seq_length() > before.size()) {
+    --usable;
+  }
+  const std::size_t held = usable > 0 ? snapshots_[usable - 1].snapshot.seq_length() : 0;
+  if (cache_.seq_length() >= held && detail::starts_with(before, cache_.ids())) {
+    return;
+  }
+  if (usable > 0) {
+    cache_.restore(snapshots_[usable - 1].snapshot);
+  } else {
+    cache_.reset();
+  }
+  ++lineage_;  // what is written next goes to another buffer, since the snapshots share this one
+}
+
+template <GenerativeModel Model>
+void Session<Model>::keep_snapshot() {
+  if (options_.snapshot_bytes == 0 || (!snapshots_.empty() && snapshots_.back().snapshot.seq_length() == cache_.seq_length())) {
+    return;
+  }
+  snapshots_.push_back({cache_.snapshot(), lineage_, cache_.capacity() * Cache::slot_bytes(cache_.kv_dtype())});
+  evict();
+}
+
+// Runs ids from the cache's end on, in chunks, with a snapshot at `snapshot_at` (0: none). False when cancelled.
+template <GenerativeModel Model>
+bool Session<Model>::read(std::span<const TokenId> ids, std::size_t snapshot_at, const SessionCallbacks& callbacks, Tensor<float>& logits) {
+  const std::size_t start = cache_.seq_length();
+  for (std::size_t at = start;;) {
+    if (at == snapshot_at && at > 0) {
+      keep_snapshot();
+    }
+    if (callbacks.progress && !callbacks.progress(at - start, ids.size() - start)) {
+      return false;
+    }
+    if (at == ids.size()) {
+      return true;
+    }
+    if (callbacks.proceed && !callbacks.proceed()) {
+      return false;
+    }
+    const std::size_t goal = at < snapshot_at ? snapshot_at : ids.size();
+    const std::size_t count = std::min(options_.prefill_chunk, goal - at);
+    logits = forward(ids.subspan(at, count));
+    at += count;
+  }
+}
+
+template <GenerativeModel Model>
+Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added, const SessionCallbacks& callbacks) {
+  std::vector<Message> conversation(messages_.begin(), messages_.begin() + static_cast<std::ptrdiff_t>(keep));
+  conversation.insert(conversation.end(), added.begin(), added.end());
+  bool thinking = false;
+  EncodedChat chat = encode(conversation, thinking);
+  std::vector<TokenId>& ids = chat.ids;
+  const std::size_t prompt = ids.size();
+  GenerationConfig config = config_;
+  config.max_length = static_cast<std::int64_t>(token_limit(prompt));
+  config.max_new_tokens.reset();
+
+  Reply reply;
+  auto start = std::chrono::steady_clock::now();
+  go_back(ids);
+  reply.usage.prompt_tokens = prompt;
+  reply.usage.reused_tokens = cache_.seq_length();
+  std::size_t snapshot_at = chat.generation_prompt;
+  for (std::size_t i = last_query(conversation); i < conversation.size(); ++i) {
+    snapshot_at = conversation[i].role == Role::assistant ? 0 : snapshot_at;
+  }
+  Tensor<float> logits;
+  const bool complete = read(ids, snapshot_at, callbacks, logits);
+  reply.usage.processed_tokens = cache_.seq_length() - reply.usage.reused_tokens;
+  reply.prompt_seconds = detail::seconds_since(start);
+  evict();
+  if (!complete) {
+    reply.finish_reason = ReplyEnd::cancelled;
+    return reply;
+  }
+
+  start = std::chrono::steady_clock::now();
+  const LogitsProcessorList processors = processors_of(config, prompt);
+  const auto criteria = criteria_of(config, [this](TokenId id) { return tokenizer_->token_bytes(id); });
+  Scratch scratch;
+  GreedySampler greedy;
+  MultinomialSampler multinomial;
+  detail::ReplyWriter writer(*tokenizer_, {.starts_in_thinking = thinking, .tools = options_.tools}, callbacks);
+  FinishReason reason = FinishReason::none;
+  bool cancelled = false;
+  bool closed_by_us = false;
+  while (true) {
+    SequenceRow row{.input_ids = ids, .prompt_length = prompt, .scratch = &scratch};
+    std::vector<TokenId> next;
+    if (options_.thinking_budget && writer.thinking() && !closed_by_us && reply.usage.reasoning_tokens >= *options_.thinking_budget) {
+      next = tokenizer_->encode("\n</think>\n\n");
+      closed_by_us = true;
+    } else {
+      process(processors, row, logits.row(0));
+      const DrawKey key{.seed = options_.seed, .position = static_cast<std::uint32_t>(ids.size())};
+      next.push_back(*config.do_sample ? multinomial(logits.row(0), key) : greedy(logits.row(0), key));
+    }
+    for (const TokenId id : next) {
+      ids.push_back(id);
+      ++(writer.thinking() ? reply.usage.reasoning_tokens : reply.usage.answer_tokens);
+      if (!config.eos_token_id->contains(id)) {
+        writer.push(id);
+      }
+      row.input_ids = ids;
+      reason = finish_reason(criteria, row);
+      if (reason != FinishReason::none) {
+        break;
+      }
+    }
+    cancelled = writer.cancelled() || (callbacks.proceed && reason == FinishReason::none && !callbacks.proceed());
+    if (reason != FinishReason::none || cancelled) {
+      break;
+    }
+    logits = forward(next);
+  }
+
+  const ParsedOutput& output = writer.finish();
+  reply.ids.assign(ids.begin() + static_cast<std::ptrdiff_t>(prompt), ids.end());
+  reply.text = output.content;
+  reply.reasoning = output.reasoning;
+  reply.tool_calls = output.tool_calls;
+  const bool calls = std::any_of(output.tool_calls.begin(), output.tool_calls.end(), [](const ParsedToolCall& call) { return call.complete; });
+  switch (reason) {
+    case FinishReason::length: reply.finish_reason = ReplyEnd::length; break;
+    case FinishReason::stop_string: reply.finish_reason = ReplyEnd::stop_string; break;
+    case FinishReason::max_time: reply.finish_reason = ReplyEnd::max_time; break;
+    case FinishReason::stop: reply.finish_reason = calls ? ReplyEnd::tool_calls : ReplyEnd::stop; break;
+    default: reply.finish_reason = ReplyEnd::cancelled; break;
+  }
+  Message message = output.to_message();
+  message.reasoning_content = output.reasoning;  // also when empty: the answer is then not searched for a think block
+  conversation.push_back(std::move(message));
+  messages_ = std::move(conversation);
+  evict();
+  reply.generate_seconds = detail::seconds_since(start);
+  return reply;
+}
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a chat session is set up with, and what it answers.
+#pragma once
+
+#include <qwen35/cache/hybrid_cache.hpp>
+#include <qwen35/text/chat_template_options.hpp>
+#include <qwen35/text/output_events.hpp>
+#include <qwen35/text/tokenizer.hpp>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+struct SessionOptions {
+  std::string system{};                     // the system prompt; empty: none
+  std::optional<bool> enable_thinking{};    // nothing: the template's own default
+  std::vector<json::Value> tools{};         // JSON schemas
+  bool preserve_thinking = false;           // for templates that read it
+  ChatTemplate chat_template = chat_templates::qwen3_5;
+  // How added tokens typed inside user and tool messages are read. With `none` they are plain characters there, and in an assistant message all but
+  // the think and tool-call tags are: nobody outside can end a turn. The system prompt and the tools are the program's own, and always parsed.
+  added_tokens injected = added_tokens::none;
+  // What snapshots of earlier turns may hold in memory; see Session::snapshot_bytes(). The oldest go first.
+  std::size_t snapshot_bytes = std::size_t{512} << 20;
+  // After so many reasoning tokens the session writes "\n</think>\n\n" itself, and the model goes on with the answer.
+  std::optional<std::size_t> thinking_budget{};
+  std::size_t prefill_chunk = 512;  // tokens of the prompt between two calls of `progress`
+  std::uint64_t seed = 0;           // a draw depends on it and on the number of tokens before
+  CacheOptions cache{};
+};
+
+enum class ReplyEnd : std::uint8_t {
+  stop,         // the model ended its turn
+  length,       // max_new_tokens, max_length, or the model's last position
+  stop_string,  // one of stop_strings; it is in the text
+  tool_calls,   // the model ended its turn with complete tool calls
+  cancelled,    // a callback said so
+  max_time      // the time is over
+};
+
+constexpr std::string_view name(ReplyEnd end) noexcept {
+  constexpr std::string_view names[] = {"stop", "length", "stop_string", "tool_calls", "cancelled", "max_time"};
+  return names[static_cast<std::size_t>(end)];
+}
+
+// Tokens. prompt = reused + processed, unless reading it was cancelled.
+struct ReplyUsage {
+  std::size_t prompt_tokens = 0;     // the whole conversation, generation prompt included
+  std::size_t reused_tokens = 0;     // of these, those a cache already held
+  std::size_t processed_tokens = 0;  // of these, those the model read now
+  std::size_t reasoning_tokens = 0;  // generated, up to the end of the think block; those written by the session included
+  std::size_t answer_tokens = 0;     // generated after that, the end of the turn included
+};
+
+struct Reply {
+  std::string text;
+  std::string reasoning;
+  std::vector<ParsedToolCall> tool_calls;
+  ReplyEnd finish_reason = ReplyEnd::stop;
+  ReplyUsage usage;
+  std::vector<TokenId> ids;  // as generated
+  double prompt_seconds = 0.0;
+  double generate_seconds = 0.0;
+};
+
+// All may be empty. Returning false cancels the reply.
+struct SessionCallbacks {
+  std::function<bool(const OutputEvent&)> event{};                            // as the answer is written
+  std::function<bool(std::size_t done, std::size_t total)> progress{};  // of the tokens that have to be read, before the first and after each chunk
+  std::function<bool()> proceed{};                                            // before each forward
+};
+
+QWEN35_END_NAMESPACE
