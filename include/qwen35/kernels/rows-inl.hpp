@@ -43,6 +43,23 @@ inline void encode_row(DType dtype, const float* in, std::size_t n, std::byte* o
     return;
   }
   std::size_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  if (dtype == DType::bf16) {
+    const hn::RebindToUnsigned<Tag> wide;
+    const hn::RebindToSigned<Tag> wide_signed;
+    const hn::Rebind<std::uint16_t, Tag> narrow;
+    for (; i + lanes <= n; i += lanes) {
+      const auto bits = hn::BitCast(wide, load(in + i));
+      const auto high = hn::ShiftRight<16>(bits);
+      const auto half = hn::Add(hn::Set(wide, 0x7fffu), hn::And(high, hn::Set(wide, 1u)));
+      // (Ne of a value with itself is false for NaN on x86.)
+      const auto magnitude = hn::BitCast(wide_signed, hn::And(bits, hn::Set(wide, 0x7fffffffu)));
+      const auto nan = hn::RebindMask(wide, hn::Gt(magnitude, hn::Set(wide_signed, 0x7f800000)));
+      const auto rounded = hn::IfThenElse(nan, hn::Or(high, hn::Set(wide, 0x40u)), hn::ShiftRight<16>(hn::Add(bits, half)));
+      hn::StoreU(hn::DemoteTo(narrow, hn::BitCast(wide_signed, rounded)), narrow, reinterpret_cast<std::uint16_t*>(out + i * 2));
+    }
+  }
+#endif
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
   if (dtype == DType::f16) {
     const hn::Rebind<hwy::float16_t, Tag> narrow;

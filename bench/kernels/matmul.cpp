@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Matrix products, spread over the threads as the layers do it. A few tokens are bound by memory (compare B/s with bench_parallel_bandwidth),
+// many by arithmetic (compare flop/s with bench_kernels_peak).
+#include "kernel_bench.hpp"
+
+#include <algorithm>
+
+namespace {
+
+using qwen35::DType;
+
+void run(benchmark::State& state, DType dtype, std::size_t cols, std::size_t rows, std::size_t tokens, int threads) {
+  const auto bytes = kernel_bench::filled(qwen35::row_bytes(dtype, rows * cols));
+  const auto x = kernel_bench::filled_floats(tokens * cols);
+  auto y = kernel_bench::filled_floats(tokens * rows);
+  const qwen35::Matrix w{bytes.data(), dtype, rows, cols};
+  const qwen35::ThreadCount scope(threads);
+  constexpr std::size_t step = 64;
+  for (auto _ : state) {
+    qwen35::parallel_for((rows + step - 1) / step, [&](std::size_t i) {
+      qwen35::kernels::matmul(w, i * step, std::min(rows, (i + 1) * step), x.data(), cols, tokens, y.data(), rows);
+    });
+    benchmark::ClobberMemory();
+  }
+  kernel_bench::report(state, 2.0 * static_cast<double>(rows * cols * tokens), static_cast<double>(w.bytes()));
+}
+
+// Weights larger than the caches, read once for each product.
+void few_tokens(benchmark::State& state) {
+  const auto dtype = static_cast<DType>(state.range(0));
+  const auto cols = static_cast<std::size_t>(state.range(1));
+  const std::size_t rows = (std::size_t{256} << 20) / qwen35::row_bytes(dtype, cols);
+  run(state, dtype, cols, rows, static_cast<std::size_t>(state.range(2)), static_cast<int>(state.range(3)));
+}
+BENCHMARK(few_tokens)
+    ->ArgNames({"dtype", "cols", "tokens", "threads"})
+    ->ArgsProduct({{static_cast<int>(DType::f32), static_cast<int>(DType::bf16)}, {512, 2048, 4096}, {1, 4, 16}, {1, 2}})
+    ->UseRealTime();
+
+void many_tokens(benchmark::State& state) {
+  run(state, static_cast<DType>(state.range(0)), static_cast<std::size_t>(state.range(1)), static_cast<std::size_t>(state.range(2)),
+      static_cast<std::size_t>(state.range(3)), static_cast<int>(state.range(4)));
+}
+BENCHMARK(many_tokens)
+    ->ArgNames({"dtype", "cols", "rows", "tokens", "threads"})
+    ->ArgsProduct({{static_cast<int>(DType::f32)}, {1152, 4304}, {1152}, {64, 256, 1024}, {1, 2}})
+    ->ArgsProduct({{static_cast<int>(DType::bf16)}, {2048}, {2048}, {64, 512}, {1, 2}})
+    ->UseRealTime();
+
+}  // namespace
