@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Picture files, encoded bytes and data: URLs to RGB pixels. The kind of file is told by its content.
+#pragma once
+
+#include <qwen35/media/base64.hpp>
+#include <qwen35/media/decode_bmp.hpp>
+#include <qwen35/media/decode_gif.hpp>
+#include <qwen35/media/decode_jpeg.hpp>
+#include <qwen35/media/decode_png.hpp>
+#include <qwen35/media/decode_webp.hpp>
+#include <qwen35/media/file_bytes.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+enum class ImageFormat : std::uint8_t { unknown, png, jpeg, webp, gif, bmp };
+
+inline ImageFormat image_format(std::span<const std::byte> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.starts_with("\x89PNG\r\n\x1a\n")) {
+    return ImageFormat::png;
+  }
+  if (text.starts_with("\xff\xd8\xff")) {
+    return ImageFormat::jpeg;
+  }
+  if (text.starts_with("RIFF") && text.size() >= 12 && text.substr(8, 4) == "WEBP") {
+    return ImageFormat::webp;
+  }
+  if (text.starts_with("GIF87a") || text.starts_with("GIF89a")) {
+    return ImageFormat::gif;
+  }
+  return text.starts_with("BM") ? ImageFormat::bmp : ImageFormat::unknown;
+}
+
+// PNG, JPEG, WebP, GIF (its first frame) or BMP as upright 8-bit RGB: EXIF orientation applied, alpha dropped without blending, grey
+// replicated, palettes looked up, 16 bits reduced to their high byte, CMYK multiplied out. Raises MediaError, starting with `source_name`.
+inline Image decode_image(std::span<const std::byte> bytes, const MediaLimits& limits = {}, std::string_view source_name = "image") {
+  require<MediaError>(bytes.size() <= limits.max_file_bytes, source_name, ": ", bytes.size(), " bytes, the limit is ", limits.max_file_bytes);
+  switch (image_format(bytes)) {
+    case ImageFormat::png: return decode_png(bytes, limits, source_name);
+    case ImageFormat::jpeg: return decode_jpeg(bytes, limits, source_name);
+    case ImageFormat::webp: return decode_webp(bytes, limits, source_name);
+    case ImageFormat::gif: return decode_gif(bytes, limits, source_name);
+    case ImageFormat::bmp: return decode_bmp(bytes, limits, source_name);
+    case ImageFormat::unknown: break;
+  }
+  raise<MediaError>(concat(source_name, bytes.empty() ? ": empty" : ": not a PNG, JPEG, WebP, GIF or BMP picture"));
+}
+
+inline Image read_image(const std::string& path, const MediaLimits& limits = {}) {
+  return decode_image(read_media_file(path, limits.max_file_bytes), limits, path);
+}
+
+// A path, or a "data:...;base64,..." URL.
+inline Image load_image(const std::string& source, const MediaLimits& limits = {}) {
+  if (!is_data_url(source)) {
+    return read_image(source, limits);
+  }
+  require<MediaError>(source.size() / 4 * 3 <= limits.max_file_bytes, "data URL: the limit is ", limits.max_file_bytes, " bytes");
+  return decode_image(decode_data_url(source), limits, "data URL");
+}
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pictures to the vision tower's input: resized, normalised, cut into patches.
+#pragma once
+
+#include <qwen35/core/tensor.hpp>
+#include <qwen35/media/patches.hpp>
+#include <qwen35/media/resize.hpp>
+#include <qwen35/media/smart_resize.hpp>
+
+#include <optional>
+
+QWEN35_BEGIN_NAMESPACE
+
+// What a call may change of the processor's settings. (In the reference min_pixels or max_pixels alone is ignored; here each counts.)
+struct ImageOptions {
+  std::optional<PixelArea> size;
+  std::optional<std::size_t> min_pixels;  // wins over size
+  std::optional<std::size_t> max_pixels;
+  std::optional<bool> do_resize;  // false: sides must be multiples of patch_size x merge_size already
+  std::optional<bool> do_rescale;
+  std::optional<bool> do_normalize;
+};
+
+struct ImageInputs {
+  Tensor<float> pixel_values;           // [patches of all pictures, 3 * temporal_patch_size * patch_size^2]
+  Tensor<std::int64_t> image_grid_thw;  // [pictures, 3]: frames / temporal_patch_size (1), height and width in patches
+};
+
+namespace detail {
+
+template <class Config, class Options>
+inline Config with_options(Config config, const Options& options) {
+  config.size = options.size.value_or(config.size);
+  config.size.shortest_edge = options.min_pixels.value_or(config.size.shortest_edge);
+  config.size.longest_edge = options.max_pixels.value_or(config.size.longest_edge);
+  config.do_resize = options.do_resize.value_or(config.do_resize);
+  config.do_rescale = options.do_rescale.value_or(config.do_rescale);
+  config.do_normalize = options.do_normalize.value_or(config.do_normalize);
+  require<InputError>(config.size.shortest_edge > 0 && config.size.longest_edge > 0, "size, min_pixels, max_pixels: expected areas above 0");
+  return config;
+}
+
+inline void check_unresized(std::size_t width, std::size_t height, std::size_t factor) {
+  require<MediaError>(width > 0 && height > 0 && width % factor == 0 && height % factor == 0, "picture of ", width, " x ", height,
+                      " pixels without resizing: each side must be a multiple of ", factor);
+}
+
+}  // namespace detail
+
+// Immutable; may be shared between threads.
+class ImageProcessor {
+ public:
+  ImageProcessor() = default;  // the published models' settings
+  // Raises ConfigError for settings that cannot work.
+  explicit ImageProcessor(const ImageProcessorConfig& config) : config_(config) { detail::check_preprocessor(config_, "image processor"); }
+  static ImageProcessor from_pretrained(const std::string& folder) { return ImageProcessor(ImageProcessorConfig::from_pretrained(folder)); }
+
+  const ImageProcessorConfig& config() const { return config_; }
+
+  // The size that a picture of this size is brought to. Raises MediaError for an aspect ratio above 200.
+  ImageSize resized_size(std::size_t width, std::size_t height, const ImageOptions& options = {}) const {
+    const ImageProcessorConfig config = detail::with_options(config_, options);
+    if (config.do_resize) {
+      return smart_resize(height, width, config.factor(), config.size.shortest_edge, config.size.longest_edge);
+    }
+    detail::check_unresized(width, height, config.factor());
+    return {height, width};
+  }
+  std::size_t get_number_of_image_patches(std::size_t height, std::size_t width, const ImageOptions& options = {}) const {
+    const ImageSize size = resized_size(width, height, options);
+    return (size.height / config_.patch_size) * (size.width / config_.patch_size);
+  }
+  // What a picture costs in the text: its number of placeholder tokens.
+  std::size_t image_tokens(std::size_t width, std::size_t height, const ImageOptions& options = {}) const {
+    return get_number_of_image_patches(height, width, options) / (config_.merge_size * config_.merge_size);
+  }
+
+  // Raises MediaError for a picture that cannot be resized, InputError for pixels that contradict each other.
+  ImageInputs preprocess(std::span<const PixelView> images, const ImageOptions& options = {}) const {
+    const ImageProcessorConfig config = detail::with_options(config_, options);
+    std::vector<PatchLayout> layouts;
+    std::size_t rows = 0;
+    for (const PixelView& image : images) {
+      detail::check_view(image);
+      const ImageSize size = resized_size(image.width, image.height, options);
+      layouts.push_back({config.patch_size, config.temporal_patch_size, config.merge_size, size.height, size.width});
+      rows += layouts.back().rows();
+    }
+    const PatchLayout layout{config.patch_size, config.temporal_patch_size, config.merge_size, 0, 0};
+    ImageInputs out{Tensor<float>({rows, layout.row_size()}), Tensor<std::int64_t>({images.size(), 3})};
+    const PixelTable table(config);
+    float* target = out.pixel_values.data();
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      const PatchLayout& l = layouts[i];
+      const bool fits = images[i].width == l.width && images[i].height == l.height;
+      const Image resized = fits ? Image() : resize_bicubic(images[i], l.width, l.height);
+      write_patches(fits ? images[i] : resized.view(), l, table, 0, l.temporal_patch_size, target);
+      target += l.rows() * l.row_size();
+      out.image_grid_thw.row(i)[0] = 1;
+      out.image_grid_thw.row(i)[1] = static_cast<std::int64_t>(l.grid_h());
+      out.image_grid_thw.row(i)[2] = static_cast<std::int64_t>(l.grid_w());
+    }
+    return out;
+  }
+  ImageInputs preprocess(std::span<const Image> images, const ImageOptions& options = {}) const {
+    const std::vector<PixelView> views(images.begin(), images.end());
+    return preprocess(std::span<const PixelView>(views), options);
+  }
+  ImageInputs preprocess(const PixelView& image, const ImageOptions& options = {}) const { return preprocess(std::span(&image, 1), options); }
+
+ private:
+  ImageProcessorConfig config_;
+};
+
+QWEN35_END_NAMESPACE

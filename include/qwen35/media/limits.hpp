@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a picture or video file may cost before it is refused.
+#pragma once
+
+#include <qwen35/core/error.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+QWEN35_BEGIN_NAMESPACE
+
+// Every decoder checks the header's promises against these numbers before it allocates. The peak memory of decoding one picture is the file,
+// 3 bytes a pixel for the result, and the library's own: up to 6 bytes a pixel for a progressive JPEG, 11 for an animated WebP.
+struct MediaLimits {
+  std::size_t max_file_bytes = std::size_t{1} << 28;        // of a picture, which is read whole; video files are streamed
+  std::size_t max_pixels = 100'000'000;                     // width x height of one picture or frame
+  std::size_t max_frames = 1'000'000;                       // in an animation, video or folder, before sampling
+  std::uint64_t max_video_pixels = std::uint64_t{1} << 34;  // all decoded frames together, of a folder or animation
+};
+
+namespace detail {
+
+inline constexpr std::size_t max_side = std::size_t{1} << 24;  // keeps every product of sizes in 64 bits
+
+// Raises MediaError for an empty or too large picture. `source_name` stands first in the message.
+template <class Name>
+inline void check_picture_size(std::size_t width, std::size_t height, const MediaLimits& limits, const Name& source_name) {
+  require<MediaError>(width > 0 && height > 0, source_name, ": the picture is empty (", width, " x ", height, " pixels)");
+  require<MediaError>(width <= max_side && height <= max_side && width * height <= limits.max_pixels, source_name, ": ", width, " x ", height,
+                      " pixels, the limit is ", limits.max_pixels, " in all");
+}
+
+}  // namespace detail
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pixels to normalised patch rows.
+#pragma once
+
+#include <qwen35/media/image.hpp>
+#include <qwen35/media/preprocessor_config.hpp>
+#include <qwen35/parallel/parallel_for.hpp>
+
+#include <array>
+#include <cstring>
+
+QWEN35_BEGIN_NAMESPACE
+
+// value -> rescaled and normalised value, for each channel: 8-bit pixels have only 256 of them. In fp32 and the reference's order: with both
+// steps (x - mean / scale) / (std / scale), else x * scale, (x - mean) / std, or x itself.
+class PixelTable {
+ public:
+  explicit PixelTable(const PreprocessorConfig& config) {
+    const bool fused = config.do_rescale && config.do_normalize;
+    const auto factor = static_cast<float>(1.0 / config.rescale_factor);
+    for (std::size_t c = 0; c < 3; ++c) {
+      const float mean = static_cast<float>(config.image_mean[c]) * (fused ? factor : 1.0f);
+      const float deviation = static_cast<float>(config.image_std[c]) * (fused ? factor : 1.0f);
+      for (std::size_t v = 0; v < 256; ++v) {
+        float value = static_cast<float>(v);
+        if (config.do_normalize) {
+          value = (value - mean) / deviation;
+        } else if (config.do_rescale) {
+          value *= static_cast<float>(config.rescale_factor);
+        }
+        values_[c][v] = value;
+      }
+    }
+  }
+  const float* channel(std::size_t c) const { return values_[c].data(); }
+
+ private:
+  std::array<std::array<float, 256>, 3> values_;
+};
+
+// The layout of the patch rows of a clip whose frames are height x width pixels, both multiples of patch x merge.
+// Rows run over (temporal patch, block row, block column, row in block, column in block): the merge x merge patches of a block follow each other.
+// A row holds (channel, frame of the temporal patch, y, x).
+struct PatchLayout {
+  std::size_t patch_size = 16;
+  std::size_t temporal_patch_size = 2;
+  std::size_t merge_size = 2;
+  std::size_t height = 0;
+  std::size_t width = 0;
+
+  std::size_t grid_h() const { return height / patch_size; }
+  std::size_t grid_w() const { return width / patch_size; }
+  std::size_t rows() const { return grid_h() * grid_w(); }  // of one temporal patch
+  std::size_t row_size() const { return 3 * temporal_patch_size * patch_size * patch_size; }
+};
+
+// Writes a picture into its places in the rows of one temporal patch, `rows` [grid_h x grid_w, row_size]: as the frames first_frame to
+// last_frame (exclusive) of it. The picture must have the layout's size.
+inline void write_patches(const PixelView& image, const PatchLayout& layout, const PixelTable& table, std::size_t first_frame, std::size_t last_frame,
+                          float* rows) {
+  require<InputError>(image.width == layout.width && image.height == layout.height, "patches: a picture of ", image.width, " x ", image.height,
+                      " pixels, expected ", layout.width, " x ", layout.height);
+  const std::size_t p = layout.patch_size, merge = layout.merge_size, grid_w = layout.grid_w();
+  const std::size_t step = bytes_per_pixel(image.format);
+  const bool grey = image.format == PixelFormat::grey;
+  const bool swapped = image.format == PixelFormat::bgr || image.format == PixelFormat::bgra;
+  const std::size_t place[3] = {swapped ? 2u : 0u, grey ? 0u : 1u, grey || swapped ? 0u : 2u};
+  parallel_ranges(layout.grid_h(), merge, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t gy = begin; gy < end; ++gy) {
+      for (std::size_t gx = 0; gx < grid_w; ++gx) {
+        const std::size_t index = (gy / merge) * merge * grid_w + (gx / merge) * merge * merge + (gy % merge) * merge + gx % merge;
+        float* const row = rows + index * layout.row_size();
+        for (std::size_t c = 0; c < 3; ++c) {
+          const float* const values = table.channel(c);
+          float* const plane = row + (c * layout.temporal_patch_size + first_frame) * p * p;
+          for (std::size_t y = 0; y < p; ++y) {
+            const std::uint8_t* const in = image.row(gy * p + y) + gx * p * step + place[c];
+            for (std::size_t x = 0; x < p; ++x) {
+              plane[y * p + x] = values[in[x * step]];
+            }
+          }
+          for (std::size_t frame = first_frame + 1; frame < last_frame; ++frame) {
+            std::memcpy(plane + (frame - first_frame) * p * p, plane, p * p * sizeof(float));
+          }
+        }
+      }
+    }
+  });
+}
+
+QWEN35_END_NAMESPACE

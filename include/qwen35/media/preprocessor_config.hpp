@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// Settings of the image and video processors, as preprocessor_config.json and video_preprocessor_config.json name them.
+#pragma once
+
+#include <qwen35/config/json_fields.hpp>
+#include <qwen35/json/parse.hpp>
+#include <qwen35/media/file_bytes.hpp>
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+
+QWEN35_BEGIN_NAMESPACE
+
+// Areas in pixels, whatever the names say: the least and the greatest that a picture (a clip: all its frames together) is resized to.
+struct PixelArea {
+  std::size_t shortest_edge = 0;
+  std::size_t longest_edge = 0;
+  friend bool operator==(const PixelArea&, const PixelArea&) = default;
+};
+
+// What pictures and videos share. The defaults are the published models' for pictures.
+struct PreprocessorConfig {
+  PixelArea size{65536, 16777216};
+  std::size_t patch_size = 16;
+  std::size_t temporal_patch_size = 2;
+  std::size_t merge_size = 2;
+  std::array<double, 3> image_mean{0.5, 0.5, 0.5};
+  std::array<double, 3> image_std{0.5, 0.5, 0.5};
+  double rescale_factor = 1.0 / 255.0;
+  bool do_resize = true;
+  bool do_rescale = true;
+  bool do_normalize = true;
+
+  std::size_t factor() const { return patch_size * merge_size; }  // sides are multiples of it
+};
+
+struct ImageProcessorConfig : PreprocessorConfig {
+  // From the object of preprocessor_config.json; what it does not give has the default of the reference's class, which is not the published
+  // models'. Raises ConfigError naming the field.
+  static ImageProcessorConfig from_json(const json::Value& file, std::string_view where = "preprocessor_config.json");
+  // From a model's folder: "image_processor" in processor_config.json, else preprocessor_config.json.
+  static ImageProcessorConfig from_pretrained(const std::string& folder);
+};
+
+struct VideoProcessorConfig : PreprocessorConfig {
+  double fps = 2.0;
+  std::size_t min_frames = 4;
+  std::size_t max_frames = 768;
+  bool do_sample_frames = true;
+
+  VideoProcessorConfig() { size = {4096, 25165824}; }
+  static VideoProcessorConfig from_json(const json::Value& file, std::string_view where = "video_preprocessor_config.json");
+  // "video_processor" in processor_config.json, else video_preprocessor_config.json, else preprocessor_config.json.
+  static VideoProcessorConfig from_pretrained(const std::string& folder);
+};
+
+namespace detail {
+
+inline void read_channel_values(const JsonFields& fields, std::string_view key, std::array<double, 3>& out) {
+  constexpr std::string_view expected = "a number or a list of 3 numbers";
+  const json::Value* const value = fields.find(key);
+  if (value == nullptr) {
+    return;
+  }
+  if (!value->is_array()) {
+    out.fill(fields.number(key, 0.0));
+    return;
+  }
+  fields.expect(value->size() == 3, key, expected);
+  for (std::size_t c = 0; c < 3; ++c) {
+    fields.expect(value->items()[c].is_number() && std::isfinite(value->items()[c].as_number()), key, expected);
+    out[c] = value->items()[c].as_number();
+  }
+}
+
+// Raises ConfigError for settings that no picture can be processed with.
+inline void check_preprocessor(const PreprocessorConfig& config, std::string_view where) {
+  const auto check = [&](bool condition, std::string_view problem) { require<ConfigError>(condition, where, ".", problem); };
+  check(config.size.shortest_edge > 0 && config.size.longest_edge > 0, "size: expected areas above 0 in \"shortest_edge\" and \"longest_edge\"");
+  check(config.patch_size > 0 && config.patch_size <= 256, "patch_size: expected 1 to 256");
+  check(config.temporal_patch_size > 0 && config.temporal_patch_size <= 64, "temporal_patch_size: expected 1 to 64");
+  check(config.merge_size > 0 && config.merge_size <= 64, "merge_size: expected 1 to 64");
+  check(!config.do_rescale || (std::isfinite(config.rescale_factor) && config.rescale_factor > 0.0), "rescale_factor: expected a number above 0");
+  for (std::size_t c = 0; c < 3; ++c) {
+    check(!config.do_normalize || (std::isfinite(config.image_mean[c]) && std::isfinite(config.image_std[c]) && config.image_std[c] != 0.0),
+          "image_std: expected numbers other than 0");
+  }
+}
+
+// Overwrites what the object gives.
+inline void read_preprocessor(const JsonFields& fields, PreprocessorConfig& config) {
+  if (const json::Value* const size = fields.object("size")) {
+    const JsonFields areas(size, fields.where() + ".size");
+    fields.expect(areas.find("shortest_edge") != nullptr && areas.find("longest_edge") != nullptr, "size",
+                  "\"shortest_edge\" and \"longest_edge\", areas in pixels");
+    config.size = {areas.size("shortest_edge", 0), areas.size("longest_edge", 0)};
+  }
+  config.patch_size = fields.size("patch_size", config.patch_size);
+  config.temporal_patch_size = fields.size("temporal_patch_size", config.temporal_patch_size);
+  config.merge_size = fields.size("merge_size", config.merge_size);
+  read_channel_values(fields, "image_mean", config.image_mean);
+  read_channel_values(fields, "image_std", config.image_std);
+  config.rescale_factor = fields.number("rescale_factor", config.rescale_factor);
+  config.do_resize = fields.boolean("do_resize", config.do_resize);
+  config.do_rescale = fields.boolean("do_rescale", config.do_rescale);
+  config.do_normalize = fields.boolean("do_normalize", config.do_normalize);
+  fields.expect(fields.size("resample", 3) == 3, "resample", "3, bicubic: there is no other");
+}
+
+// The JSON object of a file in a model's folder, or nothing when there is no such file.
+inline std::optional<json::Value> read_json_file(const std::string& folder, std::string_view name) {
+  const std::string path = folder + "/" + std::string(name);
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    return std::nullopt;
+  }
+  const std::vector<std::byte> bytes = read_media_file(path, std::size_t{1} << 24);
+  return json::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+}
+
+// The settings object of a processor: nested in processor_config.json, or the first of `names` that is there, with its path.
+inline std::pair<json::Value, std::string> find_preprocessor(const std::string& folder, std::string_view nested,
+                                                             std::initializer_list<std::string_view> names) {
+  if (std::optional<json::Value> file = read_json_file(folder, "processor_config.json")) {
+    if (const json::Value* const inner = file->find(nested)) {
+      return {*inner, concat(folder, "/processor_config.json.", nested)};
+    }
+  }
+  for (const std::string_view name : names) {
+    if (std::optional<json::Value> file = read_json_file(folder, name)) {
+      return {std::move(*file), concat(folder, "/", name)};
+    }
+  }
+  raise<ConfigError>(concat(folder, ": no ", *names.begin(), " in this folder"));
+}
+
+}  // namespace detail
+
+inline ImageProcessorConfig ImageProcessorConfig::from_json(const json::Value& file, std::string_view where) {
+  const JsonFields fields(&file, where);
+  const std::string type = fields.text("image_processor_type", "Qwen2VLImageProcessor");
+  fields.expect(type.starts_with("Qwen2VLImageProcessor"), "image_processor_type", "Qwen2VLImageProcessor");
+  ImageProcessorConfig config;
+  config.size = {56 * 56, 28 * 28 * 1280};
+  config.patch_size = 14;
+  config.image_mean = {0.48145466, 0.4578275, 0.40821073};
+  config.image_std = {0.26862954, 0.26130258, 0.27577711};
+  detail::read_preprocessor(fields, config);
+  config.size.shortest_edge = fields.size("min_pixels", config.size.shortest_edge);
+  config.size.longest_edge = fields.size("max_pixels", config.size.longest_edge);
+  detail::check_preprocessor(config, where);
+  return config;
+}
+
+inline ImageProcessorConfig ImageProcessorConfig::from_pretrained(const std::string& folder) {
+  const auto [value, where] = detail::find_preprocessor(folder, "image_processor", {"preprocessor_config.json"});
+  return from_json(value, where);
+}
+
+inline VideoProcessorConfig VideoProcessorConfig::from_json(const json::Value& file, std::string_view where) {
+  const JsonFields fields(&file, where);
+  const std::string type = fields.text("video_processor_type", "Qwen3VLVideoProcessor");
+  fields.expect(type == "Qwen3VLVideoProcessor", "video_processor_type", "Qwen3VLVideoProcessor");
+  VideoProcessorConfig config;
+  config.size = {128 * 32 * 32, 32 * 32 * 768};
+  detail::read_preprocessor(fields, config);
+  config.fps = fields.number("fps", config.fps);
+  config.min_frames = fields.size("min_frames", config.min_frames);
+  config.max_frames = fields.size("max_frames", config.max_frames);
+  config.do_sample_frames = fields.boolean("do_sample_frames", config.do_sample_frames);
+  fields.expect(config.fps > 0.0, "fps", "a number above 0");
+  fields.expect(config.max_frames > 0, "max_frames", "at least 1");
+  detail::check_preprocessor(config, where);
+  return config;
+}
+
+inline VideoProcessorConfig VideoProcessorConfig::from_pretrained(const std::string& folder) {
+  const auto [value, where] =
+      detail::find_preprocessor(folder, "video_processor", {"video_preprocessor_config.json", "preprocessor_config.json"});
+  return from_json(value, where);
+}
+
+QWEN35_END_NAMESPACE
