@@ -14,15 +14,23 @@
 #include <cstdint>
 #include <string_view>
 
+// Two deliveries of one source. By default the kernels are inline functions. With QWEN35_COMPILED_KERNELS, which the target qwen35::kernels sets, they
+// are only declared here and compiled once, in that target's one file: for programs that include the library in many.
+#if defined(QWEN35_COMPILED_KERNELS)
+#define QWEN35_KERNELS_API
+#else
+#define QWEN35_KERNELS_API inline
+#endif
+
 QWEN35_BEGIN_NAMESPACE
 
 // The instruction set whose kernels run: "avx512", "avx2", "sse4", "ssse3", "neon", "scalar", ...
 // It is the best one that was compiled and that the CPU has, unless `set_isa` or the environment variable QWEN35_ISA asks for less.
-inline std::string_view isa_name();
+QWEN35_KERNELS_API std::string_view isa_name();
 
 // Runs the kernels of a named instruction set from here on, in the whole process; "" returns to the best one. For tests and comparisons:
 // not while kernels are running. Raises InputError for a name that was not compiled or that the CPU lacks; the message lists the choices.
-inline void set_isa(std::string_view name);
+QWEN35_KERNELS_API void set_isa(std::string_view name);
 
 namespace kernels {
 
@@ -30,7 +38,7 @@ namespace kernels {
 // y[i * y_stride + n]. `bias` [w.rows] may be null; strides count floats.
 // Order of the sum: k in blocks of `matmul_block(w.cols)`; inside a block lane l adds k = l, l + V, ... with fused multiply-adds (V lanes to a
 // vector), lanes are then summed pairwise, and blocks are added in order.
-inline void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride, std::size_t tokens,
+QWEN35_KERNELS_API void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride, std::size_t tokens,
                    float* y, std::size_t y_stride, const float* bias = nullptr);
 
 // Four rows and six tokens of a block fill 25 of the 32 KiB of a first-level cache.
@@ -46,10 +54,10 @@ constexpr std::size_t matmul_block(std::size_t cols) {
 constexpr std::size_t matmul_row_granule() { return 16; }
 
 // `n` stored values as f32, exactly.
-inline void decode_row(DType dtype, const std::byte* row, std::size_t n, float* out);
+QWEN35_KERNELS_API void decode_row(DType dtype, const std::byte* row, std::size_t n, float* out);
 
 // f32 to a stored format, rounding to nearest even.
-inline void encode_row(DType dtype, const float* in, std::size_t n, std::byte* out);
+QWEN35_KERNELS_API void encode_row(DType dtype, const float* in, std::size_t n, std::byte* out);
 
 // Query rows that share one key/value head: any tokens, any heads of its group.
 struct AttentionTask {
@@ -80,7 +88,7 @@ constexpr std::size_t attention_scratch(std::size_t queries, std::size_t head_di
 }
 
 // out = softmax(scale * q k^T + bias) v in f32, one split of keys at a time with a running maximum ("online softmax", arXiv 1805.02867).
-inline void attention(const AttentionTask& task);
+QWEN35_KERNELS_API void attention(const AttentionTask& task);
 
 // One sequence and one value head of the gated delta rule (arXiv 2412.06464): for each token
 //   S <- decay S + k (beta (v - (decay S)^T k))^T,   out = S^T q.
@@ -106,11 +114,11 @@ constexpr std::size_t delta_state_size(std::size_t key_dim, std::size_t value_di
   return (value_dim + delta_tile - 1) / delta_tile * key_dim * delta_tile;
 }
 
-inline void gated_delta_rule(const DeltaRuleTask& task);
+QWEN35_KERNELS_API void gated_delta_rule(const DeltaRuleTask& task);
 
 // out[t, c] = silu(sum_j weight[j, c] * in[t - K + 1 + j, c]) for K = `kernel` >= 1 taps, where `in` is `history` [K - 1, channels] (the columns
 // before x, oldest first; unused for K = 1) followed by x [tokens, channels] (`x_stride` floats between tokens). weight [K, channels].
-inline void causal_conv1d_silu(const float* history, const float* x, std::size_t x_stride, const float* weight, std::size_t kernel,
+QWEN35_KERNELS_API void causal_conv1d_silu(const float* history, const float* x, std::size_t x_stride, const float* weight, std::size_t kernel,
                                std::size_t channels, std::size_t tokens, float* out, std::size_t out_stride);
 
 // What one instruction set provides.
@@ -128,4 +136,7 @@ struct KernelTable {
 
 QWEN35_END_NAMESPACE
 
+#if !defined(QWEN35_COMPILED_KERNELS) || defined(QWEN35_KERNELS_SOURCE)
 #include <qwen35/kernels/dispatch.hpp>
+#endif
+#undef QWEN35_KERNELS_API
