@@ -81,6 +81,7 @@ TEST_CASE("traits of text and composite configs") {
   CHECK(std::is_same_v<text_config_t<Good>, Good>);
   CHECK(std::is_same_v<text_config_t<WithName>, WithName::text_config>);
   CHECK(std::is_same_v<text_config_t<Derived>, Derived>);
+  CHECK((Derived::num_experts == 9 && tied_embeddings<WithName>));
   CHECK(tied_embeddings<Dense>);
   CHECK_FALSE(tied_embeddings<Composite>);  // a composite config's own flag decides
   CHECK(layer_count<Good>(LayerType::full_attention) == 2);

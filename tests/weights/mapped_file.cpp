@@ -5,7 +5,9 @@
 
 #include <doctest/doctest.h>
 
+#if QWEN35_HAS_MMAP
 #include <sys/stat.h>
+#endif
 
 using namespace qwen35;
 using namespace weights_test;
@@ -53,12 +55,16 @@ TEST_CASE("what is no readable file is an error with path and reason") {
   const TempFolder folder;
   CHECK(problem(folder.file("absent")) == folder.file("absent") + ": cannot be opened: No such file or directory");
   CHECK(problem("") == ": cannot be opened: No such file or directory");
-  CHECK(problem(folder.path()) == folder.path() + ": is a folder, expected a file");
   folder.write("a", "x");
   CHECK(problem(folder.file("a/b")) == folder.file("a/b") + ": cannot be opened: Not a directory");
+#if QWEN35_HAS_MMAP
+  CHECK(problem(folder.path()) == folder.path() + ": is a folder, expected a file");
   REQUIRE(::mkfifo(folder.file("pipe").c_str(), 0600) == 0);
   CHECK(problem(folder.file("pipe")) == folder.file("pipe") + ": is not a regular file, expected a file");
   CHECK(problem("/dev/null") == "/dev/null: is not a regular file, expected a file");
+#else
+  CHECK(contains(problem(folder.path()), folder.path() + ": cannot be read"));
+#endif
 }
 
 TEST_CASE("existence") {

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Any bytes as a safetensors file and as the config.json beside it.
+#include <qwen35/config/config_file.hpp>
+#include <qwen35/config/presets.hpp>
+#include <qwen35/weights/checkpoint.hpp>
+
+#include <cstdint>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(data), size);
+  try {
+    std::size_t sum = 0;
+    for (const qwen35::TensorInfo& tensor : qwen35::read_safetensors(bytes, "file")) {
+      for (const std::byte value : tensor.bytes) {
+        sum += std::to_integer<std::size_t>(value);
+      }
+    }
+    volatile std::size_t use = sum;
+    static_cast<void>(use);
+  } catch (const qwen35::Error&) {
+  }
+  try {
+    qwen35::json::detail::Builder builder;
+    if (qwen35::json::try_read({reinterpret_cast<const char*>(data), size}, builder).ok) {
+      qwen35::check<qwen35::configs::Shapes>(builder.take());
+    }
+  } catch (const qwen35::Error&) {
+  }
+  return 0;
+}
