@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiling a model in one file of a program: `QWEN35_INSTANTIATE(my_model)` there, `QWEN35_EXTERN(my_model)` in the files that use it.
+#pragma once
+
+#include <qwen35/model/causal_lm.hpp>
+
+// Both stand outside every namespace.
+#define QWEN35_INSTANTIATE(...)                  \
+  template class qwen35::HybridCache<__VA_ARGS__>; \
+  template class qwen35::TextModel<__VA_ARGS__>;   \
+  template class qwen35::CausalLM<__VA_ARGS__>;
+#define QWEN35_EXTERN(...)                              \
+  extern template class qwen35::HybridCache<__VA_ARGS__>; \
+  extern template class qwen35::TextModel<__VA_ARGS__>;   \
+  extern template class qwen35::CausalLM<__VA_ARGS__>;
