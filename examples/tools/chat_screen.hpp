@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the chat program shows: events as they come, progress, figures.
+#pragma once
+
+#include <qwen35/generate/session_options.hpp>
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+namespace chat_tool {
+
+// Set by Ctrl-C while an answer is written.
+inline volatile std::sig_atomic_t interrupted = 0;
+
+extern "C" inline void chat_tool_interrupt(int) { interrupted = 1; }
+
+// From its making to its end Ctrl-C sets `interrupted`; otherwise it ends the program, as usual.
+class InterruptGuard {
+ public:
+  InterruptGuard() : before_((interrupted = 0, std::signal(SIGINT, chat_tool_interrupt))) {}
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+  ~InterruptGuard() { std::signal(SIGINT, before_); }
+
+ private:
+  void (*before_)(int);
+};
+
+// The answer goes to stdout; everything else to stderr, in colour when that is a terminal. When stdout is no terminal the reasoning goes to stderr too.
+class Screen {
+ public:
+  Screen() : terminal_(isatty(STDOUT_FILENO) != 0), colour_(isatty(STDERR_FILENO) != 0) {}
+
+  bool shows_progress() const { return colour_; }
+
+  void event(const qwen35::OutputEvent& event) {
+    using Type = qwen35::OutputEventType;
+    clear_progress();
+    switch (event.type) {
+      case Type::reasoning:
+        begin(Part::reasoning);
+        put(event.text);
+        break;
+      case Type::content:
+        begin(Part::content);
+        put(event.text);
+        break;
+      case Type::tool_call_begin:
+        begin(Part::none);
+        begin(Part::call);
+        put("[calls " + event.text + "]\n");
+        break;
+      case Type::argument: put("  " + event.name + " = " + event.text + "\n"); break;
+      default: break;
+    }
+  }
+  void progress(std::size_t done, std::size_t total) {
+    if (!colour_ || total < 256) {
+      return;
+    }
+    std::fprintf(stderr, "\r\033[2m[reading %zu of %zu tokens]\033[0m", done, total);
+    std::fflush(stderr);
+    progress_shown_ = true;
+  }
+  void finish(const qwen35::Reply& reply) {
+    clear_progress();
+    begin(Part::none);
+    const qwen35::ReplyUsage& usage = reply.usage;
+    const auto rate = [](std::size_t tokens, double seconds) { return seconds > 0.0 ? static_cast<double>(tokens) / seconds : 0.0; };
+    std::string end(qwen35::name(reply.finish_reason));
+    note("[" + (reply.finish_reason == qwen35::ReplyEnd::stop ? "" : end + "; ") + "prompt " + std::to_string(usage.prompt_tokens) + " tokens, " +
+         std::to_string(usage.reused_tokens) + " reused, read at " + rounded(rate(usage.processed_tokens, reply.prompt_seconds)) +
+         " tokens/s; reasoning " + std::to_string(usage.reasoning_tokens) + ", answer " + std::to_string(usage.answer_tokens) + ", written at " +
+         rounded(rate(reply.ids.size(), reply.generate_seconds)) + " tokens/s]");
+  }
+  // A line about the program, not of the model.
+  void note(const std::string& text) {
+    std::fflush(stdout);
+    std::fprintf(stderr, colour_ ? "\033[2m%s\033[0m\n" : "%s\n", text.c_str());
+  }
+
+ private:
+  enum class Part { none, reasoning, content, call };
+
+  static std::string rounded(double value) {
+    char text[32];
+    std::snprintf(text, sizeof(text), "%.1f", value);
+    return text;
+  }
+  std::FILE* file() const { return part_ == Part::content || terminal_ ? stdout : stderr; }
+  void put(const std::string& text) {
+    std::fputs(text.c_str(), file());
+    std::fflush(file());
+    line_open_ = text.empty() ? line_open_ : text.back() != '\n';
+  }
+  void begin(Part part) {
+    if (part == part_) {
+      return;
+    }
+    if (line_open_) {
+      put("\n");
+    }
+    if (part_ == Part::reasoning) {
+      put(colour_ ? "\033[0m" : "");
+      put("[end of thinking]\n");
+    }
+    part_ = part;
+    if (part == Part::reasoning) {
+      put(colour_ ? "\033[2;3m" : "");
+      put("[thinking]\n");
+    }
+  }
+  void clear_progress() {
+    if (progress_shown_) {
+      std::fputs("\r\033[K", stderr);
+      std::fflush(stderr);
+      progress_shown_ = false;
+    }
+  }
+
+  bool terminal_;
+  bool colour_;
+  bool progress_shown_ = false;
+  bool line_open_ = false;
+  Part part_ = Part::none;
+};
+
+}  // namespace chat_tool
