@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// generate() on the trained shapes checkpoint.
+#include "generate/generate_test.hpp"
+
+#include <qwen35/config/presets.hpp>
+#include <qwen35/generate/generate.hpp>
+#include <qwen35/model/causal_lm.hpp>
+
+#include <doctest/doctest.h>
+
+using namespace qwen35;
+using namespace generate_test;
+
+namespace {
+
+using Model = CausalLM<configs::Shapes>;
+constexpr TokenId pad = 433;
+
+const Model& shapes() {
+  static const Model model = Model::from_pretrained(std::string(QWEN35_SOURCE_DIR) + "/examples/shapes");
+  return model;
+}
+
+struct Batch {
+  Tensor<TokenId> ids;
+  Tensor<std::int32_t> mask;
+};
+
+Batch padded(const std::vector<std::vector<TokenId>>& prompts) {
+  std::size_t width = 0;
+  for (const auto& prompt : prompts) {
+    width = std::max(width, prompt.size());
+  }
+  Batch out{Tensor<TokenId>({prompts.size(), width}), Tensor<std::int32_t>({prompts.size(), width})};
+  std::fill(out.ids.begin(), out.ids.end(), pad);
+  for (std::size_t b = 0; b < prompts.size(); ++b) {
+    std::copy(prompts[b].begin(), prompts[b].end(), out.ids.row(b).end() - static_cast<std::ptrdiff_t>(prompts[b].size()));
+    std::fill(out.mask.row(b).end() - static_cast<std::ptrdiff_t>(prompts[b].size()), out.mask.row(b).end(), 1);
+  }
+  return out;
+}
+
+std::vector<std::vector<TokenId>> prompts_of(const json::Value& recorded) {
+  std::vector<std::vector<TokenId>> prompts;
+  for (const json::Value& prompt : recorded.at("prompts").items()) {
+    prompts.push_back(as_ids(prompt));
+  }
+  return prompts;
+}
+
+std::vector<TokenId> copy(std::span<const TokenId> ids) { return {ids.begin(), ids.end()}; }
+
+}  // namespace
+
+TEST_CASE("beams, padded batches and processors give the reference's tokens") {
+  const json::Value file = read_json("shapes.json");
+  REQUIRE(file.at("cases").size() == 17);
+  for (const json::Value& recorded : file.at("cases").items()) {
+    CAPTURE(recorded.at("name").as_string());
+    const Batch batch = padded(prompts_of(recorded));
+    const auto output = shapes().generate({.input_ids = batch.ids, .attention_mask = batch.mask}, GenerationConfig::from_json(recorded.at("config")));
+    REQUIRE(output.sequences.shape()[0] == recorded.at("generated").size());
+    for (std::size_t r = 0; r < output.sequences.shape()[0]; ++r) {
+      CHECK(copy(output.sequences.row(r).subspan(output.prompt_length)) == as_ids(recorded.at("generated").items()[r]));
+    }
+    if (const json::Value* const scores = recorded.find("sequences_scores")) {
+      const std::vector<float> wanted = as_floats(*scores);
+      REQUIRE(output.sequences_scores.size() == wanted.size());
+      for (std::size_t i = 0; i < wanted.size(); ++i) {
+        CHECK(close(output.sequences_scores[i], wanted[i], 2e-5f));
+      }
+    }
+  }
+}
+
+TEST_CASE("rows are bit-equal together and alone, sampled and penalised") {
+  const json::Value file = read_json("shapes.json");
+  std::vector<std::vector<TokenId>> prompts;
+  for (const json::Value& recorded : file.at("cases").items()) {
+    prompts.push_back(prompts_of(recorded)[0]);
+  }
+  prompts.resize(4);
+  const Batch batch = padded(prompts);
+  const GenerationConfig config{.max_new_tokens = 12, .do_sample = true, .num_return_sequences = 2, .seed = 3, .temperature = 1.3, .top_k = 40, .top_p = 0.97,
+                                .repetition_penalty = 1.1, .presence_penalty = 0.3, .output_logits = true};
+  const auto together = shapes().generate({.input_ids = batch.ids, .attention_mask = batch.mask}, config);
+  bool differ = false;
+  for (std::uint32_t b = 0; b < 4; ++b) {
+    const auto alone = shapes().generate({.input_ids = prompts[b], .sequence_ids = {b}}, config);
+    for (std::size_t sibling = 0; sibling < 2; ++sibling) {
+      CHECK(copy(alone.new_tokens(sibling)) == copy(together.new_tokens(2 * b + sibling)));
+      for (std::size_t step = 0; step < alone.generated[sibling]; ++step) {
+        const auto mine = alone.logits[step].row(sibling);
+        const auto theirs = together.logits[step].row(2 * b + sibling);
+        CHECK(std::equal(mine.begin(), mine.end(), theirs.begin()));
+      }
+    }
+    differ = differ || copy(alone.new_tokens(0)) != copy(alone.new_tokens(1));
+  }
+  CHECK(differ);
+}
+
+TEST_CASE("a conversation goes on from its cache as if it were run anew; hidden states and attentions on request") {
+  const json::Value file = read_json("shapes.json");
+  const std::vector<TokenId> prompt = prompts_of(file.at("cases").items()[0])[0];
+  const GenerationConfig config{.max_new_tokens = 6};
+  Model::Cache cache;
+  const auto first = shapes().generate({.input_ids = prompt, .past_key_values = &cache}, config);
+  CHECK(cache.seq_length() + 1 == first.sequences.shape()[1]);
+  std::vector<TokenId> longer(first.sequences.begin(), first.sequences.end());
+  longer.insert(longer.end(), prompt.begin(), prompt.end());
+  const auto cached = shapes().generate({.input_ids = longer, .past_key_values = &cache}, config);
+  CHECK(cached.usage[0].cached_tokens == first.sequences.shape()[1] - 1);
+  const auto anew = shapes().generate({.input_ids = longer}, config);
+  CHECK(copy(cached.new_tokens(0)) == copy(anew.new_tokens(0)));
+  longer[3] = 9;
+  CHECK_THROWS_AS(shapes().generate({.input_ids = longer, .past_key_values = &cache}, config), InputError);
+
+  const auto full = shapes().generate({.input_ids = prompt},
+                                      {.max_new_tokens = 3, .num_beams = 2, .output_hidden_states = true, .output_attentions = true});
+  REQUIRE(full.hidden_states.size() >= 2);
+  CHECK(full.hidden_states[0].size() == 5);
+  CHECK(full.hidden_states[0][0].shape() == Shape{2, prompt.size(), 128});
+  CHECK(full.hidden_states[1][4].shape() == Shape{2, 1, 128});
+  CHECK(full.attentions[0][0].shape() == Shape{2, 4, prompt.size(), prompt.size()});
+  CHECK(full.attentions[1][0].shape() == Shape{2, 4, 1, prompt.size() + 1});
+}
+
+TEST_CASE("the checkpoint's generation config fills what is not said") {
+  const json::Value file = read_json("shapes.json");
+  const std::vector<TokenId> prompt = prompts_of(file.at("cases").items()[0])[0];
+  const auto output = shapes().generate({.input_ids = prompt});  // max_new_tokens 64, eos ids, greedy
+  CHECK(output.generated[0] <= 64);
+  CHECK(output.finish_reason[0] == FinishReason::stop);
+  CHECK(output.new_tokens(0).back() == 435);
+  const auto cut = shapes().generate({.input_ids = prompt}, {.max_new_tokens = 2});
+  CHECK(cut.generated[0] == 2);
+  CHECK(copy(cut.new_tokens(0)) == copy(output.new_tokens(0).first(2)));
+}
