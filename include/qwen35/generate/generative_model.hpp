@@ -2,6 +2,7 @@
 // What `generate` asks of a model.
 #pragma once
 
+#include <qwen35/core/dtype.hpp>
 #include <qwen35/core/tensor.hpp>
 #include <qwen35/model/attention_mask.hpp>
 

@@ -6,6 +6,7 @@
 #include <qwen35/text/added_vocabulary.hpp>
 #include <qwen35/text/bpe.hpp>
 #include <qwen35/text/split_pattern.hpp>
+#include <qwen35/text/tokenizer_parts.hpp>
 #include <qwen35/text/vocabulary.hpp>
 
 #include <span>
@@ -14,16 +15,6 @@ QWEN35_BEGIN_NAMESPACE
 
 // Whether added tokens such as <|im_end|> in the text become their ids, or are read as plain characters (text from outside).
 enum class added_tokens : std::uint8_t { parse, none };
-
-// What a tokenizer is made of. `tokens` have the file's names (bytes in the printable alphabet); a merge names two of them, in order of rank.
-struct TokenizerParts {
-  std::vector<std::pair<std::string, TokenId>> tokens;
-  std::vector<std::pair<std::string, std::string>> merges;
-  std::vector<AddedToken> added;
-  SplitPattern pattern = SplitPattern::qwen35;
-  bool nfc = true;
-  bool ignore_merges = false;  // a piece that is a token needs no merges
-};
 
 // Immutable once loaded; may be shared between threads. The ids and texts are those of the reference's `tokenizers` library.
 class Tokenizer {

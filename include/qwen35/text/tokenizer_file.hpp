@@ -3,7 +3,7 @@
 #pragma once
 
 #include <qwen35/json/parse.hpp>
-#include <qwen35/text/tokenizer.hpp>
+#include <qwen35/text/tokenizer_parts.hpp>
 
 #include <cstdio>
 #include <memory>
