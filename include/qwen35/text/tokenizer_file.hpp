@@ -4,6 +4,7 @@
 
 #include <qwen35/json/parse.hpp>
 #include <qwen35/text/tokenizer_parts.hpp>
+#include <qwen35/text/vocabulary.hpp>
 
 #include <cstdio>
 #include <memory>
