@@ -8,7 +8,9 @@ TEST_CASE("the best instruction set runs unless another is asked for") {
   REQUIRE(found.count >= 1);
   set_isa("");
   CHECK(isa_name() == found.tables[0]->isa);
+  REQUIRE(isa_names().count == found.count);
   for (std::size_t i = 0; i < found.count; ++i) {
+    CHECK(isa_names().names[i] == found.tables[i]->isa);
     set_isa(found.tables[i]->isa);
     CHECK(isa_name() == found.tables[i]->isa);
   }

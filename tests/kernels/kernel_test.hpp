@@ -2,6 +2,7 @@
 // Shared by the kernel tests: every instruction set of this machine in turn, random values, stored matrices at odd addresses.
 #pragma once
 
+#include <qwen35/core/error.hpp>
 #include <qwen35/kernels/kernels.hpp>
 
 #include <doctest/doctest.h>
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace kernel_test {
@@ -17,10 +19,9 @@ namespace kernel_test {
 // Runs `body` under each instruction set that was compiled and that the CPU has.
 template <class F>
 void for_each_isa(const F& body) {
-  const auto found = qwen35::kernels::detail::candidates();
-  for (std::size_t i = 0; i < found.count; ++i) {
-    qwen35::set_isa(found.tables[i]->isa);
-    const std::string isa(found.tables[i]->isa);
+  for (const std::string_view name : qwen35::isa_names()) {
+    qwen35::set_isa(name);
+    const std::string isa(name);
     CAPTURE(isa);
     body();
   }

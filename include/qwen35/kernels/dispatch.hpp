@@ -114,22 +114,35 @@ inline const KernelTable& active_table() {
 
 }  // namespace detail
 
-QWEN35_KERNELS_API void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride, std::size_t tokens, float* y,
-                   std::size_t y_stride, const float* bias) {
+QWEN35_KERNELS_API void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride,
+                               std::size_t tokens, float* y, std::size_t y_stride, const float* bias) {
   detail::active_table().matmul(w, row_begin, row_end, x, x_stride, tokens, y, y_stride, bias);
 }
-QWEN35_KERNELS_API void decode_row(DType dtype, const std::byte* row, std::size_t n, float* out) { detail::active_table().decode_row(dtype, row, n, out); }
-QWEN35_KERNELS_API void encode_row(DType dtype, const float* in, std::size_t n, std::byte* out) { detail::active_table().encode_row(dtype, in, n, out); }
+QWEN35_KERNELS_API void decode_row(DType dtype, const std::byte* row, std::size_t n, float* out) {
+  detail::active_table().decode_row(dtype, row, n, out);
+}
+QWEN35_KERNELS_API void encode_row(DType dtype, const float* in, std::size_t n, std::byte* out) {
+  detail::active_table().encode_row(dtype, in, n, out);
+}
 QWEN35_KERNELS_API void attention(const AttentionTask& task) { detail::active_table().attention(task); }
 QWEN35_KERNELS_API void gated_delta_rule(const DeltaRuleTask& task) { detail::active_table().gated_delta_rule(task); }
 QWEN35_KERNELS_API void causal_conv1d_silu(const float* history, const float* x, std::size_t x_stride, const float* weight, std::size_t kernel,
-                               std::size_t channels, std::size_t tokens, float* out, std::size_t out_stride) {
+                                           std::size_t channels, std::size_t tokens, float* out, std::size_t out_stride) {
   detail::active_table().causal_conv1d_silu(history, x, x_stride, weight, kernel, channels, tokens, out, out_stride);
 }
 
 }  // namespace kernels
 
 QWEN35_KERNELS_API std::string_view isa_name() { return kernels::detail::active_table().isa; }
+
+QWEN35_KERNELS_API IsaNames isa_names() {
+  const kernels::detail::Candidates found = kernels::detail::candidates();
+  IsaNames out;
+  for (; out.count < found.count; ++out.count) {
+    out.names[out.count] = found.tables[out.count]->isa;
+  }
+  return out;
+}
 
 QWEN35_KERNELS_API void set_isa(std::string_view name) {
   const kernels::detail::Candidates found = kernels::detail::candidates();

@@ -10,6 +10,7 @@
 
 #include <qwen35/core/matrix.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -32,14 +33,23 @@ QWEN35_KERNELS_API std::string_view isa_name();
 // not while kernels are running. Raises InputError for a name that was not compiled or that the CPU lacks; the message lists the choices.
 QWEN35_KERNELS_API void set_isa(std::string_view name);
 
+// The names that `set_isa` takes here: what was compiled and the CPU has, best first.
+struct IsaNames {
+  std::array<std::string_view, 4> names{};
+  std::size_t count = 0;
+  const std::string_view* begin() const { return names.data(); }
+  const std::string_view* end() const { return names.data() + count; }
+};
+QWEN35_KERNELS_API IsaNames isa_names();
+
 namespace kernels {
 
 // y[i, n] = sum_k x[i, k] * w[n, k] (+ bias[n]) for n in [row_begin, row_end), i < tokens. The whole row of `y` is addressed:
 // y[i * y_stride + n]. `bias` [w.rows] may be null; strides count floats.
 // Order of the sum: k in blocks of `matmul_block(w.cols)`; inside a block lane l adds k = l, l + V, ... with fused multiply-adds (V lanes to a
 // vector), lanes are then summed pairwise, and blocks are added in order.
-QWEN35_KERNELS_API void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride, std::size_t tokens,
-                   float* y, std::size_t y_stride, const float* bias = nullptr);
+QWEN35_KERNELS_API void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride,
+                               std::size_t tokens, float* y, std::size_t y_stride, const float* bias = nullptr);
 
 // Four rows and six tokens of a block fill 25 of the 32 KiB of a first-level cache.
 inline constexpr std::size_t matmul_block_limit = 640;
@@ -119,7 +129,7 @@ QWEN35_KERNELS_API void gated_delta_rule(const DeltaRuleTask& task);
 // out[t, c] = silu(sum_j weight[j, c] * in[t - K + 1 + j, c]) for K = `kernel` >= 1 taps, where `in` is `history` [K - 1, channels] (the columns
 // before x, oldest first; unused for K = 1) followed by x [tokens, channels] (`x_stride` floats between tokens). weight [K, channels].
 QWEN35_KERNELS_API void causal_conv1d_silu(const float* history, const float* x, std::size_t x_stride, const float* weight, std::size_t kernel,
-                               std::size_t channels, std::size_t tokens, float* out, std::size_t out_stride);
+                                           std::size_t channels, std::size_t tokens, float* out, std::size_t out_stride);
 
 // What one instruction set provides.
 struct KernelTable {
