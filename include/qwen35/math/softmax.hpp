@@ -14,10 +14,10 @@ namespace math {
 // The largest value; -inf for an empty row. NaN values are not found.
 inline float max_value(const float* x, std::size_t n) {
   float best = -std::numeric_limits<float>::infinity();
-  std::size_t i = 0;
-  if (n >= detail::lanes) {
+  const std::size_t whole = n - n % detail::lanes;
+  if (whole > 0) {
     detail::Batch largest = detail::load(x);
-    for (i = detail::lanes; i + detail::lanes <= n; i += detail::lanes) {
+    for (std::size_t i = detail::lanes; i < whole; i += detail::lanes) {
       largest = xsimd::max(largest, detail::load(x + i));
     }
     float values[detail::lanes];
@@ -26,7 +26,7 @@ inline float max_value(const float* x, std::size_t n) {
       best = value > best ? value : best;
     }
   }
-  for (; i < n; ++i) {
+  for (std::size_t i = whole; i < n; ++i) {
     best = x[i] > best ? x[i] : best;
   }
   return best;

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// A gated attention layer of the 35B-A3B: tokens that follow a context of a given length.
+#include "layer_bench.hpp"
+
+#include <qwen35/layers/gated_attention.hpp>
+
+namespace {
+
+using namespace qwen35;
+using Layer = GatedAttention<16, 2, 256>;
+using layer_bench::hidden_size;
+
+void gated_attention(benchmark::State& state) {
+  const auto tokens = static_cast<std::size_t>(state.range(0));
+  const auto past = static_cast<std::size_t>(state.range(1));
+  constexpr DType dtype = DType::bf16;
+  layer_bench::Random random;
+  const GatedAttentionWeights weights{.q_proj = random.matrix(2 * Layer::query_size, hidden_size),
+                                      .k_proj = random.matrix(Layer::kv_size, hidden_size),
+                                      .v_proj = random.matrix(Layer::kv_size, hidden_size),
+                                      .o_proj = random.matrix(hidden_size, Layer::query_size),
+                                      .q_norm = random.vector(256, 1.0f, 0.1f),
+                                      .k_norm = random.vector(256, 1.0f, 0.1f)};
+  const std::vector<float> x = random.values(tokens * hidden_size, 0.0f, 1.0f);
+  std::vector<float> y(x.size());
+  const std::vector<float> cos = random.values(tokens * 32, 0.0f, 1.0f);
+  const std::size_t capacity = past + tokens;
+  const Matrix keys = random.matrix(2 * capacity, 256);
+  const Matrix values = random.matrix(2 * capacity, 256);
+  AlignedBuffer<std::byte> kv(2 * keys.bytes());
+  std::copy(keys.data, keys.data + keys.bytes(), kv.data());
+  std::copy(values.data, values.data + values.bytes(), kv.data() + keys.bytes());
+  const GatedAttentionState own{kv.data(), kv.data() + keys.bytes(), dtype, capacity};
+  const TokenSpan span{0, 0, tokens, past};
+  Pass pass;
+  pass.tokens = tokens;
+  pass.spans = {&span, 1};
+  pass.rotary = {cos.data(), cos.data(), 32};
+  Arena arena(Layer::workspace_bytes(tokens));
+  for (auto _ : state) {
+    Layer::forward(weights, x.data(), y.data(), pass, {&own, 1}, arena);
+    benchmark::DoNotOptimize(y.data());
+  }
+  layer_bench::report(state, tokens, weights.q_proj.bytes() + 2 * weights.k_proj.bytes() + weights.o_proj.bytes() + kv.bytes());
+}
+BENCHMARK(gated_attention)
+    ->ArgNames({"tokens", "past"})
+    ->Args({1, 0})
+    ->Args({1, 4096})
+    ->Args({1, 32768})
+    ->Args({128, 0})
+    ->Args({512, 4096})
+    ->UseRealTime()
+    ->Unit(benchmark::kMicrosecond);
+
+}  // namespace
