@@ -35,6 +35,8 @@ TEST_CASE("every kernel is in every table") {
     CHECK((table.attention != nullptr));
     CHECK((table.gated_delta_rule != nullptr));
     CHECK((table.causal_conv1d_silu != nullptr));
+    CHECK((table.gelu_tanh != nullptr));
+    CHECK((table.silu_multiply != nullptr));
     for (std::size_t j = 0; j < i; ++j) {  // each its own code, not one shared body
       CHECK((table.isa != found.tables[j]->isa));
       CHECK((table.matmul != found.tables[j]->matmul));
@@ -43,6 +45,8 @@ TEST_CASE("every kernel is in every table") {
       CHECK((table.attention != found.tables[j]->attention));
       CHECK((table.gated_delta_rule != found.tables[j]->gated_delta_rule));
       CHECK((table.causal_conv1d_silu != found.tables[j]->causal_conv1d_silu));
+      CHECK((table.gelu_tanh != found.tables[j]->gelu_tanh));
+      CHECK((table.silu_multiply != found.tables[j]->silu_multiply));
     }
   }
 }

