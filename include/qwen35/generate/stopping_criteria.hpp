@@ -5,7 +5,7 @@
 #include <qwen35/generate/generation_config.hpp>
 #include <qwen35/generate/logits_processor.hpp>
 
-#include <chrono>
+#include <ctime>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -69,15 +69,20 @@ class MaxLengthCriteria final : public StoppingCriteria {
 // More than `max_time` seconds have passed since this object was made. The token that is being computed is still finished.
 class MaxTimeCriteria final : public StoppingCriteria {
  public:
-  using Clock = std::chrono::steady_clock;
-  explicit MaxTimeCriteria(double max_time, Clock::time_point start = Clock::now()) : max_time_(max_time), start_(start) {}
-  bool is_done(const SequenceRow&) const override { return std::chrono::duration<double>(Clock::now() - start_).count() > max_time_; }
+  // Not <chrono>, whose header costs 0.3 s of every compilation.
+  static double now() {
+    std::timespec time{};
+    std::timespec_get(&time, TIME_UTC);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  }
+  explicit MaxTimeCriteria(double max_time) : max_time_(max_time), start_(now()) {}
+  bool is_done(const SequenceRow&) const override { return now() - start_ > max_time_; }
   std::string_view name() const override { return "MaxTimeCriteria"; }
   FinishReason reason() const override { return FinishReason::max_time; }
 
  private:
   double max_time_;
-  Clock::time_point start_;
+  double start_;
 };
 
 // The bytes that a token adds to the text, e.g. `[&](TokenId id) { return tokenizer.token_bytes(id); }`. What it returns must live until the next call.
