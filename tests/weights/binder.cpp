@@ -125,7 +125,7 @@ TEST_CASE("formats that are no matrix formats here") {
 TEST_CASE("a long list is cut") {
   Fixture fixture({{"a", {1}, {0.0f}, "F32"}});
   for (int i = 0; i < 120; ++i) {
-    fixture.binder.vector("v" + std::to_string(i), 3);
+    fixture.binder.vector(concat("v", i), 3);
   }
   const std::string said = fixture.said();
   CHECK(contains(said, "121 problems:"));

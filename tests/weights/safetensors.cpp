@@ -161,7 +161,7 @@ TEST_CASE("everything that is wrong stands in one error") {
 TEST_CASE("a long list is cut") {
   std::string header = "{";
   for (int i = 0; i < 200; ++i) {
-    header += (i == 0 ? "\"" : ",\"") + std::string(1000, 'n') + std::to_string(i) + R"(":{"dtype":"X","shape":[2],"data_offsets":[0,8]})";
+    header += concat(i == 0 ? "\"" : ",\"", std::string(1000, 'n'), i, R"(":{"dtype":"X","shape":[2],"data_offsets":[0,8]})");
   }
   const std::string said = problem(header + "}");
   CHECK(contains(said, "\n  and 150 more"));
@@ -207,8 +207,8 @@ TEST_CASE("a header of many tensors") {
   std::string header = "{";
   constexpr std::size_t count = 20000;
   for (std::size_t i = 0; i < count; ++i) {
-    header += (i == 0 ? "\"" : ",\"") + ("model.language_model.layers.0.mlp.experts." + std::to_string(i)) + ".gate_proj.weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[" +
-              std::to_string(4 * i) + "," + std::to_string(4 * i + 4) + "]}";
+    header += concat(i == 0 ? "\"" : ",\"", "model.language_model.layers.0.mlp.experts.", i,
+                     ".gate_proj.weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[", 4 * i, ",", 4 * i + 4, "]}");
   }
   const Bytes file = raw_safetensors(header + "}", Bytes(4 * count));
   CHECK(read_safetensors(file, "file").size() == count);

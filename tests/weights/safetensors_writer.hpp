@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/dtype.hpp>
+#include <qwen35/core/error.hpp>
 
 #include <cstddef>
 #include <cstring>
@@ -59,7 +60,7 @@ struct TestTensor {
 inline std::string shape_json(const Extents& shape) {
   std::string out = "[";
   for (std::size_t i = 0; i < shape.size(); ++i) {
-    out += (i == 0 ? "" : ",") + std::to_string(shape[i]);
+    out += qwen35::concat(i == 0 ? "" : ",", shape[i]);
   }
   return out + "]";
 }
@@ -70,8 +71,8 @@ inline Bytes write_safetensors(std::span<const TestTensor> tensors, std::size_t 
   Bytes data;
   for (const TestTensor& tensor : tensors) {
     const Bytes bytes = encode(tensor.values, tensor.dtype);
-    header += ",\"" + tensor.name + "\":{\"dtype\":\"" + tensor.dtype + "\",\"shape\":" + shape_json(tensor.shape) + ",\"data_offsets\":[" +
-              std::to_string(data.size()) + "," + std::to_string(data.size() + bytes.size()) + "]}";
+    header += qwen35::concat(",\"", tensor.name, "\":{\"dtype\":\"", tensor.dtype, "\",\"shape\":", shape_json(tensor.shape), ",\"data_offsets\":[",
+                             data.size(), ",", data.size() + bytes.size(), "]}");
     data.insert(data.end(), bytes.begin(), bytes.end());
   }
   return raw_safetensors(header + "}" + std::string(padding, ' '), data);
@@ -95,7 +96,7 @@ class TempFolder {
   TempFolder() {
     std::random_device random;
     do {
-      path_ = std::filesystem::temp_directory_path() / ("qwen35_test_" + std::to_string(random()));
+      path_ = std::filesystem::temp_directory_path() / qwen35::concat("qwen35_test_", random());
     } while (!std::filesystem::create_directory(path_));
   }
   TempFolder(const TempFolder&) = delete;

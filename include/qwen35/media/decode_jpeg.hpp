@@ -167,10 +167,11 @@ inline Image decode_jpeg(std::span<const std::byte> bytes, const MediaLimits& li
   require<MediaError>(detail::jpeg_read_info(state, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()), source_name,
                       ": not a sound JPEG: ", state.message);
   detail::check_picture_size(state.info.image_width, state.info.image_height, limits, source_name);
+  const auto orientation = exif_orientation({state.exif, state.exif_size});  // the library frees its markers with the last row
   Image image(state.info.image_width, state.info.image_height);
   std::vector<std::uint8_t> line(state.info.out_color_space == JCS_CMYK ? image.width() * 4 : 0);
   require<MediaError>(detail::jpeg_read_pixels(state, image.pixels().data(), line.data()), source_name, ": not a sound JPEG: ", state.message);
-  return upright(std::move(image), exif_orientation({state.exif, state.exif_size}));
+  return upright(std::move(image), orientation);
 }
 
 QWEN35_END_NAMESPACE

@@ -32,7 +32,7 @@ inline std::optional<DType> dtype_of(std::string_view name) {
 inline std::string shape_text(std::span<const std::size_t> shape) {
   std::string out = "[";
   for (std::size_t i = 0; i < shape.size(); ++i) {
-    out += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+    out += concat(i == 0 ? "" : ", ", shape[i]);
   }
   return out + "]";
 }
