@@ -2,7 +2,7 @@
 """Makes the folders c00, c01, ... beside this file: tiny random text models of the family, and what the reference computes with them.
 
 Run with transformers 5.12 and PyTorch on the CPU, in this folder:  python3 make_text_cases.py
-The same versions give the same files. `transformers` and `torch` are recorded in the metadata of each cases.safetensors.
+The same versions give the same files; they are recorded in the metadata of each cases.safetensors.
 
 A case folder holds
   config.json, model*.safetensors   a checkpoint as published: composite or text-only, whole or sharded, fused or per-expert names, f32, f16 or bf16
@@ -246,15 +246,18 @@ class Reference:
 
     def __init__(self, folder, dense):
         self.model = (Qwen3_5ForCausalLM if dense else Qwen3_5MoeForCausalLM).from_pretrained(folder, dtype=torch.float32)
+        self.prepare(self.model.model, self.model.config, dense)
+        for layer in self.text.layers:
+            if not dense and self.config.num_experts_per_tok < self.config.num_experts:
+                layer.mlp.gate.register_forward_hook(self.watch_router)
+
+    def prepare(self, text, config, dense):
         self.model.eval()
         if not dense:
             self.model.set_experts_implementation('eager')
-        self.config, self.dense, self.gap = self.model.config, dense, math.inf
-        self.linear = [layer.linear_attn for layer in self.model.model.layers if hasattr(layer, 'linear_attn')]
+        self.text, self.config, self.dense, self.gap = text, config, dense, math.inf
+        self.linear = [layer.linear_attn for layer in text.layers if hasattr(layer, 'linear_attn')]
         self.rules = [m.chunk_gated_delta_rule for m in self.linear]
-        for layer in self.model.model.layers:
-            if not dense and self.config.num_experts_per_tok < self.config.num_experts:
-                layer.mlp.gate.register_forward_hook(self.watch_router)
 
     def watch_router(self, module, given, out):
         sorted_logits = out[0].sort(-1, descending=True).values
@@ -266,7 +269,7 @@ class Reference:
             module.chunk_gated_delta_rule = functools.partial(rule, chunk_size=chunk)
         self.model.set_attn_implementation('eager' if eager else 'sdpa')
         # Dynamic and long rope remember earlier calls; a model that is shared by many callers must not.
-        self.model.model.rotary_emb = type(self.model.model.rotary_emb)(self.config)
+        self.text.rotary_emb = type(self.text.rotary_emb)(self.config)
 
     def record_layers(self, into):
         hooks = []
@@ -278,7 +281,7 @@ class Reference:
                 into[name + '_out'] = (out[0] if isinstance(out, tuple) else out).clone()
             hooks.append(module.register_forward_hook(hook, with_kwargs=True))
 
-        for i, layer in enumerate(self.model.model.layers):
+        for i, layer in enumerate(self.text.layers):
             keep(f'layer.{i}.mixer', layer.linear_attn if hasattr(layer, 'linear_attn') else layer.self_attn)
             keep(f'layer.{i}.mlp', layer.mlp)
             hooks.append(layer.register_forward_hook(lambda m, a, out, i=i: into.__setitem__(f'layer.{i}.out', out.clone())))
@@ -368,15 +371,12 @@ class DoubleRotary(torch.nn.Module):
 
 class DoubleReference(Reference):
     def __init__(self, single):
-        self.single, self.config, self.dense, self.gap = single, single.config, single.dense, math.inf
-        module = double_module('qwen3_5' if self.dense else 'qwen3_5_moe')
-        self.model = (module.Qwen3_5ForCausalLM if self.dense else module.Qwen3_5MoeForCausalLM)(self.config).double().eval()
+        self.single = single
+        module = double_module('qwen3_5' if single.dense else 'qwen3_5_moe')
+        self.model = (module.Qwen3_5ForCausalLM if single.dense else module.Qwen3_5MoeForCausalLM)(single.config).double()
         self.model.load_state_dict({k: v.double() for k, v in single.model.state_dict().items()})
         self.model.loss_function = self.loss
-        if not self.dense:
-            self.model.set_experts_implementation('eager')
-        self.linear = [layer.linear_attn for layer in self.model.model.layers if hasattr(layer, 'linear_attn')]
-        self.rules = [m.chunk_gated_delta_rule for m in self.linear]
+        self.prepare(self.model.model, single.config, single.dense)
 
     @staticmethod
     def loss(logits, labels, vocab_size, num_items_in_batch=None, shift_labels=None, **kwargs):
@@ -386,7 +386,7 @@ class DoubleReference(Reference):
 
     def begin(self, chunk, eager):
         super().begin(chunk, eager)
-        self.model.model.rotary_emb = DoubleRotary(type(self.single.model.model.rotary_emb)(self.config))
+        self.text.rotary_emb = DoubleRotary(type(self.single.text.rotary_emb)(self.config))
 
     def run(self, scenario, chunk):
         steps = [{k: v.double() if torch.is_tensor(v) and v.is_floating_point() else v for k, v in step.items()} for step in scenario['steps']]
@@ -527,8 +527,8 @@ def make_case(index, row, root):
             break
     else:
         raise SystemExit(f'{folder}: no seed keeps the routers off ties and the reference precise')
-    save_file(record, os.path.join(folder, 'cases.safetensors'),
-              metadata=dict(transformers=transformers.__version__, torch=torch.__version__, seed=str(seed)))
+    save_file(record, os.path.join(folder, 'cases.safetensors'),  # one entry: the library writes several in any order
+              metadata={'made_by': f'transformers {transformers.__version__}, torch {torch.__version__}, seed {seed}'})
     size = sum(os.path.getsize(os.path.join(folder, f)) for f in os.listdir(folder))
     print(os.path.basename(folder), row, pattern, 'K', text['linear_conv_kernel_dim'], 'seed', seed, f'gap {reference.gap:.1e}', f'at other chunk sizes {largest:.2f} bars, from f64 {imprecise:.2f}', 'wider', wider,
           'of', sum(1 for k in record if not k.endswith('.bar')), f'{size / 1e3:.0f} kB', flush=True)
