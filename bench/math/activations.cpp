@@ -10,9 +10,6 @@ using math_bench::width;
 void exp(benchmark::State& state) {
   math_bench::run(state, [](const float* x, const float*, float* out) { qwen35::math::exp(x, width, out); });
 }
-void silu_multiply(benchmark::State& state) {
-  math_bench::run(state, [](const float* x, const float* y, float* out) { qwen35::math::silu_multiply(x, y, width, out); });
-}
 void sigmoid_multiply(benchmark::State& state) {
   math_bench::run(state, [](const float* x, const float* y, float* out) { qwen35::math::sigmoid_multiply(x, y, width, out); });
 }
@@ -23,7 +20,6 @@ void gelu_erf(benchmark::State& state) {
   math_bench::run(state, [](const float* x, const float*, float* out) { qwen35::math::gelu_erf(x, width, out); });
 }
 BENCHMARK(exp);
-BENCHMARK(silu_multiply);
 BENCHMARK(sigmoid_multiply);
 BENCHMARK(gelu_tanh);
 BENCHMARK(gelu_erf);

@@ -19,21 +19,7 @@ namespace {
 
 template <class C>
 void describes(const std::string& file) {
-  const ConfigValues values = check<C>(config_test::recorded(file));
-  const ConfigValues own = ConfigValues::from<C>();
-  CHECK(values.text.rms_norm_eps == own.text.rms_norm_eps);
-  CHECK(values.text.rope_parameters == own.text.rope_parameters);
-  CHECK(values.text.max_position_embeddings == own.text.max_position_embeddings);
-  CHECK(values.text.use_cache == own.text.use_cache);
-  CHECK(values.text.output_router_logits == own.text.output_router_logits);
-  CHECK(values.text.router_aux_loss_coef == own.text.router_aux_loss_coef);
-  CHECK(values.text.pad_token_id == own.text.pad_token_id);
-  CHECK(values.text.bos_token_id == own.text.bos_token_id);
-  CHECK(values.text.eos_token_id == own.text.eos_token_id);
-  CHECK(values.image_token_id == own.image_token_id);
-  CHECK(values.video_token_id == own.video_token_id);
-  CHECK(values.vision_start_token_id == own.vision_start_token_id);
-  CHECK(values.vision_end_token_id == own.vision_end_token_id);
+  config_test::check_values<C>(check<C>(config_test::recorded(file)));
 }
 
 }  // namespace

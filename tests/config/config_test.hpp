@@ -2,7 +2,12 @@
 // What the tests of configs share: recorded files, edited copies, and the message of an error.
 #pragma once
 
+#include <qwen35/config/config_file.hpp>
 #include <qwen35/json/parse.hpp>
+
+#include <doctest/doctest.h>
+
+#include "support/message_of.hpp"
 
 #include <fstream>
 #include <sstream>
@@ -19,17 +24,26 @@ inline qwen35::json::Value read_json(const std::string& path) {
 
 inline qwen35::json::Value recorded(const std::string& file) { return read_json(std::string(QWEN35_TEST_DATA "/config/") + file); }
 
-// The message of the E that `run` raises; "" when it raises nothing. Another exception passes through.
-template <class E, class Run>
-std::string message_of(const Run& run) {
-  try {
-    run();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "";
-}
+using test_support::contains;
+using test_support::message_of;
 
-inline bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+// Every value that was read from a file is the type's own.
+template <class C>
+void check_values(const qwen35::ConfigValues& values) {
+  const qwen35::ConfigValues own = qwen35::ConfigValues::from<C>();
+  CHECK(values.text.rms_norm_eps == own.text.rms_norm_eps);
+  CHECK(values.text.rope_parameters == own.text.rope_parameters);
+  CHECK(values.text.max_position_embeddings == own.text.max_position_embeddings);
+  CHECK(values.text.use_cache == own.text.use_cache);
+  CHECK(values.text.output_router_logits == own.text.output_router_logits);
+  CHECK(values.text.router_aux_loss_coef == own.text.router_aux_loss_coef);
+  CHECK(values.text.pad_token_id == own.text.pad_token_id);
+  CHECK(values.text.bos_token_id == own.text.bos_token_id);
+  CHECK(values.text.eos_token_id == own.text.eos_token_id);
+  CHECK(values.image_token_id == own.image_token_id);
+  CHECK(values.video_token_id == own.video_token_id);
+  CHECK(values.vision_start_token_id == own.vision_start_token_id);
+  CHECK(values.vision_end_token_id == own.vision_end_token_id);
+}
 
 }  // namespace config_test

@@ -69,7 +69,6 @@ TEST_CASE("products with a second array") {
     }
     CHECK(equal);
   };
-  check(math::silu, math::silu_multiply);
   check(math::gelu_tanh, math::gelu_tanh_multiply);
   check(math::gelu_erf, math::gelu_erf_multiply);
   math::sigmoid_multiply(up.data(), gate.data(), gate.size(), out.data());
@@ -83,7 +82,6 @@ TEST_CASE("a value does not depend on its place") {
   check_elementwise([](const float* x, std::size_t n, float* out) { math::silu(x, n, out); });
   check_elementwise([](const float* x, std::size_t n, float* out) { math::gelu_tanh(x, n, out); });
   check_elementwise([](const float* x, std::size_t n, float* out) { math::gelu_erf(x, n, out); });
-  check_elementwise([](const float* x, std::size_t n, float* out) { math::silu_multiply(x, x, n, out); });
   check_elementwise([](const float* x, std::size_t n, float* out) { math::sigmoid_multiply(x, x, n, out); });
   check_elementwise([](const float* x, std::size_t n, float* out) { math::gelu_tanh_multiply(x, x, n, out); });
   check_elementwise([](const float* x, std::size_t n, float* out) { math::gelu_erf_multiply(x, x, n, out); });

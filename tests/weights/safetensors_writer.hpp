@@ -5,6 +5,8 @@
 #include <qwen35/core/dtype.hpp>
 #include <qwen35/core/error.hpp>
 
+#include "support/message_of.hpp"
+
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
@@ -117,17 +119,7 @@ class TempFolder {
   std::filesystem::path path_;
 };
 
-// The message of the E that `run` raises; "" when it raises nothing. Another exception passes through.
-template <class E, class Run>
-std::string message_of(const Run& run) {
-  try {
-    run();
-  } catch (const E& error) {
-    return error.what();
-  }
-  return "";
-}
-
-inline bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+using test_support::contains;
+using test_support::message_of;
 
 }  // namespace weights_test

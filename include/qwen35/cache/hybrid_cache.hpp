@@ -109,7 +109,11 @@ class HybridCache {
   void own_state(std::size_t batch_size);
   // Moves to a buffer of `capacity` slots for `rows.size()` sequences, sequence b filled from rows[b].
   void rehouse(std::size_t capacity, std::span<const std::size_t> rows);
+  // The filled slots of sequence rows[b] of one buffer to sequence b of another.
+  void copy_slots(KvBuffer& from, std::size_t from_batch, KvBuffer& to, std::span<const std::size_t> rows) const;
+  // A buffer in the caller's storage, if there is any, else on the heap.
   std::shared_ptr<KvBuffer> make_kv(std::size_t capacity, std::size_t batch_size) const;
+  void require_storage(std::size_t batch_size) const;
   std::vector<std::size_t> identity() const;
 
   CacheOptions options_;
@@ -151,7 +155,15 @@ std::vector<std::size_t> HybridCache<Config>::identity() const {
 
 template <class Config>
 std::shared_ptr<KvBuffer> HybridCache<Config>::make_kv(std::size_t capacity, std::size_t batch_size) const {
-  return std::make_shared<KvBuffer>(capacity, batch_size * slot_bytes(options_.kv_dtype));
+  return std::make_shared<KvBuffer>(capacity, batch_size * slot_bytes(options_.kv_dtype), options_.storage);
+}
+
+template <class Config>
+void HybridCache<Config>::require_storage(std::size_t batch_size) const {
+  const std::size_t needed = bytes(options_.capacity, batch_size, options_.kv_dtype);
+  require<CacheError>(options_.storage.size() >= needed, "CacheOptions: storage of ", options_.storage.size(), " bytes, ", needed, " needed for ",
+                      batch_size, " sequences of ", options_.capacity, " tokens");
+  require<CacheError>(reinterpret_cast<std::uintptr_t>(options_.storage.data()) % 64 == 0, "CacheOptions: storage must be aligned to 64 bytes");
 }
 
 template <class Config>
@@ -178,15 +190,10 @@ void HybridCache<Config>::begin(std::size_t batch_size, std::size_t tokens, std:
   }
   if (fresh) {
     const std::size_t capacity = options_.capacity > 0 ? options_.capacity : std::max<std::size_t>(64, needed);
-    if (options_.storage.empty()) {
-      kv_ = make_kv(capacity, batch_size);
-    } else {
-      const std::size_t bytes_needed = bytes(options_.capacity, batch_size, options_.kv_dtype);
-      require<CacheError>(options_.storage.size() >= bytes_needed, "CacheOptions: storage of ", options_.storage.size(), " bytes, ", bytes_needed,
-                          " needed for ", batch_size, " sequences of ", options_.capacity, " tokens");
-      require<CacheError>(reinterpret_cast<std::uintptr_t>(options_.storage.data()) % 64 == 0, "CacheOptions: storage must be aligned to 64 bytes");
-      kv_ = std::make_shared<KvBuffer>(capacity, batch_size * slot_bytes(options_.kv_dtype), options_.storage);
+    if (!options_.storage.empty()) {
+      require_storage(batch_size);
     }
+    kv_ = make_kv(capacity, batch_size);
     own_state(batch_size);
     batch_size_ = batch_size;
     valid_.resize(batch_size);
@@ -222,20 +229,26 @@ void HybridCache<Config>::commit(std::size_t tokens, const TokenId* ids, const s
 }
 
 template <class Config>
-void HybridCache<Config>::rehouse(std::size_t capacity, std::span<const std::size_t> rows) {
-  std::shared_ptr<KvBuffer> fresh = make_kv(capacity, rows.size());
-  const std::size_t head = head_block(options_.kv_dtype);
+void HybridCache<Config>::copy_slots(KvBuffer& from, std::size_t from_batch, KvBuffer& to, std::span<const std::size_t> rows) const {
+  const DType dtype = options_.kv_dtype;
+  const std::size_t head = head_block(dtype);
   for (std::size_t layer = 0; layer < full_layers; ++layer) {
     for (std::size_t b = 0; b < rows.size(); ++b) {
-      const GatedAttentionState from = kv_state(*kv_, layer, rows[b], batch_size_, options_.kv_dtype);
-      const GatedAttentionState to = kv_state(*fresh, layer, b, rows.size(), options_.kv_dtype);
+      const GatedAttentionState source = kv_state(from, layer, rows[b], from_batch, dtype);
+      const GatedAttentionState target = kv_state(to, layer, b, rows.size(), dtype);
       for (std::size_t h = 0; h < Layers::Text::num_key_value_heads; ++h) {
-        std::memcpy(to.keys + h * to.capacity * head, from.keys + h * from.capacity * head, length_ * head);
-        std::memcpy(to.values + h * to.capacity * head, from.values + h * from.capacity * head, length_ * head);
+        std::memcpy(target.keys + h * target.capacity * head, source.keys + h * source.capacity * head, length_ * head);
+        std::memcpy(target.values + h * target.capacity * head, source.values + h * source.capacity * head, length_ * head);
       }
     }
   }
-  fresh->rewind(length_);
+  to.rewind(length_);
+}
+
+template <class Config>
+void HybridCache<Config>::rehouse(std::size_t capacity, std::span<const std::size_t> rows) {
+  std::shared_ptr<KvBuffer> fresh = make_kv(capacity, rows.size());
+  copy_slots(*kv_, batch_size_, *fresh, rows);
   kv_ = std::move(fresh);
 }
 
@@ -296,32 +309,17 @@ void HybridCache<Config>::restore(const Snapshot<Config>& snapshot) {
     if (batch_size_ != from.batch_size_) {
       own_state(from.batch_size_);
     }
-    copy_meta(from);
-    std::memcpy(state_.data(), from.state_.data(), state_.size_bytes());
     kv_ = from.kv_;
-    return;
+  } else {
+    require_storage(from.batch_size_);
+    own_state(from.batch_size_);
+    kv_ = make_kv(options_.capacity, from.batch_size_);
   }
-  const std::size_t bytes_needed = bytes(options_.capacity, from.batch_size_, options_.kv_dtype);
-  require<CacheError>(options_.storage.size() >= bytes_needed, "restore: storage of ", options_.storage.size(), " bytes, ", bytes_needed, " needed");
-  own_state(from.batch_size_);
   copy_meta(from);
   std::memcpy(state_.data(), from.state_.data(), state_.size_bytes());
-  kv_ = from.kv_;
-  std::shared_ptr<KvBuffer> home =
-      std::make_shared<KvBuffer>(options_.capacity, batch_size_ * slot_bytes(options_.kv_dtype), options_.storage);
-  const std::size_t head = head_block(options_.kv_dtype);
-  for (std::size_t layer = 0; layer < full_layers; ++layer) {
-    for (std::size_t b = 0; b < batch_size_; ++b) {
-      const GatedAttentionState source = kv_state(*from.kv_, layer, b, batch_size_, options_.kv_dtype);
-      const GatedAttentionState target = kv_state(*home, layer, b, batch_size_, options_.kv_dtype);
-      for (std::size_t h = 0; h < Layers::Text::num_key_value_heads; ++h) {
-        std::memcpy(target.keys + h * target.capacity * head, source.keys + h * source.capacity * head, length_ * head);
-        std::memcpy(target.values + h * target.capacity * head, source.values + h * source.capacity * head, length_ * head);
-      }
-    }
+  if (!options_.storage.empty()) {
+    copy_slots(*from.kv_, batch_size_, *kv_, identity());
   }
-  home->rewind(length_);
-  kv_ = std::move(home);
 }
 
 template <class Config>

@@ -13,11 +13,11 @@ QWEN35_BEGIN_NAMESPACE
 // claims the slots from its own end; that works for one of the sharers only, the others move to a copy. Claims may race between threads.
 class KvBuffer {
  public:
-  KvBuffer(std::size_t capacity, std::size_t bytes_per_slot)
-      : owned_(AlignedBuffer<std::byte>::uninitialised(capacity * bytes_per_slot)), memory_(owned_.data(), owned_.size()), capacity_(capacity) {}
-  // In the caller's memory.
+  // In the caller's `memory`, at least capacity * bytes_per_slot bytes; on the heap when it is empty.
   KvBuffer(std::size_t capacity, std::size_t bytes_per_slot, std::span<std::byte> memory)
-      : memory_(memory.first(capacity * bytes_per_slot)), capacity_(capacity) {}
+      : owned_(memory.empty() ? AlignedBuffer<std::byte>::uninitialised(capacity * bytes_per_slot) : AlignedBuffer<std::byte>()),
+        memory_(memory.empty() ? std::span<std::byte>(owned_.data(), owned_.size()) : memory.first(capacity * bytes_per_slot)),
+        capacity_(capacity) {}
 
   std::size_t capacity() const { return capacity_; }
   std::size_t bytes() const { return memory_.size(); }

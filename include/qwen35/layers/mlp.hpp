@@ -20,7 +20,7 @@ namespace detail {
 template <Activation Act>
 inline void gated_activation(const float* gate, const float* up, std::size_t n, float* out) {
   if constexpr (Act == Activation::silu) {
-    math::silu_multiply(gate, up, n, out);
+    kernels::silu_multiply(gate, up, n, out);
   } else if constexpr (Act == Activation::gelu_pytorch_tanh) {
     math::gelu_tanh_multiply(gate, up, n, out);
   } else {

@@ -43,11 +43,6 @@ inline void silu(const float* x, std::size_t n, float* out) {
   detail::map(n, out, [](const auto& v) { return detail::silu(v); }, x);
 }
 
-// out = gate sigmoid(gate) up
-inline void silu_multiply(const float* gate, const float* up, std::size_t n, float* out) {
-  detail::map(n, out, [](const auto& g, const auto& u) { return detail::silu(g) * u; }, gate, up);
-}
-
 // out = x sigmoid(gate)
 inline void sigmoid_multiply(const float* x, const float* gate, std::size_t n, float* out) {
   detail::map(n, out, [](const auto& v, const auto& g) { return v * detail::sigmoid(g); }, x, gate);

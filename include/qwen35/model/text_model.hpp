@@ -75,6 +75,7 @@ class TextModel {
   using LinearLayer = typename TextWeights<Config>::LinearLayer;
   using FullLayer = typename TextWeights<Config>::FullLayer;
 
+  TextModel(const Checkpoint& checkpoint, const TextValues& values);
   ForwardPlan plan(const Input& input, bool keep_cache) const;
   void run(const Input& input, const ForwardPlan& plan, Cache& cache, Workspace<Config>& workspace, Output& output) const;
   void pass(const Input& input, const ForwardPlan& plan, Cache& cache, Arena& arena, std::size_t begin, std::size_t count, Output& output) const;

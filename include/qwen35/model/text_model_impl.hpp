@@ -33,8 +33,11 @@ TextModel<Config>::TextModel(TextWeights<Config> weights, const TextValues& valu
 }
 
 template <class Config>
-TextModel<Config>::TextModel(const Checkpoint& checkpoint)
-    : TextModel(bind_text<Config>(checkpoint), check<Config>(checkpoint.config()).text) {}
+TextModel<Config>::TextModel(const Checkpoint& checkpoint) : TextModel(checkpoint, check<Config>(checkpoint.config()).text) {}
+
+// The config is checked before a tensor is looked for: a wrong type is one ConfigError, not a list of misshapen tensors.
+template <class Config>
+TextModel<Config>::TextModel(const Checkpoint& checkpoint, const TextValues& values) : TextModel(bind_text<Config>(checkpoint), values) {}
 
 // FNV-1a over the shapes and formats of all matrices and a sample of their bytes, and the values that change results.
 template <class Config>
