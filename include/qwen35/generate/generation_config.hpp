@@ -88,19 +88,26 @@ struct GenerationConfig {
   template <class F>
   static constexpr void for_each_field(F&& f);
 
+  // The functions below are templates so that a file which only includes this does not compile their bodies, each of which visits all fields.
+
   // The fields of generation_config.json; null: none. Unknown keys are ignored. Raises ConfigError for a field of the wrong kind or one that asks for
   // what is not supported, InputError where the fields contradict each other.
+  template <class = void>
   static GenerationConfig from_json(const json::Value& file);
 
   // These fields, those not said taken from `other`.
+  template <class = void>
   GenerationConfig or_else(const GenerationConfig& other) const;
   // The values of fields that nobody set. Without any length: 20 new tokens, which is no field.
+  template <class = void>
   static GenerationConfig fallbacks();
   // Raises InputError for fields that contradict each other or can never work. With `strict` also for fields that would have no effect, such as a
   // temperature without do_sample, all of them in one message.
+  template <class = void>
   void validate(bool strict = false) const;
 
  private:
+  template <class = void>
   std::string fields_without_effect() const;
 };
 
@@ -150,7 +157,8 @@ constexpr void GenerationConfig::for_each_field(F&& f) {
   f("eos_token_id", &C::eos_token_id);
 }
 
-inline GenerationConfig GenerationConfig::or_else(const GenerationConfig& other) const {
+template <class>
+GenerationConfig GenerationConfig::or_else(const GenerationConfig& other) const {
   GenerationConfig out = *this;
   for_each_field([&](const char*, auto field) {
     if (!(out.*field)) {
@@ -160,7 +168,8 @@ inline GenerationConfig GenerationConfig::or_else(const GenerationConfig& other)
   return out;
 }
 
-inline GenerationConfig GenerationConfig::fallbacks() {
+template <class>
+GenerationConfig GenerationConfig::fallbacks() {
   return {.min_length = 0,
           .early_stopping = EarlyStopping::no,
           .do_sample = false,
@@ -187,7 +196,8 @@ inline GenerationConfig GenerationConfig::fallbacks() {
           .output_attentions = false};
 }
 
-inline std::string GenerationConfig::fields_without_effect() const {
+template <class>
+std::string GenerationConfig::fields_without_effect() const {
   std::string found;
   const auto note = [&](bool idle, const char* name, const char* needed) {
     if (idle) {
@@ -211,7 +221,8 @@ inline std::string GenerationConfig::fields_without_effect() const {
   return found;
 }
 
-inline void GenerationConfig::validate(bool strict) const {
+template <class>
+void GenerationConfig::validate(bool strict) const {
   const auto at_least = [](const std::optional<std::int64_t>& field, const char* name, std::int64_t least) {
     require<InputError>(!field || (*field >= least && *field <= std::numeric_limits<std::int32_t>::max()), "generation config: ", name, " is ",
                         field.value_or(0), ", expected ", least, " to 2147483647");

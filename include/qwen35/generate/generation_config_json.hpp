@@ -101,7 +101,8 @@ inline void refuse_unknown_ways(const JsonFields& fields) {
 
 }  // namespace detail
 
-inline GenerationConfig GenerationConfig::from_json(const json::Value& file) {
+template <class>
+GenerationConfig GenerationConfig::from_json(const json::Value& file) {
   const JsonFields fields(file.is_null() ? nullptr : &file, "generation_config");
   detail::refuse_unknown_ways(fields);
   GenerationConfig config;

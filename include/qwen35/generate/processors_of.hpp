@@ -9,7 +9,10 @@ QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
 
-inline void append_warpers(const GenerationConfig& config, LogitsProcessorList& list) {
+// A template, like every large function of generate/ without parameters of its own: a file that only includes model.hpp does not compile its body
+// (0.4 s together).
+template <class = void>
+void append_warpers(const GenerationConfig& config, LogitsProcessorList& list) {
   const auto is = [](const std::optional<double>& field, double neutral) { return field.value_or(neutral) != neutral; };
   const auto cutoff = [](const std::optional<double>& field) { return field.value_or(0.0) > 0.0 && *field < 1.0; };
   // Beams must be left with a token that is no eos.
@@ -46,8 +49,9 @@ inline void append_warpers(const GenerationConfig& config, LogitsProcessorList& 
 // `config` with all defaults filled in, its max_length counted from the first column; `prompt_length` columns of prompt. `users` stand after the automatic
 // processors and before those of sampling; one with the name of an automatic processor before it takes that one's place.
 // Raises InputError for values out of range.
-inline LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t prompt_length, const LogitsProcessorList& users = {},
-                                         const PrefixAllowedTokens& prefix_allowed_tokens_fn = {}) {
+template <class = void>
+LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t prompt_length, const LogitsProcessorList& users = {},
+                                  const PrefixAllowedTokens& prefix_allowed_tokens_fn = {}) {
   detail::require_all(users, "logits_processor");
   config.validate();
   const TokenIds eos = config.eos_token_id.value_or(TokenIds());

@@ -165,7 +165,8 @@ inline FinishReason finish_reason(const StoppingCriteriaList& list, const Sequen
 }
 
 // `config` with all defaults filled in and its max_length counted from the first column. Raises InputError.
-inline StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenText& token_text = {}, const StoppingCriteriaList& users = {}) {
+template <class = void>
+StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenText& token_text = {}, const StoppingCriteriaList& users = {}) {
   detail::require_all(users, "stopping_criteria");
   StoppingCriteriaList list;
   if (config.eos_token_id && !config.eos_token_id->empty()) {

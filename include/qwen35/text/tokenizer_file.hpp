@@ -226,7 +226,8 @@ inline bool is_byte_level(const json::Value* step) { return step != nullptr && t
 
 // Raises TextError for text that is not a tokenizer.json of this family: byte-level BPE with the Qwen2 or the Qwen3.5 split pattern, NFC or no
 // normalizer, nothing added at the ends. `truncation` and `padding` are not read: transformers sets them anew for each call.
-inline TokenizerParts read_tokenizer_file(std::string_view text, std::string_view source) {
+template <class = void>
+TokenizerParts read_tokenizer_file(std::string_view text, std::string_view source) {
   using namespace detail;
   TokenizerParts parts;
   TokenizerFileReader reader(parts);

@@ -218,7 +218,8 @@ inline std::optional<std::size_t> tensor_bytes(std::span<const std::size_t> shap
 // The tensors of a safetensors file, as views of `file`, in the header's order. Raises one CheckpointError with everything that is wrong: offsets
 // past the end, overlapping or leaving holes, sizes that do not follow from shape and dtype, or the first thing in the header that is not what
 // the format says, such as a name given twice. Source: the format's description, https://github.com/huggingface/safetensors.
-inline std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const std::string& source) {
+template <class = void>
+std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const std::string& source) {
   constexpr std::size_t header_limit = 100'000'000;  // the format's own limit
   require<CheckpointError>(file.size() >= 8, source, ": ", file.size(), " bytes, too short for a safetensors file");
   std::uint64_t header_size = 0;
