@@ -5,7 +5,6 @@
 #include <qwen35/media/image.hpp>
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <string_view>
 
@@ -74,7 +73,7 @@ class GifReader {
   static int read(GifFileType* file, GifByteType* out, int count) {
     auto& self = *static_cast<GifReader*>(file->UserData);
     const std::size_t take = std::min(static_cast<std::size_t>(count), self.bytes_.size() - self.offset_);
-    std::memcpy(out, self.bytes_.data() + self.offset_, take);
+    std::copy_n(self.bytes_.begin() + static_cast<std::ptrdiff_t>(self.offset_), take, reinterpret_cast<std::byte*>(out));
     self.offset_ += take;
     return static_cast<int>(take);
   }
