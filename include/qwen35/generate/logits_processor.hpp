@@ -20,8 +20,9 @@ QWEN35_BEGIN_NAMESPACE
 struct Scratch {
   std::vector<float> values;
   std::vector<std::uint64_t> ranked;
-  std::vector<std::uint64_t> kept;
   std::vector<TokenId> ids;
+  std::vector<std::uint32_t> live;  // places of the scores that are not masked
+  std::vector<float> live_scores;
 };
 
 // A sequence that is being generated.

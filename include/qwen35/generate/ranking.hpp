@@ -77,4 +77,32 @@ inline void select_largest(std::span<const float> scores, std::size_t count, std
   std::sort(out.begin(), out.end(), std::greater<>());
 }
 
+// Calls f on the scores that are not -inf, as an array of their own (in `place` and `values`, reused memory) where they are few, else on all. What f writes
+// there is written back. After top_k, work on 20 scores takes the place of work on 248,320.
+template <class F>
+inline void on_live_scores(std::span<float> scores, std::vector<std::uint32_t>& place, std::vector<float>& values, F&& f) {
+  constexpr float masked = -std::numeric_limits<float>::infinity();
+  std::size_t masks = 0;
+  for (const float score : scores) {
+    masks += score == masked ? 1u : 0u;
+  }
+  const std::size_t live = scores.size() - masks;
+  if (live == 0 || live > scores.size() / 4) {
+    f(scores);
+    return;
+  }
+  place.clear();
+  values.clear();
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    if (scores[i] != masked) {
+      place.push_back(static_cast<std::uint32_t>(i));
+      values.push_back(scores[i]);
+    }
+  }
+  f(std::span<float>(values));
+  for (std::size_t i = 0; i < place.size(); ++i) {
+    scores[place[i]] = values[i];
+  }
+}
+
 QWEN35_END_NAMESPACE

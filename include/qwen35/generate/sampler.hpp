@@ -54,9 +54,10 @@ class MultinomialSampler {
  public:
   // Raises InputError when the scores have no softmax.
   TokenId operator()(std::span<const float> scores, const DrawKey& key) {
-    weights_.resize(scores.size());
-    math::softmax(scores.data(), scores.size(), weights_.data());
-    return static_cast<TokenId>(draw(total(), uniform(key)));
+    gather_live(scores);
+    weights_.resize(live_scores_.size());
+    math::softmax(live_scores_.data(), live_scores_.size(), weights_.data());
+    return static_cast<TokenId>(live_[draw(total(), uniform(key))]);
   }
 
   // `count` different indices from softmax(scores), each drawn from what the earlier ones left. Where fewer have a probability, the rest is
@@ -88,6 +89,17 @@ class MultinomialSampler {
   }
 
  private:
+  // The scores that are not masked: as a rule top_k has left a few.
+  void gather_live(std::span<const float> scores) {
+    live_.clear();
+    live_scores_.clear();
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      if (scores[i] != -std::numeric_limits<float>::infinity()) {
+        live_.push_back(static_cast<std::uint32_t>(i));
+        live_scores_.push_back(scores[i]);
+      }
+    }
+  }
   double sum() const {
     double chains[4] = {};
     std::size_t i = 0;
@@ -126,6 +138,8 @@ class MultinomialSampler {
   }
 
   std::vector<float> weights_;
+  std::vector<std::uint32_t> live_;
+  std::vector<float> live_scores_;
 };
 
 static_assert(Sampler<GreedySampler> && Sampler<MultinomialSampler>);

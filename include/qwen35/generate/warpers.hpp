@@ -20,6 +20,10 @@ class ScratchOf {
  public:
   explicit ScratchOf(const SequenceRow& row) : scratch_(row.scratch != nullptr ? row.scratch : &own_) {}
   Scratch* operator->() { return scratch_; }
+  template <class F>
+  void on_live(std::span<float> scores, F&& f) {
+    on_live_scores(scores, scratch_->live, scratch_->live_scores, f);
+  }
   // softmax(scores)
   std::span<const float> softmax(std::span<const float> scores) {
     scratch_->values.resize(scores.size());
@@ -122,9 +126,14 @@ class TopPLogitsWarper final : public LogitsProcessor {
     require<InputError>(top_p >= 0.0 && top_p <= 1.0, "top_p is ", top_p, ", expected 0 to 1");
   }
   std::string_view name() const override { return "TopPLogitsWarper"; }
-  // A score goes when it and all smaller ones together have at most 1 - top_p.
   void process(const SequenceRow& row, std::span<float> scores) const override {
     detail::ScratchOf scratch(row);
+    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
+  }
+
+ private:
+  // A score goes when it and all smaller ones together have at most 1 - top_p.
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
     const std::span<const float> p = scratch.softmax(scores);
     double total = 0.0;
     for (const float value : p) {
@@ -146,7 +155,6 @@ class TopPLogitsWarper final : public LogitsProcessor {
     }
   }
 
- private:
   float bar_;
   std::size_t min_keep_;
 };
@@ -162,6 +170,11 @@ class MinPLogitsWarper final : public LogitsProcessor {
   std::string_view name() const override { return "MinPLogitsWarper"; }
   void process(const SequenceRow& row, std::span<float> scores) const override {
     detail::ScratchOf scratch(row);
+    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
+  }
+
+ private:
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
     const std::span<const float> p = scratch.softmax(scores);
     const float bar = min_p_ * math::max_value(p.data(), p.size());
     select_largest(scores, min_keep_, scratch->ranked);
@@ -173,7 +186,6 @@ class MinPLogitsWarper final : public LogitsProcessor {
     }
   }
 
- private:
   float min_p_;
   std::size_t min_keep_;
 };
@@ -188,6 +200,11 @@ class TopHLogitsWarper final : public LogitsProcessor {
   std::string_view name() const override { return "TopHLogitsWarper"; }
   void process(const SequenceRow& row, std::span<float> scores) const override {
     detail::ScratchOf scratch(row);
+    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
+  }
+
+ private:
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
     select_largest(scores, 100, scratch->ranked);
     const std::vector<std::uint64_t>& ranked = scratch->ranked;
     float p[100];
@@ -208,7 +225,6 @@ class TopHLogitsWarper final : public LogitsProcessor {
     detail::keep_only(ranked, kept, scores);
   }
 
- private:
   double top_h_;
 };
 
@@ -223,6 +239,11 @@ class TypicalLogitsWarper final : public LogitsProcessor {
   std::string_view name() const override { return "TypicalLogitsWarper"; }
   void process(const SequenceRow& row, std::span<float> scores) const override {
     detail::ScratchOf scratch(row);
+    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
+  }
+
+ private:
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
     const auto h = static_cast<float>(detail::entropy(scratch.softmax(scores)));
     const float normaliser = math::log_sum_exp(scores.data(), scores.size());
     std::vector<float>& closeness = scratch->values;  // -| -ln p - h |
@@ -253,7 +274,6 @@ class TypicalLogitsWarper final : public LogitsProcessor {
     }
   }
 
- private:
   float mass_;
   std::size_t min_keep_;
 };
@@ -269,10 +289,14 @@ class EpsilonLogitsWarper final : public LogitsProcessor {
   std::string_view name() const override { return "EpsilonLogitsWarper"; }
   void process(const SequenceRow& row, std::span<float> scores) const override {
     detail::ScratchOf scratch(row);
-    detail::mask_improbable(epsilon_, min_keep_, scratch.softmax(scores), scratch, scores);
+    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
   }
 
  private:
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
+    detail::mask_improbable(epsilon_, min_keep_, scratch.softmax(scores), scratch, scores);
+  }
+
   float epsilon_;
   std::size_t min_keep_;
 };
@@ -288,12 +312,16 @@ class EtaLogitsWarper final : public LogitsProcessor {
   std::string_view name() const override { return "EtaLogitsWarper"; }
   void process(const SequenceRow& row, std::span<float> scores) const override {
     detail::ScratchOf scratch(row);
+    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
+  }
+
+ private:
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
     const std::span<const float> p = scratch.softmax(scores);
     const float eta = std::min(epsilon_, std::sqrt(epsilon_) * static_cast<float>(std::exp(-detail::entropy(p))));
     detail::mask_improbable(eta, min_keep_, p, scratch, scores);
   }
 
- private:
   float epsilon_;
   std::size_t min_keep_;
 };
