@@ -51,7 +51,7 @@ inline void check_step(const Fields& fields, std::size_t step, const Result& our
   }
   if (find(fields, step, "last_hidden_state") != nullptr) {
     REQUIRE(!ours.hidden_states.empty());
-    check_tensor(fields, prefix + "last_hidden_state", ours.hidden_states.back().data(), ours.hidden_states.back().size(), where);
+    check_tensor(fields, prefix + "last_hidden_state", ours.hidden_states.back().data(), ours.hidden_states.back().size(), where, model_bar);
   }
   if (find(fields, step, "hidden_states") != nullptr) check_stack(fields, prefix + "hidden_states", ours.hidden_states, where);
   if (find(fields, step, "attentions") != nullptr) check_stack(fields, prefix + "attentions", ours.attentions, where);
@@ -85,7 +85,7 @@ inline void check_recorded(const AnyModel& model, const Case& recorded) {
             ours[i] = theirs.view<float>()[i];
           }
         }
-        check_tensor(fields, field, ours.data(), ours.size(), scenario);
+        check_tensor(fields, field, ours.data(), ours.size(), scenario, model_bar);
       }
     }
   }
