@@ -8,3 +8,8 @@ foreach(first RANGE 0 24 6)
     qwen35_add_config(test_model_oracle_c${stem} NAME c${number} FROM "${CMAKE_CURRENT_LIST_DIR}/../data/text/c${number}/config.json")
   endforeach()
 endforeach()
+
+# The recorded multimodal models of tests/data/vision.
+foreach(index RANGE 9)
+  qwen35_add_config(test_model_vision_tower NAME v0${index} FROM "${CMAKE_CURRENT_LIST_DIR}/../data/vision/v0${index}/config.json")
+endforeach()

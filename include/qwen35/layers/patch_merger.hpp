@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The patches of a block become one token of the language model. Source: reference `Qwen3_5MoeVisionPatchMerger`.
+#pragma once
+
+#include <qwen35/layers/vision_block.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+struct PatchMergerWeights {
+  LayerNormWeights norm;     // [hidden_size]
+  LinearWeights linear_fc1;  // [block * hidden_size, block * hidden_size]
+  LinearWeights linear_fc2;  // [out_hidden_size, block * hidden_size]
+};
+
+// BlockSize patches (spatial_merge_size squared) follow each other.
+template <std::size_t HiddenSize, std::size_t BlockSize>
+struct PatchMerger {
+  static_assert(HiddenSize > 0 && BlockSize > 0, "PatchMerger<HiddenSize, BlockSize>: both must be positive");
+  using Weights = PatchMergerWeights;
+  static constexpr std::size_t width = HiddenSize * BlockSize;
+
+  static constexpr std::size_t workspace_bytes(std::size_t blocks) {
+    return 2 * Arena::cost<float>(std::min(blocks, detail::vision_chunk) * width);
+  }
+
+  // x `[blocks * BlockSize, HiddenSize]` -> y `[blocks, out_hidden_size]`
+  static void forward(const Weights& weights, const float* x, float* y, std::size_t blocks, Arena& arena) {
+    const Arena::Scope scope(arena);
+    const std::size_t chunk = std::min(blocks, detail::vision_chunk), out = weights.linear_fc2.weight.rows;
+    float* const normed = arena.take<float>(chunk * width);
+    float* const hidden = arena.take<float>(chunk * width);
+    for (std::size_t first = 0; first < blocks; first += chunk) {
+      const std::size_t count = std::min(chunk, blocks - first);
+      detail::layer_norm_rows(weights.norm, x + first * width, count * BlockSize, HiddenSize, normed);
+      project({weights.linear_fc1.weight, hidden, width, weights.linear_fc1.bias}, normed, width, count);
+      detail::activate_rows<Activation::gelu>(hidden, count, width);
+      project({weights.linear_fc2.weight, y + first * out, out, weights.linear_fc2.bias}, hidden, width, count);
+    }
+  }
+};
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// The vision tower: patch rows to the rows that stand in the language model's input. Source: reference `Qwen3_5MoeVisionModel`.
+#pragma once
+
+#include <qwen35/config/config_file.hpp>
+#include <qwen35/layers/vision_positions.hpp>
+#include <qwen35/model/image_features.hpp>
+#include <qwen35/weights/bind_vision.hpp>
+
+#include <functional>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+// Called before the first block and after each, on the calling thread; units are patches x blocks. Returning false stops the encoding: its output
+// is then empty.
+using VisionProgress = std::function<bool(std::size_t done, std::size_t total)>;
+
+// Arguments as in the reference.
+struct VisionTowerInput {
+  TensorView<float> hidden_states{};    // [patches of all items, in_channels * temporal_patch_size * patch_size^2]: a processor's pixel values
+  TensorView<std::int64_t> grid_thw{};  // [items, 3]: frames / temporal_patch_size, height and width in patches
+  bool output_hidden_states = false;
+  VisionProgress progress{};
+};
+
+// Outputs as in the reference.
+struct BaseModelOutputWithPooling {
+  Tensor<float> last_hidden_state;           // [patches, hidden_size], before the merger
+  Tensor<float> pooler_output;               // [patches / spatial_merge_size^2, out_hidden_size]
+  std::vector<Tensor<float>> hidden_states;  // depth + 1, [patches, hidden_size]: what enters the first block, and what leaves each
+};
+
+// Immutable and shared between threads. A picture's result does not depend, bit for bit, on what is encoded with it.
+template <VisionConfig Vision>
+class VisionTower {
+ public:
+  using config_type = Vision;
+  using Block = VisionBlock<Vision::num_heads, Vision::hidden_size / Vision::num_heads, Vision::hidden_act>;
+  using Merger = PatchMerger<Vision::hidden_size, Vision::spatial_merge_size * Vision::spatial_merge_size>;
+
+  static constexpr std::size_t hidden_size = Vision::hidden_size;
+  static constexpr std::size_t patch_values = Vision::in_channels * Vision::temporal_patch_size * Vision::patch_size * Vision::patch_size;
+  static constexpr std::size_t block_size = Vision::spatial_merge_size * Vision::spatial_merge_size;
+  // Frames are encoded together up to this many patches, larger ones alone; a patch takes about 16 bytes x hidden_size of memory meanwhile.
+  static constexpr std::size_t group_patches = 4096;
+
+  explicit VisionTower(VisionWeights weights) : weights_(std::move(weights)) {}
+  // Binds the visual tensors. Raises CheckpointError. (A composite model checks config.json; alone, the tensors' shapes must fit.)
+  explicit VisionTower(const Checkpoint& checkpoint) : weights_(bind_vision<Vision>(checkpoint)) {}
+  static VisionTower from_pretrained(const std::string& folder) { return VisionTower(Checkpoint::open(folder)); }
+
+  // Raises InputError for patch rows and grids that contradict each other or the config.
+  BaseModelOutputWithPooling forward(const VisionTowerInput& input) const;
+  BaseModelOutputWithPooling operator()(const VisionTowerInput& input) const { return forward(input); }
+
+  // One ImageFeatures for each item of the grid; none when `progress` stopped it. Raises InputError as forward().
+  std::vector<ImageFeatures> encode(TensorView<float> pixel_values, TensorView<std::int64_t> grid_thw, const VisionProgress& progress = {}) const;
+
+  // The patch embedding alone: `[patches, patch_values]` -> `[patches, hidden_size]`.
+  Tensor<float> patch_embed(TensorView<float> pixel_values) const;
+
+  const VisionWeights& weights() const { return weights_; }
+
+ private:
+  // Consecutive frames of the input that go through the blocks together.
+  struct Group {
+    std::size_t first = 0;  // patches
+    std::size_t rows = 0;
+    std::vector<Frame> frames;     // counted from `first`
+    std::vector<PatchGrid> grids;  // of each frame
+  };
+
+  static std::vector<Group> groups_of(const VisionTowerInput& input);
+  static void check(TensorView<float> pixel_values);
+  void embed(const float* patches, const Group& group, float* x) const;
+  static std::size_t workspace_bytes(const Group& group);
+
+  VisionWeights weights_;
+};
+
+QWEN35_END_NAMESPACE
+
+#include <qwen35/model/vision_tower_impl.hpp>

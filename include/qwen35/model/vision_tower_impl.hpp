@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bodies of VisionTower, out of class so that `extern template` can keep them in one translation unit.
+#pragma once
+
+#include <qwen35/model/vision_tower.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+template <VisionConfig Vision>
+void VisionTower<Vision>::check(TensorView<float> pixel_values) {
+  const Shape& shape = pixel_values.shape();
+  require<InputError>(pixel_values && shape.rank() == 2 && shape[1] == patch_values && shape[0] > 0, "pixel values of shape ", to_string(shape),
+                      ", expected [patches, ", patch_values, "], not empty");
+}
+
+template <VisionConfig Vision>
+std::vector<typename VisionTower<Vision>::Group> VisionTower<Vision>::groups_of(const VisionTowerInput& input) {
+  check(input.hidden_states);
+  const Shape& shape = input.grid_thw.shape();
+  require<InputError>(input.grid_thw && shape.rank() == 2 && shape[1] == 3 && shape[0] > 0, "grid_thw of shape ", to_string(shape),
+                      ", expected [items, 3], not empty");
+  constexpr std::size_t merge = Vision::spatial_merge_size;
+  const std::size_t patches = input.hidden_states.shape()[0];
+  std::vector<Group> groups(1);
+  std::size_t seen = 0;
+  for (std::size_t item = 0; item < shape[0]; ++item) {
+    const std::int64_t* const grid = input.grid_thw.data() + 3 * item;
+    const auto limit = static_cast<std::int64_t>(patches);
+    const bool sane = grid[0] > 0 && grid[1] > 0 && grid[2] > 0 && grid[0] <= limit && grid[1] <= limit && grid[2] <= limit / grid[1];
+    const PatchGrid frame{sane ? static_cast<std::size_t>(grid[1]) : 0, sane ? static_cast<std::size_t>(grid[2]) : 0, merge};
+    require<InputError>(sane && frame.h % merge == 0 && frame.w % merge == 0 && static_cast<std::size_t>(grid[0]) <= (patches - seen) / frame.size(),
+                        "grid_thw[", item, "] is ", grid[0], " x ", grid[1], " x ", grid[2], ": expected positive numbers, sides of a multiple of ", merge,
+                        ", and no more than the ", patches, " patches of all items");
+    for (std::int64_t t = 0; t < grid[0]; ++t, seen += frame.size()) {
+      if (groups.back().rows > 0 && groups.back().rows + frame.size() > group_patches) {
+        groups.emplace_back().first = seen;
+      }
+      Group& group = groups.back();
+      group.frames.push_back({group.rows, frame.size()});
+      group.grids.push_back(frame);
+      group.rows += frame.size();
+    }
+  }
+  require<InputError>(seen == patches, "grid_thw describes ", seen, " patches, the pixel values hold ", patches);
+  return groups;
+}
+
+template <VisionConfig Vision>
+std::size_t VisionTower<Vision>::workspace_bytes(const Group& group) {
+  return 2 * Arena::cost<float>(group.rows * (hidden_size / Vision::num_heads / 2)) +
+         std::max(Block::workspace_bytes(group.rows, group.frames.size(), Vision::intermediate_size), Merger::workspace_bytes(group.rows / block_size));
+}
+
+template <VisionConfig Vision>
+Tensor<float> VisionTower<Vision>::patch_embed(TensorView<float> pixel_values) const {
+  check(pixel_values);
+  Tensor<float> out({pixel_values.shape()[0], hidden_size});
+  project({weights_.patch_embed.weight, out.data(), hidden_size, weights_.patch_embed.bias}, pixel_values.data(), patch_values, pixel_values.shape()[0]);
+  return out;
+}
+
+// Patch embedding and positions of a group: x `[group.rows, hidden_size]`.
+template <VisionConfig Vision>
+void VisionTower<Vision>::embed(const float* patches, const Group& group, float* x) const {
+  project({weights_.patch_embed.weight, x, hidden_size, weights_.patch_embed.bias}, patches + group.first * patch_values, patch_values, group.rows);
+  for (std::size_t f = 0; f < group.frames.size();) {
+    std::size_t same = f + 1;  // frames of one size
+    while (same < group.frames.size() && group.grids[same] == group.grids[f]) {
+      ++same;
+    }
+    add_position_embedding(weights_.pos_embed, group.grids[f], same - f, x + group.frames[f].first * hidden_size);
+    f = same;
+  }
+}
+
+template <VisionConfig Vision>
+BaseModelOutputWithPooling VisionTower<Vision>::forward(const VisionTowerInput& input) const {
+  const std::vector<Group> groups = groups_of(input);
+  const std::size_t patches = input.hidden_states.shape()[0];
+  constexpr std::size_t half = hidden_size / Vision::num_heads / 2;
+  BaseModelOutputWithPooling output;
+  output.last_hidden_state = Tensor<float>({patches, hidden_size});
+  output.pooler_output = Tensor<float>({patches / block_size, Vision::out_hidden_size});
+  if (input.output_hidden_states) {
+    output.hidden_states.assign(Vision::depth + 1, Tensor<float>({patches, hidden_size}));
+  }
+  std::size_t needed = 0;
+  for (const Group& group : groups) {
+    needed = std::max(needed, workspace_bytes(group));
+  }
+  Arena arena(needed);
+  const std::size_t total = patches * Vision::depth;
+  for (const Group& group : groups) {
+    const Arena::Scope scope(arena);
+    float* const x = output.last_hidden_state.data() + group.first * hidden_size;
+    embed(input.hidden_states.data(), group, x);
+    float* const cos = arena.take<float>(group.rows * half);
+    float* const sin = arena.take<float>(group.rows * half);
+    for (std::size_t f = 0; f < group.frames.size(); ++f) {
+      const std::size_t place = group.frames[f].first * half;
+      if (f > 0 && group.grids[f] == group.grids[f - 1]) {
+        std::copy_n(cos + group.frames[f - 1].first * half, group.frames[f].count * half, cos + place);
+        std::copy_n(sin + group.frames[f - 1].first * half, group.frames[f].count * half, sin + place);
+      } else {
+        fill_vision_rotary(group.grids[f], half, cos + place, sin + place);
+      }
+    }
+    for (std::size_t layer = 0; layer <= Vision::depth; ++layer) {
+      if (layer > 0) {
+        Block::forward(weights_.blocks[layer - 1], x, group.rows, group.frames, {cos, sin, half}, arena);
+      }
+      if (input.output_hidden_states) {
+        std::copy_n(x, group.rows * hidden_size, output.hidden_states[layer].data() + group.first * hidden_size);
+      }
+      if (input.progress && !input.progress(group.first * Vision::depth + group.rows * layer, total)) {
+        return {};
+      }
+    }
+    Merger::forward(weights_.merger, x, output.pooler_output.data() + group.first / block_size * Vision::out_hidden_size, group.rows / block_size, arena);
+  }
+  return output;
+}
+
+template <VisionConfig Vision>
+std::vector<ImageFeatures> VisionTower<Vision>::encode(TensorView<float> pixel_values, TensorView<std::int64_t> grid_thw,
+                                                       const VisionProgress& progress) const {
+  const BaseModelOutputWithPooling encoded = forward({.hidden_states = pixel_values, .grid_thw = grid_thw, .progress = progress});
+  std::vector<ImageFeatures> out;
+  if (encoded.pooler_output.empty()) {
+    return out;
+  }
+  std::size_t patch = 0;
+  for (std::size_t item = 0; item < grid_thw.shape()[0]; ++item) {
+    ImageFeatures& features = out.emplace_back();
+    std::copy_n(grid_thw.data() + 3 * item, 3, features.grid_thw.begin());
+    const auto patches = static_cast<std::size_t>(features.grid_thw[0] * features.grid_thw[1] * features.grid_thw[2]);
+    features.rows = Tensor<float>({patches / block_size, Vision::out_hidden_size});
+    std::copy_n(encoded.pooler_output.data() + patch / block_size * Vision::out_hidden_size, features.rows.size(), features.rows.data());
+    features.content_hash = detail::content_hash(pixel_values.data() + patch * patch_values, patches * patch_values, features.grid_thw);
+    patch += patches;
+  }
+  return out;
+}
+
+QWEN35_END_NAMESPACE
