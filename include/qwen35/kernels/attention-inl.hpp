@@ -133,7 +133,7 @@ inline void attention(const AttentionTask& task) {
       end = task.key_end[query] > end ? task.key_end[query] : end;
     }
   }
-  const bool direct = task.dtype == DType::f32 && width == task.head_dim;  // values can be read where they are
+  const bool direct = task.dtype == DType::f32 && task.head_dim % lanes == 0;  // values can be read where they are
   const std::size_t phase = task.split_origin % attention_split;
   while (first < end) {
     // Cuts lie at multiples of attention_split from the origin, on either side of it; the first split may begin in its middle.
@@ -141,8 +141,8 @@ inline void attention(const AttentionTask& task) {
     const std::size_t keys = end - first < attention_split - place ? end - first : attention_split - place;
     decode_keys(task.dtype, task.k + first * task.k_stride_bytes, task.k_stride_bytes, place, keys, task.head_dim, width, rows);
     std::memset(scores, 0, queries * attention_split * sizeof(float));
-    mix_rows({reinterpret_cast<const std::byte*>(rows), lanes * sizeof(float), width * lanes * sizeof(float)}, attention_split, task.head_dim,
-             queries, [&task](std::size_t query) { return task.q[query]; }, scores);
+    mix_rows({reinterpret_cast<const std::byte*>(rows), lanes * sizeof(float), width * lanes * sizeof(float)}, attention_split, attention_split / lanes,
+             task.head_dim, queries, [&task](std::size_t query) { return task.q[query]; }, scores);
     weigh_keys(task, {first, place, place + keys}, scores, softmax);
     for (std::size_t query = 0; query < queries; ++query) {
       if (softmax.shrink[query] != 1.0f) {
@@ -156,7 +156,7 @@ inline void attention(const AttentionTask& task) {
       values = reinterpret_cast<const std::byte*>(rows);
       stride = width * sizeof(float);
     }
-    mix_rows({values, stride, lanes * sizeof(float)}, width, keys, queries,
+    mix_rows({values, stride, lanes * sizeof(float)}, width, (task.head_dim + lanes - 1) / lanes, keys, queries,
              [scores, place](std::size_t query) { return scores + query * attention_split + place; }, sums);
     first += keys;
   }
