@@ -100,6 +100,8 @@ TEST_CASE("what is not JSON is an error with the place and the reason") {
   CHECK(says("Infinity", "byte 0"));
   CHECK(says("-Infinity", "byte 1"));
   CHECK(says("1e999", "Number too big"));
+  CHECK(says("[1.9e308]", "Number too big"));
+  CHECK(says("-0.0002e313", "Number too big"));
   CHECK(says("nul", "byte"));
   CHECK(says("// c\n1", "byte 0"));
   CHECK_THROWS_WITH_AS(parse("[", "config.json"), doctest::Contains("config.json: not valid JSON at byte 1"), TextError);

@@ -4,8 +4,10 @@
 
 #include <qwen35/json/value.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <string_view>
 #include <unordered_map>
 
@@ -107,8 +109,51 @@ class Builder {
   std::vector<std::string> keys_;
 };
 
+// Numbers come as text: the reader's own conversion shifts by negative counts for some (0e300), and one double of 40 digits in 100,000 comes out one
+// unit off.
 inline constexpr unsigned parse_flags =
-    rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseFullPrecisionFlag;
+    rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
+
+// A number that is no double: beyond the largest, rather than below the smallest? `text` is well formed.
+inline bool is_huge(std::string_view text) {
+  const std::size_t exponent_at = text.find_first_of("eE");
+  const std::string_view digits = text.substr(0, exponent_at);
+  const std::size_t first = digits.find_first_of("123456789"), point = std::min(digits.find('.'), digits.size());
+  const auto magnitude = static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first);
+  std::int64_t exponent = 0;
+  if (exponent_at != std::string_view::npos) {
+    const bool minus = text[exponent_at + 1] == '-';
+    const char* const from = text.data() + exponent_at + (minus || text[exponent_at + 1] == '+' ? 2 : 1);
+    if (std::from_chars(from, text.data() + text.size(), exponent).ec != std::errc()) {
+      exponent = INT64_MAX / 2;
+    }
+    exponent = minus ? -exponent : exponent;
+  }
+  return magnitude + exponent > 0;
+}
+
+// The number as the event that the reader would send. False for one that is too large.
+template <class Handler>
+inline bool send_number(std::string_view text, Handler& handler, bool& too_big) {
+  const char* const end = text.data() + text.size();
+  if (text.find_first_of(".eE") == std::string_view::npos) {
+    std::int64_t whole = 0;
+    if (std::from_chars(text.data(), end, whole).ec == std::errc()) {
+      if (whole >= 0) {
+        return whole <= UINT32_MAX ? handler.Uint(static_cast<unsigned>(whole)) : handler.Uint64(static_cast<std::uint64_t>(whole));
+      }
+      return whole >= INT32_MIN ? handler.Int(static_cast<int>(whole)) : handler.Int64(whole);
+    }
+    std::uint64_t large = 0;
+    if (text[0] != '-' && std::from_chars(text.data(), end, large).ec == std::errc()) {
+      return handler.Uint64(large);
+    }
+  }
+  double value = 0.0;
+  const std::errc problem = std::from_chars(text.data(), end, value).ec;
+  too_big = problem == std::errc::result_out_of_range && is_huge(text);
+  return !too_big && handler.Double(problem == std::errc() ? value : 0.0);
+}
 
 }  // namespace detail
 
@@ -121,14 +166,14 @@ struct ReadResult {
 
 namespace detail {
 
-// Passes the reader's events on to the user's handler, with two corrections. The reader accepts "\udc00", half a surrogate pair, which has no
-// UTF-8: here it ends the reading. And about one double of 40 digits in 100,000 comes one unit off: the digits are read once more.
+// Passes the reader's events on to the user's handler: numbers converted, and with a correction. The reader accepts "\udc00", half a surrogate pair,
+// which has no UTF-8: here it ends the reading.
 template <class Handler>
 class Guard {
  public:
-  Guard(Handler& handler, std::string_view text, const rapidjson::MemoryStream& stream)
-      : handler_(handler), text_(text), stream_(stream), escapes_(text.find("\\u") != std::string_view::npos) {}
+  Guard(Handler& handler, std::string_view text) : handler_(handler), escapes_(text.find("\\u") != std::string_view::npos) {}
   bool unpaired() const { return unpaired_; }
+  bool too_big() const { return too_big_; }
 
   bool Null() { return handler_.Null(); }
   bool Bool(bool value) { return handler_.Bool(value); }
@@ -136,13 +181,8 @@ class Guard {
   bool Uint(unsigned value) { return handler_.Uint(value); }
   bool Int64(std::int64_t value) { return handler_.Int64(value); }
   bool Uint64(std::uint64_t value) { return handler_.Uint64(value); }
-  bool Double(double value) {
-    const std::size_t end = stream_.Tell();
-    const std::size_t start = text_.substr(0, end).find_last_not_of("0123456789+-.eE") + 1;  // npos + 1 is 0
-    std::from_chars(text_.data() + start, text_.data() + end, value);  // out of range: the reader's value stays
-    return handler_.Double(value);
-  }
-  bool RawNumber(const char* text, rapidjson::SizeType size, bool copy) { return handler_.RawNumber(text, size, copy); }
+  bool Double(double value) { return handler_.Double(value); }
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool) { return send_number({text, size}, handler_, too_big_); }
   bool String(const char* text, rapidjson::SizeType size, bool copy) { return sound(text, size) && handler_.String(text, size, copy); }
   bool StartObject() { return handler_.StartObject(); }
   bool Key(const char* text, rapidjson::SizeType size, bool copy) { return sound(text, size) && handler_.Key(text, size, copy); }
@@ -163,10 +203,9 @@ class Guard {
   }
 
   Handler& handler_;
-  std::string_view text_;
-  const rapidjson::MemoryStream& stream_;
   bool escapes_;
   bool unpaired_ = false;
+  bool too_big_ = false;
 };
 
 }  // namespace detail
@@ -176,13 +215,16 @@ template <class Handler>
 inline ReadResult try_read(std::string_view text, Handler& handler) {
   rapidjson::Reader reader;
   rapidjson::MemoryStream stream(text.data(), text.size());
-  detail::Guard<Handler> guard(handler, text, stream);
+  detail::Guard<Handler> guard(handler, text);
   const rapidjson::ParseResult result = reader.Parse<detail::parse_flags>(stream, guard);
   const auto failed = [](std::size_t offset, std::string_view reason) {
     return ReadResult{false, offset, concat("not valid JSON at byte ", offset, ": ", reason)};
   };
   if (guard.unpaired()) {
     return failed(result.Offset(), "a \\u escape is half of a surrogate pair");
+  }
+  if (guard.too_big()) {
+    return failed(result.Offset(), rapidjson::GetParseError_En(rapidjson::kParseErrorNumberTooBig));
   }
   if (result.Code() == rapidjson::kParseErrorTermination) {
     return failed(result.Offset(), "nested too deeply, or not what was expected");
