@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # The third-party packages, for this build and for the installed package alike: found on the system, else fetched at a pinned version.
 #
-# Makes two imported targets. `qwen35::third_party` carries the include directories of Highway, xsimd, Eigen and RapidJSON, OpenMP's flag and
-# libraries, and utf8proc. `qwen35::media_third_party` carries the image libraries that are there. Both are global, and hold plain paths and
-# flags instead of the packages' own targets: those are visible only in the directory that looked for them.
+# Makes three imported targets. `qwen35::third_party` carries the include directories of Highway, xsimd, Eigen and RapidJSON, OpenMP's flag and
+# libraries, and utf8proc. `qwen35::media_third_party` carries the image libraries that are there, `qwen35::ffmpeg_third_party` FFmpeg's if they are.
+# All are global, and hold plain paths and flags instead of the packages' own targets: those are visible only in the directory that looked for them.
 #
 # Only headers are taken from Highway, xsimd, Eigen, RapidJSON, CLI11 and doctest, so their own build files never run.
 include_guard(GLOBAL)
@@ -139,20 +139,34 @@ function(qwen35_make_media_third_party)
   else()
     set_property(GLOBAL PROPERTY QWEN35_MEDIA_COMPLETE ON)
   endif()
-  # Video files, where FFmpeg's libraries are installed. The definition makes <qwen35/media/video_file.hpp> use them.
-  find_path(QWEN35_FFMPEG_INCLUDE_DIR libavformat/avformat.h)
-  set(video_libraries "")
-  foreach(library avformat avcodec swscale avutil)
-    string(TOUPPER "${library}" upper)
-    find_library(QWEN35_${upper}_LIBRARY NAMES ${library})
-    mark_as_advanced(QWEN35_${upper}_LIBRARY)
-    list(APPEND video_libraries "${QWEN35_${upper}_LIBRARY}")
-  endforeach()
+endfunction()
+
+# Video files are optional as well. The definition makes <qwen35/media/video_file.hpp> use FFmpeg; without it that header says what is missing.
+function(qwen35_make_ffmpeg_third_party)
+  add_library(qwen35::ffmpeg_third_party INTERFACE IMPORTED GLOBAL)
+  set(names avformat avcodec swscale avutil)
+  # pkg-config knows of copies in unusual places (PKG_CONFIG_PATH); without it the usual ones are searched.
+  find_package(PkgConfig QUIET)
+  if(PKG_CONFIG_FOUND)
+    list(TRANSFORM names PREPEND lib OUTPUT_VARIABLE modules)
+    pkg_check_modules(QWEN35_FFMPEG_PKG QUIET ${modules})
+  endif()
+  find_path(QWEN35_FFMPEG_INCLUDE_DIR libavformat/avformat.h HINTS ${QWEN35_FFMPEG_PKG_INCLUDE_DIRS})
   mark_as_advanced(QWEN35_FFMPEG_INCLUDE_DIR)
-  if(QWEN35_FFMPEG_INCLUDE_DIR AND NOT "${video_libraries}" MATCHES "NOTFOUND")
-    target_include_directories(qwen35::media_third_party SYSTEM INTERFACE "${QWEN35_FFMPEG_INCLUDE_DIR}")
-    target_link_libraries(qwen35::media_third_party INTERFACE ${video_libraries})
-    target_compile_definitions(qwen35::media_third_party INTERFACE QWEN35_HAS_FFMPEG)
+  set(libraries "")
+  foreach(name IN LISTS names)
+    string(TOUPPER "${name}" upper)
+    find_library(QWEN35_${upper}_LIBRARY NAMES ${name} HINTS ${QWEN35_FFMPEG_PKG_LIBRARY_DIRS})
+    mark_as_advanced(QWEN35_${upper}_LIBRARY)
+    list(APPEND libraries "${QWEN35_${upper}_LIBRARY}")
+  endforeach()
+  if(QWEN35_FFMPEG_INCLUDE_DIR AND NOT "${libraries}" MATCHES "NOTFOUND")
+    target_include_directories(qwen35::ffmpeg_third_party SYSTEM INTERFACE "${QWEN35_FFMPEG_INCLUDE_DIR}")
+    target_link_libraries(qwen35::ffmpeg_third_party INTERFACE ${libraries})
+    target_compile_definitions(qwen35::ffmpeg_third_party INTERFACE QWEN35_HAS_FFMPEG)
+    set_property(GLOBAL PROPERTY QWEN35_FFMPEG_FOUND ON)
+  else()
+    set_property(GLOBAL PROPERTY QWEN35_FFMPEG_FOUND OFF)
   endif()
 endfunction()
 
@@ -164,6 +178,7 @@ if(NOT QWEN35_UTF8PROC_INCLUDE_DIR OR NOT QWEN35_UTF8PROC_LIBRARY)
 endif()
 qwen35_make_third_party()
 qwen35_make_media_third_party()
+qwen35_make_ffmpeg_third_party()
 
 # doctest: an include directory. Google Benchmark: a target. CLI11: an include directory. For our own programs only.
 function(qwen35_find_doctest)

@@ -68,6 +68,29 @@ TEST_CASE("layouts and threads do not change a bit") {
   CHECK(resize_bicubic(view, width, height) == plain);
 }
 
+TEST_CASE("instruction sets do not change a bit") {
+  const Image noise = rgb_picture(203, 119, "noise", 9), edges = rgb_picture(64, 50, "edges", 4);
+  std::vector<Image> expected;
+  for (const std::string_view name : isa_names()) {
+    CAPTURE(name);
+    set_isa(name);
+    std::size_t next = 0;
+    for (const Image* const image : {&noise, &edges}) {
+      // Widths around the size of vectors, shrinking and growing.
+      for (const std::size_t size : {1u, 5u, 6u, 11u, 32u, 64u, 199u, 300u}) {
+        Image got = resize_bicubic(*image, size, size + 3);
+        if (next == expected.size()) {
+          expected.push_back(std::move(got));
+        } else {
+          CHECK(got == expected[next]);
+        }
+        ++next;
+      }
+    }
+  }
+  set_isa("");
+}
+
 TEST_CASE("impossible sizes") {
   const Image image(4, 4);
   CHECK_THROWS_AS(resize_bicubic(image, 0, 4), InputError);

@@ -134,6 +134,14 @@ QWEN35_KERNELS_API void gelu_tanh(const float* x, std::size_t n, float* out) { d
 QWEN35_KERNELS_API void silu_multiply(const float* gate, const float* up, std::size_t n, float* out) {
   detail::active_table().silu_multiply(gate, up, n, out);
 }
+QWEN35_KERNELS_API void resize_column(const std::uint8_t* in, std::size_t stride, const std::int16_t* weights, std::size_t taps, int precision,
+                                      std::size_t n, std::uint8_t* out) {
+  detail::active_table().resize_column(in, stride, weights, taps, precision, n, out);
+}
+QWEN35_KERNELS_API void resize_row(const std::uint8_t* in, const std::uint32_t* first, const std::int16_t* weights, std::size_t taps, int precision,
+                                   std::size_t n, std::uint8_t* out) {
+  detail::active_table().resize_row(in, first, weights, taps, precision, n, out);
+}
 
 }  // namespace kernels
 

@@ -136,6 +136,15 @@ QWEN35_KERNELS_API void causal_conv1d_silu(const float* history, const float* x,
 QWEN35_KERNELS_API void gelu_tanh(const float* x, std::size_t n, float* out);
 QWEN35_KERNELS_API void silu_multiply(const float* gate, const float* up, std::size_t n, float* out);
 
+// Pixels of 8 bits as sums with weights in fixed point: out = clamp((2^(precision - 1) + sum_j weights[j] in[j]) >> precision, 0, 255).
+// Down the columns: out[x] from in[x + j * stride] for j < taps. One weight after an odd number of them is read and must be 0.
+QWEN35_KERNELS_API void resize_column(const std::uint8_t* in, std::size_t stride, const std::int16_t* weights, std::size_t taps, int precision,
+                                      std::size_t n, std::uint8_t* out);
+// Along a row of RGB: pixel i < n of `out` from pixels first[i] + j of `in`, weights [n, taps]; taps is a multiple of 4. Reads, with the weights
+// that are 0, all of first[i] + taps pixels, and 4 bytes more.
+QWEN35_KERNELS_API void resize_row(const std::uint8_t* in, const std::uint32_t* first, const std::int16_t* weights, std::size_t taps, int precision,
+                                   std::size_t n, std::uint8_t* out);
+
 // What one instruction set provides.
 struct KernelTable {
   std::string_view isa;
@@ -147,6 +156,8 @@ struct KernelTable {
   void (*causal_conv1d_silu)(const float*, const float*, std::size_t, const float*, std::size_t, std::size_t, std::size_t, float*, std::size_t);
   void (*gelu_tanh)(const float*, std::size_t, float*);
   void (*silu_multiply)(const float*, const float*, std::size_t, float*);
+  void (*resize_column)(const std::uint8_t*, std::size_t, const std::int16_t*, std::size_t, int, std::size_t, std::uint8_t*);
+  void (*resize_row)(const std::uint8_t*, const std::uint32_t*, const std::int16_t*, std::size_t, int, std::size_t, std::uint8_t*);
 };
 
 }  // namespace kernels

@@ -5,6 +5,7 @@
 #include <qwen35/kernels/conv-inl.hpp>
 #include <qwen35/kernels/delta-inl.hpp>
 #include <qwen35/kernels/matmul-inl.hpp>
+#include <qwen35/kernels/resize-inl.hpp>
 #include <qwen35/kernels/rows-inl.hpp>
 
 #if defined(QWEN35_KERNELS_TABLE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -37,7 +38,7 @@ namespace HWY_NAMESPACE {
 
 inline constexpr KernelTable table = {QWEN35_KERNELS_ISA, matmul,           decode_row,         encode_row,
                                       attention,          gated_delta_rule, causal_conv1d_silu, gelu_tanh,
-                                      silu_multiply};
+                                      silu_multiply,      resize_column,    resize_row};
 
 #undef QWEN35_KERNELS_ISA
 

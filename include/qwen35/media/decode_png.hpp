@@ -44,7 +44,7 @@ inline void png_on_read(png_structp png, png_bytep out, std::size_t count) {
   state.offset += count;
 }
 
-// Reads up to the first pixel and asks for 8-bit RGB: palettes and small greys expanded, the high byte of 16 bits, alpha dropped.
+// Reads up to the first pixel.
 inline bool png_read_header(PngState& state) {
   if (setjmp(png_jmpbuf(state.png)) != 0) {
     return false;
@@ -59,24 +59,29 @@ inline bool png_read_header(PngState& state) {
   png_read_info(state.png, state.info);
   state.width = png_get_image_width(state.png, state.info);
   state.height = png_get_image_height(state.png, state.info);
+  return true;
+}
+
+// `pixels`: [height, width, 3]. Asks for 8-bit RGB: palettes and small greys expanded, the high byte of 16 bits, alpha dropped.
+inline bool png_read_pixels(PngState& state, std::uint8_t* pixels) {
+  if (setjmp(png_jmpbuf(state.png)) != 0) {
+    return false;
+  }
   png_set_palette_to_rgb(state.png);
   png_set_expand_gray_1_2_4_to_8(state.png);
   png_set_strip_16(state.png);
   png_set_strip_alpha(state.png);
   png_set_gray_to_rgb(state.png);
-  png_set_interlace_handling(state.png);
+  const int passes = png_set_interlace_handling(state.png);
   png_read_update_info(state.png, state.info);
   if (png_get_rowbytes(state.png, state.info) != state.width * 3) {
     png_error(state.png, "unknown pixel layout");
   }
-  return true;
-}
-
-inline bool png_read_pixels(PngState& state, png_bytepp rows) {
-  if (setjmp(png_jmpbuf(state.png)) != 0) {
-    return false;
+  for (int pass = 0; pass < passes; ++pass) {
+    for (std::size_t y = 0; y < state.height; ++y) {
+      png_read_row(state.png, pixels + y * state.width * 3, nullptr);
+    }
   }
-  png_read_image(state.png, rows);
   png_read_end(state.png, state.info);
 #if defined(PNG_eXIf_SUPPORTED)
   png_bytep exif = nullptr;
@@ -114,11 +119,7 @@ inline Image decode_png(std::span<const std::byte> bytes, const MediaLimits& lim
   require<MediaError>(detail::png_read_header(state), source_name, ": not a sound PNG: ", state.message);
   detail::check_picture_size(state.width, state.height, limits, source_name);
   Image image(state.width, state.height);
-  std::vector<png_bytep> rows(image.height());
-  for (std::size_t y = 0; y < rows.size(); ++y) {
-    rows[y] = image.row(y);
-  }
-  require<MediaError>(detail::png_read_pixels(state, rows.data()), source_name, ": not a sound PNG: ", state.message);
+  require<MediaError>(detail::png_read_pixels(state, image.pixels().data()), source_name, ": not a sound PNG: ", state.message);
   return upright(std::move(image), exif_orientation({state.exif, state.exif_size}));
 }
 

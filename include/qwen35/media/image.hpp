@@ -4,6 +4,7 @@
 
 #include <qwen35/media/limits.hpp>
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -40,6 +41,10 @@ inline void check_view(const PixelView& view) {
 }
 
 inline void row_to_rgb(const std::uint8_t* in, std::uint8_t* out, std::size_t width, PixelFormat format) {
+  if (format == PixelFormat::rgb) {
+    std::copy_n(in, 3 * width, out);
+    return;
+  }
   const std::size_t step = bytes_per_pixel(format);
   const bool grey = format == PixelFormat::grey;
   const bool swapped = format == PixelFormat::bgr || format == PixelFormat::bgra;

@@ -4,7 +4,6 @@
 
 #include <qwen35/core/tensor.hpp>
 #include <qwen35/media/patches.hpp>
-#include <qwen35/media/resize.hpp>
 #include <qwen35/media/smart_resize.hpp>
 
 #include <optional>
@@ -13,12 +12,12 @@ QWEN35_BEGIN_NAMESPACE
 
 // What a call may change of the processor's settings. (In the reference min_pixels or max_pixels alone is ignored; here each counts.)
 struct ImageOptions {
-  std::optional<PixelArea> size;
-  std::optional<std::size_t> min_pixels;  // wins over size
-  std::optional<std::size_t> max_pixels;
-  std::optional<bool> do_resize;  // false: sides must be multiples of patch_size x merge_size already
-  std::optional<bool> do_rescale;
-  std::optional<bool> do_normalize;
+  std::optional<PixelArea> size{};
+  std::optional<std::size_t> min_pixels{};  // wins over size
+  std::optional<std::size_t> max_pixels{};
+  std::optional<bool> do_resize{};  // false: sides must be multiples of patch_size x merge_size already
+  std::optional<bool> do_rescale{};
+  std::optional<bool> do_normalize{};
 };
 
 struct ImageInputs {
@@ -92,9 +91,7 @@ class ImageProcessor {
     float* target = out.pixel_values.data();
     for (std::size_t i = 0; i < images.size(); ++i) {
       const PatchLayout& l = layouts[i];
-      const bool fits = images[i].width == l.width && images[i].height == l.height;
-      const Image resized = fits ? Image() : resize_bicubic(images[i], l.width, l.height);
-      write_patches(fits ? images[i] : resized.view(), l, table, 0, l.temporal_patch_size, target);
+      resize_to_patches(images[i], l, table, 0, l.temporal_patch_size, target);
       target += l.rows() * l.row_size();
       out.image_grid_thw.row(i)[0] = 1;
       out.image_grid_thw.row(i)[1] = static_cast<std::int64_t>(l.grid_h());

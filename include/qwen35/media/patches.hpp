@@ -4,7 +4,7 @@
 
 #include <qwen35/media/image.hpp>
 #include <qwen35/media/preprocessor_config.hpp>
-#include <qwen35/parallel/parallel_for.hpp>
+#include <qwen35/media/resize.hpp>
 
 #include <array>
 #include <cstring>
@@ -84,6 +84,28 @@ inline void write_patches(const PixelView& image, const PatchLayout& layout, con
           }
         }
       }
+    }
+  });
+}
+
+// The same for a picture of any size, brought to the layout's: a strip of patches at a time, as the resized picture as a whole would cost more
+// time for its memory pages than for its pixels.
+inline void resize_to_patches(const PixelView& image, const PatchLayout& layout, const PixelTable& table, std::size_t first_frame, std::size_t last_frame,
+                              float* rows) {
+  if (image.width == layout.width && image.height == layout.height) {
+    write_patches(image, layout, table, first_frame, last_frame, rows);
+    return;
+  }
+  const detail::BicubicRows resized(image, layout.width, layout.height);
+  PatchLayout strip_layout = layout;
+  strip_layout.height = layout.patch_size * layout.merge_size;
+  parallel_ranges(layout.height / strip_layout.height, 1, [&](std::size_t begin, std::size_t end) {
+    Image strip(layout.width, strip_layout.height);
+    for (std::size_t i = begin; i < end; ++i) {
+      for (std::size_t y = 0; y < strip.height(); ++y) {
+        resized.row(i * strip.height() + y, strip.row(y));
+      }
+      write_patches(strip, strip_layout, table, first_frame, last_frame, rows + i * strip_layout.rows() * layout.row_size());
     }
   });
 }

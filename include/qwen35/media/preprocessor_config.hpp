@@ -80,9 +80,10 @@ inline void read_channel_values(const JsonFields& fields, std::string_view key, 
 inline void check_preprocessor(const PreprocessorConfig& config, std::string_view where) {
   const auto check = [&](bool condition, std::string_view problem) { require<ConfigError>(condition, where, ".", problem); };
   check(config.size.shortest_edge > 0 && config.size.longest_edge > 0, "size: expected areas above 0 in \"shortest_edge\" and \"longest_edge\"");
+  // Bounds that keep the rows of the smallest picture in memory, whatever the file says.
   check(config.patch_size > 0 && config.patch_size <= 256, "patch_size: expected 1 to 256");
-  check(config.temporal_patch_size > 0 && config.temporal_patch_size <= 64, "temporal_patch_size: expected 1 to 64");
-  check(config.merge_size > 0 && config.merge_size <= 64, "merge_size: expected 1 to 64");
+  check(config.temporal_patch_size > 0 && config.temporal_patch_size <= 16, "temporal_patch_size: expected 1 to 16");
+  check(config.merge_size > 0 && config.merge_size <= 16 && config.factor() <= 1024, "merge_size: expected 1 to 16, and at most 1024 / patch_size");
   check(!config.do_rescale || (std::isfinite(config.rescale_factor) && config.rescale_factor > 0.0), "rescale_factor: expected a number above 0");
   for (std::size_t c = 0; c < 3; ++c) {
     check(!config.do_normalize || (std::isfinite(config.image_mean[c]) && std::isfinite(config.image_std[c]) && config.image_std[c] != 0.0),

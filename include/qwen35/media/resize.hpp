@@ -2,6 +2,7 @@
 // Bicubic resizing with antialiasing of 8-bit pixels, equal bit for bit to the reference's (torchvision's uint8 kernel).
 #pragma once
 
+#include <qwen35/kernels/kernels.hpp>
 #include <qwen35/media/image.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
 
@@ -14,13 +15,10 @@ namespace detail {
 
 // The weights of one axis, n_in -> n_out, in fixed point with `precision` fraction bits.
 struct ResizeWeights {
-  struct Span {
-    std::size_t first;  // first source index
-    std::size_t count;  // taps
-  };
-  std::vector<Span> spans;           // [n_out]
+  std::vector<std::uint32_t> first;  // [n_out] the first source index
+  std::vector<std::uint32_t> count;  // [n_out] taps that are not 0
   std::vector<std::int16_t> values;  // [n_out, taps]
-  std::size_t taps = 0;
+  std::size_t taps = 0;              // a multiple of 4
   int precision = 0;
 
   const std::int16_t* row(std::size_t i) const { return values.data() + i * taps; }
@@ -42,8 +40,9 @@ inline ResizeWeights resize_weights(std::size_t n_in, std::size_t n_out) {
   const double radius = 2.0 * filter_scale;
   const double inverse = 1.0 / filter_scale;
   ResizeWeights out;
-  out.taps = static_cast<std::size_t>(std::ceil(radius)) * 2 + 1;
-  out.spans.resize(n_out);
+  out.taps = (static_cast<std::size_t>(std::ceil(radius)) * 2 + 4) / 4 * 4;
+  out.first.resize(n_out);
+  out.count.resize(n_out);
   std::vector<double> weights(n_out * out.taps, 0.0);
   double largest = 0.0;
   for (std::size_t i = 0; i < n_out; ++i) {
@@ -63,7 +62,8 @@ inline ResizeWeights resize_weights(std::size_t n_in, std::size_t n_out) {
       w[j] = total != 0.0 ? w[j] / total : w[j];
       largest = std::max(largest, w[j]);
     }
-    out.spans[i] = {static_cast<std::size_t>(first), static_cast<std::size_t>(count)};
+    out.first[i] = static_cast<std::uint32_t>(first);
+    out.count[i] = static_cast<std::uint32_t>(count);
   }
   // As many fraction bits as let the largest weight stay below 2^15.
   while (out.precision < 22 && static_cast<std::int64_t>(0.5 + largest * static_cast<double>(1 << (out.precision + 1))) < (1 << 15)) {
@@ -77,110 +77,71 @@ inline ResizeWeights resize_weights(std::size_t n_in, std::size_t n_out) {
   return out;
 }
 
-// Sums of `lanes` neighbouring values over the taps of one output position. Constant trip counts and products written as 16 x 16 -> 32 bits:
-// compilers turn the loops into vector code at -O2 and for any instruction set.
-template <std::size_t lanes, class T>
-inline void weighted_bytes(const T* in, std::size_t stride, const std::int16_t* weights, std::size_t taps, int precision, std::uint8_t* out) {
-  std::int32_t sums[lanes];
-  for (std::size_t k = 0; k < lanes; ++k) {
-    sums[k] = 1 << (precision - 1);
-  }
-  for (std::size_t j = 0; j < taps; ++j, in += stride) {
-    const std::int16_t q = weights[j];
-    for (std::size_t k = 0; k < lanes; ++k) {
-      sums[k] += static_cast<std::int32_t>(q) * static_cast<std::int32_t>(static_cast<std::int16_t>(in[k]));
+// A picture being resized: along x at once, rounded and clamped to 8 bits, along y row by row, so that the result need not be in memory as a
+// whole. The source must outlive it.
+class BicubicRows {
+ public:
+  BicubicRows(const PixelView& source, std::size_t width, std::size_t height) : rows_(source), width_(width) {
+    check_view(source);
+    require<InputError>(width > 0 && height > 0 && width <= max_side && height <= max_side, "resizing to ", width, " x ", height,
+                        " pixels, expected sides from 1 to ", max_side);
+    if (height != source.height) {
+      along_y_ = resize_weights(source.height, height);
+    }
+    if (width != source.width || (source.format != PixelFormat::rgb && height != source.height)) {
+      resize_along_x(source);
     }
   }
-  for (std::size_t k = 0; k < lanes; ++k) {
-    out[k] = static_cast<std::uint8_t>(std::clamp(sums[k] >> precision, 0, 255));
-  }
-}
 
-inline constexpr std::size_t resize_rows = 8;  // rows that go through the x axis together
+  BicubicRows(const BicubicRows&) = delete;
+  BicubicRows& operator=(const BicubicRows&) = delete;
 
-// `rows` (at most resize_rows) rows of RGB along x. They are interleaved byte by byte first, [x][channel][row], so that the sums run over
-// neighbouring values; against sums over the three channels of a row this halved the time. `buffer`: room for 3 x n_in x resize_rows values.
-inline void resize_along_x(const std::uint8_t* const* in, std::uint8_t* const* out, std::size_t rows, std::size_t n_in, std::int16_t* buffer,
-                           const ResizeWeights& weights) {
-  constexpr std::size_t lanes = 3 * resize_rows;
-  for (std::size_t r = 0; r < resize_rows; ++r) {
-    const std::uint8_t* const row = in[r < rows ? r : 0];
-    for (std::size_t x = 0; x < 3 * n_in; ++x) {
-      buffer[x * resize_rows + r] = row[x];
+  // A number of rows that is worth a thread.
+  std::size_t grain() const { return 1 + 262144 / width_; }
+
+  // Row `y` of the result, [width, 3].
+  void row(std::size_t y, std::uint8_t* out) const {
+    if (along_y_.taps == 0) {
+      row_to_rgb(rows_.row(y), out, width_, rows_.format);
+    } else {
+      kernels::resize_column(rows_.row(along_y_.first[y]), rows_.row_stride(), along_y_.row(y), along_y_.count[y], along_y_.precision, 3 * width_, out);
     }
   }
-  std::uint8_t result[lanes];
-  for (std::size_t i = 0; i < weights.spans.size(); ++i) {
-    const ResizeWeights::Span span = weights.spans[i];
-    weighted_bytes<lanes>(buffer + span.first * lanes, lanes, weights.row(i), span.count, weights.precision, result);
-    for (std::size_t r = 0; r < rows; ++r) {
-      for (std::size_t c = 0; c < 3; ++c) {
-        out[r][3 * i + c] = result[c * resize_rows + r];
+
+ private:
+  void resize_along_x(const PixelView& source) {
+    const bool resized = width_ != source.width;
+    const ResizeWeights weights = resized ? resize_weights(source.width, width_) : ResizeWeights();
+    narrow_ = Image(width_, source.height);
+    parallel_ranges(source.height, 1 + 262144 / (source.width + width_), [&](std::size_t begin, std::size_t end) {
+      // A row with room behind it, which the kernel reads.
+      std::vector<std::uint8_t> line(resized ? 3 * (source.width + weights.taps) + 4 : 0);
+      for (std::size_t y = begin; y < end; ++y) {
+        row_to_rgb(source.row(y), resized ? line.data() : narrow_.row(y), source.width, source.format);
+        if (resized) {
+          kernels::resize_row(line.data(), weights.first.data(), weights.values.data(), weights.taps, weights.precision, width_, narrow_.row(y));
+        }
       }
-    }
+    });
+    rows_ = narrow_.view();
   }
-}
 
-// Output row `i` of the y axis; rows of `bytes` = 3 x width, `stride` apart.
-inline void resize_along_y(const std::uint8_t* in, std::size_t stride, std::uint8_t* out, std::size_t bytes, const ResizeWeights& weights,
-                           std::size_t i) {
-  const ResizeWeights::Span span = weights.spans[i];
-  in += span.first * stride;
-  std::size_t x = 0;
-  for (; x + 32 <= bytes; x += 32) {
-    weighted_bytes<32>(in + x, stride, weights.row(i), span.count, weights.precision, out + x);
-  }
-  for (; x < bytes; ++x) {
-    weighted_bytes<1>(in + x, stride, weights.row(i), span.count, weights.precision, out + x);
-  }
-}
+  PixelView rows_;  // of the source, or narrow_
+  std::size_t width_;
+  ResizeWeights along_y_;  // empty: rows are as they are
+  Image narrow_;
+};
 
 }  // namespace detail
 
 // The picture at `width` x `height`. First along x, rounded and clamped to 8 bits, then along y; an axis that keeps its size is left alone.
 // Raises InputError when a size is 0 or beyond 2^24.
 inline Image resize_bicubic(const PixelView& source, std::size_t width, std::size_t height) {
-  detail::check_view(source);
-  constexpr std::size_t rows = detail::resize_rows;
-  const std::size_t grain = (1 + 32768 / (source.width + width)) * rows;  // rows that are worth a thread
-  const bool same_width = width == source.width;
-  const bool in_place = same_width && height != source.height && source.format == PixelFormat::rgb;  // nothing to do along x
-  Image narrow = in_place ? Image() : Image(width, source.height);
-  const detail::ResizeWeights along_x = same_width ? detail::ResizeWeights() : detail::resize_weights(source.width, width);
-  parallel_ranges(in_place ? 0 : source.height, grain, [&](std::size_t begin, std::size_t end) {
-    if (same_width) {
-      for (std::size_t y = begin; y < end; ++y) {
-        detail::row_to_rgb(source.row(y), narrow.row(y), width, source.format);
-      }
-      return;
-    }
-    std::vector<std::uint8_t> lines(source.format == PixelFormat::rgb ? 0 : source.width * 3 * rows);
-    std::vector<std::int16_t> buffer(source.width * 3 * rows);
-    for (std::size_t y = begin; y < end; y += rows) {
-      const std::size_t count = std::min(rows, end - y);
-      const std::uint8_t* in[rows];
-      std::uint8_t* out[rows];
-      for (std::size_t r = 0; r < count; ++r) {
-        in[r] = source.row(y + r);
-        out[r] = narrow.row(y + r);
-        if (source.format != PixelFormat::rgb) {
-          std::uint8_t* const line = lines.data() + r * source.width * 3;
-          detail::row_to_rgb(in[r], line, source.width, source.format);
-          in[r] = line;
-        }
-      }
-      detail::resize_along_x(in, out, count, source.width, buffer.data(), along_x);
-    }
-  });
-  if (height == source.height) {
-    return narrow;
-  }
+  const detail::BicubicRows rows(source, width, height);
   Image out(width, height);
-  const PixelView rows_in = in_place ? source : narrow.view();
-  const detail::ResizeWeights along_y = detail::resize_weights(source.height, height);
-  parallel_ranges(height, grain, [&](std::size_t begin, std::size_t end) {
+  parallel_ranges(height, rows.grain(), [&](std::size_t begin, std::size_t end) {
     for (std::size_t y = begin; y < end; ++y) {
-      detail::resize_along_y(rows_in.data, rows_in.row_stride(), out.row(y), width * 3, along_y, y);
+      rows.row(y, out.row(y));
     }
   });
   return out;

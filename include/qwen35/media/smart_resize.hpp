@@ -15,6 +15,9 @@ struct ImageSize {
   friend bool operator==(const ImageSize&, const ImageSize&) = default;
 };
 
+// What one picture or clip (all its frames) may be brought to: as many patches as the published models' whole context holds, 262144 x 32 x 32 pixels.
+inline constexpr std::size_t max_resized_pixels = std::size_t{1} << 28;
+
 namespace detail {
 
 // To the nearest integer, halves to the even one, whatever the rounding mode of the process is.
@@ -48,8 +51,9 @@ inline ImageSize fit_area(std::size_t height, std::size_t width, std::size_t fac
     h_bar = std::ceil(h * beta / f) * f;
     w_bar = std::ceil(w * beta / f) * f;
   }
-  require<MediaError>(h_bar > 0 && w_bar > 0 && h_bar <= static_cast<double>(max_side) && w_bar <= static_cast<double>(max_side), "picture of ", width, " x ",
-                      height, " pixels cannot be brought to an area from ", min_pixels, " to ", max_pixels, " in multiples of ", factor);
+  const auto most = static_cast<double>(max_resized_pixels);
+  require<MediaError>(h_bar > 0 && w_bar > 0 && padded_frames * h_bar * w_bar <= most, "picture of ", width, " x ", height,
+                      " pixels cannot be brought to an area from ", min_pixels, " to ", std::min(max_pixels, most), " in multiples of ", factor);
   return {static_cast<std::size_t>(h_bar), static_cast<std::size_t>(w_bar)};
 }
 

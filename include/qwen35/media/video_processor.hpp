@@ -10,15 +10,15 @@ QWEN35_BEGIN_NAMESPACE
 
 // What a call may change of the processor's settings.
 struct VideoOptions {
-  std::optional<PixelArea> size;          // areas of all frames together
-  std::optional<std::size_t> min_pixels;  // wins over size
-  std::optional<std::size_t> max_pixels;
-  std::optional<double> fps;              // frames a second to take; not together with num_frames
-  std::optional<std::size_t> num_frames;  // as given: not clamped; more than there are repeats some
-  std::optional<bool> do_sample_frames;   // false: every frame
-  std::optional<bool> do_resize;
-  std::optional<bool> do_rescale;
-  std::optional<bool> do_normalize;
+  std::optional<PixelArea> size{};          // areas of all frames together
+  std::optional<std::size_t> min_pixels{};  // wins over size
+  std::optional<std::size_t> max_pixels{};
+  std::optional<double> fps{};              // frames a second to take; not together with num_frames
+  std::optional<std::size_t> num_frames{};  // as given: not clamped; more than there are repeats some
+  std::optional<bool> do_sample_frames{};   // false: every frame
+  std::optional<bool> do_resize{};
+  std::optional<bool> do_rescale{};
+  std::optional<bool> do_normalize{};
 };
 
 struct VideoInputs {
@@ -114,12 +114,10 @@ class VideoProcessor {
     source.read(std::span<const std::size_t>(taken), [&](const PixelView& frame) {
       require<MediaError>(count < taken.size() && frame.width == metadata.width && frame.height == metadata.height, "video: frame ", count, " has ",
                           frame.width, " x ", frame.height, " pixels, expected ", metadata.width, " x ", metadata.height);
-      const bool fits = frame.width == size.width && frame.height == size.height;
-      const Image resized = fits ? Image() : resize_bicubic(frame, size.width, size.height);
       // The last frame also fills what is left of its temporal patch.
       const std::size_t first = count % span, last = count + 1 == taken.size() ? span : first + 1;
       float* const rows = out.pixel_values_videos.data() + count / span * layout.rows() * layout.row_size();
-      write_patches(fits ? frame : resized.view(), layout, table, first, last, rows);
+      resize_to_patches(frame, layout, table, first, last, rows);
       ++count;
     });
     require<MediaError>(count == taken.size(), "video: ", count, " frames came, expected ", taken.size());

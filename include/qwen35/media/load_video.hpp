@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// A path to patch rows, whatever it names: a folder of pictures, an animated GIF, or a video file.
+#pragma once
+
+#include <qwen35/media/gif_video.hpp>
+#include <qwen35/media/image_folder.hpp>
+#include <qwen35/media/video_file.hpp>
+#include <qwen35/media/video_processor.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+#if defined(QWEN35_HAS_FFMPEG)
+inline namespace with_ffmpeg {
+#else
+inline namespace without_ffmpeg {
+#endif
+
+// `folder_fps`: the rate of a folder's pictures; GIFs and files know their own. Raises MediaError for what cannot be read.
+inline VideoInputs load_video(const VideoProcessor& processor, const std::string& path, const VideoOptions& options = {},
+                              std::optional<double> folder_fps = std::nullopt, const MediaLimits& limits = {}) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return processor.preprocess(ImageFolder(path, folder_fps, limits), options);
+  }
+  std::ifstream file(path, std::ios::binary);
+  require<MediaError>(file.good(), path, ": cannot be opened");
+  char head[6] = "";
+  file.read(head, sizeof(head));
+  const std::string_view start(head, static_cast<std::size_t>(file.gcount()));
+  if (start == "GIF87a" || start == "GIF89a") {
+    return processor.preprocess(GifVideo::from_file(path, limits), options);
+  }
+  return processor.preprocess(VideoFile(path, limits), options);
+}
+
+}  // inline namespace
+
+QWEN35_END_NAMESPACE
