@@ -11,11 +11,16 @@ class Tokenizer;
 class StreamDecoder;
 struct CacheOptions;
 struct GenerationConfig;
+struct ImageFeatures;
 
 template <class Config>
 class TextModel;
 template <class Config>
 class CausalLM;
+template <class Config>
+class Model;
+template <class Config>
+class ConditionalGeneration;
 template <class Config>
 class HybridCache;
 template <class Config>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The front door: everything a text program needs.
+// The front door: everything a program needs that has text, or patch rows and grids of pictures. Decoding of pictures: qwen35/media/.
 #pragma once
 
 #include <qwen35/cache/cache_file.hpp>
@@ -10,6 +10,7 @@
 #include <qwen35/generate/generate.hpp>
 #include <qwen35/kernels/kernels.hpp>
 #include <qwen35/model/causal_lm.hpp>
+#include <qwen35/model/conditional_generation.hpp>
 #include <qwen35/model/text_model.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35/text/chat_template.hpp>

@@ -12,4 +12,7 @@ endforeach()
 # The recorded multimodal models of tests/data/vision.
 foreach(index RANGE 9)
   qwen35_add_config(test_model_vision_tower NAME v0${index} FROM "${CMAKE_CURRENT_LIST_DIR}/../data/vision/v0${index}/config.json")
+  math(EXPR first "${index} / 5 * 5")
+  qwen35_add_config(test_model_multimodal_v0${first} NAME v0${index} FROM "${CMAKE_CURRENT_LIST_DIR}/../data/vision/v0${index}/config.json")
 endforeach()
+qwen35_add_config(test_model_instantiate NAME v00 FROM "${CMAKE_CURRENT_LIST_DIR}/../data/vision/v00/config.json")

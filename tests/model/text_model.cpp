@@ -46,3 +46,24 @@ TEST_CASE("arguments that contradict each other") {
   CHECK(contains(message({.input_ids = ids, .cache_position = {1, 2, 3}}), "cache_position must count from 0 to 2"));
   CHECK(model.forward({.input_ids = ids}).last_hidden_state.shape() == Shape{1, 3, 128});
 }
+
+TEST_CASE("rows that stand instead of embeddings") {
+  const auto model = TextModel<configs::Shapes>::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+  const std::vector<TokenId> ids = {10, 11, 12, 13};
+  const std::vector<TokenId> others = {10, 30, 12, 31};
+  std::vector<float> a(128);
+  std::vector<float> b(128);
+  model.embed(30, a.data());
+  model.embed(31, b.data());
+  const std::vector<const float*> rows = {nullptr, a.data(), nullptr, b.data()};
+  HybridCache<configs::Shapes> cache;
+  const auto replaced = model.forward({.input_ids = ids, .past_key_values = &cache, .replaced_rows = rows});
+  const auto expected = model.forward({.input_ids = others});
+  CHECK(std::equal(replaced.last_hidden_state.begin(), replaced.last_hidden_state.end(), expected.last_hidden_state.begin()));
+  CHECK(std::equal(ids.begin(), ids.end(), cache.ids().begin()));  // the cache knows the ids
+  const auto message = [&](std::span<const float* const> given) {
+    return message_of<InputError>([&] { model.forward({.input_ids = ids, .replaced_rows = given}); });
+  };
+  CHECK(contains(message(std::span(rows).first(3)), "replaced_rows has 3 entries, expected one for each of 4 tokens"));
+  CHECK(contains(message_of<InputError>([&] { model.embed(512, a.data()); }), "token 512, expected 0 to 511"));
+}

@@ -6,6 +6,7 @@
 #include <qwen35/generate/generative_model.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -139,6 +140,7 @@ class RunningBatch {
   std::vector<std::size_t> padding_;
   std::vector<std::size_t> tokens_;
   std::optional<typename WorkspaceOfInput<Input>::type> workspace_;
+  std::function<void(Input&)> repeat_media_;  // without a cache, for a model that has media
 };
 
 // Inserts a value behind each of the rows of `values`: f(last value of the row).

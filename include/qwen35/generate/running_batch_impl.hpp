@@ -153,6 +153,12 @@ typename RunningBatch<M>::Output RunningBatch<M>::prefill(std::size_t expand) {
   set_common(first);
   choose_positions(first);
   first.position_ids = position_view(batch_, fresh_);
+  if constexpr (requires { model_.repeat_media_for_generation(first); }) {
+    if (!use_cache_) {  // else only this forward needs them
+      repeat_media_ = model_.repeat_media_for_generation(first);
+      repeat_media_(first);
+    }
+  }
   Output output = model_.forward(first);
   check_logits(output, batch_);
   vocab_size_ = output.logits.shape()[2];
@@ -222,6 +228,9 @@ typename RunningBatch<M>::Output RunningBatch<M>::forward(const std::vector<Toke
     next.attention_mask = AttentionMask(TensorView<std::int32_t>(mask_.data(), {rows_, mask_.size() / rows_}));
   }
   next.position_ids = position_view(rows_, length);
+  if (repeat_media_) {
+    repeat_media_(next);
+  }
   set_common(next);
   if constexpr (requires { next.workspace; }) {
     if (use_cache_ && input_.model_kwargs.workspace != nullptr && rows_ == batch_) {

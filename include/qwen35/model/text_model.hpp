@@ -24,6 +24,8 @@ struct TextModelInput {
   TensorView<std::int32_t> position_ids{};      // [batch, sequence], or that with a leading 1, 3 or 4
   HybridCache<Config>* past_key_values = nullptr;
   TensorView<float> inputs_embeds{};            // [batch, sequence, hidden_size]
+  // [batch * sequence] or empty: a row of hidden_size values that stands instead of the token's embedding (a picture's), or null. Not copied.
+  std::span<const float* const> replaced_rows{};
   std::optional<bool> use_cache{};              // default: the config's; without past_key_values the output then holds a new cache
   TensorView<std::int32_t> cache_position{};    // [sequence]; if given, must be past ... past + sequence - 1
   bool output_hidden_states = false;
@@ -65,6 +67,9 @@ class TextModel {
   // Raises InputError for arguments that contradict each other or the config, CacheError when the cache is full or of another model.
   Output forward(const Input& input) const;
   Output operator()(const Input& input) const { return forward(input); }
+
+  // The embedding of a token, [hidden_size]. Raises InputError for an id that is none.
+  void embed(TokenId id, float* out) const;
 
   const TextWeights<Config>& weights() const { return weights_; }
   const TextValues& config() const { return values_; }

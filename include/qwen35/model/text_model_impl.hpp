@@ -91,6 +91,8 @@ ForwardPlan TextModel<Config>::plan(const Input& input, bool keep_cache) const {
   ForwardPlan plan;
   plan.batch = shape[0];
   plan.length = shape[1];
+  require<InputError>(input.replaced_rows.empty() || input.replaced_rows.size() == plan.batch * plan.length, "replaced_rows has ",
+                      input.replaced_rows.size(), " entries, expected one for each of ", plan.batch * plan.length, " tokens");
   const Cache* const cache = input.past_key_values;
   plan.past = cache != nullptr ? cache->seq_length() : 0;
   require<InputError>(cache == nullptr || cache->batch_size() == 0 || cache->batch_size() == plan.batch, "past_key_values holds ",
@@ -173,14 +175,21 @@ void TextModel<Config>::run(const Input& input, const ForwardPlan& plan, Cache& 
 }
 
 template <class Config>
+void TextModel<Config>::embed(TokenId id, float* out) const {
+  require<InputError>(id >= 0 && static_cast<std::size_t>(id) < Text::vocab_size, "token ", id, ", expected 0 to ", Text::vocab_size - 1);
+  kernels::decode_row(weights_.embed_tokens.dtype, weights_.embed_tokens.row(static_cast<std::size_t>(id)), hidden_size, out);
+}
+
+template <class Config>
 void TextModel<Config>::embed(const Input& input, const ForwardPlan& plan, std::size_t begin, std::size_t count, float* hidden) const {
   for (std::size_t b = 0; b < plan.batch; ++b) {
     for (std::size_t i = 0; i < count; ++i) {
       float* const row = hidden + (b * count + i) * hidden_size;
       const std::size_t token = b * plan.length + begin + i;
-      if (input.input_ids) {
-        const auto id = static_cast<std::size_t>(input.input_ids[token]);
-        kernels::decode_row(weights_.embed_tokens.dtype, weights_.embed_tokens.row(id), hidden_size, row);
+      if (!input.replaced_rows.empty() && input.replaced_rows[token] != nullptr) {
+        std::memcpy(row, input.replaced_rows[token], hidden_size * sizeof(float));
+      } else if (input.input_ids) {
+        embed(input.input_ids[token], row);
       } else {
         std::memcpy(row, input.inputs_embeds.data() + token * hidden_size, hidden_size * sizeof(float));
       }

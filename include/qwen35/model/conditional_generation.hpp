@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// The multimodal model with a language-model head. Source: reference `Qwen3_5MoeForConditionalGeneration`.
+#pragma once
+
+#include <qwen35/model/lm_head.hpp>
+#include <qwen35/model/losses.hpp>
+#include <qwen35/model/multimodal_model.hpp>
+
+#include <functional>
+
+QWEN35_BEGIN_NAMESPACE
+
+// Arguments as in the reference; those of the model, see ModelInput.
+template <class Config>
+struct ConditionalGenerationInput {
+  TensorView<TokenId> input_ids{};                  // [batch, sequence]
+  AttentionMask attention_mask{};                   // [batch, past + sequence] or 4-D
+  TensorView<std::int32_t> position_ids{};          // [batch, sequence], or that with a leading 1, 3 or 4
+  HybridCache<Config>* past_key_values = nullptr;
+  TensorView<float> inputs_embeds{};                // [batch, sequence, hidden_size]
+  TensorView<std::int32_t> labels{};                // [batch, sequence]; -100 is ignored
+  TensorView<float> pixel_values{};                 // [patches, values of a patch]
+  TensorView<float> pixel_values_videos{};
+  TensorView<std::int64_t> image_grid_thw{};        // [pictures, 3]
+  TensorView<std::int64_t> video_grid_thw{};        // [videos, 3]
+  TensorView<std::int32_t> mm_token_type_ids{};     // [batch, sequence]
+  std::span<const ImageFeatures> image_features{};  // instead of pixel_values
+  std::span<const ImageFeatures> video_features{};  // instead of pixel_values_videos
+  LogitsToKeep logits_to_keep = 0;
+  std::optional<bool> use_cache{};
+  TensorView<std::int32_t> cache_position{};
+  bool output_hidden_states = false;
+  bool output_attentions = false;
+  // Only true, said here, gives aux_loss, as in the reference; the config's flag only fills router_logits.
+  std::optional<bool> output_router_logits{};
+  Workspace<Config>* workspace = nullptr;
+};
+
+// Outputs as in the reference.
+template <class Config>
+struct Qwen3_5MoeCausalLMOutputWithPast {
+  std::optional<float> loss{};      // with labels
+  std::optional<float> aux_loss{};  // with output_router_logits = true
+  Tensor<float> logits;             // [batch, kept, vocab_size]
+  HybridCache<Config>* past_key_values = nullptr;
+  std::unique_ptr<HybridCache<Config>> owned_cache;
+  std::vector<Tensor<float>> hidden_states;
+  std::vector<Tensor<float>> attentions;
+  std::vector<Tensor<float>> router_logits;
+  std::vector<std::int32_t> rope_deltas;  // [batch]
+};
+
+struct GenerationConfig;
+template <class Model>
+struct GenerateInput;
+
+template <class Config>
+class ConditionalGeneration {
+ public:
+  using config_type = Config;
+  using Text = text_config_t<Config>;
+  using Cache = HybridCache<Config>;
+  using Input = ConditionalGenerationInput<Config>;
+  using Output = Qwen3_5MoeCausalLMOutputWithPast<Config>;
+
+  explicit ConditionalGeneration(Model<Config> multimodal) : model(std::move(multimodal)) {}
+  explicit ConditionalGeneration(const Checkpoint& checkpoint) : model(checkpoint), generation_config_(checkpoint.generation_config()) {}
+  // A folder with config.json and safetensors files. Raises ConfigError, CheckpointError.
+  static ConditionalGeneration from_pretrained(const std::string& folder) { return ConditionalGeneration(Checkpoint::open(folder)); }
+
+  // Raises InputError, CacheError.
+  Output forward(const Input& input) const;
+  Output operator()(const Input& input) const { return forward(input); }
+
+  // The reference's generate(), with the checkpoint's generation_config.json or one given. Media are given in `model_kwargs`, for the tokens that are
+  // not in a cache yet. Needs generate/generate.hpp.
+  template <class M = ConditionalGeneration>
+  auto generate(const GenerateInput<M>& input) const {
+    return run_generation(*this, input);
+  }
+  template <class M = ConditionalGeneration>
+  auto generate(const GenerateInput<M>& input, const GenerationConfig& config) const {
+    return run_generation(*this, input, config);
+  }
+
+  // See Model.
+  std::vector<ImageFeatures> get_image_features(TensorView<float> pixel_values, TensorView<std::int64_t> image_grid_thw,
+                                                const VisionProgress& progress = {}) const {
+    return model.get_image_features(pixel_values, image_grid_thw, progress);
+  }
+  std::vector<ImageFeatures> get_video_features(TensorView<float> pixel_values_videos, TensorView<std::int64_t> video_grid_thw,
+                                                const VisionProgress& progress = {}) const {
+    return model.get_video_features(pixel_values_videos, video_grid_thw, progress);
+  }
+
+  // Positions of the first forward of a generation, [3, batch, sequence]: Model::positions(), or where that leaves them to the text model, the index
+  // among the unmasked tokens. Each later token is one further on every plane. Raises InputError.
+  Tensor<std::int32_t> prepare_position_ids_for_generation(const Input& input) const;
+  // For a generation without a cache, in which every forward runs all tokens: encodes the media of `prompt` once and gives a function that puts them,
+  // as inputs_embeds, into the input of a batch in which each sequence of the prompt stands any number of times in a row and may have grown. It holds
+  // views of `prompt`'s features. Raises InputError.
+  std::function<void(Input&)> repeat_media_for_generation(const Input& prompt) const;
+
+  const Matrix& lm_head_weight() const { return model.language_model.weights().lm_head; }
+  const TextValues& config() const { return model.config().text; }                     // the whole config: model.config()
+  const json::Value& generation_config() const { return generation_config_; }  // null when the checkpoint has none
+  std::uint64_t fingerprint() const { return model.fingerprint(); }
+
+  Model<Config> model;
+
+ private:
+  static ModelInput<Config> model_input(const Input& input) {
+    return {.input_ids = input.input_ids,
+            .attention_mask = input.attention_mask,
+            .position_ids = input.position_ids,
+            .past_key_values = input.past_key_values,
+            .inputs_embeds = input.inputs_embeds,
+            .pixel_values = input.pixel_values,
+            .pixel_values_videos = input.pixel_values_videos,
+            .image_grid_thw = input.image_grid_thw,
+            .video_grid_thw = input.video_grid_thw,
+            .mm_token_type_ids = input.mm_token_type_ids,
+            .image_features = input.image_features,
+            .video_features = input.video_features,
+            .use_cache = input.use_cache,
+            .cache_position = input.cache_position,
+            .output_hidden_states = input.output_hidden_states,
+            .output_attentions = input.output_attentions,
+            .output_router_logits = input.output_router_logits,
+            .workspace = input.workspace};
+  }
+
+  json::Value generation_config_;
+};
+
+template <class Config>
+typename ConditionalGeneration<Config>::Output ConditionalGeneration<Config>::forward(const Input& input) const {
+  auto result = model.forward(model_input(input));
+  Output output;
+  output.logits = lm_head(lm_head_weight(), result.last_hidden_state, input.logits_to_keep);
+  output.past_key_values = result.past_key_values;
+  output.owned_cache = std::move(result.owned_cache);
+  output.hidden_states = std::move(result.hidden_states);
+  output.attentions = std::move(result.attentions);
+  output.router_logits = std::move(result.router_logits);
+  output.rope_deltas = std::move(result.rope_deltas);
+  if (input.labels) {
+    output.loss = causal_lm_loss(output.logits, input.labels, {}, {});
+  }
+  if constexpr (is_moe<Text>) {
+    if (input.output_router_logits.value_or(false)) {
+      output.aux_loss = load_balancing_loss(output.router_logits, Text::num_experts, Text::num_experts_per_tok, input.attention_mask);
+      if (output.loss) {
+        *output.loss += static_cast<float>(config().router_aux_loss_coef) * *output.aux_loss;
+      }
+    }
+  }
+  return output;
+}
+
+template <class Config>
+Tensor<std::int32_t> ConditionalGeneration<Config>::prepare_position_ids_for_generation(const Input& input) const {
+  RopeIndex chosen = model.positions(model_input(input));
+  if (chosen.position_ids.empty()) {
+    const detail::TokenCounts counts = detail::count_tokens(detail::token_shape(input), input.attention_mask, input.past_key_values);
+    chosen = rope_index({.tokens = counts.tokens, .attention_mask = counts.mask, .past_tokens = counts.seen, .past_deltas = counts.deltas});
+  }
+  return std::move(chosen.position_ids);
+}
+
+// A placeholder token that is generated is a token like others: only those of the prompt stand for rows.
+template <class Config>
+std::function<void(typename ConditionalGeneration<Config>::Input&)> ConditionalGeneration<Config>::repeat_media_for_generation(
+    const Input& prompt) const {
+  struct Shared {
+    typename Model<Config>::Media media;
+    Shape tokens;
+    std::vector<const float*> rows;
+    Tensor<float> embeds;
+  };
+  const auto given = model_input(prompt);
+  const Shape tokens = detail::token_shape(given);
+  const std::shared_ptr<Shared> shared(new Shared{{model, given}, tokens, {}, {}});
+  shared->rows = model.replaced_rows(shared->media, tokens.size());
+  return [this, shared](Input& input) {
+    input.pixel_values = {};
+    input.pixel_values_videos = {};
+    input.image_grid_thw = {};
+    input.video_grid_thw = {};
+    input.image_features = {};
+    input.video_features = {};
+    if (shared->rows.empty() || !input.input_ids) {
+      return;
+    }
+    const std::size_t batch = input.input_ids.shape()[0];
+    const std::size_t length = input.input_ids.shape()[1];
+    const std::size_t expand = batch / shared->tokens[0];
+    shared->embeds = Tensor<float>({batch, length, Text::hidden_size});
+    for (std::size_t b = 0; b < batch; ++b) {
+      for (std::size_t s = 0; s < length; ++s) {
+        float* const to = shared->embeds.data() + (b * length + s) * Text::hidden_size;
+        const float* const row = s < shared->tokens[1] ? shared->rows[b / expand * shared->tokens[1] + s] : nullptr;
+        if (row != nullptr) {
+          std::copy_n(row, Text::hidden_size, to);
+        } else {
+          model.language_model.embed(input.input_ids[b * length + s], to);
+        }
+      }
+    }
+    input.input_ids = {};
+    input.inputs_embeds = shared->embeds;
+  };
+}
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pictures or the videos of a forward call: pixels to be encoded, or features that were encoded before.
+#pragma once
+
+#include <qwen35/model/image_features.hpp>
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+class MediaInput {
+ public:
+  enum class Kind { image, video };
+
+  // pixels `[patches, values of a patch]`, grid_thw `[items, 3]`, features: one for each item. Any may be absent, but pixels need a grid. A grid beside
+  // features must be theirs. Raises InputError, also for features whose rows are not `width` wide or not as many as their grid says.
+  MediaInput(Kind kind, TensorView<float> pixels, TensorView<std::int64_t> grid_thw, std::span<const ImageFeatures> features, std::size_t merge,
+             std::size_t width)
+      : kind_(kind), pixels_(pixels), grid_(grid_thw), features_(features), merge_(merge), width_(width) {
+    check();
+  }
+  MediaInput(const MediaInput&) = delete;
+
+  TensorView<float> pixels() const { return pixels_; }
+  TensorView<std::int64_t> grid_thw() const { return grid_; }
+  // Are there rows to stand in the place of placeholder tokens?
+  bool has_rows() const { return pixels_ || !features_.empty(); }
+  bool encoded() const { return !features_.empty(); }
+  std::span<const ImageFeatures> features() const { return features_; }
+  // Encoded now, by the vision tower.
+  void set_features(std::vector<ImageFeatures> features) {
+    own_features_ = std::move(features);
+    features_ = own_features_;
+  }
+
+  // The placeholder tokens, by flat index in order. Raises InputError, in the reference's words, unless there is a row for each.
+  void set_places(std::vector<std::size_t> places) {
+    const std::size_t tokens = places.size();
+    places_ = std::move(places);
+    std::size_t rows = pixels_ && !encoded() ? pixels_.shape()[0] / (merge_ * merge_) : 0;
+    for (const ImageFeatures& item : features_) {
+      rows += item.rows.shape()[0];
+    }
+    require<InputError>(tokens == rows, kind_ == Kind::image ? "Image features and image tokens" : "Video features and video tokens",
+                        " do not match, tokens: ", tokens, ", features: ", rows);
+  }
+  // The rows of all items to their places.
+  void splice(std::span<const float*> replaced_rows) const {
+    std::size_t next = 0;
+    for (const ImageFeatures& item : features_) {
+      for (std::size_t i = 0; i < item.rows.shape()[0]; ++i) {
+        replaced_rows[places_[next++]] = item.rows.data() + i * width_;
+      }
+    }
+  }
+
+ private:
+  void check();
+
+  Kind kind_;
+  TensorView<float> pixels_;
+  TensorView<std::int64_t> grid_;
+  std::span<const ImageFeatures> features_;
+  std::size_t merge_;
+  std::size_t width_;
+  std::vector<std::int64_t> own_grid_;
+  std::vector<ImageFeatures> own_features_;
+  std::vector<std::size_t> places_;
+};
+
+inline void MediaInput::check() {
+  const bool image = kind_ == Kind::image;
+  const char* const pixel_name = image ? "pixel_values" : "pixel_values_videos";
+  const char* const grid_name = image ? "image_grid_thw" : "video_grid_thw";
+  const char* const feature_name = image ? "image_features" : "video_features";
+  require<InputError>(!pixels_ || features_.empty(), pixel_name, " and ", feature_name, " were given: one of them is wanted");
+  require<InputError>(!pixels_ || grid_, pixel_name, " were given without ", grid_name);
+  require<InputError>(!pixels_ || pixels_.shape().rank() == 2, pixel_name, " of shape ", to_string(pixels_.shape()), ", expected [patches, values]");
+  require<InputError>(!grid_ || (grid_.shape().rank() == 2 && grid_.shape()[1] == 3), grid_name, " of shape ", to_string(grid_.shape()),
+                      ", expected [items, 3]");
+  for (std::size_t i = 0; i < features_.size(); ++i) {
+    const auto& [t, h, w] = features_[i].grid_thw;
+    const Shape& shape = features_[i].rows.shape();
+    const auto merge = static_cast<std::int64_t>(merge_);
+    constexpr std::int64_t limit = 1 << 20;  // the product of three fits
+    const bool sane = t > 0 && h > 0 && w > 0 && t <= limit && h <= limit && w <= limit && h % merge == 0 && w % merge == 0;
+    require<InputError>(sane && shape == Shape{static_cast<std::size_t>(t * (h / merge) * (w / merge)), width_}, feature_name, "[", i, "] has rows ",
+                        to_string(shape), " for a grid of (", t, ", ", h, ", ", w, "), expected one of ", width_, " values for each ", merge, " x ", merge,
+                        " patches");
+    own_grid_.insert(own_grid_.end(), {t, h, w});
+  }
+  if (features_.empty()) {
+    return;
+  }
+  require<InputError>(!grid_ || (grid_.size() == own_grid_.size() && std::equal(own_grid_.begin(), own_grid_.end(), grid_.data())), grid_name,
+                      " is not that of ", feature_name);
+  grid_ = TensorView<std::int64_t>(own_grid_.data(), {features_.size(), 3});
+}
+
+QWEN35_END_NAMESPACE
