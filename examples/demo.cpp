@@ -1,67 +1,144 @@
 // SPDX-License-Identifier: Apache-2.0
-// A language model inside a binary: asks the embedded shapes checkpoint a few questions and streams its answers. No file is read.
+// A model that sees, inside a binary: draws pictures and a clip, asks the embedded shapes checkpoint about them and streams its answers. No file is read.
+#include <qwen35/generate/session.hpp>
+#include <qwen35/media/video_processor.hpp>
 #include <qwen35/model.hpp>
 #include <qwen35_embed/shapes.hpp>
 
-#include <chrono>
 #include <cstdio>
+
+#include <unistd.h>
+
+#include "scene.hpp"
 
 namespace {
 
-using Model = qwen35::CausalLM<qwen35::configs::Shapes>;
-
-struct Question {
-  const char* text;
-  bool thinking;
-};
-
-constexpr Question questions[] = {
-    {"There is a red circle and a blue star. What is right of the red circle?", false},
-    {"There is a green triangle, a yellow square and a purple circle. How many shapes are there?", false},
-    {"There is an orange square and a blue triangle. What color is the triangle?", false},
-    {"There is a yellow star and a green circle. What is left of the green circle?", true},
-};
+using Model = qwen35::ConditionalGeneration<qwen35::configs::Shapes>;
+using qwen35::ContentPart;
+using qwen35::Image;
+using qwen35::PartType;
 
 std::string_view text_of(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
-void ask(const Model& model, const qwen35::Tokenizer& tokenizer, const qwen35::GenerationConfig& config, const Question& question) {
-  const std::string prompt = qwen35::apply_chat_template({{qwen35::Role::user, question.text}}, {},
-                                                         {.add_generation_prompt = true, .enable_thinking = question.thinking});
-  const std::vector<qwen35::TokenId> ids = tokenizer.encode(prompt);
-  std::printf("\n> %s\n", question.text);
+// Pictures as a message carries them. (Files need a Processor, and image libraries.)
+qwen35::MediumData carried(const std::vector<Image>& frames, std::optional<double> fps = {}) {
+  qwen35::MediumData data{.width = frames[0].width(), .height = frames[0].height(), .fps = fps};
+  for (const Image& frame : frames) {
+    data.frames.emplace_back(frame.pixels().begin(), frame.pixels().end());
+  }
+  return data;
+}
 
-  qwen35::HybridCache<qwen35::configs::Shapes> cache;
-  qwen35::StreamDecoder decoder(tokenizer, true);
-  const auto start = std::chrono::steady_clock::now();
-  const auto answer = model.generate({.input_ids = ids,
-                                      .past_key_values = &cache,
-                                      .streamer =
-                                          [&](std::span<const qwen35::TokenId> tokens) {
-                                            std::fputs(decoder.push(tokens[0]).c_str(), stdout);
-                                            std::fflush(stdout);
-                                            return true;
-                                          }},
-                                     config);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  std::printf("%s\n  [%zu prompt tokens, %zu answered in %.1f ms: %.0f tokens/s; cache %zu KiB]\n", decoder.finish().c_str(), ids.size(),
-              answer.generated[0], seconds * 1e3, static_cast<double>(ids.size() + answer.generated[0]) / seconds, cache.bytes() / 1024);
+class Loader {
+ public:
+  Loader()
+      : images_(qwen35::ImageProcessorConfig::from_json(qwen35::json::parse(text_of(shapes::preprocessor_config_json())))),
+        videos_(qwen35::VideoProcessorConfig::from_json(qwen35::json::parse(text_of(shapes::video_preprocessor_config_json())))) {}
+
+  qwen35::LoadedMedium operator()(const ContentPart& part) const {
+    std::vector<qwen35::PixelView> frames;
+    for (const std::vector<std::uint8_t>& frame : part.data->frames) {
+      frames.push_back({frame.data(), part.data->width, part.data->height});
+    }
+    qwen35::LoadedMedium out;
+    qwen35::Tensor<std::int64_t> grid;
+    if (part.type == PartType::image) {
+      qwen35::ImageInputs inputs = images_.preprocess(frames);
+      out.pixel_values = std::move(inputs.pixel_values);
+      grid = inputs.image_grid_thw;
+    } else {
+      qwen35::VideoInputs inputs = videos_.preprocess(qwen35::FrameList(frames, part.data->fps));
+      out.pixel_values = std::move(inputs.pixel_values_videos);
+      out.timestamps = inputs.timestamps[0];
+      grid = inputs.video_grid_thw;
+    }
+    std::copy(grid.begin(), grid.end(), out.grid_thw.begin());
+    return out;
+  }
+
+ private:
+  qwen35::ImageProcessor images_;
+  qwen35::VideoProcessor videos_;
+};
+
+// Two pixel rows for each line of the terminal: the upper one is the character's colour, the lower its ground.
+void show(const std::vector<Image>& frames) {
+  constexpr std::size_t step = 4;
+  for (std::size_t y = 0; y + step < frames[0].height(); y += 2 * step) {
+    std::fputs("  ", stdout);
+    for (const Image& frame : frames) {
+      for (std::size_t x = 0; x < frame.width(); x += step) {
+        const std::uint8_t* const above = frame.row(y) + 3 * x;
+        const std::uint8_t* const below = frame.row(y + step) + 3 * x;
+        std::printf("\x1b[38;2;%d;%d;%dm\x1b[48;2;%d;%d;%dm\xe2\x96\x80", above[0], above[1], above[2], below[0], below[1], below[2]);
+      }
+      std::fputs("\x1b[0m ", stdout);
+    }
+    std::fputs("\n", stdout);
+  }
+}
+
+struct Turn {
+  const char* what;           // what is asked about, in words
+  std::vector<Image> frames;  // none: a text; one: a picture; more: a clip
+  const char* question;
+  bool thinking = false;
+};
+
+std::vector<Turn> turns() {
+  using namespace scene;
+  const Image picture = draw(128, 96, {{Form::circle, red, 28, 40, 15}, {Form::star, blue, 66, 58, 16}, {Form::square, yellow, 104, 36, 14}});
+  return {{"a picture", {picture}, "Describe this image."},
+          {"the same picture, which is not read again", {}, "What is right of the red circle?"},
+          {"another picture", {draw(96, 96, {{Form::triangle, green, 30, 50, 16}, {Form::circle, purple, 68, 44, 15}})}, "What color is the triangle?", true},
+          {"a clip of three seconds", clip(6, {Form::star, orange, 12, 32, 11}, 8, 0), "Which way does the star move?"},
+          {"words alone", {}, "There is a green triangle, a yellow square and a purple circle. How many shapes are there?"}};
+}
+
+void ask(qwen35::Session<Model>& session, const Turn& turn, bool colours) {
+  std::printf("\n[%s]\n", turn.what);
+  std::vector<ContentPart> parts;
+  if (!turn.frames.empty()) {
+    if (colours) {
+      show(turn.frames);
+    }
+    parts.push_back(turn.frames.size() == 1 ? ContentPart::image(carried(turn.frames)) : ContentPart::video(carried(turn.frames, 2.0)));
+  }
+  parts.push_back(ContentPart::text(turn.question));
+  std::printf("> %s\n", turn.question);
+  session.set_enable_thinking(turn.thinking);
+  const auto write = [thought = false](const qwen35::OutputEvent& event) mutable {
+    const bool thinks = event.type == qwen35::OutputEventType::reasoning;
+    std::printf("%s%s", thinks == thought ? "" : thinks ? "(" : ")\n", event.text.c_str());
+    std::fflush(stdout);
+    thought = thinks;
+    return true;
+  };
+  const qwen35::Reply reply = session.send(qwen35::Message::user(std::move(parts)), {.event = write});
+  std::printf("\n  [%zu tokens read in %.1f ms, %zu of the conversation were held; %zu answered in %.1f ms]\n", reply.usage.processed_tokens,
+              reply.prompt_seconds * 1e3, reply.usage.reused_tokens, reply.ids.size(), reply.generate_seconds * 1e3);
 }
 
 }  // namespace
 
 int main() {
   try {
+    const bool colours = isatty(STDOUT_FILENO) != 0;
     const Model model(qwen35::Checkpoint::from_bytes({{"config.json", shapes::config_json()},
                                                       {"generation_config.json", shapes::generation_config_json()},
                                                       {"model.safetensors", shapes::model_safetensors()}}));
     const qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_bytes(text_of(shapes::tokenizer_json()));
-    const qwen35::GenerationConfig config = qwen35::GenerationConfig::from_json(model.generation_config());
     const std::string_view isa = qwen35::isa_name();
-    std::printf("A Qwen3.5-MoE of 2 M parameters, %zu layers, %zu experts; kernels %.*s, %d threads (%s)\n",
-                qwen35::configs::Shapes::text_config::num_hidden_layers, qwen35::configs::Shapes::text_config::num_experts,
-                static_cast<int>(isa.size()), isa.data(), qwen35::num_threads(), std::string(qwen35::thread_backend()).c_str());
-    for (const Question& question : questions) {
-      ask(model, tokenizer, config, question);
+    std::printf("A Qwen3.5-MoE of 2 M parameters with a vision tower; kernels %.*s, %d threads (%s)\n", static_cast<int>(isa.size()), isa.data(),
+                qwen35::num_threads(), std::string(qwen35::thread_backend()).c_str());
+    qwen35::SessionOptions options;
+    options.media_loader = Loader();
+    qwen35::Session<Model> session(model, tokenizer, {}, options);
+    for (const Turn& turn : turns()) {
+      if (std::string_view(turn.what).find("the same") == std::string_view::npos) {
+        session.reset();
+      }
+      ask(session, turn, colours);
     }
     return 0;
   } catch (const qwen35::Error& error) {

@@ -4,14 +4,17 @@
 
 #include <qwen35/generate/session_file.hpp>
 #include <qwen35/model.hpp>
-#include <qwen35/text/chat_template_file.hpp>
+#include <qwen35/model/conditional_generation.hpp>
+#if defined(QWEN35_TOOL_MEDIA)
+#include <qwen35/generate/processor.hpp>
+#endif
 
 #include <CLI/CLI.hpp>
 
 #include <iostream>
 #include <random>
 
-#include "chat_screen.hpp"
+#include "tool_checkpoint.hpp"
 
 namespace chat_tool {
 
@@ -23,6 +26,7 @@ struct Settings {
   std::string load;
   std::string chat_template = "auto";
   bool whole_input = false;
+  std::optional<double> fps;  // of videos; see the flag
   std::optional<std::uint64_t> seed;
   qwen35::GenerationConfig config;
 };
@@ -30,6 +34,9 @@ struct Settings {
 inline constexpr const char* help_text =
     "/help           this\n"
     "/reset          forgets the conversation\n"
+    "/image FILE     sends a picture with the next message; may be repeated\n"
+    "/video FILE     the same with a video, an animated GIF or a folder of pictures\n"
+    "/drop           takes them back\n"
     "/undo           takes the last question and its answer back\n"
     "/stats          tokens and memory in use\n"
     "/save FILE      writes the conversation, and what the model has read of it\n"
@@ -38,26 +45,6 @@ inline constexpr const char* help_text =
     "/think on|off|auto|N   whether to think first; N: at most N tokens\n"
     "/exit           ends the program, as does the end of the input\n"
     "Ctrl-C stops an answer. A line that ends in a backslash goes on in the next one.";
-
-// auto, on, off.
-inline std::optional<bool> thinking_of(const std::string& word) {
-  return word == "auto" ? std::nullopt : std::optional<bool>(word == "on");
-}
-
-inline qwen35::ChatTemplate template_of(const qwen35::Checkpoint& checkpoint, const std::string& choice, Screen& screen) {
-  namespace variants = qwen35::chat_templates;
-  if (choice != "auto") {
-    return choice == "qwen3.6" ? variants::qwen3_6 : choice == "qwen3.5-thinking-off" ? variants::qwen3_5_thinking_off : variants::qwen3_5;
-  }
-  if (!checkpoint.has_file("chat_template.jinja")) {
-    return variants::qwen3_5;
-  }
-  const qwen35::RecognisedChatTemplate found = qwen35::recognise_chat_template(checkpoint.text("chat_template.jinja"));
-  if (!found.exact) {
-    screen.note("chat_template.jinja: not word for word a published template; the published rules are used");
-  }
-  return found.chat_template;
-}
 
 template <class Model>
 class Chat {
@@ -81,21 +68,54 @@ class Chat {
   }
   // Whether anything went wrong.
   bool failed() const { return failed_; }
+  // What stands before the next message.
+  std::string prompt() const { return attached_.empty() ? "> " : "[" + attached_names() + "] > "; }
 
  private:
   void ask(const std::string& text) {
     const InterruptGuard guard;
-    screen_.finish(session_.send(qwen35::Message::user(text), {.event =
-                                                                   [&](const qwen35::OutputEvent& event) {
-                                                                     screen_.event(event);
-                                                                     return true;
-                                                                   },
-                                                               .progress =
-                                                                   [&](std::size_t done, std::size_t total) {
-                                                                     screen_.progress(done, total);
-                                                                     return true;
-                                                                   },
-                                                               .proceed = [] { return interrupted == 0; }}));
+    std::vector<qwen35::ContentPart> parts = attached_;
+    parts.push_back(qwen35::ContentPart::text(text));
+    const auto reply = session_.send(attached_.empty() ? qwen35::Message::user(text) : qwen35::Message::user(std::move(parts)),
+                                     {.event =
+                                          [&](const qwen35::OutputEvent& event) {
+                                            screen_.event(event);
+                                            return true;
+                                          },
+                                      .progress =
+                                          [&](std::size_t done, std::size_t total) {
+                                            screen_.progress(done, total);
+                                            return true;
+                                          },
+                                      .proceed = [] { return interrupted == 0; },
+                                      .encoding =
+                                          [&](std::size_t done, std::size_t total) {
+                                            screen_.encoding(done, total);
+                                            return interrupted == 0;
+                                          }});
+    screen_.finish(reply);
+    if (!reply.ids.empty()) {
+      attached_.clear();
+    }
+  }
+  std::string attached_names() const {
+    std::string names;
+    for (const qwen35::ContentPart& part : attached_) {
+      names += (names.empty() ? "" : ", ") + part.value.substr(part.value.find_last_of('/', part.value.size() - 2) + 1);
+    }
+    return names;
+  }
+  void attach(qwen35::ContentPart part) {
+    qwen35::require<qwen35::InputError>(qwen35::ReadsMedia<Model>, "this model reads text alone");
+    qwen35::require<qwen35::InputError>(static_cast<bool>(session_.options().media_loader), "pictures cannot be read: the checkpoint has no "
+                                             "preprocessor_config.json, or this program was built without the image libraries");
+    if (part.type == qwen35::PartType::image) {
+      session_.options().media_loader(part);  // an error is better told now than with the message
+    } else {
+      qwen35::require<qwen35::InputError>(qwen35::MappedFile::exists(part.value), part.value, ": no such file or folder");
+    }
+    attached_.push_back(std::move(part));
+    screen_.note("[with the next message: " + attached_names() + "]");
   }
   bool command(const std::string& text) {
     const std::size_t space = text.find_first_of(" \t");
@@ -107,8 +127,15 @@ class Chat {
     }
     if (word == "/help") {
       screen_.note(help_text);
+    } else if (word == "/image" || word == "/video") {
+      qwen35::require<qwen35::InputError>(!rest.empty(), word, ": which file?");
+      attach(word == "/image" ? qwen35::ContentPart::image(rest) : qwen35::ContentPart::video(rest));
+    } else if (word == "/drop") {
+      attached_.clear();
+      screen_.note("[nothing attached]");
     } else if (word == "/reset") {
       session_.reset();
+      attached_.clear();
       screen_.note("[empty]");
     } else if (word == "/undo") {
       session_.undo();
@@ -116,7 +143,7 @@ class Chat {
     } else if (word == "/stats") {
       screen_.note(qwen35::concat("[", session_.messages().size(), " messages; ", session_.cached_tokens(), " tokens in a cache of ",
                                   session_.cache_bytes() / 1024, " KiB; ", session_.snapshots(), " snapshots of ",
-                                  session_.snapshot_bytes() / 1024, " KiB]"));
+                                  session_.snapshot_bytes() / 1024, " KiB; ", session_.media_bytes() / 1024, " KiB of pictures]"));
     } else if (word == "/save" || word == "/load") {
       qwen35::require<qwen35::InputError>(!rest.empty(), word, ": which file?");
       if (word == "/save") {
@@ -150,26 +177,13 @@ class Chat {
 
   qwen35::Session<Model>& session_;
   Screen& screen_;
+  std::vector<qwen35::ContentPart> attached_;
   bool failed_ = false;
 };
 
-template <class Config>
-int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, Screen& screen) {
-  screen.note("[loading]");
-  const qwen35::CausalLM<Config> model(checkpoint);
-  qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_bytes(checkpoint.text("tokenizer.json"));
-  if (checkpoint.has_file("tokenizer_config.json")) {
-    tokenizer.load_config(qwen35::json::parse(checkpoint.text("tokenizer_config.json"), "tokenizer_config.json"));
-  }
-  qwen35::SessionOptions options;
-  options.system = settings.system;
-  options.enable_thinking = thinking_of(settings.thinking);
-  options.chat_template = template_of(checkpoint, settings.chat_template, screen);
-  if (settings.thinking_budget >= 0) {
-    options.thinking_budget = static_cast<std::size_t>(settings.thinking_budget);
-  }
-  options.seed = settings.seed.value_or(std::random_device()());
-  qwen35::Session<qwen35::CausalLM<Config>> session(model, tokenizer, settings.config, options);
+// Reads lines until the input ends.
+template <class Model>
+int converse(qwen35::Session<Model>& session, const Settings& settings, Screen& screen) {
   Chat chat(session, screen);
   if (!settings.load.empty()) {
     qwen35::load_session(session, settings.load);
@@ -185,7 +199,7 @@ int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, Screen& 
   std::string text;
   while (true) {
     if (prompts) {
-      std::fputs(text.empty() ? "> " : ". ", stderr);
+      std::fputs(text.empty() ? chat.prompt().c_str() : ". ", stderr);
     }
     std::string line;
     const bool more = static_cast<bool>(std::getline(std::cin, line));
@@ -202,36 +216,55 @@ int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, Screen& 
   return chat.failed() && !prompts ? 1 : 0;
 }
 
-// Runs the first config that describes the checkpoint. Raises ConfigError with every config's differences when none does.
-template <class... Configs>
-int run_any(const qwen35::Checkpoint& checkpoint, const Settings& settings) {
-  Screen screen;
-  std::string problems;
-  int result = 0;
-  const auto attempt = [&]<class Config>(const Config*) {
-    try {
-      qwen35::check<Config>(checkpoint.config());
-    } catch (const qwen35::ConfigError& error) {
-      problems += std::string(problems.empty() ? "" : "\n") + error.what();
-      return false;
+template <class Model>
+int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chrono::steady_clock::time_point start, Screen& screen) {
+  const Model model = load_model<Model>(checkpoint, start, screen);
+  qwen35::SessionOptions options;
+  options.system = settings.system;
+  options.enable_thinking = thinking_of(settings.thinking);
+  options.chat_template = template_of(checkpoint, settings.chat_template, screen);
+  if (settings.thinking_budget >= 0) {
+    options.thinking_budget = static_cast<std::size_t>(settings.thinking_budget);
+  }
+  options.seed = settings.seed.value_or(std::random_device()());
+#if defined(QWEN35_TOOL_MEDIA)
+  const bool settings_there = checkpoint.has_file("preprocessor_config.json") || checkpoint.has_file("processor_config.json");
+  if (qwen35::ReadsMedia<Model> && settings_there) {
+    const qwen35::Processor processor = qwen35::Processor::from_checkpoint(checkpoint);
+    options.media_loader = [&](const qwen35::ContentPart& part) { return load_medium(processor, part, settings.fps); };
+    qwen35::Session<Model> session(model, processor.tokenizer, settings.config, options);
+    return converse(session, settings, screen);
+  }
+#endif
+  qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_bytes(checkpoint.text("tokenizer.json"));
+  if (checkpoint.has_file("tokenizer_config.json")) {
+    tokenizer.load_config(qwen35::json::parse(checkpoint.text("tokenizer_config.json"), "tokenizer_config.json"));
+  }
+  qwen35::Session<Model> session(model, tokenizer, settings.config, options);
+  return converse(session, settings, screen);
+}
+
+template <class Config>
+int run_config(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chrono::steady_clock::time_point start, Screen& screen) {
+  if constexpr (qwen35::is_multimodal<Config>) {
+    if (has_vision(checkpoint)) {
+      return run<qwen35::ConditionalGeneration<Config>>(checkpoint, settings, start, screen);
     }
-    result = run<Config>(checkpoint, settings, screen);
-    return true;
-  };
-  const bool done = (attempt(static_cast<const Configs*>(nullptr)) || ...);
-  qwen35::require<qwen35::ConfigError>(done, settings.folder, ": this program was not compiled for such a model\n", problems);
-  return result;
+  }
+  return run<qwen35::CausalLM<Config>>(checkpoint, settings, start, screen);
 }
 
 inline void add_options(CLI::App& app, Settings& settings) {
   qwen35::GenerationConfig& config = settings.config;
-  app.add_option("checkpoint", settings.folder, "folder with config.json, tokenizer.json and safetensors files; without it, the small model in this program");
+  app.add_option("checkpoint", settings.folder,
+                 "folder with config.json, tokenizer.json and safetensors files; without it, the small model in this program");
   app.add_option("-s,--system", settings.system, "system prompt");
   app.add_option("--think", settings.thinking, "whether the model thinks first")->check(CLI::IsMember({"auto", "on", "off"}));
   app.add_option("--thinking-budget", settings.thinking_budget, "at most so many tokens of thinking")->check(CLI::NonNegativeNumber);
   app.add_option("--load", settings.load, "a conversation saved with /save");
   app.add_option("--template", settings.chat_template, "how messages are written; auto: the checkpoint's own")
       ->check(CLI::IsMember({"auto", "qwen3.5", "qwen3.5-thinking-off", "qwen3.6"}));
+  app.add_option("--fps", settings.fps, "frames a second to look at of a video; of a folder of pictures, the rate they were taken at")->check(CLI::PositiveNumber);
   app.add_flag("--whole", settings.whole_input, "the whole input is one question");
   app.add_option("-n,--max-new-tokens", config.max_new_tokens, "longest answer, thinking included");
   app.add_option("--sample", config.do_sample, "true: draw the tokens, false: take the most probable");

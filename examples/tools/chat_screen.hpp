@@ -34,7 +34,8 @@ class Screen {
  public:
   Screen() : terminal_(isatty(STDOUT_FILENO) != 0), colour_(isatty(STDERR_FILENO) != 0) {}
 
-  bool shows_progress() const { return colour_; }
+  // Shows no progress.
+  void set_quiet(bool quiet) { quiet_ = quiet; }
 
   void event(const qwen35::OutputEvent& event) {
     using Type = qwen35::OutputEventType;
@@ -61,9 +62,24 @@ class Screen {
     if (!colour_ || total < 256) {
       return;
     }
-    std::fprintf(stderr, "\r\033[2m[reading %zu of %zu tokens]\033[0m", done, total);
-    std::fflush(stderr);
-    progress_shown_ = true;
+    show("reading " + std::to_string(done) + " of " + std::to_string(total) + " tokens");
+  }
+  void loading(std::size_t done, std::size_t total) { show("loading " + size_text(done) + " of " + size_text(total)); }
+  // What the program is at, where that may take a while.
+  void stage(const std::string& text) { show(text); }
+  void encoding(std::size_t done, std::size_t total) {
+    if (total > 0) {
+      show("looking: " + std::to_string(100 * done / total) + " %");
+    }
+  }
+  static std::string size_text(std::size_t bytes) {
+    const double mega = static_cast<double>(bytes) / 1e6;
+    return mega < 1000.0 ? rounded(mega) + " MB" : rounded(mega / 1e3) + " GB";
+  }
+  static std::string rounded(double value) {
+    char text[32];
+    std::snprintf(text, sizeof(text), "%.1f", value);
+    return text;
   }
   void finish(const qwen35::Reply& reply) {
     clear_progress();
@@ -76,8 +92,10 @@ class Screen {
          " tokens/s; reasoning " + std::to_string(usage.reasoning_tokens) + ", answer " + std::to_string(usage.answer_tokens) + ", written at " +
          rounded(rate(reply.ids.size(), reply.generate_seconds)) + " tokens/s]");
   }
+  void clear() { clear_progress(); }
   // A line about the program, not of the model.
   void note(const std::string& text) {
+    clear_progress();
     std::fflush(stdout);
     std::fprintf(stderr, colour_ ? "\033[2m%s\033[0m\n" : "%s\n", text.c_str());
   }
@@ -85,10 +103,13 @@ class Screen {
  private:
   enum class Part { none, reasoning, content, call };
 
-  static std::string rounded(double value) {
-    char text[32];
-    std::snprintf(text, sizeof(text), "%.1f", value);
-    return text;
+  // In place of the last such line, on a terminal.
+  void show(const std::string& text) {
+    if (colour_ && !quiet_) {
+      std::fprintf(stderr, "\r\033[K\033[2m[%s]\033[0m", text.c_str());
+      std::fflush(stderr);
+      progress_shown_ = true;
+    }
   }
   std::FILE* file() const { return part_ == Part::content || terminal_ ? stdout : stderr; }
   void put(const std::string& text) {
@@ -123,6 +144,7 @@ class Screen {
 
   bool terminal_;
   bool colour_;
+  bool quiet_ = false;
   bool progress_shown_ = false;
   bool line_open_ = false;
   Part part_ = Part::none;

@@ -4,19 +4,6 @@
 
 #include "chat_program.hpp"
 
-namespace {
-
-// The embedded files as a checkpoint.
-qwen35::Checkpoint embedded() {
-  std::vector<qwen35::NamedBytes> files;
-  for (const auto& [name, bytes] : shapes::files()) {
-    files.push_back({name, bytes});
-  }
-  return qwen35::Checkpoint::from_bytes(files);
-}
-
-}  // namespace
-
 int main(int argc, char** argv) {
   CLI::App app("Talk with a Qwen3.5 model. Answers go to the output, everything else to the error output.");
   chat_tool::Settings settings;
@@ -27,10 +14,14 @@ int main(int argc, char** argv) {
   if (!config.do_sample && (config.temperature || config.top_k || config.top_p || config.min_p)) {
     config.do_sample = true;
   }
+  chat_tool::Screen screen;
   try {
-    const qwen35::Checkpoint checkpoint = settings.folder.empty() ? embedded() : qwen35::Checkpoint::open(settings.folder);
-    return chat_tool::run_any<QWEN35_TOOL_CONFIG_LIST>(checkpoint, settings);
+    const auto start = std::chrono::steady_clock::now();
+    const qwen35::Checkpoint checkpoint = chat_tool::open_checkpoint(settings.folder, shapes::files(), screen);
+    return chat_tool::with_config<QWEN35_TOOL_CONFIG_LIST>(
+        checkpoint, settings.folder, [&]<class Config>() { return chat_tool::run_config<Config>(checkpoint, settings, start, screen); });
   } catch (const qwen35::Error& error) {
+    screen.clear();
     std::cerr << argv[0] << ": " << error.what() << '\n';
     return 1;
   }

@@ -55,7 +55,8 @@ TEST_CASE("media items in each of their forms") {
   CHECK(part(R"({"type": "image", "image": "p"})") == ContentPart::image("p"));
   CHECK(part(R"({"type": "image", "url": "p"})") == ContentPart::image("p"));
   CHECK(part(R"({"type": "image", "path": "p"})") == ContentPart::image("p"));
-  CHECK(part(R"({"type": "image", "base64": "p"})") == ContentPart::image("p"));
+  CHECK(part(R"({"type": "image", "base64": "p"})") == ContentPart::image("data:;base64,p"));
+  CHECK(part(R"({"type": "image", "base64": "data:image/png;base64,p"})") == ContentPart::image("data:image/png;base64,p"));
   CHECK(part(R"({"type": "image_url", "image_url": "p"})") == ContentPart::image("p"));
   CHECK(part(R"({"image_url": {"url": "p"}})") == ContentPart::image("p"));
   CHECK(part(R"({"image": null, "text": "x"})") == ContentPart::image());

@@ -102,6 +102,26 @@ TEST_CASE("shards are one table") {
   CHECK(checkpoint.find("b")->file == files.folder.file("two.safetensors"));
 }
 
+TEST_CASE("loading tells how far it is") {
+  std::vector<std::pair<std::size_t, std::size_t>> told;
+  const LoadProgress note = [&](std::size_t done, std::size_t total) { told.emplace_back(done, total); };
+  const Sharded sharded(R"({"a": "one.safetensors", "b": "two.safetensors"})");
+  Checkpoint::open(sharded.folder.path(), note);
+  const std::size_t one = one_tensor("a").size(), both = one + one_tensor("b").size();
+  REQUIRE(told.size() >= 2);
+  CHECK(std::find(told.begin(), told.end(), std::pair(one, both)) != told.end());
+  CHECK(told.back() == std::pair(both, both));
+  CHECK(std::is_sorted(told.begin(), told.end()));
+
+  told.clear();
+  TempFolder whole;
+  whole.write("config.json", config);
+  whole.write("model.safetensors", one_tensor("a"));
+  Checkpoint::open(whole.path(), note);
+  REQUIRE_FALSE(told.empty());
+  CHECK(told.back() == std::pair(one, one));
+}
+
 TEST_CASE("one file goes before an index") {
   const Sharded files("{}");
   files.folder.write("model.safetensors", one_tensor("c"));

@@ -1,27 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-// A rendered conversation as token ids, with the text of others kept from acting as template.
+// A rendered conversation as token ids, with the text of others kept from acting as template, and its media in their places.
 #pragma once
 
 #include <qwen35/core/error.hpp>
+#include <qwen35/media/placeholders.hpp>
 #include <qwen35/text/chat_template.hpp>
 #include <qwen35/text/tokenizer.hpp>
 
 #include <algorithm>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
 
+// Where a medium stands in the ids, the marks around it included.
+struct EncodedMedium {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
 struct EncodedChat {
   std::vector<TokenId> ids;
   std::size_t generation_prompt = 0;  // where it begins in `ids`
+  std::vector<EncodedMedium> media;   // as RenderedChat::media; empty without replacements
 };
 
 namespace detail {
 
 class ChatEncoder {
  public:
-  ChatEncoder(const Tokenizer& tokenizer, const RenderedChat& chat) : tokenizer_(tokenizer), chat_(chat) {}
+  // replacements: what stands in the place of each of chat.media's placeholders; none: they stay single tokens.
+  ChatEncoder(const Tokenizer& tokenizer, const RenderedChat& chat, std::span<const std::string> replacements, VideoForm form)
+      : tokenizer_(tokenizer), chat_(chat), replacements_(replacements), form_(form) {
+    require<InputError>(replacements.empty() || replacements.size() == chat.media.size(), "chat: ", chat.media.size(), " media with replacements for ",
+                        replacements.size());
+  }
 
   EncodedChat encode(const std::vector<Message>& messages, added_tokens injected) {
     const std::string_view text = chat_.text;
@@ -42,15 +57,25 @@ class ChatEncoder {
   }
 
  private:
-  // Every cut is at an added token of the template's, so that the ids are those of the whole.
+  // Every cut is at an added token of the template's, so that the ids are those of the whole. All views are into chat_.text.
   void message(Role role, std::string_view text) {
-    switch (role) {
-      case Role::system: parsed(text); return;
-      case Role::user: take(text, turn_open); plain(text.substr(0, text.size() - turn_close.size())); break;
-      case Role::assistant: take(text, turn_open); tagged(text.substr(0, text.size() - turn_close.size())); break;
-      case Role::tool: response(text); return;
+    if (role == Role::system) {
+      parsed(text);
+      return;
     }
-    parsed(turn_close);
+    if (role == Role::tool) {
+      response(text);
+      return;
+    }
+    const std::size_t close = text.size() - std::string_view("<|im_end|>\n").size();
+    parsed(text.substr(0, turn_open.size()));
+    const std::string_view inner = text.substr(turn_open.size(), close - turn_open.size());
+    if (role == Role::user) {
+      plain(inner);
+    } else {
+      tagged(inner);
+    }
+    parsed(text.substr(close));
   }
   void response(std::string_view text) {
     constexpr std::string_view open = "<tool_response>", close = "</tool_response>";
@@ -80,20 +105,35 @@ class ChatEncoder {
       text.remove_prefix(at + length);
     }
   }
-  void take(std::string_view& text, std::string_view prefix) {
-    parsed(prefix);
-    text.remove_prefix(prefix.size());
-  }
   void parsed(std::string_view text) { add(text, added_tokens::parse); }
   void plain(std::string_view text) { add(text, added_tokens::none); }
   void add(std::string_view text, added_tokens added) {
+    constexpr PlaceholderTokens tokens;
+    std::size_t at = static_cast<std::size_t>(text.data() - chat_.text.data());
+    const std::size_t end = at + text.size();
+    for (; out_.media.size() < replacements_.size() && chat_.media[out_.media.size()].text_offset < end;) {
+      const RenderedMedium& medium = chat_.media[out_.media.size()];
+      const std::string& replacement = replacements_[out_.media.size()];
+      const bool video = medium.type == PartType::video;
+      const std::size_t begin = medium.text_offset - tokens.vision_start.size();
+      put(std::string_view(chat_.text).substr(at, begin - at), added);
+      const std::size_t first = out_.ids.size();
+      put(video && form_ == VideoForm::marked ? replacement : concat(tokens.vision_start, replacement, tokens.vision_end), added_tokens::parse);
+      out_.media.push_back({first, out_.ids.size()});
+      at = medium.text_offset + (video ? tokens.video : tokens.image).size() + tokens.vision_end.size();
+    }
+    put(std::string_view(chat_.text).substr(at, end - at), added);
+  }
+  void put(std::string_view text, added_tokens added) {
     const std::vector<TokenId> ids = tokenizer_.encode(text, added);
     out_.ids.insert(out_.ids.end(), ids.begin(), ids.end());
   }
 
-  static constexpr std::string_view turn_open = "<|im_start|>", turn_close = "<|im_end|>\n";
+  static constexpr std::string_view turn_open = "<|im_start|>";
   const Tokenizer& tokenizer_;
   const RenderedChat& chat_;
+  std::span<const std::string> replacements_;
+  VideoForm form_;
   EncodedChat out_;
 };
 
@@ -101,8 +141,9 @@ class ChatEncoder {
 
 // `messages` as rendered to `chat`, system prompt included. Raises TextError for text that is not UTF-8.
 inline EncodedChat encode_chat(const Tokenizer& tokenizer, const RenderedChat& chat, const std::vector<Message>& messages,
-                               added_tokens injected = added_tokens::none) {
-  return detail::ChatEncoder(tokenizer, chat).encode(messages, injected);
+                               added_tokens injected = added_tokens::none, std::span<const std::string> replacements = {},
+                               VideoForm form = VideoForm::pad) {
+  return detail::ChatEncoder(tokenizer, chat, replacements, form).encode(messages, injected);
 }
 
 QWEN35_END_NAMESPACE

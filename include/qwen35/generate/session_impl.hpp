@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/generate/session.hpp>
+#include <qwen35/generate/session_media_impl.hpp>
 #include <qwen35/text/trim.hpp>
 
 QWEN35_BEGIN_NAMESPACE
@@ -58,28 +59,11 @@ bool Session<Model>::is_query(const Message& message) {
     text = *whole;
   } else {
     for (const ContentPart& part : *message.content.parts()) {
-      text += part.value;
+      text += part.type == PartType::text ? std::string_view(part.value) : PlaceholderTokens().image;
     }
   }
   const std::string_view trimmed = detail::python_strip(text);
   return !(trimmed.starts_with("<tool_response>") && trimmed.ends_with("</tool_response>"));
-}
-
-template <GenerativeModel Model>
-EncodedChat Session<Model>::encode(const std::vector<Message>& conversation, bool& thinking) const {
-  std::vector<Message> messages;
-  if (!options_.system.empty()) {
-    messages.push_back(Message::system(options_.system));
-  }
-  messages.insert(messages.end(), conversation.begin(), conversation.end());
-  const RenderedChat chat = render_chat(messages, options_.tools,
-                                        {.add_generation_prompt = true,
-                                         .enable_thinking = options_.enable_thinking,
-                                         .preserve_thinking = options_.preserve_thinking,
-                                         .chat_template = options_.chat_template});
-  require<InputError>(chat.media.empty(), "Session: images and videos cannot be sent in a session");
-  thinking = opens_thinking(chat.text);
-  return encode_chat(*tokenizer_, chat, messages, options_.injected);
 }
 
 // The largest number of tokens of prompt and answer. Raises InputError when the prompt fills it.
@@ -98,11 +82,25 @@ std::size_t Session<Model>::token_limit(std::size_t prompt) const {
   return limit;
 }
 
+// Are `held` the first of `ids`, with the same media among them?
+template <GenerativeModel Model>
+bool Session<Model>::holds(std::span<const TokenId> held, std::span<const TokenId> ids, std::span<const MediaRun> runs) const {
+  if (!detail::starts_with(ids, held)) {
+    return false;
+  }
+  const auto within = [&](std::span<const MediaRun> list) {
+    return static_cast<std::size_t>(std::count_if(list.begin(), list.end(), [&](const MediaRun& run) { return run.begin < held.size(); }));
+  };
+  const std::size_t count = within(runs);
+  return count == within(held_runs_) && std::equal(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(count), held_runs_.begin(),
+                                                   [](const MediaRun& a, const MediaRun& b) { return a.same_content(b); });
+}
+
 // Makes the cache hold the longest known prefix of `ids` that leaves at least one token to run. Snapshots of other texts are dropped.
 template <GenerativeModel Model>
-void Session<Model>::go_back(std::span<const TokenId> ids) {
+void Session<Model>::go_back(std::span<const TokenId> ids, std::span<const MediaRun> runs) {
   const std::span<const TokenId> before = ids.first(ids.size() - 1);
-  while (!snapshots_.empty() && !detail::starts_with(ids, snapshots_.back().snapshot.ids())) {
+  while (!snapshots_.empty() && !holds(snapshots_.back().snapshot.ids(), ids, runs)) {
     snapshots_.pop_back();
   }
   std::size_t usable = snapshots_.size();
@@ -110,7 +108,9 @@ void Session<Model>::go_back(std::span<const TokenId> ids) {
     --usable;
   }
   const std::size_t held = usable > 0 ? snapshots_[usable - 1].snapshot.seq_length() : 0;
-  if (cache_.seq_length() >= held && detail::starts_with(before, cache_.ids())) {
+  const bool stays = cache_.seq_length() >= held && holds(cache_.ids(), before, runs);
+  held_runs_.assign(runs.begin(), runs.end());
+  if (stays) {
     return;
   }
   if (usable > 0) {
@@ -130,12 +130,19 @@ void Session<Model>::keep_snapshot() {
   evict();
 }
 
-// Runs ids from the cache's end on, in chunks, with a snapshot at `snapshot_at` (0: none). False when cancelled.
+// Runs ids from the cache's end on, in pieces that cut no picture, with snapshots behind media and at `snapshot_at` (0: none). False when cancelled.
 template <GenerativeModel Model>
-bool Session<Model>::read(std::span<const TokenId> ids, std::size_t snapshot_at, const SessionCallbacks& callbacks, Tensor<float>& logits) {
+bool Session<Model>::read(std::span<const TokenId> ids, const TurnMedia& media, std::size_t snapshot_at, const SessionCallbacks& callbacks,
+                          Tensor<float>& logits) {
   const std::size_t start = cache_.seq_length();
   for (std::size_t at = start;;) {
-    if (at == snapshot_at && at > 0) {
+    std::size_t goal = ids.size();  // the next place to stop at
+    bool stop = at == snapshot_at && at > 0;
+    for (const std::size_t end : media.ends) {
+      stop = stop || at == end;
+      goal = end > at ? std::min(goal, end) : goal;
+    }
+    if (stop) {
       keep_snapshot();
     }
     if (callbacks.progress && !callbacks.progress(at - start, ids.size() - start)) {
@@ -147,10 +154,10 @@ bool Session<Model>::read(std::span<const TokenId> ids, std::size_t snapshot_at,
     if (callbacks.proceed && !callbacks.proceed()) {
       return false;
     }
-    const std::size_t goal = at < snapshot_at ? snapshot_at : ids.size();
-    const std::size_t count = std::min(options_.prefill_chunk, goal - at);
-    logits = forward(ids.subspan(at, count));
-    at += count;
+    goal = at < snapshot_at ? std::min(goal, snapshot_at) : goal;
+    const std::size_t end = media.piece_end(at, std::min(at + options_.prefill_chunk, goal));
+    logits = forward(ids.subspan(at, end - at), media);
+    at = end;
   }
 }
 
@@ -158,8 +165,16 @@ template <GenerativeModel Model>
 Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added, const SessionCallbacks& callbacks) {
   std::vector<Message> conversation(messages_.begin(), messages_.begin() + static_cast<std::ptrdiff_t>(keep));
   conversation.insert(conversation.end(), added.begin(), added.end());
+  // Of the messages that stay, the media are known.
+  std::vector<SessionMedium> media = media_;
+  std::size_t known = 0;
+  detail::each_medium(conversation, [&](std::size_t i, std::size_t, const ContentPart&) { known += i < keep ? 1 : 0; });
+  media.resize(std::min(media.size(), known));
+  Pixels pixels;
+  load_new(conversation, media, pixels);
   bool thinking = false;
-  EncodedChat chat = encode(conversation, thinking);
+  TurnMedia placed;
+  EncodedChat chat = encode(conversation, media, thinking, placed);
   std::vector<TokenId>& ids = chat.ids;
   const std::size_t prompt = ids.size();
   GenerationConfig config = config_;
@@ -168,7 +183,7 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
 
   Reply reply;
   auto start = std::chrono::steady_clock::now();
-  go_back(ids);
+  go_back(ids, placed.runs);
   reply.usage.prompt_tokens = prompt;
   reply.usage.reused_tokens = cache_.seq_length();
   std::size_t snapshot_at = chat.generation_prompt;
@@ -176,7 +191,7 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
     snapshot_at = conversation[i].role == Role::assistant ? 0 : snapshot_at;
   }
   Tensor<float> logits;
-  const bool complete = read(ids, snapshot_at, callbacks, logits);
+  const bool complete = encode_media(conversation, media, pixels, callbacks, placed, reply) && read(ids, placed, snapshot_at, callbacks, logits);
   reply.usage.processed_tokens = cache_.seq_length() - reply.usage.reused_tokens;
   reply.prompt_seconds = detail::seconds_since(start);
   evict();
@@ -242,6 +257,7 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
   message.reasoning_content = output.reasoning;  // also when empty: the answer is then not searched for a think block
   conversation.push_back(std::move(message));
   messages_ = std::move(conversation);
+  media_ = std::move(media);
   evict();
   reply.generate_seconds = detail::seconds_since(start);
   return reply;

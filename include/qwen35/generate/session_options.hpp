@@ -3,6 +3,8 @@
 #pragma once
 
 #include <qwen35/cache/hybrid_cache.hpp>
+#include <qwen35/generate/media_loader.hpp>
+#include <qwen35/media/placeholders.hpp>
 #include <qwen35/text/chat_template_options.hpp>
 #include <qwen35/text/output_events.hpp>
 #include <qwen35/text/tokenizer.hpp>
@@ -31,6 +33,11 @@ struct SessionOptions {
   std::size_t prefill_chunk = 512;  // tokens of the prompt between two calls of `progress`
   std::uint64_t seed = 0;           // a draw depends on it and on the number of tokens before
   CacheOptions cache{};
+  // For pictures and videos in messages; a session that is made with a processor has it.
+  MediaLoader media_loader{};
+  VideoForm video_form = VideoForm::pad;
+  // What the vision tower made of pictures is kept for other turns, forks and questions, the latest used of it, up to so many bytes.
+  std::size_t media_bytes = std::size_t{256} << 20;
 };
 
 enum class ReplyEnd : std::uint8_t {
@@ -54,6 +61,7 @@ struct ReplyUsage {
   std::size_t processed_tokens = 0;  // of these, those the model read now
   std::size_t reasoning_tokens = 0;  // generated, up to the end of the think block; those written by the session included
   std::size_t answer_tokens = 0;     // generated after that, the end of the turn included
+  std::size_t encoded_media = 0;     // pictures and videos that the vision tower looked at now
 };
 
 struct Reply {
@@ -72,6 +80,8 @@ struct SessionCallbacks {
   std::function<bool(const OutputEvent&)> event{};                            // as the answer is written
   std::function<bool(std::size_t done, std::size_t total)> progress{};  // of the tokens that have to be read, before the first and after each chunk
   std::function<bool()> proceed{};                                            // before each forward
+  // Of the vision tower's work on one picture or video, in its own units.
+  std::function<bool(std::size_t done, std::size_t total)> encoding{};
 };
 
 QWEN35_END_NAMESPACE

@@ -84,7 +84,7 @@ inline std::string optional_string(const json::Value& object, std::string_view k
   return value->as_string();
 }
 
-// What a media item names: the member `image`, `image_url`, ... itself or its {"url": ...}; else `url`, `path` or `base64` of the item.
+// What a media item names: the member `image`, `image_url`, ... itself or its {"url": ...}; else `url`, `path` or `base64` (as a data: URL) of the item.
 inline std::string media_source(const json::Value& item, std::string_view kind, const std::string& where) {
   for (const std::string& key : {std::string(kind), std::string(kind) + "_url"}) {
     const json::Value* value = item.find(key);
@@ -95,10 +95,13 @@ inline std::string media_source(const json::Value& item, std::string_view kind, 
       return optional_string(item, key, where);
     }
   }
-  for (const std::string_view key : {"url", "path", "base64"}) {
+  for (const std::string_view key : {"url", "path"}) {
     if (std::string source = optional_string(item, key, where); !source.empty()) {
       return source;
     }
+  }
+  if (std::string bytes = optional_string(item, "base64", where); !bytes.empty()) {
+    return bytes.starts_with("data:") ? bytes : "data:;base64," + bytes;
   }
   return {};
 }

@@ -5,7 +5,9 @@
 #include <qwen35/core/abi.hpp>
 #include <qwen35/json/value.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,14 +42,27 @@ constexpr std::optional<Role> role_from_name(std::string_view name) noexcept {
 
 enum class PartType : std::uint8_t { text, image, video };
 
-// One part of a message. `value` is the text, or names the medium (a path, URL or data URL; may be empty when the media are handed over apart).
+// A picture or video that a part carries itself. It is not written to JSON.
+struct MediumData {
+  std::vector<std::byte> file = {};                    // encoded; or
+  std::vector<std::vector<std::uint8_t>> frames = {};  // 8-bit RGB, [height, width, 3] each: one of a picture
+  std::size_t width = 0;
+  std::size_t height = 0;
+  std::optional<double> fps = {};  // of the frames
+};
+
+// One part of a message. `value` is the text, or names the medium (a path or data URL; empty when the part carries it, or the media are handed
+// over apart). Parts that carry media are equal when they share them.
 struct ContentPart {
   PartType type = PartType::text;
   std::string value;
+  std::shared_ptr<const MediumData> data = {};
 
   static ContentPart text(std::string text) { return {PartType::text, std::move(text)}; }
   static ContentPart image(std::string source = {}) { return {PartType::image, std::move(source)}; }
   static ContentPart video(std::string source = {}) { return {PartType::video, std::move(source)}; }
+  static ContentPart image(MediumData data) { return {PartType::image, {}, std::make_shared<const MediumData>(std::move(data))}; }
+  static ContentPart video(MediumData data) { return {PartType::video, {}, std::make_shared<const MediumData>(std::move(data))}; }
   friend bool operator==(const ContentPart&, const ContentPart&) = default;
 };
 

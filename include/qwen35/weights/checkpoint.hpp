@@ -5,6 +5,7 @@
 #include <qwen35/weights/mapped_file.hpp>
 #include <qwen35/weights/safetensors.hpp>
 
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -20,11 +21,14 @@ struct NamedBytes {
   std::span<const std::byte> bytes;
 };
 
+// Told the bytes of the weight files that are in memory (or left to be read as they are used), of all their bytes. Must not throw.
+using LoadProgress = std::function<void(std::size_t done, std::size_t total)>;
+
 class Checkpoint {
  public:
   // A folder with config.json and model.safetensors, or the shards that model.safetensors.index.json names. Raises ConfigError for JSON that is
   // not well formed in config.json or generation_config.json, CheckpointError for everything else.
-  static Checkpoint open(const std::string& folder) {
+  static Checkpoint open(const std::string& folder, const LoadProgress& progress = {}) {
     Checkpoint out;
     out.folder_ = folder;
     require<CheckpointError>(MappedFile::exists(folder), folder, ": no such folder");
@@ -38,10 +42,10 @@ class Checkpoint {
     const std::string whole = folder + "/model.safetensors";
     const std::string index = folder + "/model.safetensors.index.json";
     if (MappedFile::exists(whole)) {
-      out.add(out.map(whole), whole);
+      out.add(out.map(whole, progress, 0, MappedFile::file_size(whole)), whole);
     } else {
       require<CheckpointError>(MappedFile::exists(index), folder, ": neither model.safetensors nor model.safetensors.index.json");
-      out.add_shards(index);
+      out.add_shards(index, progress);
     }
     return out;
   }
@@ -97,7 +101,7 @@ class Checkpoint {
 
   static constexpr const char* side_files[] = {"config.json",         "generation_config.json",   "tokenizer.json",
                                                "tokenizer_config.json", "chat_template.jinja", "preprocessor_config.json",
-                                               "video_preprocessor_config.json"};
+                                               "video_preprocessor_config.json", "processor_config.json"};
 
   static std::string_view as_text(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
@@ -117,8 +121,12 @@ class Checkpoint {
     }
     return nullptr;
   }
-  std::span<const std::byte> map(const std::string& path) {
-    files_->emplace_back(path);
+  std::span<const std::byte> map(const std::string& path, const LoadProgress& progress = {}, std::size_t before = 0, std::size_t total = 0) {
+    if (progress) {
+      files_->emplace_back(path, [&](std::size_t done) { progress(before + done, total); });
+    } else {
+      files_->emplace_back(path);
+    }
     return files_->back().bytes();
   }
   void read_configs(const std::string& prefix) {
@@ -137,13 +145,22 @@ class Checkpoint {
     }
   }
   // The index: {"weight_map": {tensor: file, ...}}, files of the same folder. Every tensor must be in the file that the map gives for it.
-  void add_shards(const std::string& index) {
+  void add_shards(const std::string& index, const LoadProgress& progress) {
     const json::Value root = parse<CheckpointError>(map(index), index);
     const json::Value* const weight_map = root.find("weight_map");
     require<CheckpointError>(weight_map != nullptr && weight_map->is_object() && weight_map->size() > 0, index,
                              ": expected an object \"weight_map\" from tensors to files");
     std::unordered_set<std::string> shards;
     std::string missing_files;
+    std::size_t total = 0, before = 0;
+    if (progress) {
+      for (const auto& [tensor, shard] : weight_map->members()) {
+        if (shard.is_string() && is_plain_name(shard.as_string()) && shards.insert(shard.as_string()).second) {
+          total += MappedFile::file_size(folder_ + "/" + shard.as_string());
+        }
+      }
+      shards.clear();
+    }
     for (const auto& [tensor, shard] : weight_map->members()) {
       require<CheckpointError>(shard.is_string() && is_plain_name(shard.as_string()), index, ": tensor \"", tensor,
                                "\": expected the name of a file in the same folder");
@@ -152,7 +169,9 @@ class Checkpoint {
       }
       const std::string path = folder_ + "/" + shard.as_string();
       if (MappedFile::exists(path)) {
-        add(map(path), path);
+        const std::span<const std::byte> bytes = map(path, progress, before, total);
+        before += bytes.size();
+        add(bytes, path);
       } else {
         missing_files += "\n  " + shard.as_string();
       }

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -31,8 +32,8 @@ QWEN35_BEGIN_NAMESPACE
 class MappedFile {
  public:
   MappedFile() = default;
-  // Raises CheckpointError with the path and the system's reason.
-  explicit MappedFile(const std::string& path) {
+  // `progress`: told the bytes of this file that are in memory, now and then. Raises CheckpointError with the path and the system's reason.
+  explicit MappedFile(const std::string& path, const std::function<void(std::size_t done)>& progress = {}) {
 #if QWEN35_HAS_MMAP
     // O_NONBLOCK: opening a pipe that nobody writes to must fail, not wait.
     const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -49,7 +50,7 @@ class MappedFile {
     if (start != MAP_FAILED) {
       mapping_ = static_cast<const std::byte*>(start);
       bytes_ = {mapping_, size};
-      populate();
+      populate(progress);
       return;
     }
     copy_ = AlignedBuffer<std::byte>::uninitialised(size);
@@ -74,6 +75,9 @@ class MappedFile {
     require_system(static_cast<bool>(file) && file.gcount() == end, path, "cannot be read");
 #endif
     bytes_ = {copy_.data(), copy_.size()};
+    if (progress) {
+      progress(bytes_.size());
+    }
   }
   MappedFile(MappedFile&& other) noexcept
       : bytes_(std::exchange(other.bytes_, {})), mapping_(std::exchange(other.mapping_, nullptr)), copy_(std::move(other.copy_)) {}
@@ -95,6 +99,17 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return bytes_; }
 
+  // 0 when there is no such file.
+  static std::size_t file_size(const std::string& path) {
+#if QWEN35_HAS_MMAP
+    struct stat info {};
+    return ::stat(path.c_str(), &info) == 0 && info.st_size > 0 ? static_cast<std::size_t>(info.st_size) : 0;
+#else
+    std::ifstream file(path, std::ios::binary | std::ios::ate);
+    const std::streamoff end = file ? static_cast<std::streamoff>(file.tellg()) : 0;
+    return end > 0 ? static_cast<std::size_t>(end) : 0;
+#endif
+  }
   // Is there something of that name?
   static bool exists(const std::string& path) {
 #if QWEN35_HAS_MMAP
@@ -108,14 +123,23 @@ class MappedFile {
 #if QWEN35_HAS_MMAP
   // Enters all pages at once. Page by page, the first tokens of a model with many experts run at half speed (a fault for each 64 KiB); a file that would
   // not stay in memory is left to be read as it is used. Where the system cannot do it, nothing is lost.
-  void populate() const {
+  void populate(const std::function<void(std::size_t done)>& progress) const {
 #if defined(MADV_POPULATE_READ)
+    constexpr std::size_t step = std::size_t{64} << 20;  // a few times a second from a disk
     const long pages = ::sysconf(_SC_PHYS_PAGES);
     const long page = ::sysconf(_SC_PAGESIZE);
     if (pages > 0 && page > 0 && bytes_.size() / 3 * 4 / static_cast<std::size_t>(page) < static_cast<std::size_t>(pages)) {
-      ::madvise(const_cast<std::byte*>(mapping_), bytes_.size(), MADV_POPULATE_READ);
+      for (std::size_t done = 0; done < bytes_.size(); done += step) {
+        if (progress) {
+          progress(done);
+        }
+        ::madvise(const_cast<std::byte*>(mapping_) + done, bytes_.size() - done < step ? bytes_.size() - done : step, MADV_POPULATE_READ);
+      }
     }
 #endif
+    if (progress) {
+      progress(bytes_.size());
+    }
   }
 
   struct Closer {

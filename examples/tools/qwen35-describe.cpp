@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers a question about pictures or a video, or many such questions from a file.
+#include <qwen35/config/presets.hpp>
+#include <qwen35/generate/processor.hpp>
+#include <qwen35/generate/session.hpp>
+#include <qwen35/model/conditional_generation.hpp>
+#include <qwen35_embed/shapes.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <iostream>
+
+#include "tool_checkpoint.hpp"
+
+namespace {
+
+struct Request {
+  std::vector<std::string> images;
+  std::string video;
+  std::optional<double> fps;
+  std::string question;
+
+  // Before a large model is loaded for nothing. Raises InputError.
+  void check() const {
+    qwen35::require<qwen35::InputError>(!images.empty() || !video.empty() || !question.empty(), "no picture, no video and no question");
+    for (const std::string& image : images) {
+      qwen35::require<qwen35::InputError>(qwen35::is_data_url(image) || qwen35::MappedFile::exists(image), image, ": no such file");
+    }
+    qwen35::require<qwen35::InputError>(video.empty() || qwen35::is_data_url(video) || qwen35::MappedFile::exists(video), video,
+                                        ": no such file or folder");
+  }
+  std::string text() const {
+    if (!question.empty()) {
+      return question;
+    }
+    if (images.empty()) {
+      return "Describe this video.";
+    }
+    return images.size() > 1 || !video.empty() ? "Describe these images." : "Describe this image.";
+  }
+};
+
+struct Settings {
+  std::string folder;
+  Request request;
+  std::int64_t max_new_tokens = 512;
+  bool think = false;
+  bool quiet = false;
+  bool lines = false;
+};
+
+// One line: {"images": [...], "video": ..., "fps": ..., "question": ...}. Raises TextError.
+Request request_of(const std::string& line) {
+  const qwen35::json::Value value = qwen35::json::parse(line, "request");
+  qwen35::require<qwen35::TextError>(value.is_object(), "request: expected an object");
+  Request out;
+  for (const auto& [key, member] : value.members()) {
+    if (member.is_null()) {
+      continue;
+    }
+    if (key == "images") {
+      qwen35::require<qwen35::TextError>(member.is_array(), "images: expected a list of paths or data: URLs");
+      for (const qwen35::json::Value& image : member.items()) {
+        qwen35::require<qwen35::TextError>(image.is_string(), "images: expected a list of paths or data: URLs");
+        out.images.push_back(image.as_string());
+      }
+    } else if (key == "video" || key == "question") {
+      qwen35::require<qwen35::TextError>(member.is_string(), key, ": expected a string");
+      (key == "video" ? out.video : out.question) = member.as_string();
+    } else if (key == "fps") {
+      qwen35::require<qwen35::TextError>(member.is_number() && member.as_number() > 0.0, "fps: expected a number above 0");
+      out.fps = member.as_number();
+    } else {
+      qwen35::raise<qwen35::TextError>("request: \"" + key + "\" is none of images, video, fps, question");
+    }
+  }
+  return out;
+}
+
+template <class Config>
+class Describer {
+ public:
+  using Model = qwen35::ConditionalGeneration<Config>;
+
+  Describer(const Model& model, const qwen35::Processor& processor, const Settings& settings, chat_tool::Screen& screen)
+      : settings_(settings), screen_(screen), session_(model, processor, generation(settings), options(processor)) {}
+
+  // Nothing of an earlier request but what was read of the same pictures plays a part. Raises Error.
+  qwen35::Reply answer(const Request& request, bool streamed) {
+    request.check();
+    fps_ = request.fps;
+    std::vector<qwen35::ContentPart> parts;
+    for (const std::string& image : request.images) {
+      parts.push_back(qwen35::ContentPart::image(image));
+    }
+    if (!request.video.empty()) {
+      parts.push_back(qwen35::ContentPart::video(request.video));
+    }
+    parts.push_back(qwen35::ContentPart::text(request.text()));
+    session_.set_messages({});
+    return session_.send(qwen35::Message::user(std::move(parts)), {.event =
+                                                                       [&](const qwen35::OutputEvent& event) {
+                                                                         if (streamed) {
+                                                                           screen_.event(event);
+                                                                         }
+                                                                         return true;
+                                                                       },
+                                                                   .progress =
+                                                                       [&](std::size_t done, std::size_t total) {
+                                                                         screen_.progress(done, total);
+                                                                         return true;
+                                                                       },
+                                                                   .proceed = {},
+                                                                   .encoding =
+                                                                       [&](std::size_t done, std::size_t total) {
+                                                                         screen_.encoding(done, total);
+                                                                         return true;
+                                                                       }});
+  }
+
+  int one() {
+    const bool streamed = !settings_.quiet;
+    const qwen35::Reply reply = answer(settings_.request, streamed);
+    if (streamed) {
+      screen_.finish(reply);
+    } else {
+      std::printf("%s\n", reply.text.c_str());
+    }
+    return 0;
+  }
+
+  // One answer a line, as JSON or, when quiet, as plain text with its line breaks as blanks; a request that fails has an error in its place (when
+  // quiet, an empty line and the error on the error output). 1 when any did.
+  int all() {
+    int result = 0;
+    std::string line;
+    while (std::getline(std::cin, line)) {
+      if (line.find_first_not_of(" \t\r") == std::string::npos) {
+        continue;
+      }
+      qwen35::json::Value out = qwen35::json::Value::object();
+      std::string plain;
+      try {
+        const qwen35::Reply reply = answer(request_of(line), false);
+        plain = reply.text;
+        std::replace(plain.begin(), plain.end(), '\n', ' ');
+        out["answer"] = qwen35::json::Value(reply.text);
+        if (settings_.think) {
+          out["reasoning"] = qwen35::json::Value(reply.reasoning);
+        }
+        if (reply.finish_reason != qwen35::ReplyEnd::stop) {
+          out["finish_reason"] = qwen35::json::Value(std::string(qwen35::name(reply.finish_reason)));
+        }
+      } catch (const qwen35::Error& error) {
+        out["error"] = qwen35::json::Value(qwen35::unicode::repair_utf8(error.what()));
+        if (settings_.quiet) {
+          screen_.note(error.what());
+        }
+        result = 1;
+      }
+      screen_.clear();
+      std::printf("%s\n", settings_.quiet ? plain.c_str() : qwen35::json::dump(out).c_str());
+      std::fflush(stdout);
+    }
+    return result;
+  }
+
+ private:
+  static qwen35::GenerationConfig generation(const Settings& settings) {
+    qwen35::GenerationConfig config;
+    config.do_sample = false;
+    config.max_new_tokens = settings.max_new_tokens;
+    return config;
+  }
+  qwen35::SessionOptions options(const qwen35::Processor& processor) {
+    qwen35::SessionOptions out;
+    out.enable_thinking = settings_.think;
+    out.media_loader = [&processor, this](const qwen35::ContentPart& part) { return chat_tool::load_medium(processor, part, fps_); };
+    return out;
+  }
+
+  const Settings& settings_;
+  chat_tool::Screen& screen_;
+  std::optional<double> fps_;
+  qwen35::Session<Model> session_;
+};
+
+template <class Config>
+int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chrono::steady_clock::time_point start, chat_tool::Screen& screen) {
+  if constexpr (!qwen35::is_multimodal<Config>) {
+    qwen35::raise<qwen35::ConfigError>(settings.folder + ": this model reads text alone");
+  } else {
+    qwen35::require<qwen35::ConfigError>(chat_tool::has_vision(checkpoint), settings.folder,
+                                         ": config.json has no vision_config: this model reads text alone");
+    using Model = qwen35::ConditionalGeneration<Config>;
+    const Model model = settings.quiet || settings.lines ? Model(checkpoint) : chat_tool::load_model<Model>(checkpoint, start, screen);
+    const qwen35::Processor processor = qwen35::Processor::from_checkpoint(checkpoint);
+    Describer<Config> describer(model, processor, settings, screen);
+    return settings.lines ? describer.all() : describer.one();
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Answers a question about pictures or a video. The answer goes to the output, everything else to the error output.");
+  Settings settings;
+  app.add_option("images", settings.request.images, "PNG, JPEG, WebP, GIF or BMP files, or data: URLs");
+  app.add_option("-m,--model", settings.folder,
+                 "folder with config.json, tokenizer.json and safetensors files; without it, the small model in this program");
+  app.add_option("--video", settings.request.video, "a video file, an animated GIF, or a folder of pictures");
+  app.add_option("--fps", settings.request.fps, "frames a second to look at of the video; of a folder, the rate its pictures were taken at")
+      ->check(CLI::PositiveNumber);
+  app.add_option("-p,--prompt", settings.request.question, "the question; without it, for a description");
+  app.add_option("-n,--max-new-tokens", settings.max_new_tokens, "longest answer, thinking included")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_flag("--think", settings.think, "let the model think first");
+  app.add_flag("-q,--quiet", settings.quiet, "the answer alone");
+  app.add_flag("--jsonl", settings.lines,
+               "requests from the input, one a line: {\"images\": [...], \"video\": ..., \"fps\": ..., \"question\": ...}; one answer a line: "
+               "{\"answer\": ...} or {\"error\": ...}, with --quiet the plain answers");
+  CLI11_PARSE(app, argc, argv);
+  chat_tool::Screen screen;
+  screen.set_quiet(settings.quiet);
+  try {
+    if (!settings.lines) {
+      settings.request.check();
+    }
+    const auto start = std::chrono::steady_clock::now();
+    const qwen35::Checkpoint checkpoint = chat_tool::open_checkpoint(settings.folder, shapes::files(), screen);
+    return chat_tool::with_config<QWEN35_TOOL_CONFIG_LIST>(checkpoint, settings.folder,
+                                                           [&]<class Config>() { return run<Config>(checkpoint, settings, start, screen); });
+  } catch (const qwen35::Error& error) {
+    screen.clear();
+    std::cerr << argv[0] << ": " << error.what() << '\n';
+    return 1;
+  }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a tool comes by its model: a folder or the checkpoint inside the program, and the first compiled config that fits.
+#pragma once
+
+#include <qwen35/config/config_file.hpp>
+#include <qwen35/text/chat_template_file.hpp>
+#include <qwen35/weights/checkpoint.hpp>
+#if defined(QWEN35_TOOL_MEDIA)
+#include <qwen35/generate/processor.hpp>
+#endif
+
+#include <chrono>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "chat_screen.hpp"
+
+namespace chat_tool {
+
+// `embedded`: what qwen35_embed() gives, used when `folder` is empty. Tells the screen how far it is.
+inline qwen35::Checkpoint open_checkpoint(const std::string& folder,
+                                          std::span<const std::pair<std::string_view, std::span<const std::byte>>> embedded, Screen& screen) {
+  if (folder.empty()) {
+    std::vector<qwen35::NamedBytes> files;
+    for (const auto& [name, bytes] : embedded) {
+      files.push_back({name, bytes});
+    }
+    return qwen35::Checkpoint::from_bytes(files);
+  }
+  return qwen35::Checkpoint::open(folder, [&](std::size_t done, std::size_t total) { screen.loading(done, total); });
+}
+
+#if defined(QWEN35_TOOL_MEDIA)
+// fps: of a folder, the rate of its pictures, which are then sampled as those of other videos; of those, how many frames a second to look at.
+inline qwen35::LoadedMedium load_medium(const qwen35::Processor& processor, const qwen35::ContentPart& part, std::optional<double> fps) {
+  std::error_code ignored;
+  const bool folder = std::filesystem::is_directory(part.value, ignored);
+  return processor.load(part, {.videos_kwargs = {.fps = folder ? std::nullopt : fps}, .folder_fps = fps});
+}
+#endif
+
+inline std::size_t tensor_bytes(const qwen35::Checkpoint& checkpoint) {
+  std::size_t sum = 0;
+  for (const qwen35::TensorInfo& tensor : checkpoint.tensors()) {
+    sum += tensor.bytes.size();
+  }
+  return sum;
+}
+
+// auto, on, off.
+inline std::optional<bool> thinking_of(const std::string& word) {
+  return word == "auto" ? std::nullopt : std::optional<bool>(word == "on");
+}
+
+inline qwen35::ChatTemplate template_of(const qwen35::Checkpoint& checkpoint, const std::string& choice, Screen& screen) {
+  namespace variants = qwen35::chat_templates;
+  if (choice != "auto") {
+    return choice == "qwen3.6" ? variants::qwen3_6 : choice == "qwen3.5-thinking-off" ? variants::qwen3_5_thinking_off : variants::qwen3_5;
+  }
+  if (!checkpoint.has_file("chat_template.jinja")) {
+    return variants::qwen3_5;
+  }
+  const qwen35::RecognisedChatTemplate found = qwen35::recognise_chat_template(checkpoint.text("chat_template.jinja"));
+  if (!found.exact) {
+    screen.note("chat_template.jinja: not word for word a published template; the published rules are used");
+  }
+  return found.chat_template;
+}
+
+// Calls run.template operator()<Config>() with the first config that describes the checkpoint. Raises ConfigError with every config's differences when
+// none does.
+template <class... Configs, class Run>
+int with_config(const qwen35::Checkpoint& checkpoint, const std::string& folder, const Run& run) {
+  std::string problems;
+  int result = 0;
+  const auto attempt = [&]<class Config>(const Config*) {
+    try {
+      qwen35::check<Config>(checkpoint.config());
+    } catch (const qwen35::ConfigError& error) {
+      problems += std::string(problems.empty() ? "" : "\n") + error.what();
+      return false;
+    }
+    result = run.template operator()<Config>();
+    return true;
+  };
+  const bool done = (attempt(static_cast<const Configs*>(nullptr)) || ...);
+  qwen35::require<qwen35::ConfigError>(done, folder, ": this program was not compiled for such a model\n", problems);
+  return result;
+}
+
+// Does the checkpoint have a vision tower? A file may describe the text part of a multimodal type alone.
+inline bool has_vision(const qwen35::Checkpoint& checkpoint) { return checkpoint.config().find("vision_config") != nullptr; }
+
+// Binds the model of a checkpoint and says what that took, from `start` on.
+template <class Model>
+Model load_model(const qwen35::Checkpoint& checkpoint, std::chrono::steady_clock::time_point start, Screen& screen) {
+  screen.stage("binding the tensors");
+  Model model(checkpoint);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  screen.note("[loaded " + Screen::size_text(tensor_bytes(checkpoint)) + " in " + Screen::rounded(seconds) + " s]");
+  return model;
+}
+
+}  // namespace chat_tool
