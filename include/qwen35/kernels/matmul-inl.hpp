@@ -97,7 +97,7 @@ inline void multiply_panel(const float* panel, std::size_t rows, std::size_t len
                            float* y, std::size_t y_stride, bool first) {
   HWY_ALIGN float tile[tile_columns * matmul_block_limit];
   const std::size_t vectors = (length + lanes - 1) / lanes;
-  const std::size_t share = (length * sizeof(float) * 4 / rows + 63) / 64 * 64;  // of a token's bytes, for each four rows
+  const std::size_t lines = (length * sizeof(float) + 63) / 64;  // of a token
   for (std::size_t token = 0; token < tokens; token += tile_columns) {
     const std::size_t left = tokens - token;
     const std::size_t columns = left < tile_columns ? left : tile_columns;
@@ -107,12 +107,16 @@ inline void multiply_panel(const float* panel, std::size_t rows, std::size_t len
       pack_as<F32>(reinterpret_cast<const std::byte*>(from), length, packed, tile + c * lanes);
     }
     const std::size_t following = left - columns < tile_columns ? left - columns : tile_columns;
+    const std::size_t share = (following * lines * 4 + rows - 1) / rows;  // of the lines of the next tile, for each four rows
+    const float* next = x + (token + tile_columns) * x_stride;
+    std::size_t to_fetch = following * lines, line = 0;
     for (std::size_t row = 0; row < rows; row += 4) {
       // The tokens of the next tile come into the cache while this one computes: without it 1000 tokens lose a quarter of the speed.
-      for (std::size_t c = 0; c < following; ++c) {
-        const std::byte* const next = reinterpret_cast<const std::byte*>(x + (token + tile_columns + c) * x_stride);
-        for (std::size_t at = row / 4 * share; at < (row / 4 + 1) * share; at += 64) {
-          fetch(next, at);
+      for (std::size_t i = 0; i < share && to_fetch > 0; ++i, --to_fetch) {
+        fetch(reinterpret_cast<const std::byte*>(next), line * 64);
+        if (++line == lines) {
+          line = 0;
+          next += x_stride;
         }
       }
       float sums[4 * tile_columns];

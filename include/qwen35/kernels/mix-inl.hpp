@@ -47,17 +47,30 @@ HWY_NOINLINE void mix_vectors(const VectorRows& rows, std::size_t count, const f
   const float* const weight5 = weight[Columns > 5 ? 5 : 0];
   const std::size_t next = rows.vector_bytes;
   const std::byte* row = rows.data + at * next;
-  for (std::size_t i = 0; i < count; ++i, row += rows.row_bytes) {
+#define QWEN35_MIX_STEP()                                         \
+  QWEN35_TILE_COLUMNS(column, QWEN35_TILE_WEIGHT);                    \
+  multiply_add<Columns>(tile.r0, F32::load(row), column);             \
+  if constexpr (Vectors > 1) {                                        \
+    multiply_add<Columns>(tile.r1, F32::load(row + next), column);     \
+    multiply_add<Columns>(tile.r2, F32::load(row + 2 * next), column); \
+    multiply_add<Columns>(tile.r3, F32::load(row + 3 * next), column); \
+  }                                                                   \
+  row += rows.row_bytes
+  std::size_t i = 0;
+  for (; i + 2 <= count; i += 2) {  // fewer instructions for the loop itself
 #define QWEN35_TILE_WEIGHT(c) broadcast(weight##c[i])
-    QWEN35_TILE_COLUMNS(column, QWEN35_TILE_WEIGHT);
+    QWEN35_MIX_STEP();
 #undef QWEN35_TILE_WEIGHT
-    multiply_add<Columns>(tile.r0, F32::load(row), column);
-    if constexpr (Vectors > 1) {
-      multiply_add<Columns>(tile.r1, F32::load(row + next), column);
-      multiply_add<Columns>(tile.r2, F32::load(row + 2 * next), column);
-      multiply_add<Columns>(tile.r3, F32::load(row + 3 * next), column);
-    }
+#define QWEN35_TILE_WEIGHT(c) broadcast(weight##c[i + 1])
+    QWEN35_MIX_STEP();
+#undef QWEN35_TILE_WEIGHT
   }
+  if (i < count) {
+#define QWEN35_TILE_WEIGHT(c) broadcast(weight##c[i])
+    QWEN35_MIX_STEP();
+#undef QWEN35_TILE_WEIGHT
+  }
+#undef QWEN35_MIX_STEP
 #define QWEN35_TILE_PUT(index)                                   \
   if constexpr (Columns > index) {                               \
     store(tile.r0.c##index, out[index] + at * lanes);            \

@@ -105,22 +105,35 @@ HWY_INLINE void dot_rows(const std::byte* const* w, const float* const* x, std::
   sum_tile<Columns>(tile, sums);
 }
 
+// One vector of each of four packed rows, times one of each column.
+template <std::size_t Columns>
+HWY_INLINE void add_packed(Tile& tile, const float* w, const float* x) {
+  TileRow column = zero_row();
+#define QWEN35_TILE_LOAD(i) load(x + i * lanes)
+  QWEN35_TILE_COLUMNS(column, QWEN35_TILE_LOAD);
+#undef QWEN35_TILE_LOAD
+  multiply_add<Columns>(tile.r0, load(w), column);
+  multiply_add<Columns>(tile.r1, load(w + lanes), column);
+  multiply_add<Columns>(tile.r2, load(w + 2 * lanes), column);
+  multiply_add<Columns>(tile.r3, load(w + 3 * lanes), column);
+}
+
 // Dot products of four rows and `Columns` columns from packed values: a vector of each row in turn, a vector of each column in turn; zeros after
-// the last value. The order of each sum is that of dot_rows.
+// the last value. The order of each sum is that of dot_rows. Four steps at a time: with a busy neighbour on the same core a processor issues half as
+// many instructions, and those of the loop itself then cost 10 % of the speed.
 template <std::size_t Columns>
 HWY_NOINLINE void dot_packed(const float* w, const float* x, std::size_t vectors, float* sums) {
+  constexpr std::size_t w_step = 4 * lanes, x_step = Columns * lanes;
   Tile tile = zero_tile();
-  TileRow column = zero_row();
-  for (std::size_t i = 0; i < vectors; ++i) {
-#define QWEN35_TILE_LOAD(i) load(x + i * lanes)
-    QWEN35_TILE_COLUMNS(column, QWEN35_TILE_LOAD);
-#undef QWEN35_TILE_LOAD
-    multiply_add<Columns>(tile.r0, load(w), column);
-    multiply_add<Columns>(tile.r1, load(w + lanes), column);
-    multiply_add<Columns>(tile.r2, load(w + 2 * lanes), column);
-    multiply_add<Columns>(tile.r3, load(w + 3 * lanes), column);
-    w += 4 * lanes;
-    x += Columns * lanes;
+  std::size_t i = 0;
+  for (; i + 4 <= vectors; i += 4, w += 4 * w_step, x += 4 * x_step) {
+    add_packed<Columns>(tile, w, x);
+    add_packed<Columns>(tile, w + w_step, x + x_step);
+    add_packed<Columns>(tile, w + 2 * w_step, x + 2 * x_step);
+    add_packed<Columns>(tile, w + 3 * w_step, x + 3 * x_step);
+  }
+  for (; i < vectors; ++i, w += w_step, x += x_step) {
+    add_packed<Columns>(tile, w, x);
   }
   sum_tile<Columns>(tile, sums);
 }
@@ -143,7 +156,15 @@ inline void dot_packed(const float* w, const float* x, std::size_t columns, std:
 template <class Format>
 inline void pack_as(const std::byte* from, std::size_t count, std::size_t interleave, float* to) {
   std::size_t i = 0;
-  for (; i + lanes <= count; i += lanes, to += interleave * lanes) {
+  const std::size_t step = interleave * lanes;
+  for (; i + 4 * lanes <= count; i += 4 * lanes, to += 4 * step) {
+    const std::byte* const at = from + i * Format::bytes;
+    store(Format::load(at), to);
+    store(Format::load(at + lanes * Format::bytes), to + step);
+    store(Format::load(at + 2 * lanes * Format::bytes), to + 2 * step);
+    store(Format::load(at + 3 * lanes * Format::bytes), to + 3 * step);
+  }
+  for (; i + lanes <= count; i += lanes, to += step) {
     store(Format::load(from + i * Format::bytes), to);
   }
   if (i < count) {
