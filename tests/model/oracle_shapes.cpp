@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shapes checkpoint on 200 recorded prompts (tests/data/shapes_text): messages to text to ids to logits to greedy answer, as the reference has them.
-#include "model/oracle_case.hpp"
+// The shapes checkpoint on 200 recorded prompts (tests/data/shapes_text): messages to text to ids to logits to greedy answer, as the reference has them;
+// and its tower and whole on pictures and a clip (tests/data/vision/shapes).
+#include "model/vision_case.hpp"
 
 #include <qwen35/config/presets.hpp>
 #include <qwen35/model/causal_lm.hpp>
+#include <qwen35/model/conditional_generation.hpp>
 #include <qwen35/text/chat_template.hpp>
 #include <qwen35/text/tokenizer.hpp>
 
@@ -93,4 +95,45 @@ TEST_CASE("logits") {
     ++seen;
   }
   CHECK(seen == 22);
+}
+
+TEST_CASE("pictures and a clip") {
+  using Vision = qwen35::ConditionalGeneration<qwen35::configs::Shapes>;
+  const Vision model = Vision::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+  const oracle::Case recorded("shapes", "vision");
+  const oracle::Fields& tower = recorded["tower"];
+  const auto bytes = tower.at("0.pixels").view<std::uint8_t>();
+  qwen35::Tensor<float> pixels(bytes.shape());
+  for (std::size_t i = 0; i < pixels.size(); ++i) {
+    pixels[i] = (static_cast<float>(bytes[i]) - 127.5f) / 127.5f;
+  }
+  const qwen35::Tensor<std::int64_t> grid = oracle::wide(tower.at("0.grid_thw").view<std::int32_t>());
+  const auto check = [&](const std::string& field, const qwen35::Tensor<float>& ours) {
+    oracle::check_tensor(tower, "0." + field, ours.data(), ours.size(), "tower");
+  };
+  const auto out = model.model.visual.forward({.hidden_states = pixels, .grid_thw = grid, .output_hidden_states = true});
+  check("patch", model.model.visual.patch_embed(pixels));
+  check("embedded", out.hidden_states[0]);
+  for (std::size_t i = 1; i < out.hidden_states.size(); ++i) {
+    check("block." + std::to_string(i - 1), out.hidden_states[i]);
+  }
+  check("merged", out.pooler_output);
+
+  // The batch has the first and the third picture, and the clip.
+  const oracle::Fields& mixed = recorded["mixed"];
+  const oracle::VisionStep step(mixed, 0);
+  const std::vector<qwen35::ImageFeatures> all = model.get_image_features(pixels, grid);
+  const std::vector<qwen35::ImageFeatures> pictures = {all[0], all[2]};
+  const auto result = model.forward({.input_ids = step.input_ids,
+                                     .attention_mask = step.attention_mask,
+                                     .image_grid_thw = step.image_grid_thw,
+                                     .video_grid_thw = step.video_grid_thw,
+                                     .mm_token_type_ids = step.mm_token_type_ids,
+                                     .image_features = pictures,
+                                     .video_features = {&all[3], 1},
+                                     .logits_to_keep = 12});
+  oracle::check_tensor(mixed, "0.logits", result.logits.data(), result.logits.size(), "mixed");
+  const auto positions = model.model.get_rope_index(step.input_ids, step.mm_token_type_ids, step.image_grid_thw, step.video_grid_thw, step.attention_mask);
+  CHECK(oracle::same_values(positions.position_ids, mixed.at("0.positions").view<std::int32_t>()));
+  CHECK(std::equal(positions.rope_deltas.begin(), positions.rope_deltas.end(), mixed.at("0.rope_deltas").view<std::int32_t>().data()));
 }
