@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model that sees, inside a binary: draws pictures and a clip, asks the embedded shapes checkpoint about them and streams its answers. No file is read.
+#include <qwen35/generate/pixel_parts.hpp>
 #include <qwen35/generate/session.hpp>
-#include <qwen35/media/video_processor.hpp>
 #include <qwen35/model.hpp>
 #include <qwen35_embed/shapes.hpp>
 
@@ -16,50 +16,8 @@ namespace {
 using Model = qwen35::ConditionalGeneration<qwen35::configs::Shapes>;
 using qwen35::ContentPart;
 using qwen35::Image;
-using qwen35::PartType;
 
 std::string_view text_of(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-
-// Pictures as a message carries them. (Files need a Processor, and image libraries.)
-qwen35::MediumData carried(const std::vector<Image>& frames, std::optional<double> fps = {}) {
-  qwen35::MediumData data{.width = frames[0].width(), .height = frames[0].height(), .fps = fps};
-  for (const Image& frame : frames) {
-    data.frames.emplace_back(frame.pixels().begin(), frame.pixels().end());
-  }
-  return data;
-}
-
-class Loader {
- public:
-  Loader()
-      : images_(qwen35::ImageProcessorConfig::from_json(qwen35::json::parse(text_of(shapes::preprocessor_config_json())))),
-        videos_(qwen35::VideoProcessorConfig::from_json(qwen35::json::parse(text_of(shapes::video_preprocessor_config_json())))) {}
-
-  qwen35::LoadedMedium operator()(const ContentPart& part) const {
-    std::vector<qwen35::PixelView> frames;
-    for (const std::vector<std::uint8_t>& frame : part.data->frames) {
-      frames.push_back({frame.data(), part.data->width, part.data->height});
-    }
-    qwen35::LoadedMedium out;
-    qwen35::Tensor<std::int64_t> grid;
-    if (part.type == PartType::image) {
-      qwen35::ImageInputs inputs = images_.preprocess(frames);
-      out.pixel_values = std::move(inputs.pixel_values);
-      grid = inputs.image_grid_thw;
-    } else {
-      qwen35::VideoInputs inputs = videos_.preprocess(qwen35::FrameList(frames, part.data->fps));
-      out.pixel_values = std::move(inputs.pixel_values_videos);
-      out.timestamps = inputs.timestamps[0];
-      grid = inputs.video_grid_thw;
-    }
-    std::copy(grid.begin(), grid.end(), out.grid_thw.begin());
-    return out;
-  }
-
- private:
-  qwen35::ImageProcessor images_;
-  qwen35::VideoProcessor videos_;
-};
 
 // Two pixel rows for each line of the terminal: the upper one is the character's colour, the lower its ground.
 void show(const std::vector<Image>& frames) {
@@ -82,6 +40,7 @@ struct Turn {
   const char* what;           // what is asked about, in words
   std::vector<Image> frames;  // none: a text; one: a picture; more: a clip
   const char* question;
+  bool follow_up = false;
   bool thinking = false;
 };
 
@@ -89,8 +48,8 @@ std::vector<Turn> turns() {
   using namespace scene;
   const Image picture = draw(128, 96, {{Form::circle, red, 28, 40, 15}, {Form::star, blue, 66, 58, 16}, {Form::square, yellow, 104, 36, 14}});
   return {{"a picture", {picture}, "Describe this image."},
-          {"the same picture, which is not read again", {}, "What is right of the red circle?"},
-          {"another picture", {draw(96, 96, {{Form::triangle, green, 30, 50, 16}, {Form::circle, purple, 68, 44, 15}})}, "What color is the triangle?", true},
+          {"the same picture, which is not read again", {}, "What is right of the red circle?", true},
+          {"another picture", {draw(96, 96, {{Form::triangle, green, 30, 50, 16}, {Form::circle, purple, 68, 44, 15}})}, "What color is the triangle?", false, true},
           {"a clip of three seconds", clip(6, {Form::star, orange, 12, 32, 11}, 8, 0), "Which way does the star move?"},
           {"words alone", {}, "There is a green triangle, a yellow square and a purple circle. How many shapes are there?"}};
 }
@@ -102,7 +61,7 @@ void ask(qwen35::Session<Model>& session, const Turn& turn, bool colours) {
     if (colours) {
       show(turn.frames);
     }
-    parts.push_back(turn.frames.size() == 1 ? ContentPart::image(carried(turn.frames)) : ContentPart::video(carried(turn.frames, 2.0)));
+    parts.push_back(turn.frames.size() == 1 ? qwen35::image_part(turn.frames[0]) : qwen35::video_part(turn.frames, 2.0));
   }
   parts.push_back(ContentPart::text(turn.question));
   std::printf("> %s\n", turn.question);
@@ -132,16 +91,18 @@ int main() {
     std::printf("A Qwen3.5-MoE of 2 M parameters with a vision tower; kernels %.*s, %d threads (%s)\n", static_cast<int>(isa.size()), isa.data(),
                 qwen35::num_threads(), std::string(qwen35::thread_backend()).c_str());
     qwen35::SessionOptions options;
-    options.media_loader = Loader();
+    options.media_loader = qwen35::PixelLoader(
+        qwen35::ImageProcessor(qwen35::ImageProcessorConfig::from_json(qwen35::json::parse(text_of(shapes::preprocessor_config_json())))),
+        qwen35::VideoProcessor(qwen35::VideoProcessorConfig::from_json(qwen35::json::parse(text_of(shapes::video_preprocessor_config_json())))));
     qwen35::Session<Model> session(model, tokenizer, {}, options);
     for (const Turn& turn : turns()) {
-      if (std::string_view(turn.what).find("the same") == std::string_view::npos) {
+      if (!turn.follow_up) {
         session.reset();
       }
       ask(session, turn, colours);
     }
     return 0;
-  } catch (const qwen35::Error& error) {
+  } catch (const std::exception& error) {
     std::fprintf(stderr, "demo: %s\n", error.what());
     return 1;
   }

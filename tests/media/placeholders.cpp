@@ -106,3 +106,21 @@ TEST_CASE("kinds of tokens") {
   const std::vector<std::int32_t> ids{5, 7, 7, 1, 9, 9};
   CHECK(mm_token_type_ids(ids, 7, 9) == std::vector<std::int32_t>{0, 1, 1, 0, 2, 2});
 }
+
+TEST_CASE("grids that cannot be are refused before anything is written") {
+  const auto refused = [](std::int64_t t, std::int64_t h, std::int64_t w, std::size_t merge) {
+    const Tensor<std::int64_t> grid({1, 3}, {t, h, w});
+    try {
+      image_replacements(grid, merge);
+    } catch (const InputError&) {
+      return true;
+    }
+    return false;
+  };
+  CHECK(!refused(1, 4, 6, 2));
+  CHECK(refused(1, 4, 6, 0));
+  CHECK(refused(1, 5, 6, 2));
+  CHECK(refused(1, 4, 0, 2));
+  CHECK(refused(1 << 20, 1 << 20, 1 << 20, 2));
+  CHECK(refused(std::int64_t{1} << 62, 2, 2, 2));
+}

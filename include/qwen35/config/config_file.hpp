@@ -196,6 +196,17 @@ inline void check_vision(const JsonFields& vision, Differences& differences) {
 
 }  // namespace detail
 
+// Holds the vision_config of a composite config file against Vision. Raises one ConfigError with every difference.
+template <class Vision>
+void check_vision(const json::Value& config) {
+  require<ConfigError>(config.is_object(), "config.json: expected an object");
+  const json::Value* const vision = JsonFields(&config, "config").object("vision_config");
+  require<ConfigError>(vision != nullptr, "config.json: no vision_config, the model reads text alone");
+  detail::Differences differences;
+  detail::check_vision<Vision>(JsonFields(vision, "vision_config"), differences);
+  differences.finish();
+}
+
 // Holds a config file (composite or text-only) against Config (composite or text-only). Unknown keys are ignored, an absent key means the
 // reference's default. Raises one ConfigError that lists every shape that differs, with both values, or one that names a field of the wrong kind.
 //

@@ -2,7 +2,9 @@
 // Pictures and videos in the forms that a program may have them in, loaded.
 #pragma once
 
+#include <qwen35/generate/pixel_parts.hpp>
 #include <qwen35/media/decode.hpp>
+#include <qwen35/media/image_processor.hpp>
 #include <qwen35/media/load_video.hpp>
 #include <qwen35/text/message.hpp>
 
@@ -24,13 +26,6 @@ inline void require_local(const std::string& source, std::string_view kind) {
   const std::size_t colon = source.find("://");
   require<MediaError>(colon == std::string::npos || (source.substr(0, colon) != "http" && source.substr(0, colon) != "https"), source,
                       ": nothing is fetched from the net; give the ", kind, " as a path, a data: URL, bytes or pixels");
-}
-
-inline PixelView pixels_of(const MediumData& data, std::size_t frame) {
-  require<MediaError>(data.width > 0 && data.height > 0 && data.width <= max_side && data.height <= max_side &&
-                          data.frames[frame].size() == data.width * data.height * 3,
-                      "frame ", frame, ": ", data.frames[frame].size(), " bytes for ", data.width, " x ", data.height, " pixels of 3");
-  return {data.frames[frame].data(), data.width, data.height};
 }
 
 }  // namespace detail
@@ -74,6 +69,33 @@ inline ImageItem image_item(const ContentPart& part) {
   return detail::pixels_of(*part.data, 0);
 }
 
+// Several pictures as one input, in this order. One is decoded at a time, so that the memory that MediaLimits allows a picture is used once, not for
+// all of them together; each one's patches are let go as they are joined. Raises MediaError for what cannot be read.
+inline ImageInputs process_images(const ImageProcessor& processor, std::span<const ImageItem> items, const ImageOptions& options = {},
+                                  const MediaLimits& limits = {}) {
+  std::vector<ImageInputs> each;
+  std::size_t size = 0;
+  for (const ImageItem& item : items) {
+    each.push_back(processor.preprocess(LoadedImage(item, limits).view(), options));
+    size += each.back().pixel_values.size();
+  }
+  if (each.size() == 1) {
+    return std::move(each[0]);
+  }
+  std::vector<float> values;
+  std::vector<std::int64_t> grids;
+  values.reserve(size);
+  std::size_t rows = 0, width = 0;
+  for (ImageInputs& image : each) {
+    rows += image.pixel_values.shape()[0];
+    width = image.pixel_values.shape()[1];
+    values.insert(values.end(), image.pixel_values.begin(), image.pixel_values.end());
+    grids.insert(grids.end(), image.image_grid_thw.begin(), image.image_grid_thw.end());
+    image = {};
+  }
+  return {Tensor<float>({rows, width}, std::move(values)), Tensor<std::int64_t>({each.size(), 3}, std::move(grids))};
+}
+
 inline VideoItem video_item(const ContentPart& part) {
   if (part.data == nullptr) {
     require<MediaError>(!part.value.empty(), "the video is neither named nor in the message");
@@ -82,11 +104,7 @@ inline VideoItem video_item(const ContentPart& part) {
   if (part.data->frames.empty()) {
     return std::span<const std::byte>(part.data->file);
   }
-  std::vector<PixelView> frames;
-  for (std::size_t i = 0; i < part.data->frames.size(); ++i) {
-    frames.push_back(detail::pixels_of(*part.data, i));
-  }
-  return FrameList(std::move(frames), part.data->fps);
+  return detail::frames_of(*part.data);
 }
 
 #if defined(QWEN35_HAS_FFMPEG)

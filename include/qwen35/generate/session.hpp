@@ -46,7 +46,7 @@ class Session {
     require<InputError>(options_.prefill_chunk > 0, "SessionOptions: prefill_chunk is 0, expected at least 1");
   }
 
-  // The tokenizer, media and template of a Processor, which must outlive the session.
+  // The tokenizer, media and template of a Processor, which must outlive the session. (Its template stands above that of the options.)
   template <SessionProcessor P>
   Session(const Model& model, const P& processor, const GenerationConfig& config = {}, SessionOptions options = {})
       : Session(model, processor.tokenizer, config, with(processor, std::move(options))) {}

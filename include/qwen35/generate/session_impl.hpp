@@ -191,7 +191,9 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
     snapshot_at = conversation[i].role == Role::assistant ? 0 : snapshot_at;
   }
   Tensor<float> logits;
-  const bool complete = encode_media(conversation, media, pixels, callbacks, placed, reply) && read(ids, placed, snapshot_at, callbacks, logits);
+  const bool encoded = encode_media(conversation, media, pixels, callbacks, placed, reply);
+  pixels.clear();  // hundreds of megabytes for a large picture
+  const bool complete = encoded && read(ids, placed, snapshot_at, callbacks, logits);
   reply.usage.processed_tokens = cache_.seq_length() - reply.usage.reused_tokens;
   reply.prompt_seconds = detail::seconds_since(start);
   evict();

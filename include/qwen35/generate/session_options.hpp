@@ -30,7 +30,7 @@ struct SessionOptions {
   std::size_t snapshot_bytes = std::size_t{512} << 20;
   // After so many reasoning tokens the session writes "\n</think>\n\n" itself, and the model goes on with the answer.
   std::optional<std::size_t> thinking_budget{};
-  std::size_t prefill_chunk = 512;  // tokens of the prompt between two calls of `progress`
+  std::size_t prefill_chunk = 512;  // tokens of the prompt between two calls of `progress`; the tokens of one picture stay together
   std::uint64_t seed = 0;           // a draw depends on it and on the number of tokens before
   CacheOptions cache{};
   // For pictures and videos in messages; a session that is made with a processor has it.

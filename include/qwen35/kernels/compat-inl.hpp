@@ -29,8 +29,9 @@ using Vec = hn::Vec<Tag>;
 inline constexpr std::size_t lanes = hn::MaxLanes(Tag());
 static_assert(lanes == 1 || lanes == 4 || lanes == 8 || lanes == 16, "vectors of 1, 4, 8 or 16 floats");
 
+// (Of x86's instruction sets the newer ones have the smaller numbers, and those of other processors are larger.)
 // Columns of a register tile of four rows: 4 x 6 accumulators fill 32 registers, 4 x 3 fill 16. Plain code is not worth the compile time.
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_NEON
+#if HWY_TARGET <= HWY_AVX3 || HWY_TARGET == HWY_NEON
 inline constexpr std::size_t tile_columns = 6;
 #elif HWY_TARGET == HWY_SCALAR
 inline constexpr std::size_t tile_columns = 1;
@@ -54,7 +55,7 @@ HWY_INLINE void store(Vec v, float* p) { hn::StoreU(v, Tag(), p); }
 
 // The first `count` < lanes floats, the other lanes 0. Reads nothing beyond them.
 HWY_INLINE Vec load_first(const float* p, std::size_t count) {
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#if HWY_TARGET <= HWY_AVX2
   return hn::MaskedLoad(hn::FirstN(Tag(), count), Tag(), p);
 #else
   HWY_ALIGN float padded[lanes] = {};
@@ -102,7 +103,7 @@ struct F16 {
     std::uint16_t bits;
     std::memcpy(&bits, p, sizeof(bits));
     return broadcast(f16_to_f32(bits));
-#elif HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#elif HWY_TARGET <= HWY_AVX2
     const hn::Rebind<hwy::float16_t, Tag> narrow;
     return hn::PromoteTo(Tag(), hn::LoadU(narrow, reinterpret_cast<const hwy::float16_t*>(p)));
 #else
@@ -137,7 +138,7 @@ HWY_INLINE void sum_lanes(Vec a, Vec b, Vec c, Vec d, float* sums) {
   sums[1] = hn::GetLane(b);
   sums[2] = hn::GetLane(c);
   sums[3] = hn::GetLane(d);
-#elif HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#elif HWY_TARGET <= HWY_AVX2
   const Tag tag;
   const hn::Half<Tag> half;
   const auto ab = hn::Add(hn::ConcatLowerLower(tag, b, a), hn::ConcatUpperUpper(tag, b, a));

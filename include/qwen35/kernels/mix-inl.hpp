@@ -148,7 +148,7 @@ inline void mix_rows(const VectorRows& rows, std::size_t width, std::size_t vect
 
 // The four blocks of four lanes of a vector, to rows 0, 4, 8, 12 of columns `lanes` wide.
 HWY_INLINE void put_blocks(Vec v, float* to) {
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#if HWY_TARGET <= HWY_AVX3
   const hn::Half<Tag> half;
   const hn::Half<hn::Half<Tag>> quarter;
   const auto low = hn::LowerHalf(half, v);

@@ -33,7 +33,7 @@ HWY_INLINE void pixel_sums(const std::uint8_t* in, std::size_t stride, const std
   }
 }
 
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#if HWY_TARGET <= HWY_AVX2
 // There, products of 16-bit neighbours are added in pairs into the lanes that the pairs come from; on others the order is not defined.
 #define QWEN35_KERNELS_PAIRS 1
 #else

@@ -60,7 +60,7 @@ inline void encode_row(DType dtype, const float* in, std::size_t n, std::byte* o
     }
   }
 #endif
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#if HWY_TARGET <= HWY_AVX2
   if (dtype == DType::f16) {
     const hn::Rebind<hwy::float16_t, Tag> narrow;
     for (; i + lanes <= n; i += lanes) {

@@ -11,8 +11,10 @@
 #include <qwen35/math/norms.hpp>
 #include <qwen35/math/rotary.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <span>
 
 QWEN35_BEGIN_NAMESPACE
 

@@ -39,8 +39,12 @@ inline std::string repeat(std::string_view text, std::size_t count) {
 // Merged patches of one temporal patch of row `i` of a grid [n, 3].
 inline std::size_t tokens_of_grid(const TensorView<std::int64_t>& grid, std::size_t i, std::size_t merge_size) {
   const std::int64_t h = grid[3 * i + 1], w = grid[3 * i + 2];
-  require<InputError>(grid[3 * i] > 0 && h > 0 && w > 0 && h <= 1 << 20 && w <= 1 << 20 && grid[3 * i] <= 1 << 20, "grid of ", grid[3 * i], " x ", h, " x ",
-                      w, " patches: expected positive numbers");
+  require<InputError>(merge_size > 0 && merge_size <= 1 << 10, "merge_size is ", merge_size, ", expected a small positive number");
+  const auto merge = static_cast<std::int64_t>(merge_size);
+  constexpr std::int64_t most = 1 << 28;  // patches: each token is ten bytes of text or more
+  const bool sane = grid[3 * i] > 0 && h > 0 && w > 0 && h % merge == 0 && w % merge == 0 && h <= most && w <= most / h && grid[3 * i] <= most / (h * w);
+  require<InputError>(sane, "grid of ", grid[3 * i], " x ", h, " x ", w, " patches: expected positive numbers, sides of a multiple of ", merge,
+                      ", and at most ", most, " patches");
   return static_cast<std::size_t>(h * w) / (merge_size * merge_size);
 }
 

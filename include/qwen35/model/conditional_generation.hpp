@@ -7,6 +7,7 @@
 #include <qwen35/model/multimodal_model.hpp>
 
 #include <functional>
+#include <memory>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -178,6 +179,7 @@ std::function<void(typename ConditionalGeneration<Config>::Input&)> ConditionalG
     std::vector<const float*> rows;
     Tensor<float> embeds;
   };
+  require<InputError>(static_cast<bool>(prompt.input_ids), "repeat_media_for_generation: expected input_ids");
   const auto given = model_input(prompt);
   const Shape tokens = detail::token_shape(given);
   const std::shared_ptr<Shared> shared(new Shared{{model, given}, tokens, {}, {}});

@@ -14,7 +14,7 @@ QWEN35_BEGIN_NAMESPACE
 struct ImageFeatures {
   Tensor<float> rows;                      // [t * h * w / spatial_merge_size^2, out_hidden_size]: one for each placeholder token
   std::array<std::int64_t, 3> grid_thw{};  // frames / temporal_patch_size (1 for a picture), height and width in patches
-  std::uint64_t content_hash = 0;          // of the patch rows and the grid: equal content, equal hash
+  std::uint64_t content_hash = 0;          // of the patch rows and the grid it was encoded from: equal content, equal hash
 };
 
 namespace detail {

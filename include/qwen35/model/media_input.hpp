@@ -48,7 +48,7 @@ class MediaInput {
     require<InputError>(tokens == rows, kind_ == Kind::image ? "Image features and image tokens" : "Video features and video tokens",
                         " do not match, tokens: ", tokens, ", features: ", rows);
   }
-  // The rows of all items to their places.
+  // The rows of all items to their places: replaced_rows `[tokens]`.
   void splice(std::span<const float*> replaced_rows) const {
     std::size_t next = 0;
     for (const ImageFeatures& item : features_) {

@@ -96,6 +96,7 @@ class Model {
 
   const Matrix& get_input_embeddings() const { return language_model.weights().embed_tokens; }
   const ConfigValues& config() const { return values_; }
+  // Of the text model: a cache does not know which tower its pictures came through.
   std::uint64_t fingerprint() const { return language_model.fingerprint(); }
 
   VisionTower<Vision> visual;

@@ -99,7 +99,7 @@ RopeIndex Model<Config>::positions(const Input& input, const MediaInput& images,
   const detail::TokenCounts counts = detail::count_tokens(detail::token_shape(input), input.attention_mask, input.past_key_values);
   const bool grids = images.grid_thw() || videos.grid_thw();
   require<InputError>(!grids || !input.input_ids || input.mm_token_type_ids,
-                      "image_grid_thw or video_grid_thw were given without mm_token_type_ids; the processor returns them beside input_ids");
+                      "pictures or videos were given without mm_token_type_ids; the processor returns them beside input_ids");
   RopeIndexInput wanted;
   wanted.tokens = counts.tokens;
   wanted.attention_mask = counts.mask;

@@ -46,8 +46,8 @@ class VisionTower {
   static constexpr std::size_t group_patches = 4096;
 
   explicit VisionTower(VisionWeights weights) : weights_(std::move(weights)) {}
-  // Binds the visual tensors. Raises CheckpointError. (A composite model checks config.json; alone, the tensors' shapes must fit.)
-  explicit VisionTower(const Checkpoint& checkpoint) : weights_(bind_vision<Vision>(checkpoint)) {}
+  // Holds the vision_config of config.json against the type and binds the visual tensors. Raises ConfigError, CheckpointError.
+  explicit VisionTower(const Checkpoint& checkpoint) : VisionTower((check_vision<Vision>(checkpoint.config()), bind_vision<Vision>(checkpoint))) {}
   static VisionTower from_pretrained(const std::string& folder) { return VisionTower(Checkpoint::open(folder)); }
 
   // Raises InputError for patch rows and grids that contradict each other or the config.

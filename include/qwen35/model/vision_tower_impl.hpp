@@ -59,7 +59,7 @@ Tensor<float> VisionTower<Vision>::patch_embed(TensorView<float> pixel_values) c
   return out;
 }
 
-// Patch embedding and positions of a group: x `[group.rows, hidden_size]`.
+// Patch embedding and positions of a group: patches `[all patches, patch_values]` -> x `[group.rows, hidden_size]`.
 template <VisionConfig Vision>
 void VisionTower<Vision>::embed(const float* patches, const Group& group, float* x) const {
   project({weights_.patch_embed.weight, x, hidden_size, weights_.patch_embed.bias}, patches + group.first * patch_values, patch_values, group.rows);

@@ -32,7 +32,7 @@ QWEN35_BEGIN_NAMESPACE
 class MappedFile {
  public:
   MappedFile() = default;
-  // `progress`: told the bytes of this file that are in memory, now and then. Raises CheckpointError with the path and the system's reason.
+  // `progress`: told the bytes of this file that are in memory, now and then; it must not throw. Raises CheckpointError with the path and the system's reason.
   explicit MappedFile(const std::string& path, const std::function<void(std::size_t done)>& progress = {}) {
 #if QWEN35_HAS_MMAP
     // O_NONBLOCK: opening a pipe that nobody writes to must fail, not wait.
