@@ -9,7 +9,9 @@
 
 #include <png.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <exception>
 
 #include "scene.hpp"
 
@@ -35,10 +37,10 @@ void add(std::span<const float> row, std::size_t first, std::vector<double>& hea
   }
 }
 
-// heat: rows x columns, over the picture; the strongest is 1.
+// heat: rows x columns, over the picture; the strongest is 1. A small picture is enlarged, to at most 512 pixels.
 Image shade(const Image& picture, std::vector<double> heat, std::size_t rows, std::size_t columns) {
   const double most = *std::max_element(heat.begin(), heat.end());
-  constexpr std::size_t zoom = 4;
+  const std::size_t zoom = std::max<std::size_t>(1, 512 / std::max(picture.width(), picture.height()));
   Image out(picture.width() * zoom, picture.height() * zoom);
   for (std::size_t y = 0; y < out.height(); ++y) {
     for (std::size_t x = 0; x < out.width(); ++x) {
@@ -99,6 +101,10 @@ void run(const Image& picture, const std::string& question, const std::string& p
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc != 1 && argc != 4) {
+    std::fputs("usage: attention_map [PICTURE QUESTION OUT.png]\n", stderr);
+    return 2;
+  }
   try {
     if (argc == 4) {
       run(qwen35::load_image(argv[1]), argv[2], argv[3]);
@@ -108,7 +114,7 @@ int main(int argc, char** argv) {
           "What is right of the blue star?", "attention_map.png");
     }
     return 0;
-  } catch (const qwen35::Error& error) {
+  } catch (const std::exception& error) {
     std::fprintf(stderr, "attention_map: %s\n", error.what());
     return 1;
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/generate/session_file.hpp>
+#include <qwen35/media/base64.hpp>
 #include <qwen35/model.hpp>
 #include <qwen35/model/conditional_generation.hpp>
 #if defined(QWEN35_TOOL_MEDIA)
@@ -11,6 +12,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <exception>
 #include <iostream>
 #include <random>
 
@@ -60,7 +63,7 @@ class Chat {
       if (text.find_first_not_of(" \t\r\n") != std::string::npos) {
         ask(text);
       }
-    } catch (const qwen35::Error& error) {
+    } catch (const std::exception& error) {
       failed_ = true;
       screen_.note(error.what());
     }
@@ -101,7 +104,10 @@ class Chat {
   std::string attached_names() const {
     std::string names;
     for (const qwen35::ContentPart& part : attached_) {
-      names += (names.empty() ? "" : ", ") + part.value.substr(part.value.find_last_of('/', part.value.size() - 2) + 1);
+      const std::string& value = part.value;
+      // Of a file the last part of its path, of a data URL the type.
+      names += (names.empty() ? "" : ", ") + (qwen35::is_data_url(value) ? value.substr(0, std::min<std::size_t>(value.find_first_of(";,"), 40))
+                                                                         : value.substr(value.find_last_of('/', value.size() - 2) + 1));
     }
     return names;
   }
@@ -112,7 +118,8 @@ class Chat {
     if (part.type == qwen35::PartType::image) {
       session_.options().media_loader(part);  // an error is better told now than with the message
     } else {
-      qwen35::require<qwen35::InputError>(qwen35::MappedFile::exists(part.value), part.value, ": no such file or folder");
+      qwen35::require<qwen35::InputError>(qwen35::is_data_url(part.value) || qwen35::MappedFile::exists(part.value), part.value,
+                                          ": no such file or folder");
     }
     attached_.push_back(std::move(part));
     screen_.note("[with the next message: " + attached_names() + "]");
@@ -218,7 +225,7 @@ int converse(qwen35::Session<Model>& session, const Settings& settings, Screen& 
 
 template <class Model>
 int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chrono::steady_clock::time_point start, Screen& screen) {
-  const Model model = load_model<Model>(checkpoint, start, screen);
+  // The model comes last: what is wrong with a small file is told before the large ones are read.
   qwen35::SessionOptions options;
   options.system = settings.system;
   options.enable_thinking = thinking_of(settings.thinking);
@@ -230,8 +237,9 @@ int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chr
 #if defined(QWEN35_TOOL_MEDIA)
   const bool settings_there = checkpoint.has_file("preprocessor_config.json") || checkpoint.has_file("processor_config.json");
   if (qwen35::ReadsMedia<Model> && settings_there) {
-    const qwen35::Processor processor = qwen35::Processor::from_checkpoint(checkpoint);
+    const qwen35::Processor processor = qwen35::Processor::from_checkpoint(checkpoint, options.chat_template);
     options.media_loader = [&](const qwen35::ContentPart& part) { return load_medium(processor, part, settings.fps); };
+    const Model model = load_model<Model>(checkpoint, start, screen);
     qwen35::Session<Model> session(model, processor.tokenizer, settings.config, options);
     return converse(session, settings, screen);
   }
@@ -240,6 +248,7 @@ int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chr
   if (checkpoint.has_file("tokenizer_config.json")) {
     tokenizer.load_config(qwen35::json::parse(checkpoint.text("tokenizer_config.json"), "tokenizer_config.json"));
   }
+  const Model model = load_model<Model>(checkpoint, start, screen);
   qwen35::Session<Model> session(model, tokenizer, settings.config, options);
   return converse(session, settings, screen);
 }
@@ -262,8 +271,7 @@ inline void add_options(CLI::App& app, Settings& settings) {
   app.add_option("--think", settings.thinking, "whether the model thinks first")->check(CLI::IsMember({"auto", "on", "off"}));
   app.add_option("--thinking-budget", settings.thinking_budget, "at most so many tokens of thinking")->check(CLI::NonNegativeNumber);
   app.add_option("--load", settings.load, "a conversation saved with /save");
-  app.add_option("--template", settings.chat_template, "how messages are written; auto: the checkpoint's own")
-      ->check(CLI::IsMember({"auto", "qwen3.5", "qwen3.5-thinking-off", "qwen3.6"}));
+  add_template_option(app, settings.chat_template);
   app.add_option("--fps", settings.fps, "frames a second to look at of a video; of a folder of pictures, the rate they were taken at")->check(CLI::PositiveNumber);
   app.add_flag("--whole", settings.whole_input, "the whole input is one question");
   app.add_option("-n,--max-new-tokens", config.max_new_tokens, "longest answer, thinking included");

@@ -2,6 +2,8 @@
 // A chat in the terminal or through a pipe, with a checkpoint or the small model inside the program.
 #include <qwen35_embed/shapes.hpp>
 
+#include <exception>
+
 #include "chat_program.hpp"
 
 int main(int argc, char** argv) {
@@ -20,7 +22,7 @@ int main(int argc, char** argv) {
     const qwen35::Checkpoint checkpoint = chat_tool::open_checkpoint(settings.folder, shapes::files(), screen);
     return chat_tool::with_config<QWEN35_TOOL_CONFIG_LIST>(
         checkpoint, settings.folder, [&]<class Config>() { return chat_tool::run_config<Config>(checkpoint, settings, start, screen); });
-  } catch (const qwen35::Error& error) {
+  } catch (const std::exception& error) {
     screen.clear();
     std::cerr << argv[0] << ": " << error.what() << '\n';
     return 1;

@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <exception>
 #include <iostream>
 
 #include "tool_checkpoint.hpp"
@@ -44,6 +45,7 @@ struct Request {
 struct Settings {
   std::string folder;
   Request request;
+  std::string chat_template = "auto";
   std::int64_t max_new_tokens = 512;
   bool think = false;
   bool quiet = false;
@@ -152,7 +154,7 @@ class Describer {
         if (reply.finish_reason != qwen35::ReplyEnd::stop) {
           out["finish_reason"] = qwen35::json::Value(std::string(qwen35::name(reply.finish_reason)));
         }
-      } catch (const qwen35::Error& error) {
+      } catch (const std::exception& error) {
         out["error"] = qwen35::json::Value(qwen35::unicode::repair_utf8(error.what()));
         if (settings_.quiet) {
           screen_.note(error.what());
@@ -194,8 +196,10 @@ int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chr
     qwen35::require<qwen35::ConfigError>(chat_tool::has_vision(checkpoint), settings.folder,
                                          ": config.json has no vision_config: this model reads text alone");
     using Model = qwen35::ConditionalGeneration<Config>;
+    // The model comes last: what is wrong with a small file is told before the large ones are read.
+    const qwen35::Processor processor =
+        qwen35::Processor::from_checkpoint(checkpoint, chat_tool::template_of(checkpoint, settings.chat_template, screen));
     const Model model = settings.quiet || settings.lines ? Model(checkpoint) : chat_tool::load_model<Model>(checkpoint, start, screen);
-    const qwen35::Processor processor = qwen35::Processor::from_checkpoint(checkpoint);
     Describer<Config> describer(model, processor, settings, screen);
     return settings.lines ? describer.all() : describer.one();
   }
@@ -206,19 +210,25 @@ int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chr
 int main(int argc, char** argv) {
   CLI::App app("Answers a question about pictures or a video. The answer goes to the output, everything else to the error output.");
   Settings settings;
-  app.add_option("images", settings.request.images, "PNG, JPEG, WebP, GIF or BMP files, or data: URLs");
+  CLI::Option* const images = app.add_option("images", settings.request.images, "PNG, JPEG, WebP, GIF or BMP files, or data: URLs");
   app.add_option("-m,--model", settings.folder,
                  "folder with config.json, tokenizer.json and safetensors files; without it, the small model in this program");
-  app.add_option("--video", settings.request.video, "a video file, an animated GIF, or a folder of pictures");
-  app.add_option("--fps", settings.request.fps, "frames a second to look at of the video; of a folder, the rate its pictures were taken at")
-      ->check(CLI::PositiveNumber);
-  app.add_option("-p,--prompt", settings.request.question, "the question; without it, for a description");
+  CLI::Option* const video = app.add_option("--video", settings.request.video, "a video file, an animated GIF, or a folder of pictures");
+  CLI::Option* const fps =
+      app.add_option("--fps", settings.request.fps, "frames a second to look at of the video; of a folder, the rate its pictures were taken at")
+          ->check(CLI::PositiveNumber);
+  CLI::Option* const question = app.add_option("-p,--prompt", settings.request.question, "the question; without it, for a description");
   app.add_option("-n,--max-new-tokens", settings.max_new_tokens, "longest answer, thinking included")->capture_default_str()->check(CLI::PositiveNumber);
+  chat_tool::add_template_option(app, settings.chat_template);
   app.add_flag("--think", settings.think, "let the model think first");
   app.add_flag("-q,--quiet", settings.quiet, "the answer alone");
   app.add_flag("--jsonl", settings.lines,
                "requests from the input, one a line: {\"images\": [...], \"video\": ..., \"fps\": ..., \"question\": ...}; one answer a line: "
-               "{\"answer\": ...} or {\"error\": ...}, with --quiet the plain answers");
+               "{\"answer\": ...} or {\"error\": ...}, with --quiet the plain answers")
+      ->excludes(images)
+      ->excludes(video)
+      ->excludes(fps)
+      ->excludes(question);
   CLI11_PARSE(app, argc, argv);
   chat_tool::Screen screen;
   screen.set_quiet(settings.quiet);
@@ -230,7 +240,7 @@ int main(int argc, char** argv) {
     const qwen35::Checkpoint checkpoint = chat_tool::open_checkpoint(settings.folder, shapes::files(), screen);
     return chat_tool::with_config<QWEN35_TOOL_CONFIG_LIST>(checkpoint, settings.folder,
                                                            [&]<class Config>() { return run<Config>(checkpoint, settings, start, screen); });
-  } catch (const qwen35::Error& error) {
+  } catch (const std::exception& error) {
     screen.clear();
     std::cerr << argv[0] << ": " << error.what() << '\n';
     return 1;

@@ -75,6 +75,10 @@ struct ChatInput {
   ProcessorInput processor_kwargs{};  // its text is not read
 };
 
+// The rules of a checkpoint's own template: that of chat_template.jinja, else the chat_template in tokenizer_config.json, else the published ones.
+// Raises TextError for a template that is none of the family's.
+RecognisedChatTemplate recognise_chat_template(const Checkpoint& checkpoint);
+
 #if defined(QWEN35_HAS_FFMPEG)
 inline namespace with_ffmpeg {
 #else
@@ -99,10 +103,11 @@ class Processor {
                         ", videos into ", b.patch_size, ", ", b.temporal_patch_size, ", ", b.merge_size);
   }
   // A model's folder: tokenizer.json, preprocessor_config.json, video_preprocessor_config.json (or processor_config.json for these two) and, where
-  // they are, tokenizer_config.json and the chat template. Raises MediaError, TextError, ConfigError.
-  static Processor from_pretrained(const std::string& folder);
+  // they are, tokenizer_config.json and the chat template, which `chat` replaces. Raises MediaError, ConfigError, and TextError, also for a template
+  // that is none of the family's: `chat` then has to say how to render.
+  static Processor from_pretrained(const std::string& folder, std::optional<ChatTemplate> chat = {});
   // The same files of an opened checkpoint, or of one in memory. Raises CheckpointError for a file that is missing.
-  static Processor from_checkpoint(const Checkpoint& checkpoint);
+  static Processor from_checkpoint(const Checkpoint& checkpoint, std::optional<ChatTemplate> chat = {});
 
   // Raises InputError for counts that do not fit, MediaError for what cannot be read.
   ProcessorOutput process(const ProcessorInput& input) const;

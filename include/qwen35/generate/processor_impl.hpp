@@ -8,17 +8,17 @@ QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
 
-// The rules of a model's own template file, or the published ones where it has none.
-inline ChatTemplate published_template(const std::optional<std::string>& jinja, const std::optional<json::Value>& tokenizer_config) {
+// The template of a model with these files.
+inline RecognisedChatTemplate own_template(std::optional<std::string_view> jinja, const std::optional<json::Value>& tokenizer_config) {
   if (jinja) {
-    return recognise_chat_template(*jinja).chat_template;
+    return recognise_chat_template(*jinja);
   }
   if (tokenizer_config) {
     if (const json::Value* const inside = tokenizer_config->find("chat_template"); inside != nullptr && inside->is_string()) {
-      return recognise_chat_template(inside->as_string()).chat_template;
+      return recognise_chat_template(inside->as_string());
     }
   }
-  return chat_templates::qwen3_5;
+  return {chat_templates::qwen3_5, true};
 }
 
 inline std::size_t count_of(std::string_view text, std::string_view part) {
@@ -31,24 +31,37 @@ inline std::size_t count_of(std::string_view text, std::string_view part) {
 
 }  // namespace detail
 
+inline RecognisedChatTemplate recognise_chat_template(const Checkpoint& checkpoint) {
+  if (checkpoint.has_file("chat_template.jinja")) {
+    return detail::own_template(checkpoint.text("chat_template.jinja"), std::nullopt);
+  }
+  if (checkpoint.has_file("tokenizer_config.json")) {
+    return detail::own_template(std::nullopt, json::parse(checkpoint.text("tokenizer_config.json"), "tokenizer_config.json"));
+  }
+  return detail::own_template(std::nullopt, std::nullopt);
+}
+
 #if defined(QWEN35_HAS_FFMPEG)
 inline namespace with_ffmpeg {
 #else
 inline namespace without_ffmpeg {
 #endif
 
-inline Processor Processor::from_pretrained(const std::string& folder) {
-  std::optional<std::string> jinja;
-  std::error_code error;
-  if (std::filesystem::exists(folder + "/chat_template.jinja", error)) {
-    const std::vector<std::byte> bytes = read_media_file(folder + "/chat_template.jinja", std::size_t{1} << 24);
-    jinja = std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+inline Processor Processor::from_pretrained(const std::string& folder, std::optional<ChatTemplate> chat) {
+  if (!chat) {
+    std::vector<std::byte> bytes;
+    std::optional<std::string_view> jinja;
+    std::error_code error;
+    if (std::filesystem::exists(folder + "/chat_template.jinja", error)) {
+      bytes = read_media_file(folder + "/chat_template.jinja", std::size_t{1} << 24);
+      jinja.emplace(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    }
+    chat = detail::own_template(jinja, detail::read_json_file(folder, "tokenizer_config.json")).chat_template;
   }
-  return Processor(ImageProcessor::from_pretrained(folder), Tokenizer::from_pretrained(folder), VideoProcessor::from_pretrained(folder),
-                   detail::published_template(jinja, detail::read_json_file(folder, "tokenizer_config.json")));
+  return Processor(ImageProcessor::from_pretrained(folder), Tokenizer::from_pretrained(folder), VideoProcessor::from_pretrained(folder), *chat);
 }
 
-inline Processor Processor::from_checkpoint(const Checkpoint& checkpoint) {
+inline Processor Processor::from_checkpoint(const Checkpoint& checkpoint, std::optional<ChatTemplate> chat) {
   const auto json_of = [&](std::string_view name) { return json::parse(checkpoint.text(name), name); };
   // Nested in processor_config.json, or a file of its own.
   const auto settings = [&](std::string_view nested, std::initializer_list<std::string_view> names) {
@@ -66,19 +79,13 @@ inline Processor Processor::from_checkpoint(const Checkpoint& checkpoint) {
     return json_of(*names.begin());
   };
   Tokenizer tokens = Tokenizer::from_bytes(checkpoint.text("tokenizer.json"));
-  std::optional<json::Value> tokenizer_config;
   if (checkpoint.has_file("tokenizer_config.json")) {
-    tokenizer_config = json_of("tokenizer_config.json");
-    tokens.load_config(*tokenizer_config);
-  }
-  std::optional<std::string> jinja;
-  if (checkpoint.has_file("chat_template.jinja")) {
-    jinja = std::string(checkpoint.text("chat_template.jinja"));
+    tokens.load_config(json_of("tokenizer_config.json"));
   }
   return Processor(ImageProcessor(ImageProcessorConfig::from_json(settings("image_processor", {"preprocessor_config.json"}))), std::move(tokens),
                    VideoProcessor(VideoProcessorConfig::from_json(
                        settings("video_processor", {"video_preprocessor_config.json", "preprocessor_config.json"}))),
-                   detail::published_template(jinja, tokenizer_config));
+                   chat ? *chat : recognise_chat_template(checkpoint).chat_template);
 }
 
 inline ProcessorOutput Processor::process(const ProcessorInput& input) const {
@@ -86,13 +93,7 @@ inline ProcessorOutput Processor::process(const ProcessorInput& input) const {
   ProcessorOutput out;
   std::vector<std::string> image_texts, video_texts;
   if (!input.images.empty()) {
-    std::vector<LoadedImage> loaded;
-    std::vector<PixelView> views;
-    for (const ImageItem& item : input.images) {
-      loaded.emplace_back(item, input.limits);
-      views.push_back(loaded.back().view());
-    }
-    ImageInputs images = image_processor.preprocess(std::span<const PixelView>(views), input.images_kwargs);
+    ImageInputs images = process_images(image_processor, input.images, input.images_kwargs, input.limits);
     image_texts = image_replacements(images.image_grid_thw, image_processor.config().merge_size);
     out.pixel_values = std::move(images.pixel_values);
     out.image_grid_thw = std::move(images.image_grid_thw);
