@@ -8,7 +8,7 @@
 # commands are in the environment, and read the same weights:
 #   LLAMA   "llama-mtmd-cli -m TEXT.gguf --mmproj VISION.gguf"
 #   TORCH   "python3 bench/vision_peer.py FOLDER"
-# Each is warmed up by one run and then timed three times; the fastest counts.
+# Ours and TORCH are warmed up by one run and then timed three times, LLAMA (a process each time) twice; the fastest counts.
 set -eu
 if [ $# -lt 2 ]; then
   sed -n '3,12s/^# \{0,1\}//p' "$0"
@@ -27,9 +27,9 @@ QWEN35_BENCH_VISION="$folder" "$bin/bench_model_vision_tower" --benchmark_filter
   sed -n 's/^vision_tower\/real_time  *\([0-9.]*\) ms.*/\1/p' | tail -3 >"$work/ours"
 if [ -n "${LLAMA:-}" ]; then
   { printf 'P6\n768 768\n255\n'; head -c 1769472 /dev/urandom; } >"$work/picture.ppm"
-  for run in 1 2 3 4; do
+  for run in 1 2; do
     $LLAMA --image "$work/picture.ppm" -p hi -n 1 -t "$threads" 2>&1 | sed -n 's/.*encod.* done in \([0-9]*\) ms.*/\1/p' | head -1
-  done | tail -3 >"$work/llama"
+  done >"$work/llama"
 fi
 if [ -n "${TORCH:-}" ]; then
   $TORCH "$threads" | tail -3 >"$work/torch"
