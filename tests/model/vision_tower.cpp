@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The vision tower on the recorded models of tests/data/vision: every stage within the bars of the reference, equal bits where promised.
-#include "model/oracle_case.hpp"
+#include "model/vision_case.hpp"
 #include "support/message_of.hpp"
 
 #include <qwen35/model/vision_tower.hpp>
@@ -19,11 +19,10 @@
 #include <random>
 
 using namespace qwen35;
+using oracle::wide;
 using test_support::message_of;
 
 namespace {
-
-Tensor<std::int64_t> wide(TensorView<std::int32_t> grid) { return {grid.shape(), std::vector<std::int64_t>(grid.data(), grid.data() + grid.size())}; }
 
 Tensor<float> rows_of(TensorView<float> values, std::size_t begin, std::size_t count) {
   const std::size_t width = values.shape()[1];
