@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products, spread over the threads as the layers do it. A few tokens are bound by memory (compare B/s with bench_parallel_bandwidth),
-// many by arithmetic (compare flop/s with bench_kernels_peak).
+// Matrix products of a few tokens, spread over the threads: bound by memory (compare B/s with bench_parallel_bandwidth). Those of many tokens are
+// in bench/layers/projection.cpp.
 #include "kernel_bench.hpp"
 
 #include <algorithm>
@@ -35,16 +35,6 @@ void few_tokens(benchmark::State& state) {
 BENCHMARK(few_tokens)
     ->ArgNames({"dtype", "cols", "tokens", "threads"})
     ->ArgsProduct({{static_cast<int>(DType::f32), static_cast<int>(DType::bf16)}, {512, 2048, 4096}, {1, 4, 16}, {1, 2}})
-    ->UseRealTime();
-
-void many_tokens(benchmark::State& state) {
-  run(state, static_cast<DType>(state.range(0)), static_cast<std::size_t>(state.range(1)), static_cast<std::size_t>(state.range(2)),
-      static_cast<std::size_t>(state.range(3)), static_cast<int>(state.range(4)));
-}
-BENCHMARK(many_tokens)
-    ->ArgNames({"dtype", "cols", "rows", "tokens", "threads"})
-    ->ArgsProduct({{static_cast<int>(DType::f32)}, {1152, 4304}, {1152}, {64, 256, 1024}, {1, 2}})
-    ->ArgsProduct({{static_cast<int>(DType::bf16)}, {2048}, {2048}, {64, 512}, {1, 2}})
     ->UseRealTime();
 
 }  // namespace

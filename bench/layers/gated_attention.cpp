@@ -36,7 +36,7 @@ void gated_attention(benchmark::State& state) {
   pass.tokens = tokens;
   pass.spans = {&span, 1};
   pass.rotary = {cos.data(), cos.data(), 32};
-  Arena arena(Layer::workspace_bytes(tokens));
+  Arena arena(Layer::workspace_bytes(tokens, hidden_size));
   for (auto _ : state) {
     Layer::forward(weights, x.data(), y.data(), pass, {&own, 1}, arena);
     benchmark::DoNotOptimize(y.data());

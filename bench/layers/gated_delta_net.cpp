@@ -31,7 +31,7 @@ void gated_delta_net(benchmark::State& state) {
   Pass pass;
   pass.tokens = tokens;
   pass.spans = {&span, 1};
-  Arena arena(Layer::workspace_bytes(tokens));
+  Arena arena(Layer::workspace_bytes(tokens, hidden_size));
   for (auto _ : state) {
     Layer::forward(weights, x.data(), y.data(), pass, {&own, 1}, arena);
     benchmark::DoNotOptimize(y.data());

@@ -82,6 +82,45 @@ TEST_CASE("matmul: a value's bits do not depend on the number of tokens") {
   });
 }
 
+TEST_CASE("many tokens, packed in parts or not, have the bits of each token alone") {
+  for_each_isa([] {
+    for (const DType dtype : formats) {
+      for (const std::size_t cols : {1u, 17u, 640u, 641u, 1300u}) {
+        const std::size_t rows = cols == 17 ? 70 : 37;
+        const Problem all(dtype, rows, cols, 205, cols % 5, 3);
+        std::vector<float> expected(all.tokens * rows, NAN);
+        for (std::size_t t = 0; t < all.tokens; ++t) {
+          kernels::matmul(all.matrix(), 0, rows, all.x.data() + t * all.x_stride, all.x_stride, 1, expected.data() + t * rows, rows, all.bias.data());
+        }
+        CHECK(all.error(expected, true) < 1e-6);
+        for (const std::size_t tokens : {std::size_t{129}, std::size_t{130}, std::size_t{131}, all.tokens}) {
+          CAPTURE(name(dtype));
+          CAPTURE(cols);
+          CAPTURE(tokens);
+          std::vector<float> y(tokens * rows, NAN);
+          kernels::matmul(all.matrix(), 0, rows, all.x.data(), all.x_stride, tokens, y.data(), rows, all.bias.data());
+          CHECK(std::memcmp(y.data(), expected.data(), y.size() * sizeof(float)) == 0);
+
+          std::fill(y.begin(), y.end(), NAN);
+          const std::size_t block = kernels::matmul_block(cols);
+          const std::size_t middle = tokens / 2 / kernels::packed_granule * kernels::packed_granule;
+          std::vector<float> packed(kernels::packed_size(tokens, block) + 1, -7.0f);
+          for (std::size_t k = 0; k < cols; k += block) {
+            const std::size_t length = std::min(block, cols - k);
+            kernels::pack_tokens(all.x.data() + k, all.x_stride, middle, tokens, length, packed.data());
+            kernels::pack_tokens(all.x.data() + k, all.x_stride, 0, middle, length, packed.data());
+            for (const std::size_t begin : {std::size_t{5}, std::size_t{0}}) {
+              kernels::matmul_packed(all.matrix(), begin, begin == 0 ? 5 : rows, k, packed.data(), tokens, y.data(), rows, all.bias.data());
+            }
+          }
+          CHECK(packed.back() == -7.0f);
+          CHECK(std::memcmp(y.data(), expected.data(), y.size() * sizeof(float)) == 0);
+        }
+      }
+    }
+  });
+}
+
 TEST_CASE("matmul: a value's bits do not depend on the row range, and other rows are left alone") {
   for_each_isa([] {
     for (const DType dtype : formats) {

@@ -128,7 +128,7 @@ std::vector<float> run(const GatedDeltaNetWeights& weights, const std::vector<fl
   Pass pass;
   pass.tokens = end - begin;
   pass.spans = {&span, 1};
-  Arena arena(Layer::workspace_bytes(pass.tokens));
+  Arena arena(Layer::workspace_bytes(pass.tokens, hidden));
   const GatedDeltaNetState view = state.view();
   Layer::forward(weights, part.data(), y.data(), pass, {&view, 1}, arena);
   return y;
@@ -191,7 +191,7 @@ TEST_CASE("tokens outside the spans give 0 and leave no trace") {
   Pass pass;
   pass.tokens = 20;
   pass.spans = {&span, 1};
-  Arena arena(C::Layer::workspace_bytes(20));
+  Arena arena(C::Layer::workspace_bytes(20, hidden));
   OwnState<C::Layer> padded;
   const GatedDeltaNetState view = padded.view();
   C::Layer::forward(layer.weights, input.data(), y.data(), pass, {&view, 1}, arena);

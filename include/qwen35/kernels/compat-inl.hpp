@@ -175,10 +175,13 @@ HWY_INLINE Vec exp(Vec x) {
   return broadcast(std::exp(hn::GetLane(x)));
 #else
   const Tag tag;
+  const hn::RebindToSigned<Tag> integer;
   const Vec lowest = broadcast(-87.3f);
   const Vec clamped = hn::Max(lowest, hn::Min(broadcast(88.3f), x));  // in this order a NaN stays
-  const auto exponent = hn::NearestInt(hn::Mul(clamped, broadcast(1.44269504088896341f)));
-  const Vec n = hn::ConvertTo(tag, exponent);
+  // Beside 1.5 * 2^23 a float has no room for fractions: the sum is rounded, and its lowest bits are the integer.
+  const Vec large = broadcast(12582912.0f);
+  const Vec rounded = hn::MulAdd(clamped, broadcast(1.44269504088896341f), large);
+  const Vec n = hn::Sub(rounded, large);
   const Vec r = hn::NegMulAdd(n, broadcast(-2.12194440e-4f), hn::NegMulAdd(n, broadcast(0.693359375f), clamped));
   Vec p = broadcast(1.9875691500e-4f);
   p = hn::MulAdd(p, r, broadcast(1.3981999507e-3f));
@@ -187,7 +190,7 @@ HWY_INLINE Vec exp(Vec x) {
   p = hn::MulAdd(p, r, broadcast(1.6666665459e-1f));
   p = hn::MulAdd(p, r, broadcast(5.0000001201e-1f));
   p = hn::MulAdd(p, hn::Mul(r, r), hn::Add(r, broadcast(1.0f)));
-  const auto power = hn::BitCast(tag, hn::ShiftLeft<23>(hn::Add(exponent, hn::Set(hn::RebindToSigned<Tag>(), 127))));
+  const auto power = hn::BitCast(tag, hn::Add(hn::ShiftLeft<23>(hn::BitCast(integer, rounded)), hn::Set(integer, 127 << 23)));
   return hn::IfThenElse(hn::Lt(x, lowest), zero(), hn::Mul(p, power));
 #endif
 }

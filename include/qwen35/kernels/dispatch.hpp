@@ -118,6 +118,13 @@ QWEN35_KERNELS_API void matmul(const Matrix& w, std::size_t row_begin, std::size
                                std::size_t tokens, float* y, std::size_t y_stride, const float* bias) {
   detail::active_table().matmul(w, row_begin, row_end, x, x_stride, tokens, y, y_stride, bias);
 }
+QWEN35_KERNELS_API void pack_tokens(const float* x, std::size_t x_stride, std::size_t begin, std::size_t end, std::size_t length, float* packed) {
+  detail::active_table().pack_tokens(x, x_stride, begin, end, length, packed);
+}
+QWEN35_KERNELS_API void matmul_packed(const Matrix& w, std::size_t row_begin, std::size_t row_end, std::size_t k, const float* packed,
+                                      std::size_t tokens, float* y, std::size_t y_stride, const float* bias) {
+  detail::active_table().matmul_packed(w, row_begin, row_end, k, packed, tokens, y, y_stride, bias);
+}
 QWEN35_KERNELS_API void decode_row(DType dtype, const std::byte* row, std::size_t n, float* out) {
   detail::active_table().decode_row(dtype, row, n, out);
 }

@@ -113,6 +113,9 @@ HWY_INLINE void mix_tile(const VectorRows& rows, std::size_t vectors, std::size_
   }
 }
 
+// The tiles that exist: as narrow as `columns` allows.
+constexpr std::size_t packed_columns(std::size_t columns) { return columns == 1 ? 1 : columns <= 3 && tile_columns > 3 ? 3 : tile_columns; }
+
 // out[query] [width] += sum over i < count of weight_of(query)[i] * row i, in its first `vectors` vectors.
 template <class Weight>
 inline void mix_rows(const VectorRows& rows, std::size_t width, std::size_t vectors, std::size_t count, std::size_t queries, const Weight& weight_of,

@@ -122,7 +122,7 @@ HWY_INLINE void add_packed(Tile& tile, const float* w, const float* x) {
 // the last value. The order of each sum is that of dot_rows. Four steps at a time: with a busy neighbour on the same core a processor issues half as
 // many instructions, and those of the loop itself then cost 10 % of the speed.
 template <std::size_t Columns>
-HWY_NOINLINE void dot_packed(const float* w, const float* x, std::size_t vectors, float* sums) {
+HWY_INLINE void dot_packed(const float* w, const float* x, std::size_t vectors, float* sums) {
   constexpr std::size_t w_step = 4 * lanes, x_step = Columns * lanes;
   Tile tile = zero_tile();
   std::size_t i = 0;
@@ -136,20 +136,6 @@ HWY_NOINLINE void dot_packed(const float* w, const float* x, std::size_t vectors
     add_packed<Columns>(tile, w, x);
   }
   sum_tile<Columns>(tile, sums);
-}
-
-// The packed tiles that exist: as narrow as `columns` allows.
-constexpr std::size_t packed_columns(std::size_t columns) { return columns == 1 ? 1 : columns <= 3 && tile_columns > 3 ? 3 : tile_columns; }
-
-inline void dot_packed(const float* w, const float* x, std::size_t columns, std::size_t vectors, float* sums) {
-  const std::size_t packed = packed_columns(columns);
-  if (packed == tile_columns) {
-    dot_packed<tile_columns>(w, x, vectors, sums);
-  } else if (packed == 1) {
-    dot_packed<1>(w, x, vectors, sums);
-  } else {
-    dot_packed<tile_columns == 6 ? 3 : 1>(w, x, vectors, sums);
-  }
 }
 
 // Writes stored values into every `interleave`-th vector of `to`, zeros after the last.

@@ -56,9 +56,9 @@ class GatedAttention {
   static constexpr std::size_t state_bytes(DType dtype) { return 2 * NumKeyValueHeads * row_bytes(dtype, HeadDim); }
 
   // Bytes of arena that a pass over `tokens` tokens takes.
-  static constexpr std::size_t workspace_bytes(std::size_t tokens) {
+  static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t hidden_size) {
     return Arena::cost<float>(tokens * 2 * query_size) + 2 * Arena::cost<float>(tokens * kv_size) + Arena::cost<float>(tokens * query_size) +
-           tasks_bound(tokens) * task_bytes();
+           std::max({projection_bytes(tokens, hidden_size), projection_bytes(tokens, query_size), tasks_bound(tokens) * task_bytes()});
   }
 
   // x, y `[pass.tokens, hidden_size]`; states: one per sequence, whose slots of the spans are written.
@@ -75,7 +75,7 @@ class GatedAttention {
     const Projection inputs[] = {{weights.q_proj, qg, 2 * query_size, weights.q_bias},
                                  {weights.k_proj, k, kv_size, weights.k_bias},
                                  {weights.v_proj, v, kv_size, weights.v_bias}};
-    project(inputs, x, hidden_size, tokens);
+    project(inputs, x, tokens, arena);
     std::memset(attended, 0, tokens * query_size * sizeof(float));
     for (const TokenSpan& span : pass.spans) {
       detail::share(span.count * 3 * (query_size + kv_size) * 4, span.count, [&](std::size_t i) { prepare_token(weights, span, i, qg, k, v, pass.rotary, states[span.sequence]); });
@@ -92,7 +92,7 @@ class GatedAttention {
         }
       }
     });
-    project({weights.o_proj, y, hidden_size, weights.o_bias}, attended, query_size, tokens);
+    project({weights.o_proj, y, hidden_size, weights.o_bias}, attended, tokens, arena);
   }
 
  private:

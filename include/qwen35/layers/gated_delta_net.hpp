@@ -53,8 +53,9 @@ class GatedDeltaNet {
   static constexpr std::size_t state_bytes = (conv_state_size + recurrent_state_size) * sizeof(float);   // of one sequence
 
   // Bytes of arena that a pass over `tokens` tokens takes.
-  static constexpr std::size_t workspace_bytes(std::size_t tokens) {
-    return 2 * Arena::cost<float>(tokens * conv_channels) + 2 * Arena::cost<float>(tokens * value_size) + 2 * Arena::cost<float>(tokens * H);
+  static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t hidden_size) {
+    return 2 * Arena::cost<float>(tokens * conv_channels) + 2 * Arena::cost<float>(tokens * value_size) + 2 * Arena::cost<float>(tokens * H) +
+           std::max(projection_bytes(tokens, hidden_size), projection_bytes(tokens, value_size));
   }
 
   // x, y `[pass.tokens, hidden_size]`; states: one per sequence, updated. Rows of x that are holes are set to zero; y is 0 outside the spans.
@@ -74,7 +75,7 @@ class GatedDeltaNet {
                                  {weights.in_proj_z, z, value_size},
                                  {weights.in_proj_b, beta, H},
                                  {weights.in_proj_a, decay, H}};
-    project(inputs, x, hidden_size, tokens);
+    project(inputs, x, tokens, arena);
     convolve(weights, mixed, convolved, pass, states);
     if (covered(pass) < tokens) {
       std::memset(core, 0, tokens * value_size * sizeof(float));
@@ -83,7 +84,7 @@ class GatedDeltaNet {
       const TokenSpan& span = pass.spans[task / KeyHeads];
       mix_heads(weights, states[span.sequence], span, task % KeyHeads, convolved, z, beta, decay, core);
     });
-    project({weights.out_proj, y, hidden_size}, core, value_size, tokens);
+    project({weights.out_proj, y, hidden_size}, core, tokens, arena);
   }
 
  private:

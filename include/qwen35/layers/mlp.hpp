@@ -48,7 +48,9 @@ class Mlp {
  public:
   using Weights = MlpWeights;
 
-  static constexpr std::size_t workspace_bytes(std::size_t tokens) { return 2 * Arena::cost<float>(tokens * Intermediate); }
+  static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t) {
+    return 2 * Arena::cost<float>(tokens * Intermediate) + projection_bytes(tokens, Intermediate);
+  }
 
   // x, y `[tokens, hidden_size]`.
   static void forward(const Weights& weights, const float* x, float* y, std::size_t tokens, Arena& arena) {
@@ -60,7 +62,7 @@ class Mlp {
     detail::share(2 * tokens * Intermediate * hidden_size, (Intermediate + step - 1) / step, [&](std::size_t task) {
       detail::gate_up<Act>(weights, task * step, std::min(task * step + step, Intermediate), x, hidden_size, tokens, gate, hidden, Intermediate);
     });
-    project({weights.down_proj, y, hidden_size}, hidden, Intermediate, tokens);
+    project({weights.down_proj, y, hidden_size}, hidden, tokens, arena);
   }
 };
 

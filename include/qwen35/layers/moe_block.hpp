@@ -43,7 +43,7 @@ class MoeBlock {
     float* const logits = router_logits != nullptr ? router_logits : arena.take<float>(tokens * E);
     float* const shared_gate = arena.take<float>(tokens);
     const Projection routers[] = {{weights.gate, logits, E}, {weights.shared_expert_gate, shared_gate, 1}};
-    project(routers, x, hidden_size, tokens);
+    project(routers, x, tokens, arena);
 
     const Routes routes = route(logits, tokens, arena);
     // One token reads x itself for every expert; many tokens are gathered, so that an expert's tokens are consecutive rows.

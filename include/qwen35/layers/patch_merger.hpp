@@ -20,21 +20,22 @@ struct PatchMerger {
   static constexpr std::size_t width = HiddenSize * BlockSize;
 
   static constexpr std::size_t workspace_bytes(std::size_t blocks) {
-    return 2 * Arena::cost<float>(std::min(blocks, detail::vision_chunk) * width);
+    const std::size_t chunk = detail::vision_chunk(blocks);
+    return 2 * Arena::cost<float>(chunk * width) + projection_bytes(chunk, width);
   }
 
   // x `[blocks * BlockSize, HiddenSize]` -> y `[blocks, out_hidden_size]`
   static void forward(const Weights& weights, const float* x, float* y, std::size_t blocks, Arena& arena) {
     const Arena::Scope scope(arena);
-    const std::size_t chunk = std::min(blocks, detail::vision_chunk), out = weights.linear_fc2.weight.rows;
+    const std::size_t chunk = detail::vision_chunk(blocks), out = weights.linear_fc2.weight.rows;
     float* const normed = arena.take<float>(chunk * width);
     float* const hidden = arena.take<float>(chunk * width);
     for (std::size_t first = 0; first < blocks; first += chunk) {
       const std::size_t count = std::min(chunk, blocks - first);
       detail::layer_norm_rows(weights.norm, x + first * width, count * BlockSize, HiddenSize, normed);
-      project({weights.linear_fc1.weight, hidden, width, weights.linear_fc1.bias}, normed, width, count);
+      project({weights.linear_fc1.weight, hidden, width, weights.linear_fc1.bias}, normed, count, arena);
       detail::activate_rows<Activation::gelu>(hidden, count, width);
-      project({weights.linear_fc2.weight, y + first * out, out, weights.linear_fc2.bias}, hidden, width, count);
+      project({weights.linear_fc2.weight, y + first * out, out, weights.linear_fc2.bias}, hidden, count, arena);
     }
   }
 };

@@ -49,8 +49,9 @@ inline Tensor<float> lm_head(const Matrix& weight, const Tensor<float>& hidden, 
   const std::size_t length = hidden.shape()[1];
   const std::vector<std::size_t> kept = logits_to_keep.positions(length);
   Tensor<float> logits({batch, kept.size(), weight.rows});
+  Arena arena(projection_bytes(batch * kept.size(), weight.cols));
   if (kept.size() == length && !kept.empty() && kept.front() == 0 && kept.back() + 1 == length) {
-    project({weight, logits.data(), weight.rows}, hidden.data(), weight.cols, batch * length);
+    project({weight, logits.data(), weight.rows}, hidden.data(), batch * length, arena);
     return logits;
   }
   Tensor<float> rows({batch, kept.size(), weight.cols});
@@ -59,7 +60,7 @@ inline Tensor<float> lm_head(const Matrix& weight, const Tensor<float>& hidden, 
       std::memcpy(rows.data() + (b * kept.size() + i) * weight.cols, hidden.data() + (b * length + kept[i]) * weight.cols, weight.cols * sizeof(float));
     }
   }
-  project({weight, logits.data(), weight.rows}, rows.data(), weight.cols, batch * kept.size());
+  project({weight, logits.data(), weight.rows}, rows.data(), batch * kept.size(), arena);
   return logits;
 }
 

@@ -73,6 +73,7 @@ class VisionTower {
 
   static std::vector<Group> groups_of(const VisionTowerInput& input);
   static void check(TensorView<float> pixel_values);
+  void embed(const float* patches, std::size_t rows, float* x) const;
   void embed(const float* patches, const Group& group, float* x) const;
   static std::size_t workspace_bytes(const Group& group);
 

@@ -55,14 +55,24 @@ template <VisionConfig Vision>
 Tensor<float> VisionTower<Vision>::patch_embed(TensorView<float> pixel_values) const {
   check(pixel_values);
   Tensor<float> out({pixel_values.shape()[0], hidden_size});
-  project({weights_.patch_embed.weight, out.data(), hidden_size, weights_.patch_embed.bias}, pixel_values.data(), patch_values, pixel_values.shape()[0]);
+  embed(pixel_values.data(), pixel_values.shape()[0], out.data());
   return out;
+}
+
+template <VisionConfig Vision>
+void VisionTower<Vision>::embed(const float* patches, std::size_t rows, float* x) const {
+  const std::size_t chunk = detail::vision_chunk(rows);
+  Arena arena(projection_bytes(chunk, patch_values));
+  for (std::size_t first = 0; first < rows; first += chunk) {
+    project({weights_.patch_embed.weight, x + first * hidden_size, hidden_size, weights_.patch_embed.bias}, patches + first * patch_values,
+            std::min(chunk, rows - first), arena);
+  }
 }
 
 // Patch embedding and positions of a group: patches `[all patches, patch_values]` -> x `[group.rows, hidden_size]`.
 template <VisionConfig Vision>
 void VisionTower<Vision>::embed(const float* patches, const Group& group, float* x) const {
-  project({weights_.patch_embed.weight, x, hidden_size, weights_.patch_embed.bias}, patches + group.first * patch_values, patch_values, group.rows);
+  embed(patches + group.first * patch_values, group.rows, x);
   for (std::size_t f = 0; f < group.frames.size();) {
     std::size_t same = f + 1;  // frames of one size
     while (same < group.frames.size() && group.grids[same] == group.grids[f]) {

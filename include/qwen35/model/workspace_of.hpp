@@ -19,16 +19,16 @@ class Workspace {
     constexpr std::size_t hidden = Layers::Text::hidden_size;
     std::size_t mixer = 0;
     if constexpr (Layers::linear_layers > 0) {
-      mixer = std::max(mixer, Layers::Linear::workspace_bytes(tokens));
+      mixer = std::max(mixer, Layers::Linear::workspace_bytes(tokens, hidden));
     }
     if constexpr (Layers::full_layers > 0) {
-      mixer = std::max(mixer, Layers::Full::workspace_bytes(tokens));
+      mixer = std::max(mixer, Layers::Full::workspace_bytes(tokens, hidden));
     }
     const std::size_t rotary = 2 * Arena::cost<float>(tokens * ((Layers::Text::head_dim + 1) / 2 + 1)) + Arena::cost<std::int32_t>(3 * tokens);
     const std::size_t masks = Arena::cost<TokenSpan>(sequences) + Arena::cost<std::uint8_t>(tokens) + Arena::cost<std::size_t>(tokens) +
                               Arena::cost<const std::uint8_t*>(sequences) + Arena::cost<GatedDeltaNetState>(sequences) +
                               Arena::cost<GatedAttentionState>(sequences);
-    return masks + rotary + router_bytes(tokens) + 3 * Arena::cost<float>(tokens * hidden) + std::max(mixer, feed_forward_bytes(tokens));
+    return masks + rotary + router_bytes(tokens) + 3 * Arena::cost<float>(tokens * hidden) + std::max(mixer, Layers::FeedForward::workspace_bytes(tokens, hidden));
   }
 
   Workspace() = default;
@@ -45,13 +45,6 @@ class Workspace {
   Arena& arena() { return arena_; }
 
  private:
-  static constexpr std::size_t feed_forward_bytes(std::size_t tokens) {
-    if constexpr (requires { Layers::FeedForward::num_experts; }) {
-      return Layers::FeedForward::workspace_bytes(tokens, Layers::Text::hidden_size);
-    } else {
-      return Layers::FeedForward::workspace_bytes(tokens);
-    }
-  }
   static constexpr std::size_t router_bytes(std::size_t tokens) {
     if constexpr (requires { Layers::FeedForward::num_experts; }) {
       return Arena::cost<float>(tokens * Layers::FeedForward::num_experts);
