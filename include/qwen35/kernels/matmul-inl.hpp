@@ -35,7 +35,7 @@ inline constexpr std::size_t fetch_ahead = 512;  // 256 to 4096 bytes are alike 
 // The rows are read as four plain streams, a quarter of the range each, which the processor recognises and runs ahead of. (Four neighbouring rows
 // at a time gave 40 % of the bandwidth for rows of 1 KiB: each stream ended before it was recognised.)
 template <class Format>
-HWY_NOINLINE void multiply_streams(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride,
+QWEN35_TILE_FUNCTION void multiply_streams(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride,
                                    std::size_t tokens, float* y, std::size_t y_stride) {
   const std::size_t block = matmul_block(w.cols);
   const std::size_t quarter = (row_end - row_begin + 3) / 4;
@@ -105,7 +105,7 @@ HWY_INLINE void put_sums(const float* sums, std::size_t rows, const Sink& to, fl
 }
 
 // Four packed rows times a tile of tokens.
-inline HWY_NOINLINE void multiply_tile(const float* w, const float* x, std::size_t vectors, const Sink& to) {
+inline QWEN35_TILE_FUNCTION void multiply_tile(const float* w, const float* x, std::size_t vectors, const Sink& to) {
   float sums[4 * tile_columns];
   dot_packed<tile_columns>(w, x, vectors, sums);
   for (std::size_t c = 0; c < tile_columns; ++c) {

@@ -22,7 +22,7 @@ struct VectorRows {
 
 // Four vectors, or one, from vector `at` on, of: out[column] += sum over i < count of weight[column][i] * row i. One chain in the order of i.
 template <std::size_t Columns, std::size_t Vectors>
-HWY_NOINLINE void mix_vectors(const VectorRows& rows, std::size_t count, const float* const* weight, float* const* out, std::size_t at) {
+QWEN35_TILE_FUNCTION void mix_vectors(const VectorRows& rows, std::size_t count, const float* const* weight, float* const* out, std::size_t at) {
   Tile tile = zero_tile();
   TileRow column = zero_row();
 #define QWEN35_TILE_OUT(c) load(out[c] + at * lanes)
@@ -47,14 +47,14 @@ HWY_NOINLINE void mix_vectors(const VectorRows& rows, std::size_t count, const f
   const float* const weight5 = weight[Columns > 5 ? 5 : 0];
   const std::size_t next = rows.vector_bytes;
   const std::byte* row = rows.data + at * next;
-#define QWEN35_MIX_STEP()                                         \
-  QWEN35_TILE_COLUMNS(column, QWEN35_TILE_WEIGHT);                    \
-  multiply_add<Columns>(tile.r0, F32::load(row), column);             \
-  if constexpr (Vectors > 1) {                                        \
+#define QWEN35_MIX_STEP()                                                           \
+  QWEN35_TILE_COLUMNS(column, QWEN35_TILE_WEIGHT);                                  \
+  multiply_add<Columns>(tile.r0, F32::load(row), column);              \
+  if constexpr (Vectors > 1) {                                                      \
     multiply_add<Columns>(tile.r1, F32::load(row + next), column);     \
     multiply_add<Columns>(tile.r2, F32::load(row + 2 * next), column); \
     multiply_add<Columns>(tile.r3, F32::load(row + 3 * next), column); \
-  }                                                                   \
+  }                                                                                 \
   row += rows.row_bytes
   std::size_t i = 0;
   for (; i + 2 <= count; i += 2) {  // fewer instructions for the loop itself
