@@ -63,31 +63,13 @@ inline void add_template_option(CLI::App& app, std::string& choice) {
       ->check(CLI::IsMember({"auto", "qwen3.5", "qwen3.5-thinking-off", "qwen3.6"}));
 }
 
-// The published template that the checkpoint's own is. Raises TextError for one that is none of the family's.
-inline qwen35::RecognisedChatTemplate own_template(const qwen35::Checkpoint& checkpoint) {
-#if defined(QWEN35_TOOL_MEDIA)
-  return qwen35::recognise_chat_template(checkpoint);
-#else  // the processor's rule; its header needs the image libraries
-  if (checkpoint.has_file("chat_template.jinja")) {
-    return qwen35::recognise_chat_template(checkpoint.text("chat_template.jinja"));
-  }
-  if (checkpoint.has_file("tokenizer_config.json")) {
-    const qwen35::json::Value config = qwen35::json::parse(checkpoint.text("tokenizer_config.json"), "tokenizer_config.json");
-    if (const qwen35::json::Value* const inside = config.find("chat_template"); inside != nullptr && inside->is_string()) {
-      return qwen35::recognise_chat_template(inside->as_string());
-    }
-  }
-  return {qwen35::chat_templates::qwen3_5, true};
-#endif
-}
-
 // `choice`: a value of --template. Raises TextError when it is auto and the checkpoint's own template is none of the family's.
 inline qwen35::ChatTemplate template_of(const qwen35::Checkpoint& checkpoint, const std::string& choice, Screen& screen) {
   namespace variants = qwen35::chat_templates;
   if (choice != "auto") {
     return choice == "qwen3.6" ? variants::qwen3_6 : choice == "qwen3.5-thinking-off" ? variants::qwen3_5_thinking_off : variants::qwen3_5;
   }
-  const qwen35::RecognisedChatTemplate found = own_template(checkpoint);
+  const qwen35::RecognisedChatTemplate found = qwen35::recognise_chat_template(checkpoint);
   if (!found.exact) {
     screen.note("chat template: not word for word a published template; the published rules are used");
   }

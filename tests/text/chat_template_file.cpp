@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <string>
 
 using namespace qwen35;
@@ -94,4 +95,23 @@ TEST_CASE("another family's template is an error that names what is missing") {
     CHECK(std::string(error.what()).find("<function=example_function_name>") != std::string::npos);
   }
   CHECK_THROWS_AS(recognise_chat_template(edited(base, "enable_thinking is false", "not enable_thinking")), TextError);
+}
+
+TEST_CASE("of a model's files, chat_template.jinja comes before tokenizer_config.json, and without either the published rules hold") {
+  struct Files {
+    std::map<std::string, std::string, std::less<>> files;
+    bool has_file(std::string_view name) const { return files.find(name) != files.end(); }
+    std::string text(std::string_view name) const { return files.find(name)->second; }
+  };
+  const std::string base = published(), newer = edited(base, history, kept_history);
+  const std::string quoted = "{\"chat_template\": " + json::dump(json::Value(newer)) + "}";
+  CHECK(recognise_chat_template(Files{{{"chat_template.jinja", base}, {"tokenizer_config.json", quoted}}}).chat_template.reads_preserve_thinking == false);
+  CHECK(recognise_chat_template(Files{{{"tokenizer_config.json", quoted}}}).chat_template.reads_preserve_thinking);
+  for (const Files& files : {Files{}, Files{{{"tokenizer_config.json", "{}"}}}, Files{{{"tokenizer_config.json", R"({"chat_template": ["several"]})"}}}}) {
+    const RecognisedChatTemplate found = recognise_chat_template(files);
+    CHECK(found.exact);
+    CHECK(found.chat_template.thinking_by_default);
+  }
+  CHECK_THROWS_AS(recognise_chat_template(Files{{{"tokenizer_config.json", "{"}}}), TextError);
+  CHECK_THROWS_AS(recognise_chat_template(Files{{{"chat_template.jinja", "{{ messages }}"}}}), TextError);
 }

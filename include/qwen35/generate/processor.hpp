@@ -75,10 +75,6 @@ struct ChatInput {
   ProcessorInput processor_kwargs{};  // its text is not read
 };
 
-// The rules of a checkpoint's own template: that of chat_template.jinja, else the chat_template in tokenizer_config.json, else the published ones.
-// Raises TextError for a template that is none of the family's.
-RecognisedChatTemplate recognise_chat_template(const Checkpoint& checkpoint);
-
 #if defined(QWEN35_HAS_FFMPEG)
 inline namespace with_ffmpeg {
 #else

@@ -8,18 +8,18 @@ QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
 
-// The template of a model with these files.
-inline RecognisedChatTemplate own_template(std::optional<std::string_view> jinja, const std::optional<json::Value>& tokenizer_config) {
-  if (jinja) {
-    return recognise_chat_template(*jinja);
+// The files of a model's folder, read when they are asked for.
+struct ModelFolder {
+  std::string path;
+  bool has_file(std::string_view name) const {
+    std::error_code error;
+    return std::filesystem::exists(path + "/" + std::string(name), error);
   }
-  if (tokenizer_config) {
-    if (const json::Value* const inside = tokenizer_config->find("chat_template"); inside != nullptr && inside->is_string()) {
-      return recognise_chat_template(inside->as_string());
-    }
+  std::string text(std::string_view name) const {
+    const std::vector<std::byte> bytes = read_media_file(path + "/" + std::string(name), std::size_t{1} << 24);
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
-  return {chat_templates::qwen3_5, true};
-}
+};
 
 inline std::size_t count_of(std::string_view text, std::string_view part) {
   std::size_t count = 0;
@@ -31,16 +31,6 @@ inline std::size_t count_of(std::string_view text, std::string_view part) {
 
 }  // namespace detail
 
-inline RecognisedChatTemplate recognise_chat_template(const Checkpoint& checkpoint) {
-  if (checkpoint.has_file("chat_template.jinja")) {
-    return detail::own_template(checkpoint.text("chat_template.jinja"), std::nullopt);
-  }
-  if (checkpoint.has_file("tokenizer_config.json")) {
-    return detail::own_template(std::nullopt, json::parse(checkpoint.text("tokenizer_config.json"), "tokenizer_config.json"));
-  }
-  return detail::own_template(std::nullopt, std::nullopt);
-}
-
 #if defined(QWEN35_HAS_FFMPEG)
 inline namespace with_ffmpeg {
 #else
@@ -49,14 +39,7 @@ inline namespace without_ffmpeg {
 
 inline Processor Processor::from_pretrained(const std::string& folder, std::optional<ChatTemplate> chat) {
   if (!chat) {
-    std::vector<std::byte> bytes;
-    std::optional<std::string_view> jinja;
-    std::error_code error;
-    if (std::filesystem::exists(folder + "/chat_template.jinja", error)) {
-      bytes = read_media_file(folder + "/chat_template.jinja", std::size_t{1} << 24);
-      jinja.emplace(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    }
-    chat = detail::own_template(jinja, detail::read_json_file(folder, "tokenizer_config.json")).chat_template;
+    chat = recognise_chat_template(detail::ModelFolder{folder}).chat_template;
   }
   return Processor(ImageProcessor::from_pretrained(folder), Tokenizer::from_pretrained(folder), VideoProcessor::from_pretrained(folder), *chat);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/error.hpp>
+#include <qwen35/json/parse.hpp>
 #include <qwen35/text/chat_template_options.hpp>
 #include <qwen35/text/sha256.hpp>
 
@@ -106,6 +107,23 @@ inline RecognisedChatTemplate recognise_chat_template(std::string_view jinja) {
   out.chat_template.thinking_by_default = out.chat_template.thinking_by_default && asks_false;
   out.chat_template.reads_preserve_thinking = text.find("preserve_thinking") != std::string::npos || out.chat_template.reads_preserve_thinking;
   return out;
+}
+
+// The rules of a model's own template: that of chat_template.jinja, else the chat_template in tokenizer_config.json, else the published ones. `files`
+// answers has_file(name) and text(name), as a Checkpoint does. Raises TextError as above.
+template <class Files>
+  requires requires(const Files& files) { std::string_view(files.text(std::string_view())); }
+RecognisedChatTemplate recognise_chat_template(const Files& files) {
+  if (files.has_file("chat_template.jinja")) {
+    return recognise_chat_template(std::string_view(files.text("chat_template.jinja")));
+  }
+  if (files.has_file("tokenizer_config.json")) {
+    const json::Value config = json::parse(std::string_view(files.text("tokenizer_config.json")), "tokenizer_config.json");
+    if (const json::Value* const inside = config.find("chat_template"); inside != nullptr && inside->is_string()) {
+      return recognise_chat_template(std::string_view(inside->as_string()));
+    }
+  }
+  return {chat_templates::qwen3_5, true};
 }
 
 QWEN35_END_NAMESPACE
