@@ -97,8 +97,9 @@ inline void weigh_keys(const AttentionTask& task, const Split& split, float* sco
       store(total, partial + r * lanes);
     }
     float sums[4];
-    sum_lanes(load(partial), load(partial + (count > 1 ? lanes : 0)), load(partial + (count > 2 ? 2 * lanes : 0)),
-              load(partial + (count > 3 ? 3 * lanes : 0)), sums);
+    store_sums(sum_lanes(load(partial), load(partial + (count > 1 ? lanes : 0)), load(partial + (count > 2 ? 2 * lanes : 0)),
+                         load(partial + (count > 3 ? 3 * lanes : 0))),
+               sums);
     for (std::size_t r = 0; r < count; ++r) {
       state.total[query + r] = state.total[query + r] * state.shrink[query + r] + sums[r];
     }
@@ -140,9 +141,8 @@ inline void attention(const AttentionTask& task) {
     const std::size_t place = (first % attention_split + attention_split - phase) % attention_split;
     const std::size_t keys = end - first < attention_split - place ? end - first : attention_split - place;
     decode_keys(task.dtype, task.k + first * task.k_stride_bytes, task.k_stride_bytes, place, keys, task.head_dim, width, rows);
-    std::memset(scores, 0, queries * attention_split * sizeof(float));
     mix_rows({reinterpret_cast<const std::byte*>(rows), lanes * sizeof(float), width * lanes * sizeof(float)}, attention_split, attention_split / lanes,
-             task.head_dim, queries, [&task](std::size_t query) { return task.q[query]; }, scores);
+             task.head_dim, queries, [&task](std::size_t query) { return task.q[query]; }, scores, true);
     weigh_keys(task, {first, place, place + keys}, scores, softmax);
     for (std::size_t query = 0; query < queries; ++query) {
       if (softmax.shrink[query] != 1.0f) {
@@ -157,7 +157,7 @@ inline void attention(const AttentionTask& task) {
       stride = width * sizeof(float);
     }
     mix_rows({values, stride, lanes * sizeof(float)}, width, (task.head_dim + lanes - 1) / lanes, keys, queries,
-             [scores, place](std::size_t query) { return scores + query * attention_split + place; }, sums);
+             [scores, place](std::size_t query) { return scores + query * attention_split + place; }, sums, false);
     first += keys;
   }
   for (std::size_t query = 0; query < queries; ++query) {

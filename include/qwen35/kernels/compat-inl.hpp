@@ -138,44 +138,51 @@ HWY_NOINLINE Vec load_first(const std::byte* p, std::size_t count) {
   }
 }
 
+// Four sums: a vector, or where vectors have one lane an array.
+#if HWY_TARGET == HWY_SCALAR
+struct Sums {
+  float value[4];
+};
+HWY_INLINE Sums sum_lanes(Vec a, Vec b, Vec c, Vec d) { return {{hn::GetLane(a), hn::GetLane(b), hn::GetLane(c), hn::GetLane(d)}}; }
+HWY_INLINE Sums load_sums(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
+HWY_INLINE Sums add_sums(Sums a, Sums b) {
+  return {{a.value[0] + b.value[0], a.value[1] + b.value[1], a.value[2] + b.value[2], a.value[3] + b.value[3]}};
+}
+HWY_INLINE void store_sums(Sums sums, float* p) { std::memcpy(p, sums.value, sizeof(sums.value)); }
+#else
+using SumsTag = hn::CappedTag<float, 4>;
+using Sums = hn::Vec<SumsTag>;
+HWY_INLINE Sums load_sums(const float* p) { return hn::LoadU(SumsTag(), p); }
+HWY_INLINE Sums add_sums(Sums a, Sums b) { return hn::Add(a, b); }
+HWY_INLINE void store_sums(Sums sums, float* p) { hn::StoreU(sums, SumsTag(), p); }
+
 // Sums of the lanes of four vectors, each in the same order: halves onto each other down to four lanes, then
 // (l0 + l2) + (l1 + l3), or (l0 + l1) + (l2 + l3) with 16 lanes.
-HWY_INLINE void sum_lanes(Vec a, Vec b, Vec c, Vec d, float* sums) {
-#if HWY_TARGET == HWY_SCALAR
-  sums[0] = hn::GetLane(a);
-  sums[1] = hn::GetLane(b);
-  sums[2] = hn::GetLane(c);
-  sums[3] = hn::GetLane(d);
-#elif HWY_TARGET <= HWY_AVX2
+HWY_INLINE Sums sum_lanes(Vec a, Vec b, Vec c, Vec d) {
   const Tag tag;
+#if HWY_TARGET <= HWY_AVX2
   const hn::Half<Tag> half;
   const auto ab = hn::Add(hn::ConcatLowerLower(tag, b, a), hn::ConcatUpperUpper(tag, b, a));
   const auto cd = hn::Add(hn::ConcatLowerLower(tag, d, c), hn::ConcatUpperUpper(tag, d, c));
 #if HWY_TARGET == HWY_AVX2
   const auto pairs = hn::Add(hn::InterleaveLower(tag, ab, cd), hn::InterleaveUpper(tag, ab, cd));  // blocks a c a c, b d b d
   const auto whole = hn::Add(pairs, hn::Shuffle1032(pairs));
-  hn::StoreU(hn::InterleaveLower(half, hn::LowerHalf(half, whole), hn::UpperHalf(half, whole)), half, sums);
+  return hn::InterleaveLower(half, hn::LowerHalf(half, whole), hn::UpperHalf(half, whole));
 #else
   const auto blocks = hn::Add(hn::OddEvenBlocks(cd, ab), hn::SwapAdjacentBlocks(hn::OddEvenBlocks(ab, cd)));  // blocks a, c, b, d
   const auto pairs = hn::Add(blocks, hn::Shuffle2301(blocks));
   const auto whole = hn::Add(pairs, hn::Shuffle1032(pairs));
   const auto mixed = hn::InterleaveLower(half, hn::LowerHalf(half, whole), hn::UpperHalf(half, whole));  // blocks a b a b, c d c d
   const hn::Half<hn::Half<Tag>> quarter;
-  hn::StoreU(hn::ConcatLowerLower(quarter, hn::UpperHalf(quarter, mixed), hn::LowerHalf(quarter, mixed)), quarter, sums);
+  return hn::ConcatLowerLower(quarter, hn::UpperHalf(quarter, mixed), hn::LowerHalf(quarter, mixed));
 #endif
 #else
-  const Tag tag;
   const auto ab = hn::Add(hn::InterleaveLower(tag, a, b), hn::InterleaveUpper(tag, a, b));
   const auto cd = hn::Add(hn::InterleaveLower(tag, c, d), hn::InterleaveUpper(tag, c, d));
-  store(hn::Add(hn::ConcatLowerLower(tag, cd, ab), hn::ConcatUpperUpper(tag, cd, ab)), sums);
+  return hn::Add(hn::ConcatLowerLower(tag, cd, ab), hn::ConcatUpperUpper(tag, cd, ab));
 #endif
 }
-
-HWY_INLINE float sum_lanes(Vec v) {
-  HWY_ALIGN float sums[4];
-  sum_lanes(v, v, v, v, sums);
-  return sums[0];
-}
+#endif
 
 // e^x within one unit in the last place for |x| < 87; 0 below -87.3, and at most e^88.3. The polynomial is Cephes' expf; exact at 0.
 HWY_INLINE Vec exp(Vec x) {

@@ -20,24 +20,28 @@ struct VectorRows {
   std::size_t row_bytes, vector_bytes;
 };
 
-// Four vectors, or one, from vector `at` on, of: out[column] += sum over i < count of weight[column][i] * row i. One chain in the order of i.
+// Four vectors, or one, from vector `at` on, of: out[column] += sum over i < count of weight[column][i] * row i, or = when `fresh`. One chain in the
+// order of i.
 template <std::size_t Columns, std::size_t Vectors>
-QWEN35_TILE_FUNCTION void mix_vectors(const VectorRows& rows, std::size_t count, const float* const* weight, float* const* out, std::size_t at) {
+QWEN35_TILE_FUNCTION void mix_vectors(const VectorRows& rows, std::size_t count, const float* const* weight, float* const* out, std::size_t at,
+                                      bool fresh) {
   Tile tile = zero_tile();
   TileRow column = zero_row();
+  if (!fresh) {
 #define QWEN35_TILE_OUT(c) load(out[c] + at * lanes)
-  QWEN35_TILE_COLUMNS(tile.r0, QWEN35_TILE_OUT);
+    QWEN35_TILE_COLUMNS(tile.r0, QWEN35_TILE_OUT);
 #undef QWEN35_TILE_OUT
-  if constexpr (Vectors > 1) {
+    if constexpr (Vectors > 1) {
 #define QWEN35_TILE_OUT(c) load(out[c] + (at + 1) * lanes)
-    QWEN35_TILE_COLUMNS(tile.r1, QWEN35_TILE_OUT);
+      QWEN35_TILE_COLUMNS(tile.r1, QWEN35_TILE_OUT);
 #undef QWEN35_TILE_OUT
 #define QWEN35_TILE_OUT(c) load(out[c] + (at + 2) * lanes)
-    QWEN35_TILE_COLUMNS(tile.r2, QWEN35_TILE_OUT);
+      QWEN35_TILE_COLUMNS(tile.r2, QWEN35_TILE_OUT);
 #undef QWEN35_TILE_OUT
 #define QWEN35_TILE_OUT(c) load(out[c] + (at + 3) * lanes)
-    QWEN35_TILE_COLUMNS(tile.r3, QWEN35_TILE_OUT);
+      QWEN35_TILE_COLUMNS(tile.r3, QWEN35_TILE_OUT);
 #undef QWEN35_TILE_OUT
+    }
   }
   const float* const weight0 = weight[0];
   const float* const weight1 = weight[Columns > 1 ? 1 : 0];
@@ -107,29 +111,29 @@ inline MixColumns mix_columns(std::size_t query, std::size_t queries, const Weig
 }
 
 template <std::size_t Columns>
-HWY_INLINE void mix_tile(const VectorRows& rows, std::size_t vectors, std::size_t count, const MixColumns& columns) {
+HWY_INLINE void mix_tile(const VectorRows& rows, std::size_t vectors, std::size_t count, const MixColumns& columns, bool fresh) {
   for (std::size_t at = 0; at + 4 <= vectors; at += 4) {
-    mix_vectors<Columns, 4>(rows, count, columns.weight, columns.out, at);
+    mix_vectors<Columns, 4>(rows, count, columns.weight, columns.out, at, fresh);
   }
 }
 
 // The tiles that exist: as narrow as `columns` allows.
 constexpr std::size_t packed_columns(std::size_t columns) { return columns == 1 ? 1 : columns <= 3 && tile_columns > 3 ? 3 : tile_columns; }
 
-// out[query] [width] += sum over i < count of weight_of(query)[i] * row i, in its first `vectors` vectors.
+// out[query] [width] += sum over i < count of weight_of(query)[i] * row i, or = when `fresh`, in its first `vectors` vectors.
 template <class Weight>
 inline void mix_rows(const VectorRows& rows, std::size_t width, std::size_t vectors, std::size_t count, std::size_t queries, const Weight& weight_of,
-                     float* out) {
+                     float* out, bool fresh) {
   for (std::size_t query = 0; query < queries && vectors >= 4; query += tile_columns) {
     const std::size_t left = queries - query < tile_columns ? queries - query : tile_columns;
     const MixColumns columns = mix_columns(query, query + left, weight_of, out, width);
     const std::size_t packed = packed_columns(left);
     if (packed == tile_columns) {
-      mix_tile<tile_columns>(rows, vectors, count, columns);
+      mix_tile<tile_columns>(rows, vectors, count, columns, fresh);
     } else if (packed == 1) {
-      mix_tile<1>(rows, vectors, count, columns);
+      mix_tile<1>(rows, vectors, count, columns, fresh);
     } else {
-      mix_tile<tile_columns == 6 ? 3 : 1>(rows, vectors, count, columns);
+      mix_tile<tile_columns == 6 ? 3 : 1>(rows, vectors, count, columns, fresh);
     }
   }
   // The vectors that are left over, one at a time. Six chains hide most of a multiply-add's latency, three a third of it: attention over heads of 72
@@ -139,11 +143,11 @@ inline void mix_rows(const VectorRows& rows, std::size_t width, std::size_t vect
       const std::size_t left = queries - query;
       const MixColumns columns = mix_columns(query, queries, weight_of, out, width);
       if (lanes == 1 || left == 1) {
-        mix_vectors<1, 1>(rows, count, columns.weight, columns.out, at);
+        mix_vectors<1, 1>(rows, count, columns.weight, columns.out, at, fresh);
       } else if (left <= 3) {
-        mix_vectors<lanes == 1 ? 1 : 3, 1>(rows, count, columns.weight, columns.out, at);
+        mix_vectors<lanes == 1 ? 1 : 3, 1>(rows, count, columns.weight, columns.out, at, fresh);
       } else {
-        mix_vectors<lanes == 1 ? 1 : 6, 1>(rows, count, columns.weight, columns.out, at);
+        mix_vectors<lanes == 1 ? 1 : 6, 1>(rows, count, columns.weight, columns.out, at, fresh);
       }
     }
   }

@@ -47,16 +47,22 @@ struct Tile {
 };
 HWY_INLINE Tile zero_tile() { return {zero_row(), zero_row(), zero_row(), zero_row()}; }
 
-// sums[column * 4 + row]
-template <std::size_t Columns>
-HWY_INLINE void sum_tile(const Tile& tile, float* sums) {
-  sum_lanes(tile.r0.c0, tile.r1.c0, tile.r2.c0, tile.r3.c0, sums);
-  if constexpr (Columns > 1) sum_lanes(tile.r0.c1, tile.r1.c1, tile.r2.c1, tile.r3.c1, sums + 4);
-  if constexpr (Columns > 2) sum_lanes(tile.r0.c2, tile.r1.c2, tile.r2.c2, tile.r3.c2, sums + 8);
-  if constexpr (Columns > 3) sum_lanes(tile.r0.c3, tile.r1.c3, tile.r2.c3, tile.r3.c3, sums + 12);
-  if constexpr (Columns > 4) sum_lanes(tile.r0.c4, tile.r1.c4, tile.r2.c4, tile.r3.c4, sums + 16);
-  if constexpr (Columns > 5) sum_lanes(tile.r0.c5, tile.r1.c5, tile.r2.c5, tile.r3.c5, sums + 20);
+// put(column, its sums over the four rows) for each column. (A lambda as `put` might not be inlined, see QWEN35_TILE_FUNCTION.)
+template <std::size_t Columns, class Put>
+HWY_INLINE void sum_tile(const Tile& tile, const Put& put) {
+  put(0, sum_lanes(tile.r0.c0, tile.r1.c0, tile.r2.c0, tile.r3.c0));
+  if constexpr (Columns > 1) put(1, sum_lanes(tile.r0.c1, tile.r1.c1, tile.r2.c1, tile.r3.c1));
+  if constexpr (Columns > 2) put(2, sum_lanes(tile.r0.c2, tile.r1.c2, tile.r2.c2, tile.r3.c2));
+  if constexpr (Columns > 3) put(3, sum_lanes(tile.r0.c3, tile.r1.c3, tile.r2.c3, tile.r3.c3));
+  if constexpr (Columns > 4) put(4, sum_lanes(tile.r0.c4, tile.r1.c4, tile.r2.c4, tile.r3.c4));
+  if constexpr (Columns > 5) put(5, sum_lanes(tile.r0.c5, tile.r1.c5, tile.r2.c5, tile.r3.c5));
 }
+
+// As an array: [column * 4 + row].
+struct SumsArray {
+  float* sums;
+  HWY_INLINE void operator()(std::size_t column, Sums own) const { store_sums(own, sums + column * 4); }
+};
 
 // Dot products of four stored rows with columns of f32 over `length` values: sums[column * 4 + row]. One chain per product runs over the values
 // in vector steps; its lanes are then summed. `ahead` bytes further on, what later calls will read is fetched.
@@ -102,7 +108,7 @@ HWY_INLINE void dot_rows(const std::byte* const* w, const float* const* x, std::
     multiply_add<Columns>(tile.r2, load_first<Format>(w2 + at, rest), column);
     multiply_add<Columns>(tile.r3, load_first<Format>(w3 + at, rest), column);
   }
-  sum_tile<Columns>(tile, sums);
+  sum_tile<Columns>(tile, SumsArray{sums});
 }
 
 // One vector of each of four packed rows, times one of each column.
@@ -122,7 +128,7 @@ HWY_INLINE void add_packed(Tile& tile, const float* w, const float* x) {
 // the last value. The order of each sum is that of dot_rows. Four steps at a time: with a busy neighbour on the same core a processor issues half as
 // many instructions, and those of the loop itself then cost 10 % of the speed.
 template <std::size_t Columns>
-HWY_INLINE void dot_packed(const float* w, const float* x, std::size_t vectors, float* sums) {
+HWY_INLINE Tile dot_packed(const float* w, const float* x, std::size_t vectors) {
   constexpr std::size_t w_step = 4 * lanes, x_step = Columns * lanes;
   Tile tile = zero_tile();
   std::size_t i = 0;
@@ -135,7 +141,7 @@ HWY_INLINE void dot_packed(const float* w, const float* x, std::size_t vectors, 
   for (; i < vectors; ++i, w += w_step, x += x_step) {
     add_packed<Columns>(tile, w, x);
   }
-  sum_tile<Columns>(tile, sums);
+  return tile;
 }
 
 // Writes stored values into every `interleave`-th vector of `to`, zeros after the last.
