@@ -26,8 +26,8 @@ void projection(benchmark::State& state) {
 }
 BENCHMARK(projection)
     ->ArgNames({"in", "out", "tokens"})
-    ->ArgsProduct({{1152, 4304}, {1152}, {64, 128, 129, 512, 768}})
-    ->ArgsProduct({{2048}, {2048}, {128, 129, 512}})
+    ->ArgsProduct({{1152, 4304}, {1152}, {16, 64, 65, 128, 512, 768}})
+    ->ArgsProduct({{2048}, {2048}, {16, 64, 65, 128, 512}})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 

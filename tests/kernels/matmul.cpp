@@ -85,15 +85,14 @@ TEST_CASE("matmul: a value's bits do not depend on the number of tokens") {
 TEST_CASE("many tokens, packed in parts or not, have the bits of each token alone") {
   for_each_isa([] {
     for (const DType dtype : formats) {
-      for (const std::size_t cols : {1u, 17u, 640u, 641u, 1300u}) {
-        const std::size_t rows = cols == 17 ? 70 : 37;
-        const Problem all(dtype, rows, cols, 205, cols % 5, 3);
+      for (const auto& [rows, cols] : {std::pair<std::size_t, std::size_t>{37, 1}, {70, 17}, {11, 641}, {6, 1300}}) {
+        const Problem all(dtype, rows, cols, 145, cols % 5, 3);
         std::vector<float> expected(all.tokens * rows, NAN);
         for (std::size_t t = 0; t < all.tokens; ++t) {
           kernels::matmul(all.matrix(), 0, rows, all.x.data() + t * all.x_stride, all.x_stride, 1, expected.data() + t * rows, rows, all.bias.data());
         }
         CHECK(all.error(expected, true) < 1e-6);
-        for (const std::size_t tokens : {std::size_t{129}, std::size_t{130}, std::size_t{131}, all.tokens}) {
+        for (const std::size_t tokens : {std::size_t{129}, std::size_t{131}, all.tokens}) {
           CAPTURE(name(dtype));
           CAPTURE(cols);
           CAPTURE(tokens);

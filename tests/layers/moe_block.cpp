@@ -59,7 +59,7 @@ void check_block() {
     random.experts.push_back(random.mlp(5));
   }
   const MoeWeights weights{random.matrix(E, hidden), random.experts.data(), random.mlp(7), random.matrix(1, hidden)};
-  constexpr std::size_t tokens = 41;
+  constexpr std::size_t tokens = 81;
   std::normal_distribution<float> normal;
   std::vector<float> x(tokens * hidden);
   for (float& v : x) {

@@ -51,9 +51,9 @@ namespace kernels {
 QWEN35_KERNELS_API void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride,
                                std::size_t tokens, float* y, std::size_t y_stride, const float* bias = nullptr);
 
-// Up to this many tokens reading the rows once matters more than what it costs to decode them again for each tile of tokens. (Measured on
-// Zen 4: at 16 tokens 84 % of the peak against 50 % for packed panels, at 64 80 % against 70 %, at 256 77 % against 82 %.)
-inline constexpr std::size_t few_tokens = 128;
+// Up to this many tokens reading the rows once matters more than what it costs to decode them again for each tile of tokens. (At 64 tokens both ways
+// are alike; at 128 tokens AVX2 on Zen 3 gains 40 % by packing, AVX-512 on Zen 4 nothing yet.)
+inline constexpr std::size_t few_tokens = 64;
 
 // The same product for many tokens, block by block of k. All threads pack a block of x together, and once (pack_tokens: tokens [begin, end), where
 // `begin` is a multiple of packed_granule, `x` points to the block of token 0 and `length` is the block's). Then each adds its products to its

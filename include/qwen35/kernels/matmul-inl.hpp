@@ -77,12 +77,15 @@ QWEN35_TILE_FUNCTION void multiply_streams(const Matrix& w, std::size_t row_begi
 inline constexpr std::size_t panel_rows = 64;
 inline constexpr std::size_t group_tokens = tile_columns > 4 ? tile_columns : 16 * tile_columns;
 
-// Where the products of a block with four rows go: y = or y += them, and the last block's bring the bias along.
+// Where a block's products go: y = or y += them, and the last block's bring the bias along.
 struct Sink {
   float* y;  // of the first token and row
   std::size_t stride;
   bool first;
   const float* bias;  // of the first row, or null
+
+  Sink at(std::size_t token, std::size_t row) const { return {y + token * stride + row, stride, first, bias == nullptr ? nullptr : bias + row}; }
+  // A token's products with four rows.
   HWY_INLINE void operator()(std::size_t token, Sums sums) const {
     float* const to = y + token * stride;
     sums = first ? sums : add_sums(load_sums(to), sums);
@@ -91,40 +94,35 @@ struct Sink {
 };
 
 // Four packed rows times packed tokens, tile by tile.
-inline QWEN35_TILE_FUNCTION void multiply_tiles(const float* w, const float* tiles, std::size_t count, std::size_t vectors, float* y, std::size_t stride,
-                                                bool first, const float* bias) {
-  Sink to{y, stride, first, bias};
-  for (std::size_t i = 0; i < count; ++i, tiles += tile_columns * vectors * lanes, to.y += tile_columns * stride) {
+inline QWEN35_TILE_FUNCTION void multiply_tiles(const float* w, const float* tiles, std::size_t count, std::size_t vectors, Sink to) {
+  for (std::size_t i = 0; i < count; ++i, tiles += tile_columns * vectors * lanes, to.y += tile_columns * to.stride) {
     sum_tile<tile_columns>(dot_packed<tile_columns>(w, tiles, vectors), to);
   }
 }
 
-// The same where only `rows` and `columns` of a tile count.
-inline void multiply_edge(const float* w, std::size_t rows, const float* tile, std::size_t columns, std::size_t vectors, float* y, std::size_t stride,
-                          bool first, const float* bias) {
+// One tile, of which only `rows` and `columns` count.
+inline void multiply_edge(const float* w, std::size_t rows, const float* tile, std::size_t columns, std::size_t vectors, const Sink& to) {
   float sums[4 * tile_columns];
-  multiply_tiles(w, tile, 1, vectors, sums, 4, true, nullptr);
+  multiply_tiles(w, tile, 1, vectors, {sums, 4, true, nullptr});
   for (std::size_t c = 0; c < columns; ++c) {
     for (std::size_t r = 0; r < rows; ++r) {
-      float& value = y[c * stride + r];
-      value = first ? sums[c * 4 + r] : value + sums[c * 4 + r];
-      value = bias == nullptr ? value : value + bias[r];
+      float& value = to.y[c * to.stride + r];
+      value = to.first ? sums[c * 4 + r] : value + sums[c * 4 + r];
+      value = to.bias == nullptr ? value : value + to.bias[r];
     }
   }
 }
 
 // A packed panel of rows times packed tokens.
-inline void multiply_group(const float* panel, std::size_t rows, const float* tiles, std::size_t tokens, std::size_t depth, float* y,
-                           std::size_t stride, bool first, const float* bias) {
+inline void multiply_group(const float* panel, std::size_t rows, const float* tiles, std::size_t tokens, std::size_t depth, const Sink& to) {
   const std::size_t vectors = depth / lanes;
   for (std::size_t row = 0; row < rows; row += 4) {
-    const float* const w = panel + row * depth;
-    const float* const own_bias = bias == nullptr ? nullptr : bias + row;
-    const std::size_t whole = rows - row >= 4 ? tokens / tile_columns : 0;
-    multiply_tiles(w, tiles, whole, vectors, y + row, stride, first, own_bias);
+    const std::size_t left = rows - row < 4 ? rows - row : 4;
+    const std::size_t whole = left == 4 ? tokens / tile_columns : 0;
+    multiply_tiles(panel + row * depth, tiles, whole, vectors, to.at(0, row));
     for (std::size_t token = whole * tile_columns; token < tokens; token += tile_columns) {
-      multiply_edge(w, rows - row < 4 ? rows - row : 4, tiles + token * depth, tokens - token < tile_columns ? tokens - token : tile_columns, vectors,
-                    y + token * stride + row, stride, first, own_bias);
+      multiply_edge(panel + row * depth, left, tiles + token * depth, tokens - token < tile_columns ? tokens - token : tile_columns, vectors,
+                    to.at(token, row));
     }
   }
 }
@@ -175,14 +173,13 @@ inline void matmul_packed(const Matrix& w, std::size_t row_begin, std::size_t ro
   const std::size_t block = matmul_block(w.cols);
   const std::size_t length = w.cols - k < block ? w.cols - k : block;
   const std::size_t depth = packed_depth(length);
-  const bool last = k + length == w.cols;
+  const Sink to{y, y_stride, k == 0, k + length == w.cols ? bias : nullptr};
   for (std::size_t row = row_begin; row < row_end; row += panel_rows) {
     const std::size_t rows = row_end - row < panel_rows ? row_end - row : panel_rows;
     pack_panel(w, row, rows, k, length, panel);
     for (std::size_t token = 0; token < tokens; token += group_tokens) {
       const std::size_t count = tokens - token < group_tokens ? tokens - token : group_tokens;
-      multiply_group(panel, rows, packed + token * depth, count, depth, y + token * y_stride + row, y_stride, k == 0,
-                     last && bias != nullptr ? bias + row : nullptr);
+      multiply_group(panel, rows, packed + token * depth, count, depth, to.at(token, row));
     }
   }
 }
@@ -198,13 +195,12 @@ inline void multiply_many(const Matrix& w, std::size_t row_begin, std::size_t ro
     const std::size_t rows = row_end - row < panel_rows ? row_end - row : panel_rows;
     for (std::size_t k = 0; k < w.cols; k += block) {
       const std::size_t length = w.cols - k < block ? w.cols - k : block;
-      const bool last = k + length == w.cols;
+      const Sink to{y, y_stride, k == 0, k + length == w.cols ? bias : nullptr};
       pack_panel(w, row, rows, k, length, panel);
       for (std::size_t token = 0; token < tokens; token += own_tokens) {
         const std::size_t count = tokens - token < own_tokens ? tokens - token : own_tokens;
         pack_tiles(x + token * x_stride + k, x_stride, count, length, tiles);
-        multiply_group(panel, rows, tiles, count, packed_depth(length), y + token * y_stride + row, y_stride, k == 0,
-                       last && bias != nullptr ? bias + row : nullptr);
+        multiply_group(panel, rows, tiles, count, packed_depth(length), to.at(token, row));
       }
     }
   }

@@ -30,10 +30,11 @@ class MoeBlock {
   static constexpr std::size_t num_experts = E;
 
   static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t hidden_size) {
-    return Arena::cost<float>(tokens * E) + 2 * Arena::cost<float>(tokens * K) + Arena::cost<float>(tokens) +
-           2 * Arena::cost<std::uint32_t>(tokens * K) + 2 * Arena::cost<std::uint32_t>(E + 1) + 2 * Arena::cost<float>(tokens * K * Intermediate) +
-           2 * Arena::cost<float>(tokens * SharedIntermediate) + 2 * Arena::cost<float>(tokens * K * hidden_size) +
-           Arena::cost<float>(tokens * hidden_size);
+    const std::size_t experts = 2 * Arena::cost<float>(tokens * K) + 2 * Arena::cost<std::uint32_t>(tokens * K) +
+                                2 * Arena::cost<std::uint32_t>(E + 1) + 2 * Arena::cost<float>(tokens * K * Intermediate) +
+                                2 * Arena::cost<float>(tokens * SharedIntermediate) + 2 * Arena::cost<float>(tokens * K * hidden_size) +
+                                Arena::cost<float>(tokens * hidden_size);
+    return Arena::cost<float>(tokens * E) + Arena::cost<float>(tokens) + std::max(projection_bytes(tokens, hidden_size), experts);
   }
 
   // x, y `[tokens, hidden_size]`; router_logits `[tokens, E]` or null receives the raw router logits.

@@ -80,7 +80,7 @@ constexpr std::size_t projection_bytes(std::size_t tokens, std::size_t in) {
 }
 
 // All projections of x `[tokens, in]`. Many tokens go through block by block of their values, so that what every thread reads, the packed block,
-// stays small: whole rows of 4304 values, packed once, took 5 % longer than packing them anew in each task; blocks take 5 % less.
+// stays small. (512 tokens of 4304 values: whole rows packed once are 5 % slower than tokens packed anew by each task, blocks 9 % faster.)
 inline void project(std::span<const Projection> projections, const float* x, std::size_t tokens, Arena& arena) {
   const std::size_t in = projections.front().weight.cols;
   if (tokens <= kernels::few_tokens || in == 0) {

@@ -96,7 +96,8 @@ class VisionBlock {
   static constexpr std::size_t workspace_bytes(std::size_t rows, std::size_t frames, std::size_t intermediate_size) {
     const std::size_t chunk = detail::vision_chunk(rows);
     const std::size_t attention = 2 * Arena::cost<float>(rows * hidden_size) + 2 * Arena::cost<float>(chunk * hidden_size) +
-                                  Arena::cost<QueryBlock>(blocks_bound(chunk, frames)) + blocks_bound(chunk, frames) * NumHeads * task_bytes() + projection_bytes(chunk, hidden_size);
+                                  Arena::cost<QueryBlock>(blocks_bound(chunk, frames)) + blocks_bound(chunk, frames) * NumHeads * task_bytes() +
+                                  projection_bytes(chunk, hidden_size);
     const std::size_t feed_forward = Arena::cost<float>(chunk * intermediate_size) +
                                      std::max(projection_bytes(chunk, hidden_size), projection_bytes(chunk, intermediate_size));
     return 2 * Arena::cost<float>(chunk * hidden_size) + std::max(attention, feed_forward);
@@ -114,7 +115,7 @@ class VisionBlock {
 
  private:
   // Queries of one head that a thread works on at once, so that a key read once serves them all. A head's tasks follow each other, so that its keys
-  // and values are still in the cache for the next (4 % of the whole block).
+  // and values are still in the cache for the next.
   static constexpr std::size_t queries_per_task = 256;
 
   struct QueryBlock {

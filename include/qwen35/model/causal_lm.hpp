@@ -30,15 +30,10 @@ struct CausalLMInput {
 
 // Outputs as in the reference `MoeCausalLMOutputWithPast`.
 template <class Config>
-struct MoeCausalLMOutputWithPast {
+struct MoeCausalLMOutputWithPast : OutputWithPast<Config> {
   std::optional<float> loss{};      // with labels
   std::optional<float> aux_loss{};  // with router logits
   Tensor<float> logits;           // [batch, kept, vocab_size]
-  HybridCache<Config>* past_key_values = nullptr;
-  std::unique_ptr<HybridCache<Config>> owned_cache;
-  std::vector<Tensor<float>> hidden_states;
-  std::vector<Tensor<float>> attentions;
-  std::vector<Tensor<float>> router_logits;
 };
 
 struct GenerationConfig;
@@ -99,11 +94,7 @@ typename CausalLM<Config>::Output CausalLM<Config>::forward(const Input& input) 
                              .workspace = input.workspace});
   Output output;
   output.logits = lm_head(lm_head_weight(), text.last_hidden_state, input.logits_to_keep);
-  output.past_key_values = text.past_key_values;
-  output.owned_cache = std::move(text.owned_cache);
-  output.hidden_states = std::move(text.hidden_states);
-  output.attentions = std::move(text.attentions);
-  output.router_logits = std::move(text.router_logits);
+  static_cast<OutputWithPast<Config>&>(output) = std::move(text);
   if (input.labels || input.shift_labels) {
     output.loss = causal_lm_loss(output.logits, input.labels, input.shift_labels, input.num_items_in_batch);
   }

@@ -39,15 +39,10 @@ struct ConditionalGenerationInput {
 
 // Outputs as in the reference.
 template <class Config>
-struct Qwen3_5MoeCausalLMOutputWithPast {
+struct Qwen3_5MoeCausalLMOutputWithPast : OutputWithPast<Config> {
   std::optional<float> loss{};      // with labels
   std::optional<float> aux_loss{};  // with output_router_logits = true
   Tensor<float> logits;             // [batch, kept, vocab_size]
-  HybridCache<Config>* past_key_values = nullptr;
-  std::unique_ptr<HybridCache<Config>> owned_cache;
-  std::vector<Tensor<float>> hidden_states;
-  std::vector<Tensor<float>> attentions;
-  std::vector<Tensor<float>> router_logits;
   std::vector<std::int32_t> rope_deltas;  // [batch]
 };
 
@@ -139,12 +134,8 @@ typename ConditionalGeneration<Config>::Output ConditionalGeneration<Config>::fo
   auto result = model.forward(model_input(input));
   Output output;
   output.logits = lm_head(lm_head_weight(), result.last_hidden_state, input.logits_to_keep);
-  output.past_key_values = result.past_key_values;
-  output.owned_cache = std::move(result.owned_cache);
-  output.hidden_states = std::move(result.hidden_states);
-  output.attentions = std::move(result.attentions);
-  output.router_logits = std::move(result.router_logits);
   output.rope_deltas = std::move(result.rope_deltas);
+  static_cast<OutputWithPast<Config>&>(output) = std::move(result);
   if (input.labels) {
     output.loss = causal_lm_loss(output.logits, input.labels, {}, {});
   }

@@ -35,13 +35,8 @@ struct ModelInput {
 
 // Outputs as in the reference.
 template <class Config>
-struct Qwen3_5MoeModelOutputWithPast {
+struct Qwen3_5MoeModelOutputWithPast : OutputWithPast<Config> {
   Tensor<float> last_hidden_state;  // [batch, sequence, hidden_size], after the final norm
-  HybridCache<Config>* past_key_values = nullptr;
-  std::unique_ptr<HybridCache<Config>> owned_cache;
-  std::vector<Tensor<float>> hidden_states;
-  std::vector<Tensor<float>> attentions;
-  std::vector<Tensor<float>> router_logits;
   std::vector<std::int32_t> rope_deltas;  // [batch], as in RopeIndex; empty: positions count slots
 };
 

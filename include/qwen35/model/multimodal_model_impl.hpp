@@ -200,11 +200,7 @@ typename Model<Config>::Output Model<Config>::forward(const Input& input) const 
   Output output;
   output.rope_deltas = input.position_ids ? detail::deltas_behind(counts, position_ids) : std::move(chosen.rope_deltas);
   output.last_hidden_state = std::move(text.last_hidden_state);
-  output.past_key_values = text.past_key_values;
-  output.owned_cache = std::move(text.owned_cache);
-  output.hidden_states = std::move(text.hidden_states);
-  output.attentions = std::move(text.attentions);
-  output.router_logits = std::move(text.router_logits);
+  static_cast<OutputWithPast<Config>&>(output) = std::move(text);
   if (output.past_key_values != nullptr) {
     output.past_key_values->set_rope_deltas(output.rope_deltas);
   }

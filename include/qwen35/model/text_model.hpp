@@ -34,15 +34,20 @@ struct TextModelInput {
   Workspace<Config>* workspace = nullptr;     // reused scratch; none: the call makes its own
 };
 
-// Outputs as in the reference `BaseModelOutputWithPast`.
+// What the outputs of every model have in common.
 template <class Config>
-struct BaseModelOutputWithPast {
-  Tensor<float> last_hidden_state;                     // [batch, sequence, hidden_size], after the final norm
-  HybridCache<Config>* past_key_values = nullptr;      // the caller's, or the one below; null without a cache
+struct OutputWithPast {
+  HybridCache<Config>* past_key_values = nullptr;  // the caller's, or the one below; null without a cache
   std::unique_ptr<HybridCache<Config>> owned_cache;
-  std::vector<Tensor<float>> hidden_states;            // layers + 1: embeddings, outputs of all layers but the last, last_hidden_state
-  std::vector<Tensor<float>> attentions;               // full-attention layers: [batch, heads, sequence, past + sequence]
-  std::vector<Tensor<float>> router_logits;            // layers: [batch * sequence, num_experts], raw
+  std::vector<Tensor<float>> hidden_states;  // layers + 1: embeddings, outputs of all layers but the last, last_hidden_state
+  std::vector<Tensor<float>> attentions;     // full-attention layers: [batch, heads, sequence, past + sequence]
+  std::vector<Tensor<float>> router_logits;  // layers: [batch * sequence, num_experts], raw
+};
+
+// As the reference's of that name.
+template <class Config>
+struct BaseModelOutputWithPast : OutputWithPast<Config> {
+  Tensor<float> last_hidden_state;  // [batch, sequence, hidden_size], after the final norm
 };
 
 // Immutable and shared between threads: `forward` is const, what changes is in the cache and the workspace.
