@@ -85,7 +85,8 @@ TEST_CASE("matmul: a value's bits do not depend on the number of tokens") {
 TEST_CASE("many tokens, packed in parts or not, have the bits of each token alone") {
   for_each_isa([] {
     for (const DType dtype : formats) {
-      for (const auto& [rows, cols] : {std::pair<std::size_t, std::size_t>{37, 1}, {70, 17}, {11, 641}, {6, 1300}}) {
+      for (const auto& shape : {std::pair<std::size_t, std::size_t>{37, 1}, {70, 17}, {11, 641}, {6, 1300}}) {
+        const std::size_t rows = shape.first, cols = shape.second;
         const Problem all(dtype, rows, cols, 145, cols % 5, 3);
         std::vector<float> expected(all.tokens * rows, NAN);
         for (std::size_t t = 0; t < all.tokens; ++t) {
