@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel_test.hpp"
 
+#include <algorithm>
+#include <utility>
+
 using namespace qwen35;
 using namespace kernel_test;
 

@@ -105,9 +105,11 @@ TEST_CASE("of a model's files, chat_template.jinja comes before tokenizer_config
   };
   const std::string base = published(), newer = edited(base, history, kept_history);
   const std::string quoted = "{\"chat_template\": " + json::dump(json::Value(newer)) + "}";
-  CHECK(recognise_chat_template(Files{{{"chat_template.jinja", base}, {"tokenizer_config.json", quoted}}}).chat_template.reads_preserve_thinking == false);
+  const Files both{{{"chat_template.jinja", base}, {"tokenizer_config.json", quoted}}};
+  CHECK(recognise_chat_template(both).chat_template.reads_preserve_thinking == false);
   CHECK(recognise_chat_template(Files{{{"tokenizer_config.json", quoted}}}).chat_template.reads_preserve_thinking);
-  for (const Files& files : {Files{}, Files{{{"tokenizer_config.json", "{}"}}}, Files{{{"tokenizer_config.json", R"({"chat_template": ["several"]})"}}}}) {
+  const Files several{{{"tokenizer_config.json", R"({"chat_template": ["several"]})"}}};
+  for (const Files& files : {Files{}, Files{{{"tokenizer_config.json", "{}"}}}, several}) {
     const RecognisedChatTemplate found = recognise_chat_template(files);
     CHECK(found.exact);
     CHECK(found.chat_template.thinking_by_default);

@@ -57,7 +57,7 @@ inline constexpr std::size_t few_tokens = 64;
 
 // The same product for many tokens, block by block of k. All threads pack a block of x together, and once (pack_tokens: tokens [begin, end), where
 // `begin` is a multiple of packed_granule, `x` points to the block of token 0 and `length` is the block's). Then each adds its products to its
-// columns of y, with the bias after the last block.
+// columns of y, with the bias after the last block, taking 160 KiB of stack.
 QWEN35_KERNELS_API void pack_tokens(const float* x, std::size_t x_stride, std::size_t begin, std::size_t end, std::size_t length, float* packed);
 QWEN35_KERNELS_API void matmul_packed(const Matrix& w, std::size_t row_begin, std::size_t row_end, std::size_t k, const float* packed,
                                       std::size_t tokens, float* y, std::size_t y_stride, const float* bias = nullptr);

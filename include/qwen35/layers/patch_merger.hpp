@@ -30,13 +30,12 @@ struct PatchMerger {
     const std::size_t chunk = detail::vision_chunk(blocks), out = weights.linear_fc2.weight.rows;
     float* const normed = arena.take<float>(chunk * width);
     float* const hidden = arena.take<float>(chunk * width);
-    for (std::size_t first = 0; first < blocks; first += chunk) {
-      const std::size_t count = std::min(chunk, blocks - first);
+    detail::each_vision_chunk(blocks, [&](std::size_t first, std::size_t count) {
       detail::layer_norm_rows(weights.norm, x + first * width, count * BlockSize, HiddenSize, normed);
       project({weights.linear_fc1.weight, hidden, width, weights.linear_fc1.bias}, normed, count, arena);
       detail::activate_rows<Activation::gelu>(hidden, count, width);
       project({weights.linear_fc2.weight, y + first * out, out, weights.linear_fc2.bias}, hidden, count, arena);
-    }
+    });
   }
 };
 

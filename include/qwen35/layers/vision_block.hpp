@@ -56,6 +56,15 @@ constexpr std::size_t vision_chunk(std::size_t rows) {
   return chunks == 0 ? 0 : (rows + chunks - 1) / chunks;
 }
 
+// fn(first, count) for each chunk of rows.
+template <class F>
+inline void each_vision_chunk(std::size_t rows, const F& fn) {
+  const std::size_t chunk = vision_chunk(rows);
+  for (std::size_t first = 0; first < rows; first += chunk) {
+    fn(first, std::min(chunk, rows - first));
+  }
+}
+
 // y `[rows, size]` = LayerNorm(x)
 inline void layer_norm_rows(const LayerNormWeights& norm, const float* x, std::size_t rows, std::size_t size, float* y) {
   parallel_ranges(rows, 16, [&](std::size_t begin, std::size_t end) {
@@ -131,14 +140,6 @@ class VisionBlock {
            Arena::cost<float>(kernels::attention_scratch(queries_per_task, HeadDim));
   }
 
-  // fn(first, count) for each chunk of rows, and the update that it leaves behind added to x.
-  template <class F>
-  static void each_chunk(std::size_t rows, const F& fn) {
-    const std::size_t chunk = detail::vision_chunk(rows);
-    for (std::size_t first = 0; first < rows; first += chunk) {
-      fn(first, std::min(chunk, rows - first));
-    }
-  }
   static void add_update(const float* update, std::size_t count, float* x) {
     parallel_ranges(count, 16, [&](std::size_t begin, std::size_t end) {
       math::add(x + begin * hidden_size, update + begin * hidden_size, (end - begin) * hidden_size, x + begin * hidden_size);
@@ -159,7 +160,7 @@ class VisionBlock {
       return Projection{weights.qkv.weight.slice(index * hidden_size, hidden_size), y, hidden_size, weights.qkv.bias + index * hidden_size};
     };
 
-    each_chunk(rows, [&](std::size_t first, std::size_t count) {
+    detail::each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
       detail::layer_norm_rows(weights.norm1, x + first * hidden_size, count, hidden_size, normed);
       const Projection projections[] = {part(1, q), part(2, attended)};
       project(projections, normed, count, arena);
@@ -174,7 +175,7 @@ class VisionBlock {
       });
     });
     std::size_t frame = 0;
-    each_chunk(rows, [&](std::size_t first, std::size_t count) {
+    detail::each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
       detail::layer_norm_rows(weights.norm1, x + first * hidden_size, count, hidden_size, normed);
       project(part(0, q), normed, count, arena);
       std::size_t used = 0;
@@ -235,7 +236,7 @@ class VisionBlock {
     const Arena::Scope scope(arena);
     const std::size_t width = weights.linear_fc1.weight.rows;
     float* const hidden = arena.take<float>(detail::vision_chunk(rows) * width);
-    each_chunk(rows, [&](std::size_t first, std::size_t count) {
+    detail::each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
       detail::layer_norm_rows(weights.norm2, x + first * hidden_size, count, hidden_size, normed);
       project({weights.linear_fc1.weight, hidden, width, weights.linear_fc1.bias}, normed, count, arena);
       detail::activate_rows<Act>(hidden, count, width);

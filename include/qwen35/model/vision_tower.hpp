@@ -73,8 +73,8 @@ class VisionTower {
 
   static std::vector<Group> groups_of(const VisionTowerInput& input);
   static void check(TensorView<float> pixel_values);
-  void embed(const float* patches, std::size_t rows, float* x) const;
-  void embed(const float* patches, const Group& group, float* x) const;
+  void embed(const float* patches, std::size_t rows, float* x, Arena& arena) const;
+  void embed(const float* patches, const Group& group, float* x, Arena& arena) const;
   static std::size_t workspace_bytes(const Group& group);
 
   VisionWeights weights_;

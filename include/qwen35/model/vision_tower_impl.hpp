@@ -48,31 +48,31 @@ std::vector<typename VisionTower<Vision>::Group> VisionTower<Vision>::groups_of(
 template <VisionConfig Vision>
 std::size_t VisionTower<Vision>::workspace_bytes(const Group& group) {
   return 2 * Arena::cost<float>(group.rows * (hidden_size / Vision::num_heads / 2)) +
-         std::max(Block::workspace_bytes(group.rows, group.frames.size(), Vision::intermediate_size), Merger::workspace_bytes(group.rows / block_size));
+         std::max({projection_bytes(detail::vision_chunk(group.rows), patch_values),
+                   Block::workspace_bytes(group.rows, group.frames.size(), Vision::intermediate_size), Merger::workspace_bytes(group.rows / block_size)});
 }
 
 template <VisionConfig Vision>
 Tensor<float> VisionTower<Vision>::patch_embed(TensorView<float> pixel_values) const {
   check(pixel_values);
   Tensor<float> out({pixel_values.shape()[0], hidden_size});
-  embed(pixel_values.data(), pixel_values.shape()[0], out.data());
+  const std::size_t patches = pixel_values.shape()[0];
+  Arena arena(projection_bytes(detail::vision_chunk(patches), patch_values));
+  embed(pixel_values.data(), patches, out.data(), arena);
   return out;
 }
 
 template <VisionConfig Vision>
-void VisionTower<Vision>::embed(const float* patches, std::size_t rows, float* x) const {
-  const std::size_t chunk = detail::vision_chunk(rows);
-  Arena arena(projection_bytes(chunk, patch_values));
-  for (std::size_t first = 0; first < rows; first += chunk) {
-    project({weights_.patch_embed.weight, x + first * hidden_size, hidden_size, weights_.patch_embed.bias}, patches + first * patch_values,
-            std::min(chunk, rows - first), arena);
-  }
+void VisionTower<Vision>::embed(const float* patches, std::size_t rows, float* x, Arena& arena) const {
+  detail::each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
+    project({weights_.patch_embed.weight, x + first * hidden_size, hidden_size, weights_.patch_embed.bias}, patches + first * patch_values, count, arena);
+  });
 }
 
 // Patch embedding and positions of a group: patches `[all patches, patch_values]` -> x `[group.rows, hidden_size]`.
 template <VisionConfig Vision>
-void VisionTower<Vision>::embed(const float* patches, const Group& group, float* x) const {
-  embed(patches + group.first * patch_values, group.rows, x);
+void VisionTower<Vision>::embed(const float* patches, const Group& group, float* x, Arena& arena) const {
+  embed(patches + group.first * patch_values, group.rows, x, arena);
   for (std::size_t f = 0; f < group.frames.size();) {
     std::size_t same = f + 1;  // frames of one size
     while (same < group.frames.size() && group.grids[same] == group.grids[f]) {
@@ -103,7 +103,7 @@ BaseModelOutputWithPooling VisionTower<Vision>::forward(const VisionTowerInput& 
   for (const Group& group : groups) {
     const Arena::Scope scope(arena);
     float* const x = output.last_hidden_state.data() + group.first * hidden_size;
-    embed(input.hidden_states.data(), group, x);
+    embed(input.hidden_states.data(), group, x, arena);
     float* const cos = arena.take<float>(group.rows * half);
     float* const sin = arena.take<float>(group.rows * half);
     for (std::size_t f = 0; f < group.frames.size(); ++f) {

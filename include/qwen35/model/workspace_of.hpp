@@ -28,7 +28,8 @@ class Workspace {
     const std::size_t masks = Arena::cost<TokenSpan>(sequences) + Arena::cost<std::uint8_t>(tokens) + Arena::cost<std::size_t>(tokens) +
                               Arena::cost<const std::uint8_t*>(sequences) + Arena::cost<GatedDeltaNetState>(sequences) +
                               Arena::cost<GatedAttentionState>(sequences);
-    return masks + rotary + router_bytes(tokens) + 3 * Arena::cost<float>(tokens * hidden) + std::max(mixer, Layers::FeedForward::workspace_bytes(tokens, hidden));
+    return masks + rotary + router_bytes(tokens) + 3 * Arena::cost<float>(tokens * hidden) +
+           std::max(mixer, Layers::FeedForward::workspace_bytes(tokens, hidden));
   }
 
   Workspace() = default;
