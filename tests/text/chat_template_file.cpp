@@ -114,6 +114,8 @@ TEST_CASE("of a model's files, chat_template.jinja comes before tokenizer_config
     CHECK(found.exact);
     CHECK(found.chat_template.thinking_by_default);
   }
-  CHECK_THROWS_AS(recognise_chat_template(Files{{{"tokenizer_config.json", "{"}}}), TextError);
+  const Files broken{{{"tokenizer_config.json", "{"}}};
+  CHECK_THROWS_AS(recognise_chat_template(broken), TextError);
+  CHECK_THROWS_WITH_AS(recognise_chat_template(broken, "folder/"), doctest::Contains("folder/tokenizer_config.json"), TextError);
   CHECK_THROWS_AS(recognise_chat_template(Files{{{"chat_template.jinja", "{{ messages }}"}}}), TextError);
 }

@@ -8,19 +8,6 @@ QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
 
-// The files of a model's folder, read when they are asked for.
-struct ModelFolder {
-  std::string path;
-  bool has_file(std::string_view name) const {
-    std::error_code error;
-    return std::filesystem::exists(path + "/" + std::string(name), error);
-  }
-  std::string text(std::string_view name) const {
-    const std::vector<std::byte> bytes = read_media_file(path + "/" + std::string(name), std::size_t{1} << 24);
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-  }
-};
-
 inline std::size_t count_of(std::string_view text, std::string_view part) {
   std::size_t count = 0;
   for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + part.size())) {
@@ -39,7 +26,7 @@ inline namespace without_ffmpeg {
 
 inline Processor Processor::from_pretrained(const std::string& folder, std::optional<ChatTemplate> chat) {
   if (!chat) {
-    chat = recognise_chat_template(detail::ModelFolder{folder}).chat_template;
+    chat = recognise_chat_template(detail::ModelFolder{folder}, folder + "/").chat_template;
   }
   return Processor(ImageProcessor::from_pretrained(folder), Tokenizer::from_pretrained(folder), VideoProcessor::from_pretrained(folder), *chat);
 }

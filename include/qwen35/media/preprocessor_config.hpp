@@ -111,15 +111,28 @@ inline void read_preprocessor(const JsonFields& fields, PreprocessorConfig& conf
   fields.expect(fields.size("resample", 3) == 3, "resample", "3, bicubic: there is no other");
 }
 
+// The files of a model's folder, read when they are asked for.
+struct ModelFolder {
+  std::string folder;
+
+  std::string path(std::string_view name) const { return folder + "/" + std::string(name); }
+  bool has_file(std::string_view name) const {
+    std::error_code error;
+    return std::filesystem::exists(path(name), error);
+  }
+  std::string text(std::string_view name) const {
+    const std::vector<std::byte> bytes = read_media_file(path(name), std::size_t{1} << 24);
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+};
+
 // The JSON object of a file in a model's folder, or nothing when there is no such file.
 inline std::optional<json::Value> read_json_file(const std::string& folder, std::string_view name) {
-  const std::string path = folder + "/" + std::string(name);
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) {
+  const ModelFolder files{folder};
+  if (!files.has_file(name)) {
     return std::nullopt;
   }
-  const std::vector<std::byte> bytes = read_media_file(path, std::size_t{1} << 24);
-  return json::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+  return json::parse(files.text(name), files.path(name));
 }
 
 // The settings object of a processor: nested in processor_config.json, or the first of `names` that is there, with its path.

@@ -110,15 +110,15 @@ inline RecognisedChatTemplate recognise_chat_template(std::string_view jinja) {
 }
 
 // The rules of a model's own template: that of chat_template.jinja, else the chat_template in tokenizer_config.json, else the published ones. `files`
-// answers has_file(name) and text(name), as a Checkpoint does. Raises TextError as above.
+// answers has_file(name) and text(name), as a Checkpoint does; `place` stands before a file's name in messages. Raises TextError as above.
 template <class Files>
   requires requires(const Files& files) { std::string_view(files.text(std::string_view())); }
-RecognisedChatTemplate recognise_chat_template(const Files& files) {
+RecognisedChatTemplate recognise_chat_template(const Files& files, const std::string& place = {}) {
   if (files.has_file("chat_template.jinja")) {
     return recognise_chat_template(std::string_view(files.text("chat_template.jinja")));
   }
   if (files.has_file("tokenizer_config.json")) {
-    const json::Value config = json::parse(std::string_view(files.text("tokenizer_config.json")), "tokenizer_config.json");
+    const json::Value config = json::parse(std::string_view(files.text("tokenizer_config.json")), place + "tokenizer_config.json");
     if (const json::Value* const inside = config.find("chat_template"); inside != nullptr && inside->is_string()) {
       return recognise_chat_template(std::string_view(inside->as_string()));
     }
