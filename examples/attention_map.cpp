@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which patches did an answer look at?
-//   attention_map                                 a drawn picture and the embedded shapes model; writes attention_map.png
-//   attention_map PICTURE QUESTION OUT.png
-// The attention of the answer's tokens to the picture's, averaged over tokens, heads and full-attention layers; dark: not looked at.
+//   attention_map                                 a drawn picture and the embedded shapes model; writes
+//   attention_map.png attention_map PICTURE QUESTION OUT.png
+// The attention of the answer's tokens to the picture's, averaged over tokens, heads and full-attention layers; dark:
+// not looked at.
 #include <qwen35/generate/processor.hpp>
 #include <qwen35/model.hpp>
 #include <qwen35_embed/shapes.hpp>
@@ -60,7 +61,9 @@ void write_png(const Image& image, const std::string& path) {
   head.width = static_cast<png_uint_32>(image.width());
   head.height = static_cast<png_uint_32>(image.height());
   head.format = PNG_FORMAT_RGB;
-  qwen35::require<qwen35::MediaError>(png_image_write_to_file(&head, path.c_str(), 0, image.pixels().data(), 0, nullptr) != 0, path, ": ", head.message);
+  qwen35::require<qwen35::MediaError>(
+      png_image_write_to_file(&head, path.c_str(), 0, image.pixels().data(), 0, nullptr) != 0, path, ": ",
+      head.message);
 }
 
 void run(const Image& picture, const std::string& question, const std::string& path) {
@@ -82,7 +85,8 @@ void run(const Image& picture, const std::string& question, const std::string& p
                                      config);
 
   const auto merge = static_cast<std::int64_t>(Config::vision_config::spatial_merge_size);
-  const auto rows = static_cast<std::size_t>(inputs.image_grid_thw[1] / merge), columns = static_cast<std::size_t>(inputs.image_grid_thw[2] / merge);
+  const auto rows = static_cast<std::size_t>(inputs.image_grid_thw[1] / merge),
+             columns = static_cast<std::size_t>(inputs.image_grid_thw[2] / merge);
   const auto first = static_cast<std::size_t>(std::find(types.begin(), types.end(), 1) - types.begin());
   std::vector<double> heat(rows * columns);
   for (const std::vector<qwen35::Tensor<float>>& step : answer.attentions) {
@@ -94,8 +98,8 @@ void run(const Image& picture, const std::string& question, const std::string& p
     }
   }
   write_png(shade(picture, heat, rows, columns), path);
-  std::printf("> %s\n%s\n%s: where it looked, %zu x %zu patches\n", question.c_str(), processor.decode(answer.new_tokens(0), true).c_str(), path.c_str(), rows,
-              columns);
+  std::printf("> %s\n%s\n%s: where it looked, %zu x %zu patches\n", question.c_str(),
+              processor.decode(answer.new_tokens(0), true).c_str(), path.c_str(), rows, columns);
 }
 
 }  // namespace
@@ -110,7 +114,8 @@ int main(int argc, char** argv) {
       run(qwen35::load_image(argv[1]), argv[2], argv[3]);
     } else {
       using namespace scene;
-      run(draw(128, 96, {{Form::circle, red, 28, 40, 15}, {Form::star, blue, 66, 58, 16}, {Form::square, yellow, 104, 36, 14}}),
+      run(draw(128, 96,
+               {{Form::circle, red, 28, 40, 15}, {Form::star, blue, 66, 58, 16}, {Form::square, yellow, 104, 36, 14}}),
           "What is right of the blue star?", "attention_map.png");
     }
     return 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A model that sees, inside a binary: draws pictures and a clip, asks the embedded shapes checkpoint about them and streams its answers. No file is read.
+// A model that sees, inside a binary: draws pictures and a clip, asks the embedded shapes checkpoint about them and
+// streams its answers. No file is read.
 #include <qwen35/generate/pixel_parts.hpp>
 #include <qwen35/generate/session.hpp>
 #include <qwen35/model.hpp>
@@ -17,7 +18,9 @@ using Model = qwen35::ConditionalGeneration<qwen35::configs::Shapes>;
 using qwen35::ContentPart;
 using qwen35::Image;
 
-std::string_view text_of(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string_view text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 // Two pixel rows for each line of the terminal: the upper one is the character's colour, the lower its ground.
 void show(const std::vector<Image>& frames) {
@@ -28,7 +31,8 @@ void show(const std::vector<Image>& frames) {
       for (std::size_t x = 0; x < frame.width(); x += step) {
         const std::uint8_t* const above = frame.row(y) + 3 * x;
         const std::uint8_t* const below = frame.row(y + step) + 3 * x;
-        std::printf("\x1b[38;2;%d;%d;%dm\x1b[48;2;%d;%d;%dm\xe2\x96\x80", above[0], above[1], above[2], below[0], below[1], below[2]);
+        std::printf("\x1b[38;2;%d;%d;%dm\x1b[48;2;%d;%d;%dm\xe2\x96\x80", above[0], above[1], above[2], below[0],
+                    below[1], below[2]);
       }
       std::fputs("\x1b[0m ", stdout);
     }
@@ -46,12 +50,19 @@ struct Turn {
 
 std::vector<Turn> turns() {
   using namespace scene;
-  const Image picture = draw(128, 96, {{Form::circle, red, 28, 40, 15}, {Form::star, blue, 66, 58, 16}, {Form::square, yellow, 104, 36, 14}});
+  const Image picture = draw(
+      128, 96, {{Form::circle, red, 28, 40, 15}, {Form::star, blue, 66, 58, 16}, {Form::square, yellow, 104, 36, 14}});
   return {{"a picture", {picture}, "Describe this image."},
           {"the same picture, which is not read again", {}, "What is right of the red circle?", true},
-          {"another picture", {draw(96, 96, {{Form::triangle, green, 30, 50, 16}, {Form::circle, purple, 68, 44, 15}})}, "What color is the triangle?", false, true},
+          {"another picture",
+           {draw(96, 96, {{Form::triangle, green, 30, 50, 16}, {Form::circle, purple, 68, 44, 15}})},
+           "What color is the triangle?",
+           false,
+           true},
           {"a clip of three seconds", clip(6, {Form::star, orange, 12, 32, 11}, 8, 0), "Which way does the star move?"},
-          {"words alone", {}, "There is a green triangle, a yellow square and a purple circle. How many shapes are there?"}};
+          {"words alone",
+           {},
+           "There is a green triangle, a yellow square and a purple circle. How many shapes are there?"}};
 }
 
 void ask(qwen35::Session<Model>& session, const Turn& turn, bool colours) {
@@ -61,7 +72,8 @@ void ask(qwen35::Session<Model>& session, const Turn& turn, bool colours) {
     if (colours) {
       show(turn.frames);
     }
-    parts.push_back(turn.frames.size() == 1 ? qwen35::image_part(turn.frames[0]) : qwen35::video_part(turn.frames, 2.0));
+    parts.push_back(turn.frames.size() == 1 ? qwen35::image_part(turn.frames[0])
+                                            : qwen35::video_part(turn.frames, 2.0));
   }
   parts.push_back(ContentPart::text(turn.question));
   std::printf("> %s\n", turn.question);
@@ -74,8 +86,9 @@ void ask(qwen35::Session<Model>& session, const Turn& turn, bool colours) {
     return true;
   };
   const qwen35::Reply reply = session.send(qwen35::Message::user(std::move(parts)), {.event = write});
-  std::printf("\n  [%zu tokens read in %.1f ms, %zu of the conversation were held; %zu answered in %.1f ms]\n", reply.usage.processed_tokens,
-              reply.prompt_seconds * 1e3, reply.usage.reused_tokens, reply.ids.size(), reply.generate_seconds * 1e3);
+  std::printf("\n  [%zu tokens read in %.1f ms, %zu of the conversation were held; %zu answered in %.1f ms]\n",
+              reply.usage.processed_tokens, reply.prompt_seconds * 1e3, reply.usage.reused_tokens, reply.ids.size(),
+              reply.generate_seconds * 1e3);
 }
 
 }  // namespace
@@ -88,12 +101,15 @@ int main() {
                                                       {"model.safetensors", shapes::model_safetensors()}}));
     const qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_bytes(text_of(shapes::tokenizer_json()));
     const std::string_view isa = qwen35::isa_name();
-    std::printf("A Qwen3.5-MoE of 2 M parameters with a vision tower; kernels %.*s, %d threads (%s)\n", static_cast<int>(isa.size()), isa.data(),
-                qwen35::num_threads(), std::string(qwen35::thread_backend()).c_str());
+    std::printf("A Qwen3.5-MoE of 2 M parameters with a vision tower; kernels %.*s, %d threads (%s)\n",
+                static_cast<int>(isa.size()), isa.data(), qwen35::num_threads(),
+                std::string(qwen35::thread_backend()).c_str());
     qwen35::SessionOptions options;
     options.media_loader = qwen35::PixelLoader(
-        qwen35::ImageProcessor(qwen35::ImageProcessorConfig::from_json(qwen35::json::parse(text_of(shapes::preprocessor_config_json())))),
-        qwen35::VideoProcessor(qwen35::VideoProcessorConfig::from_json(qwen35::json::parse(text_of(shapes::video_preprocessor_config_json())))));
+        qwen35::ImageProcessor(
+            qwen35::ImageProcessorConfig::from_json(qwen35::json::parse(text_of(shapes::preprocessor_config_json())))),
+        qwen35::VideoProcessor(qwen35::VideoProcessorConfig::from_json(
+            qwen35::json::parse(text_of(shapes::video_preprocessor_config_json())))));
     qwen35::Session<Model> session(model, tokenizer, {}, options);
     for (const Turn& turn : turns()) {
       if (!turn.follow_up) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A decoder of your own from the library's layers: two Gated DeltaNet layers, one gated attention layer, random weights, a sequence in two pieces.
+// A decoder of your own from the library's layers: two Gated DeltaNet layers, one gated attention layer, random
+// weights, a sequence in two pieces.
 //
 // Expected output:
 //   48 tokens through 3 layers of 64; state of a sequence: 27 KiB
@@ -15,12 +16,12 @@
 namespace {
 
 constexpr std::size_t width = 64;
-using Mixer = qwen35::GatedDeltaNet<4, 16, 2>;         // 4 value heads, 2 key heads, heads of 16
-using Attention = qwen35::GatedAttention<4, 2, 16>;    // 4 query heads on 2 key-value heads
-using Experts = qwen35::MoeBlock<8, 2, 32>;            // 2 of 8 experts, 32 wide
+using Mixer = qwen35::GatedDeltaNet<4, 16, 2>;       // 4 value heads, 2 key heads, heads of 16
+using Attention = qwen35::GatedAttention<4, 2, 16>;  // 4 query heads on 2 key-value heads
+using Experts = qwen35::MoeBlock<8, 2, 32>;          // 2 of 8 experts, 32 wide
 using LinearLayer = qwen35::DecoderLayer<Mixer, Experts>;
 using FullLayer = qwen35::DecoderLayer<Attention, Experts>;
-constexpr std::size_t capacity = 64;                   // slots of the attention layer
+constexpr std::size_t capacity = 64;  // slots of the attention layer
 
 // Random weights that live as long as this object.
 class RandomWeights {
@@ -45,16 +46,28 @@ class RandomWeights {
     return {matrix(8, width), all_experts_.back().data(), mlp(), matrix(1, width)};
   }
   LinearLayer::Weights linear_layer() {
-    return {vector(width, 1, 0.1f), vector(width, 1, 0.1f),
-            {.in_proj_qkv = matrix(Mixer::conv_channels, width), .in_proj_z = matrix(Mixer::value_size, width), .in_proj_b = matrix(4, width),
-             .in_proj_a = matrix(4, width), .out_proj = matrix(width, Mixer::value_size), .conv1d = vector(4 * Mixer::conv_channels, 0, 0.5f),
-             .dt_bias = vector(4, 0, 1), .a = vector(4, -0.5f, 0.1f), .norm = vector(16, 1, 0.1f)},
+    return {vector(width, 1, 0.1f),
+            vector(width, 1, 0.1f),
+            {.in_proj_qkv = matrix(Mixer::conv_channels, width),
+             .in_proj_z = matrix(Mixer::value_size, width),
+             .in_proj_b = matrix(4, width),
+             .in_proj_a = matrix(4, width),
+             .out_proj = matrix(width, Mixer::value_size),
+             .conv1d = vector(4 * Mixer::conv_channels, 0, 0.5f),
+             .dt_bias = vector(4, 0, 1),
+             .a = vector(4, -0.5f, 0.1f),
+             .norm = vector(16, 1, 0.1f)},
             experts()};
   }
   FullLayer::Weights full_layer() {
-    return {vector(width, 1, 0.1f), vector(width, 1, 0.1f),
-            {.q_proj = matrix(2 * Attention::query_size, width), .k_proj = matrix(Attention::kv_size, width), .v_proj = matrix(Attention::kv_size, width),
-             .o_proj = matrix(width, Attention::query_size), .q_norm = vector(16, 1, 0.1f), .k_norm = vector(16, 1, 0.1f)},
+    return {vector(width, 1, 0.1f),
+            vector(width, 1, 0.1f),
+            {.q_proj = matrix(2 * Attention::query_size, width),
+             .k_proj = matrix(Attention::kv_size, width),
+             .v_proj = matrix(Attention::kv_size, width),
+             .o_proj = matrix(width, Attention::query_size),
+             .q_norm = vector(16, 1, 0.1f),
+             .k_norm = vector(16, 1, 0.1f)},
             experts()};
   }
 
@@ -100,8 +113,9 @@ void forward(const Decoder& decoder, State& state, std::vector<float>& hidden) {
   pass.spans = {&span, 1};
   pass.rotary = {cos.data(), sin.data(), decoder.rotary.half()};
   qwen35::Arena arena(1 << 20);
-  const qwen35::GatedDeltaNetState linear[] = {{state.conv.data(), state.recurrent.data()},
-                                               {state.conv.data() + Mixer::conv_state_size, state.recurrent.data() + Mixer::recurrent_state_size}};
+  const qwen35::GatedDeltaNetState linear[] = {
+      {state.conv.data(), state.recurrent.data()},
+      {state.conv.data() + Mixer::conv_state_size, state.recurrent.data() + Mixer::recurrent_state_size}};
   const qwen35::GatedAttentionState full{state.keys.data(), state.values.data(), qwen35::DType::f32, capacity};
   LinearLayer::forward(decoder.first, hidden.data(), width, pass, {&linear[0], 1}, arena);
   LinearLayer::forward(decoder.second, hidden.data(), width, pass, {&linear[1], 1}, arena);

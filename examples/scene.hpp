@@ -16,7 +16,8 @@ enum class Form { circle, square, triangle, star };
 struct Colour {
   std::uint8_t red, green, blue;
 };
-inline constexpr Colour red{220, 40, 40}, green{40, 170, 60}, blue{50, 80, 220}, yellow{235, 205, 40}, purple{150, 60, 190}, orange{245, 140, 30};
+inline constexpr Colour red{220, 40, 40}, green{40, 170, 60}, blue{50, 80, 220}, yellow{235, 205, 40},
+    purple{150, 60, 190}, orange{245, 140, 30};
 
 struct Object {
   Form form;
@@ -27,11 +28,15 @@ struct Object {
 // Is (x, y), counted from the centre in radii, part of the form?
 inline bool covers(Form form, double x, double y) {
   switch (form) {
-    case Form::circle: return x * x + y * y <= 1.0;
-    case Form::square: return std::abs(x) <= 0.85 && std::abs(y) <= 0.85;
-    case Form::triangle: return y <= 0.8 && y >= -1.0 + std::abs(x) * 1.8 / 0.95;
+    case Form::circle:
+      return x * x + y * y <= 1.0;
+    case Form::square:
+      return std::abs(x) <= 0.85 && std::abs(y) <= 0.85;
+    case Form::triangle:
+      return y <= 0.8 && y >= -1.0 + std::abs(x) * 1.8 / 0.95;
     case Form::star: {
-      // Folded onto a half of one of its five points: below the edge from the tip, at radius 1, to the notch, at radius 0.42.
+      // Folded onto a half of one of its five points: below the edge from the tip, at radius 1, to the notch, at radius
+      // 0.42.
       constexpr double slice = 3.14159265358979323846 / 5.0;
       const double angle = std::abs(std::remainder(std::atan2(x, -y), 2.0 * slice)), radius = std::hypot(x, y);
       const double notch_x = 0.42 * std::cos(slice), notch_y = 0.42 * std::sin(slice);
@@ -47,7 +52,8 @@ inline qwen35::Image draw(std::size_t width, std::size_t height, const std::vect
     for (std::size_t x = 0; x < width; ++x) {
       Colour colour{240, 236, 228};
       for (const Object& object : objects) {
-        if (covers(object.form, (static_cast<double>(x) - object.x) / object.r, (static_cast<double>(y) - object.y) / object.r)) {
+        if (covers(object.form, (static_cast<double>(x) - object.x) / object.r,
+                   (static_cast<double>(y) - object.y) / object.r)) {
           colour = object.colour;
         }
       }

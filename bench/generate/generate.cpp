@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// generate() against the bare forward calls that it makes, on the shapes checkpoint: the difference is what the loop costs.
+// generate() against the bare forward calls that it makes, on the shapes checkpoint: the difference is what the loop
+// costs.
 #include <qwen35/config/presets.hpp>
 #include <qwen35/generate/generate.hpp>
 #include <qwen35/model/causal_lm.hpp>
@@ -28,7 +29,8 @@ void forwards_alone(benchmark::State& state) {
     Workspace<configs::Shapes> workspace(1, 1);
     auto output = shapes().forward({.input_ids = prompt(), .past_key_values = &cache, .logits_to_keep = 1});
     for (std::int64_t i = 1; i < new_tokens; ++i) {
-      output = shapes().forward({.input_ids = {258}, .past_key_values = &cache, .logits_to_keep = 1, .workspace = &workspace});
+      output = shapes().forward(
+          {.input_ids = {258}, .past_key_values = &cache, .logits_to_keep = 1, .workspace = &workspace});
     }
     benchmark::DoNotOptimize(output.logits.data());
   }
@@ -43,10 +45,18 @@ void run(benchmark::State& state, GenerationConfig config, std::int64_t rows) {
   }
   state.SetItemsProcessed(state.iterations() * new_tokens * rows);
 }
-void greedy(benchmark::State& state) { run(state, {}, 1); }
-void sampled(benchmark::State& state) { run(state, {.do_sample = true, .temperature = 0.6, .top_k = 20, .top_p = 0.95}, 1); }
-void eight_sequences(benchmark::State& state) { run(state, {.do_sample = true, .num_return_sequences = 8, .top_k = 20}, 8); }
-void four_beams(benchmark::State& state) { run(state, {.num_beams = 4}, 4); }
+void greedy(benchmark::State& state) {
+  run(state, {}, 1);
+}
+void sampled(benchmark::State& state) {
+  run(state, {.do_sample = true, .temperature = 0.6, .top_k = 20, .top_p = 0.95}, 1);
+}
+void eight_sequences(benchmark::State& state) {
+  run(state, {.do_sample = true, .num_return_sequences = 8, .top_k = 20}, 8);
+}
+void four_beams(benchmark::State& state) {
+  run(state, {.num_beams = 4}, 4);
+}
 
 BENCHMARK(forwards_alone)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(greedy)->Unit(benchmark::kMillisecond)->UseRealTime();

@@ -45,17 +45,39 @@ void run(benchmark::State& state, const GenerationConfig& config) {
   }
 }
 
-void none(benchmark::State& state) { run(state, {}); }
-void repetition_penalty(benchmark::State& state) { run(state, {.repetition_penalty = 1.1}); }
-void no_repeat_ngram(benchmark::State& state) { run(state, {.no_repeat_ngram_size = 4}); }
-void temperature(benchmark::State& state) { run(state, {.do_sample = true, .temperature = 0.7}); }
-void top_k_20(benchmark::State& state) { run(state, {.do_sample = true, .top_k = 20}); }
-void top_k_10000(benchmark::State& state) { run(state, {.do_sample = true, .top_k = 10000}); }
-void top_p_peaked(benchmark::State& state) { run(state, {.do_sample = true, .top_p = 0.95}); }
-void top_p_flat(benchmark::State& state) { run(state, {.do_sample = true, .temperature = 50.0, .top_p = 0.95}); }
-void min_p(benchmark::State& state) { run(state, {.do_sample = true, .min_p = 0.05}); }
-void typical_p(benchmark::State& state) { run(state, {.do_sample = true, .typical_p = 0.95}); }
-void eta(benchmark::State& state) { run(state, {.do_sample = true, .eta_cutoff = 0.0003}); }
+void none(benchmark::State& state) {
+  run(state, {});
+}
+void repetition_penalty(benchmark::State& state) {
+  run(state, {.repetition_penalty = 1.1});
+}
+void no_repeat_ngram(benchmark::State& state) {
+  run(state, {.no_repeat_ngram_size = 4});
+}
+void temperature(benchmark::State& state) {
+  run(state, {.do_sample = true, .temperature = 0.7});
+}
+void top_k_20(benchmark::State& state) {
+  run(state, {.do_sample = true, .top_k = 20});
+}
+void top_k_10000(benchmark::State& state) {
+  run(state, {.do_sample = true, .top_k = 10000});
+}
+void top_p_peaked(benchmark::State& state) {
+  run(state, {.do_sample = true, .top_p = 0.95});
+}
+void top_p_flat(benchmark::State& state) {
+  run(state, {.do_sample = true, .temperature = 50.0, .top_p = 0.95});
+}
+void min_p(benchmark::State& state) {
+  run(state, {.do_sample = true, .min_p = 0.05});
+}
+void typical_p(benchmark::State& state) {
+  run(state, {.do_sample = true, .typical_p = 0.95});
+}
+void eta(benchmark::State& state) {
+  run(state, {.do_sample = true, .eta_cutoff = 0.0003});
+}
 void published_defaults(benchmark::State& state) {  // thinking, general
   run(state, {.do_sample = true, .temperature = 0.6, .top_k = 20, .top_p = 0.95, .presence_penalty = 1.5});
 }

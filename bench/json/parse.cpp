@@ -10,8 +10,9 @@ std::string header() {
   std::string text = "{";
   for (int i = 0; i < 10000; ++i) {
     const std::string n = std::to_string(i);
-    text += (i == 0 ? "\"model.layers." : ",\"model.layers.") + n + ".mlp.experts.gate_up_proj\":{\"dtype\":\"BF16\",\"shape\":[256," + n +
-            ",2048],\"data_offsets\":[1" + n + "0000,1" + n + "9999]}";
+    text += (i == 0 ? "\"model.layers." : ",\"model.layers.") + n +
+            ".mlp.experts.gate_up_proj\":{\"dtype\":\"BF16\",\"shape\":[256," + n + ",2048],\"data_offsets\":[1" + n +
+            "0000,1" + n + "9999]}";
   }
   return text + "}";
 }

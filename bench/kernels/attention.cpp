@@ -41,7 +41,8 @@ void attention(benchmark::State& state) {
     qwen35::kernels::attention(task);
     benchmark::ClobberMemory();
   }
-  kernel_bench::report(state, 4.0 * static_cast<double>(queries * keys * head_dim), static_cast<double>(2 * keys * row));
+  kernel_bench::report(state, 4.0 * static_cast<double>(queries * keys * head_dim),
+                       static_cast<double>(2 * keys * row));
 }
 constexpr auto f32 = static_cast<int>(DType::f32), bf16 = static_cast<int>(DType::bf16);
 BENCHMARK(attention)

@@ -27,7 +27,8 @@ void gated_delta_rule(benchmark::State& state) {
     });
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(tokens) * static_cast<std::int64_t>(state.iterations()));
-  kernel_bench::report(state, 7.0 * static_cast<double>(tokens * heads * dim * dim), 8.0 * static_cast<double>(states.size()));
+  kernel_bench::report(state, 7.0 * static_cast<double>(tokens * heads * dim * dim),
+                       8.0 * static_cast<double>(states.size()));
 }
 BENCHMARK(gated_delta_rule)->ArgNames({"tokens", "threads"})->ArgsProduct({{1, 256}, {1, 2}})->UseRealTime();
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared by the kernel benches: filled buffers, and rates as counters. QWEN35_ISA=avx2 runs them on a lesser instruction set.
+// Shared by the kernel benches: filled buffers, and rates as counters. QWEN35_ISA=avx2 runs them on a lesser
+// instruction set.
 #pragma once
 
 #include <qwen35/core/aligned_buffer.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products of a few tokens, spread over the threads: bound by memory (compare B/s with bench_parallel_bandwidth). Those of many tokens are
-// in bench/layers/projection.cpp.
+// Matrix products of a few tokens, spread over the threads: bound by memory (compare B/s with
+// bench_parallel_bandwidth). Those of many tokens are in bench/layers/projection.cpp.
 #include "kernel_bench.hpp"
 
 #include <algorithm>
@@ -34,7 +34,8 @@ void few_tokens(benchmark::State& state) {
 }
 BENCHMARK(few_tokens)
     ->ArgNames({"dtype", "cols", "tokens", "threads"})
-    ->ArgsProduct({{static_cast<int>(DType::f32), static_cast<int>(DType::bf16)}, {512, 2048, 4096}, {1, 4, 16}, {1, 2}})
+    ->ArgsProduct(
+        {{static_cast<int>(DType::f32), static_cast<int>(DType::bf16)}, {512, 2048, 4096}, {1, 4, 16}, {1, 2}})
     ->UseRealTime();
 
 }  // namespace

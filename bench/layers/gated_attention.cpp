@@ -41,7 +41,8 @@ void gated_attention(benchmark::State& state) {
     Layer::forward(weights, x.data(), y.data(), pass, {&own, 1}, arena);
     benchmark::DoNotOptimize(y.data());
   }
-  layer_bench::report(state, tokens, weights.q_proj.bytes() + 2 * weights.k_proj.bytes() + weights.o_proj.bytes() + kv.bytes());
+  layer_bench::report(state, tokens,
+                      weights.q_proj.bytes() + 2 * weights.k_proj.bytes() + weights.o_proj.bytes() + kv.bytes());
 }
 BENCHMARK(gated_attention)
     ->ArgNames({"tokens", "past"})

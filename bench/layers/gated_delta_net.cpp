@@ -36,8 +36,9 @@ void gated_delta_net(benchmark::State& state) {
     Layer::forward(weights, x.data(), y.data(), pass, {&own, 1}, arena);
     benchmark::DoNotOptimize(y.data());
   }
-  layer_bench::report(state, tokens,
-                      weights.in_proj_qkv.bytes() + weights.in_proj_z.bytes() + weights.out_proj.bytes() + 2 * recurrent.bytes());
+  layer_bench::report(
+      state, tokens,
+      weights.in_proj_qkv.bytes() + weights.in_proj_z.bytes() + weights.out_proj.bytes() + 2 * recurrent.bytes());
 }
 BENCHMARK(gated_delta_net)->Arg(1)->Arg(16)->Arg(128)->Arg(512)->UseRealTime()->Unit(benchmark::kMicrosecond);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A mixture-of-experts block of the 35B-A3B, with 64 of its 256 experts' weights shared among all so that the bench fits into small machines.
+// A mixture-of-experts block of the 35B-A3B, with 64 of its 256 experts' weights shared among all so that the bench
+// fits into small machines.
 #include "layer_bench.hpp"
 
 #include <qwen35/layers/moe_block.hpp>
@@ -13,13 +14,17 @@ using layer_bench::hidden_size;
 void moe_block(benchmark::State& state) {
   const auto tokens = static_cast<std::size_t>(state.range(0));
   layer_bench::Random random;
-  const auto mlp = [&] { return MlpWeights{random.matrix(512, hidden_size), random.matrix(512, hidden_size), random.matrix(hidden_size, 512)}; };
+  const auto mlp = [&] {
+    return MlpWeights{random.matrix(512, hidden_size), random.matrix(512, hidden_size),
+                      random.matrix(hidden_size, 512)};
+  };
   std::vector<MlpWeights> experts;
   for (std::size_t e = 0; e < 256; ++e) {
     experts.push_back(e < 64 ? mlp() : experts[e % 64]);
   }
   const MoeWeights weights{random.matrix(256, hidden_size), experts.data(), mlp(), random.matrix(1, hidden_size)};
-  const std::vector<float> x = random.values(16 * tokens * hidden_size, 0.0f, 1.0f);  // 16 batches in turn: other experts each time
+  const std::vector<float> x =
+      random.values(16 * tokens * hidden_size, 0.0f, 1.0f);  // 16 batches in turn: other experts each time
   std::vector<float> y(tokens * hidden_size);
   Arena arena(Block::workspace_bytes(tokens, hidden_size));
   std::size_t turn = 0;

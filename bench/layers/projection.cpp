@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products of many tokens with bf16 weights, on all threads: compare FLOP/s with multiply_add_peak of bench_kernels_peak. The shapes are those of the
-// vision tower's (1152, 4304) and the decoder's (2048).
+// Products of many tokens with bf16 weights, on all threads: compare FLOP/s with multiply_add_peak of
+// bench_kernels_peak. The shapes are those of the vision tower's (1152, 4304) and the decoder's (2048).
 #include "layer_bench.hpp"
 
 #include <qwen35/layers/projection.hpp>
@@ -22,7 +22,8 @@ void projection(benchmark::State& state) {
     benchmark::DoNotOptimize(y.data());
   }
   const double flops = 2.0 * static_cast<double>(in * out * tokens);
-  state.counters["FLOP/s"] = benchmark::Counter(flops * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+  state.counters["FLOP/s"] =
+      benchmark::Counter(flops * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
 }
 BENCHMARK(projection)
     ->ArgNames({"in", "out", "tokens"})

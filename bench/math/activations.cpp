@@ -11,7 +11,8 @@ void exp(benchmark::State& state) {
   math_bench::run(state, [](const float* x, const float*, float* out) { qwen35::math::exp(x, width, out); });
 }
 void sigmoid_multiply(benchmark::State& state) {
-  math_bench::run(state, [](const float* x, const float* y, float* out) { qwen35::math::sigmoid_multiply(x, y, width, out); });
+  math_bench::run(state,
+                  [](const float* x, const float* y, float* out) { qwen35::math::sigmoid_multiply(x, y, width, out); });
 }
 void gelu_tanh(benchmark::State& state) {
   math_bench::run(state, [](const float* x, const float*, float* out) { qwen35::math::gelu_tanh(x, width, out); });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A camera's picture of 4000 x 3000 pixels to patch rows: decoded, resized and cut at the published settings, and with at most a million pixels.
-// QWEN35_BENCH_PICTURE names a file; without it, a made-up one is written by libjpeg.
+// A camera's picture of 4000 x 3000 pixels to patch rows: decoded, resized and cut at the published settings, and with
+// at most a million pixels. QWEN35_BENCH_PICTURE names a file; without it, a made-up one is written by libjpeg.
 #include <qwen35/media/decode.hpp>
 #include <qwen35/media/image_processor.hpp>
 
@@ -32,10 +32,12 @@ std::vector<std::byte> made_up_photo(std::size_t width, std::size_t height) {
   std::uint32_t noise = 1;
   for (std::size_t y = 0; y < height; ++y) {
     for (std::size_t x = 0; x < width; ++x) {
-      const double wave = 90.0 + 60.0 * std::sin(static_cast<double>(x * (1 + y / 700)) / 150.0) + (((x / 97) ^ (y / 83)) & 1u ? 40.0 : 0.0);
+      const double wave = 90.0 + 60.0 * std::sin(static_cast<double>(x * (1 + y / 700)) / 150.0) +
+                          (((x / 97) ^ (y / 83)) & 1u ? 40.0 : 0.0);
       for (std::size_t c = 0; c < 3; ++c) {
         noise = noise * 1664525u + 1013904223u;
-        row[3 * x + c] = static_cast<std::uint8_t>(wave + static_cast<double>(c * y) / 100.0 + static_cast<double>(noise >> 28));
+        row[3 * x + c] =
+            static_cast<std::uint8_t>(wave + static_cast<double>(c * y) / 100.0 + static_cast<double>(noise >> 28));
       }
     }
     JSAMPROW line = row.data();
@@ -105,7 +107,10 @@ void file_to_rows(benchmark::State& state) {
 }
 
 void settings(benchmark::internal::Benchmark* bench) {
-  bench->ArgNames({"threads", "max_pixels"})->ArgsProduct({{1, 2}, {0, 1 << 20}})->UseRealTime()->Unit(benchmark::kMillisecond);
+  bench->ArgNames({"threads", "max_pixels"})
+      ->ArgsProduct({{1, 2}, {0, 1 << 20}})
+      ->UseRealTime()
+      ->Unit(benchmark::kMillisecond);
 }
 BENCHMARK(resize)->Apply(settings);
 BENCHMARK(patches)->Apply(settings);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shapes model: one token with a cache, and prompts. With QWEN35_BENCH_MODEL set to a folder that holds four layers of the 35B-A3B's shapes, also
-// how fast its weights and states stream: bytes per second against read_bandwidth of bench_parallel_bandwidth.
+// The shapes model: one token with a cache, and prompts. With QWEN35_BENCH_MODEL set to a folder that holds four layers
+// of the 35B-A3B's shapes, also how fast its weights and states stream: bytes per second against read_bandwidth of
+// bench_parallel_bandwidth.
 #include <qwen35/config/presets.hpp>
 #include <qwen35/model/causal_lm.hpp>
 
@@ -33,12 +34,16 @@ double bytes_per_token(const CausalLM<Config>& model) {
   const auto& weights = model.model.weights();
   double bytes = static_cast<double>(weights.lm_head.bytes());
   const auto feed_forward = [&](const MoeWeights& mlp) {
-    const auto of = [](const MlpWeights& w) { return static_cast<double>(w.gate_proj.bytes() + w.up_proj.bytes() + w.down_proj.bytes()); };
-    bytes += static_cast<double>(mlp.gate.bytes()) + of(mlp.shared_expert) + static_cast<double>(Text::num_experts_per_tok) * of(mlp.experts[0]);
+    const auto of = [](const MlpWeights& w) {
+      return static_cast<double>(w.gate_proj.bytes() + w.up_proj.bytes() + w.down_proj.bytes());
+    };
+    bytes += static_cast<double>(mlp.gate.bytes()) + of(mlp.shared_expert) +
+             static_cast<double>(Text::num_experts_per_tok) * of(mlp.experts[0]);
   };
   for (const auto& layer : weights.linear_layers) {
     const GatedDeltaNetWeights& w = layer.mixer;
-    bytes += static_cast<double>(w.in_proj_qkv.bytes() + w.in_proj_z.bytes() + w.in_proj_a.bytes() + w.in_proj_b.bytes() + w.out_proj.bytes());
+    bytes += static_cast<double>(w.in_proj_qkv.bytes() + w.in_proj_z.bytes() + w.in_proj_a.bytes() +
+                                 w.in_proj_b.bytes() + w.out_proj.bytes());
     bytes += 2.0 * static_cast<double>(LayersOf<Config>::Linear::state_bytes);
     feed_forward(layer.mlp);
   }
@@ -54,10 +59,12 @@ template <class Config>
 void decode(benchmark::State& state, const CausalLM<Config>& model) {
   Workspace<Config> workspace(64);
   HybridCache<Config> cache;
-  model.forward({.input_ids = prompt(16, 400), .past_key_values = &cache, .logits_to_keep = 1, .workspace = &workspace});
+  model.forward(
+      {.input_ids = prompt(16, 400), .past_key_values = &cache, .logits_to_keep = 1, .workspace = &workspace});
   std::vector<TokenId> next = {1};
   for (auto _ : state) {
-    const auto out = model.forward({.input_ids = next, .past_key_values = &cache, .logits_to_keep = 1, .workspace = &workspace});
+    const auto out =
+        model.forward({.input_ids = next, .past_key_values = &cache, .logits_to_keep = 1, .workspace = &workspace});
     next[0] = static_cast<TokenId>(std::max_element(out.logits.begin(), out.logits.end()) - out.logits.begin());
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()));
@@ -70,7 +77,9 @@ void read_prompt(benchmark::State& state, const CausalLM<Config>& model) {
   Workspace<Config> workspace(512);
   for (auto _ : state) {
     HybridCache<Config> cache;
-    benchmark::DoNotOptimize(model.forward({.input_ids = ids, .past_key_values = &cache, .logits_to_keep = 1, .workspace = &workspace}).logits[0]);
+    benchmark::DoNotOptimize(
+        model.forward({.input_ids = ids, .past_key_values = &cache, .logits_to_keep = 1, .workspace = &workspace})
+            .logits[0]);
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * state.range(0));
 }
@@ -79,8 +88,12 @@ const CausalLM<configs::Shapes>& shapes() {
   static const auto model = CausalLM<configs::Shapes>::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
   return model;
 }
-void shapes_decode(benchmark::State& state) { decode(state, shapes()); }
-void shapes_prompt(benchmark::State& state) { read_prompt(state, shapes()); }
+void shapes_decode(benchmark::State& state) {
+  decode(state, shapes());
+}
+void shapes_prompt(benchmark::State& state) {
+  read_prompt(state, shapes());
+}
 BENCHMARK(shapes_decode)->UseRealTime();
 BENCHMARK(shapes_prompt)->Arg(64)->Arg(512)->UseRealTime();
 
@@ -89,8 +102,12 @@ const CausalLM<FourLayers>& large() {
   static const auto model = CausalLM<FourLayers>::from_pretrained(large_folder);
   return model;
 }
-void large_decode(benchmark::State& state) { decode(state, large()); }
-void large_prompt(benchmark::State& state) { read_prompt(state, large()); }
+void large_decode(benchmark::State& state) {
+  decode(state, large());
+}
+void large_prompt(benchmark::State& state) {
+  read_prompt(state, large());
+}
 const bool registered = [] {
   if (large_folder != nullptr) {
     benchmark::RegisterBenchmark("large_decode", large_decode)->UseRealTime()->Unit(benchmark::kMillisecond);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The 35B-A3B's vision tower on a picture of 768 x 768 pixels: 2304 patches, 2.55 TFLOP. One block alone with random bf16 weights; with
-// QWEN35_BENCH_VISION set to a folder that holds such a tower (whatever its text model), all of it. Compare GFLOP/s with multiply_add_peak of
-// bench_kernels_peak; bench/vision_peers.sh runs other programs on the same file.
+// The 35B-A3B's vision tower on a picture of 768 x 768 pixels: 2304 patches, 2.55 TFLOP. One block alone with random
+// bf16 weights; with QWEN35_BENCH_VISION set to a folder that holds such a tower (whatever its text model), all of it.
+// Compare GFLOP/s with multiply_add_peak of bench_kernels_peak; bench/vision_peers.sh runs other programs on the same
+// file.
 #include "layers/layer_bench.hpp"
 
 #include <qwen35/config/presets.hpp>
@@ -32,17 +33,24 @@ double tower_flops() {
 
 void report(benchmark::State& state, double flops) {
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * static_cast<std::int64_t>(grid.size()));
-  state.counters["FLOP/s"] = benchmark::Counter(flops * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+  state.counters["FLOP/s"] =
+      benchmark::Counter(flops * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
 }
 
 void vision_block(benchmark::State& state) {
   layer_bench::Random random;
   constexpr std::size_t width = Vision::hidden_size, inner = Vision::intermediate_size;
-  const auto norm = [&] { return LayerNormWeights{random.vector(width, 1.0f, 0.1f), random.vector(width, 0.0f, 0.1f)}; };
-  const auto linear = [&](std::size_t rows, std::size_t cols) { return LinearWeights{random.matrix(rows, cols), random.vector(rows, 0.0f, 0.1f)}; };
-  const VisionBlockWeights weights{norm(), norm(), linear(3 * width, width), linear(width, width), linear(inner, width), linear(width, inner)};
+  const auto norm = [&] {
+    return LayerNormWeights{random.vector(width, 1.0f, 0.1f), random.vector(width, 0.0f, 0.1f)};
+  };
+  const auto linear = [&](std::size_t rows, std::size_t cols) {
+    return LinearWeights{random.matrix(rows, cols), random.vector(rows, 0.0f, 0.1f)};
+  };
+  const VisionBlockWeights weights{
+      norm(), norm(), linear(3 * width, width), linear(width, width), linear(inner, width), linear(width, inner)};
   constexpr std::size_t half = width / Vision::num_heads / 2;
-  std::vector<float> cos(grid.size() * half), sin(grid.size() * half), x = random.values(grid.size() * width, 0.0f, 1.0f);
+  std::vector<float> cos(grid.size() * half), sin(grid.size() * half),
+      x = random.values(grid.size() * width, 0.0f, 1.0f);
   fill_vision_rotary(grid, half, cos.data(), sin.data());
   const Frame frame{0, grid.size()};
   Arena arena(Tower::Block::workspace_bytes(grid.size(), 1, inner));
@@ -57,7 +65,8 @@ const char* const folder = std::getenv("QWEN35_BENCH_VISION");
 void vision_tower(benchmark::State& state) {
   static const Tower tower = Tower::from_pretrained(folder);
   layer_bench::Random random;
-  const Tensor<float> pixels({grid.size(), Tower::patch_values}, random.values(grid.size() * Tower::patch_values, 0.0f, 1.0f));
+  const Tensor<float> pixels({grid.size(), Tower::patch_values},
+                             random.values(grid.size() * Tower::patch_values, 0.0f, 1.0f));
   const Tensor<std::int64_t> grids({1, 3}, {1, grid.h, grid.w});
   for (auto _ : state) {
     benchmark::DoNotOptimize(tower.forward({.hidden_states = pixels, .grid_thw = grids}).pooler_output[0]);

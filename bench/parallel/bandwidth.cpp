@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the machine can read from memory with 1, 2, ... threads: the measure that the streaming kernels are held against.
+// What the machine can read from memory with 1, 2, ... threads: the measure that the streaming kernels are held
+// against.
 #include <qwen35/core/aligned_buffer.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
 
@@ -27,16 +28,19 @@ void read_bandwidth(benchmark::State& state) {
   const qwen35::ThreadCount threads(static_cast<int>(state.range(0)));
   for (auto _ : state) {
     qwen35::parallel_for(bytes / piece, [&](std::size_t i) {
-      const std::uint64_t value = read(memory.data() + i * (piece / sizeof(std::uint64_t)), piece / sizeof(std::uint64_t));
+      const std::uint64_t value =
+          read(memory.data() + i * (piece / sizeof(std::uint64_t)), piece / sizeof(std::uint64_t));
       benchmark::DoNotOptimize(value);
     });
   }
   state.SetBytesProcessed(static_cast<std::int64_t>(bytes) * static_cast<std::int64_t>(state.iterations()));
 }
-BENCHMARK(read_bandwidth)->ArgName("threads")->Apply([](auto* bench) {
-  for (int threads = 1; threads <= qwen35::num_threads(); ++threads) {
-    bench->Arg(threads);
-  }
-})->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(read_bandwidth)
+    ->ArgName("threads")
+    ->Apply([](auto* bench) {
+      for (int threads = 1; threads <= qwen35::num_threads(); ++threads) {
+        bench->Arg(threads);
+      }
+    }) -> UseRealTime() -> Unit(benchmark::kMillisecond);
 
 }  // namespace

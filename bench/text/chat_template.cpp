@@ -15,7 +15,8 @@ std::vector<qwen35::Message> conversation(int turns, std::size_t size) {
   for (int i = 0; i < turns; ++i) {
     out.push_back(Message::user(std::string(size, 'q')));
     out.push_back(Message::assistant(std::string(size, 'c')));
-    out.back().tool_calls.push_back({"search", qwen35::json::parse(R"({"query": "red", "limit": 3, "filter": {"a": [1.5, null]}})")});
+    out.back().tool_calls.push_back(
+        {"search", qwen35::json::parse(R"({"query": "red", "limit": 3, "filter": {"a": [1.5, null]}})")});
     out.push_back(Message::tool(std::string(size, 't')));
     out.push_back(Message::assistant(std::string(size, 'a')));
   }

@@ -7,7 +7,8 @@
 
 namespace {
 
-// An output with reasoning, an answer and a call with a long value, given in pieces of `range(0)` characters (a token has about 4).
+// An output with reasoning, an answer and a call with a long value, given in pieces of `range(0)` characters (a token
+// has about 4).
 void parse(benchmark::State& state) {
   std::string text;
   for (int i = 0; i < 200; ++i) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tokenizer, warm, on one thread. QWEN35_BENCH_TOKENIZER names a tokenizer.json, QWEN35_BENCH_CORPUS a file with one JSON string (a document)
-// a line; without them, the shapes model's and a made-up text. bench/tokenizer_peer.sh runs another library beside it.
+// The tokenizer, warm, on one thread. QWEN35_BENCH_TOKENIZER names a tokenizer.json, QWEN35_BENCH_CORPUS a file with
+// one JSON string (a document) a line; without them, the shapes model's and a made-up text. bench/tokenizer_peer.sh
+// runs another library beside it.
 #include <qwen35/text/tokenizer.hpp>
 
 #include <benchmark/benchmark.h>
@@ -15,7 +16,9 @@ std::string path_of(const char* variable, const char* otherwise) {
 }
 
 const std::string& tokenizer_json() {
-  static const std::string text = qwen35::detail::read_text_file(path_of("QWEN35_BENCH_TOKENIZER", QWEN35_SOURCE_DIR "/examples/shapes/tokenizer.json")).value();
+  static const std::string text = qwen35::detail::read_text_file(path_of("QWEN35_BENCH_TOKENIZER", QWEN35_SOURCE_DIR
+                                                                         "/examples/shapes/tokenizer.json"))
+                                      .value();
   return text;
 }
 
@@ -31,7 +34,8 @@ const std::vector<std::string>& documents() {
     if (path.empty()) {
       std::string text;
       for (int i = 0; i < 2000; ++i) {
-        text += "There is a red circle left of the blue star " + std::to_string(i) + ".\n    for (int i = 0; i < n; ++i) { x[i] += y; }\n\xE4\xB8\xAD\xE6\x96\x87\xE5\xAD\x97\xE7\xAC\xA6\n";
+        text += "There is a red circle left of the blue star " + std::to_string(i) +
+                ".\n    for (int i = 0; i < n; ++i) { x[i] += y; }\n\xE4\xB8\xAD\xE6\x96\x87\xE5\xAD\x97\xE7\xAC\xA6\n";
       }
       out.push_back(text);
       return out;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the bytes of the shapes checkpoint to bound weights, and the one-time conversions: what opening a model costs beside reading it.
+// From the bytes of the shapes checkpoint to bound weights, and the one-time conversions: what opening a model costs
+// beside reading it.
 #include <qwen35/config/presets.hpp>
 #include <qwen35/weights/bind.hpp>
 

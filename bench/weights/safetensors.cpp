@@ -13,7 +13,8 @@ std::vector<std::byte> file_of(std::size_t count) {
   std::string header = "{\"__metadata__\":{\"format\":\"pt\"}";
   for (std::size_t i = 0; i < count; ++i) {
     header += ",\"model.language_model.layers." + std::to_string(i % 60) + ".mlp.experts." + std::to_string(i / 60) +
-              ".gate_proj.weight\":{\"dtype\":\"BF16\",\"shape\":[1,2],\"data_offsets\":[" + std::to_string(4 * i) + "," + std::to_string(4 * i + 4) + "]}";
+              ".gate_proj.weight\":{\"dtype\":\"BF16\",\"shape\":[1,2],\"data_offsets\":[" + std::to_string(4 * i) +
+              "," + std::to_string(4 * i + 4) + "]}";
   }
   header += "}";
   std::vector<std::byte> file(8 + header.size() + 4 * count);

@@ -79,23 +79,24 @@ class Chat {
     const InterruptGuard guard;
     std::vector<qwen35::ContentPart> parts = attached_;
     parts.push_back(qwen35::ContentPart::text(text));
-    const auto reply = session_.send(attached_.empty() ? qwen35::Message::user(text) : qwen35::Message::user(std::move(parts)),
-                                     {.event =
-                                          [&](const qwen35::OutputEvent& event) {
-                                            screen_.event(event);
-                                            return true;
-                                          },
-                                      .progress =
-                                          [&](std::size_t done, std::size_t total) {
-                                            screen_.progress(done, total);
-                                            return true;
-                                          },
-                                      .proceed = [] { return interrupted == 0; },
-                                      .encoding =
-                                          [&](std::size_t done, std::size_t total) {
-                                            screen_.encoding(done, total);
-                                            return interrupted == 0;
-                                          }});
+    const auto reply =
+        session_.send(attached_.empty() ? qwen35::Message::user(text) : qwen35::Message::user(std::move(parts)),
+                      {.event =
+                           [&](const qwen35::OutputEvent& event) {
+                             screen_.event(event);
+                             return true;
+                           },
+                       .progress =
+                           [&](std::size_t done, std::size_t total) {
+                             screen_.progress(done, total);
+                             return true;
+                           },
+                       .proceed = [] { return interrupted == 0; },
+                       .encoding =
+                           [&](std::size_t done, std::size_t total) {
+                             screen_.encoding(done, total);
+                             return interrupted == 0;
+                           }});
     screen_.finish(reply);
     if (!reply.ids.empty()) {
       attached_.clear();
@@ -106,20 +107,23 @@ class Chat {
     for (const qwen35::ContentPart& part : attached_) {
       const std::string& value = part.value;
       // Of a file the last part of its path, of a data URL the type.
-      names += (names.empty() ? "" : ", ") + (qwen35::is_data_url(value) ? value.substr(0, std::min<std::size_t>(value.find_first_of(";,"), 40))
-                                                                         : value.substr(value.find_last_of('/', value.size() - 2) + 1));
+      names += (names.empty() ? "" : ", ") +
+               (qwen35::is_data_url(value) ? value.substr(0, std::min<std::size_t>(value.find_first_of(";,"), 40))
+                                           : value.substr(value.find_last_of('/', value.size() - 2) + 1));
     }
     return names;
   }
   void attach(qwen35::ContentPart part) {
     qwen35::require<qwen35::InputError>(qwen35::ReadsMedia<Model>, "this model reads text alone");
-    qwen35::require<qwen35::InputError>(static_cast<bool>(session_.options().media_loader), "pictures cannot be read: the checkpoint has no "
-                                             "preprocessor_config.json, or this program was built without the image libraries");
+    qwen35::require<qwen35::InputError>(
+        static_cast<bool>(session_.options().media_loader),
+        "pictures cannot be read: the checkpoint has no "
+        "preprocessor_config.json, or this program was built without the image libraries");
     if (part.type == qwen35::PartType::image) {
       session_.options().media_loader(part);  // an error is better told now than with the message
     } else {
-      qwen35::require<qwen35::InputError>(qwen35::is_data_url(part.value) || qwen35::MappedFile::exists(part.value), part.value,
-                                          ": no such file or folder");
+      qwen35::require<qwen35::InputError>(qwen35::is_data_url(part.value) || qwen35::MappedFile::exists(part.value),
+                                          part.value, ": no such file or folder");
     }
     attached_.push_back(std::move(part));
     screen_.note("[with the next message: " + attached_names() + "]");
@@ -148,9 +152,10 @@ class Chat {
       session_.undo();
       screen_.note(qwen35::concat("[", session_.messages().size(), " messages left]"));
     } else if (word == "/stats") {
-      screen_.note(qwen35::concat("[", session_.messages().size(), " messages; ", session_.cached_tokens(), " tokens in a cache of ",
-                                  session_.cache_bytes() / 1024, " KiB; ", session_.snapshots(), " snapshots of ",
-                                  session_.snapshot_bytes() / 1024, " KiB; ", session_.media_bytes() / 1024, " KiB of pictures]"));
+      screen_.note(qwen35::concat("[", session_.messages().size(), " messages; ", session_.cached_tokens(),
+                                  " tokens in a cache of ", session_.cache_bytes() / 1024, " KiB; ",
+                                  session_.snapshots(), " snapshots of ", session_.snapshot_bytes() / 1024, " KiB; ",
+                                  session_.media_bytes() / 1024, " KiB of pictures]"));
     } else if (word == "/save" || word == "/load") {
       qwen35::require<qwen35::InputError>(!rest.empty(), word, ": which file?");
       if (word == "/save") {
@@ -174,7 +179,8 @@ class Chat {
       session_.set_enable_thinking(thinking_of(word));
       session_.set_thinking_budget(std::nullopt);
     } else {
-      const bool number = !word.empty() && word.size() < 10 && word.find_first_not_of("0123456789") == std::string::npos;
+      const bool number =
+          !word.empty() && word.size() < 10 && word.find_first_not_of("0123456789") == std::string::npos;
       qwen35::require<qwen35::InputError>(number, "/think: expected on, off, auto or a number of tokens");
       session_.set_enable_thinking(true);
       session_.set_thinking_budget(std::stoul(word));
@@ -224,7 +230,8 @@ int converse(qwen35::Session<Model>& session, const Settings& settings, Screen& 
 }
 
 template <class Model>
-int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chrono::steady_clock::time_point start, Screen& screen) {
+int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chrono::steady_clock::time_point start,
+        Screen& screen) {
   // The model comes last: what is wrong with a small file is told before the large ones are read.
   qwen35::SessionOptions options;
   options.system = settings.system;
@@ -235,7 +242,8 @@ int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chr
   }
   options.seed = settings.seed.value_or(std::random_device()());
 #if defined(QWEN35_TOOL_MEDIA)
-  const bool settings_there = checkpoint.has_file("preprocessor_config.json") || checkpoint.has_file("processor_config.json");
+  const bool settings_there =
+      checkpoint.has_file("preprocessor_config.json") || checkpoint.has_file("processor_config.json");
   if (qwen35::ReadsMedia<Model> && settings_there) {
     const qwen35::Processor processor = qwen35::Processor::from_checkpoint(checkpoint, options.chat_template);
     options.media_loader = [&](const qwen35::ContentPart& part) { return load_medium(processor, part, settings.fps); };
@@ -254,7 +262,8 @@ int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chr
 }
 
 template <class Config>
-int run_config(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chrono::steady_clock::time_point start, Screen& screen) {
+int run_config(const qwen35::Checkpoint& checkpoint, const Settings& settings,
+               std::chrono::steady_clock::time_point start, Screen& screen) {
   if constexpr (qwen35::is_multimodal<Config>) {
     if (has_vision(checkpoint)) {
       return run<qwen35::ConditionalGeneration<Config>>(checkpoint, settings, start, screen);
@@ -265,14 +274,19 @@ int run_config(const qwen35::Checkpoint& checkpoint, const Settings& settings, s
 
 inline void add_options(CLI::App& app, Settings& settings) {
   qwen35::GenerationConfig& config = settings.config;
-  app.add_option("checkpoint", settings.folder,
-                 "folder with config.json, tokenizer.json and safetensors files; without it, the small model in this program");
+  app.add_option(
+      "checkpoint", settings.folder,
+      "folder with config.json, tokenizer.json and safetensors files; without it, the small model in this program");
   app.add_option("-s,--system", settings.system, "system prompt");
-  app.add_option("--think", settings.thinking, "whether the model thinks first")->check(CLI::IsMember({"auto", "on", "off"}));
-  app.add_option("--thinking-budget", settings.thinking_budget, "at most so many tokens of thinking")->check(CLI::NonNegativeNumber);
+  app.add_option("--think", settings.thinking, "whether the model thinks first")
+      ->check(CLI::IsMember({"auto", "on", "off"}));
+  app.add_option("--thinking-budget", settings.thinking_budget, "at most so many tokens of thinking")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--load", settings.load, "a conversation saved with /save");
   add_template_option(app, settings.chat_template);
-  app.add_option("--fps", settings.fps, "frames a second to look at of a video; of a folder of pictures, the rate they were taken at")->check(CLI::PositiveNumber);
+  app.add_option("--fps", settings.fps,
+                 "frames a second to look at of a video; of a folder of pictures, the rate they were taken at")
+      ->check(CLI::PositiveNumber);
   app.add_flag("--whole", settings.whole_input, "the whole input is one question");
   app.add_option("-n,--max-new-tokens", config.max_new_tokens, "longest answer, thinking included");
   app.add_option("--sample", config.do_sample, "true: draw the tokens, false: take the most probable");

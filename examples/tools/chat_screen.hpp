@@ -15,7 +15,9 @@ namespace chat_tool {
 // Set by Ctrl-C while an answer is written.
 inline volatile std::sig_atomic_t interrupted = 0;
 
-extern "C" inline void chat_tool_interrupt(int) { interrupted = 1; }
+extern "C" inline void chat_tool_interrupt(int) {
+  interrupted = 1;
+}
 
 // From its making to its end Ctrl-C sets `interrupted`; otherwise it ends the program, as usual.
 class InterruptGuard {
@@ -29,7 +31,8 @@ class InterruptGuard {
   void (*before_)(int);
 };
 
-// The answer goes to stdout; everything else to stderr, in colour when that is a terminal. When stdout is no terminal the reasoning goes to stderr too.
+// The answer goes to stdout; everything else to stderr, in colour when that is a terminal. When stdout is no terminal
+// the reasoning goes to stderr too.
 class Screen {
  public:
   Screen() : terminal_(isatty(STDOUT_FILENO) != 0), colour_(isatty(STDERR_FILENO) != 0) {}
@@ -54,8 +57,11 @@ class Screen {
         begin(Part::call);
         put("[calls " + event.text + "]\n");
         break;
-      case Type::argument: put("  " + event.name + " = " + event.text + "\n"); break;
-      default: break;
+      case Type::argument:
+        put("  " + event.name + " = " + event.text + "\n");
+        break;
+      default:
+        break;
     }
   }
   void progress(std::size_t done, std::size_t total) {
@@ -85,11 +91,14 @@ class Screen {
     clear_progress();
     begin(Part::none);
     const qwen35::ReplyUsage& usage = reply.usage;
-    const auto rate = [](std::size_t tokens, double seconds) { return seconds > 0.0 ? static_cast<double>(tokens) / seconds : 0.0; };
+    const auto rate = [](std::size_t tokens, double seconds) {
+      return seconds > 0.0 ? static_cast<double>(tokens) / seconds : 0.0;
+    };
     std::string end(qwen35::name(reply.finish_reason));
-    note("[" + (reply.finish_reason == qwen35::ReplyEnd::stop ? "" : end + "; ") + "prompt " + std::to_string(usage.prompt_tokens) + " tokens, " +
-         std::to_string(usage.reused_tokens) + " reused, read at " + rounded(rate(usage.processed_tokens, reply.prompt_seconds)) +
-         " tokens/s; reasoning " + std::to_string(usage.reasoning_tokens) + ", answer " + std::to_string(usage.answer_tokens) + ", written at " +
+    note("[" + (reply.finish_reason == qwen35::ReplyEnd::stop ? "" : end + "; ") + "prompt " +
+         std::to_string(usage.prompt_tokens) + " tokens, " + std::to_string(usage.reused_tokens) + " reused, read at " +
+         rounded(rate(usage.processed_tokens, reply.prompt_seconds)) + " tokens/s; reasoning " +
+         std::to_string(usage.reasoning_tokens) + ", answer " + std::to_string(usage.answer_tokens) + ", written at " +
          rounded(rate(reply.ids.size(), reply.generate_seconds)) + " tokens/s]");
   }
   void clear() { clear_progress(); }

@@ -18,7 +18,8 @@ void run(const qwen35::Checkpoint& checkpoint, const std::vector<qwen35::TokenId
   const qwen35::Tensor<float> logits = model.forward({.input_ids = ids}).logits;
   if (!out_path.empty()) {
     std::ofstream out(out_path, std::ios::binary);
-    out.write(reinterpret_cast<const char*>(logits.data()), static_cast<std::streamsize>(logits.size() * sizeof(float)));
+    out.write(reinterpret_cast<const char*>(logits.data()),
+              static_cast<std::streamsize>(logits.size() * sizeof(float)));
     out.close();
     qwen35::require<qwen35::InputError>(out.good(), out_path, ": cannot be written");
     return;
@@ -30,7 +31,8 @@ void run(const qwen35::Checkpoint& checkpoint, const std::vector<qwen35::TokenId
   }
 }
 
-// Runs the first config that describes the checkpoint. Raises ConfigError with every config's differences when none does.
+// Runs the first config that describes the checkpoint. Raises ConfigError with every config's differences when none
+// does.
 template <class... Configs>
 void run_any(const std::string& folder, const std::vector<qwen35::TokenId>& ids, const std::string& out_path) {
   const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(folder);
@@ -57,7 +59,8 @@ int main(int argc, char** argv) {
   std::vector<qwen35::TokenId> ids;
   app.add_option("checkpoint", folder, "folder with config.json and safetensors files")->required();
   app.add_option("--ids", ids, "token ids, separated by commas")->required()->delimiter(',');
-  app.add_option("-o,--output", out_path, "little-endian f32 [tokens, vocab_size]; without it, one line a position: argmax id and its logit");
+  app.add_option("-o,--output", out_path,
+                 "little-endian f32 [tokens, vocab_size]; without it, one line a position: argmax id and its logit");
   CLI11_PARSE(app, argc, argv);
   try {
     run_any<Configs...>(folder, ids, out_path);

@@ -24,12 +24,15 @@ struct Request {
 
   // Before a large model is loaded for nothing. Raises InputError.
   void check() const {
-    qwen35::require<qwen35::InputError>(!images.empty() || !video.empty() || !question.empty(), "no picture, no video and no question");
+    qwen35::require<qwen35::InputError>(!images.empty() || !video.empty() || !question.empty(),
+                                        "no picture, no video and no question");
     for (const std::string& image : images) {
-      qwen35::require<qwen35::InputError>(qwen35::is_data_url(image) || qwen35::MappedFile::exists(image), image, ": no such file");
+      qwen35::require<qwen35::InputError>(qwen35::is_data_url(image) || qwen35::MappedFile::exists(image), image,
+                                          ": no such file");
     }
-    qwen35::require<qwen35::InputError>(video.empty() || qwen35::is_data_url(video) || qwen35::MappedFile::exists(video), video,
-                                        ": no such file or folder");
+    qwen35::require<qwen35::InputError>(
+        video.empty() || qwen35::is_data_url(video) || qwen35::MappedFile::exists(video), video,
+        ": no such file or folder");
   }
   std::string text() const {
     if (!question.empty()) {
@@ -71,7 +74,8 @@ Request request_of(const std::string& line) {
       qwen35::require<qwen35::TextError>(member.is_string(), key, ": expected a string");
       (key == "video" ? out.video : out.question) = member.as_string();
     } else if (key == "fps") {
-      qwen35::require<qwen35::TextError>(member.is_number() && member.as_number() > 0.0, "fps: expected a number above 0");
+      qwen35::require<qwen35::TextError>(member.is_number() && member.as_number() > 0.0,
+                                         "fps: expected a number above 0");
       out.fps = member.as_number();
     } else {
       qwen35::raise<qwen35::TextError>("request: \"" + key + "\" is none of images, video, fps, question");
@@ -132,8 +136,8 @@ class Describer {
     return 0;
   }
 
-  // One answer a line, as JSON or, when quiet, as plain text with its line breaks as blanks; a request that fails has an error in its place (when
-  // quiet, an empty line and the error on the error output). 1 when any did.
+  // One answer a line, as JSON or, when quiet, as plain text with its line breaks as blanks; a request that fails has
+  // an error in its place (when quiet, an empty line and the error on the error output). 1 when any did.
   int all() {
     int result = 0;
     std::string line;
@@ -178,7 +182,9 @@ class Describer {
   qwen35::SessionOptions options(const qwen35::Processor& processor) {
     qwen35::SessionOptions out;
     out.enable_thinking = settings_.think;
-    out.media_loader = [&processor, this](const qwen35::ContentPart& part) { return chat_tool::load_medium(processor, part, fps_); };
+    out.media_loader = [&processor, this](const qwen35::ContentPart& part) {
+      return chat_tool::load_medium(processor, part, fps_);
+    };
     return out;
   }
 
@@ -189,7 +195,8 @@ class Describer {
 };
 
 template <class Config>
-int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chrono::steady_clock::time_point start, chat_tool::Screen& screen) {
+int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chrono::steady_clock::time_point start,
+        chat_tool::Screen& screen) {
   if constexpr (!qwen35::is_multimodal<Config>) {
     qwen35::raise<qwen35::ConfigError>(settings.folder + ": this model reads text alone");
   } else {
@@ -197,9 +204,10 @@ int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chr
                                          ": config.json has no vision_config: this model reads text alone");
     using Model = qwen35::ConditionalGeneration<Config>;
     // The model comes last: what is wrong with a small file is told before the large ones are read.
-    const qwen35::Processor processor =
-        qwen35::Processor::from_checkpoint(checkpoint, chat_tool::template_of(checkpoint, settings.chat_template, screen));
-    const Model model = settings.quiet || settings.lines ? Model(checkpoint) : chat_tool::load_model<Model>(checkpoint, start, screen);
+    const qwen35::Processor processor = qwen35::Processor::from_checkpoint(
+        checkpoint, chat_tool::template_of(checkpoint, settings.chat_template, screen));
+    const Model model =
+        settings.quiet || settings.lines ? Model(checkpoint) : chat_tool::load_model<Model>(checkpoint, start, screen);
     Describer<Config> describer(model, processor, settings, screen);
     return settings.lines ? describer.all() : describer.one();
   }
@@ -208,22 +216,32 @@ int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chr
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Answers a question about pictures or a video. The answer goes to the output, everything else to the error output.");
+  CLI::App app(
+      "Answers a question about pictures or a video. The answer goes to the output, everything else to the error "
+      "output.");
   Settings settings;
-  CLI::Option* const images = app.add_option("images", settings.request.images, "PNG, JPEG, WebP, GIF or BMP files, or data: URLs");
-  app.add_option("-m,--model", settings.folder,
-                 "folder with config.json, tokenizer.json and safetensors files; without it, the small model in this program");
-  CLI::Option* const video = app.add_option("--video", settings.request.video, "a video file, an animated GIF, or a folder of pictures");
+  CLI::Option* const images =
+      app.add_option("images", settings.request.images, "PNG, JPEG, WebP, GIF or BMP files, or data: URLs");
+  app.add_option(
+      "-m,--model", settings.folder,
+      "folder with config.json, tokenizer.json and safetensors files; without it, the small model in this program");
+  CLI::Option* const video =
+      app.add_option("--video", settings.request.video, "a video file, an animated GIF, or a folder of pictures");
   CLI::Option* const fps =
-      app.add_option("--fps", settings.request.fps, "frames a second to look at of the video; of a folder, the rate its pictures were taken at")
+      app.add_option("--fps", settings.request.fps,
+                     "frames a second to look at of the video; of a folder, the rate its pictures were taken at")
           ->check(CLI::PositiveNumber);
-  CLI::Option* const question = app.add_option("-p,--prompt", settings.request.question, "the question; without it, for a description");
-  app.add_option("-n,--max-new-tokens", settings.max_new_tokens, "longest answer, thinking included")->capture_default_str()->check(CLI::PositiveNumber);
+  CLI::Option* const question =
+      app.add_option("-p,--prompt", settings.request.question, "the question; without it, for a description");
+  app.add_option("-n,--max-new-tokens", settings.max_new_tokens, "longest answer, thinking included")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   chat_tool::add_template_option(app, settings.chat_template);
   app.add_flag("--think", settings.think, "let the model think first");
   app.add_flag("-q,--quiet", settings.quiet, "the answer alone");
   app.add_flag("--jsonl", settings.lines,
-               "requests from the input, one a line: {\"images\": [...], \"video\": ..., \"fps\": ..., \"question\": ...}; one answer a line: "
+               "requests from the input, one a line: {\"images\": [...], \"video\": ..., \"fps\": ..., \"question\": "
+               "...}; one answer a line: "
                "{\"answer\": ...} or {\"error\": ...}, with --quiet the plain answers")
       ->excludes(images)
       ->excludes(video)
@@ -238,8 +256,8 @@ int main(int argc, char** argv) {
     }
     const auto start = std::chrono::steady_clock::now();
     const qwen35::Checkpoint checkpoint = chat_tool::open_checkpoint(settings.folder, shapes::files(), screen);
-    return chat_tool::with_config<QWEN35_TOOL_CONFIG_LIST>(checkpoint, settings.folder,
-                                                           [&]<class Config>() { return run<Config>(checkpoint, settings, start, screen); });
+    return chat_tool::with_config<QWEN35_TOOL_CONFIG_LIST>(
+        checkpoint, settings.folder, [&]<class Config>() { return run<Config>(checkpoint, settings, start, screen); });
   } catch (const std::exception& error) {
     screen.clear();
     std::cerr << argv[0] << ": " << error.what() << '\n';

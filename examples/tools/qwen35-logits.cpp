@@ -9,4 +9,6 @@
 #define QWEN35_TOOL_CONFIG_LIST qwen35::configs::Shapes
 #endif
 
-int main(int argc, char** argv) { return logits_tool::main<QWEN35_TOOL_CONFIG_LIST>(argc, argv); }
+int main(int argc, char** argv) {
+  return logits_tool::main<QWEN35_TOOL_CONFIG_LIST>(argc, argv);
+}

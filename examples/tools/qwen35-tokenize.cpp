@@ -37,7 +37,8 @@ std::vector<TokenId> read_ids(std::string_view text) {
     }
     TokenId id = 0;
     const auto [next, error] = std::from_chars(p, end, id);
-    qwen35::require<qwen35::InputError>(error == std::errc(), "--decode: expected a token id at byte ", static_cast<std::size_t>(p - text.data()));
+    qwen35::require<qwen35::InputError>(error == std::errc(), "--decode: expected a token id at byte ",
+                                        static_cast<std::size_t>(p - text.data()));
     ids.push_back(id);
     p = next;
   }
@@ -59,7 +60,9 @@ void run(const Options& options, std::istream& in, std::ostream& out) {
     const auto added = options.plain ? qwen35::added_tokens::none : qwen35::added_tokens::parse;
     return options.lossy ? tokenizer.encode_lossy(text, added) : tokenizer.encode(text, added);
   };
-  const auto decode = [&](std::string_view ids) { return tokenizer.decode(read_ids(ids), options.skip_special_tokens); };
+  const auto decode = [&](std::string_view ids) {
+    return tokenizer.decode(read_ids(ids), options.skip_special_tokens);
+  };
   if (!options.jsonl) {
     std::ostringstream all;
     all << in.rdbuf();
@@ -96,10 +99,12 @@ int main(int argc, char** argv) {
   app.add_option("TOKENIZER_JSON", options.tokenizer, "the checkpoint's tokenizer.json")->required();
   app.add_option("FILE", options.file, "what to read; standard input without it");
   CLI::Option* const decode = app.add_flag("--decode", options.decode, "read ids, print their text");
-  app.add_flag("--skip-special-tokens", options.skip_special_tokens, "with --decode: leave special tokens out")->needs(decode);
+  app.add_flag("--skip-special-tokens", options.skip_special_tokens, "with --decode: leave special tokens out")
+      ->needs(decode);
   app.add_flag("--count", options.count, "print the number of tokens")->excludes(decode);
   app.add_flag("--lossy", options.lossy, "replace ill-formed UTF-8 by U+FFFD instead of failing");
-  app.add_flag("--jsonl", options.jsonl, "read one JSON string a line, print one JSON array of ids a line; with --decode the other way round");
+  app.add_flag("--jsonl", options.jsonl,
+               "read one JSON string a line, print one JSON array of ids a line; with --decode the other way round");
   app.add_flag("--plain", options.plain, "read <|im_end|> and other added tokens as plain characters");
   CLI11_PARSE(app, argc, argv);
   std::ios::sync_with_stdio(false);

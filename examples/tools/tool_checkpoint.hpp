@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a tool comes by its model: a folder or the checkpoint inside the program, and the first compiled config that fits.
+// How a tool comes by its model: a folder or the checkpoint inside the program, and the first compiled config that
+// fits.
 #pragma once
 
 #include <qwen35/config/config_file.hpp>
@@ -23,8 +24,9 @@
 namespace chat_tool {
 
 // `embedded`: what qwen35_embed() gives, used when `folder` is empty. Tells the screen how far it is.
-inline qwen35::Checkpoint open_checkpoint(const std::string& folder,
-                                          std::span<const std::pair<std::string_view, std::span<const std::byte>>> embedded, Screen& screen) {
+inline qwen35::Checkpoint open_checkpoint(
+    const std::string& folder, std::span<const std::pair<std::string_view, std::span<const std::byte>>> embedded,
+    Screen& screen) {
   if (folder.empty()) {
     std::vector<qwen35::NamedBytes> files;
     for (const auto& [name, bytes] : embedded) {
@@ -36,8 +38,10 @@ inline qwen35::Checkpoint open_checkpoint(const std::string& folder,
 }
 
 #if defined(QWEN35_TOOL_MEDIA)
-// fps: of a folder, the rate of its pictures, which are then sampled as those of other videos; of those, how many frames a second to look at.
-inline qwen35::LoadedMedium load_medium(const qwen35::Processor& processor, const qwen35::ContentPart& part, std::optional<double> fps) {
+// fps: of a folder, the rate of its pictures, which are then sampled as those of other videos; of those, how many
+// frames a second to look at.
+inline qwen35::LoadedMedium load_medium(const qwen35::Processor& processor, const qwen35::ContentPart& part,
+                                        std::optional<double> fps) {
   std::error_code ignored;
   const bool folder = std::filesystem::is_directory(part.value, ignored);
   return processor.load(part, {.videos_kwargs = {.fps = folder ? std::nullopt : fps}, .folder_fps = fps});
@@ -63,11 +67,15 @@ inline void add_template_option(CLI::App& app, std::string& choice) {
       ->check(CLI::IsMember({"auto", "qwen3.5", "qwen3.5-thinking-off", "qwen3.6"}));
 }
 
-// `choice`: a value of --template. Raises TextError when it is auto and the checkpoint's own template is none of the family's.
-inline qwen35::ChatTemplate template_of(const qwen35::Checkpoint& checkpoint, const std::string& choice, Screen& screen) {
+// `choice`: a value of --template. Raises TextError when it is auto and the checkpoint's own template is none of the
+// family's.
+inline qwen35::ChatTemplate template_of(const qwen35::Checkpoint& checkpoint, const std::string& choice,
+                                        Screen& screen) {
   namespace variants = qwen35::chat_templates;
   if (choice != "auto") {
-    return choice == "qwen3.6" ? variants::qwen3_6 : choice == "qwen3.5-thinking-off" ? variants::qwen3_5_thinking_off : variants::qwen3_5;
+    return choice == "qwen3.6"                ? variants::qwen3_6
+           : choice == "qwen3.5-thinking-off" ? variants::qwen3_5_thinking_off
+                                              : variants::qwen3_5;
   }
   const qwen35::RecognisedChatTemplate found = qwen35::recognise_chat_template(checkpoint);
   if (!found.exact) {
@@ -76,8 +84,8 @@ inline qwen35::ChatTemplate template_of(const qwen35::Checkpoint& checkpoint, co
   return found.chat_template;
 }
 
-// Calls run.template operator()<Config>() with the first config that describes the checkpoint. Raises ConfigError with every config's differences when
-// none does.
+// Calls run.template operator()<Config>() with the first config that describes the checkpoint. Raises ConfigError with
+// every config's differences when none does.
 template <class... Configs, class Run>
 int with_config(const qwen35::Checkpoint& checkpoint, const std::string& folder, const Run& run) {
   std::string problems;
@@ -98,7 +106,9 @@ int with_config(const qwen35::Checkpoint& checkpoint, const std::string& folder,
 }
 
 // Does the checkpoint have a vision tower? A file may describe the text part of a multimodal type alone.
-inline bool has_vision(const qwen35::Checkpoint& checkpoint) { return checkpoint.config().find("vision_config") != nullptr; }
+inline bool has_vision(const qwen35::Checkpoint& checkpoint) {
+  return checkpoint.config().find("vision_config") != nullptr;
+}
 
 // Binds the model of a checkpoint and says what that took, from `start` on.
 template <class Model>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The front door: everything a program needs that has text, or patch rows and grids of pictures. Decoding of pictures: qwen35/media/.
+// The front door: everything a program needs that has text, or patch rows and grids of pictures. Decoding of pictures:
+// qwen35/media/.
 #pragma once
 
 #include <qwen35/cache/cache_file.hpp>

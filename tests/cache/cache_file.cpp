@@ -12,14 +12,18 @@ using namespace qwen35;
 
 namespace {
 
-std::string file_name(const char* name) { return (std::filesystem::temp_directory_path() / (std::string("qwen35_cache_file_") + name)).string(); }
+std::string file_name(const char* name) {
+  return (std::filesystem::temp_directory_path() / (std::string("qwen35_cache_file_") + name)).string();
+}
 
 std::string contents(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-void put(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+void put(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
 
 }  // namespace
 
@@ -41,7 +45,8 @@ TEST_CASE("a saved cache continues bit for bit") {
   const std::vector<float> half_expected = logits(prompt(9, 2), half);
   Cache half_loaded = load_cache<Config>(path, model().fingerprint(), {.kv_dtype = DType::f16});
   CHECK(logits(prompt(9, 2), half_loaded) == half_expected);
-  CHECK_THROWS_WITH_AS(load_cache<Config>(path, model().fingerprint()), doctest::Contains("another format"), CacheError);
+  CHECK_THROWS_WITH_AS(load_cache<Config>(path, model().fingerprint()), doctest::Contains("another format"),
+                       CacheError);
   std::remove(path.c_str());
 }
 
@@ -51,7 +56,8 @@ TEST_CASE("a file of another model, cut or changed, is an error") {
   logits(prompt(12, 3), cache);
   save_cache(cache, path);
   const std::string good = contents(path);
-  CHECK_THROWS_WITH_AS(load_cache<Config>(path, model().fingerprint() ^ 1), doctest::Contains("another model"), CacheError);
+  CHECK_THROWS_WITH_AS(load_cache<Config>(path, model().fingerprint() ^ 1), doctest::Contains("another model"),
+                       CacheError);
   for (std::size_t size = 0; size < good.size(); size += size < 200 ? 7 : good.size() / 23) {
     put(path, good.substr(0, size));
     CHECK_THROWS_AS(load_cache<Config>(path, model().fingerprint()), CacheError);

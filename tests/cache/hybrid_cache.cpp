@@ -12,7 +12,8 @@ TEST_CASE("any split of a prompt gives the bits of one pass") {
   const Ids ids = prompt(67, 1);
   Cache whole;
   const std::vector<float> expected = logits(ids, whole);
-  for (const std::vector<std::size_t>& cuts : {std::vector<std::size_t>{1, 2, 3, 67}, {5, 37, 38, 67}, {64, 67}, {66, 67}}) {
+  for (const std::vector<std::size_t>& cuts :
+       {std::vector<std::size_t>{1, 2, 3, 67}, {5, 37, 38, 67}, {64, 67}, {66, 67}}) {
     Cache cache;
     std::vector<float> found;
     std::size_t begin = 0;
@@ -107,7 +108,8 @@ TEST_CASE("the end of a fixed capacity is an error that loses nothing") {
   const Ids ids = prompt(24, 6);
   Cache cache({.capacity = 20});
   const std::vector<float> first = logits(slice(ids, 0, 15), cache);
-  CHECK_THROWS_WITH_AS(logits(slice(ids, 15, 24), cache), doctest::Contains("holds 20 tokens; 15 are used and 9 more"), CacheError);
+  CHECK_THROWS_WITH_AS(logits(slice(ids, 15, 24), cache), doctest::Contains("holds 20 tokens; 15 are used and 9 more"),
+                       CacheError);
   CHECK(cache.seq_length() == 15);
   Cache cold;
   logits(slice(ids, 0, 15), cold);
@@ -157,7 +159,8 @@ TEST_CASE("a cache of another model or batch is refused") {
   Cache cache;
   logits(prompt(5, 1), cache);
   const Ids two = prompt(10, 2);
-  CHECK_THROWS_AS(model().forward({.input_ids = TensorView<TokenId>(two.data(), {2, 5}), .past_key_values = &cache}), InputError);
+  CHECK_THROWS_AS(model().forward({.input_ids = TensorView<TokenId>(two.data(), {2, 5}), .past_key_values = &cache}),
+                  InputError);
   CHECK_THROWS_WITH_AS(cache.begin(1, 1, model().fingerprint() + 1), doctest::Contains("another model"), CacheError);
   CHECK(cache.seq_length() == 5);
 }

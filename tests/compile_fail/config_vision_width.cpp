@@ -9,6 +9,7 @@ struct Tower : qwen35::VisionDefaults {
 };
 
 template <class Vision, class Text>
-  requires qwen35::VisionFeedsText<Vision, Text>
-struct Model {};
+requires qwen35::VisionFeedsText<Vision, Text>
+struct Model {
+};
 template struct Model<Tower, qwen35::MoeTextDefaults>;

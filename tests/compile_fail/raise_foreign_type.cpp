@@ -3,7 +3,11 @@
 #include <qwen35/core/error.hpp>
 
 #if defined(QWEN35_POSITIVE_CONTROL)
-void fail() { qwen35::raise<qwen35::TextError>("a sentence"); }
+void fail() {
+  qwen35::raise<qwen35::TextError>("a sentence");
+}
 #else
-void fail() { qwen35::raise<std::logic_error>("a sentence"); }
+void fail() {
+  qwen35::raise<std::logic_error>("a sentence");
+}
 #endif

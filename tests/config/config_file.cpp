@@ -15,7 +15,9 @@ using Text = Model::text_config;
 namespace {
 
 // The shapes model's config, as the reference writes it.
-json::Value shapes_file() { return config_test::recorded("shapes.json"); }
+json::Value shapes_file() {
+  return config_test::recorded("shapes.json");
+}
 
 std::string problem(const json::Value& file) {
   return message_of<ConfigError>([&] { check<Model>(file); });
@@ -93,23 +95,31 @@ TEST_CASE("another rope type is a value") {
 
 TEST_CASE("each shape that differs is an error with both values") {
   const std::string head = "config.json does not describe the compiled model:\n  ";
-  for (const char* key : {"vocab_size", "hidden_size", "num_attention_heads", "num_key_value_heads", "head_dim", "linear_conv_kernel_dim",
-                          "linear_key_head_dim", "linear_value_head_dim", "linear_num_key_heads", "linear_num_value_heads", "moe_intermediate_size",
-                          "shared_expert_intermediate_size", "num_experts_per_tok", "num_experts"}) {
+  for (const char* key :
+       {"vocab_size", "hidden_size", "num_attention_heads", "num_key_value_heads", "head_dim", "linear_conv_kernel_dim",
+        "linear_key_head_dim", "linear_value_head_dim", "linear_num_key_heads", "linear_num_value_heads",
+        "moe_intermediate_size", "shared_expert_intermediate_size", "num_experts_per_tok", "num_experts"}) {
     const std::int64_t own = shapes_file()["text_config"].at(key).as_integer();
-    CHECK(after("text_config", key, own + 1) == concat(head, "text_config.", key, ": the file has ", own + 1, ", the type ", own));
+    CHECK(after("text_config", key, own + 1) ==
+          concat(head, "text_config.", key, ": the file has ", own + 1, ", the type ", own));
     // An absent key is the reference's default, which the shapes model has for none but the kernel.
-    CHECK((after("text_config", key, nullptr) == "") == (std::string_view(key) == "linear_conv_kernel_dim" || std::string_view(key) == "num_key_value_heads"));
+    CHECK((after("text_config", key, nullptr) == "") ==
+          (std::string_view(key) == "linear_conv_kernel_dim" || std::string_view(key) == "num_key_value_heads"));
   }
-  for (const char* key : {"depth", "hidden_size", "intermediate_size", "num_heads", "in_channels", "patch_size", "spatial_merge_size",
-                          "temporal_patch_size", "out_hidden_size", "num_position_embeddings"}) {
+  for (const char* key : {"depth", "hidden_size", "intermediate_size", "num_heads", "in_channels", "patch_size",
+                          "spatial_merge_size", "temporal_patch_size", "out_hidden_size", "num_position_embeddings"}) {
     const std::int64_t own = shapes_file()["vision_config"].at(key).as_integer();
-    CHECK(after("vision_config", key, own * 2) == concat(head, "vision_config.", key, ": the file has ", own * 2, ", the type ", own));
+    CHECK(after("vision_config", key, own * 2) ==
+          concat(head, "vision_config.", key, ": the file has ", own * 2, ", the type ", own));
   }
-  CHECK(after("text_config", "attention_bias", true) == head + "text_config.attention_bias: the file has true, the type false");
-  CHECK(after("text_config", "hidden_act", "gelu") == head + "text_config.hidden_act: the file has gelu, the type silu");
-  CHECK(after("vision_config", "hidden_act", "gelu") == head + "vision_config.hidden_act: the file has gelu, the type gelu_pytorch_tanh");
-  CHECK(after("", "tie_word_embeddings", true) == head + "config.tie_word_embeddings: the file has true, the type false");
+  CHECK(after("text_config", "attention_bias", true) ==
+        head + "text_config.attention_bias: the file has true, the type false");
+  CHECK(after("text_config", "hidden_act", "gelu") ==
+        head + "text_config.hidden_act: the file has gelu, the type silu");
+  CHECK(after("vision_config", "hidden_act", "gelu") ==
+        head + "vision_config.hidden_act: the file has gelu, the type gelu_pytorch_tanh");
+  CHECK(after("", "tie_word_embeddings", true) ==
+        head + "config.tie_word_embeddings: the file has true, the type false");
   CHECK(after("text_config", "model_type", "qwen3_5_text") ==
         head + "text_config.model_type: the file has qwen3_5_text, the type qwen3_5_moe_text");
   json::Value file = shapes_file();
@@ -124,7 +134,8 @@ TEST_CASE("all differences stand in one error") {
   json::Value file = shapes_file();
   file["text_config"]["hidden_size"] = 256;
   file["text_config"]["num_experts"] = 16;
-  file["text_config"]["layer_types"] = json::parse(R"(["full_attention", "linear_attention", "linear_attention", "full_attention"])");
+  file["text_config"]["layer_types"] =
+      json::parse(R"(["full_attention", "linear_attention", "linear_attention", "full_attention"])");
   file["vision_config"]["depth"] = 5;
   const std::string said = problem(file);
   CHECK(contains(said, "text_config.hidden_size: the file has 256, the type 128"));
@@ -159,9 +170,12 @@ TEST_CASE("layer types") {
   CHECK(after("text_config", "layer_types", json::parse(R"(["linear_attention"])")) ==
         "text_config.layer_types: expected one entry for each of num_hidden_layers (4), not 1");
   CHECK(after("text_config", "layer_types", "linear_attention") == "text_config.layer_types: expected a list");
-  CHECK(after("text_config", "layer_types", json::parse("[1, 2, 3, 4]")) == "text_config.layer_types: expected a list of names");
-  CHECK(contains(after("text_config", "layer_types", json::parse(R"(["linear_attention", "linear_attention", "sliding_attention", "full_attention"])")),
-                 "text_config.layer_types[2]: the file has sliding_attention, the type linear_attention"));
+  CHECK(after("text_config", "layer_types", json::parse("[1, 2, 3, 4]")) ==
+        "text_config.layer_types: expected a list of names");
+  CHECK(
+      contains(after("text_config", "layer_types",
+                     json::parse(R"(["linear_attention", "linear_attention", "sliding_attention", "full_attention"])")),
+               "text_config.layer_types[2]: the file has sliding_attention, the type linear_attention"));
   // A depth that no memory could hold is only a difference.
   json::Value deep = shapes_file();
   deep["text_config"]["layer_types"] = nullptr;
@@ -178,10 +192,12 @@ TEST_CASE("fields of the wrong kind are named") {
   CHECK(after("text_config", "num_experts", json::parse("99999999999")) == "text_config.num_experts" + size);
   CHECK(after("text_config", "rms_norm_eps", "small") == "text_config.rms_norm_eps: expected a number");
   CHECK(after("text_config", "rms_norm_eps", -1e-6) == "text_config.rms_norm_eps: expected a number not below 0");
-  CHECK(after("text_config", "max_position_embeddings", 0) == "text_config.max_position_embeddings: expected a number above 0");
+  CHECK(after("text_config", "max_position_embeddings", 0) ==
+        "text_config.max_position_embeddings: expected a number above 0");
   CHECK(after("text_config", "use_cache", 1) == "text_config.use_cache: expected true or false");
   CHECK(after("text_config", "hidden_act", 1) == "text_config.hidden_act: expected a string");
-  CHECK(after("text_config", "eos_token_id", "</s>") == "text_config.eos_token_id: expected a token id or a list of at most 16 token ids");
+  CHECK(after("text_config", "eos_token_id", "</s>") ==
+        "text_config.eos_token_id: expected a token id or a list of at most 16 token ids");
   CHECK(after("text_config", "model_type", true) == "text_config.model_type: expected a string");
   CHECK(after("", "image_token_id", json::parse("[1, 2]")) == "config.image_token_id: expected one token id");
   CHECK(after("", "tie_word_embeddings", "no") == "config.tie_word_embeddings: expected true or false");
@@ -201,7 +217,8 @@ TEST_CASE("the tie flag: a composite type goes by the outer level, a text type b
   json::Value file = shapes_file();
   file["text_config"]["tie_word_embeddings"] = true;
   CHECK(problem(file) == "");
-  CHECK(contains(message_of<ConfigError>([&] { check<Text>(file); }), "text_config.tie_word_embeddings: the file has true, the type false"));
+  CHECK(contains(message_of<ConfigError>([&] { check<Text>(file); }),
+                 "text_config.tie_word_embeddings: the file has true, the type false"));
   CHECK_NOTHROW(check<Tied>(file));
   CHECK_THROWS_AS(check<Tied>(shapes_file()), ConfigError);
 }
@@ -213,5 +230,6 @@ TEST_CASE("a text-only file") {
   CHECK(check<Model>(file).image_token_id == 438);  // the type's: a text-only file has none
   json::Value other = file;
   other["head_dim"] = 64;
-  CHECK(contains(message_of<ConfigError>([&] { check<Text>(other); }), "config.head_dim: the file has 64, the type 32"));
+  CHECK(
+      contains(message_of<ConfigError>([&] { check<Text>(other); }), "config.head_dim: the file has 64, the type 32"));
 }

@@ -22,7 +22,9 @@ inline qwen35::json::Value read_json(const std::string& path) {
   return qwen35::json::parse(text.str(), path);
 }
 
-inline qwen35::json::Value recorded(const std::string& file) { return read_json(std::string(QWEN35_TEST_DATA "/config/") + file); }
+inline qwen35::json::Value recorded(const std::string& file) {
+  return read_json(std::string(QWEN35_TEST_DATA "/config/") + file);
+}
 
 using test_support::contains;
 using test_support::message_of;

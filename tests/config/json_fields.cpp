@@ -10,7 +10,9 @@ using config_test::message_of;
 
 namespace {
 
-json::Value object(const std::string& value) { return json::parse("{\"key\": " + value + "}"); }
+json::Value object(const std::string& value) {
+  return json::parse("{\"key\": " + value + "}");
+}
 
 template <class Read>
 std::string problem(const std::string& value, const Read& read) {
@@ -43,9 +45,11 @@ TEST_CASE("absent and null fields have the given default") {
 TEST_CASE("sizes are whole numbers below 2^31") {
   const json::Value good = object("2147483647");
   CHECK(JsonFields(&good, "file").size("key", 0) == 2147483647);
-  for (const char* bad : {"-1", "2147483648", "1.5", "2048.0", "1e3", "\"2048\"", "true", "[1]", "{}", "18446744073709551615", "1e300"}) {
+  for (const char* bad :
+       {"-1", "2147483648", "1.5", "2048.0", "1e3", "\"2048\"", "true", "[1]", "{}", "18446744073709551615", "1e300"}) {
     CAPTURE(bad);
-    CHECK(problem(bad, [](const JsonFields& f) { f.size("key", 0); }) == "file.key: expected a whole number from 0 to 2147483647");
+    CHECK(problem(bad, [](const JsonFields& f) { f.size("key", 0); }) ==
+          "file.key: expected a whole number from 0 to 2147483647");
   }
 }
 
@@ -74,7 +78,8 @@ TEST_CASE("token ids") {
   const json::Value two = object("[0, 2147483647]");
   CHECK(JsonFields(&two, "file").token_ids("key") == TokenIds{0, 2147483647});
   const std::string expected = "file.key: expected a token id or a list of at most 16 token ids";
-  for (const char* bad : {"-1", "2147483648", "1.0", "\"a\"", "[1, null]", "[[1]]", "{}", "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]"}) {
+  for (const char* bad : {"-1", "2147483648", "1.0", "\"a\"", "[1, null]", "[[1]]", "{}",
+                          "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]"}) {
     CAPTURE(bad);
     CHECK(problem(bad, [](const JsonFields& f) { f.token_ids("key"); }) == expected);
   }
@@ -89,7 +94,8 @@ TEST_CASE("lists of factors") {
     many += ",1";
   }
   for (const std::string& bad : {std::string("3"), std::string("[\"a\"]"), many + "]"}) {
-    CHECK(problem(bad, [](const JsonFields& f) { f.factors("key"); }) == "file.key: expected a list of at most 256 numbers");
+    CHECK(problem(bad, [](const JsonFields& f) { f.factors("key"); }) ==
+          "file.key: expected a list of at most 256 numbers");
   }
 }
 

@@ -22,7 +22,8 @@ std::string letters(const std::array<LayerType, N>& types) {
 
 TEST_CASE("every n-th layer is full attention") {
   CHECK(letters(hybrid_layer_types<9>()) == "lllFlllFl");
-  CHECK(letters(hybrid_layer_types<5>(2)) == "lFlFl");  // transformers 5.12.1: Qwen3_5MoeTextConfig(num_hidden_layers=5, full_attention_interval=2)
+  CHECK(letters(hybrid_layer_types<5>(2)) ==
+        "lFlFl");  // transformers 5.12.1: Qwen3_5MoeTextConfig(num_hidden_layers=5, full_attention_interval=2)
   CHECK(letters(hybrid_layer_types<3>(1)) == "FFF");
   CHECK(letters(hybrid_layer_types<3>(4)) == "lll");
 }

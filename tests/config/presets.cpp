@@ -12,7 +12,8 @@ using namespace qwen35;
 namespace {
 
 template <class C>
-inline constexpr bool sound = TextConfig<text_config_t<C>> && VisionConfig<vision_config_t<C>> && VisionFeedsText<vision_config_t<C>, text_config_t<C>>;
+inline constexpr bool sound = TextConfig<text_config_t<C>>&& VisionConfig<vision_config_t<C>>&&
+    VisionFeedsText<vision_config_t<C>, text_config_t<C>>;
 
 template <class C>
 void holds(const json::Value& file) {
@@ -40,9 +41,10 @@ struct DenseDefaults : CompositeDefaults {
 
 }  // namespace
 
-static_assert(sound<configs::Qwen35_35B_A3B> && sound<configs::Qwen36_35B_A3B> && sound<configs::Qwen35_122B_A10B> && sound<configs::Qwen35_397B_A17B>);
-static_assert(sound<configs::Qwen35_0_8B> && sound<configs::Qwen35_2B> && sound<configs::Qwen35_4B> && sound<configs::Qwen35_9B> &&
-              sound<configs::Qwen35_27B> && sound<configs::Shapes>);
+static_assert(sound<configs::Qwen35_35B_A3B> && sound<configs::Qwen36_35B_A3B> && sound<configs::Qwen35_122B_A10B> &&
+              sound<configs::Qwen35_397B_A17B>);
+static_assert(sound<configs::Qwen35_0_8B> && sound<configs::Qwen35_2B> && sound<configs::Qwen35_4B> &&
+              sound<configs::Qwen35_9B> && sound<configs::Qwen35_27B> && sound<configs::Shapes>);
 
 TEST_CASE("the presets describe the published files") {
   const json::Value recorded = config_test::recorded("published.json");

@@ -14,7 +14,9 @@ RopeParameters resolve(const json::Value& config) {
   const JsonFields text(&config, "config");
   return read_rope(text, text.size("max_position_embeddings", 32768));
 }
-RopeParameters resolve(const char* config) { return resolve(json::parse(config)); }
+RopeParameters resolve(const char* config) {
+  return resolve(json::parse(config));
+}
 
 std::string problem(const char* config) {
   return message_of<ConfigError>([&] { resolve(config); });
@@ -52,11 +54,13 @@ TEST_CASE("the reference's resolution of rope parameters") {
     optional("mscale_all_dim", rope.mscale_all_dim);
     optional("low_freq_factor", rope.low_freq_factor);
     optional("high_freq_factor", rope.high_freq_factor);
-    optional("original_max_position_embeddings", rope.original_max_position_embeddings
-                                                     ? std::optional(static_cast<double>(*rope.original_max_position_embeddings))
-                                                     : std::nullopt);
+    optional("original_max_position_embeddings",
+             rope.original_max_position_embeddings
+                 ? std::optional(static_cast<double>(*rope.original_max_position_embeddings))
+                 : std::nullopt);
     CHECK(rope.truncate == (expected.find("truncate") == nullptr || expected.at("truncate").as_bool()));
-    for (const auto& [key, list] : {std::pair{"short_factor", rope.short_factor}, std::pair{"long_factor", rope.long_factor}}) {
+    for (const auto& [key, list] :
+         {std::pair{"short_factor", rope.short_factor}, std::pair{"long_factor", rope.long_factor}}) {
       const json::Value* const found = expected.find(key);
       REQUIRE(list.size() == (found == nullptr ? 0 : found->size()));
       for (std::size_t i = 0; i < list.size(); ++i) {
@@ -66,7 +70,8 @@ TEST_CASE("the reference's resolution of rope parameters") {
     const json::Value* const section = expected.find("mrope_section");
     for (std::size_t i = 0; i < 3; ++i) {
       const std::size_t usual[] = {11, 11, 10};
-      CHECK(rope.mrope_section[i] == (section == nullptr ? usual[i] : static_cast<std::size_t>(section->items()[i].as_integer())));
+      CHECK(rope.mrope_section[i] ==
+            (section == nullptr ? usual[i] : static_cast<std::size_t>(section->items()[i].as_integer())));
     }
   }
   CHECK(recorded.at("cases").size() >= 30);
@@ -77,17 +82,23 @@ TEST_CASE("rope parameters of the wrong kind are named") {
   CHECK(problem(R"({"rope_parameters": 3})") == "config.rope_parameters: expected an object");
   CHECK(problem(R"({"rope_scaling": "linear"})") == "config.rope_scaling: expected an object");
   CHECK(problem(R"({"rope_parameters": {"rope_type": 3}})") == "config.rope_parameters.rope_type: expected a string");
-  CHECK(problem(R"({"rope_parameters": {"rope_theta": "1e7"}})") == "config.rope_parameters.rope_theta: expected a number");
-  CHECK(problem(R"({"rope_parameters": {"rope_theta": 0}})") == "config.rope_parameters.rope_theta: expected a number above 0");
+  CHECK(problem(R"({"rope_parameters": {"rope_theta": "1e7"}})") ==
+        "config.rope_parameters.rope_theta: expected a number");
+  CHECK(problem(R"({"rope_parameters": {"rope_theta": 0}})") ==
+        "config.rope_parameters.rope_theta: expected a number above 0");
   CHECK(problem(R"({"rope_theta": -1})") == "config.rope_parameters.rope_theta: expected a number above 0");
-  CHECK(problem(R"({"rope_parameters": {"mrope_section": [1, 2]}})") == "config.rope_parameters.mrope_section: expected three sizes");
+  CHECK(problem(R"({"rope_parameters": {"mrope_section": [1, 2]}})") ==
+        "config.rope_parameters.mrope_section: expected three sizes");
   CHECK(problem(R"({"rope_parameters": {"mrope_section": [1, 2, -3]}})") ==
         "config.rope_parameters.mrope_section: expected a whole number from 0 to 2147483647");
-  CHECK(problem(R"({"rope_scaling": {"type": "linear", "factor": 0}})") == "config.rope_scaling.factor: expected a number above 0");
-  CHECK(problem(R"({"rope_scaling": {"type": "linear"}})") == "config.rope_scaling: rope_type \"linear\" needs the key \"factor\"");
+  CHECK(problem(R"({"rope_scaling": {"type": "linear", "factor": 0}})") ==
+        "config.rope_scaling.factor: expected a number above 0");
+  CHECK(problem(R"({"rope_scaling": {"type": "linear"}})") ==
+        "config.rope_scaling: rope_type \"linear\" needs the key \"factor\"");
   CHECK(problem(R"({"rope_parameters": {"rope_type": "longrope", "short_factor": [1], "long_factor": [null]}})") ==
         "config.rope_parameters.long_factor: expected a list of at most 256 numbers");
-  CHECK(problem(R"({"rope_parameters": {"truncate": 1}})") == "config.rope_parameters.truncate: expected true or false");
+  CHECK(problem(R"({"rope_parameters": {"truncate": 1}})") ==
+        "config.rope_parameters.truncate: expected true or false");
   CHECK(problem(R"({"rope_parameters": {"rope_type": "yarn", "factor": 2, "original_max_position_embeddings": 0}})") ==
         "config.rope_parameters.original_max_position_embeddings: expected a number above 0");
   CHECK(problem(R"({"rope_parameters": {"rope_type": "spiral"}})") ==

@@ -5,9 +5,12 @@
 
 using namespace qwen35;
 
-static_assert(FactorList{1.0, 2.0} == FactorList{1.0, 2.0} && FactorList{1.0, 2.0} != FactorList{1.0, 2.5} && FactorList{1.0} != FactorList{1.0, 1.0});
-static_assert(RopeParameters{} == RopeParameters{.rope_theta = 10000.0, .partial_rotary_factor = 0.25, .mrope_section = {11, 11, 10}});
-static_assert(RopeParameters{.rope_type = RopeType::linear, .factor = 2.0} != RopeParameters{.rope_type = RopeType::linear});
+static_assert(FactorList{1.0, 2.0} == FactorList{1.0, 2.0} && FactorList{1.0, 2.0} != FactorList{1.0, 2.5} &&
+              FactorList{1.0} != FactorList{1.0, 1.0});
+static_assert(RopeParameters{} ==
+              RopeParameters{.rope_theta = 10000.0, .partial_rotary_factor = 0.25, .mrope_section = {11, 11, 10}});
+static_assert(RopeParameters{.rope_type = RopeType::linear, .factor = 2.0} !=
+              RopeParameters{.rope_type = RopeType::linear});
 
 TEST_CASE("a list of factors has at most 256 entries") {
   FactorList list;

@@ -31,7 +31,8 @@ void step(BeamSearch& search, const std::vector<std::vector<float>>& rows, const
   for (const auto& values : rows) {
     scores.insert(scores.end(), values.begin(), values.end());
   }
-  search.step(scores, criteria, [](std::size_t) { return SequenceRow{}; }, [](std::size_t) { return DrawKey{}; });
+  search.step(
+      scores, criteria, [](std::size_t) { return SequenceRow{}; }, [](std::size_t) { return DrawKey{}; });
 }
 
 StoppingCriteriaList criteria_until(std::size_t max_length) {
@@ -76,7 +77,8 @@ TEST_CASE("a finished sequence is kept with its penalised score, and the search 
 
 TEST_CASE("early_stopping ends with the last place taken, never goes on to the full length") {
   for (const EarlyStopping early : {EarlyStopping::yes, EarlyStopping::no, EarlyStopping::never}) {
-    BeamSearch search({.num_beams = 2, .eos_tokens = 1, .max_length = 30, .length_penalty = 2.0, .early_stopping = early}, {{9}});
+    BeamSearch search(
+        {.num_beams = 2, .eos_tokens = 1, .max_length = 30, .length_penalty = 2.0, .early_stopping = early}, {{9}});
     const auto criteria = criteria_until(30);
     step(search, {row({0.1, 0.3, 0.05, 0.05, 0.1, 0.4}), row({1, 1, 1, 1, 1, 1})}, criteria);
     step(search, {row({0.3, 0.01, 0.01, 0.01, 0.01, 0.66}), row({1, 1, 1, 1, 1, 1})}, criteria);
@@ -101,7 +103,8 @@ TEST_CASE("scores of NaN, no prompt and too small a vocabulary are refused") {
   std::vector<float> bad(vocab_size, 0.0f);
   bad[3] = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_AS(step(search, {bad, bad}, criteria_until(4)), InputError);
-  CHECK_THROWS_WITH_AS(step(search, {{0.0f}, {0.0f}}, criteria_until(4)), "beam search needs 4 candidates of 2", InputError);
+  CHECK_THROWS_WITH_AS(step(search, {{0.0f}, {0.0f}}, criteria_until(4)), "beam search needs 4 candidates of 2",
+                       InputError);
   CHECK_THROWS_AS(BeamSearch({.num_beams = 2, .max_length = 4}, {}), InputError);
   CHECK_THROWS_AS(BeamSearch({.num_beams = 0, .max_length = 4}, {{1}}), InputError);
 }

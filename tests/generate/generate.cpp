@@ -19,8 +19,12 @@ ToyModel toy_of(const json::Value& recorded, const GenerationConfig& config) {
   return model;
 }
 
-std::vector<TokenId> flat(const Tensor<TokenId>& tensor) { return {tensor.begin(), tensor.end()}; }
-std::vector<TokenId> copy(std::span<const TokenId> ids) { return {ids.begin(), ids.end()}; }
+std::vector<TokenId> flat(const Tensor<TokenId>& tensor) {
+  return {tensor.begin(), tensor.end()};
+}
+std::vector<TokenId> copy(std::span<const TokenId> ids) {
+  return {ids.begin(), ids.end()};
+}
 
 }  // namespace
 
@@ -65,7 +69,8 @@ TEST_CASE("greedy and beam search give the reference's sequences and scores") {
 TEST_CASE("a prompt is run once, however many sequences continue it") {
   ToyModel model;
   const std::vector<TokenId> ids{7, 8, 9, 10, 11};
-  const GenerationConfig config{.max_new_tokens = 4, .do_sample = true, .num_return_sequences = 3, .output_logits = true};
+  const GenerationConfig config{
+      .max_new_tokens = 4, .do_sample = true, .num_return_sequences = 3, .output_logits = true};
   const auto output = generate(model, {.input_ids = ids}, config);
   CHECK(model.forwards == 4);
   CHECK(model.rows_run == 5 + 3 * 3);
@@ -81,8 +86,14 @@ TEST_CASE("draws depend on seed, prompt number and position alone") {
   ToyModel model;
   const Tensor<TokenId> batch({3, 4}, {7, 8, 9, 10, 1, 1, 11, 12, 1, 13, 14, 15});
   const Tensor<std::int32_t> mask({3, 4}, {1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 1});
-  const GenerationConfig config{.max_new_tokens = 9, .do_sample = true, .num_return_sequences = 2, .seed = 5, .temperature = 1.5, .repetition_penalty = 1.2,
-                                .no_repeat_ngram_size = 2, .pad_token_id = 1};
+  const GenerationConfig config{.max_new_tokens = 9,
+                                .do_sample = true,
+                                .num_return_sequences = 2,
+                                .seed = 5,
+                                .temperature = 1.5,
+                                .repetition_penalty = 1.2,
+                                .no_repeat_ngram_size = 2,
+                                .pad_token_id = 1};
   const auto together = generate(model, {.input_ids = batch, .attention_mask = mask}, config);
   const auto again = generate(model, {.input_ids = batch, .attention_mask = mask}, config);
   CHECK(flat(together.sequences) == flat(again.sequences));
@@ -95,11 +106,13 @@ TEST_CASE("draws depend on seed, prompt number and position alone") {
   CHECK(copy(numbered_otherwise.new_tokens(0)) != copy(together.new_tokens(2)));
   GenerationConfig other = config;
   other.seed = 6;
-  CHECK(copy(generate(model, {.input_ids = second, .sequence_ids = {1}}, other).new_tokens(0)) != copy(together.new_tokens(2)));
+  CHECK(copy(generate(model, {.input_ids = second, .sequence_ids = {1}}, other).new_tokens(0)) !=
+        copy(together.new_tokens(2)));
   // The first sequence is the same however many there are.
   other = config;
   other.num_return_sequences = 1;
-  CHECK(copy(generate(model, {.input_ids = second, .sequence_ids = {1}}, other).new_tokens(0)) == copy(together.new_tokens(2)));
+  CHECK(copy(generate(model, {.input_ids = second, .sequence_ids = {1}}, other).new_tokens(0)) ==
+        copy(together.new_tokens(2)));
 
   // Four tokens now and five later, from the cache, are the nine at once.
   other.max_new_tokens = 4;
@@ -130,15 +143,19 @@ TEST_CASE("a cached prefix: the whole sequence, or the new tokens and a mask of 
   const auto expected = generate(model, {.input_ids = whole, .attention_mask = mask}, config);
   const auto filled = [&] {
     ToyModel::Cache cache;
-    model.forward({.input_ids = head, .attention_mask = head_mask, .position_ids = TensorView<std::int32_t>(positions.data(), {2, 3}),
+    model.forward({.input_ids = head,
+                   .attention_mask = head_mask,
+                   .position_ids = TensorView<std::int32_t>(positions.data(), {2, 3}),
                    .past_key_values = &cache});
     return cache;
   };
   ToyModel::Cache cache = filled();
-  CHECK(flat(generate(model, {.input_ids = whole, .attention_mask = mask, .past_key_values = &cache}, config).sequences) == flat(expected.sequences));
+  CHECK(flat(generate(model, {.input_ids = whole, .attention_mask = mask, .past_key_values = &cache}, config)
+                 .sequences) == flat(expected.sequences));
   CHECK(cache.seq_length() == 10);
   cache = filled();
-  const auto from_tail = generate(model, {.input_ids = tail, .attention_mask = mask, .past_key_values = &cache}, config);
+  const auto from_tail =
+      generate(model, {.input_ids = tail, .attention_mask = mask, .past_key_values = &cache}, config);
   for (const std::size_t row : {0u, 1u}) {
     CHECK(copy(from_tail.new_tokens(row)) == copy(expected.new_tokens(row)));
   }
@@ -155,11 +172,15 @@ TEST_CASE("a cached prefix: the whole sequence, or the new tokens and a mask of 
   CHECK(found.past_key_values != &cache);
   CHECK(flat(found.sequences) == flat(generate(model, {.input_ids = whole, .attention_mask = mask}, beams).sequences));
 
-  const std::string full = "generate: the cache holds 3 tokens and the input 3; give the whole sequence, or the new tokens and an attention_mask of both";
-  CHECK_THROWS_WITH_AS(generate(model, {.input_ids = head, .past_key_values = &cache}, config), full.c_str(), InputError);
+  const std::string full =
+      "generate: the cache holds 3 tokens and the input 3; give the whole sequence, or the new tokens and an "
+      "attention_mask of both";
+  CHECK_THROWS_WITH_AS(generate(model, {.input_ids = head, .past_key_values = &cache}, config), full.c_str(),
+                       InputError);
   const Tensor<std::int32_t> narrow({2, 4}, std::vector<std::int32_t>(8, 1));
-  CHECK_THROWS_WITH_AS(generate(model, {.input_ids = whole, .attention_mask = narrow, .past_key_values = &cache}, config),
-                       "generate: attention_mask of shape [2, 4], expected [2, 5] or, with the new tokens alone, [2, 8]", InputError);
+  CHECK_THROWS_WITH_AS(
+      generate(model, {.input_ids = whole, .attention_mask = narrow, .past_key_values = &cache}, config),
+      "generate: attention_mask of shape [2, 4], expected [2, 5] or, with the new tokens alone, [2, 8]", InputError);
   GenerationConfig without = config;
   without.use_cache = false;
   CHECK_THROWS_AS(generate(model, {.input_ids = whole, .past_key_values = &cache}, without), InputError);
@@ -169,14 +190,20 @@ TEST_CASE("padding is known by the pad id where it is no eos id") {
   ToyModel model;
   const Tensor<TokenId> ids({2, 4}, {1, 1, 9, 10, 11, 12, 13, 14});
   const Tensor<std::int32_t> mask({2, 4}, {0, 0, 1, 1, 1, 1, 1, 1});
-  const auto masked = generate(model, {.input_ids = ids, .attention_mask = mask}, {.max_new_tokens = 5, .pad_token_id = 1});
-  CHECK(flat(generate(model, {.input_ids = ids}, {.max_new_tokens = 5, .pad_token_id = 1}).sequences) == flat(masked.sequences));
-  CHECK(flat(generate(model, {.input_ids = ids}, {.max_new_tokens = 5, .pad_token_id = 1, .eos_token_id = TokenIds{1, 3}}).sequences) != flat(masked.sequences));
+  const auto masked =
+      generate(model, {.input_ids = ids, .attention_mask = mask}, {.max_new_tokens = 5, .pad_token_id = 1});
+  CHECK(flat(generate(model, {.input_ids = ids}, {.max_new_tokens = 5, .pad_token_id = 1}).sequences) ==
+        flat(masked.sequences));
+  CHECK(
+      flat(generate(model, {.input_ids = ids}, {.max_new_tokens = 5, .pad_token_id = 1, .eos_token_id = TokenIds{1, 3}})
+               .sequences) != flat(masked.sequences));
   CHECK(masked.usage[0].prompt_tokens == 2);
   const Tensor<std::int32_t> right({2, 4}, {1, 1, 1, 0, 1, 1, 1, 1});
-  CHECK_THROWS_WITH_AS(generate(model, {.input_ids = ids, .attention_mask = right}), "generate: prompt 0 is padded on the right; pad on the left", InputError);
+  CHECK_THROWS_WITH_AS(generate(model, {.input_ids = ids, .attention_mask = right}),
+                       "generate: prompt 0 is padded on the right; pad on the left", InputError);
   const Tensor<std::int32_t> nothing({2, 4}, {1, 1, 1, 1, 0, 0, 0, 0});
-  CHECK_THROWS_WITH_AS(generate(model, {.input_ids = ids, .attention_mask = nothing}), "generate: every column of prompt 1 is masked", InputError);
+  CHECK_THROWS_WITH_AS(generate(model, {.input_ids = ids, .attention_mask = nothing}),
+                       "generate: every column of prompt 1 is masked", InputError);
 }
 
 TEST_CASE("embeddings stand for the prompt; ids beside them stand in the sequences") {
@@ -188,7 +215,8 @@ TEST_CASE("embeddings stand for the prompt; ids beside them stand in the sequenc
   CHECK(flat(bare.sequences) == copy(expected.new_tokens(0)));
   CHECK(bare.prompt_length == 0);
   CHECK(bare.usage[0].prompt_tokens == 3);
-  CHECK(flat(generate(model, {.input_ids = ids, .inputs_embeds = embeds}, {.max_new_tokens = 5}).sequences) == flat(expected.sequences));
+  CHECK(flat(generate(model, {.input_ids = ids, .inputs_embeds = embeds}, {.max_new_tokens = 5}).sequences) ==
+        flat(expected.sequences));
   // max_length counts the embeddings.
   CHECK(generate(model, {.inputs_embeds = embeds}, {.max_length = 7}).sequences.shape() == Shape{1, 4});
   CHECK_THROWS_AS(generate(model, {.inputs_embeds = embeds}, {.max_length = 3}), InputError);
@@ -200,9 +228,11 @@ TEST_CASE("positions of the caller's go on from their last; what the first forwa
   const std::vector<TokenId> ids{7, 8};
   const Tensor<std::int32_t> positions({3, 1, 2}, {0, 1, 0, 1, 0, 1});
   const auto plain = generate(model, {.input_ids = ids}, {.max_new_tokens = 4});
-  CHECK(flat(generate(model, {.input_ids = ids, .position_ids = positions}, {.max_new_tokens = 4}).sequences) == flat(plain.sequences));
+  CHECK(flat(generate(model, {.input_ids = ids, .position_ids = positions}, {.max_new_tokens = 4}).sequences) ==
+        flat(plain.sequences));
   const Tensor<std::int32_t> later({1, 2}, {5, 6});
-  CHECK(flat(generate(model, {.input_ids = ids, .position_ids = later}, {.max_new_tokens = 4}).sequences) != flat(plain.sequences));
+  CHECK(flat(generate(model, {.input_ids = ids, .position_ids = later}, {.max_new_tokens = 4}).sequences) !=
+        flat(plain.sequences));
   const Tensor<std::int32_t> short_ones({1, 1}, {5});
   CHECK_THROWS_AS(generate(model, {.input_ids = ids, .position_ids = short_ones}), InputError);
   model.images.clear();
@@ -218,10 +248,13 @@ TEST_CASE("rows finish one by one, each for its reason, and are padded from ther
   model.special.pad_token_id = {2};
   const Tensor<TokenId> ids({3, 2}, {7, 8, 9, 10, 11, 12});
   std::vector<std::vector<TokenId>> streamed;
-  const auto output = generate(model, {.input_ids = ids, .streamer = [&](std::span<const TokenId> tokens) {
-                                         streamed.push_back(copy(tokens));
-                                         return true;
-                                       }},
+  const auto output = generate(model,
+                               {.input_ids = ids,
+                                .streamer =
+                                    [&](std::span<const TokenId> tokens) {
+                                      streamed.push_back(copy(tokens));
+                                      return true;
+                                    }},
                                {.max_new_tokens = 6});
   bool differ = false;
   for (std::size_t r = 0; r < 3; ++r) {
@@ -243,11 +276,14 @@ TEST_CASE("the streamer, the clock, strings and the caller's criteria end the ge
   ToyModel model;
   const Tensor<TokenId> ids({2, 2}, {7, 8, 9, 10});
   int calls = 0;
-  const auto cancelled = generate(model, {.input_ids = ids, .streamer = [&](std::span<const TokenId>) { return ++calls < 3; }}, {.max_new_tokens = 9});
+  const auto cancelled =
+      generate(model, {.input_ids = ids, .streamer = [&](std::span<const TokenId>) { return ++calls < 3; }},
+               {.max_new_tokens = 9});
   CHECK(cancelled.generated == std::vector<std::size_t>{3, 3});
   CHECK(cancelled.finish_reason == std::vector<FinishReason>{FinishReason::cancelled, FinishReason::cancelled});
-  CHECK_THROWS_WITH_AS(generate(model, {.input_ids = ids, .streamer = [](std::span<const TokenId>) { return true; }}, {.num_beams = 2}),
-                       "generate: a streamer cannot be used with beam search", InputError);
+  CHECK_THROWS_WITH_AS(
+      generate(model, {.input_ids = ids, .streamer = [](std::span<const TokenId>) { return true; }}, {.num_beams = 2}),
+      "generate: a streamer cannot be used with beam search", InputError);
 
   const auto late = generate(model, {.input_ids = ids}, {.max_new_tokens = 9, .max_time = -1.0});
   CHECK(late.generated == std::vector<std::size_t>{1, 1});
@@ -255,8 +291,10 @@ TEST_CASE("the streamer, the clock, strings and the caller's criteria end the ge
 
   const auto expected = generate(model, {.input_ids = ids}, {.max_new_tokens = 9});
   const TokenId third = expected.new_tokens(1)[2];
-  const auto criteria = make_stopping_criteria("third", [&](const SequenceRow& row) { return row.batch_id == 1 && row.generated().back() == third; });
-  const auto stopped = generate(model, {.input_ids = ids, .stopping_criteria = {criteria}}, {.max_new_tokens = 9, .pad_token_id = 1});
+  const auto criteria = make_stopping_criteria(
+      "third", [&](const SequenceRow& row) { return row.batch_id == 1 && row.generated().back() == third; });
+  const auto stopped =
+      generate(model, {.input_ids = ids, .stopping_criteria = {criteria}}, {.max_new_tokens = 9, .pad_token_id = 1});
   CHECK(stopped.finish_reason == std::vector<FinishReason>{FinishReason::length, FinishReason::criteria});
   CHECK(copy(stopped.new_tokens(0)) == copy(expected.new_tokens(0)));
   CHECK(stopped.new_tokens(1).back() == third);
@@ -266,14 +304,18 @@ TEST_CASE("the streamer, the clock, strings and the caller's criteria end the ge
   const TokenText letters = [&](TokenId id) { return std::string_view(text).substr(static_cast<std::size_t>(id), 1); };
   const auto tokens = expected.new_tokens(0);
   const std::string stop{letters(tokens[3])[0], letters(tokens[4])[0]};
-  const auto at_string = generate(model, {.input_ids = ids, .token_text = letters}, {.max_new_tokens = 9, .stop_strings = std::vector<std::string>{stop}});
+  const auto at_string = generate(model, {.input_ids = ids, .token_text = letters},
+                                  {.max_new_tokens = 9, .stop_strings = std::vector<std::string>{stop}});
   CHECK(at_string.finish_reason[0] == FinishReason::stop_string);
   CHECK(at_string.generated[0] == 5);
   CHECK_THROWS_WITH_AS(generate(model, {.input_ids = ids}, {.stop_strings = std::vector<std::string>{stop}}),
                        "stop_strings need token_text, which gives the bytes of a token", InputError);
   // Beams stop at strings too.
   const auto beams = generate(model, {.input_ids = ids, .token_text = letters},
-                              {.max_new_tokens = 5, .stop_strings = std::vector<std::string>{"a", "b", "c", "d", "e", "f", "g"}, .num_beams = 3, .pad_token_id = 1});
+                              {.max_new_tokens = 5,
+                               .stop_strings = std::vector<std::string>{"a", "b", "c", "d", "e", "f", "g"},
+                               .num_beams = 3,
+                               .pad_token_id = 1});
   CHECK(beams.finish_reason[0] != FinishReason::none);
 }
 
@@ -281,10 +323,17 @@ TEST_CASE("beams that sample: reproducible, per prompt, and never the same candi
   ToyModel model;
   const Tensor<TokenId> ids({2, 3}, {1, 8, 9, 10, 11, 12});
   const Tensor<std::int32_t> mask({2, 3}, {0, 1, 1, 1, 1, 1});
-  const GenerationConfig config{.max_new_tokens = 7, .do_sample = true, .num_beams = 3, .num_return_sequences = 3, .seed = 9, .top_k = 0, .pad_token_id = 1,
+  const GenerationConfig config{.max_new_tokens = 7,
+                                .do_sample = true,
+                                .num_beams = 3,
+                                .num_return_sequences = 3,
+                                .seed = 9,
+                                .top_k = 0,
+                                .pad_token_id = 1,
                                 .eos_token_id = 3};
   const auto together = generate(model, {.input_ids = ids, .attention_mask = mask}, config);
-  CHECK(flat(together.sequences) == flat(generate(model, {.input_ids = ids, .attention_mask = mask}, config).sequences));
+  CHECK(flat(together.sequences) ==
+        flat(generate(model, {.input_ids = ids, .attention_mask = mask}, config).sequences));
   const std::vector<TokenId> first{8, 9};
   const auto alone = generate(model, {.input_ids = first}, config);
   for (std::size_t r = 0; r < 3; ++r) {
@@ -300,7 +349,8 @@ TEST_CASE("beams that sample: reproducible, per prompt, and never the same candi
 TEST_CASE("hidden states come back for each step when they are asked for") {
   ToyModel model;
   const Tensor<TokenId> ids({2, 3}, {7, 8, 9, 10, 11, 12});
-  const auto output = generate(model, {.input_ids = ids}, {.max_new_tokens = 3, .num_beams = 2, .output_hidden_states = true});
+  const auto output =
+      generate(model, {.input_ids = ids}, {.max_new_tokens = 3, .num_beams = 2, .output_hidden_states = true});
   REQUIRE(output.hidden_states.size() == 3);
   CHECK(output.hidden_states[0][0].shape() == Shape{4, 3, 1});
   CHECK(output.hidden_states[0][0][0] == output.hidden_states[0][0][3]);
@@ -326,7 +376,8 @@ TEST_CASE("special tokens and lengths come from the model where the config has n
   CHECK(stopped.generated[0] == 1);
   CHECK(stopped.finish_reason[0] == FinishReason::stop);
   CHECK(generate(model, {.input_ids = ids}, {.eos_token_id = TokenIds()}).generated[0] == 20);  // "none" can be said
-  CHECK_THROWS_WITH_AS(generate(model, {.input_ids = ids, .sequence_ids = {1, 2}}), "generate: sequence_ids has 2 entries for 1 prompts", InputError);
+  CHECK_THROWS_WITH_AS(generate(model, {.input_ids = ids, .sequence_ids = {1, 2}}),
+                       "generate: sequence_ids has 2 entries for 1 prompts", InputError);
   model.vocab_size = 3;
   CHECK_THROWS_WITH_AS(generate(model, {.input_ids = ids}, {.num_beams = 2, .eos_token_id = TokenIds{0, 1, 2}}),
                        "beam search needs 8 candidates of 6", InputError);

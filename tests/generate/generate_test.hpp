@@ -32,7 +32,8 @@ inline float as_float(const json::Value& value) {
     return -std::numeric_limits<float>::infinity();
   }
   if (value.is_string()) {
-    return value.as_string() == "inf" ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
+    return value.as_string() == "inf" ? std::numeric_limits<float>::infinity()
+                                      : std::numeric_limits<float>::quiet_NaN();
   }
   return static_cast<float>(value.as_number());
 }
@@ -65,10 +66,12 @@ inline Tensor<std::int32_t> as_table(const json::Value& rows) {
 
 // Infinities alike, numbers to rounding.
 inline bool close(float a, float b, float tolerance = 2e-6f) {
-  return a == b || (std::isfinite(a) && std::isfinite(b) && std::fabs(a - b) <= tolerance * std::max(1.0f, std::max(std::fabs(a), std::fabs(b))));
+  return a == b || (std::isfinite(a) && std::isfinite(b) &&
+                    std::fabs(a - b) <= tolerance * std::max(1.0f, std::max(std::fabs(a), std::fabs(b))));
 }
 
-// The state of a sequence is an integer that its tokens and positions are mixed into; the next token's logits are hashes of the state.
+// The state of a sequence is an integer that its tokens and positions are mixed into; the next token's logits are
+// hashes of the state.
 class ToyModel {
  public:
   class Cache {
@@ -135,11 +138,11 @@ class ToyModel {
     }
     require<InputError>(cache.states_.size() == batch, "toy: cache of ", cache.states_.size(), " rows for ", batch);
     const std::size_t keys = cache.length_ + length;
-    require<InputError>(!input.attention_mask || input.attention_mask.shape() == Shape{batch, keys}, "toy: mask of shape ",
-                        to_string(input.attention_mask.shape()));
+    require<InputError>(!input.attention_mask || input.attention_mask.shape() == Shape{batch, keys},
+                        "toy: mask of shape ", to_string(input.attention_mask.shape()));
     const Shape& positions = input.position_ids.shape();
-    require<InputError>(positions[positions.rank() - 1] == length && positions[positions.rank() - 2] == batch, "toy: positions of shape ",
-                        to_string(positions));
+    require<InputError>(positions[positions.rank() - 1] == length && positions[positions.rank() - 2] == batch,
+                        "toy: positions of shape ", to_string(positions));
     ++forwards;
     rows_run += batch * length;
     images.push_back(input.image);
@@ -148,15 +151,16 @@ class ToyModel {
       std::uint32_t& state = cache.states_[b];
       for (std::size_t s = 0; s < length; ++s) {
         if (!input.attention_mask || input.attention_mask.visible(b * keys + cache.length_ + s)) {
-          const auto id = embeds ? static_cast<std::uint32_t>(input.inputs_embeds[b * length + s]) : static_cast<std::uint32_t>(input.input_ids[b * length + s]);
+          const auto id = embeds ? static_cast<std::uint32_t>(input.inputs_embeds[b * length + s])
+                                 : static_cast<std::uint32_t>(input.input_ids[b * length + s]);
           const auto position = static_cast<std::uint32_t>(input.position_ids[b * length + s]);
           state = mix(state * 31u + id * 7u + position + 1u);
         }
       }
       for (std::size_t v = 0; v < vocab_size; ++v) {
         const std::uint32_t hash = mix(state + static_cast<std::uint32_t>(v) * 0x9E3779B9u) >> 8;
-        output.logits[b * vocab_size + v] =
-            static_cast<float>(hash) / static_cast<float>(1 << 21) + (bonus_ids.contains(static_cast<TokenId>(v)) ? bonus : 0.0f);
+        output.logits[b * vocab_size + v] = static_cast<float>(hash) / static_cast<float>(1 << 21) +
+                                            (bonus_ids.contains(static_cast<TokenId>(v)) ? bonus : 0.0f);
       }
     }
     if (input.output_hidden_states) {

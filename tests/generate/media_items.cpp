@@ -66,19 +66,21 @@ TEST_CASE("a video from each form") {
   const std::vector<std::byte> bytes = read_media_file(path, 1 << 20);
   const VideoInputs named = process_video(processor, path);
   const VideoInputs carried = process_video(processor, std::span<const std::byte>(bytes));
-  CHECK(std::equal(named.pixel_values_videos.begin(), named.pixel_values_videos.end(), carried.pixel_values_videos.begin(),
-                   carried.pixel_values_videos.end()));
+  CHECK(std::equal(named.pixel_values_videos.begin(), named.pixel_values_videos.end(),
+                   carried.pixel_values_videos.begin(), carried.pixel_values_videos.end()));
   CHECK(named.timestamps == carried.timestamps);
   const ContentPart part = ContentPart::video(frames(4, 64, 32));
   CHECK(process_video(processor, video_item(part)).video_grid_thw[0] == 2);
   CHECK(contains(message_of<MediaError>([&] { process_video(processor, media_test::bytes_of("no film")); }), "no GIF"));
-  CHECK(contains(message_of<MediaError>([&] { process_video(processor, std::string("data:video/mp4;base64,AAAA")); }), "no GIF"));
+  CHECK(contains(message_of<MediaError>([&] { process_video(processor, std::string("data:video/mp4;base64,AAAA")); }),
+                 "no GIF"));
 }
 
 TEST_CASE("nothing is fetched") {
   for (const char* const address : {"http://example.org/a.png", "https://example.org/a.gif"}) {
     CHECK(contains(message_of<MediaError>([&] { LoadedImage{std::string(address)}; }), "nothing is fetched"));
-    CHECK(contains(message_of<MediaError>([&] { process_video(VideoProcessor(), std::string(address)); }), "nothing is fetched"));
+    CHECK(contains(message_of<MediaError>([&] { process_video(VideoProcessor(), std::string(address)); }),
+                   "nothing is fetched"));
   }
   CHECK(contains(message_of<MediaError>([] { LoadedImage(std::string("odd://name.png")); }), "cannot be opened"));
 }

@@ -34,7 +34,8 @@ Batch padded(const std::vector<std::vector<TokenId>>& prompts) {
   Batch out{Tensor<TokenId>({prompts.size(), width}), Tensor<std::int32_t>({prompts.size(), width})};
   std::fill(out.ids.begin(), out.ids.end(), pad);
   for (std::size_t b = 0; b < prompts.size(); ++b) {
-    std::copy(prompts[b].begin(), prompts[b].end(), out.ids.row(b).end() - static_cast<std::ptrdiff_t>(prompts[b].size()));
+    std::copy(prompts[b].begin(), prompts[b].end(),
+              out.ids.row(b).end() - static_cast<std::ptrdiff_t>(prompts[b].size()));
     std::fill(out.mask.row(b).end() - static_cast<std::ptrdiff_t>(prompts[b].size()), out.mask.row(b).end(), 1);
   }
   return out;
@@ -48,7 +49,9 @@ std::vector<std::vector<TokenId>> prompts_of(const json::Value& recorded) {
   return prompts;
 }
 
-std::vector<TokenId> copy(std::span<const TokenId> ids) { return {ids.begin(), ids.end()}; }
+std::vector<TokenId> copy(std::span<const TokenId> ids) {
+  return {ids.begin(), ids.end()};
+}
 
 }  // namespace
 
@@ -58,7 +61,8 @@ TEST_CASE("beams, padded batches and processors give the reference's tokens") {
   for (const json::Value& recorded : file.at("cases").items()) {
     CAPTURE(recorded.at("name").as_string());
     const Batch batch = padded(prompts_of(recorded));
-    const auto output = shapes().generate({.input_ids = batch.ids, .attention_mask = batch.mask}, GenerationConfig::from_json(recorded.at("config")));
+    const auto output = shapes().generate({.input_ids = batch.ids, .attention_mask = batch.mask},
+                                          GenerationConfig::from_json(recorded.at("config")));
     REQUIRE(output.sequences.shape()[0] == recorded.at("generated").size());
     for (std::size_t r = 0; r < output.sequences.shape()[0]; ++r) {
       CHECK(copy(output.sequences.row(r).subspan(output.prompt_length)) == as_ids(recorded.at("generated").items()[r]));
@@ -81,8 +85,16 @@ TEST_CASE("rows are bit-equal together and alone, sampled and penalised") {
   }
   prompts.resize(4);
   const Batch batch = padded(prompts);
-  const GenerationConfig config{.max_new_tokens = 12, .do_sample = true, .num_return_sequences = 2, .seed = 3, .temperature = 1.3, .top_k = 40, .top_p = 0.97,
-                                .repetition_penalty = 1.1, .presence_penalty = 0.3, .output_logits = true};
+  const GenerationConfig config{.max_new_tokens = 12,
+                                .do_sample = true,
+                                .num_return_sequences = 2,
+                                .seed = 3,
+                                .temperature = 1.3,
+                                .top_k = 40,
+                                .top_p = 0.97,
+                                .repetition_penalty = 1.1,
+                                .presence_penalty = 0.3,
+                                .output_logits = true};
   const auto together = shapes().generate({.input_ids = batch.ids, .attention_mask = batch.mask}, config);
   bool differ = false;
   for (std::uint32_t b = 0; b < 4; ++b) {
@@ -116,8 +128,9 @@ TEST_CASE("a conversation goes on from its cache as if it were run anew; hidden 
   longer[3] = 9;
   CHECK_THROWS_AS(shapes().generate({.input_ids = longer, .past_key_values = &cache}, config), InputError);
 
-  const auto full = shapes().generate({.input_ids = prompt},
-                                      {.max_new_tokens = 3, .num_beams = 2, .output_hidden_states = true, .output_attentions = true});
+  const auto full =
+      shapes().generate({.input_ids = prompt},
+                        {.max_new_tokens = 3, .num_beams = 2, .output_hidden_states = true, .output_attentions = true});
   REQUIRE(full.hidden_states.size() >= 2);
   CHECK(full.hidden_states[0].size() == 5);
   CHECK(full.hidden_states[0][0].shape() == Shape{2, prompt.size(), 128});

@@ -32,7 +32,8 @@ TEST_CASE("a part holds the pixels as RGB, and loads as the processor's own") {
   CHECK(part.data->frames[0][3 * width] == bgra[width * 4 + 8 + 2]);
   const LoadedMedium loaded = PixelLoader()(part);
   const ImageInputs own = ImageProcessor().preprocess(view);
-  CHECK(std::equal(loaded.pixel_values.begin(), loaded.pixel_values.end(), own.pixel_values.begin(), own.pixel_values.end()));
+  CHECK(std::equal(loaded.pixel_values.begin(), loaded.pixel_values.end(), own.pixel_values.begin(),
+                   own.pixel_values.end()));
   CHECK(std::equal(loaded.grid_thw.begin(), loaded.grid_thw.end(), own.image_grid_thw.begin()));
   CHECK(loaded.timestamps.empty());
 }
@@ -44,7 +45,8 @@ TEST_CASE("frames become a video with times") {
   }
   const LoadedMedium loaded = PixelLoader()(video_part(frames, 2.0));
   const VideoInputs own = VideoProcessor().preprocess(FrameList(frames, 2.0));
-  CHECK(std::equal(loaded.pixel_values.begin(), loaded.pixel_values.end(), own.pixel_values_videos.begin(), own.pixel_values_videos.end()));
+  CHECK(std::equal(loaded.pixel_values.begin(), loaded.pixel_values.end(), own.pixel_values_videos.begin(),
+                   own.pixel_values_videos.end()));
   CHECK(loaded.timestamps == own.timestamps[0]);
   CHECK(loaded.grid_thw[0] == 3);
 }
@@ -53,7 +55,8 @@ TEST_CASE("what cannot be a part is refused") {
   CHECK(contains(message_of<InputError>([] { image_part({}); }), "at least one pixel"));
   CHECK(contains(message_of<InputError>([] { video_part(std::span<const Image>()); }), "without frames"));
   const std::vector<Image> mixed = {Image(64, 64), Image(64, 32)};
-  CHECK(contains(message_of<InputError>([&] { video_part(mixed); }), "frame 1 has 64 x 32 pixels, the first one 64 x 64"));
+  CHECK(contains(message_of<InputError>([&] { video_part(mixed); }),
+                 "frame 1 has 64 x 32 pixels, the first one 64 x 64"));
   CHECK(contains(message_of<MediaError>([] { PixelLoader()(ContentPart::image("a.png")); }), "takes a Processor"));
   MediumData torn;
   torn.frames.emplace_back(10);

@@ -26,7 +26,9 @@ const json::Value& cases() {
   return file.at("cases");
 }
 
-bool flag(const json::Value& object, std::string_view key) { return object.find(key) != nullptr && object.at(key).as_bool(); }
+bool flag(const json::Value& object, std::string_view key) {
+  return object.find(key) != nullptr && object.at(key).as_bool();
+}
 
 // The recorded clips as frames in memory.
 std::vector<MediumData> clips_of(const json::Value& recorded) {
@@ -36,8 +38,8 @@ std::vector<MediumData> clips_of(const json::Value& recorded) {
     data.width = media_test::size_of(clip.items()[0]);
     data.height = media_test::size_of(clip.items()[1]);
     for (std::size_t k = 0; k < media_test::size_of(clip.items()[2]); ++k) {
-      data.frames.push_back(
-          media_test::picture(data.width, data.height, "noise", static_cast<std::uint32_t>(media_test::size_of(clip.items()[3]) + k)));
+      data.frames.push_back(media_test::picture(data.width, data.height, "noise",
+                                                static_cast<std::uint32_t>(media_test::size_of(clip.items()[3]) + k)));
     }
     if (!clip.items()[4].is_null()) {
       data.fps = clip.items()[4].as_number();
@@ -79,7 +81,8 @@ ChatInput chat_input(const json::Value& recorded) {
       kwargs.images_kwargs.max_pixels = media_test::size_of(images->at("max_pixels"));
     }
     if (const json::Value* size = images->find("size")) {
-      kwargs.images_kwargs.size = {media_test::size_of(size->at("shortest_edge")), media_test::size_of(size->at("longest_edge"))};
+      kwargs.images_kwargs.size = {media_test::size_of(size->at("shortest_edge")),
+                                   media_test::size_of(size->at("longest_edge"))};
     }
     if (images->find("do_normalize") != nullptr) {
       kwargs.images_kwargs.do_normalize = images->at("do_normalize").as_bool();
@@ -88,15 +91,16 @@ ChatInput chat_input(const json::Value& recorded) {
   return input;
 }
 
-void check_pixels(const json::Value& recorded, std::string_view values_key, std::string_view grid_key, const Tensor<float>& values,
-                  const Tensor<std::int64_t>& grid) {
+void check_pixels(const json::Value& recorded, std::string_view values_key, std::string_view grid_key,
+                  const Tensor<float>& values, const Tensor<std::int64_t>& grid) {
   if (recorded.find(values_key) == nullptr) {
     CHECK(values.size() == 0);
     CHECK(grid.size() == 0);
     return;
   }
   const json::Value& expected = recorded.at(values_key);
-  CHECK(values.shape() == Shape{media_test::size_of(expected.at("shape").items()[0]), media_test::size_of(expected.at("shape").items()[1])});
+  CHECK(values.shape() == Shape{media_test::size_of(expected.at("shape").items()[0]),
+                                media_test::size_of(expected.at("shape").items()[1])});
   CHECK(media_test::crc_of(std::span<const float>(values.data(), values.size())) == expected.at("crc").as_integer());
   const auto& rows = recorded.at(grid_key).items();
   REQUIRE(grid.shape() == Shape{rows.size(), 3});
@@ -167,13 +171,15 @@ TEST_CASE("a picture may be a path, a data: URL, encoded bytes, pixels, or given
   const std::vector<std::byte> bytes = read_media_file(path, 1 << 20);
   const Image image = decode_image(bytes);
   const auto ask = [](ContentPart part) {
-    return std::vector<Message>{Message::user({std::vector<ContentPart>{std::move(part), ContentPart::text("What is in this image?")}})};
+    return std::vector<Message>{
+        Message::user({std::vector<ContentPart>{std::move(part), ContentPart::text("What is in this image?")}})};
   };
   const ProcessorOutput expected = processor().apply_chat_template(ask(ContentPart::image(path)));
   CHECK(expected.image_grid_thw.shape() == Shape{1, 3});
   const auto same = [&](const ProcessorOutput& out) {
     return out.input_ids == expected.input_ids && out.mm_token_type_ids == expected.mm_token_type_ids &&
-           std::equal(out.pixel_values.begin(), out.pixel_values.end(), expected.pixel_values.begin(), expected.pixel_values.end());
+           std::equal(out.pixel_values.begin(), out.pixel_values.end(), expected.pixel_values.begin(),
+                      expected.pixel_values.end());
   };
   constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string url = "data:image/png;base64,";
@@ -196,10 +202,13 @@ TEST_CASE("a picture may be a path, a data: URL, encoded bytes, pixels, or given
   pixels.height = image.height();
   CHECK(same(processor().apply_chat_template(ask(ContentPart::image(pixels)))));
   CHECK(same(processor().apply_chat_template(ask(ContentPart::image()), {.processor_kwargs = {.images = {image}}})));
-  CHECK(same(processor().apply_chat_template(ask(ContentPart::image()), {.processor_kwargs = {.images = {std::span<const std::byte>(bytes)}}})));
+  CHECK(same(processor().apply_chat_template(ask(ContentPart::image()),
+                                             {.processor_kwargs = {.images = {std::span<const std::byte>(bytes)}}})));
   const LoadedMedium medium = processor().load(ContentPart::image(path));
-  CHECK(std::equal(medium.pixel_values.begin(), medium.pixel_values.end(), expected.pixel_values.begin(), expected.pixel_values.end()));
-  CHECK(std::equal(medium.grid_thw.begin(), medium.grid_thw.end(), expected.image_grid_thw.begin(), expected.image_grid_thw.end()));
+  CHECK(std::equal(medium.pixel_values.begin(), medium.pixel_values.end(), expected.pixel_values.begin(),
+                   expected.pixel_values.end()));
+  CHECK(std::equal(medium.grid_thw.begin(), medium.grid_thw.end(), expected.image_grid_thw.begin(),
+                   expected.image_grid_thw.end()));
 }
 
 TEST_CASE("an animated GIF is a video, as a path and as bytes") {
@@ -211,13 +220,15 @@ TEST_CASE("an animated GIF is a video, as a path and as bytes") {
   CHECK(named.grid_thw == carried.grid_thw);
   CHECK(named.timestamps == carried.timestamps);
   CHECK(named.timestamps.size() == static_cast<std::size_t>(named.grid_thw[0]));
-  CHECK(std::equal(named.pixel_values.begin(), named.pixel_values.end(), carried.pixel_values.begin(), carried.pixel_values.end()));
+  CHECK(std::equal(named.pixel_values.begin(), named.pixel_values.end(), carried.pixel_values.begin(),
+                   carried.pixel_values.end()));
 }
 
 TEST_CASE("videos in the form before 5.10: the template's marks are replaced too") {
   const json::Value& recorded = cases().items()[2];
   const std::vector<MediumData> clips = clips_of(recorded);
-  const std::vector<Message> messages{Message::user({std::vector<ContentPart>{ContentPart::video(clips[0]), ContentPart::text("Describe this video.")}})};
+  const std::vector<Message> messages{Message::user(
+      {std::vector<ContentPart>{ContentPart::video(clips[0]), ContentPart::text("Describe this video.")}})};
   const TokenId start = processor().tokenizer.convert_tokens_to_ids("<|vision_start|>");
   const auto starts = [&](VideoForm form) {
     const ProcessorOutput out = processor().apply_chat_template(messages, {.processor_kwargs = {.video_form = form}});
@@ -246,13 +257,15 @@ TEST_CASE("what does not fit says so") {
   const auto problem = [](const ProcessorInput& input) { return message_of<Error>([&] { processor()(input); }); };
   CHECK(contains(problem({}), "at least one input"));
   CHECK(contains(problem({.images = {image}, .text = {pad + pad}}), "more image placeholders than the 1 images given"));
-  CHECK(contains(problem({.images = {image}, .text = {pad}, .max_length = 3, .truncation = true}), "Mismatch in `image` token count"));
+  CHECK(contains(problem({.images = {image}, .text = {pad}, .max_length = 3, .truncation = true}),
+                 "Mismatch in `image` token count"));
   CHECK(contains(problem({.text = {"a"}, .padding = Padding::max_length}), "need max_length"));
   CHECK(contains(problem({.images = {std::string("https://example.org/a.png")}, .text = {pad}}), "nothing is fetched"));
   CHECK(contains(problem({.images = {std::string("/no/such.png")}, .text = {pad}}), "/no/such.png"));
   CHECK(contains(problem({.text = {"a"}, .videos = {std::as_bytes(std::span("not a gif", 9))}}), "no GIF"));
   const auto chat = [](const std::vector<ContentPart>& parts, const ChatInput& input) {
-    return message_of<Error>([&] { processor().apply_chat_template(std::vector<Message>{Message::user(parts)}, input); });
+    return message_of<Error>(
+        [&] { processor().apply_chat_template(std::vector<Message>{Message::user(parts)}, input); });
   };
   CHECK(contains(chat({ContentPart::image()}, {}), "messages[0].content[0]: a picture that names nothing"));
   CHECK(contains(chat({ContentPart::text("a")}, {.processor_kwargs = {.images = {image}}}), "1 pictures"));
@@ -267,7 +280,8 @@ TEST_CASE("what does not fit says so") {
   // Ragged rows make no tensor.
   const ProcessorOutput ragged = processor()({.text = {"a", "How many shapes are there?"}});
   CHECK(contains(message_of<Error>([&] { ragged.ids(); }), "ask for padding"));
-  const ProcessorOutput padded = processor()({.text = {"a", "How many shapes are there?"}, .padding = Padding::longest});
+  const ProcessorOutput padded =
+      processor()({.text = {"a", "How many shapes are there?"}, .padding = Padding::longest});
   CHECK(padded.ids().shape() == Shape{2, padded.input_ids[0].size()});
   CHECK(padded.mask().row(0)[0] == 0);
   CHECK(padded.token_types().row(1)[0] == 0);

@@ -43,7 +43,8 @@ TEST_CASE("every processor, alone and in the reference's order, does what the re
       const std::vector<float> expected = as_floats(recorded.at("expected").items()[r]);
       for (const bool shared : {false, true}) {
         std::vector<float> scores = given;
-        process(list, {.input_ids = ids, .prompt_length = prompt_length, .scratch = shared ? &scratch : nullptr}, scores);
+        process(list, {.input_ids = ids, .prompt_length = prompt_length, .scratch = shared ? &scratch : nullptr},
+                scores);
         std::size_t wrong = 0;
         for (std::size_t v = 0; v < scores.size(); ++v) {
           wrong += close(scores[v], expected[v]) ? 0u : 1u;
@@ -55,10 +56,11 @@ TEST_CASE("every processor, alone and in the reference's order, does what the re
 }
 
 TEST_CASE("presence and frequency penalties follow the repetition penalty and see generated tokens only") {
-  const GenerationConfig config{.repetition_penalty = 2.0, .presence_penalty = 1.0, .frequency_penalty = 0.25, .no_repeat_ngram_size = 2};
+  const GenerationConfig config{
+      .repetition_penalty = 2.0, .presence_penalty = 1.0, .frequency_penalty = 0.25, .no_repeat_ngram_size = 2};
   const LogitsProcessorList list = processors_of(config, 2);
-  CHECK(names(list) == std::vector<std::string>{"RepetitionPenaltyLogitsProcessor", "PresencePenaltyLogitsProcessor", "FrequencyPenaltyLogitsProcessor",
-                                                "NoRepeatNGramLogitsProcessor"});
+  CHECK(names(list) == std::vector<std::string>{"RepetitionPenaltyLogitsProcessor", "PresencePenaltyLogitsProcessor",
+                                                "FrequencyPenaltyLogitsProcessor", "NoRepeatNGramLogitsProcessor"});
   const std::vector<TokenId> ids{0, 1, 2, 3, 2};
   std::vector<float> scores{4.0f, -4.0f, 4.0f, -4.0f, 4.0f};
   process({list.begin(), list.begin() + 3}, {.input_ids = ids, .prompt_length = 2}, scores);
@@ -78,15 +80,22 @@ TEST_CASE("the penalties do not see padding") {
   CHECK(a[4] == 5.0f);
 }
 
-TEST_CASE("the user's processors stand between the constraints and the sampling steps, or take the place of their namesake") {
-  const GenerationConfig config{.do_sample = true, .temperature = 0.5, .top_k = 3, .repetition_penalty = 1.2, .renormalize_logits = true,
+TEST_CASE(
+    "the user's processors stand between the constraints and the sampling steps, or take the place of their namesake") {
+  const GenerationConfig config{.do_sample = true,
+                                .temperature = 0.5,
+                                .top_k = 3,
+                                .repetition_penalty = 1.2,
+                                .renormalize_logits = true,
                                 .suppress_tokens = std::vector<TokenId>{1}};
-  const auto mine = make_logits_processor("mine", [](const SequenceRow&, std::span<float> scores) { scores[0] += 1.0f; });
+  const auto mine =
+      make_logits_processor("mine", [](const SequenceRow&, std::span<float> scores) { scores[0] += 1.0f; });
   const auto repetition = std::make_shared<RepetitionPenaltyLogitsProcessor>(3.0);
   const auto temperature = std::make_shared<TemperatureLogitsWarper>(4.0);
   const LogitsProcessorList list = processors_of(config, 1, {mine, repetition, temperature});
-  CHECK(names(list) == std::vector<std::string>{"RepetitionPenaltyLogitsProcessor", "SuppressTokensLogitsProcessor", "mine", "TemperatureLogitsWarper",
-                                                "TemperatureLogitsWarper", "TopKLogitsWarper", "LogitNormalization"});
+  CHECK(names(list) == std::vector<std::string>{"RepetitionPenaltyLogitsProcessor", "SuppressTokensLogitsProcessor",
+                                                "mine", "TemperatureLogitsWarper", "TemperatureLogitsWarper",
+                                                "TopKLogitsWarper", "LogitNormalization"});
   CHECK(list[0] == repetition);
   CHECK(list[2] == mine);
   CHECK(list[3] == temperature);
@@ -109,11 +118,13 @@ TEST_CASE("a prefix function allows its tokens alone, and must allow one") {
   const float masked = -std::numeric_limits<float>::infinity();
   CHECK(scores == std::vector<float>{masked, 1.0f, masked, masked, 4.0f, masked});
   allowed = {6};
-  CHECK_THROWS_WITH_AS(process(list, row, scores), "prefix_allowed_tokens_fn: token id 6 is not in the vocabulary of 6", InputError);
+  CHECK_THROWS_WITH_AS(process(list, row, scores), "prefix_allowed_tokens_fn: token id 6 is not in the vocabulary of 6",
+                       InputError);
   allowed = {-1, 2};
   CHECK_THROWS_AS(process(list, row, scores), InputError);
   allowed = {};
-  CHECK_THROWS_WITH_AS(process(list, row, scores), "prefix_allowed_tokens_fn allowed no token for prompt 7", InputError);
+  CHECK_THROWS_WITH_AS(process(list, row, scores), "prefix_allowed_tokens_fn allowed no token for prompt 7",
+                       InputError);
 }
 
 TEST_CASE("values out of range are refused, values that switch a step off are not") {
@@ -139,18 +150,28 @@ TEST_CASE("values out of range are refused, values that switch a step off are no
   refused({.sequence_bias = std::vector<SequenceBias>{}});
   refused({.sequence_bias = std::vector<SequenceBias>{{{}, 1.0}}});
   refused({.exponential_decay_length_penalty = ExponentialDecay{1, 1.1}});
-  CHECK(processors_of({.do_sample = true, .temperature = 1.0, .top_k = 0, .top_p = 1.0, .typical_p = 1.0, .epsilon_cutoff = 0.0, .eta_cutoff = 0.0}, 1).empty());
+  CHECK(processors_of({.do_sample = true,
+                       .temperature = 1.0,
+                       .top_k = 0,
+                       .top_p = 1.0,
+                       .typical_p = 1.0,
+                       .epsilon_cutoff = 0.0,
+                       .eta_cutoff = 0.0},
+                      1)
+            .empty());
   CHECK(processors_of({.do_sample = true, .top_k = 0, .top_p = 1.5}, 1).empty());
   CHECK(processors_of({.min_length = 5}, 1).empty());  // no eos id
   CHECK(processors_of({.do_sample = false, .temperature = 0.0}, 1).empty());
   const LogitsProcessorList forced = processors_of({.max_length = 3, .forced_eos_token_id = 9}, 1);
   const std::vector<TokenId> ids{1, 2};
   std::vector<float> scores(5);
-  CHECK_THROWS_WITH_AS(process(forced, {.input_ids = ids, .prompt_length = 1}, scores), "forced_eos_token_id: token id 9 is not in the vocabulary of 5", InputError);
+  CHECK_THROWS_WITH_AS(process(forced, {.input_ids = ids, .prompt_length = 1}, scores),
+                       "forced_eos_token_id: token id 9 is not in the vocabulary of 5", InputError);
 }
 
 TEST_CASE("an eos id that is masked stays masked when its score decays") {
-  const GenerationConfig config{.min_new_tokens = 9, .exponential_decay_length_penalty = ExponentialDecay{0, 1.5}, .eos_token_id = 1};
+  const GenerationConfig config{
+      .min_new_tokens = 9, .exponential_decay_length_penalty = ExponentialDecay{0, 1.5}, .eos_token_id = 1};
   std::vector<float> scores{1.0f, 2.0f};
   const std::vector<TokenId> ids{0, 0};
   process(processors_of(config, 1), {.input_ids = ids, .prompt_length = 1}, scores);
@@ -160,11 +181,20 @@ TEST_CASE("an eos id that is masked stays masked when its score decays") {
 TEST_CASE("rows of NaN, of equal scores and of one score pass through every sampling step") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float masked = -std::numeric_limits<float>::infinity();
-  GenerationConfig all{.do_sample = true, .temperature = 0.7, .top_k = 3, .top_p = 0.9, .min_p = 0.1, .top_h = 0.5, .typical_p = 0.9, .epsilon_cutoff = 0.01,
-                       .eta_cutoff = 0.01, .renormalize_logits = true};
+  GenerationConfig all{.do_sample = true,
+                       .temperature = 0.7,
+                       .top_k = 3,
+                       .top_p = 0.9,
+                       .min_p = 0.1,
+                       .top_h = 0.5,
+                       .typical_p = 0.9,
+                       .epsilon_cutoff = 0.01,
+                       .eta_cutoff = 0.01,
+                       .renormalize_logits = true};
   for (const std::vector<float>& given :
-       {std::vector<float>{nan, nan, nan, nan, nan}, std::vector<float>{1.0f, nan, -1.0f, masked, nan}, std::vector<float>(200, masked),
-        std::vector<float>{1.0f}, std::vector<float>(300, 2.0f), std::vector<float>{std::numeric_limits<float>::infinity(), 0.0f}}) {
+       {std::vector<float>{nan, nan, nan, nan, nan}, std::vector<float>{1.0f, nan, -1.0f, masked, nan},
+        std::vector<float>(200, masked), std::vector<float>{1.0f}, std::vector<float>(300, 2.0f),
+        std::vector<float>{std::numeric_limits<float>::infinity(), 0.0f}}) {
     std::vector<float> scores = given;
     process(processors_of(all, 1), {}, scores);
     CHECK(scores.size() == given.size());

@@ -28,7 +28,8 @@ TEST_CASE("the largest are those of a full sort, of equals the first or the last
           REQUIRE(ranked.size() == std::min(count, size));
           bool same = true;
           for (std::size_t i = 0; i < ranked.size(); ++i) {
-            same = same && Ranked::index(ranked[i], last_first) == order[i] && Ranked::score(ranked[i]) == scores[order[i]];
+            same = same && Ranked::index(ranked[i], last_first) == order[i] &&
+                   Ranked::score(ranked[i]) == scores[order[i]];
           }
           CHECK(same);
         }

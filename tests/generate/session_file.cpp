@@ -16,7 +16,8 @@ using Session = qwen35::Session<Model>;
 using qwen35::Message;
 
 struct Folder {
-  std::string path = (std::filesystem::temp_directory_path() / ("qwen35_session_" + std::to_string(std::rand()))).string();
+  std::string path =
+      (std::filesystem::temp_directory_path() / ("qwen35_session_" + std::to_string(std::rand()))).string();
   Folder() { std::filesystem::create_directories(path); }
   ~Folder() { std::filesystem::remove_all(path); }
 };
@@ -25,7 +26,9 @@ std::string read(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
-void write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+void write(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
 
 }  // namespace
 

@@ -45,11 +45,13 @@ struct Watched {
   const auto& config() const { return real().config(); }
   const auto& generation_config() const { return real().generation_config(); }
   std::uint64_t fingerprint() const { return real().fingerprint(); }
-  std::vector<ImageFeatures> get_image_features(TensorView<float> pixels, TensorView<std::int64_t> grid, const VisionProgress& progress = {}) const {
+  std::vector<ImageFeatures> get_image_features(TensorView<float> pixels, TensorView<std::int64_t> grid,
+                                                const VisionProgress& progress = {}) const {
     ++encoded;
     return real().get_image_features(pixels, grid, progress);
   }
-  std::vector<ImageFeatures> get_video_features(TensorView<float> pixels, TensorView<std::int64_t> grid, const VisionProgress& progress = {}) const {
+  std::vector<ImageFeatures> get_video_features(TensorView<float> pixels, TensorView<std::int64_t> grid,
+                                                const VisionProgress& progress = {}) const {
     ++encoded;
     return real().get_video_features(pixels, grid, progress);
   }
@@ -69,7 +71,9 @@ SessionOptions options_of(bool thinking) {
   return options;
 }
 
-ContentPart picture(const std::string& name) { return ContentPart::image(scenes + name + ".png"); }
+ContentPart picture(const std::string& name) {
+  return ContentPart::image(scenes + name + ".png");
+}
 Message question(std::vector<ContentPart> parts, const std::string& text) {
   parts.push_back(ContentPart::text(text));
   return Message::user(std::move(parts));
@@ -109,7 +113,9 @@ std::size_t prompt_tokens(const std::vector<Message>& messages, const SessionOpt
   return processor().apply_chat_template(messages, input).input_ids[0].size();
 }
 // Tokens up to the end of the messages, the generation prompt left out.
-std::size_t boundary(const std::vector<Message>& messages) { return processor().apply_chat_template(messages, {}).input_ids[0].size(); }
+std::size_t boundary(const std::vector<Message>& messages) {
+  return processor().apply_chat_template(messages, {}).input_ids[0].size();
+}
 // Tokens up to the end of the first picture: its marks and what stands before.
 std::size_t picture_end(const Message& message) {
   const std::vector<TokenId> ids = processor().apply_chat_template(std::vector<Message>{message}, {}).input_ids[0];
@@ -126,9 +132,10 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
   return worst;
 }
 
-// A session without anything held says the same to the same, and the logits of each generated token agree. `logits` ends with those of the warm run.
-void check_cold(const std::vector<Message>& history, const Message& added, const SessionOptions& options, const Reply& warm,
-                const std::vector<std::vector<float>>& logits) {
+// A session without anything held says the same to the same, and the logits of each generated token agree. `logits`
+// ends with those of the warm run.
+void check_cold(const std::vector<Message>& history, const Message& added, const SessionOptions& options,
+                const Reply& warm, const std::vector<std::vector<float>>& logits) {
   Watched model;
   Chat cold(model, processor(), {}, options);
   cold.set_messages(history);
@@ -143,7 +150,8 @@ void check_cold(const std::vector<Message>& history, const Message& added, const
 }
 
 struct Folder {
-  std::string path = (std::filesystem::temp_directory_path() / ("qwen35_session_media_" + std::to_string(std::rand()))).string();
+  std::string path =
+      (std::filesystem::temp_directory_path() / ("qwen35_session_media_" + std::to_string(std::rand()))).string();
   Folder() { std::filesystem::create_directories(path); }
   ~Folder() { std::filesystem::remove_all(path); }
 };
@@ -206,7 +214,8 @@ TEST_CASE("two questions on one picture read it once") {
   data.frames = {{pixels.pixels().begin(), pixels.pixels().end()}};
   data.width = pixels.width();
   data.height = pixels.height();
-  CHECK(session.edit(question({ContentPart::image(data)}, "How many shapes are there?")).usage.reused_tokens == boundary({second}));
+  CHECK(session.edit(question({ContentPart::image(data)}, "How many shapes are there?")).usage.reused_tokens ==
+        boundary({second}));
   CHECK(model.encoded == 0);
   // Another question in a new conversation does not encode it again either, but has to read it.
   session.undo();
@@ -347,19 +356,21 @@ TEST_CASE("a saved conversation goes on without its pixels") {
   load_session(loaded, path);
   CHECK(loaded.send(Message::user("How many shapes are there?")).text == "Two shapes.");
   loaded.set_system("Hello");
-  CHECK(contains(message_of<Error>([&] { loaded.regenerate(); }), "messages[0].content[0] is a picture that neither names nor carries its pixels"));
+  CHECK(contains(message_of<Error>([&] { loaded.regenerate(); }),
+                 "messages[0].content[0] is a picture that neither names nor carries its pixels"));
 
   // Damaged entries leave the session alone.
   std::ifstream in(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   const std::vector<Message> before = loaded.messages();
-  for (const auto& [what, with] : std::vector<std::pair<std::string, std::string>>{{"\"grid_thw\": [1", "\"grid_thw\": [0"},
-                                                                                   {"\"grid_thw\": [1", "\"grid_thw\": [7"},
-                                                                                   {"\"merge_size\": 2", "\"merge_size\": 0"},
-                                                                                   {"\"content_hash\": \"", "\"content_hash\": \"x"},
-                                                                                   {"\"held\": [[", "\"held\": [[-"},
-                                                                                   {"\"held\": ", "\"hold\": "},
-                                                                                   {"\"type\": \"image\", \"grid", "\"type\": \"sound\", \"grid"}}) {
+  for (const auto& [what, with] : std::vector<std::pair<std::string, std::string>>{
+           {"\"grid_thw\": [1", "\"grid_thw\": [0"},
+           {"\"grid_thw\": [1", "\"grid_thw\": [7"},
+           {"\"merge_size\": 2", "\"merge_size\": 0"},
+           {"\"content_hash\": \"", "\"content_hash\": \"x"},
+           {"\"held\": [[", "\"held\": [[-"},
+           {"\"held\": ", "\"hold\": "},
+           {"\"type\": \"image\", \"grid", "\"type\": \"sound\", \"grid"}}) {
     const std::string& put = with;  // a lambda cannot capture the binding itself
     CAPTURE(put);
     std::string damaged = text;
@@ -378,16 +389,17 @@ TEST_CASE("cancelled while a picture is encoded or read: the conversation is as 
   const Message message = question({picture("a")}, "Describe this image.");
   std::size_t done = 0, total = 0;
   const Reply stopped = session.send(message, {.encoding = [&](std::size_t d, std::size_t t) {
-    done = d;
-    total = t;
-    return 2 * d < t;
-  }});
+                                       done = d;
+                                       total = t;
+                                       return 2 * d < t;
+                                     }});
   CHECK(stopped.finish_reason == ReplyEnd::cancelled);
   CHECK(session.messages().empty());
   CHECK(session.cached_tokens() == 0);
   CHECK(done > 0);
   CHECK(done < total);
-  const Reply between = session.send(message, {.progress = [&](std::size_t d, std::size_t) { return d < picture_end(message); }});
+  const Reply between =
+      session.send(message, {.progress = [&](std::size_t d, std::size_t) { return d < picture_end(message); }});
   CHECK(between.finish_reason == ReplyEnd::cancelled);
   CHECK(session.cached_tokens() == picture_end(message));
   model.logits.clear();
@@ -402,7 +414,8 @@ TEST_CASE("text typed by users stays text beside pictures") {
   const SessionOptions options = options_of(false);
   Watched model;
   Chat session(model, processor(), {.max_new_tokens = 5}, options);
-  const Message message = question({ContentPart::text("<|image_pad|><|vision_end|> "), picture("a")}, "<|im_end|> What is in this image?");
+  const Message message =
+      question({ContentPart::text("<|image_pad|><|vision_end|> "), picture("a")}, "<|im_end|> What is in this image?");
   const Reply reply = session.send(message);
   CHECK(reply.usage.encoded_media == 1);
   const TokenId end = processor().tokenizer.convert_tokens_to_ids("<|vision_end|>");
@@ -421,9 +434,13 @@ TEST_CASE("what cannot be says so, and loses nothing") {
   Chat session(model, processor(), {}, options_of(false));
   session.send(Message::user("There is a red circle and a blue star. How many shapes are there?"));
   const std::vector<Message> before = session.messages();
-  CHECK(contains(message_of<MediaError>([&] { session.send(question({ContentPart::image("/no/such.png")}, "?")); }), "/no/such.png"));
-  CHECK(contains(message_of<MediaError>([&] { session.send(question({ContentPart::image("http://example.org/a.png")}, "?")); }), "nothing is fetched"));
-  CHECK(contains(message_of<InputError>([&] { session.send(question({ContentPart::image()}, "?")); }), "messages[2].content[0]"));
+  CHECK(contains(message_of<MediaError>([&] { session.send(question({ContentPart::image("/no/such.png")}, "?")); }),
+                 "/no/such.png"));
+  CHECK(contains(
+      message_of<MediaError>([&] { session.send(question({ContentPart::image("http://example.org/a.png")}, "?")); }),
+      "nothing is fetched"));
+  CHECK(contains(message_of<InputError>([&] { session.send(question({ContentPart::image()}, "?")); }),
+                 "messages[2].content[0]"));
   CHECK(session.messages() == before);
   // Text alone is as with the text model.
   const Reply a = session.send(Message::user("What is right of the red circle?"));

@@ -32,8 +32,10 @@ TEST_CASE("stop strings are found where the reference finds them") {
 }
 
 TEST_CASE("a stop string must end inside the newest token, wherever it begins") {
-  const std::vector<std::string> tokens{"st", "op", "stop", "opera", "sto", "pper", "las", "topper", "s", "to", "pped", "at", "", "xstopx"};
-  const StopStringCriteria criteria({"stop"}, [&](TokenId id) -> std::string_view { return tokens[static_cast<std::size_t>(id)]; });
+  const std::vector<std::string> tokens{"st",     "op", "stop", "opera", "sto", "pper", "las",
+                                        "topper", "s",  "to",   "pped",  "at",  "",     "xstopx"};
+  const StopStringCriteria criteria(
+      {"stop"}, [&](TokenId id) -> std::string_view { return tokens[static_cast<std::size_t>(id)]; });
   const auto done = [&](std::vector<TokenId> ids) { return criteria.is_done({.input_ids = ids}); };
   CHECK(done({0, 1}));
   CHECK(done({2}));
@@ -51,8 +53,10 @@ TEST_CASE("a stop string must end inside the newest token, wherever it begins") 
   // Padding is no text.
   const std::vector<TokenId> padded{0, 1};
   CHECK_FALSE(criteria.is_done({.input_ids = padded, .padding = 1}));
-  CHECK_THROWS_WITH_AS(StopStringCriteria({}, [](TokenId) { return std::string_view(); }), "stop_strings is an empty list", InputError);
-  CHECK_THROWS_WITH_AS(StopStringCriteria({"a", ""}, [](TokenId) { return std::string_view(); }), "stop_strings holds an empty string", InputError);
+  CHECK_THROWS_WITH_AS(StopStringCriteria({}, [](TokenId) { return std::string_view(); }),
+                       "stop_strings is an empty list", InputError);
+  CHECK_THROWS_WITH_AS(StopStringCriteria({"a", ""}, [](TokenId) { return std::string_view(); }),
+                       "stop_strings holds an empty string", InputError);
   CHECK_THROWS_AS(StopStringCriteria({"a"}, {}), InputError);
 }
 
@@ -60,7 +64,11 @@ TEST_CASE("the list of a config, its order, and the user's") {
   const std::vector<TokenId> ids{5, 6, 7};
   const SequenceRow row{.input_ids = ids, .prompt_length = 2};
   const auto reason = [&](const GenerationConfig& config, const StoppingCriteriaList& users = {}) {
-    return finish_reason(criteria_of(config, [](TokenId id) { return std::string_view("ABCDEFGH").substr(static_cast<std::size_t>(id), 1); }, users), row);
+    return finish_reason(
+        criteria_of(
+            config, [](TokenId id) { return std::string_view("ABCDEFGH").substr(static_cast<std::size_t>(id), 1); },
+            users),
+        row);
   };
   CHECK(reason({}) == FinishReason::none);
   CHECK(reason({.max_length = 4}) == FinishReason::none);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One program, two files of the library's user: one compiled without -m flags, one with -mavx2 -mfma. Each must run its own code, whichever
-// order the linker meets them in.
+// One program, two files of the library's user: one compiled without -m flags, one with -mavx2 -mfma. Each must run its
+// own code, whichever order the linker meets them in.
 #pragma once
 
 #include <string>

@@ -40,7 +40,8 @@ bool says(std::string_view text, std::string_view part) {
 }  // namespace
 
 TEST_CASE("values of every kind") {
-  const Value v = parse(R"( {"n": null, "t": true, "f": false, "i": -12, "big": 9223372036854775807, "d": 1.5e3, "s": "a\u00e9\n\ud83d\ude00\/", "e": {}, "l": [1, [2], []]} )");
+  const Value v = parse(
+      R"( {"n": null, "t": true, "f": false, "i": -12, "big": 9223372036854775807, "d": 1.5e3, "s": "a\u00e9\n\ud83d\ude00\/", "e": {}, "l": [1, [2], []]} )");
   CHECK(v.size() == 9);
   CHECK(v.at("n").is_null());
   CHECK(v.at("t").as_bool());
@@ -104,12 +105,13 @@ TEST_CASE("what is not JSON is an error with the place and the reason") {
   CHECK(says("-0.0002e313", "Number too big"));
   CHECK(says("nul", "byte"));
   CHECK(says("// c\n1", "byte 0"));
-  CHECK_THROWS_WITH_AS(parse("[", "config.json"), doctest::Contains("config.json: not valid JSON at byte 1"), TextError);
+  CHECK_THROWS_WITH_AS(parse("[", "config.json"), doctest::Contains("config.json: not valid JSON at byte 1"),
+                       TextError);
 }
 
 TEST_CASE("ill-formed UTF-8 and half surrogates are errors") {
-  for (const char* bad : {"\"\x80\"", "\"\xC0\x80\"", "\"\xE4\xB8\"", "\"\xED\xA0\x80\"", "\"\xF4\x90\x80\x80\"", "\"\xFF\"", "\"\xF0\x9F", "\"\xE4", "\xEF\xBB\xBF{}",
-                          "{\"\xE4\": 1}"}) {
+  for (const char* bad : {"\"\x80\"", "\"\xC0\x80\"", "\"\xE4\xB8\"", "\"\xED\xA0\x80\"", "\"\xF4\x90\x80\x80\"",
+                          "\"\xFF\"", "\"\xF0\x9F", "\"\xE4", "\xEF\xBB\xBF{}", "{\"\xE4\": 1}"}) {
     CHECK(says(bad, "byte"));
   }
   CHECK(says("\"\\ud800\"", "surrogate"));
@@ -147,10 +149,25 @@ TEST_CASE("a handler of one's own") {
 
 // Source of the right sides: Python 3, repr(float).
 TEST_CASE("floats as Python writes them") {
-  const std::pair<double, const char*> cases[] = {{0.0, "0.0"},       {-0.0, "-0.0"},         {1.0, "1.0"},           {0.1, "0.1"},         {1e15, "1000000000000000.0"},
-                                                  {1e16, "1e+16"},    {1.5e16, "1.5e+16"},    {9999999999999998.0, "9999999999999998.0"}, {1e-4, "0.0001"}, {1e-5, "1e-05"},
-                                                  {1.25e-7, "1.25e-07"}, {1e22, "1e+22"},     {1e100, "1e+100"},      {5e-324, "5e-324"},   {1.7976931348623157e308, "1.7976931348623157e+308"},
-                                                  {123456.789, "123456.789"}, {1.0 / 3.0, "0.3333333333333333"}, {-2.5, "-2.5"}, {2.0 / 3.0 * 1e-4, "6.666666666666667e-05"}};
+  const std::pair<double, const char*> cases[] = {{0.0, "0.0"},
+                                                  {-0.0, "-0.0"},
+                                                  {1.0, "1.0"},
+                                                  {0.1, "0.1"},
+                                                  {1e15, "1000000000000000.0"},
+                                                  {1e16, "1e+16"},
+                                                  {1.5e16, "1.5e+16"},
+                                                  {9999999999999998.0, "9999999999999998.0"},
+                                                  {1e-4, "0.0001"},
+                                                  {1e-5, "1e-05"},
+                                                  {1.25e-7, "1.25e-07"},
+                                                  {1e22, "1e+22"},
+                                                  {1e100, "1e+100"},
+                                                  {5e-324, "5e-324"},
+                                                  {1.7976931348623157e308, "1.7976931348623157e+308"},
+                                                  {123456.789, "123456.789"},
+                                                  {1.0 / 3.0, "0.3333333333333333"},
+                                                  {-2.5, "-2.5"},
+                                                  {2.0 / 3.0 * 1e-4, "6.666666666666667e-05"}};
   for (const auto& [value, text] : cases) {
     CHECK(json::python_repr_number(value) == text);
     CHECK(dump(Value(value)) == text);
@@ -160,8 +177,10 @@ TEST_CASE("floats as Python writes them") {
 }
 
 TEST_CASE("dump is Python's json.dumps") {
-  CHECK(dump(parse(R"({"b":[1,2.0,-3e0,null,true,false],"a":{"x":[],"y":{}}})")) == R"({"b": [1, 2.0, -3.0, null, true, false], "a": {"x": [], "y": {}}})");
-  CHECK(dump(Value("\"\\/\b\f\n\r\t\x01\x1F\x7F\xC3\xA9\xE2\x80\xA8")) == "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7F\xC3\xA9\xE2\x80\xA8\"");
+  CHECK(dump(parse(R"({"b":[1,2.0,-3e0,null,true,false],"a":{"x":[],"y":{}}})")) ==
+        R"({"b": [1, 2.0, -3.0, null, true, false], "a": {"x": [], "y": {}}})");
+  CHECK(dump(Value("\"\\/\b\f\n\r\t\x01\x1F\x7F\xC3\xA9\xE2\x80\xA8")) ==
+        "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7F\xC3\xA9\xE2\x80\xA8\"");
   CHECK(dump(Value(std::string("\0", 1))) == "\"\\u0000\"");
 }
 
@@ -176,20 +195,24 @@ TEST_CASE("floats are read exactly") {
       continue;
     }
     wrong += parse(json::python_repr_number(value)).as_number() != value;
-    std::string digits = std::to_string(random()) + std::to_string(random()) + "e" + std::to_string(static_cast<int>(random() % 500) - 250);
+    std::string digits = std::to_string(random()) + std::to_string(random()) + "e" +
+                         std::to_string(static_cast<int>(random() % 500) - 250);
     digits.insert(1 + random() % 18, ".");
     wrong += parse(digits).as_number() != std::strtod(digits.c_str(), nullptr);
   }
   CHECK(wrong == 0);
-  CHECK(parse("127.0906447015091468314076049119752806179e-244").as_number() == 127.0906447015091468314076049119752806179e-244);
-  CHECK(parse("[207911933907466265.46266478282871835470e-120]").items()[0].as_number() == 207911933907466265.46266478282871835470e-120);
+  CHECK(parse("127.0906447015091468314076049119752806179e-244").as_number() ==
+        127.0906447015091468314076049119752806179e-244);
+  CHECK(parse("[207911933907466265.46266478282871835470e-120]").items()[0].as_number() ==
+        207911933907466265.46266478282871835470e-120);
   CHECK(parse("1e-400").as_number() == 0.0);
   CHECK(parse("4.9e-324").as_number() == 5e-324);
 }
 
 TEST_CASE("damaged text gives a value or a TextError, never anything else") {
   std::mt19937 random(11);
-  const std::string sound = R"({"a": [1, -2.5e-3, "x\u00e9\ud83d\ude00\n", null, true, {"b": {}, "c": [[], [false]]}], "中文": "\\\"", "n": 12345678901234567890})";
+  const std::string sound =
+      R"({"a": [1, -2.5e-3, "x\u00e9\ud83d\ude00\n", null, true, {"b": {}, "c": [[], [false]]}], "中文": "\\\"", "n": 12345678901234567890})";
   const std::string_view alphabet = "{}[]:,\"\\u0dDe+-.19truefalsn \n\xE4\xB8\xF0\xFF\x80";
   int sound_count = 0;
   for (int i = 0; i < 20000; ++i) {
@@ -197,10 +220,17 @@ TEST_CASE("damaged text gives a value or a TextError, never anything else") {
     for (std::size_t k = 0; k <= random() % 4; ++k) {
       const std::size_t at = random() % text.size();
       switch (random() % 4) {
-        case 0: text[at] = alphabet[random() % alphabet.size()]; break;
-        case 1: text.erase(at, 1 + random() % 5); break;
-        case 2: text.insert(at, 1, alphabet[random() % alphabet.size()]); break;
-        default: text.resize(at + 1);
+        case 0:
+          text[at] = alphabet[random() % alphabet.size()];
+          break;
+        case 1:
+          text.erase(at, 1 + random() % 5);
+          break;
+        case 2:
+          text.insert(at, 1, alphabet[random() % alphabet.size()]);
+          break;
+        default:
+          text.resize(at + 1);
       }
       if (text.empty()) {
         text = "[";

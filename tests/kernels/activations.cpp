@@ -30,7 +30,8 @@ TEST_CASE("gelu_tanh and silu_multiply agree with double precision") {
     CHECK(worst < 1e-6);
     kernels::silu_multiply(x.data(), up.data(), n, out.data());
     for (std::size_t i = 0; i < n; ++i) {
-      const double truth = static_cast<double>(x[i]) / (1.0 + std::exp(-static_cast<double>(x[i]))) * static_cast<double>(up[i]);
+      const double truth =
+          static_cast<double>(x[i]) / (1.0 + std::exp(-static_cast<double>(x[i]))) * static_cast<double>(up[i]);
       const double off = std::abs(static_cast<double>(out[i]) - truth) / (std::abs(truth) + 1e-30);
       worst_silu = off <= worst_silu ? worst_silu : off;
     }
@@ -65,7 +66,8 @@ TEST_CASE("a value's bits do not depend on its place; in place works; nothing be
     bool equal = true;
     for (std::size_t n = 0; n < 36; ++n) {
       for (std::size_t first = 0; first + n <= 70; first += 3) {
-        std::vector<float> part(x.begin() + static_cast<std::ptrdiff_t>(first), x.begin() + static_cast<std::ptrdiff_t>(first + n));
+        std::vector<float> part(x.begin() + static_cast<std::ptrdiff_t>(first),
+                                x.begin() + static_cast<std::ptrdiff_t>(first + n));
         part.push_back(7.0f);
         std::vector<float> other = part;
         kernels::gelu_tanh(part.data(), n, part.data());

@@ -21,10 +21,18 @@ struct Problem {
   std::size_t origin = 0;
   float scale;
 
-  Problem(DType format, std::size_t rows, std::size_t dim, std::size_t length, unsigned seed = 1, std::size_t offset = 0)
-      : queries(rows), head_dim(dim), keys(length), dtype(format), q(random_values(rows * dim, seed, 2.0f)),
-        k(format, random_values(length * dim, seed + 1), offset), v(format, random_values(length * dim, seed + 2), offset), begin(rows, 0),
-        end(rows, length), scale(1.0f / std::sqrt(static_cast<float>(dim))) {}
+  Problem(DType format, std::size_t rows, std::size_t dim, std::size_t length, unsigned seed = 1,
+          std::size_t offset = 0)
+      : queries(rows),
+        head_dim(dim),
+        keys(length),
+        dtype(format),
+        q(random_values(rows * dim, seed, 2.0f)),
+        k(format, random_values(length * dim, seed + 1), offset),
+        v(format, random_values(length * dim, seed + 2), offset),
+        begin(rows, 0),
+        end(rows, length),
+        scale(1.0f / std::sqrt(static_cast<float>(dim))) {}
 
   // Queries [first, first + count) in one task.
   std::vector<float> run(std::size_t first, std::size_t count) const {
@@ -138,11 +146,11 @@ TEST_CASE("attention: ranges, hidden keys, additive masks and split origins") {
 TEST_CASE("attention: a query that sees no key gets 0") {
   for_each_isa([] {
     Problem problem(DType::f32, 4, 24, 100, 3);
-    problem.end[0] = 0;                       // an empty range
-    problem.begin[1] = problem.end[1] = 50;   // another
+    problem.end[0] = 0;                      // an empty range
+    problem.begin[1] = problem.end[1] = 50;  // another
     problem.bias.assign(4 * 100, 0.0f);
     for (std::size_t j = 0; j < 100; ++j) {
-      problem.bias[2 * 100 + j] = -inf;       // all forbidden
+      problem.bias[2 * 100 + j] = -inf;  // all forbidden
     }
     const std::vector<float> out = problem.run();
     for (std::size_t i = 0; i < 3 * 24; ++i) {
@@ -195,8 +203,10 @@ TEST_CASE("attention: a padded sequence counted from its first key equals the un
     for (const std::size_t pads : {1u, 30u, 64u, 77u}) {
       Problem padded(DType::f16, 5, head_dim, keys + pads, 10);
       padded.q = plain.q;
-      std::memcpy(padded.k.bytes.data() + row_bytes(DType::f16, pads * head_dim), plain.k.data(), row_bytes(DType::f16, keys * head_dim));
-      std::memcpy(padded.v.bytes.data() + row_bytes(DType::f16, pads * head_dim), plain.v.data(), row_bytes(DType::f16, keys * head_dim));
+      std::memcpy(padded.k.bytes.data() + row_bytes(DType::f16, pads * head_dim), plain.k.data(),
+                  row_bytes(DType::f16, keys * head_dim));
+      std::memcpy(padded.v.bytes.data() + row_bytes(DType::f16, pads * head_dim), plain.v.data(),
+                  row_bytes(DType::f16, keys * head_dim));
       padded.begin.assign(5, pads);
       padded.origin = pads;
       CHECK(same_bits(padded.run(), expected));

@@ -15,7 +15,8 @@ TEST_CASE("the causal convolution agrees with its definition, for any split of t
         const std::vector<float> x = random_values(tokens * stride, 2, 3.0f);
         const std::vector<float> weight = random_values(kernel * channels, 3, 2.0f);
         std::vector<float> out(tokens * out_stride, 55.0f);
-        kernels::causal_conv1d_silu(history.data(), x.data(), stride, weight.data(), kernel, channels, tokens, out.data(), out_stride);
+        kernels::causal_conv1d_silu(history.data(), x.data(), stride, weight.data(), kernel, channels, tokens,
+                                    out.data(), out_stride);
         const auto column = [&](std::size_t t, std::size_t c) {
           return static_cast<double>(t < before ? history[t * channels + c] : x[(t - before) * stride + c]);
         };
@@ -28,7 +29,8 @@ TEST_CASE("the causal convolution agrees with its definition, for any split of t
               sum += term;
               size += std::abs(term);
             }
-            const double off = std::abs(static_cast<double>(out[t * out_stride + c]) - sum / (1.0 + std::exp(-sum))) / size;
+            const double off =
+                std::abs(static_cast<double>(out[t * out_stride + c]) - sum / (1.0 + std::exp(-sum))) / size;
             worst = off <= worst ? worst : off;
           }
           CHECK(out[t * out_stride + channels] == 55.0f);

@@ -11,9 +11,19 @@ struct Problem {
   std::vector<float> q, k, v, decay, beta, start;
 
   Problem(std::size_t t, std::size_t dk, std::size_t dv, std::size_t pad)
-      : tokens(t), key_dim(dk), value_dim(dv), qk_stride(dk + pad), v_stride(dv + 2 * pad), gate_stride(1 + pad), out_stride(dv + pad),
-        q(random_values(t * qk_stride, 1)), k(random_values(t * qk_stride, 2)), v(random_values(t * v_stride, 3)),
-        decay(random_values(t * gate_stride, 4)), beta(random_values(t * gate_stride, 5)), start(random_values(dk * dv, 6)) {
+      : tokens(t),
+        key_dim(dk),
+        value_dim(dv),
+        qk_stride(dk + pad),
+        v_stride(dv + 2 * pad),
+        gate_stride(1 + pad),
+        out_stride(dv + pad),
+        q(random_values(t * qk_stride, 1)),
+        k(random_values(t * qk_stride, 2)),
+        v(random_values(t * v_stride, 3)),
+        decay(random_values(t * gate_stride, 4)),
+        beta(random_values(t * gate_stride, 5)),
+        start(random_values(dk * dv, 6)) {
     for (std::size_t i = 0; i < t; ++i) {
       double sum = 0;
       for (std::size_t d = 0; d < dk; ++d) {
@@ -74,7 +84,8 @@ struct Problem {
         for (std::size_t i = 0; i < key_dim; ++i) {
           u += state[i * value_dim + j] * static_cast<double>(k[t * qk_stride + i]);
         }
-        const double delta = static_cast<double>(beta[t * gate_stride]) * (static_cast<double>(v[t * v_stride + j]) - u);
+        const double delta =
+            static_cast<double>(beta[t * gate_stride]) * (static_cast<double>(v[t * v_stride + j]) - u);
         for (std::size_t i = 0; i < key_dim; ++i) {
           state[i * value_dim + j] += static_cast<double>(k[t * qk_stride + i]) * delta;
           out[t * value_dim + j] += state[i * value_dim + j] * static_cast<double>(q[t * qk_stride + i]);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared by the kernel tests: every instruction set of this machine in turn, random values, stored matrices at odd addresses.
+// Shared by the kernel tests: every instruction set of this machine in turn, random values, stored matrices at odd
+// addresses.
 #pragma once
 
 #include <qwen35/core/error.hpp>
@@ -46,14 +47,18 @@ struct Stored {
   qwen35::DType dtype = qwen35::DType::f32;
 
   Stored(qwen35::DType format, const std::vector<float>& source, std::size_t byte_offset)
-      : bytes(byte_offset + qwen35::row_bytes(format, source.size())), values(source), offset(byte_offset), dtype(format) {
+      : bytes(byte_offset + qwen35::row_bytes(format, source.size())),
+        values(source),
+        offset(byte_offset),
+        dtype(format) {
     for (std::size_t i = 0; i < source.size(); ++i) {
       std::byte* const to = bytes.data() + offset + qwen35::row_bytes(format, i);
       if (format == qwen35::DType::f32) {
         std::memcpy(to, &source[i], 4);
         continue;
       }
-      const std::uint16_t bits = format == qwen35::DType::f16 ? qwen35::f32_to_f16(source[i]) : qwen35::f32_to_bf16(source[i]);
+      const std::uint16_t bits =
+          format == qwen35::DType::f16 ? qwen35::f32_to_f16(source[i]) : qwen35::f32_to_bf16(source[i]);
       values[i] = format == qwen35::DType::f16 ? qwen35::f16_to_f32(bits) : qwen35::bf16_to_f32(bits);
       std::memcpy(to, &bits, 2);
     }

@@ -16,8 +16,13 @@ struct Problem {
   std::size_t x_stride;
 
   Problem(DType dtype, std::size_t n, std::size_t k, std::size_t t, std::size_t offset = 0, std::size_t pad = 0)
-      : rows(n), cols(k), tokens(t), w(dtype, random_values(n * k, 1), offset), x(random_values(t * (k + pad), 2)),
-        bias(random_values(n, 3)), x_stride(k + pad) {}
+      : rows(n),
+        cols(k),
+        tokens(t),
+        w(dtype, random_values(n * k, 1), offset),
+        x(random_values(t * (k + pad), 2)),
+        bias(random_values(n, 3)),
+        x_stride(k + pad) {}
   Matrix matrix() const { return {w.data(), w.dtype, rows, cols}; }
   // The largest error of y, as a share of the sum of the terms' sizes.
   double error(const std::vector<float>& y, bool with_bias) const {
@@ -76,7 +81,8 @@ TEST_CASE("matmul: a value's bits do not depend on the number of tokens") {
         for (std::size_t tokens = 1; tokens <= 67; tokens += tokens < 14 ? 1 : 7) {
           for (const std::size_t first : {std::size_t{0}, (67 - tokens) / 2, 67 - tokens}) {
             std::vector<float> y(tokens * rows, NAN);
-            kernels::matmul(all.matrix(), 0, rows, all.x.data() + first * cols, cols, tokens, y.data(), rows, all.bias.data());
+            kernels::matmul(all.matrix(), 0, rows, all.x.data() + first * cols, cols, tokens, y.data(), rows,
+                            all.bias.data());
             CHECK(std::memcmp(y.data(), expected.data() + first * rows, y.size() * sizeof(float)) == 0);
           }
         }
@@ -93,7 +99,8 @@ TEST_CASE("many tokens, packed in parts or not, have the bits of each token alon
         const Problem all(dtype, rows, cols, 145, cols % 5, 3);
         std::vector<float> expected(all.tokens * rows, NAN);
         for (std::size_t t = 0; t < all.tokens; ++t) {
-          kernels::matmul(all.matrix(), 0, rows, all.x.data() + t * all.x_stride, all.x_stride, 1, expected.data() + t * rows, rows, all.bias.data());
+          kernels::matmul(all.matrix(), 0, rows, all.x.data() + t * all.x_stride, all.x_stride, 1,
+                          expected.data() + t * rows, rows, all.bias.data());
         }
         CHECK(all.error(expected, true) < 1e-6);
         for (const std::size_t tokens : {std::size_t{129}, std::size_t{131}, all.tokens}) {
@@ -113,7 +120,8 @@ TEST_CASE("many tokens, packed in parts or not, have the bits of each token alon
             kernels::pack_tokens(all.x.data() + k, all.x_stride, middle, tokens, length, packed.data());
             kernels::pack_tokens(all.x.data() + k, all.x_stride, 0, middle, length, packed.data());
             for (const std::size_t begin : {std::size_t{5}, std::size_t{0}}) {
-              kernels::matmul_packed(all.matrix(), begin, begin == 0 ? 5 : rows, k, packed.data(), tokens, y.data(), rows, all.bias.data());
+              kernels::matmul_packed(all.matrix(), begin, begin == 0 ? 5 : rows, k, packed.data(), tokens, y.data(),
+                                     rows, all.bias.data());
             }
           }
           CHECK(packed.back() == -7.0f);
@@ -136,7 +144,8 @@ TEST_CASE("matmul: a value's bits do not depend on the row range, and other rows
               continue;
             }
             std::vector<float> y(tokens * 70, -7.0f);
-            kernels::matmul(problem.matrix(), begin, end, problem.x.data(), 530, tokens, y.data(), 70, problem.bias.data());
+            kernels::matmul(problem.matrix(), begin, end, problem.x.data(), 530, tokens, y.data(), 70,
+                            problem.bias.data());
             bool equal = true;
             for (std::size_t t = 0; t < tokens; ++t) {
               for (std::size_t n = 0; n < 70; ++n) {

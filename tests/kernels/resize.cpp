@@ -18,12 +18,14 @@ struct Sequence {
 
 std::vector<std::uint8_t> bytes(std::size_t count, Sequence& sequence) {
   std::vector<std::uint8_t> out(count);
-  std::generate(out.begin(), out.end(), [&] { return static_cast<std::uint8_t>(sequence.next() % 3 == 0 ? 255 : sequence.next()); });
+  std::generate(out.begin(), out.end(),
+                [&] { return static_cast<std::uint8_t>(sequence.next() % 3 == 0 ? 255 : sequence.next()); });
   return out;
 }
 
 std::uint8_t clamped(std::int64_t sum, int precision) {
-  return static_cast<std::uint8_t>(std::clamp<std::int64_t>((sum + (std::int64_t{1} << (precision - 1))) >> precision, 0, 255));
+  return static_cast<std::uint8_t>(
+      std::clamp<std::int64_t>((sum + (std::int64_t{1} << (precision - 1))) >> precision, 0, 255));
 }
 
 }  // namespace
@@ -74,7 +76,8 @@ TEST_CASE("sums along a row of RGB") {
         std::vector<std::uint32_t> first(n);
         std::vector<std::int16_t> weights(n * taps);
         for (std::size_t i = 0; i < n; ++i) {
-          first[i] = i + 1 == n ? static_cast<std::uint32_t>(pixels - taps) : sequence.next() % static_cast<std::uint32_t>(pixels - taps + 1);
+          first[i] = i + 1 == n ? static_cast<std::uint32_t>(pixels - taps)
+                                : sequence.next() % static_cast<std::uint32_t>(pixels - taps + 1);
         }
         for (std::int16_t& w : weights) {
           w = static_cast<std::int16_t>(static_cast<int>(sequence.next() % 9000) - 3000);

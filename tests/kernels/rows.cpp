@@ -18,7 +18,9 @@ TEST_CASE("decode_row is exact for every 16-bit pattern") {
       std::size_t wrong = 0;
       for (std::size_t i = 0; i < bits.size(); ++i) {
         const float expected = dtype == DType::f16 ? f16_to_f32(bits[i]) : bf16_to_f32(bits[i]);
-        const bool equal = std::isnan(expected) ? std::isnan(out[i]) : std::bit_cast<std::uint32_t>(out[i]) == std::bit_cast<std::uint32_t>(expected);
+        const bool equal = std::isnan(expected)
+                               ? std::isnan(out[i])
+                               : std::bit_cast<std::uint32_t>(out[i]) == std::bit_cast<std::uint32_t>(expected);
         wrong += equal ? 0 : 1;
       }
       CHECK(wrong == 0);
@@ -47,8 +49,9 @@ TEST_CASE("encode_row rounds to nearest even, and decode gives stored values bac
           const float expected = dtype == DType::f32   ? values[i]
                                  : dtype == DType::f16 ? f16_to_f32(f32_to_f16(values[i]))
                                                        : bf16_to_f32(f32_to_bf16(values[i]));
-          const bool equal =
-              std::isnan(expected) ? std::isnan(back[i]) : std::bit_cast<std::uint32_t>(back[i]) == std::bit_cast<std::uint32_t>(expected);
+          const bool equal = std::isnan(expected)
+                                 ? std::isnan(back[i])
+                                 : std::bit_cast<std::uint32_t>(back[i]) == std::bit_cast<std::uint32_t>(expected);
           wrong += equal ? 0 : 1;
         }
         CHECK(wrong == 0);

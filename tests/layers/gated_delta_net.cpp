@@ -40,7 +40,9 @@ struct Case {
     }
     return store.back().data();
   }
-  Matrix matrix(std::size_t rows, std::size_t cols) { return {reinterpret_cast<const std::byte*>(vector(rows * cols, 0.0f)), DType::f32, rows, cols}; }
+  Matrix matrix(std::size_t rows, std::size_t cols) {
+    return {reinterpret_cast<const std::byte*>(vector(rows * cols, 0.0f)), DType::f32, rows, cols};
+  }
 
   static std::vector<double> times(const Matrix& w, const double* x) {
     std::vector<double> y(w.rows);
@@ -58,7 +60,8 @@ struct Case {
     std::vector<double> out;
     std::vector<double> state(H * D * Dv);
     for (std::size_t t = 0; t < tokens; ++t) {
-      const std::vector<double> row(x.begin() + static_cast<std::ptrdiff_t>(t * hidden), x.begin() + static_cast<std::ptrdiff_t>((t + 1) * hidden));
+      const std::vector<double> row(x.begin() + static_cast<std::ptrdiff_t>(t * hidden),
+                                    x.begin() + static_cast<std::ptrdiff_t>((t + 1) * hidden));
       mixed.push_back(times(weights.in_proj_qkv, row.data()));
       const std::vector<double> z = times(weights.in_proj_z, row.data());
       const std::vector<double> b = times(weights.in_proj_b, row.data());
@@ -66,7 +69,8 @@ struct Case {
       std::vector<double> c(Layer::conv_channels);
       for (std::size_t ch = 0; ch < c.size(); ++ch) {
         for (std::size_t j = 0; j < K; ++j) {
-          c[ch] += t + j + 1 >= K ? static_cast<double>(weights.conv1d[j * c.size() + ch]) * mixed[t + j + 1 - K][ch] : 0.0;
+          c[ch] +=
+              t + j + 1 >= K ? static_cast<double>(weights.conv1d[j * c.size() + ch]) * mixed[t + j + 1 - K][ch] : 0.0;
         }
         c[ch] /= 1.0 + std::exp(-c[ch]);
       }
@@ -81,7 +85,8 @@ struct Case {
           qq += q[i] * q[i];
           kk += k[i] * k[i];
         }
-        const double decay = std::exp(static_cast<double>(weights.a[h]) * std::log1p(std::exp(a[h] + static_cast<double>(weights.dt_bias[h]))));
+        const double decay = std::exp(static_cast<double>(weights.a[h]) *
+                                      std::log1p(std::exp(a[h] + static_cast<double>(weights.dt_bias[h]))));
         const double beta = 1.0 / (1.0 + std::exp(-b[h]));
         double* const m = state.data() + h * D * Dv;
         double squares = 0.0;
@@ -101,7 +106,8 @@ struct Case {
         }
         for (std::size_t j = 0; j < Dv; ++j) {
           const double gate = z[h * Dv + j];
-          core[h * Dv + j] *= static_cast<double>(weights.norm[j]) / std::sqrt(squares / static_cast<double>(Dv) + static_cast<double>(weights.norm_eps)) *
+          core[h * Dv + j] *= static_cast<double>(weights.norm[j]) /
+                              std::sqrt(squares / static_cast<double>(Dv) + static_cast<double>(weights.norm_eps)) *
                               gate / (1.0 + std::exp(-gate));
         }
       }
@@ -121,8 +127,10 @@ struct OwnState {
 
 // Runs tokens [begin, end) of x, which follow those the state has seen.
 template <class Layer>
-std::vector<float> run(const GatedDeltaNetWeights& weights, const std::vector<float>& x, std::size_t begin, std::size_t end, OwnState<Layer>& state) {
-  std::vector<float> part(x.begin() + static_cast<std::ptrdiff_t>(begin * hidden), x.begin() + static_cast<std::ptrdiff_t>(end * hidden));
+std::vector<float> run(const GatedDeltaNetWeights& weights, const std::vector<float>& x, std::size_t begin,
+                       std::size_t end, OwnState<Layer>& state) {
+  std::vector<float> part(x.begin() + static_cast<std::ptrdiff_t>(begin * hidden),
+                          x.begin() + static_cast<std::ptrdiff_t>(end * hidden));
   std::vector<float> y(part.size(), 9.0f);
   const TokenSpan span{0, 0, end - begin, begin};
   Pass pass;
@@ -184,7 +192,8 @@ TEST_CASE("tokens outside the spans give 0 and leave no trace") {
   const C layer;
   const std::vector<float> x = random_rows(20);
   OwnState<C::Layer> alone;
-  const std::vector<float> expected = run<C::Layer>(layer.weights, std::vector<float>(x.begin() + 5 * hidden, x.end()), 0, 15, alone);
+  const std::vector<float> expected =
+      run<C::Layer>(layer.weights, std::vector<float>(x.begin() + 5 * hidden, x.end()), 0, 15, alone);
   std::vector<float> input = x;
   std::vector<float> y(x.size(), 9.0f);
   const TokenSpan span{0, 5, 15, 5};

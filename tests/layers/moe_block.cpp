@@ -30,7 +30,9 @@ struct Random {
   MlpWeights mlp(std::size_t width) { return {matrix(width, hidden), matrix(width, hidden), matrix(hidden, width)}; }
 };
 
-double value(const Matrix& w, std::size_t n, std::size_t k) { return static_cast<double>(reinterpret_cast<const float*>(w.data)[n * w.cols + k]); }
+double value(const Matrix& w, std::size_t n, std::size_t k) {
+  return static_cast<double>(reinterpret_cast<const float*>(w.data)[n * w.cols + k]);
+}
 
 std::vector<double> times(const Matrix& w, const std::vector<double>& x) {
   std::vector<double> y(w.rows);
@@ -70,7 +72,8 @@ void check_block() {
   Arena arena(Block::workspace_bytes(tokens, hidden));
   Block::forward(weights, x.data(), y.data(), tokens, arena, logits.data());
   for (std::size_t t = 0; t < tokens; ++t) {
-    const std::vector<double> row(x.begin() + static_cast<std::ptrdiff_t>(t * hidden), x.begin() + static_cast<std::ptrdiff_t>((t + 1) * hidden));
+    const std::vector<double> row(x.begin() + static_cast<std::ptrdiff_t>(t * hidden),
+                                  x.begin() + static_cast<std::ptrdiff_t>((t + 1) * hidden));
     const std::vector<double> l = times(weights.gate, row);
     std::vector<std::size_t> order(E);
     for (std::size_t e = 0; e < E; ++e) {

@@ -12,7 +12,8 @@ template <std::size_t HiddenSize, std::size_t BlockSize>
 void check(std::size_t blocks, std::size_t out) {
   using Merger = PatchMerger<HiddenSize, BlockSize>;
   Random random;
-  const PatchMergerWeights weights{random.norm(HiddenSize), random.linear(Merger::width, Merger::width), random.linear(out, Merger::width)};
+  const PatchMergerWeights weights{random.norm(HiddenSize), random.linear(Merger::width, Merger::width),
+                                   random.linear(out, Merger::width)};
   const std::vector<float> x = random.values(blocks * Merger::width, 0.5f, 1.0f);
   std::vector<float> y(blocks * out);
   Arena arena(Merger::workspace_bytes(blocks));

@@ -28,9 +28,12 @@ Matrix matrix(const std::vector<float>& values, std::size_t in) {
 
 }  // namespace
 
-TEST_CASE("projections of many tokens have the bits of one token alone, on any number of threads and in exactly the arena asked for") {
+TEST_CASE(
+    "projections of many tokens have the bits of one token alone, on any number of threads and in exactly the arena "
+    "asked for") {
   for (const std::size_t in : {std::size_t{40}, std::size_t{1301}}) {
-    const std::vector<float> first = random_values(97 * in, 1), second = random_values(3 * in, 2), bias = random_values(97, 3);
+    const std::vector<float> first = random_values(97 * in, 1), second = random_values(3 * in, 2),
+                             bias = random_values(97, 3);
     const std::vector<float> x = random_values(205 * in, 4);
     std::vector<float> alone(205 * 100);
     for (std::size_t t = 0; t < 205; ++t) {
@@ -42,7 +45,8 @@ TEST_CASE("projections of many tokens have the bits of one token alone, on any n
         const ThreadCount scope(threads);
         std::vector<float> y(tokens * 100, NAN);
         Arena arena(projection_bytes(tokens, in));
-        const Projection both[] = {{matrix(first, in), y.data(), 100, bias.data()}, {matrix(second, in), y.data() + 97, 100}};
+        const Projection both[] = {{matrix(first, in), y.data(), 100, bias.data()},
+                                   {matrix(second, in), y.data() + 97, 100}};
         project(both, x.data(), tokens, arena);
         CHECK(std::memcmp(y.data(), alone.data(), y.size() * sizeof(float)) == 0);
       }

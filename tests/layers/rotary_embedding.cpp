@@ -52,8 +52,12 @@ TEST_CASE("length-dependent types choose by the longest position") {
 }
 
 TEST_CASE("keys that a type needs") {
-  CHECK_THROWS_WITH_AS(RotaryEmbedding({.rope_type = RopeType::linear}, 64, 128), doctest::Contains("needs \"factor\""), ConfigError);
-  CHECK_THROWS_WITH_AS(RotaryEmbedding({.rope_type = RopeType::llama3, .factor = 8.0}, 64, 128), doctest::Contains("low_freq_factor"), ConfigError);
-  CHECK_THROWS_WITH_AS(RotaryEmbedding({.rope_type = RopeType::longrope, .factor = 8.0}, 64, 128), doctest::Contains("expected 8"), ConfigError);
-  CHECK_THROWS_WITH_AS(RotaryEmbedding({.partial_rotary_factor = 1.5}, 64, 128), doctest::Contains("head of 64"), ConfigError);
+  CHECK_THROWS_WITH_AS(RotaryEmbedding({.rope_type = RopeType::linear}, 64, 128), doctest::Contains("needs \"factor\""),
+                       ConfigError);
+  CHECK_THROWS_WITH_AS(RotaryEmbedding({.rope_type = RopeType::llama3, .factor = 8.0}, 64, 128),
+                       doctest::Contains("low_freq_factor"), ConfigError);
+  CHECK_THROWS_WITH_AS(RotaryEmbedding({.rope_type = RopeType::longrope, .factor = 8.0}, 64, 128),
+                       doctest::Contains("expected 8"), ConfigError);
+  CHECK_THROWS_WITH_AS(RotaryEmbedding({.partial_rotary_factor = 1.5}, 64, 128), doctest::Contains("head of 64"),
+                       ConfigError);
 }

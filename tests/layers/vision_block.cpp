@@ -23,8 +23,8 @@ Row rotated(const Row& x, std::size_t head, const float* cos, const float* sin) 
 }
 
 // The block by its formulas, row by row.
-std::vector<Row> expected_rows(const VisionBlockWeights& w, const std::vector<float>& x, const std::vector<Frame>& frames,
-                               const RotaryTable& rotary) {
+std::vector<Row> expected_rows(const VisionBlockWeights& w, const std::vector<float>& x,
+                               const std::vector<Frame>& frames, const RotaryTable& rotary) {
   const std::size_t rows = x.size() / hidden;
   std::vector<Row> qkv(rows), out(rows);
   std::vector<Row> queries(rows * heads), keys(rows * heads);
@@ -64,7 +64,8 @@ std::vector<Row> expected_rows(const VisionBlockWeights& w, const std::vector<fl
       }
       Row act = linear(w.linear_fc1, layer_norm(w.norm2, out[i]));
       for (double& value : act) {
-        value = 0.5 * value * (1.0 + std::tanh(std::sqrt(2.0 / std::acos(-1.0)) * (value + 0.044715 * value * value * value)));
+        value = 0.5 * value *
+                (1.0 + std::tanh(std::sqrt(2.0 / std::acos(-1.0)) * (value + 0.044715 * value * value * value)));
       }
       const Row second = linear(w.linear_fc2, act);
       for (std::size_t d = 0; d < hidden; ++d) {
@@ -77,8 +78,9 @@ std::vector<Row> expected_rows(const VisionBlockWeights& w, const std::vector<fl
 
 struct Problem {
   Random random;
-  VisionBlockWeights weights{random.norm(hidden),         random.norm(hidden),   random.linear(3 * hidden, hidden),
-                             random.linear(hidden, hidden), random.linear(inner, hidden), random.linear(hidden, inner)};
+  VisionBlockWeights weights{
+      random.norm(hidden),           random.norm(hidden),          random.linear(3 * hidden, hidden),
+      random.linear(hidden, hidden), random.linear(inner, hidden), random.linear(hidden, inner)};
   std::size_t rows;
   std::vector<float> x, cos, sin;
 
@@ -93,7 +95,8 @@ struct Problem {
   }
   // Rows [first, first + count), in an arena of the size asked for and no more.
   std::vector<float> run(const std::vector<Frame>& frames, std::size_t first, std::size_t count) const {
-    std::vector<float> y(x.begin() + static_cast<std::ptrdiff_t>(first * hidden), x.begin() + static_cast<std::ptrdiff_t>((first + count) * hidden));
+    std::vector<float> y(x.begin() + static_cast<std::ptrdiff_t>(first * hidden),
+                         x.begin() + static_cast<std::ptrdiff_t>((first + count) * hidden));
     Arena arena(Block::workspace_bytes(count, frames.size(), inner));
     Block::forward(weights, y.data(), count, frames, rotary(first), arena);
     return y;
@@ -103,8 +106,9 @@ struct Problem {
 }  // namespace
 
 TEST_CASE("a vision block is its formulas: a patch, one frame, several frames, and more rows than go through at once") {
-  for (const auto& counts : {std::vector<std::size_t>{1}, std::vector<std::size_t>{130}, std::vector<std::size_t>{3, 61, 140, 64},
-                             std::vector<std::size_t>{900}, std::vector<std::size_t>{500, 1, 400, 300}}) {
+  for (const auto& counts :
+       {std::vector<std::size_t>{1}, std::vector<std::size_t>{130}, std::vector<std::size_t>{3, 61, 140, 64},
+        std::vector<std::size_t>{900}, std::vector<std::size_t>{500, 1, 400, 300}}) {
     std::vector<Frame> frames;
     std::size_t rows = 0;
     for (const std::size_t count : counts) {

@@ -25,7 +25,8 @@ TEST_CASE("patches follow each other in merge blocks, and every place has one pa
 }
 
 TEST_CASE("the position table is stretched so that its corners fall on the frame's corners, for every frame") {
-  // Row r, column c of the table holds 10 r + c, which interpolation keeps: at a share of the side it is that share of 9 rows and 9 columns.
+  // Row r, column c of the table holds 10 r + c, which interpolation keeps: at a share of the side it is that share of
+  // 9 rows and 9 columns.
   constexpr std::size_t cells = 10;
   std::vector<float> values;
   for (std::size_t i = 0; i < cells * cells; ++i) {
@@ -41,7 +42,8 @@ TEST_CASE("the position table is stretched so that its corners fall on the frame
       const auto along = [](std::size_t place, std::size_t count) {
         return count == 1 ? 0.0 : 9.0 * static_cast<double>(place) / static_cast<double>(count - 1);
       };
-      CHECK(static_cast<double>(x[2 * i]) == doctest::Approx(1.0 + 10.0 * along(at.row, grid.h) + along(at.col, grid.w)).epsilon(1e-5));
+      CHECK(static_cast<double>(x[2 * i]) ==
+            doctest::Approx(1.0 + 10.0 * along(at.row, grid.h) + along(at.col, grid.w)).epsilon(1e-5));
       CHECK(x[2 * i + 1] == doctest::Approx(-1.0f));
     }
   }
@@ -55,7 +57,8 @@ TEST_CASE("of a head's angles the first half turn with the row and the second wi
   for (std::size_t i = 0; i < grid.size(); ++i) {
     const PatchGrid::Place at = grid.place(i);
     for (std::size_t j = 0; j < half; ++j) {
-      const double angle = static_cast<double>(j < half / 2 ? at.row : at.col) * std::pow(10000.0, -2.0 * static_cast<double>(j % (half / 2)) / half);
+      const double angle = static_cast<double>(j < half / 2 ? at.row : at.col) *
+                           std::pow(10000.0, -2.0 * static_cast<double>(j % (half / 2)) / half);
       CHECK(static_cast<double>(cos[i * half + j]) == doctest::Approx(std::cos(angle)).epsilon(1e-5));
       CHECK(static_cast<double>(sin[i * half + j]) == doctest::Approx(std::sin(angle)).epsilon(1e-5));
     }

@@ -36,7 +36,9 @@ struct Random {
 
 using Row = std::vector<double>;
 
-inline Row row(const float* x, std::size_t size) { return {x, x + size}; }
+inline Row row(const float* x, std::size_t size) {
+  return {x, x + size};
+}
 
 inline Row layer_norm(const qwen35::LayerNormWeights& w, const Row& x) {
   const auto size = static_cast<double>(x.size());
@@ -49,7 +51,8 @@ inline Row layer_norm(const qwen35::LayerNormWeights& w, const Row& x) {
   }
   Row y(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
-    y[i] = (x[i] - mean) / std::sqrt(variance + 1e-6) * static_cast<double>(w.weight[i]) + static_cast<double>(w.bias[i]);
+    y[i] =
+        (x[i] - mean) / std::sqrt(variance + 1e-6) * static_cast<double>(w.weight[i]) + static_cast<double>(w.bias[i]);
   }
   return y;
 }

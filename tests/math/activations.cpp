@@ -7,19 +7,24 @@ using namespace qwen35;
 using namespace math_test;
 
 namespace {
-double silu(double x) { return x / (1.0 + std::exp(-x)); }
+double silu(double x) {
+  return x / (1.0 + std::exp(-x));
+}
 double gelu_tanh(double x) {
   const double u = std::sqrt(2.0 / 3.14159265358979323846) * (x + 0.044715 * x * x * x);
   return x / (1.0 + std::exp(-2.0 * u));
 }
-double gelu_erf(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
+double gelu_erf(double x) {
+  return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+}
 }  // namespace
 
 TEST_CASE("scalars") {
   for (const float x : sweep(-80.0f, 80.0f, 1001)) {
     const double wide = static_cast<double>(x);
     CHECK(static_cast<double>(math::sigmoid(x)) == doctest::Approx(1.0 / (1.0 + std::exp(-wide))).epsilon(1e-6));
-    CHECK(static_cast<double>(math::softplus(x)) == doctest::Approx(x > 20.0f ? wide : std::log1p(std::exp(wide))).epsilon(1e-6));
+    CHECK(static_cast<double>(math::softplus(x)) ==
+          doctest::Approx(x > 20.0f ? wide : std::log1p(std::exp(wide))).epsilon(1e-6));
   }
   CHECK(math::softplus(20.5f) == 20.5f);
   CHECK(math::softplus(-INFINITY) == 0.0f);
@@ -73,7 +78,8 @@ TEST_CASE("products with a second array") {
   check(math::gelu_erf, math::gelu_erf_multiply);
   math::sigmoid_multiply(up.data(), gate.data(), gate.size(), out.data());
   for (std::size_t i = 0; i < gate.size(); ++i) {
-    CHECK(out[i] == doctest::Approx(static_cast<double>(up[i]) / (1.0 + std::exp(-static_cast<double>(gate[i])))).epsilon(1e-6));
+    CHECK(out[i] ==
+          doctest::Approx(static_cast<double>(up[i]) / (1.0 + std::exp(-static_cast<double>(gate[i])))).epsilon(1e-6));
   }
 }
 

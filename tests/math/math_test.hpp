@@ -42,10 +42,12 @@ double worst_error(const std::vector<float>& x, const std::vector<float>& values
   return worst;
 }
 
-inline bool same_bits(const float* a, const float* b, std::size_t n) { return std::memcmp(a, b, n * sizeof(float)) == 0; }
+inline bool same_bits(const float* a, const float* b, std::size_t n) {
+  return std::memcmp(a, b, n * sizeof(float)) == 0;
+}
 
-// f(in, n, out) of each single value alone, of short rows at every alignment, in place, and of the whole row gives the same bits;
-// nothing is written beyond the end.
+// f(in, n, out) of each single value alone, of short rows at every alignment, in place, and of the whole row gives the
+// same bits; nothing is written beyond the end.
 template <class F>
 void check_elementwise(const F& f) {
   const std::vector<float> x = random_values(61, 77, 4.0f);

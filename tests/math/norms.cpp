@@ -13,7 +13,9 @@ struct Row {
   double square_sum = 0, mean = 0, variance = 0;
 
   explicit Row(std::size_t n, float scale = 3.0f)
-      : x(random_values(n, static_cast<unsigned>(n), scale)), weight(random_values(n, 2)), other(random_values(n, 3, 4.0f)) {
+      : x(random_values(n, static_cast<unsigned>(n), scale)),
+        weight(random_values(n, 2)),
+        other(random_values(n, 3, 4.0f)) {
     for (const float v : x) {
       square_sum += static_cast<double>(v) * static_cast<double>(v);
       mean += static_cast<double>(v) / static_cast<double>(n);
@@ -56,17 +58,22 @@ TEST_CASE("norms agree with double precision") {
       CHECK(error(out, [&](std::size_t i) { return value(i) * rms * weight(i); }) < 4e-7);
 
       math::gated_rms_norm(row.x.data(), row.weight.data(), row.other.data(), n, 1e-6f, out.data());
-      CHECK(error(out, [&](std::size_t i) { return value(i) * rms * weight(i) * other(i) / (1.0 + std::exp(-other(i))); }) < 4e-7);
+      CHECK(error(out, [&](std::size_t i) {
+              return value(i) * rms * weight(i) * other(i) / (1.0 + std::exp(-other(i)));
+            }) < 4e-7);
 
       if (n > 1) {
         math::layer_norm(row.x.data(), row.weight.data(), row.other.data(), n, 1e-6f, out.data());
-        CHECK(error(out, [&](std::size_t i) { return (value(i) - row.mean) / std::sqrt(row.variance + eps) * weight(i) + other(i); }) < 6e-7);
+        CHECK(error(out, [&](std::size_t i) {
+                return (value(i) - row.mean) / std::sqrt(row.variance + eps) * weight(i) + other(i);
+              }) < 6e-7);
       }
 
       math::l2_normalise(row.x.data(), n, 1e-6f, 0.25f, out.data());
       CHECK(error(out, [&](std::size_t i) { return value(i) / std::sqrt(row.square_sum + eps) * 0.25; }) < 4e-7);
 
-      CHECK(static_cast<double>(math::sum_of_squares(row.x.data(), n)) == doctest::Approx(row.square_sum).epsilon(1e-6));
+      CHECK(static_cast<double>(math::sum_of_squares(row.x.data(), n)) ==
+            doctest::Approx(row.square_sum).epsilon(1e-6));
     }
   }
 }
@@ -84,7 +91,8 @@ TEST_CASE("layer_norm of a large constant offset keeps its digits") {
     variance += (static_cast<double>(v) - mean) * (static_cast<double>(v) - mean) / 512;
   }
   math::layer_norm(x.data(), one.data(), none.data(), 512, 1e-6f, out.data());
-  CHECK(error(out, [&](std::size_t i) { return (static_cast<double>(x[i]) - mean) / std::sqrt(variance + 1e-6); }) < 1e-4);
+  CHECK(error(out, [&](std::size_t i) { return (static_cast<double>(x[i]) - mean) / std::sqrt(variance + 1e-6); }) <
+        1e-4);
 }
 
 TEST_CASE("zero rows stay finite") {

@@ -22,7 +22,8 @@ TEST_CASE("softmax and log_sum_exp agree with double precision") {
       CHECK(out[n] == 7.0f);
       out.pop_back();
       CHECK(worst_error(x, out, 1e-6, [&](double v) { return std::exp(v - largest) / sum; }) < 2e-6);
-      CHECK(static_cast<double>(math::log_sum_exp(x.data(), n)) == doctest::Approx(largest + std::log(sum)).epsilon(1e-6));
+      CHECK(static_cast<double>(math::log_sum_exp(x.data(), n)) ==
+            doctest::Approx(largest + std::log(sum)).epsilon(1e-6));
       CHECK(static_cast<double>(math::max_value(x.data(), n)) == largest);
     }
   }

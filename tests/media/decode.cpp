@@ -35,7 +35,8 @@ TEST_CASE("from a file to rows") {
     CAPTURE(name);
     const ImageInputs got = ImageProcessor().preprocess(read_image(file_path(name)), options);
     CHECK(got.image_grid_thw[1] == expected.at("grid").items()[0].items()[1].as_integer());
-    CHECK(crc_of(std::span<const float>(got.pixel_values.data(), got.pixel_values.size())) == expected.at("rows").as_integer());
+    CHECK(crc_of(std::span<const float>(got.pixel_values.data(), got.pixel_values.size())) ==
+          expected.at("rows").as_integer());
   }
 }
 
@@ -74,18 +75,24 @@ TEST_CASE("limits and files that are none") {
   limits.max_pixels = 37 * 29 - 1;
   for (const char* name : {"rgb.png", "noise.jpg", "lossy.webp", "animated.webp", "still.gif", "rgb24.bmp"}) {
     CAPTURE(name);
-    CHECK(contains(message_of<MediaError>([&] { read_image(file_path(name), limits); }), "37 x 29 pixels, the limit is 1072"));
+    CHECK(contains(message_of<MediaError>([&] { read_image(file_path(name), limits); }),
+                   "37 x 29 pixels, the limit is 1072"));
   }
   limits = {};
   limits.max_file_bytes = 100;
-  CHECK(contains(message_of<MediaError>([&] { read_image(file_path("rgb.png"), limits); }), "longer than the limit of 100 bytes"));
-  CHECK(contains(message_of<MediaError>([&] { decode_image(read_media_file(file_path("rgb.png"), 1 << 20), limits); }), "the limit is 100"));
-  CHECK(contains(message_of<MediaError>([&] { load_image("data:image/png;base64," + std::string(400, 'A'), limits); }), "limit is 100"));
+  CHECK(contains(message_of<MediaError>([&] { read_image(file_path("rgb.png"), limits); }),
+                 "longer than the limit of 100 bytes"));
+  CHECK(contains(message_of<MediaError>([&] { decode_image(read_media_file(file_path("rgb.png"), 1 << 20), limits); }),
+                 "the limit is 100"));
+  CHECK(contains(message_of<MediaError>([&] { load_image("data:image/png;base64," + std::string(400, 'A'), limits); }),
+                 "limit is 100"));
   CHECK(contains(message_of<MediaError>([] { read_image(file_path("none.png")); }), "none.png: cannot be opened"));
   CHECK(contains(message_of<MediaError>([] { read_image(data_folder()); }), "is a folder"));
-  CHECK(contains(message_of<MediaError>([] { read_image(data_folder() + "/cases.json"); }), "cases.json: not a PNG, JPEG, WebP, GIF or BMP"));
+  CHECK(contains(message_of<MediaError>([] { read_image(data_folder() + "/cases.json"); }),
+                 "cases.json: not a PNG, JPEG, WebP, GIF or BMP"));
   CHECK(contains(message_of<MediaError>([] { decode_image({}, {}, "upload"); }), "upload: empty"));
 #if defined(__linux__)
-  CHECK(contains(message_of<MediaError>([] { read_image("/dev/zero", MediaLimits{.max_file_bytes = 1 << 20}); }), "longer than the limit"));
+  CHECK(contains(message_of<MediaError>([] { read_image("/dev/zero", MediaLimits{.max_file_bytes = 1 << 20}); }),
+                 "longer than the limit"));
 #endif
 }

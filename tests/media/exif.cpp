@@ -9,7 +9,8 @@ using namespace media_test;
 namespace {
 
 // A directory of one entry. `type` 3: 16 bits, 4: 32 bits.
-std::vector<std::uint8_t> block(bool little, unsigned type, unsigned value, unsigned tag = 0x0112, unsigned directory = 8, unsigned entries = 1) {
+std::vector<std::uint8_t> block(bool little, unsigned type, unsigned value, unsigned tag = 0x0112,
+                                unsigned directory = 8, unsigned entries = 1) {
   std::vector<std::uint8_t> out;
   const auto put = [&](unsigned v, unsigned bytes) {
     for (unsigned i = 0; i < bytes; ++i) {
@@ -72,8 +73,9 @@ TEST_CASE("the eight ways to stand upright") {
   // 4 5 6
   std::vector<std::uint8_t> grey{1, 2, 3, 4, 5, 6};
   const Image image(PixelView{grey.data(), 3, 2, PixelFormat::grey});
-  const std::vector<std::vector<int>> expected{{1, 2, 3, 4, 5, 6}, {3, 2, 1, 6, 5, 4}, {6, 5, 4, 3, 2, 1}, {4, 5, 6, 1, 2, 3},
-                                               {1, 4, 2, 5, 3, 6}, {4, 1, 5, 2, 6, 3}, {6, 3, 5, 2, 4, 1}, {3, 6, 2, 5, 1, 4}};
+  const std::vector<std::vector<int>> expected{{1, 2, 3, 4, 5, 6}, {3, 2, 1, 6, 5, 4}, {6, 5, 4, 3, 2, 1},
+                                               {4, 5, 6, 1, 2, 3}, {1, 4, 2, 5, 3, 6}, {4, 1, 5, 2, 6, 3},
+                                               {6, 3, 5, 2, 4, 1}, {3, 6, 2, 5, 1, 4}};
   for (int orientation = 1; orientation <= 8; ++orientation) {
     const Image out = upright(image, orientation);
     CHECK(out.width() == (orientation < 5 ? 3u : 2u));

@@ -25,7 +25,8 @@ TEST_CASE("indices by hand") {
 }
 
 TEST_CASE("times of temporal patches") {
-  CHECK(frame_timestamps(Indices{0, 15, 30, 44, 59, 74, 89}, 25, 2) == std::vector<double>{0.3, (30 / 25.0 + 44 / 25.0) / 2, (59 / 25.0 + 74 / 25.0) / 2, 89 / 25.0});
+  CHECK(frame_timestamps(Indices{0, 15, 30, 44, 59, 74, 89}, 25, 2) ==
+        std::vector<double>{0.3, (30 / 25.0 + 44 / 25.0) / 2, (59 / 25.0 + 74 / 25.0) / 2, 89 / 25.0});
   CHECK(frame_timestamps(Indices{0, 10, 20, 30}, 10, 3) == std::vector<double>{1.0, 3.0});
   CHECK(frame_timestamps(Indices{}, 10, 2).empty());
 }
@@ -35,7 +36,8 @@ TEST_CASE("rates and counts that cannot be") {
   CHECK_THROWS_AS(spread_frames(4, 0), InputError);
   CHECK(contains(message_of<InputError>([] { spread_frames(4, 65537); }), "1 to 65536"));
   CHECK_THROWS_AS(frames_at_rate(0, 24, 2, 4, 768), InputError);
-  for (const double wrong : {0.0, -1.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+  for (const double wrong :
+       {0.0, -1.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
     CHECK_THROWS_AS(frames_at_rate(10, wrong, 2, 4, 768), InputError);
     CHECK_THROWS_AS(frames_at_rate(10, 24, wrong, 4, 768), InputError);
   }

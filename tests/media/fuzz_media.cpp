@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a picture and all the way to patch rows, as an animation, as a data: URL, as EXIF data and as a processor's settings.
-// Seeds: tests/data/media/files, and the files that test_media_hostile writes when QWEN35_TEST_SEEDS names a folder.
+// Any bytes as a picture and all the way to patch rows, as an animation, as a data: URL, as EXIF data and as a
+// processor's settings. Seeds: tests/data/media/files, and the files that test_media_hostile writes when
+// QWEN35_TEST_SEEDS names a folder.
 #include <qwen35/media/decode.hpp>
 #include <qwen35/media/gif_video.hpp>
 #include <qwen35/media/image_processor.hpp>
@@ -11,7 +12,8 @@
 
 namespace {
 
-const qwen35::MediaLimits limits{.max_file_bytes = 1 << 20, .max_pixels = 1 << 17, .max_frames = 64, .max_video_pixels = 1 << 20};
+const qwen35::MediaLimits limits{
+    .max_file_bytes = 1 << 20, .max_pixels = 1 << 17, .max_frames = 64, .max_video_pixels = 1 << 20};
 
 void expect(bool condition) {
   if (!condition) {

@@ -45,7 +45,9 @@ TEST_CASE("some frames, some of them twice") {
   const json::Value& expected = cases().at("files").at("dispose.gif").at("frames");
   const std::vector<std::size_t> indices{1, 1, 3, 4, 4};
   std::size_t i = 0;
-  video.read(indices, [&](const PixelView& frame) { CHECK(crc_of(Image(frame)) == expected.items()[indices[i++]].as_integer()); });
+  video.read(indices, [&](const PixelView& frame) {
+    CHECK(crc_of(Image(frame)) == expected.items()[indices[i++]].as_integer());
+  });
   CHECK(i == 5);
 }
 
@@ -62,10 +64,12 @@ TEST_CASE("from a GIF to rows") {
 TEST_CASE("limits") {
   MediaLimits limits;
   limits.max_frames = 5;
-  CHECK(contains(message_of<MediaError>([&] { GifVideo::from_file(file_path("moving.gif"), limits); }), "more than 5 frames"));
+  CHECK(contains(message_of<MediaError>([&] { GifVideo::from_file(file_path("moving.gif"), limits); }),
+                 "more than 5 frames"));
   limits = {};
   limits.max_video_pixels = 10000;
-  CHECK(contains(message_of<MediaError>([&] { GifVideo::from_file(file_path("moving.gif"), limits); }), "pixels in all frames"));
+  CHECK(contains(message_of<MediaError>([&] { GifVideo::from_file(file_path("moving.gif"), limits); }),
+                 "pixels in all frames"));
   CHECK_THROWS_AS(GifVideo({}), MediaError);
   CHECK_THROWS_AS(GifVideo::from_file(file_path("rgb.png")), MediaError);
 }

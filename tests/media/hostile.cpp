@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Damaged and malicious files: each is refused by an error that names it, or decoded, with no more memory than the limits allow.
+// Damaged and malicious files: each is refused by an error that names it, or decoded, with no more memory than the
+// limits allow.
 #include <qwen35/media/decode.hpp>
 #include <qwen35/media/gif_video.hpp>
 #include <qwen35/media/image_folder.hpp>
@@ -50,7 +51,8 @@ std::string outcome(const std::string& name, const std::string& bytes) {
     return image.width() * image.height() <= limits.max_pixels ? "decoded" : "too large";
   } catch (const MediaError& error) {
     const std::string message = error.what();
-    return message.starts_with(name + ": ") ? message.substr(name.size() + 2) : "an error without the file's name: " + message;
+    return message.starts_with(name + ": ") ? message.substr(name.size() + 2)
+                                            : "an error without the file's name: " + message;
   }
 }
 
@@ -77,7 +79,9 @@ std::string joined(std::size_t count, std::string_view part) {
   return out;
 }
 
-std::string exif_with(std::string_view directory) { return Bytes().text("MM").be16(42).be32(8).text(directory).str(); }
+std::string exif_with(std::string_view directory) {
+  return Bytes().text("MM").be16(42).be32(8).text(directory).str();
+}
 
 }  // namespace
 
@@ -104,7 +108,8 @@ TEST_CASE("PNG") {
       {"png without height", Png{.height = 0}.str(), unsound},
       {"png of negative width", Png{.width = 0x80000000u}.str(), unsound},
       {"png of the greatest height", Png{.height = 0x7fffffffu}.str(), unsound},
-      {"png of 16 million columns of 64 bits", Png{.width = 1 << 24, .height = 1, .depth = 16, .colour = 6}.str(), "the limit is 4000000"},
+      {"png of 16 million columns of 64 bits", Png{.width = 1 << 24, .height = 1, .depth = 16, .colour = 6}.str(),
+       "the limit is 4000000"},
       {"png of 16 million rows", Png{.width = 1, .height = 1 << 24}.str(), "the limit is 4000000"},
       {"png of 10^10 pixels", Png{.width = 100000, .height = 100000}.str(), "the limit is 4000000"},
       {"png of 3 bits", Png{.depth = 3}.str(), unsound},
@@ -112,29 +117,53 @@ TEST_CASE("PNG") {
       {"png of an unknown colour type", Png{.colour = 5}.str(), unsound},
       {"png of an unknown interlacing", Png{.interlace = 7}.str(), unsound},
       {"png interlaced and too short", Png{.interlace = 1, .pixels = std::string(20, '\0')}.str(), unsound},
-      {"png of 64 bits interlaced", Png{.depth = 16, .colour = 6, .interlace = 1, .pixels = std::string(200, '\0')}.str(), "decoded"},
+      {"png of 64 bits interlaced",
+       Png{.depth = 16, .colour = 6, .interlace = 1, .pixels = std::string(200, '\0')}.str(), "decoded"},
       {"png without its palette", Png{.colour = 3, .pixels = std::string(15, '\0')}.str(), unsound},
-      {"png with indices beyond its palette", Png{.colour = 3, .before = chunk("PLTE", "abcdef"), .pixels = std::string(1, '\0') + std::string(4, '\xff') + std::string(10, '\0')}.str(), ""},
-      {"png with a palette of 7 bytes", Png{.colour = 3, .before = chunk("PLTE", "abcdefg"), .pixels = std::string(15, '\0')}.str(), unsound},
-      {"png with a palette of 300 colours", Png{.colour = 3, .before = chunk("PLTE", std::string(900, 'p')), .pixels = std::string(15, '\0')}.str(), unsound},
-      {"png with more alphas than colours", Png{.colour = 3, .before = chunk("PLTE", "abcdef") + chunk("tRNS", "0123456789"), .pixels = std::string(15, '\0')}.str(), "decoded"},
+      {"png with indices beyond its palette",
+       Png{.colour = 3,
+           .before = chunk("PLTE", "abcdef"),
+           .pixels = std::string(1, '\0') + std::string(4, '\xff') + std::string(10, '\0')}
+           .str(),
+       ""},
+      {"png with a palette of 7 bytes",
+       Png{.colour = 3, .before = chunk("PLTE", "abcdefg"), .pixels = std::string(15, '\0')}.str(), unsound},
+      {"png with a palette of 300 colours",
+       Png{.colour = 3, .before = chunk("PLTE", std::string(900, 'p')), .pixels = std::string(15, '\0')}.str(),
+       unsound},
+      {"png with more alphas than colours",
+       Png{.colour = 3,
+           .before = chunk("PLTE", "abcdef") + chunk("tRNS", "0123456789"),
+           .pixels = std::string(15, '\0')}
+           .str(),
+       "decoded"},
       {"png without IDAT", start + chunk("IEND", ""), unsound},
       {"png with two IHDR", start + start.substr(8) + good.substr(start.size()), unsound},
       {"png with bad zlib data", Png{.data = "not zlib data"}.str(), unsound},
       {"png with too few pixels", Png{.pixels = std::string(38, '\0')}.str(), unsound},
       {"png with a thousand times too many pixels", Png{.data = bomb(200)}.str(), "decoded"},
-      {"png with an unknown filter", Png{.pixels = std::string(13, '\0') + '\x09' + std::string(25, '\0')}.str(), unsound},
+      {"png with an unknown filter", Png{.pixels = std::string(13, '\0') + '\x09' + std::string(25, '\0')}.str(),
+       unsound},
       {"png with an IDAT of 2 GB", start + Bytes().be32(0x7fffffffu).text("IDATabc").str(), unsound},
       {"png with a chunk of 4 GB", start + Bytes().be32(0xffffffffu).text("tEXtabc").str(), unsound},
       {"png with a text of 1 GB", start + Bytes().be32(1u << 30).text("tEXtabc").str(), unsound},
       {"png with an unknown critical chunk", Png{.before = chunk("ABCD", "x")}.str(), unsound},
-      {"png with a colour profile of 250 MB", Png{.before = chunk("iCCP", std::string("p\0\0", 3) + bomb(1'000'000))}.str(), "decoded"},
-      {"png with a text of 250 MB", Png{.before = chunk("zTXt", std::string("p\0\0", 3) + bomb(1'000'000))}.str(), "decoded"},
+      {"png with a colour profile of 250 MB",
+       Png{.before = chunk("iCCP", std::string("p\0\0", 3) + bomb(1'000'000))}.str(), "decoded"},
+      {"png with a text of 250 MB", Png{.before = chunk("zTXt", std::string("p\0\0", 3) + bomb(1'000'000))}.str(),
+       "decoded"},
       {"png with 20000 texts", Png{.before = joined(20000, chunk("tEXt", std::string("a\0b", 3)))}.str(), "decoded"},
-      {"png animated", Png{.before = chunk("acTL", Bytes().be32(0xffffffffu).be32(0).str()) + chunk("fcTL", std::string(26, '\xff')), .rest = chunk("fdAT", std::string(50, '\xff')) + chunk("IEND", "")}.str(), "decoded"},
+      {"png animated",
+       Png{.before = chunk("acTL", Bytes().be32(0xffffffffu).be32(0).str()) + chunk("fcTL", std::string(26, '\xff')),
+           .rest = chunk("fdAT", std::string(50, '\xff')) + chunk("IEND", "")}
+           .str(),
+       "decoded"},
       {"png with EXIF of 65535 entries", Png{.before = chunk("eXIf", exif_with("\xff\xff"))}.str(), "decoded"},
-      {"png with EXIF that starts in itself", Png{.before = chunk("eXIf", Bytes().text("MM").be16(42).be32(0).str())}.str(), "decoded"},
-      {"png that unpacks to 4 million pixels", Png{.width = 2000, .height = 2000, .depth = 1, .colour = 0, .data = bomb(2000 * 251 / 258 + 1)}.str(), "decoded"},
+      {"png with EXIF that starts in itself",
+       Png{.before = chunk("eXIf", Bytes().text("MM").be16(42).be32(0).str())}.str(), "decoded"},
+      {"png that unpacks to 4 million pixels",
+       Png{.width = 2000, .height = 2000, .depth = 1, .colour = 0, .data = bomb(2000 * 251 / 258 + 1)}.str(),
+       "decoded"},
   });
   CHECK(peak_megabytes() - before < 60);
 }
@@ -185,12 +214,17 @@ TEST_CASE("JPEG") {
       {"jpeg with a missing Huffman table", after(jpeg, sos, 6, "\x33"), unsound},
       {"jpeg with two frames", jpeg.substr(0, scan) + jpeg.substr(jpeg.find(sof), 19) + jpeg.substr(scan), unsound},
       {"jpeg with two starts", jpeg.substr(0, 2) + jpeg, unsound},
-      {"jpeg of noise", patched(jpeg, scan + 14, "\x9a\x57\xe3\x11\xc8\x2f\x77\x61\xb5\x03\x3d\xee\x81\x4c\x90\xaa\xd2\x5f"), ""},
+      {"jpeg of noise",
+       patched(jpeg, scan + 14, "\x9a\x57\xe3\x11\xc8\x2f\x77\x61\xb5\x03\x3d\xee\x81\x4c\x90\xaa\xd2\x5f"), ""},
       {"jpeg of 883 scans", many_scans(14), "more than 500 scans"},
       {"jpeg of 442 scans", many_scans(7), "decoded"},
       {"jpeg with EXIF of 65535 entries", with_segment(tiff("\xff\xff")), "decoded"},
-      {"jpeg with orientation 4000", with_segment(tiff(Bytes().be16(1).be16(0x0112).be16(3).be32(1).be16(4000).be16(0).be32(0).str())), "decoded"},
-      {"jpeg with 2000 profiles", jpeg.substr(0, 2) + joined(2000, Bytes().u8({0xff, 0xe2}).be16(1002).text("ICC_PROFILE").zeros(989).str()) + jpeg.substr(2), "decoded"},
+      {"jpeg with orientation 4000",
+       with_segment(tiff(Bytes().be16(1).be16(0x0112).be16(3).be32(1).be16(4000).be16(0).be32(0).str())), "decoded"},
+      {"jpeg with 2000 profiles",
+       jpeg.substr(0, 2) + joined(2000, Bytes().u8({0xff, 0xe2}).be16(1002).text("ICC_PROFILE").zeros(989).str()) +
+           jpeg.substr(2),
+       "decoded"},
       {"jpeg with restarts out of order", after(file_text("restarts.jpg"), "\xff\xd1", 1, "\xd5"), unsound},
       {"jpeg YCCK with a damaged scan", file_text("ycck.jpg").substr(0, 2000) + "\xff\xd9", unsound},
   });
@@ -198,12 +232,19 @@ TEST_CASE("JPEG") {
 }
 
 TEST_CASE("WebP") {
-  const std::string unsound = "not a sound WebP", lossy = file_text("lossy.webp"), lossless = file_text("lossless.webp"), animated = file_text("animated.webp"),
+  const std::string unsound = "not a sound WebP", lossy = file_text("lossy.webp"),
+                    lossless = file_text("lossless.webp"), animated = file_text("animated.webp"),
                     alpha = file_text("alpha_lossy.webp");
   const std::size_t before = peak_megabytes();
   const std::size_t alph = alpha.find("ALPH");
   const auto canvas = [](unsigned flags, std::uint32_t width, std::uint32_t height) {
-    return webp_chunk("VP8X", Bytes().u8({flags, 0, 0, 0}).le16((width - 1) & 0xffffu).u8({(width - 1) >> 16}).le16((height - 1) & 0xffffu).u8({(height - 1) >> 16}).str());
+    return webp_chunk("VP8X", Bytes()
+                                  .u8({flags, 0, 0, 0})
+                                  .le16((width - 1) & 0xffffu)
+                                  .u8({(width - 1) >> 16})
+                                  .le16((height - 1) & 0xffffu)
+                                  .u8({(height - 1) >> 16})
+                                  .str());
   };
   check_all({
       {"webp", lossy, "decoded"},
@@ -247,16 +288,22 @@ TEST_CASE("GIF") {
       {"gif without size", gif(0, 0, one), "decoded"},  // its picture is the canvas
       {"gif whose picture has no size", gif(2, 2, GifPart{.width = 0}.str()), "empty"},
       {"gif of 65535 x 65535", gif(65535, 65535, one), "the limit is 4000000"},
-      {"gif whose picture has 65535 x 65535", gif(2, 2, GifPart{.width = 65535, .height = 65535}.str()), "the limit is 4000000"},
-      {"gif whose picture lies far outside", gif(2, 2, GifPart{.left = 65000, .top = 65000}.str()), "the limit is 4000000"},
+      {"gif whose picture has 65535 x 65535", gif(2, 2, GifPart{.width = 65535, .height = 65535}.str()),
+       "the limit is 4000000"},
+      {"gif whose picture lies far outside", gif(2, 2, GifPart{.left = 65000, .top = 65000}.str()),
+       "the limit is 4000000"},
       {"gif with codes of 13 bits", gif(2, 2, GifPart{.code_size = 13}.str()), unsound},
       {"gif with codes of 0 bits", gif(2, 2, GifPart{.code_size = 0}.str()), ""},
-      {"gif with codes that are not there yet", gif(2, 2, GifPart{.codes = std::string("\x03\xfc\xff\xff", 4)}.str()), unsound},
+      {"gif with codes that are not there yet", gif(2, 2, GifPart{.codes = std::string("\x03\xfc\xff\xff", 4)}.str()),
+       unsound},
       {"gif with too few codes", gif(2, 2, GifPart{.codes = std::string("\x01\x2c", 2)}.str()), unsound},
       {"gif with an unknown block", gif(2, 2, "?" + one), unsound},
       {"gif with a control of 1 byte", gif(2, 2, control(1) + one), "decoded"},
       {"gif with a control of 200 bytes", gif(2, 2, control(200) + one), "decoded"},
-      {"gif with an endless comment", gif(2, 2, Bytes().text("!").u8({0xfe}).text(joined(5000, std::string("\xff", 1) + std::string(255, 'c'))).str(), ""), unsound},
+      {"gif with an endless comment",
+       gif(2, 2, Bytes().text("!").u8({0xfe}).text(joined(5000, std::string("\xff", 1) + std::string(255, 'c'))).str(),
+           ""),
+       unsound},
       {"gif without its end", gif(2, 2, one, ""), "decoded"},
   });
   CHECK(peak_megabytes() - before < 40);
@@ -287,7 +334,8 @@ TEST_CASE("animations") {
   CHECK(contains(message_of<MediaError>([&] { video(many, few); }), "clip.gif: more than 100000 pixels in all frames"));
   // A later frame outside of the canvas is not drawn.
   CHECK(video(gif(2, 2, one + GifPart{.left = 60000, .top = 60000}.str()), limits) == 2);
-  CHECK(contains(message_of<MediaError>([&] { video(gif(2, 2, one + one.substr(0, 12), ""), limits); }), "clip.gif: not a sound GIF"));
+  CHECK(contains(message_of<MediaError>([&] { video(gif(2, 2, one + one.substr(0, 12), ""), limits); }),
+                 "clip.gif: not a sound GIF"));
   CHECK(contains(message_of<MediaError>([&] { video("GIF89a", limits); }), "clip.gif"));
 }
 
@@ -295,7 +343,10 @@ TEST_CASE("BMP") {
   const std::string unsound = "not a sound BMP", cut = "cut off";
   const std::size_t before = peak_megabytes();
   const auto runs = [](std::string_view bytes, std::uint32_t compression = 1) {
-    return Bmp{.bits = compression == 1 ? 8u : 4u, .compression = compression, .rest = std::string(8, 'p') + std::string(bytes)}.str();
+    return Bmp{.bits = compression == 1 ? 8u : 4u,
+               .compression = compression,
+               .rest = std::string(8, 'p') + std::string(bytes)}
+        .str();
   };
   const std::string good = Bmp().str();
   check_all({
@@ -312,20 +363,37 @@ TEST_CASE("BMP") {
       {"bmp of 2^62 pixels", Bmp{.width = 0x7fffffffu, .height = 0x7fffffffu}.str(), "the limit is 4000000"},
       {"bmp of 4 million pixels in 16 bytes", Bmp{.width = 2000, .height = 2000}.str(), cut},
       {"bmp with 4 billion colours", Bmp{.colours = 0xffffffffu}.str(), unsound},
-      {"bmp with indices beyond its palette", Bmp{.rest = std::string(8, 'p') + std::string(8, '\xff')}.str(), "decoded"},
+      {"bmp with indices beyond its palette", Bmp{.rest = std::string(8, 'p') + std::string(8, '\xff')}.str(),
+       "decoded"},
       {"bmp whose pixels lie in its header", Bmp{.offset = 20}.str(), "inside its header"},
       {"bmp whose pixels lie behind the file", Bmp{.offset = 0xfffffff0u}.str(), cut},
       {"bmp of 3 bits", Bmp{.bits = 3}.str(), "unknown depth"},
       {"bmp of 64 bits", Bmp{.bits = 64}.str(), unsound},
       {"bmp with a JPEG inside", Bmp{.compression = 4}.str(), "unknown compression"},
       {"bmp of 24 bits in runs", Bmp{.bits = 24, .compression = 1}.str(), "unknown compression"},
-      {"bmp with masks with gaps", Bmp{.bits = 32, .compression = 3, .offset = 66, .rest = std::string("\x05\0\0\0\0\1\0\0\0\0\1\0", 12) + std::string(32, 'x')}.str(), "gaps"},
-      {"bmp with empty masks", Bmp{.bits = 32, .compression = 3, .offset = 66, .rest = std::string(12, '\0') + std::string(32, 'x')}.str(), "decoded"},
+      {"bmp with masks with gaps",
+       Bmp{.bits = 32,
+           .compression = 3,
+           .offset = 66,
+           .rest = std::string("\x05\0\0\0\0\1\0\0\0\0\1\0", 12) + std::string(32, 'x')}
+           .str(),
+       "gaps"},
+      {"bmp with empty masks",
+       Bmp{.bits = 32, .compression = 3, .offset = 66, .rest = std::string(12, '\0') + std::string(32, 'x')}.str(),
+       "decoded"},
       {"bmp with a run beyond its row", runs(std::string("\x05\x01\0\1", 4)), "a run leaves the picture"},
       {"bmp with runs beyond its rows", runs(std::string("\0\0\0\0\1\1\0\1", 8)), "a run leaves the picture"},
       {"bmp with a jump out of it", runs(std::string("\0\2\xff\xff\1\1\0\1", 8)), "a run leaves the picture"},
-      {"bmp with plain colours beyond its row", runs(std::string("\0\x06" "abcdef\0\1", 10)), "a run leaves the picture"},
-      {"bmp with plain colours beyond the file", runs(std::string("\0\xff" "ab", 4)), cut},
+      {"bmp with plain colours beyond its row",
+       runs(std::string("\0\x06"
+                        "abcdef\0\1",
+                        10)),
+       "a run leaves the picture"},
+      {"bmp with plain colours beyond the file",
+       runs(std::string("\0\xff"
+                        "ab",
+                        4)),
+       cut},
       {"bmp with runs without an end", runs(std::string("\x04\1", 2)), cut},
       {"bmp with nibbles beyond its row", runs(std::string("\x09\x12\0\1", 4), 2), "a run leaves the picture"},
       {"bmp with a picture of one end mark", runs(std::string("\0\1", 2)), "decoded"},
@@ -420,14 +488,17 @@ TEST_CASE("folders") {
 TEST_CASE("settings") {
   const auto message = [](const std::string& text) {
     keep_seed("settings " + std::to_string(std::hash<std::string>()(text)), text);
-    return message_of<Error>([&] { ImageProcessor(ImageProcessorConfig::from_json(json::parse(text, "file"))).preprocess(Image(64, 48)); });
+    return message_of<Error>(
+        [&] { ImageProcessor(ImageProcessorConfig::from_json(json::parse(text, "file"))).preprocess(Image(64, 48)); });
   };
   CHECK(contains(message("{"), "file"));
   CHECK(contains(message(joined(100'000, "[")), "file"));
   CHECK(contains(message(joined(100'000, "{\"size\":")), "file"));
   CHECK(contains(message(R"({"size": {"shortest_edge": 1e300, "longest_edge": 1}})"), "shortest_edge"));
-  CHECK(contains(message(R"({"size": {"shortest_edge": 2000000000, "longest_edge": 2000000000}})"), "cannot be brought to an area"));
-  CHECK(contains(message(R"({"size": {"shortest_edge": 600000000, "longest_edge": 600000000}})"), "cannot be brought to an area"));
+  CHECK(contains(message(R"({"size": {"shortest_edge": 2000000000, "longest_edge": 2000000000}})"),
+                 "cannot be brought to an area"));
+  CHECK(contains(message(R"({"size": {"shortest_edge": 600000000, "longest_edge": 600000000}})"),
+                 "cannot be brought to an area"));
   CHECK(contains(message(R"({"patch_size": 256, "merge_size": 16})"), "merge_size"));
   CHECK(contains(message(R"({"temporal_patch_size": 64})"), "temporal_patch_size"));
   CHECK(contains(message(R"({"image_std": [1, 0, 1]})"), "image_std"));

@@ -38,7 +38,9 @@ inline std::string file_text(const std::string& name) {
 }
 
 // `text` with `value` at `at`.
-inline std::string patched(std::string text, std::size_t at, std::string_view value) { return text.replace(at, value.size(), value); }
+inline std::string patched(std::string text, std::size_t at, std::string_view value) {
+  return text.replace(at, value.size(), value);
+}
 // With `value` written `offset` bytes after the first occurrence of `mark`, which must be there.
 inline std::string after(const std::string& text, std::string_view mark, std::size_t offset, std::string_view value) {
   const std::size_t at = text.find(mark);
@@ -70,7 +72,8 @@ inline std::string stored(std::string_view data) {
   return out.be32(b << 16 | a).str();
 }
 
-// A zlib stream of `count` x 258 + 1 zeros in 13 bits for each 258: one zero, then copies of it. (RFC 1951, fixed codes)
+// A zlib stream of `count` x 258 + 1 zeros in 13 bits for each 258: one zero, then copies of it. (RFC 1951, fixed
+// codes)
 inline std::string bomb(std::size_t count) {
   std::string out("\x78\x01", 2);
   std::uint32_t held = 0, bits = 0;
@@ -95,17 +98,21 @@ inline std::string bomb(std::size_t count) {
 struct Png {
   std::uint32_t width = 4, height = 3;
   unsigned depth = 8, colour = 2, interlace = 0;
-  std::string before = {};                    // chunks between IHDR and IDAT
+  std::string before = {};                     // chunks between IHDR and IDAT
   std::string pixels = std::string(39, '\0');  // 3 rows of a filter byte and 4 pixels
-  std::string data = {};                      // of IDAT instead of the pixels
+  std::string data = {};                       // of IDAT instead of the pixels
   std::string rest = chunk("IEND", "");
 
-  std::string start() const { return std::string("\x89PNG\r\n\x1a\n") + chunk("IHDR", Bytes().be32(width).be32(height).u8({depth, colour, 0, 0, interlace}).str()) + before; }
+  std::string start() const {
+    return std::string("\x89PNG\r\n\x1a\n") +
+           chunk("IHDR", Bytes().be32(width).be32(height).u8({depth, colour, 0, 0, interlace}).str()) + before;
+  }
   std::string str() const { return start() + chunk("IDAT", data.empty() ? stored(pixels) : data) + rest; }
 };
 
 // --- JPEG ---
-// A progressive file of one grey block whose 63 other coefficients come one by one and bit by bit, `bits` scans for each: all are zeros.
+// A progressive file of one grey block whose 63 other coefficients come one by one and bit by bit, `bits` scans for
+// each: all are zeros.
 inline std::string many_scans(unsigned bits) {
   const auto segment = [](unsigned marker, std::string_view data) {
     return Bytes().u8({0xff, marker}).be16(static_cast<std::uint32_t>(data.size()) + 2).text(data).str();
@@ -132,10 +139,20 @@ struct GifPart {
   std::uint32_t left = 0, top = 0, width = 2, height = 2;
   unsigned code_size = 2;
   std::string codes = std::string("\x03\x84\x00\x05", 4);  // clear, four zeros (3 bits each), end: a block of 3 bytes
-  std::string str() const { return Bytes().text(",").le16(left).le16(top).le16(width).le16(height).u8({0, code_size}).text(codes).u8({0}).str(); }
+  std::string str() const {
+    return Bytes().text(",").le16(left).le16(top).le16(width).le16(height).u8({0, code_size}).text(codes).u8({0}).str();
+  }
 };
 inline std::string gif(std::uint32_t width, std::uint32_t height, std::string_view parts, std::string_view end = ";") {
-  return Bytes().text("GIF89a").le16(width).le16(height).u8({0x91, 0, 0}).text("abcdefghijkl").text(parts).text(end).str();
+  return Bytes()
+      .text("GIF89a")
+      .le16(width)
+      .le16(height)
+      .u8({0x91, 0, 0})
+      .text("abcdefghijkl")
+      .text(parts)
+      .text(end)
+      .str();
 }
 
 // --- BMP ---
@@ -144,13 +161,31 @@ struct Bmp {
   std::uint32_t offset = 14 + 40 + 8;
   std::string rest = std::string(8, 'p') + std::string(8, '\0');  // palette and pixels
   std::string str() const {
-    return Bytes().text("BM").le32(0).le32(0).le32(offset).le32(header).le32(width).le32(height).le16(1).le16(bits).le32(compression).le32(0)
-        .le32(0).le32(0).le32(colours).le32(0).text(rest).str();
+    return Bytes()
+        .text("BM")
+        .le32(0)
+        .le32(0)
+        .le32(offset)
+        .le32(header)
+        .le32(width)
+        .le32(height)
+        .le16(1)
+        .le16(bits)
+        .le32(compression)
+        .le32(0)
+        .le32(0)
+        .le32(0)
+        .le32(colours)
+        .le32(0)
+        .text(rest)
+        .str();
   }
 };
 
 // --- WebP ---
-inline std::string riff(std::string_view chunks) { return Bytes().text("RIFF").le32(static_cast<std::uint32_t>(chunks.size()) + 4).text("WEBP").text(chunks).str(); }
+inline std::string riff(std::string_view chunks) {
+  return Bytes().text("RIFF").le32(static_cast<std::uint32_t>(chunks.size()) + 4).text("WEBP").text(chunks).str();
+}
 inline std::string webp_chunk(std::string_view kind, std::string_view data) {
   return Bytes().text(kind).le32(static_cast<std::uint32_t>(data.size())).text(data).zeros(data.size() % 2).str();
 }

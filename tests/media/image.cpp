@@ -32,8 +32,8 @@ TEST_CASE("every layout of the caller's pixels becomes RGB") {
     PixelFormat format;
     std::initializer_list<int> order;
   };
-  for (const Case& c : {Case{PixelFormat::rgb, {0, 1, 2}}, Case{PixelFormat::bgr, {2, 1, 0}}, Case{PixelFormat::rgba, {0, 1, 2, 3}},
-                        Case{PixelFormat::bgra, {2, 1, 0, 3}}}) {
+  for (const Case& c : {Case{PixelFormat::rgb, {0, 1, 2}}, Case{PixelFormat::bgr, {2, 1, 0}},
+                        Case{PixelFormat::rgba, {0, 1, 2, 3}}, Case{PixelFormat::bgra, {2, 1, 0, 3}}}) {
     for (const std::size_t gap : {0u, 1u, 7u}) {
       const auto bytes = build(c.order, gap);
       CHECK(Image(PixelView{bytes.data(), 2, 2, c.format, 2 * c.order.size() + gap}) == expected);
@@ -53,7 +53,10 @@ TEST_CASE("pixels that contradict each other are refused") {
   CHECK(contains(message_of<InputError>([] { Image(PixelView{nullptr, 2, 2}); }), "without data"));
   CHECK(contains(message_of<InputError>([&] { Image(PixelView{bytes, 0, 2}); }), "0 x 2"));
   CHECK(contains(message_of<InputError>([&] { Image(PixelView{bytes, 2, 0}); }), "2 x 0"));
-  CHECK(contains(message_of<InputError>([&] { Image(PixelView{bytes, 4, 2, PixelFormat::rgba, 15}); }), "stride of 15"));
+  CHECK(contains(message_of<InputError>([&] {
+                   Image(PixelView{bytes, 4, 2, PixelFormat::rgba, 15});
+                 }),
+                 "stride of 15"));
   CHECK(contains(message_of<InputError>([&] { Image(PixelView{bytes, std::size_t{1} << 40, 2}); }), "too large"));
   CHECK(contains(message_of<InputError>([] { Image(0, 5); }), "0 x 5"));
   CHECK(contains(message_of<InputError>([] { Image(5, std::size_t{1} << 63); }), "expected sides"));

@@ -40,7 +40,8 @@ TEST_CASE("rows and grids of the reference, bit for bit") {
     const ImageOptions options = options_of(c.at("options"));
     for (const json::Value& size : c.at("sizes").items()) {
       const std::size_t width = size_of(size.items()[0]), height = size_of(size.items()[1]);
-      images.push_back(rgb_picture(width, height, c.at("kind").as_string(), static_cast<std::uint32_t>(size_of(c.at("seed")) + images.size())));
+      images.push_back(rgb_picture(width, height, c.at("kind").as_string(),
+                                   static_cast<std::uint32_t>(size_of(c.at("seed")) + images.size())));
       tokens += processor.image_tokens(width, height, options);
     }
     CAPTURE(json::dump(c.at("sizes")));
@@ -72,7 +73,8 @@ TEST_CASE("the settings of the reference's class, where a file gives none") {
   const ImageInputs got = processor.preprocess(rgb_picture(100, 80, "noise", 9));
   CHECK(got.image_grid_thw[1] == expected.at("grid").items()[0].items()[1].as_integer());
   CHECK(got.image_grid_thw[2] == expected.at("grid").items()[0].items()[2].as_integer());
-  CHECK(crc_of(std::span<const float>(got.pixel_values.data(), got.pixel_values.size())) == expected.at("crc").as_integer());
+  CHECK(crc_of(std::span<const float>(got.pixel_values.data(), got.pixel_values.size())) ==
+        expected.at("crc").as_integer());
   for (std::size_t k = 0; k < expected.at("row").size(); ++k) {
     CHECK(got.pixel_values.row(3)[k] == static_cast<float>(expected.at("row").items()[k].as_number()));
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of pictures and videos share: the recorded cases, the pictures that they were made with, checksums, small writers.
+// What the tests of pictures and videos share: the recorded cases, the pictures that they were made with, checksums,
+// small writers.
 #pragma once
 
 #include <qwen35/json/parse.hpp>
@@ -22,7 +23,9 @@ inline const std::string& data_folder() {
   return folder;
 }
 
-inline std::string file_path(const std::string& name) { return data_folder() + "/files/" + name; }
+inline std::string file_path(const std::string& name) {
+  return data_folder() + "/files/" + name;
+}
 
 inline const qwen35::json::Value& cases() {
   static const qwen35::json::Value value = [] {
@@ -72,10 +75,13 @@ template <class T>
 inline std::int64_t crc_of(std::span<const T> values) {
   return crc32(std::as_bytes(values));
 }
-inline std::int64_t crc_of(const qwen35::Image& image) { return crc_of(image.pixels()); }
+inline std::int64_t crc_of(const qwen35::Image& image) {
+  return crc_of(image.pixels());
+}
 
 // The generator's pictures: a hash of the index, hard edges, or slow ramps.
-inline std::vector<std::uint8_t> picture(std::size_t width, std::size_t height, const std::string& kind, std::uint32_t seed, std::size_t channels = 3) {
+inline std::vector<std::uint8_t> picture(std::size_t width, std::size_t height, const std::string& kind,
+                                         std::uint32_t seed, std::size_t channels = 3) {
   std::vector<std::uint8_t> out(width * height * channels);
   for (std::size_t i = 0; i < out.size(); ++i) {
     std::uint32_t x = (static_cast<std::uint32_t>(i) + seed * 7919u) * 2654435761u;
@@ -98,9 +104,13 @@ inline qwen35::Image rgb_picture(std::size_t width, std::size_t height, const st
   return qwen35::Image(qwen35::PixelView{pixels.data(), width, height});
 }
 
-inline std::size_t size_of(const qwen35::json::Value& value) { return static_cast<std::size_t>(value.as_integer()); }
+inline std::size_t size_of(const qwen35::json::Value& value) {
+  return static_cast<std::size_t>(value.as_integer());
+}
 
-inline std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+inline std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
 
 // The message of the error that `body` raises; "no error" without one. Any other exception is a failure of the test.
 template <class E, class F>
@@ -113,6 +123,8 @@ inline std::string message_of(F&& body) {
   return "no error";
 }
 
-inline bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+inline bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace media_test

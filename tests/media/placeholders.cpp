@@ -66,13 +66,15 @@ TEST_CASE("the form with the marks as a part of the placeholder") {
   CHECK(expand({"<|video_pad|>", marked}, VideoForm::marked) == std::vector<std::string>{"[1]", "[2]"});
   // In one text the marked ones come first, wherever they stand.
   CHECK(expand({"<|video_pad|>x" + marked}, VideoForm::marked) == std::vector<std::string>{"[2]x[1]"});
-  CHECK(expand({"<|video_pad|>x" + marked + "<|video_pad|>"}, VideoForm::marked) == std::vector<std::string>{"[2]x[1][3]"});
+  CHECK(expand({"<|video_pad|>x" + marked + "<|video_pad|>"}, VideoForm::marked) ==
+        std::vector<std::string>{"[2]x[1][3]"});
 }
 
 TEST_CASE("too few pictures is an error, too many is not") {
   const std::vector<std::string> one{"X"};
   std::vector<std::string> texts{"<|image_pad|><|image_pad|>"};
-  CHECK(contains(message_of<InputError>([&] { expand_placeholders(texts, one, {}); }), "more image placeholders than the 1 images"));
+  CHECK(contains(message_of<InputError>([&] { expand_placeholders(texts, one, {}); }),
+                 "more image placeholders than the 1 images"));
   texts = {"<|image_pad|>", "<|video_pad|>", "<|video_pad|>"};
   CHECK(contains(message_of<InputError>([&] { expand_placeholders(texts, one, one); }), "more video placeholders"));
   texts = {"a"};
@@ -89,14 +91,16 @@ TEST_CASE("grids and times that do not fit") {
   CHECK_THROWS_AS(video_replacements(Tensor<std::int64_t>({2, 3}, {1, 4, 4, 1, 4, 4}), times), InputError);
   CHECK_THROWS_AS(image_replacements(Tensor<std::int64_t>({3}, {1, 4, 4})), InputError);
   CHECK_THROWS_AS(image_replacements(Tensor<std::int64_t>({1, 3}, {1, -4, 4})), InputError);
-  CHECK_THROWS_AS(image_replacements(Tensor<std::int64_t>({1, 3}, {1, std::int64_t{1} << 40, std::int64_t{1} << 40})), InputError);
+  CHECK_THROWS_AS(image_replacements(Tensor<std::int64_t>({1, 3}, {1, std::int64_t{1} << 40, std::int64_t{1} << 40})),
+                  InputError);
   CHECK(image_replacements(TensorView<std::int64_t>()).empty());
 }
 
 TEST_CASE("decimals are rounded as printf does") {
   const std::vector<std::vector<double>> times{{0.25, 0.35, 1e300}};
   const std::string text = video_replacements(Tensor<std::int64_t>({1, 3}, {3, 2, 2}), times)[0];
-  CHECK(contains(text, "<0.2 seconds><|vision_start|><|video_pad|><|vision_end|><0.3 seconds>"));  // 0.35 is below its half
+  CHECK(contains(text,
+                 "<0.2 seconds><|vision_start|><|video_pad|><|vision_end|><0.3 seconds>"));  // 0.35 is below its half
   char large[400];
   std::snprintf(large, sizeof(large), "<%.1f seconds>", 1e300);
   CHECK(contains(text, large));

@@ -10,10 +10,15 @@ using namespace media_test;
 
 namespace {
 
-ImageProcessorConfig image_config(std::string_view text) { return ImageProcessorConfig::from_json(json::parse(text)); }
-VideoProcessorConfig video_config(std::string_view text) { return VideoProcessorConfig::from_json(json::parse(text)); }
+ImageProcessorConfig image_config(std::string_view text) {
+  return ImageProcessorConfig::from_json(json::parse(text));
+}
+VideoProcessorConfig video_config(std::string_view text) {
+  return VideoProcessorConfig::from_json(json::parse(text));
+}
 
-constexpr std::string_view published_image = R"({"size": {"longest_edge": 16777216, "shortest_edge": 65536}, "patch_size": 16,
+constexpr std::string_view published_image =
+    R"({"size": {"longest_edge": 16777216, "shortest_edge": 65536}, "patch_size": 16,
   "temporal_patch_size": 2, "merge_size": 2, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5],
   "processor_class": "Qwen3VLProcessor", "image_processor_type": "Qwen2VLImageProcessorFast"})";
 
@@ -54,7 +59,8 @@ TEST_CASE("what a file does not give has the class's default") {
 }
 
 TEST_CASE("fields are read") {
-  const ImageProcessorConfig image = image_config(R"({"min_pixels": 100, "max_pixels": 2000, "image_mean": 0.25, "image_std": [1, 2, 3],
+  const ImageProcessorConfig image =
+      image_config(R"({"min_pixels": 100, "max_pixels": 2000, "image_mean": 0.25, "image_std": [1, 2, 3],
     "do_resize": false, "do_rescale": false, "do_normalize": false, "rescale_factor": 0.5, "resample": 3, "merge_size": 1, "size": null})");
   CHECK(image.size == PixelArea{100, 2000});
   CHECK(image.image_mean == std::array<double, 3>{0.25, 0.25, 0.25});
@@ -64,7 +70,8 @@ TEST_CASE("fields are read") {
   CHECK_FALSE(image.do_normalize);
   CHECK(image.rescale_factor == 0.5);
   CHECK(image.merge_size == 1);
-  const VideoProcessorConfig video = video_config(R"({"fps": 1.5, "min_frames": 2, "max_frames": 16, "do_sample_frames": false})");
+  const VideoProcessorConfig video =
+      video_config(R"({"fps": 1.5, "min_frames": 2, "max_frames": 16, "do_sample_frames": false})");
   CHECK(video.fps == 1.5);
   CHECK(video.min_frames == 2);
   CHECK(video.max_frames == 16);
@@ -99,18 +106,22 @@ TEST_CASE("wrong fields are named") {
 TEST_CASE("which file of a folder counts") {
   const Folder folder;
   const std::string path = folder.path.string();
-  CHECK(contains(message_of<ConfigError>([&] { ImageProcessorConfig::from_pretrained(path); }), "no preprocessor_config.json"));
-  CHECK(contains(message_of<ConfigError>([&] { VideoProcessorConfig::from_pretrained(path); }), "no video_preprocessor_config.json"));
+  CHECK(contains(message_of<ConfigError>([&] { ImageProcessorConfig::from_pretrained(path); }),
+                 "no preprocessor_config.json"));
+  CHECK(contains(message_of<ConfigError>([&] { VideoProcessorConfig::from_pretrained(path); }),
+                 "no video_preprocessor_config.json"));
   folder.put("preprocessor_config.json", published_image);
   CHECK(ImageProcessorConfig::from_pretrained(path).size == PixelArea{65536, 16777216});
   CHECK(VideoProcessorConfig::from_pretrained(path).size == PixelArea{65536, 16777216});
   folder.put("video_preprocessor_config.json", R"({"size": {"longest_edge": 25165824, "shortest_edge": 4096}})");
   CHECK(VideoProcessorConfig::from_pretrained(path).size == PixelArea{4096, 25165824});
-  folder.put("processor_config.json", R"({"image_processor": {"patch_size": 8}, "video_processor": {"patch_size": 4}})");
+  folder.put("processor_config.json",
+             R"({"image_processor": {"patch_size": 8}, "video_processor": {"patch_size": 4}})");
   CHECK(ImageProcessorConfig::from_pretrained(path).patch_size == 8);
   CHECK(VideoProcessorConfig::from_pretrained(path).patch_size == 4);
   folder.put("processor_config.json", R"({"image_processor": {"patch_size": -8}})");
-  CHECK(contains(message_of<ConfigError>([&] { ImageProcessorConfig::from_pretrained(path); }), "processor_config.json.image_processor.patch_size"));
+  CHECK(contains(message_of<ConfigError>([&] { ImageProcessorConfig::from_pretrained(path); }),
+                 "processor_config.json.image_processor.patch_size"));
   folder.put("processor_config.json", "{");
   CHECK_THROWS_AS(ImageProcessorConfig::from_pretrained(path), TextError);
 }

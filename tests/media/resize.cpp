@@ -11,7 +11,8 @@ TEST_CASE("equal to the reference's kernel, bit for bit") {
     const auto& from = c.at("from").items();
     const auto& to = c.at("to").items();
     const std::size_t width = size_of(from[0]), height = size_of(from[1]);
-    const std::vector<std::uint8_t> pixels = picture(width, height, c.at("kind").as_string(), static_cast<std::uint32_t>(c.at("seed").as_integer()));
+    const std::vector<std::uint8_t> pixels =
+        picture(width, height, c.at("kind").as_string(), static_cast<std::uint32_t>(c.at("seed").as_integer()));
     CAPTURE(width);
     CAPTURE(height);
     CAPTURE(c.at("kind").as_string());

@@ -49,20 +49,27 @@ TEST_CASE("the published models' settings") {
   CHECK(image(1, 1) == ImageSize{256, 256});
   CHECK(image(336, 304) == ImageSize{320, 320});  // 10.5 and 9.5 blocks, halves to even
   CHECK(image(368, 400) == ImageSize{384, 384});
-  const auto video = [](std::size_t t, std::size_t h, std::size_t w) { return smart_resize_video(t, h, w, 2, 32, 4096, 25165824); };
+  const auto video = [](std::size_t t, std::size_t h, std::size_t w) {
+    return smart_resize_video(t, h, w, 2, 32, 4096, 25165824);
+  };
   CHECK(video(20, 720, 1280) == ImageSize{704, 1280});
   CHECK(video(768, 1080, 1920) == ImageSize{128, 224});
   CHECK(video(1, 32, 32) == ImageSize{64, 64});
 }
 
 TEST_CASE("what cannot be resized says why") {
-  CHECK(contains(message_of<MediaError>([] { smart_resize(10, 2001, 32, 65536, 16777216); }), "2001 x 10 pixels: one side is 200.1"));
+  CHECK(contains(message_of<MediaError>([] { smart_resize(10, 2001, 32, 65536, 16777216); }),
+                 "2001 x 10 pixels: one side is 200.1"));
   CHECK(contains(message_of<MediaError>([] { smart_resize(0, 20, 32, 65536, 16777216); }), "20 x 0"));
-  CHECK(contains(message_of<MediaError>([] { smart_resize(20, std::size_t{1} << 40, 32, 65536, 16777216); }), "expected sides"));
-  CHECK(contains(message_of<MediaError>([] { smart_resize(2, 2, 32, std::size_t{1} << 60, std::size_t{1} << 61); }), "cannot be brought"));
+  CHECK(contains(message_of<MediaError>([] { smart_resize(20, std::size_t{1} << 40, 32, 65536, 16777216); }),
+                 "expected sides"));
+  CHECK(contains(message_of<MediaError>([] { smart_resize(2, 2, 32, std::size_t{1} << 60, std::size_t{1} << 61); }),
+                 "cannot be brought"));
   CHECK(contains(message_of<MediaError>([] { smart_resize_video(4, 31, 64, 2, 32, 4096, 25165824); }), "at least 32"));
-  CHECK(contains(message_of<MediaError>([] { smart_resize_video(0, 64, 64, 2, 32, 4096, 25165824); }), "without frames"));
-  CHECK(contains(message_of<MediaError>([] { smart_resize_video(2, 32, 6432, 2, 32, 4096, 25165824); }), "the limit is 200"));
+  CHECK(
+      contains(message_of<MediaError>([] { smart_resize_video(0, 64, 64, 2, 32, 4096, 25165824); }), "without frames"));
+  CHECK(contains(message_of<MediaError>([] { smart_resize_video(2, 32, 6432, 2, 32, 4096, 25165824); }),
+                 "the limit is 200"));
 }
 
 TEST_CASE("halves are rounded to even, below and above zero") {

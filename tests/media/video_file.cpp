@@ -16,7 +16,9 @@ const bool quiet = [] {
   return true;
 }();
 
-std::string video_path(const std::string& name) { return data_folder() + "/videos/" + name; }
+std::string video_path(const std::string& name) {
+  return data_folder() + "/videos/" + name;
+}
 
 const json::Value& videos() {
   static const json::Value value = [] {
@@ -34,8 +36,10 @@ std::vector<std::int64_t> checksums(const VideoFile& video, std::span<const std:
 
 // A file with other bytes in its place, gone with the object.
 struct Damaged {
-  explicit Damaged(std::span<const std::byte> bytes) : path((std::filesystem::temp_directory_path() / "qwen35_test_video_file.bin").string()) {
-    std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  explicit Damaged(std::span<const std::byte> bytes)
+      : path((std::filesystem::temp_directory_path() / "qwen35_test_video_file.bin").string()) {
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   }
   ~Damaged() {
     std::error_code error;
@@ -97,12 +101,15 @@ TEST_CASE("frames, their number, order and rate as FFmpeg's own program has them
 TEST_CASE("a file, an animation or a folder by its path") {
   const VideoProcessor processor;
   const VideoInputs file = load_video(processor, video_path("h264.mp4"));
-  CHECK(file.video_metadata.at(0).frames_indices == std::vector<std::size_t>{0, 4, 8, 12});  // 13 frames at 10 a second: at least 4
+  CHECK(file.video_metadata.at(0).frames_indices ==
+        std::vector<std::size_t>{0, 4, 8, 12});  // 13 frames at 10 a second: at least 4
   CHECK(file.timestamps.at(0) == std::vector<double>{0.2, 1.0});
   CHECK(file.video_grid_thw[0] == 2);
   CHECK(load_video(processor, file_path("moving.gif")).video_metadata.at(0).total_num_frames == 6);
-  CHECK(contains(message_of<MediaError>([&] { load_video(processor, data_folder() + "/files", {}, 2.0); }), "37 x 29 pixels: each side must be at least 32"));
-  CHECK(contains(message_of<MediaError>([&] { load_video(processor, video_path("none.mp4")); }), "none.mp4: cannot be opened"));
+  CHECK(contains(message_of<MediaError>([&] { load_video(processor, data_folder() + "/files", {}, 2.0); }),
+                 "37 x 29 pixels: each side must be at least 32"));
+  CHECK(contains(message_of<MediaError>([&] { load_video(processor, video_path("none.mp4")); }),
+                 "none.mp4: cannot be opened"));
 }
 
 TEST_CASE("damaged and hostile files") {
@@ -132,8 +139,10 @@ TEST_CASE("damaged and hostile files") {
     CHECK(frames_or_none(changed) <= 13);
   }
   // Files that name other files and addresses are not followed.
-  for (const char* text : {"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/etc/passwd\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile h264.mp4\n",
-                           "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n"}) {
+  for (const char* text :
+       {"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/etc/passwd\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile h264.mp4\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n"}) {
     CAPTURE(text);
     const Damaged file{bytes_of(text)};
     CHECK(contains(message_of<MediaError>([&] { VideoFile video(file.path); }), "cannot be opened as a video"));
@@ -145,7 +154,8 @@ TEST_CASE("damaged and hostile files") {
 TEST_CASE("limits") {
   MediaLimits limits;
   limits.max_frames = 12;
-  CHECK(contains(message_of<MediaError>([&] { VideoFile video(video_path("h264.mp4"), limits); }), "h264.mp4: more than 12 frames"));
+  CHECK(contains(message_of<MediaError>([&] { VideoFile video(video_path("h264.mp4"), limits); }),
+                 "h264.mp4: more than 12 frames"));
   limits = {};
   limits.max_pixels = 64 * 48 - 1;
   CHECK(contains(message_of<MediaError>([&] { VideoFile video(video_path("h264.mp4"), limits); }), "h264.mp4: "));
@@ -166,5 +176,6 @@ TEST_CASE("a program without FFmpeg says so, and how to have it") {
 #endif
 
 TEST_CASE("a path that names nothing") {
-  CHECK(contains(message_of<MediaError>([] { load_video(VideoProcessor(), "/no/such/file.mp4"); }), "/no/such/file.mp4: cannot be opened"));
+  CHECK(contains(message_of<MediaError>([] { load_video(VideoProcessor(), "/no/such/file.mp4"); }),
+                 "/no/such/file.mp4: cannot be opened"));
 }

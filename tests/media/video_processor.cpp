@@ -31,7 +31,8 @@ VideoOptions options_of(const json::Value& value) {
   return options;
 }
 
-std::vector<Image> clip(std::size_t frames, std::size_t width, std::size_t height, const std::string& kind, std::size_t seed) {
+std::vector<Image> clip(std::size_t frames, std::size_t width, std::size_t height, const std::string& kind,
+                        std::size_t seed) {
   std::vector<Image> out;
   for (std::size_t i = 0; i < frames; ++i) {
     out.push_back(rgb_picture(width, height, kind, static_cast<std::uint32_t>(seed + i)));
@@ -77,14 +78,16 @@ TEST_CASE("sampling and times of the reference") {
     const std::int64_t grid[] = {static_cast<std::int64_t>(times.size()), 2, 2};
     PlaceholderTokens bare;
     bare.video = bare.vision_start = bare.vision_end = "";
-    CHECK(video_replacements(TensorView<std::int64_t>(grid, {1, 3}), std::span(&times, 1), 2, bare)[0] == c.at("times").as_string());
+    CHECK(video_replacements(TensorView<std::int64_t>(grid, {1, 3}), std::span(&times, 1), 2, bare)[0] ==
+          c.at("times").as_string());
   }
 }
 
 TEST_CASE("rows, grids and times of the reference, bit for bit") {
   const VideoProcessor processor;
   for (const json::Value& c : cases().at("videos").items()) {
-    const std::size_t frames = size_of(c.at("frames")), width = size_of(c.at("size").items()[0]), height = size_of(c.at("size").items()[1]);
+    const std::size_t frames = size_of(c.at("frames")), width = size_of(c.at("size").items()[0]),
+                      height = size_of(c.at("size").items()[1]);
     const std::vector<Image> images = clip(frames, width, height, c.at("kind").as_string(), size_of(c.at("seed")));
     const VideoOptions options = options_of(c.at("options"));
     const std::optional<double> rate = number_or_none(c.at("fps"));
@@ -104,11 +107,13 @@ TEST_CASE("rows, grids and times of the reference, bit for bit") {
     for (std::size_t i = 0; i < got.timestamps[0].size(); ++i) {
       CHECK(got.timestamps[0][i] == c.at("times").items()[i].as_number());
     }
-    CHECK(crc_of(std::span<const float>(got.pixel_values_videos.data(), got.pixel_values_videos.size())) == c.at("crc").as_integer());
+    CHECK(crc_of(std::span<const float>(got.pixel_values_videos.data(), got.pixel_values_videos.size())) ==
+          c.at("crc").as_integer());
     for (const auto& [index, row] : c.at("rows").members()) {
       bool equal = true;
       for (std::size_t k = 0; k < row.size(); ++k) {
-        equal = equal && got.pixel_values_videos.row(std::stoul(index))[k] == static_cast<float>(row.items()[k].as_number());
+        equal = equal &&
+                got.pixel_values_videos.row(std::stoul(index))[k] == static_cast<float>(row.items()[k].as_number());
       }
       CHECK(equal);
     }
@@ -138,10 +143,12 @@ TEST_CASE("frames that were sampled before keep their places") {
 TEST_CASE("several videos as one input") {
   const std::vector<Image> a = clip(4, 64, 64, "noise", 1), b = clip(5, 96, 32, "ramp", 2);
   const VideoProcessor processor;
-  const std::vector<VideoInputs> parts{processor.preprocess(FrameList(a, 2.0)), processor.preprocess(FrameList(b, 1.0))};
+  const std::vector<VideoInputs> parts{processor.preprocess(FrameList(a, 2.0)),
+                                       processor.preprocess(FrameList(b, 1.0))};
   const VideoInputs both = join(parts);
   CHECK(both.video_grid_thw.shape() == Shape{2, 3});
-  CHECK(both.pixel_values_videos.shape()[0] == parts[0].pixel_values_videos.shape()[0] + parts[1].pixel_values_videos.shape()[0]);
+  CHECK(both.pixel_values_videos.shape()[0] ==
+        parts[0].pixel_values_videos.shape()[0] + parts[1].pixel_values_videos.shape()[0]);
   CHECK(both.pixel_values_videos[7] == parts[0].pixel_values_videos[7]);
   CHECK(both.pixel_values_videos.row(parts[0].pixel_values_videos.shape()[0])[9] == parts[1].pixel_values_videos[9]);
   CHECK(both.timestamps.size() == 2);
@@ -165,22 +172,30 @@ TEST_CASE("threads do not change a bit") {
 TEST_CASE("videos that cannot be processed") {
   const VideoProcessor processor;
   const std::vector<Image> small = clip(4, 31, 64, "noise", 1), good = clip(4, 64, 64, "noise", 1);
-  CHECK(contains(message_of<MediaError>([&] { processor.preprocess(FrameList(small, 24.0)); }), "31 x 64 pixels: each side must be at least 32"));
+  CHECK(contains(message_of<MediaError>([&] { processor.preprocess(FrameList(small, 24.0)); }),
+                 "31 x 64 pixels: each side must be at least 32"));
   CHECK_THROWS_AS(FrameList(std::vector<PixelView>()), InputError);
-  CHECK(contains(message_of<InputError>([&] { FrameList({good[0], good[1], small[0]}, 24.0); }), "frame 2 has 31 x 64"));
+  CHECK(contains(message_of<InputError>([&] {
+                   FrameList({good[0], good[1], small[0]}, 24.0);
+                 }),
+                 "frame 2 has 31 x 64"));
   CHECK_THROWS_AS(FrameList(good, 24.0, {1, 2}), InputError);
   CHECK(contains(message_of<InputError>([&] { processor.preprocess(FrameList(good, 0.0)); }), "above 0"));
   VideoOptions options;
   options.fps = 1.0;
   options.num_frames = 3;
-  CHECK(contains(message_of<InputError>([&] { processor.preprocess(FrameList(good, 24.0), options); }), "exclude each other"));
+  CHECK(contains(message_of<InputError>([&] { processor.preprocess(FrameList(good, 24.0), options); }),
+                 "exclude each other"));
   options = {};
   options.num_frames = 0;
   CHECK_THROWS_AS(processor.preprocess(FrameList(good, 24.0), options), InputError);
   options = {};
   options.do_resize = false;
   CHECK_THROWS_AS(processor.preprocess(FrameList(clip(4, 48, 64, "noise", 1), 24.0), options), MediaError);
-  CHECK(contains(message_of<MediaError>([&] { processor.preprocess(Liar{Image(64, 64), 3}); }), "3 frames came, expected 4"));
+  CHECK(contains(message_of<MediaError>([&] {
+                   processor.preprocess(Liar{Image(64, 64), 3});
+                 }),
+                 "3 frames came, expected 4"));
   CHECK_THROWS_AS(processor.preprocess(Liar{Image(64, 64), 5}), MediaError);
   CHECK_THROWS_AS(processor.preprocess(Liar{Image(64, 32), 4}), MediaError);
 }

@@ -41,7 +41,9 @@ TEST_CASE("rows of features go to their places in order") {
   const float* const a = items[0].rows.data();
   const float* const b = items[1].rows.data();
   CHECK(rows == std::vector<const float*>{nullptr, a, a + 3, nullptr, nullptr, b, b + 3});
-  CHECK(message_of<InputError>([&] { media.set_places({1, 2, 5}); }) == "Image features and image tokens do not match, tokens: 3, features: 4");
+  CHECK(message_of<InputError>([&] {
+          media.set_places({1, 2, 5});
+        }) == "Image features and image tokens do not match, tokens: 3, features: 4");
 }
 
 TEST_CASE("pixels count as the rows they will give") {
@@ -50,7 +52,8 @@ TEST_CASE("pixels count as the rows they will give") {
   MediaInput media(video, pixels, grid, {}, 2, 3);
   CHECK(media.has_rows());
   CHECK(!media.encoded());
-  CHECK(message_of<InputError>([&] { media.set_places({0}); }) == "Video features and video tokens do not match, tokens: 1, features: 2");
+  CHECK(message_of<InputError>([&] { media.set_places({0}); }) ==
+        "Video features and video tokens do not match, tokens: 1, features: 2");
   media.set_features({features_of(1, 2, 4)});
   media.set_places({0, 1});
   CHECK(media.encoded());
@@ -70,11 +73,14 @@ TEST_CASE("arguments that do not fit") {
   CHECK(contains(with(pixels, grid, items), "pixel_values and image_features were given"));
   CHECK(contains(with(pixels, {}, {}), "pixel_values were given without image_grid_thw"));
   CHECK(contains(with(pixels, two, {}), "image_grid_thw of shape [1, 2], expected [items, 3]"));
-  CHECK(contains(with({pixels.data(), {8, 5, 1}}, grid, {}), "pixel_values of shape [8, 5, 1], expected [patches, values]"));
+  CHECK(contains(with({pixels.data(), {8, 5, 1}}, grid, {}),
+                 "pixel_values of shape [8, 5, 1], expected [patches, values]"));
   CHECK(contains(problem(items, std::vector<std::int64_t>{1, 4, 2}), "video_grid_thw is not that of video_features"));
-  CHECK(contains(problem(items, std::vector<std::int64_t>{1, 2, 4, 1, 2, 4}), "video_grid_thw of shape [1, 6], expected [items, 3]"));
+  CHECK(contains(problem(items, std::vector<std::int64_t>{1, 2, 4, 1, 2, 4}),
+                 "video_grid_thw of shape [1, 6], expected [items, 3]"));
   items[0].grid_thw = {1, 4, 4};
-  CHECK(problem(items) == "video_features[0] has rows [2, 3] for a grid of (1, 4, 4), expected one of 3 values for each 2 x 2 patches");
+  CHECK(problem(items) ==
+        "video_features[0] has rows [2, 3] for a grid of (1, 4, 4), expected one of 3 values for each 2 x 2 patches");
   for (const std::int64_t bad : {std::int64_t{-2}, std::int64_t{0}, std::int64_t{3}, std::int64_t{1} << 62}) {
     items[0].grid_thw = {1, bad, 4};
     CHECK(contains(problem(items), "video_features[0] has rows"));

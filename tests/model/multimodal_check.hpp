@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a multimodal model must show on its recorded case: the reference's results within the bars, positions exactly, and equality to itself.
+// What a multimodal model must show on its recorded case: the reference's results within the bars, positions exactly,
+// and equality to itself.
 #pragma once
 
 #include "model/multimodal_model.hpp"
@@ -25,7 +26,8 @@ inline MediaArguments arguments_of(const VisionStep& step) {
 }
 
 // A recorded step, its positions and offsets included.
-inline void check_media_step(const AnyMediaModel& model, const Fields& fields, std::size_t step, MediaCache* cache, const std::string& where) {
+inline void check_media_step(const AnyMediaModel& model, const Fields& fields, std::size_t step, MediaCache* cache,
+                             const std::string& where) {
   CAPTURE(where);
   CAPTURE(step);
   const std::string prefix = std::to_string(step) + ".";
@@ -102,8 +104,10 @@ struct AloneStep {
     }
     arguments.image_grid_thw = image.grid_thw();
     arguments.video_grid_thw = video.grid_thw();
-    arguments.pixel_values = step.pixel_values ? image.pixel_values(step.pixel_values.shape()[1]) : qwen35::TensorView<float>();
-    arguments.pixel_values_videos = step.pixel_values_videos ? video.pixel_values(step.pixel_values_videos.shape()[1]) : qwen35::TensorView<float>();
+    arguments.pixel_values =
+        step.pixel_values ? image.pixel_values(step.pixel_values.shape()[1]) : qwen35::TensorView<float>();
+    arguments.pixel_values_videos = step.pixel_values_videos ? video.pixel_values(step.pixel_values_videos.shape()[1])
+                                                             : qwen35::TensorView<float>();
   }
   AloneStep(const AloneStep&) = delete;
 
@@ -155,8 +159,10 @@ inline void check_media_bits(const AnyMediaModel& model, const Case& recorded) {
   }
 }
 
-// A conversation read in two calls on a cache, media in either: as one cold pass over everything. The reference's cached call is wrong there.
-inline void check_turns(const AnyMediaModel& model, const VisionStep& step, const std::string& where, std::size_t& media_in_both) {
+// A conversation read in two calls on a cache, media in either: as one cold pass over everything. The reference's
+// cached call is wrong there.
+inline void check_turns(const AnyMediaModel& model, const VisionStep& step, const std::string& where,
+                        std::size_t& media_in_both) {
   const MediaArguments whole = arguments_of(step);
   const MediaResult cold = model.forward(whole);
   const qwen35::RopeIndex all = model.positions(whole);
@@ -185,11 +191,13 @@ inline void check_turns(const AnyMediaModel& model, const VisionStep& step, cons
         turn.pixel_values_videos = halves->video[half].pixel_values(step.pixel_values_videos.shape()[1]);
       }
       if (step.attention_mask) {
-        turn.attention_mask = half == 0 ? qwen35::AttentionMask(halves->mask[0]) : qwen35::AttentionMask(step.attention_mask);
+        turn.attention_mask =
+            half == 0 ? qwen35::AttentionMask(halves->mask[0]) : qwen35::AttentionMask(step.attention_mask);
       }
       const std::size_t begin = half == 0 ? 0 : cut;
       const std::size_t count = halves->ids[half].shape()[1];
-      // Before the first picture nobody asks for positions of three planes: the text model counts slots, equal to ours where nothing is masked.
+      // Before the first picture nobody asks for positions of three planes: the text model counts slots, equal to ours
+      // where nothing is masked.
       const qwen35::RopeIndex chosen = model.positions(turn, cache.get());
       if (!chosen.position_ids.empty() && !(half == 1 && cache->rope_deltas().empty() && step.attention_mask)) {
         std::size_t wrong = 0;
@@ -204,13 +212,15 @@ inline void check_turns(const AnyMediaModel& model, const VisionStep& step, cons
       for (std::size_t b = 0; b < batch; ++b) {
         for (std::size_t s = 0; s < count; ++s) {
           if (halves->mask[half][b * count + s] != 0) {
-            const Difference d = difference(result.logits.data() + (b * count + s) * vocab, cold.logits.data() + (b * length + begin + s) * vocab, vocab);
+            const Difference d = difference(result.logits.data() + (b * count + s) * vocab,
+                                            cold.logits.data() + (b * length + begin + s) * vocab, vocab);
             check_within(d.relative_l2(), layer_bar, where + " in two turns");
           }
         }
       }
       if (half == 1 && !(cache->rope_deltas() == cold.rope_deltas)) {
-        CHECK(step.attention_mask);  // a padded first turn of text alone: slots are counted, so all positions are later by the padding
+        CHECK(step.attention_mask);  // a padded first turn of text alone: slots are counted, so all positions are later
+                                     // by the padding
       }
     }
   }
@@ -251,7 +261,8 @@ inline void check_generate(const AnyMediaModel& model, const Case& recorded, con
         continue;
       }
       const auto expected = found->second.view<std::int32_t>();
-      qwen35::GenerationConfig config = greedy_config(static_cast<std::int64_t>(expected.shape()[1] - step.input_ids.shape()[1]), use_cache);
+      qwen35::GenerationConfig config =
+          greedy_config(static_cast<std::int64_t>(expected.shape()[1] - step.input_ids.shape()[1]), use_cache);
       config.num_beams = 3;
       config.num_return_sequences = 2;
       const Generated searched = model.generate(arguments, config);
@@ -284,8 +295,10 @@ inline void check_generate(const AnyMediaModel& model, const Case& recorded, con
       const auto seen = std::count(first_mask.begin(), first_mask.end(), 1);
       MediaPart parts[2];
       MediaSource source(alone.arguments.image_grid_thw, alone.arguments.pixel_values, model.merge());
-      const auto before = static_cast<std::size_t>(std::count(alone.types.begin(), alone.types.begin() + static_cast<std::ptrdiff_t>(cut), 1));
-      const auto after = static_cast<std::size_t>(std::count(alone.types.begin() + static_cast<std::ptrdiff_t>(cut), alone.types.end(), 1));
+      const auto before = static_cast<std::size_t>(
+          std::count(alone.types.begin(), alone.types.begin() + static_cast<std::ptrdiff_t>(cut), 1));
+      const auto after = static_cast<std::size_t>(
+          std::count(alone.types.begin() + static_cast<std::ptrdiff_t>(cut), alone.types.end(), 1));
       if (seen == 0 || !source.take(before, parts[0]) || !source.take(after, parts[1])) {
         continue;
       }
@@ -300,7 +313,8 @@ inline void check_generate(const AnyMediaModel& model, const Case& recorded, con
       first.pixel_values = parts[0].pixel_values(width);
       const auto cache = model.make_cache();
       model.forward(first, cache.get());
-      MediaArguments rest = alone.arguments;  // the whole sequence, of which the new part runs; types of all of it, media of the new part
+      MediaArguments rest =
+          alone.arguments;  // the whole sequence, of which the new part runs; types of all of it, media of the new part
       rest.image_grid_thw = parts[1].grid_thw();
       rest.pixel_values = parts[1].pixel_values(width);
       CHECK(same_values(model.generate(rest, greedy_config(4, true), cache.get()).sequences, cold.sequences));
@@ -313,7 +327,9 @@ inline void check_generate(const AnyMediaModel& model, const Case& recorded, con
 inline void check_media_errors(const AnyMediaModel& model, const Case& recorded) {
   const VisionStep step(recorded["mixed"], 0);
   const MediaArguments good = arguments_of(step);
-  const auto problem = [&](const MediaArguments& arguments) { return message_of<qwen35::InputError>([&] { model.forward(arguments); }); };
+  const auto problem = [&](const MediaArguments& arguments) {
+    return message_of<qwen35::InputError>([&] { model.forward(arguments); });
+  };
   const auto changed = [&](auto&& change) {
     MediaArguments arguments = good;
     change(arguments);
@@ -325,24 +341,34 @@ inline void check_media_errors(const AnyMediaModel& model, const Case& recorded)
   const auto videos = static_cast<std::size_t>(std::count(ids.begin(), ids.end(), 6));
   const qwen35::TensorView<qwen35::TokenId> view(ids.data(), step.input_ids.shape());
   *std::find(ids.begin(), ids.end(), 5) = 9;
-  CHECK(contains(changed([&](auto& a) { a.input_ids = view; }), qwen35::concat("Image features and image tokens do not match, tokens: ", images - 1,
-                                                                             ", features: ", images)));
+  CHECK(contains(
+      changed([&](auto& a) { a.input_ids = view; }),
+      qwen35::concat("Image features and image tokens do not match, tokens: ", images - 1, ", features: ", images)));
   std::copy_n(step.input_ids.data(), ids.size(), ids.data());
   *std::find(ids.begin(), ids.end(), 6) = 9;
-  CHECK(contains(changed([&](auto& a) { a.input_ids = view; }), qwen35::concat("Video features and video tokens do not match, tokens: ", videos - 1,
-                                                                             ", features: ", videos)));
+  CHECK(contains(
+      changed([&](auto& a) { a.input_ids = view; }),
+      qwen35::concat("Video features and video tokens do not match, tokens: ", videos - 1, ", features: ", videos)));
   std::copy_n(step.input_ids.data(), ids.size(), ids.data());
   ids[ids.size() - 1] = 1 << 20;
   CHECK(contains(changed([&](auto& a) { a.input_ids = view; }), "is 1048576, expected 0 to"));
   CHECK(contains(changed([](auto& a) { a.image_grid_thw = {}; }), "pixel_values were given without image_grid_thw"));
-  CHECK(contains(changed([](auto& a) { a.video_grid_thw = {}; }), "pixel_values_videos were given without video_grid_thw"));
+  CHECK(contains(changed([](auto& a) { a.video_grid_thw = {}; }),
+                 "pixel_values_videos were given without video_grid_thw"));
   CHECK(contains(changed([](auto& a) { a.mm_token_type_ids = {}; }), "without mm_token_type_ids"));
-  CHECK(contains(changed([](auto& a) { a.image_grid_thw = {}, a.pixel_values = {}; }), "image_grid_thw has no item left"));
+  CHECK(contains(changed([](auto& a) { a.image_grid_thw = {}, a.pixel_values = {}; }),
+                 "image_grid_thw has no item left"));
   CHECK(contains(changed([](auto& a) { a.input_ids = {}; }), "exactly one of input_ids and inputs_embeds"));
   const qwen35::TensorView<float> pixels = step.pixel_values;
   const std::size_t width = pixels.shape()[1];
-  CHECK(contains(changed([&](auto& a) { a.pixel_values = {pixels.data(), {pixels.size() / width, width - 1}}; }), "pixel values of shape"));
-  CHECK(contains(changed([&](auto& a) { a.pixel_values = {pixels.data(), {pixels.size()}}; }), "pixel_values of shape"));
+  CHECK(contains(changed([&](auto& a) {
+                   a.pixel_values = {pixels.data(), {pixels.size() / width, width - 1}};
+                 }),
+                 "pixel values of shape"));
+  CHECK(contains(changed([&](auto& a) {
+                   a.pixel_values = {pixels.data(), {pixels.size()}};
+                 }),
+                 "pixel_values of shape"));
   std::vector<std::int64_t> grid(step.image_grid_thw.data(), step.image_grid_thw.data() + step.image_grid_thw.size());
   const qwen35::TensorView<std::int64_t> other(grid.data(), step.image_grid_thw.shape());
   grid[1] = -grid[1];
@@ -353,8 +379,11 @@ inline void check_media_errors(const AnyMediaModel& model, const Case& recorded)
                  "image_grid_thw is not that of image_features"));
   std::vector<qwen35::ImageFeatures> short_one = features;
   short_one[0].grid_thw[0] = 2;
-  CHECK(contains(changed([&](auto& a) { a.image_features = short_one, a.pixel_values = {}, a.image_grid_thw = {}; }), "image_features[0] has rows"));
-  CHECK(contains(changed([&](auto& a) { a.image_features = std::span(features).first(1), a.pixel_values = {}, a.image_grid_thw = {}; }),
+  CHECK(contains(changed([&](auto& a) { a.image_features = short_one, a.pixel_values = {}, a.image_grid_thw = {}; }),
+                 "image_features[0] has rows"));
+  CHECK(contains(changed([&](auto& a) {
+                   a.image_features = std::span(features).first(1), a.pixel_values = {}, a.image_grid_thw = {};
+                 }),
                  "Image features and image tokens do not match"));
 
   // A call that fails leaves a cache as it was.
@@ -366,12 +395,14 @@ inline void check_media_errors(const AnyMediaModel& model, const Case& recorded)
   MediaArguments next;
   const std::vector<qwen35::TokenId> one_row = {9};
   next.input_ids = one_row;
-  CHECK(contains(message_of<qwen35::InputError>([&] { model.forward(next, cache.get()); }), "past_key_values holds 2 sequences, the input has 1"));
+  CHECK(contains(message_of<qwen35::InputError>([&] { model.forward(next, cache.get()); }),
+                 "past_key_values holds 2 sequences, the input has 1"));
   const std::vector<qwen35::TokenId> two = {9, 9};
   const std::vector<std::int32_t> narrow = {1, 1};
   next.input_ids = qwen35::TensorView<qwen35::TokenId>(two.data(), {2, 1});
   next.attention_mask = qwen35::TensorView<std::int32_t>(narrow.data(), {2, 1});
-  CHECK(contains(message_of<qwen35::InputError>([&] { model.forward(next, cache.get()); }), "attention_mask of shape [2, 1], expected [2, "));
+  CHECK(contains(message_of<qwen35::InputError>([&] { model.forward(next, cache.get()); }),
+                 "attention_mask of shape [2, 1], expected [2, "));
   CHECK(cache->rope_deltas() == deltas);
   CHECK(cache->ids() == held);
 }
@@ -396,9 +427,15 @@ template <class Config>
 void check_multimodal(const char* name) {
   const Case recorded(name, "vision");
   const MediaModel<Config> model(recorded.folder());
-  SUBCASE("recorded runs") { check_media_recorded(model, recorded); }
-  SUBCASE("equal bits") { check_media_bits(model, recorded); }
-  SUBCASE("conversations") { check_conversations(model, recorded); }
+  SUBCASE("recorded runs") {
+    check_media_recorded(model, recorded);
+  }
+  SUBCASE("equal bits") {
+    check_media_bits(model, recorded);
+  }
+  SUBCASE("conversations") {
+    check_conversations(model, recorded);
+  }
   SUBCASE("generation") {
     const qwen35::MappedFile file(std::string(QWEN35_TEST_DATA) + "/vision/beams.safetensors");
     Fields beams;
@@ -413,8 +450,12 @@ void check_multimodal(const char* name) {
     }
     check_generate(model, recorded, beams);
   }
-  SUBCASE("errors") { check_media_errors(model, recorded); }
-  SUBCASE("router loss") { check_router_loss(model, recorded); }
+  SUBCASE("errors") {
+    check_media_errors(model, recorded);
+  }
+  SUBCASE("router loss") {
+    check_router_loss(model, recorded);
+  }
 }
 
 }  // namespace oracle

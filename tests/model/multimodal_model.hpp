@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A ConditionalGeneration of any config behind one interface, so that what is checked is compiled once in a file however many configs it has.
+// A ConditionalGeneration of any config behind one interface, so that what is checked is compiled once in a file
+// however many configs it has.
 #pragma once
 
 #include "model/vision_case.hpp"
@@ -53,8 +54,10 @@ struct AnyMediaModel {
   virtual std::unique_ptr<MediaCache> make_cache() const = 0;
   virtual MediaResult forward(const MediaArguments& arguments, MediaCache* cache = nullptr) const = 0;
   virtual qwen35::RopeIndex positions(const MediaArguments& arguments, MediaCache* cache = nullptr) const = 0;
-  virtual std::vector<qwen35::ImageFeatures> encode(qwen35::TensorView<float> pixels, qwen35::TensorView<std::int64_t> grid) const = 0;
-  virtual Generated generate(const MediaArguments& arguments, const qwen35::GenerationConfig& config, MediaCache* cache = nullptr) const = 0;
+  virtual std::vector<qwen35::ImageFeatures> encode(qwen35::TensorView<float> pixels,
+                                                    qwen35::TensorView<std::int64_t> grid) const = 0;
+  virtual Generated generate(const MediaArguments& arguments, const qwen35::GenerationConfig& config,
+                             MediaCache* cache = nullptr) const = 0;
   virtual std::size_t merge() const = 0;
   virtual bool is_moe() const = 0;
 };
@@ -66,7 +69,9 @@ class MediaModel final : public AnyMediaModel {
   using Input = typename Model::Input;
 
   struct Cache final : MediaCache {
-    std::vector<std::int32_t> rope_deltas() const override { return {cache.rope_deltas().begin(), cache.rope_deltas().end()}; }
+    std::vector<std::int32_t> rope_deltas() const override {
+      return {cache.rope_deltas().begin(), cache.rope_deltas().end()};
+    }
     std::vector<qwen35::TokenId> ids() const override { return {cache.ids().begin(), cache.ids().end()}; }
     qwen35::HybridCache<Config> cache;
   };
@@ -76,13 +81,19 @@ class MediaModel final : public AnyMediaModel {
   std::unique_ptr<MediaCache> make_cache() const override { return std::make_unique<Cache>(); }
   std::size_t merge() const override { return Config::vision_config::spatial_merge_size; }
   bool is_moe() const override { return qwen35::is_moe<typename Config::text_config>; }
-  std::vector<qwen35::ImageFeatures> encode(qwen35::TensorView<float> pixels, qwen35::TensorView<std::int64_t> grid) const override {
+  std::vector<qwen35::ImageFeatures> encode(qwen35::TensorView<float> pixels,
+                                            qwen35::TensorView<std::int64_t> grid) const override {
     return model_.get_image_features(pixels, grid);
   }
 
   MediaResult forward(const MediaArguments& a, MediaCache* cache) const override {
     auto out = model_.forward(input(a, cache));
-    return {out.loss, out.aux_loss, std::move(out.logits), std::move(out.hidden_states), std::move(out.router_logits), std::move(out.rope_deltas)};
+    return {out.loss,
+            out.aux_loss,
+            std::move(out.logits),
+            std::move(out.hidden_states),
+            std::move(out.router_logits),
+            std::move(out.rope_deltas)};
   }
   qwen35::RopeIndex positions(const MediaArguments& a, MediaCache* cache) const override {
     return model_.model.positions({.input_ids = a.input_ids,
@@ -97,17 +108,23 @@ class MediaModel final : public AnyMediaModel {
                                    .image_features = a.image_features,
                                    .video_features = a.video_features});
   }
-  Generated generate(const MediaArguments& a, const qwen35::GenerationConfig& config, MediaCache* cache) const override {
+  Generated generate(const MediaArguments& a, const qwen35::GenerationConfig& config,
+                     MediaCache* cache) const override {
     Input media = input(a, nullptr);
     media.input_ids = {};
     media.attention_mask = {};
-    auto out = model_.generate(
-        {.input_ids = a.input_ids, .attention_mask = a.attention_mask, .past_key_values = slots(cache), .model_kwargs = media}, config);
+    auto out = model_.generate({.input_ids = a.input_ids,
+                                .attention_mask = a.attention_mask,
+                                .past_key_values = slots(cache),
+                                .model_kwargs = media},
+                               config);
     return {std::move(out.sequences), std::move(out.sequences_scores)};
   }
 
  private:
-  static qwen35::HybridCache<Config>* slots(MediaCache* cache) { return cache == nullptr ? nullptr : &static_cast<Cache*>(cache)->cache; }
+  static qwen35::HybridCache<Config>* slots(MediaCache* cache) {
+    return cache == nullptr ? nullptr : &static_cast<Cache*>(cache)->cache;
+  }
   static Input input(const MediaArguments& a, MediaCache* cache) {
     return {.input_ids = a.input_ids,
             .attention_mask = a.attention_mask,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The text model on the recorded cases c12 to c17 of tests/data/text: the reference's results within the bars, equal bits where promised.
+// The text model on the recorded cases c12 to c17 of tests/data/text: the reference's results within the bars, equal
+// bits where promised.
 #include "model/oracle_check.hpp"
 
 #include <qwen35_config/c12.hpp>
@@ -9,9 +10,21 @@
 #include <qwen35_config/c16.hpp>
 #include <qwen35_config/c17.hpp>
 
-TEST_CASE("c12") { oracle::check_model<c12>("c12"); }
-TEST_CASE("c13") { oracle::check_model<c13>("c13"); }
-TEST_CASE("c14") { oracle::check_model<c14>("c14"); }
-TEST_CASE("c15") { oracle::check_model<c15>("c15"); }
-TEST_CASE("c16") { oracle::check_model<c16>("c16"); }
-TEST_CASE("c17") { oracle::check_model<c17>("c17"); }
+TEST_CASE("c12") {
+  oracle::check_model<c12>("c12");
+}
+TEST_CASE("c13") {
+  oracle::check_model<c13>("c13");
+}
+TEST_CASE("c14") {
+  oracle::check_model<c14>("c14");
+}
+TEST_CASE("c15") {
+  oracle::check_model<c15>("c15");
+}
+TEST_CASE("c16") {
+  oracle::check_model<c16>("c16");
+}
+TEST_CASE("c17") {
+  oracle::check_model<c17>("c17");
+}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The text model on the recorded cases c18 to c23 of tests/data/text: the reference's results within the bars, equal bits where promised.
+// The text model on the recorded cases c18 to c23 of tests/data/text: the reference's results within the bars, equal
+// bits where promised.
 #include "model/oracle_check.hpp"
 
 #include <qwen35_config/c18.hpp>
@@ -9,9 +10,21 @@
 #include <qwen35_config/c22.hpp>
 #include <qwen35_config/c23.hpp>
 
-TEST_CASE("c18") { oracle::check_model<c18>("c18"); }
-TEST_CASE("c19") { oracle::check_model<c19>("c19"); }
-TEST_CASE("c20") { oracle::check_model<c20>("c20"); }
-TEST_CASE("c21") { oracle::check_model<c21>("c21"); }
-TEST_CASE("c22") { oracle::check_model<c22>("c22"); }
-TEST_CASE("c23") { oracle::check_model<c23>("c23"); }
+TEST_CASE("c18") {
+  oracle::check_model<c18>("c18");
+}
+TEST_CASE("c19") {
+  oracle::check_model<c19>("c19");
+}
+TEST_CASE("c20") {
+  oracle::check_model<c20>("c20");
+}
+TEST_CASE("c21") {
+  oracle::check_model<c21>("c21");
+}
+TEST_CASE("c22") {
+  oracle::check_model<c22>("c22");
+}
+TEST_CASE("c23") {
+  oracle::check_model<c23>("c23");
+}

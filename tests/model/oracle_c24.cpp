@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The text model on the recorded cases c24 to c29 of tests/data/text: the reference's results within the bars, equal bits where promised.
+// The text model on the recorded cases c24 to c29 of tests/data/text: the reference's results within the bars, equal
+// bits where promised.
 #include "model/oracle_check.hpp"
 
 #include <qwen35_config/c24.hpp>
@@ -9,9 +10,21 @@
 #include <qwen35_config/c28.hpp>
 #include <qwen35_config/c29.hpp>
 
-TEST_CASE("c24") { oracle::check_model<c24>("c24"); }
-TEST_CASE("c25") { oracle::check_model<c25>("c25"); }
-TEST_CASE("c26") { oracle::check_model<c26>("c26"); }
-TEST_CASE("c27") { oracle::check_model<c27>("c27"); }
-TEST_CASE("c28") { oracle::check_model<c28>("c28"); }
-TEST_CASE("c29") { oracle::check_model<c29>("c29"); }
+TEST_CASE("c24") {
+  oracle::check_model<c24>("c24");
+}
+TEST_CASE("c25") {
+  oracle::check_model<c25>("c25");
+}
+TEST_CASE("c26") {
+  oracle::check_model<c26>("c26");
+}
+TEST_CASE("c27") {
+  oracle::check_model<c27>("c27");
+}
+TEST_CASE("c28") {
+  oracle::check_model<c28>("c28");
+}
+TEST_CASE("c29") {
+  oracle::check_model<c29>("c29");
+}

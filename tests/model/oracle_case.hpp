@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recorded runs of the reference (tests/data/text and tests/data/vision), and how close we must come to them. The scripts there tell the names.
+// Recorded runs of the reference (tests/data/text and tests/data/vision), and how close we must come to them. The
+// scripts there tell the names.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -18,10 +19,11 @@
 
 namespace oracle {
 
-inline constexpr double layer_bar = 1e-5;    // relative L2, of a layer fed with what the reference fed it
-inline constexpr double model_bar = 3.2e-5;  // relative L2, inside a whole run: what an error of logits_bar is in this measure
-inline constexpr double logits_bar = 1e-9;   // normalised square error
-inline constexpr double loss_bar = 1e-6;     // relative
+inline constexpr double layer_bar = 1e-5;  // relative L2, of a layer fed with what the reference fed it
+inline constexpr double model_bar =
+    3.2e-5;  // relative L2, inside a whole run: what an error of logits_bar is in this measure
+inline constexpr double logits_bar = 1e-9;  // normalised square error
+inline constexpr double loss_bar = 1e-6;    // relative
 
 // A recorded tensor: a view into the mapped file.
 struct Recorded {
@@ -102,8 +104,8 @@ inline void check_same_shape(const qwen35::Shape& ours, const qwen35::Shape& the
 }
 
 // One tensor against a recorded field.
-inline void check_tensor(const Fields& fields, const std::string& field, const float* ours, std::size_t count, const std::string& where,
-                         double usual = layer_bar) {
+inline void check_tensor(const Fields& fields, const std::string& field, const float* ours, std::size_t count,
+                         const std::string& where, double usual = layer_bar) {
   const Recorded& theirs = fields.at(field);
   REQUIRE(theirs.shape.size() == count);
   const Difference d = difference(ours, theirs.view<float>().data(), count);
@@ -116,9 +118,11 @@ inline void check_tensor(const Fields& fields, const std::string& field, const f
 }
 
 // Tensors of a whole run that were recorded stacked: each alone.
-inline void check_stack(const Fields& fields, const std::string& field, const std::vector<qwen35::Tensor<float>>& ours, const std::string& where) {
+inline void check_stack(const Fields& fields, const std::string& field, const std::vector<qwen35::Tensor<float>>& ours,
+                        const std::string& where) {
   const Recorded& theirs = fields.at(field);
-  REQUIRE_MESSAGE(ours.size() == theirs.shape[0], where, ".", field, ": ", ours.size(), " tensors, recorded ", theirs.shape[0]);
+  REQUIRE_MESSAGE(ours.size() == theirs.shape[0], where, ".", field, ": ", ours.size(), " tensors, recorded ",
+                  theirs.shape[0]);
   const double bar = bar_of(fields, field, model_bar);
   const std::size_t each = theirs.shape.size() / theirs.shape[0];
   for (std::size_t i = 0; i < ours.size(); ++i) {
@@ -132,7 +136,9 @@ inline void check_loss(float ours, float theirs, const std::string& what) {
   if (std::isnan(theirs)) {
     CHECK_MESSAGE(std::isnan(ours), what, ": ", ours, ", recorded NaN");
   } else {
-    check_within(std::abs(static_cast<double>(ours) - static_cast<double>(theirs)) / std::abs(static_cast<double>(theirs)), loss_bar, what);
+    check_within(
+        std::abs(static_cast<double>(ours) - static_cast<double>(theirs)) / std::abs(static_cast<double>(theirs)),
+        loss_bar, what);
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a model must show on its recorded case: the reference's results within the bars, and equality to itself, bit for bit, where that is promised.
+// What a model must show on its recorded case: the reference's results within the bars, and equality to itself, bit for
+// bit, where that is promised.
 #pragma once
 
 #include "model/oracle_model.hpp"
@@ -27,7 +28,8 @@ inline Arguments arguments_of(const Fields& fields, std::size_t step) {
   if (const Recorded* r = given("use_cache")) out.use_cache = r->number() != 0;
   if (const Recorded* r = given("logits_to_keep")) out.logits_to_keep = r->number();
   if (const Recorded* r = given("logits_indices")) {
-    out.logits_to_keep = std::vector<std::int32_t>(r->view<std::int32_t>().data(), r->view<std::int32_t>().data() + r->shape.size());
+    out.logits_to_keep =
+        std::vector<std::int32_t>(r->view<std::int32_t>().data(), r->view<std::int32_t>().data() + r->shape.size());
   }
   out.output_hidden_states = given("hidden_states") != nullptr;
   out.output_attentions = given("attentions") != nullptr;
@@ -51,11 +53,14 @@ inline void check_step(const Fields& fields, std::size_t step, const Result& our
   }
   if (find(fields, step, "last_hidden_state") != nullptr) {
     REQUIRE(!ours.hidden_states.empty());
-    check_tensor(fields, prefix + "last_hidden_state", ours.hidden_states.back().data(), ours.hidden_states.back().size(), where, model_bar);
+    check_tensor(fields, prefix + "last_hidden_state", ours.hidden_states.back().data(),
+                 ours.hidden_states.back().size(), where, model_bar);
   }
-  if (find(fields, step, "hidden_states") != nullptr) check_stack(fields, prefix + "hidden_states", ours.hidden_states, where);
+  if (find(fields, step, "hidden_states") != nullptr)
+    check_stack(fields, prefix + "hidden_states", ours.hidden_states, where);
   if (find(fields, step, "attentions") != nullptr) check_stack(fields, prefix + "attentions", ours.attentions, where);
-  if (find(fields, step, "router_logits") != nullptr) check_stack(fields, prefix + "router_logits", ours.router_logits, where);
+  if (find(fields, step, "router_logits") != nullptr)
+    check_stack(fields, prefix + "router_logits", ours.router_logits, where);
   for (const char* name : {"loss", "aux_loss"}) {
     if (const Recorded* theirs = find(fields, step, name)) {
       const std::optional<float>& loss = std::string(name) == "loss" ? ours.loss : ours.aux_loss;
@@ -154,7 +159,8 @@ inline void check_bits(const AnyModel& model, const Case& recorded) {
       alone.attention_mask = row_mask;
       CHECK_MESSAGE(same_bits(model.forward(alone).logits, expected), scenario, ": row ", b, " alone");
       // A left-padded row is the row without its pads, at positions that begin later.
-      const auto first_token = static_cast<std::size_t>(std::find(row_mask.begin(), row_mask.end(), 1) - row_mask.begin());
+      const auto first_token =
+          static_cast<std::size_t>(std::find(row_mask.begin(), row_mask.end(), 1) - row_mask.begin());
       const qwen35::Tensor<qwen35::TokenId> bare_ids = columns<qwen35::TokenId>(ids, first_token, length);
       const qwen35::Tensor<std::int32_t> bare_mask = columns<std::int32_t>(row_mask, first_token, length);
       qwen35::Tensor<std::int32_t> positions({1, length - first_token});
@@ -166,7 +172,8 @@ inline void check_bits(const AnyModel& model, const Case& recorded) {
       bare.attention_mask = bare_mask;
       bare.position_ids = positions;
       const qwen35::Tensor<float> short_logits = model.forward(bare).logits;
-      CHECK_MESSAGE(std::memcmp(short_logits.data(), expected.data() + expected.size() - short_logits.size(), short_logits.size() * sizeof(float)) == 0,
+      CHECK_MESSAGE(std::memcmp(short_logits.data(), expected.data() + expected.size() - short_logits.size(),
+                                short_logits.size() * sizeof(float)) == 0,
                     scenario, ": row ", b, " without its pads");
     }
   }
@@ -231,8 +238,9 @@ inline void check_splits(const AnyModel& model, const Case& recorded, bool dynam
       for (std::size_t begin = 0; begin < length;) {
         const std::size_t end = std::min(length, begin + 1 + engine() % (trial == 0 ? 1u : 7u));
         const qwen35::Tensor<qwen35::TokenId> piece = columns(ids, begin, end);
-        const qwen35::Tensor<std::int32_t> mask =
-            recorded_mask != nullptr ? columns(recorded_mask->view<std::int32_t>(), 0, end) : qwen35::Tensor<std::int32_t>();
+        const qwen35::Tensor<std::int32_t> mask = recorded_mask != nullptr
+                                                      ? columns(recorded_mask->view<std::int32_t>(), 0, end)
+                                                      : qwen35::Tensor<std::int32_t>();
         Arguments arguments;
         arguments.input_ids = piece;
         if (recorded_mask != nullptr) {
@@ -240,7 +248,8 @@ inline void check_splits(const AnyModel& model, const Case& recorded, bool dynam
         }
         const qwen35::Tensor<float> logits = model.forward(arguments, cache.get()).logits;
         for (std::size_t b = 0; !dynamic_rope && b < ids.shape()[0]; ++b) {
-          const Difference d = difference(logits.data() + b * (end - begin) * width, expected.data() + (b * length + begin) * width, (end - begin) * width);
+          const Difference d = difference(logits.data() + b * (end - begin) * width,
+                                          expected.data() + (b * length + begin) * width, (end - begin) * width);
           check_within(d.relative_l2(), layer_bar, std::string(scenario) + " in pieces");
         }
         begin = end;
@@ -254,12 +263,22 @@ void check_model(const char* name) {
   const Case recorded(name);
   const OracleModel<Config> model(recorded.folder());
   const qwen35::RopeType rope = qwen35::text_config_t<Config>::rope_parameters.rope_type;
-  SUBCASE("recorded runs") { check_recorded(model, recorded); }
-  SUBCASE("layers alone") { check_layers(model, recorded); }
-  SUBCASE("equal bits") { check_bits(model, recorded); }
-  SUBCASE("cache") { check_cache(model, recorded); }
+  SUBCASE("recorded runs") {
+    check_recorded(model, recorded);
+  }
+  SUBCASE("layers alone") {
+    check_layers(model, recorded);
+  }
+  SUBCASE("equal bits") {
+    check_bits(model, recorded);
+  }
+  SUBCASE("cache") {
+    check_cache(model, recorded);
+  }
   // Frequencies that depend on the length change between pieces, in the reference too.
-  SUBCASE("splits") { check_splits(model, recorded, rope == qwen35::RopeType::dynamic || rope == qwen35::RopeType::longrope); }
+  SUBCASE("splits") {
+    check_splits(model, recorded, rope == qwen35::RopeType::dynamic || rope == qwen35::RopeType::longrope);
+  }
 }
 
 }  // namespace oracle

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A CausalLM of any config behind one interface, so that what is checked is compiled once in a file however many configs it has.
+// A CausalLM of any config behind one interface, so that what is checked is compiled once in a file however many
+// configs it has.
 #pragma once
 
 #include "model/oracle_case.hpp"
@@ -43,8 +44,8 @@ struct AnyCache {
   virtual std::unique_ptr<AnyCache> copy() const = 0;
   virtual void reorder(std::span<const std::size_t> rows) = 0;
   virtual void reset() = 0;
-  // State of a layer as the reference keeps it; `part`: keys or values [batch, kv heads, slots, head_dim], conv [batch, channels, kernel] (our kernel - 1
-  // columns stand at its end), recurrent [batch, value heads, key dim, value dim].
+  // State of a layer as the reference keeps it; `part`: keys or values [batch, kv heads, slots, head_dim], conv [batch,
+  // channels, kernel] (our kernel - 1 columns stand at its end), recurrent [batch, value heads, key dim, value dim].
   virtual qwen35::Tensor<float> state(std::size_t layer, const std::string& part) = 0;
 };
 
@@ -54,8 +55,10 @@ struct AnyModel {
   virtual Result forward(const Arguments& arguments, AnyCache* cache = nullptr) const = 0;
   virtual std::size_t layers() const = 0;
   virtual bool has_full_layers() const = 0;
-  // A part of one layer alone, on rows [tokens, hidden_size] at positions 0, 1, ...; `part`: mixer, mlp, or "" for the whole decoder layer.
-  virtual std::vector<float> layer(std::size_t index, const std::string& part, const float* x, std::size_t tokens) const = 0;
+  // A part of one layer alone, on rows [tokens, hidden_size] at positions 0, 1, ...; `part`: mixer, mlp, or "" for the
+  // whole decoder layer.
+  virtual std::vector<float> layer(std::size_t index, const std::string& part, const float* x,
+                                   std::size_t tokens) const = 0;
 };
 
 // Layers of the same kind before a layer.
@@ -78,8 +81,12 @@ class OracleCache final : public AnyCache {
   using Text = typename Layers::Text;
 
   explicit OracleCache(Cache moved = Cache()) : cache(std::move(moved)) {}
-  std::shared_ptr<const void> snapshot() const override { return std::make_shared<qwen35::Snapshot<Config>>(cache.snapshot()); }
-  void restore(const std::shared_ptr<const void>& snapshot) override { cache.restore(*static_cast<const qwen35::Snapshot<Config>*>(snapshot.get())); }
+  std::shared_ptr<const void> snapshot() const override {
+    return std::make_shared<qwen35::Snapshot<Config>>(cache.snapshot());
+  }
+  void restore(const std::shared_ptr<const void>& snapshot) override {
+    cache.restore(*static_cast<const qwen35::Snapshot<Config>*>(snapshot.get()));
+  }
   std::unique_ptr<AnyCache> fork() const override { return std::make_unique<OracleCache>(cache.fork()); }
   std::unique_ptr<AnyCache> copy() const override { return std::make_unique<OracleCache>(cache.copy()); }
   void reorder(std::span<const std::size_t> rows) override { cache.reorder(rows); }
@@ -94,9 +101,10 @@ class OracleCache final : public AnyCache {
       for (std::size_t row = 0; row < batch * Text::num_key_value_heads; ++row) {
         const qwen35::GatedAttentionState state = cache.full_state(among, row / Text::num_key_value_heads);
         const std::size_t head = row % Text::num_key_value_heads;
-        std::memcpy(out.data() + row * slots * Text::head_dim,
-                    (part == "keys" ? state.keys : state.values) + head * state.capacity * Text::head_dim * sizeof(float),
-                    slots * Text::head_dim * sizeof(float));
+        std::memcpy(
+            out.data() + row * slots * Text::head_dim,
+            (part == "keys" ? state.keys : state.values) + head * state.capacity * Text::head_dim * sizeof(float),
+            slots * Text::head_dim * sizeof(float));
       }
       return out;
     }
@@ -105,7 +113,8 @@ class OracleCache final : public AnyCache {
     constexpr std::size_t heads = Text::linear_num_value_heads;
     constexpr std::size_t dk = Text::linear_key_head_dim;
     constexpr std::size_t dv = Text::linear_value_head_dim;
-    qwen35::Tensor<float> out(part == "conv" ? qwen35::Shape{batch, channels, kernel} : qwen35::Shape{batch, heads, dk, dv});
+    qwen35::Tensor<float> out(part == "conv" ? qwen35::Shape{batch, channels, kernel}
+                                             : qwen35::Shape{batch, heads, dk, dv});
     for (std::size_t b = 0; b < batch; ++b) {
       const qwen35::GatedDeltaNetState state = cache.linear_state(among, b);
       if (part == "conv") {
@@ -150,24 +159,31 @@ class OracleModel final : public AnyModel {
     if (a.workspace_tokens > 0) {
       workspace.emplace(a.workspace_tokens, a.input_ids.shape()[0]);
     }
-    auto out = model_.forward({.input_ids = a.input_ids,
-                               .attention_mask = a.attention_mask,
-                               .position_ids = a.position_ids,
-                               .past_key_values = cache == nullptr ? nullptr : &static_cast<OracleCache<Config>*>(cache)->cache,
-                               .inputs_embeds = a.inputs_embeds,
-                               .labels = a.labels,
-                               .shift_labels = a.shift_labels,
-                               .num_items_in_batch = a.num_items_in_batch,
-                               .use_cache = a.use_cache,
-                               .output_hidden_states = a.output_hidden_states,
-                               .output_attentions = a.output_attentions,
-                               .output_router_logits = a.output_router_logits,
-                               .logits_to_keep = a.logits_to_keep,
-                               .workspace = workspace ? &*workspace : nullptr});
-    return {out.loss, out.aux_loss, std::move(out.logits), std::move(out.hidden_states), std::move(out.attentions), std::move(out.router_logits)};
+    auto out = model_.forward(
+        {.input_ids = a.input_ids,
+         .attention_mask = a.attention_mask,
+         .position_ids = a.position_ids,
+         .past_key_values = cache == nullptr ? nullptr : &static_cast<OracleCache<Config>*>(cache)->cache,
+         .inputs_embeds = a.inputs_embeds,
+         .labels = a.labels,
+         .shift_labels = a.shift_labels,
+         .num_items_in_batch = a.num_items_in_batch,
+         .use_cache = a.use_cache,
+         .output_hidden_states = a.output_hidden_states,
+         .output_attentions = a.output_attentions,
+         .output_router_logits = a.output_router_logits,
+         .logits_to_keep = a.logits_to_keep,
+         .workspace = workspace ? &*workspace : nullptr});
+    return {out.loss,
+            out.aux_loss,
+            std::move(out.logits),
+            std::move(out.hidden_states),
+            std::move(out.attentions),
+            std::move(out.router_logits)};
   }
 
-  std::vector<float> layer(std::size_t index, const std::string& part, const float* x, std::size_t tokens) const override {
+  std::vector<float> layer(std::size_t index, const std::string& part, const float* x,
+                           std::size_t tokens) const override {
     constexpr std::size_t hidden = Text::hidden_size;
     qwen35::HybridCache<Config> cache;
     cache.begin(1, tokens, model_.fingerprint());
@@ -176,7 +192,8 @@ class OracleModel final : public AnyModel {
     qwen35::Pass pass;
     pass.tokens = tokens;
     pass.spans = {&span, 1};
-    const qwen35::RotaryEmbedding rotary(model_.config().rope_parameters, Text::head_dim, model_.config().max_position_embeddings);
+    const qwen35::RotaryEmbedding rotary(model_.config().rope_parameters, Text::head_dim,
+                                         model_.config().max_position_embeddings);
     std::vector<std::int32_t> positions(3 * tokens);
     for (std::size_t i = 0; i < positions.size(); ++i) {
       positions[i] = static_cast<std::int32_t>(i % tokens);
@@ -203,11 +220,13 @@ class OracleModel final : public AnyModel {
     using Weights = qwen35::TextWeights<Config>;
     if (Text::layer_types[index] == qwen35::LayerType::linear_attention) {
       if constexpr (Layers::linear_layers > 0) {
-        run(model_.model.weights().linear_layers[among], cache.linear_state(among, 0), static_cast<typename Weights::LinearLayer*>(nullptr));
+        run(model_.model.weights().linear_layers[among], cache.linear_state(among, 0),
+            static_cast<typename Weights::LinearLayer*>(nullptr));
       }
     } else {
       if constexpr (Layers::full_layers > 0) {
-        run(model_.model.weights().full_layers[among], cache.full_state(among, 0), static_cast<typename Weights::FullLayer*>(nullptr));
+        run(model_.model.weights().full_layers[among], cache.full_state(among, 0),
+            static_cast<typename Weights::FullLayer*>(nullptr));
       }
     }
     return out;
@@ -215,8 +234,8 @@ class OracleModel final : public AnyModel {
 
  private:
   template <class Layer, class State>
-  static void run_mixer(const typename Layer::Weights& weights, float* x, float* y, const qwen35::Pass& pass, const State (&states)[1],
-                        qwen35::Arena& arena) {
+  static void run_mixer(const typename Layer::Weights& weights, float* x, float* y, const qwen35::Pass& pass,
+                        const State (&states)[1], qwen35::Arena& arena) {
     if constexpr (std::is_same_v<State, qwen35::GatedDeltaNetState>) {
       Layers::Linear::forward(weights.mixer, x, y, pass, states, arena);
     } else {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shapes checkpoint on 200 recorded prompts (tests/data/shapes_text): messages to text to ids to logits to greedy answer, as the reference has them;
-// and its tower and whole on pictures and a clip (tests/data/vision/shapes).
+// The shapes checkpoint on 200 recorded prompts (tests/data/shapes_text): messages to text to ids to logits to greedy
+// answer, as the reference has them; and its tower and whole on pictures and a clip (tests/data/vision/shapes).
 #include "model/vision_case.hpp"
 
 #include <qwen35/config/presets.hpp>
@@ -53,7 +53,8 @@ TEST_CASE("greedy answers") {
   for (std::size_t n = 1; n < lines.size(); ++n) {
     const qwen35::json::Value& line = lines[n];
     CAPTURE(n);
-    const std::string text = qwen35::apply_chat_template(line.at("messages"), {}, {.add_generation_prompt = true, .enable_thinking = line.at("thinking").as_bool()});
+    const std::string text = qwen35::apply_chat_template(
+        line.at("messages"), {}, {.add_generation_prompt = true, .enable_thinking = line.at("thinking").as_bool()});
     REQUIRE(text == line.at("text").as_string());
     const Ids prompt = ids_of(line.at("ids"));
     REQUIRE(tokenizer.encode(text) == prompt);
@@ -90,7 +91,8 @@ TEST_CASE("logits") {
     }
     const auto out = model.forward({.input_ids = ids, .use_cache = false, .logits_to_keep = all ? 0 : 1});
     REQUIRE(out.logits.size() * sizeof(float) == tensor.bytes.size());
-    const oracle::Difference d = oracle::difference(out.logits.data(), reinterpret_cast<const float*>(tensor.bytes.data()), out.logits.size());
+    const oracle::Difference d =
+        oracle::difference(out.logits.data(), reinterpret_cast<const float*>(tensor.bytes.data()), out.logits.size());
     oracle::check_within(d.nmse(), oracle::logits_bar, tensor.name);
     ++seen;
   }
@@ -111,7 +113,8 @@ TEST_CASE("pictures and a clip") {
   const auto check = [&](const std::string& field, const qwen35::Tensor<float>& ours) {
     oracle::check_tensor(tower, "0." + field, ours.data(), ours.size(), "tower");
   };
-  const auto out = model.model.visual.forward({.hidden_states = pixels, .grid_thw = grid, .output_hidden_states = true});
+  const auto out =
+      model.model.visual.forward({.hidden_states = pixels, .grid_thw = grid, .output_hidden_states = true});
   check("patch", model.model.visual.patch_embed(pixels));
   check("embedded", out.hidden_states[0]);
   for (std::size_t i = 1; i < out.hidden_states.size(); ++i) {
@@ -133,7 +136,9 @@ TEST_CASE("pictures and a clip") {
                                      .video_features = {&all[3], 1},
                                      .logits_to_keep = 12});
   oracle::check_tensor(mixed, "0.logits", result.logits.data(), result.logits.size(), "mixed");
-  const auto positions = model.model.get_rope_index(step.input_ids, step.mm_token_type_ids, step.image_grid_thw, step.video_grid_thw, step.attention_mask);
+  const auto positions = model.model.get_rope_index(step.input_ids, step.mm_token_type_ids, step.image_grid_thw,
+                                                    step.video_grid_thw, step.attention_mask);
   CHECK(oracle::same_values(positions.position_ids, mixed.at("0.positions").view<std::int32_t>()));
-  CHECK(std::equal(positions.rope_deltas.begin(), positions.rope_deltas.end(), mixed.at("0.rope_deltas").view<std::int32_t>().data()));
+  CHECK(std::equal(positions.rope_deltas.begin(), positions.rope_deltas.end(),
+                   mixed.at("0.rope_deltas").view<std::int32_t>().data()));
 }

@@ -12,10 +12,13 @@ using test_support::message_of;
 
 namespace {
 
-std::vector<std::int32_t> values(const Tensor<std::int32_t>& tensor) { return {tensor.begin(), tensor.end()}; }
+std::vector<std::int32_t> values(const Tensor<std::int32_t>& tensor) {
+  return {tensor.begin(), tensor.end()};
+}
 
 // One sequence: types, and the grids in patches (merged 2 x 2).
-RopeIndexInput one(const std::vector<std::int32_t>& types, const std::vector<std::int64_t>& images, const std::vector<std::int64_t>& videos = {}) {
+RopeIndexInput one(const std::vector<std::int32_t>& types, const std::vector<std::int64_t>& images,
+                   const std::vector<std::int64_t>& videos = {}) {
   RopeIndexInput input;
   input.tokens = {1, types.size()};
   input.mm_token_type_ids = types;
@@ -60,7 +63,8 @@ TEST_CASE("the recorded positions and deltas of the reference") {
       CHECK(std::equal(ours.rope_deltas.begin(), ours.rope_deltas.end(), deltas.data(), deltas.data() + deltas.size()));
       ++cases;
 
-      // The same in two halves, cut where every sequence has text (or padding): what a cache continues is what one pass would have given.
+      // The same in two halves, cut where every sequence has text (or padding): what a cache continues is what one pass
+      // would have given.
       const std::size_t length = input.tokens[1];
       const std::size_t batch = input.tokens[0];
       for (std::size_t cut = 1; cut < length; ++cut) {
@@ -87,7 +91,8 @@ TEST_CASE("the recorded positions and deltas of the reference") {
         std::size_t wrong = 0;
         for (std::size_t row = 0; row < 3 * batch; ++row) {
           for (std::size_t s = 0; s < length; ++s) {
-            const std::int32_t joined = s < cut ? begin.position_ids[row * cut + s] : rest.position_ids[row * (length - cut) + s - cut];
+            const std::int32_t joined =
+                s < cut ? begin.position_ids[row * cut + s] : rest.position_ids[row * (length - cut) + s - cut];
             wrong += joined == ours.position_ids[row * length + s] ? 0u : 1u;
           }
         }
@@ -102,8 +107,8 @@ TEST_CASE("a picture between texts, by hand") {
   // t t i i i i i i t: a picture of 2 x 3 merged patches begins at 2, the text goes on at 2 + 3.
   const std::vector<std::int32_t> types = {0, 0, 1, 1, 1, 1, 1, 1, 0};
   const RopeIndex out = rope_index(one(types, {1, 4, 6}));
-  CHECK(values(out.position_ids) == std::vector<std::int32_t>{0, 1, 2, 2, 2, 2, 2, 2, 5,    //
-                                                              0, 1, 2, 2, 2, 3, 3, 3, 5,    //
+  CHECK(values(out.position_ids) == std::vector<std::int32_t>{0, 1, 2, 2, 2, 2, 2, 2, 5,  //
+                                                              0, 1, 2, 2, 2, 3, 3, 3, 5,  //
                                                               0, 1, 2, 3, 4, 2, 3, 4, 5});
   CHECK(out.rope_deltas == std::vector<std::int32_t>{6 - 9});
 }
@@ -128,16 +133,23 @@ TEST_CASE("without token types all is text, and a 4-D mask tells nothing") {
 TEST_CASE("grids that do not fit the tokens") {
   const std::vector<std::int32_t> four = {0, 1, 1, 1, 1, 0};
   const std::vector<std::int32_t> frames = {0, 2, 2, 0, 2, 2};
-  CHECK(contains(problem(one(four, {})), "image_grid_thw has no item left for the 4 placeholder tokens from token 1 of sequence 0 on"));
-  CHECK(contains(problem(one(four, {1, 2, 4})), "4 placeholder tokens from token 1 of sequence 0 on, but image_grid_thw[0] has 1 x 1 x 2 merged patches"));
-  CHECK(contains(problem(one(four, {1, 4, 4, 1, 2, 2})), "image_grid_thw has 2 items, the tokens have placeholders for 1"));
-  CHECK(contains(problem(one(four, {1, 3, 4})), "image_grid_thw[0] is (1, 3, 4), expected sizes above 0, height and width multiples of 2"));
+  CHECK(contains(problem(one(four, {})),
+                 "image_grid_thw has no item left for the 4 placeholder tokens from token 1 of sequence 0 on"));
+  CHECK(contains(
+      problem(one(four, {1, 2, 4})),
+      "4 placeholder tokens from token 1 of sequence 0 on, but image_grid_thw[0] has 1 x 1 x 2 merged patches"));
+  CHECK(contains(problem(one(four, {1, 4, 4, 1, 2, 2})),
+                 "image_grid_thw has 2 items, the tokens have placeholders for 1"));
+  CHECK(contains(problem(one(four, {1, 3, 4})),
+                 "image_grid_thw[0] is (1, 3, 4), expected sizes above 0, height and width multiples of 2"));
   CHECK(contains(problem(one(four, {1, -4, -4})), "image_grid_thw[0] is (1, -4, -4)"));
   CHECK(contains(problem(one(four, {0, 4, 4})), "image_grid_thw[0] is (0, 4, 4)"));
   constexpr std::int64_t huge = std::int64_t{1} << 62;
   CHECK(contains(problem(one(four, {huge, huge, huge})), "merged patches"));
-  CHECK(contains(problem(one(frames, {}, {3, 2, 4})), "video_grid_thw has 1 items, the tokens have placeholders for 0 and a part of the next"));
-  CHECK(contains(problem(one(frames, {}, {1, 2, 4})), "video_grid_thw has no frame left for the 2 placeholder tokens from token 4"));
+  CHECK(contains(problem(one(frames, {}, {3, 2, 4})),
+                 "video_grid_thw has 1 items, the tokens have placeholders for 0 and a part of the next"));
+  CHECK(contains(problem(one(frames, {}, {1, 2, 4})),
+                 "video_grid_thw has no frame left for the 2 placeholder tokens from token 4"));
   CHECK(contains(problem(one(frames, {1, 2, 4}, {2, 2, 4})), "image_grid_thw has 1 items"));
   CHECK(problem(one(frames, {}, {2, 2, 4})).empty());
   CHECK(contains(problem(one({0, 3}, {})), "mm_token_type_ids has 3 at token 1 of sequence 0"));

@@ -34,7 +34,8 @@ inline std::size_t merge_size(const std::string& name) {
 
 // Grids are recorded in 32 bits.
 inline qwen35::Tensor<std::int64_t> wide(const qwen35::TensorView<std::int32_t>& values) {
-  return values ? qwen35::Tensor<std::int64_t>(values.shape(), std::vector<std::int64_t>(values.data(), values.data() + values.size()))
+  return values ? qwen35::Tensor<std::int64_t>(values.shape(),
+                                               std::vector<std::int64_t>(values.data(), values.data() + values.size()))
                 : qwen35::Tensor<std::int64_t>();
 }
 inline qwen35::TensorView<std::int64_t> maybe(const qwen35::Tensor<std::int64_t>& grid) {
@@ -70,17 +71,20 @@ struct MediaPart {
   std::vector<std::int64_t> grid;
   std::vector<float> pixels;
   qwen35::TensorView<std::int64_t> grid_thw() const {
-    return grid.empty() ? qwen35::TensorView<std::int64_t>() : qwen35::TensorView<std::int64_t>(grid.data(), {grid.size() / 3, 3});
+    return grid.empty() ? qwen35::TensorView<std::int64_t>()
+                        : qwen35::TensorView<std::int64_t>(grid.data(), {grid.size() / 3, 3});
   }
   qwen35::TensorView<float> pixel_values(std::size_t width) const {
-    return pixels.empty() ? qwen35::TensorView<float>() : qwen35::TensorView<float>(pixels.data(), {pixels.size() / width, width});
+    return pixels.empty() ? qwen35::TensorView<float>()
+                          : qwen35::TensorView<float>(pixels.data(), {pixels.size() / width, width});
   }
 };
 
 // Hands out the items of a batch in order: so many as stand for a number of placeholder tokens.
 class MediaSource {
  public:
-  MediaSource(qwen35::TensorView<std::int64_t> grid, qwen35::TensorView<float> pixels, std::size_t merge) : grid_(grid), pixels_(pixels), merge_(merge) {}
+  MediaSource(qwen35::TensorView<std::int64_t> grid, qwen35::TensorView<float> pixels, std::size_t merge)
+      : grid_(grid), pixels_(pixels), merge_(merge) {}
   // False when the tokens end inside an item.
   bool take(std::size_t tokens, MediaPart& out) {
     while (tokens > 0) {
@@ -93,7 +97,8 @@ class MediaSource {
       out.grid.insert(out.grid.end(), g, g + 3);
       if (pixels_) {
         const std::size_t width = pixels_.shape()[1];
-        out.pixels.insert(out.pixels.end(), pixels_.data() + patch_ * width, pixels_.data() + (patch_ + patches) * width);
+        out.pixels.insert(out.pixels.end(), pixels_.data() + patch_ * width,
+                          pixels_.data() + (patch_ + patches) * width);
       }
       patch_ += patches;
     }
@@ -129,7 +134,8 @@ inline std::unique_ptr<Halves> split_step(const VisionStep& step, std::size_t cu
   MediaSource videos(step.video_grid_thw, step.pixel_values_videos, merge);
   out->past_tokens.assign(batch, 0);
   std::vector<std::int32_t> ones(batch * length, 1);
-  const qwen35::TensorView<std::int32_t> mask = step.attention_mask ? step.attention_mask : qwen35::TensorView<std::int32_t>(ones.data(), {batch, length});
+  const qwen35::TensorView<std::int32_t> mask =
+      step.attention_mask ? step.attention_mask : qwen35::TensorView<std::int32_t>(ones.data(), {batch, length});
   const std::size_t from[] = {0, cut};
   const std::size_t to[] = {cut, length};
   // Media come in the order of the whole batch: sequence by sequence, both halves of each.

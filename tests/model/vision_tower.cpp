@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The vision tower on the recorded models of tests/data/vision: every stage within the bars of the reference, equal bits where promised.
+// The vision tower on the recorded models of tests/data/vision: every stage within the bars of the reference, equal
+// bits where promised.
 #include "model/vision_case.hpp"
 #include "support/message_of.hpp"
 
@@ -49,7 +50,8 @@ void check_stages(const Tower& tower, const oracle::Fields& fields) {
   REQUIRE(out.hidden_states.size() == Tower::config_type::depth + 1);
   oracle::check_tensor(fields, "0.embedded", out.hidden_states[0].data(), out.hidden_states[0].size(), "tower");
   for (std::size_t i = 0; i < Tower::config_type::depth; ++i) {
-    oracle::check_tensor(fields, "0.block." + std::to_string(i), out.hidden_states[i + 1].data(), out.hidden_states[i + 1].size(), "tower");
+    oracle::check_tensor(fields, "0.block." + std::to_string(i), out.hidden_states[i + 1].data(),
+                         out.hidden_states[i + 1].size(), "tower");
   }
   CHECK(oracle::same_bits(out.hidden_states.back(), out.last_hidden_state));
   oracle::check_tensor(fields, "0.merged", out.pooler_output.data(), out.pooler_output.size(), "tower");
@@ -74,7 +76,8 @@ void check_bits(const Tower& tower, TensorView<float> pixels, const Tensor<std::
     const Tensor<float> own_pixels = rows_of(pixels, patch, patches);
     const std::vector<ImageFeatures> alone = tower.encode(own_pixels, own);
     CHECK(oracle::same_bits(alone[0].rows, features[item].rows));
-    CHECK(oracle::same_bits(alone[0].rows, rows_of(whole.pooler_output, patch / Tower::block_size, patches / Tower::block_size)));
+    CHECK(oracle::same_bits(alone[0].rows,
+                            rows_of(whole.pooler_output, patch / Tower::block_size, patches / Tower::block_size)));
     CHECK(alone[0].content_hash == features[item].content_hash);
     CHECK(std::equal(alone[0].grid_thw.begin(), alone[0].grid_thw.end(), own.begin()));
     for (std::size_t other = 0; other < item; ++other) {
@@ -90,21 +93,42 @@ void check_case(const std::string& name) {
   const auto tower = VisionTower<vision_config_t<Config>>::from_pretrained(recorded.folder());
   const oracle::Fields& fields = recorded["tower"];
   check_stages(tower, fields);
-  check_bits(tower, fields.at("0.pixel_values").template view<float>(), wide(fields.at("0.grid_thw").template view<std::int32_t>()));
+  check_bits(tower, fields.at("0.pixel_values").template view<float>(),
+             wide(fields.at("0.grid_thw").template view<std::int32_t>()));
 }
 
 }  // namespace
 
-TEST_CASE("v00") { check_case<v00>("v00"); }
-TEST_CASE("v01") { check_case<v01>("v01"); }
-TEST_CASE("v02") { check_case<v02>("v02"); }
-TEST_CASE("v03") { check_case<v03>("v03"); }
-TEST_CASE("v04") { check_case<v04>("v04"); }
-TEST_CASE("v05") { check_case<v05>("v05"); }
-TEST_CASE("v06") { check_case<v06>("v06"); }
-TEST_CASE("v07") { check_case<v07>("v07"); }
-TEST_CASE("v08") { check_case<v08>("v08"); }
-TEST_CASE("v09") { check_case<v09>("v09"); }
+TEST_CASE("v00") {
+  check_case<v00>("v00");
+}
+TEST_CASE("v01") {
+  check_case<v01>("v01");
+}
+TEST_CASE("v02") {
+  check_case<v02>("v02");
+}
+TEST_CASE("v03") {
+  check_case<v03>("v03");
+}
+TEST_CASE("v04") {
+  check_case<v04>("v04");
+}
+TEST_CASE("v05") {
+  check_case<v05>("v05");
+}
+TEST_CASE("v06") {
+  check_case<v06>("v06");
+}
+TEST_CASE("v07") {
+  check_case<v07>("v07");
+}
+TEST_CASE("v08") {
+  check_case<v08>("v08");
+}
+TEST_CASE("v09") {
+  check_case<v09>("v09");
+}
 
 TEST_CASE("pictures larger than a group, and rows that fill many chunks") {
   const auto tower = VisionTower<vision_config_t<v00>>::from_pretrained(oracle::Case("v00", "vision").folder());
@@ -129,7 +153,9 @@ TEST_CASE("an exception of the progress callback leaves the call") {
   const auto tower = VisionTower<vision_config_t<v00>>::from_pretrained(oracle::Case("v00", "vision").folder());
   const Tensor<std::int64_t> grid({1, 3}, {1, 2, 2});
   const Tensor<float> pixels = random_patches(4, decltype(tower)::patch_values);
-  CHECK_THROWS_AS(tower.encode(pixels, grid, [](std::size_t, std::size_t) -> bool { throw std::runtime_error("enough"); }), std::runtime_error);
+  CHECK_THROWS_AS(
+      tower.encode(pixels, grid, [](std::size_t, std::size_t) -> bool { throw std::runtime_error("enough"); }),
+      std::runtime_error);
 }
 
 TEST_CASE("wrong arguments are refused") {
@@ -142,24 +168,39 @@ TEST_CASE("wrong arguments are refused") {
   CHECK(message({1, 4, 4}) == "");
   CHECK(message({1, 2, 4}) == "grid_thw describes 8 patches, the pixel values hold 16");
   CHECK(message({1, 4, 4, 1, 2, 2}).find("grid_thw[1] is 1 x 2 x 2: expected positive numbers") == 0);
-  for (const std::vector<std::int64_t>& grid : std::vector<std::vector<std::int64_t>>{
-           {1, 4, 8}, {2, 4, 4}, {0, 4, 4}, {1, -4, -4}, {1, 0, 4}, {1, 16, 1}, {-1, 4, 4}, {1, INT64_MAX, 2}, {INT64_MAX, 4, 4}, {1, INT64_MIN, 4}}) {
+  for (const std::vector<std::int64_t>& grid : std::vector<std::vector<std::int64_t>>{{1, 4, 8},
+                                                                                      {2, 4, 4},
+                                                                                      {0, 4, 4},
+                                                                                      {1, -4, -4},
+                                                                                      {1, 0, 4},
+                                                                                      {1, 16, 1},
+                                                                                      {-1, 4, 4},
+                                                                                      {1, INT64_MAX, 2},
+                                                                                      {INT64_MAX, 4, 4},
+                                                                                      {1, INT64_MIN, 4}}) {
     CHECK(message(grid).find("grid_thw[0] is ") == 0);
   }
   const Tensor<std::int64_t> flat({3}, {1, 4, 4});
-  CHECK(message_of<InputError>([&] { tower.forward({.hidden_states = pixels, .grid_thw = flat}); }).find("[items, 3]") != std::string::npos);
-  CHECK(message_of<InputError>([&] { tower.forward({.hidden_states = pixels}); }).find("[items, 3]") != std::string::npos);
+  CHECK(message_of<InputError>([&] {
+          tower.forward({.hidden_states = pixels, .grid_thw = flat});
+        }).find("[items, 3]") != std::string::npos);
+  CHECK(message_of<InputError>([&] { tower.forward({.hidden_states = pixels}); }).find("[items, 3]") !=
+        std::string::npos);
   CHECK(message_of<InputError>([&] { tower.forward({.grid_thw = flat}); }).find("[patches, 96]") != std::string::npos);
   const Tensor<float> narrow({16, 95});
-  CHECK(message_of<InputError>([&] { tower.patch_embed(narrow); }).find("[16, 95], expected [patches, 96]") != std::string::npos);
+  CHECK(message_of<InputError>([&] { tower.patch_embed(narrow); }).find("[16, 95], expected [patches, 96]") !=
+        std::string::npos);
 }
 
 TEST_CASE("a checkpoint of another tower, or of none, is refused with what differs") {
-  CHECK(message_of<ConfigError>([] { VisionTower<vision_config_t<v01>>::from_pretrained(oracle::Case("v00", "vision").folder()); })
-            .find("hidden_size: the file has 8") != std::string::npos);
-  CHECK(message_of<ConfigError>([] { VisionTower<vision_config_t<v00>>::from_pretrained(oracle::Case("c01").folder()); }).find("no vision_config") !=
-        std::string::npos);
+  CHECK(message_of<ConfigError>([] {
+          VisionTower<vision_config_t<v01>>::from_pretrained(oracle::Case("v00", "vision").folder());
+        }).find("hidden_size: the file has 8") != std::string::npos);
+  CHECK(message_of<ConfigError>([] {
+          VisionTower<vision_config_t<v00>>::from_pretrained(oracle::Case("c01").folder());
+        }).find("no vision_config") != std::string::npos);
   const Checkpoint checkpoint = Checkpoint::open(oracle::Case("v00", "vision").folder());
-  CHECK(message_of<CheckpointError>([&] { bind_vision<vision_config_t<v01>>(checkpoint); })
-            .find("patch_embed.proj.weight: shape [8, 3, 2, 4, 4], expected [12, 3, 2, 2, 2]") != std::string::npos);
+  CHECK(message_of<CheckpointError>([&] {
+          bind_vision<vision_config_t<v01>>(checkpoint);
+        }).find("patch_embed.proj.weight: shape [8, 3, 2, 4, 4], expected [12, 3, 2, 2, 2]") != std::string::npos);
 }

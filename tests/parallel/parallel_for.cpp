@@ -78,7 +78,8 @@ TEST_CASE("nested loops visit everything") {
 TEST_CASE("an error inside a loop is raised once, by the loop") {
   for (const int threads : {1, 2, 4}) {
     const ThreadCount scope(threads);
-    CHECK_THROWS_WITH_AS(parallel_for(50, [](std::size_t i) { require<InputError>(i != 31, "bad index ", i); }), "bad index 31", InputError);
+    CHECK_THROWS_WITH_AS(parallel_for(50, [](std::size_t i) { require<InputError>(i != 31, "bad index ", i); }),
+                         "bad index 31", InputError);
     CHECK_THROWS_AS(parallel_for(50, [](std::size_t) { raise<CacheError>("each"); }), CacheError);
     std::vector<int> visits(10, 0);
     parallel_for(10, [&](std::size_t i) { ++visits[i]; });  // the next loop is unharmed

@@ -29,16 +29,20 @@ TEST_CASE("the library keeps its layers, third-party headers stay in their folde
 
 TEST_CASE("arrows that point down are right, others are found") {
   CHECK(errors_of("layers/a.hpp", "#include <qwen35/kernels/kernels.hpp>\n#include <qwen35/core/error.hpp>\n").empty());
-  CHECK(errors_of("layers/a.hpp", "#include <qwen35/layers/b.hpp>\n#include <vector>\n#include <qwen35/version.hpp>\n").empty());
+  CHECK(errors_of("layers/a.hpp", "#include <qwen35/layers/b.hpp>\n#include <vector>\n#include <qwen35/version.hpp>\n")
+            .empty());
   CHECK(errors_of("weights/a.hpp", "#include <qwen35/cache/b.hpp>\n").empty());
-  CHECK(errors_of("generate/a.hpp", "#include <qwen35/text/b.hpp>\n#include <qwen35/model/b.hpp>\n#include <qwen35/media/b.hpp>\n").empty());
+  CHECK(errors_of("generate/a.hpp",
+                  "#include <qwen35/text/b.hpp>\n#include <qwen35/model/b.hpp>\n#include <qwen35/media/b.hpp>\n")
+            .empty());
   CHECK(errors_of("model.hpp", "#include <qwen35/generate/b.hpp>\n").empty());
   CHECK(errors_of("json/a.hpp", "#include <qwen35/core/error.hpp>\n").empty());
 
   CHECK(errors_of("layers/a.hpp", "#include <qwen35/cache/b.hpp>\n") ==
         std::vector<std::string>{"layers/a.hpp:4: layers must not include cache (<qwen35/cache/b.hpp>)"});
-  for (const char* wrong : {"core json", "json unicode", "config kernels", "kernels math", "math kernels", "dense parallel", "parallel dense",
-                            "cache weights", "layers weights", "text model", "media model", "model text", "model generate", "unicode config"}) {
+  for (const char* wrong : {"core json", "json unicode", "config kernels", "kernels math", "math kernels",
+                            "dense parallel", "parallel dense", "cache weights", "layers weights", "text model",
+                            "media model", "model text", "model generate", "unicode config"}) {
     const std::string pair = wrong;
     const std::string from = pair.substr(0, pair.find(' ')), to = pair.substr(pair.find(' ') + 1);
     CAPTURE(pair);
@@ -56,12 +60,14 @@ TEST_CASE("a third-party header outside of its folder is found") {
     const char* right;
     const char* wrong;
   };
-  for (const Case c : {Case{"hwy/highway.h", "kernels/a.hpp", "layers/a.hpp"}, Case{"xsimd/xsimd.hpp", "math/a.hpp", "kernels/a.hpp"},
-                       Case{"Eigen/Core", "dense/a.hpp", "math/a.hpp"}, Case{"omp.h", "parallel/a.hpp", "kernels/a.hpp"},
-                       Case{"rapidjson/reader.h", "json/a.hpp", "text/a.hpp"}, Case{"utf8proc.h", "unicode/a.hpp", "text/a.hpp"},
-                       Case{"jpeglib.h", "media/a.hpp", "model/a.hpp"}, Case{"libavcodec/avcodec.h", "media/a.hpp", "core/a.hpp"},
-                       Case{"webp/decode.h", "media/a.hpp", "text/a.hpp"}, Case{"sys/mman.h", "weights/mapped_file.hpp", "weights/gguf.hpp"},
-                       Case{"unistd.h", "weights/mapped_file.hpp", "core/a.hpp"}}) {
+  for (const Case c :
+       {Case{"hwy/highway.h", "kernels/a.hpp", "layers/a.hpp"}, Case{"xsimd/xsimd.hpp", "math/a.hpp", "kernels/a.hpp"},
+        Case{"Eigen/Core", "dense/a.hpp", "math/a.hpp"}, Case{"omp.h", "parallel/a.hpp", "kernels/a.hpp"},
+        Case{"rapidjson/reader.h", "json/a.hpp", "text/a.hpp"}, Case{"utf8proc.h", "unicode/a.hpp", "text/a.hpp"},
+        Case{"jpeglib.h", "media/a.hpp", "model/a.hpp"}, Case{"libavcodec/avcodec.h", "media/a.hpp", "core/a.hpp"},
+        Case{"webp/decode.h", "media/a.hpp", "text/a.hpp"},
+        Case{"sys/mman.h", "weights/mapped_file.hpp", "weights/gguf.hpp"},
+        Case{"unistd.h", "weights/mapped_file.hpp", "core/a.hpp"}}) {
     CAPTURE(c.header);
     const std::string line = std::string("#include <") + c.header + ">\n";
     CHECK(errors_of(c.right, line).empty());

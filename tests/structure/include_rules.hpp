@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rules of the source tree, as a checker: which folder may include which, which third-party header belongs to which folder, and the few
-// lines that every header starts with.
+// The rules of the source tree, as a checker: which folder may include which, which third-party header belongs to which
+// folder, and the few lines that every header starts with.
 #pragma once
 
 #include <algorithm>
@@ -73,7 +73,8 @@ inline const std::vector<Owner>& owners() {
   return table;
 }
 
-// Language headers that are spelt with a dot; everything else with a dot or a slash is a third party that needs an owner.
+// Language headers that are spelt with a dot; everything else with a dot or a slash is a third party that needs an
+// owner.
 inline bool is_standard(std::string_view header) {
   return header.find_first_of("./") == std::string_view::npos;
 }
@@ -118,7 +119,9 @@ inline std::string code_of(std::string_view line) {
 }
 
 inline bool has_word(std::string_view code, std::string_view word) {
-  const auto part_of_word = [](char c) { return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const auto part_of_word = [](char c) {
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  };
   for (auto at = code.find(word); at != std::string_view::npos; at = code.find(word, at + 1)) {
     const bool starts = at == 0 || !part_of_word(code[at - 1]);
     const bool ends = at + word.size() >= code.size() || !part_of_word(code[at + word.size()]);
@@ -142,7 +145,9 @@ inline void check_header(const std::string& file, const std::string& text, Repor
   const std::string folder = slash == std::string::npos ? std::string() : file.substr(0, slash);
   const auto rule = allowed_folders().find(folder);
   const bool front_door = folder.empty();
-  const auto complain = [&](std::size_t line, const std::string& what) { report.errors.push_back(file + ":" + std::to_string(line) + ": " + what); };
+  const auto complain = [&](std::size_t line, const std::string& what) {
+    report.errors.push_back(file + ":" + std::to_string(line) + ": " + what);
+  };
   if (!front_door && rule == allowed_folders().end()) {
     complain(1, "the folder " + folder + " is not in the layering");
     return;
@@ -201,7 +206,8 @@ inline void check_header(const std::string& file, const std::string& text, Repor
       }
       continue;
     }
-    const auto owner = std::find_if(owners().begin(), owners().end(), [&](const Owner& o) { return header.starts_with(o.prefix); });
+    const auto owner =
+        std::find_if(owners().begin(), owners().end(), [&](const Owner& o) { return header.starts_with(o.prefix); });
     if (owner != owners().end()) {
       if (!file.starts_with(owner->place)) {
         complain(number, "<" + std::string(header) + "> belongs to " + std::string(owner->place));

@@ -11,7 +11,8 @@ namespace {
 
 std::vector<std::array<std::size_t, 3>> matches(const AddedVocabulary& added, std::string_view text) {
   std::vector<std::array<std::size_t, 3>> out;
-  for (auto match = added.find(text, 0); match.start != std::string_view::npos; match = added.find(text, match.start + match.size)) {
+  for (auto match = added.find(text, 0); match.start != std::string_view::npos;
+       match = added.find(text, match.start + match.size)) {
     out.push_back({match.start, match.size, static_cast<std::size_t>(match.id)});
   }
   return out;

@@ -9,7 +9,9 @@ using namespace qwen35;
 
 namespace {
 
-std::vector<Message> read(const std::string& text) { return messages_from_json(json::parse(text)); }
+std::vector<Message> read(const std::string& text) {
+  return messages_from_json(json::parse(text));
+}
 ContentPart part(const std::string& item) {
   const auto messages = read(R"([{"role": "user", "content": [)" + item + "]}]");
   return messages.at(0).content.parts()->at(0);
@@ -56,7 +58,8 @@ TEST_CASE("media items in each of their forms") {
   CHECK(part(R"({"type": "image", "url": "p"})") == ContentPart::image("p"));
   CHECK(part(R"({"type": "image", "path": "p"})") == ContentPart::image("p"));
   CHECK(part(R"({"type": "image", "base64": "p"})") == ContentPart::image("data:;base64,p"));
-  CHECK(part(R"({"type": "image", "base64": "data:image/png;base64,p"})") == ContentPart::image("data:image/png;base64,p"));
+  CHECK(part(R"({"type": "image", "base64": "data:image/png;base64,p"})") ==
+        ContentPart::image("data:image/png;base64,p"));
   CHECK(part(R"({"type": "image_url", "image_url": "p"})") == ContentPart::image("p"));
   CHECK(part(R"({"image_url": {"url": "p"}})") == ContentPart::image("p"));
   CHECK(part(R"({"image": null, "text": "x"})") == ContentPart::image());
@@ -65,28 +68,39 @@ TEST_CASE("media items in each of their forms") {
   CHECK(part(R"({"text": "x"})") == ContentPart::text("x"));
   const json::Value kept = message_to_json(Message::user(std::vector<ContentPart>{ContentPart::image("p")}));
   CHECK(json::dump(kept) == R"({"role": "user", "content": [{"type": "image", "image": "p"}]})");
-  const json::Value bare = message_to_json(Message::user(std::vector<ContentPart>{ContentPart::image("p")}), MediaSources::leave_out);
+  const json::Value bare =
+      message_to_json(Message::user(std::vector<ContentPart>{ContentPart::image("p")}), MediaSources::leave_out);
   CHECK(json::dump(bare) == R"({"role": "user", "content": [{"type": "image"}]})");
 }
 
 TEST_CASE("each error names its place") {
   CHECK(error_of("{}").starts_with("messages: expected a list"));
   CHECK(error_of("[3]").starts_with("messages[0]: expected a message"));
-  CHECK(error_of(R"([{"role": "user"}, {"role": "developer"}])").starts_with("Unexpected message role. (messages[1].role"));
+  CHECK(error_of(R"([{"role": "user"}, {"role": "developer"}])")
+            .starts_with("Unexpected message role. (messages[1].role"));
   CHECK(error_of(R"([{"role": null}])").starts_with("Unexpected message role."));
   CHECK(error_of(R"([{"role": 3}])").starts_with("messages[0].role: expected a string"));
   CHECK(error_of(R"([{"role": "user", "content": 3}])").starts_with("Unexpected content type. (messages[0].content"));
   CHECK(error_of(R"([{"role": "user", "content": ["x"]}])").starts_with("messages[0].content[0]: expected an object"));
-  CHECK(error_of(R"([{"role": "user", "content": [{"type": "audio"}]}])").starts_with("Unexpected item type in content. (messages[0].content[0]"));
-  CHECK(error_of(R"([{"role": "user", "content": [{"type": "text", "text": null}]}])").starts_with("messages[0].content[0].text"));
-  CHECK(error_of(R"([{"role": "user", "content": [{"type": "image", "image": 3}]}])").starts_with("messages[0].content[0].image"));
+  CHECK(error_of(R"([{"role": "user", "content": [{"type": "audio"}]}])")
+            .starts_with("Unexpected item type in content. (messages[0].content[0]"));
+  CHECK(error_of(R"([{"role": "user", "content": [{"type": "text", "text": null}]}])")
+            .starts_with("messages[0].content[0].text"));
+  CHECK(error_of(R"([{"role": "user", "content": [{"type": "image", "image": 3}]}])")
+            .starts_with("messages[0].content[0].image"));
   CHECK(error_of(R"([{"role": "assistant", "reasoning_content": 3}])").starts_with("messages[0].reasoning_content"));
-  CHECK(error_of(R"([{"role": "assistant", "tool_calls": {}}])").starts_with("messages[0].tool_calls: expected a list"));
-  CHECK(error_of(R"([{"role": "assistant", "tool_calls": [3]}])").starts_with("messages[0].tool_calls[0]: expected an object"));
-  CHECK(error_of(R"([{"role": "assistant", "tool_calls": [{"function": null}]}])").starts_with("messages[0].tool_calls[0].function"));
-  CHECK(error_of(R"([{"role": "assistant", "tool_calls": [{"name": ""}]}])").starts_with("messages[0].tool_calls[0].name"));
-  CHECK(error_of(R"([{"role": "assistant", "tool_calls": [{"name": "f", "arguments": "[1]"}]}])").starts_with("messages[0].tool_calls[0].arguments: expected"));
-  CHECK(error_of(R"([{"role": "assistant", "tool_calls": [{"name": "f", "arguments": "{"}]}])").find("messages[0].tool_calls[0].arguments") != std::string::npos);
+  CHECK(
+      error_of(R"([{"role": "assistant", "tool_calls": {}}])").starts_with("messages[0].tool_calls: expected a list"));
+  CHECK(error_of(R"([{"role": "assistant", "tool_calls": [3]}])")
+            .starts_with("messages[0].tool_calls[0]: expected an object"));
+  CHECK(error_of(R"([{"role": "assistant", "tool_calls": [{"function": null}]}])")
+            .starts_with("messages[0].tool_calls[0].function"));
+  CHECK(error_of(R"([{"role": "assistant", "tool_calls": [{"name": ""}]}])")
+            .starts_with("messages[0].tool_calls[0].name"));
+  CHECK(error_of(R"([{"role": "assistant", "tool_calls": [{"name": "f", "arguments": "[1]"}]}])")
+            .starts_with("messages[0].tool_calls[0].arguments: expected"));
+  CHECK(error_of(R"([{"role": "assistant", "tool_calls": [{"name": "f", "arguments": "{"}]}])")
+            .find("messages[0].tool_calls[0].arguments") != std::string::npos);
   CHECK_THROWS_AS(tools_from_json(json::parse("{}")), TextError);
   CHECK_THROWS_AS(tools_from_json(json::parse("[{}, 3]")), TextError);
   CHECK(tools_from_json(json::Value()).empty());

@@ -16,7 +16,8 @@ namespace {
 
 ChatTemplateOptions options_of(const json::Value& record) {
   ChatTemplateOptions options;
-  const ChatTemplate variants[] = {chat_templates::qwen3_5, chat_templates::qwen3_5_thinking_off, chat_templates::qwen3_6};
+  const ChatTemplate variants[] = {chat_templates::qwen3_5, chat_templates::qwen3_5_thinking_off,
+                                   chat_templates::qwen3_6};
   options.chat_template = variants[record.at("v").as_integer()];
   const json::Value* given = record.find("o");
   if (given == nullptr) {
@@ -33,7 +34,9 @@ ChatTemplateOptions options_of(const json::Value& record) {
       options.preserve_thinking = value.as_bool();
     } else if (name == "continue_final_message") {
       options.continue_final_message = true;
-      options.continued_field = value.is_string() && value.as_string() == "reasoning_content" ? ContinuedField::reasoning_content : ContinuedField::content;
+      options.continued_field = value.is_string() && value.as_string() == "reasoning_content"
+                                    ? ContinuedField::reasoning_content
+                                    : ContinuedField::content;
     } else {
       FAIL("unknown option ", name);
     }
@@ -43,7 +46,8 @@ ChatTemplateOptions options_of(const json::Value& record) {
 
 // The rendered chat, or the error's text in `error`.
 template <class Messages, class Tools>
-RenderedChat try_render(const Messages& messages, const Tools& tools, const ChatTemplateOptions& options, std::string& error) {
+RenderedChat try_render(const Messages& messages, const Tools& tools, const ChatTemplateOptions& options,
+                        std::string& error) {
   error.clear();
   try {
     return render_chat(messages, tools, options);
@@ -82,7 +86,8 @@ void check_structure(const RenderedChat& chat, std::size_t message_count) {
   }
 }
 
-std::string error_of(const std::string& messages, const std::string& tools = "null", const ChatTemplateOptions& options = {}) {
+std::string error_of(const std::string& messages, const std::string& tools = "null",
+                     const ChatTemplateOptions& options = {}) {
   std::string error;
   try_render(json::parse(messages), json::parse(tools), options, error);
   return error;
@@ -145,30 +150,32 @@ TEST_CASE("the fixed usage paragraph is the published one") {
 }
 
 TEST_CASE("a conversation with everything, by hand") {
-  std::vector<Message> messages = {
-      Message::system("Be brief."),
-      Message::user(std::vector<ContentPart>{ContentPart::text("See "), ContentPart::image("a.png"), ContentPart::video()}),
-      Message::assistant(" Look up. "),
-      Message::tool("sunny"),
-      Message::tool("warm"),
-      Message::assistant("Fine.")};
+  std::vector<Message> messages = {Message::system("Be brief."),
+                                   Message::user(std::vector<ContentPart>{
+                                       ContentPart::text("See "), ContentPart::image("a.png"), ContentPart::video()}),
+                                   Message::assistant(" Look up. "),
+                                   Message::tool("sunny"),
+                                   Message::tool("warm"),
+                                   Message::assistant("Fine.")};
   messages[2].reasoning_content = "hm";
-  messages[2].tool_calls.push_back({"weather", json::parse(R"({"city": "Kyōto", "days": 2, "raw": true, "opt": {"a": [1.0, null]}})"), "id1"});
+  messages[2].tool_calls.push_back(
+      {"weather", json::parse(R"({"city": "Kyōto", "days": 2, "raw": true, "opt": {"a": [1.0, null]}})"), "id1"});
   ChatTemplateOptions options;
   options.add_generation_prompt = true;
   options.add_vision_id = true;
   const RenderedChat chat = render_chat(messages, {}, options);
-  const std::string parts[] = {
-      "<|im_start|>system\nBe brief.<|im_end|>\n",
-      "<|im_start|>user\nSee Picture 1: <|vision_start|><|image_pad|><|vision_end|>Video 1: "
-      "<|vision_start|><|video_pad|><|vision_end|><|im_end|>\n",
-      "<|im_start|>assistant\n<think>\nhm\n</think>\n\nLook up.\n\n<tool_call>\n<function=weather>\n<parameter=city>\nKyōto\n</parameter>\n"
-      "<parameter=days>\n2\n</parameter>\n<parameter=raw>\nTrue\n</parameter>\n<parameter=opt>\n{\"a\": [1.0, null]}\n</parameter>\n"
-      "</function>\n</tool_call><|im_end|>\n",
-      "<|im_start|>user\n<tool_response>\nsunny\n</tool_response>",
-      "\n<tool_response>\nwarm\n</tool_response><|im_end|>\n",
-      "<|im_start|>assistant\n<think>\n\n</think>\n\nFine.<|im_end|>\n",
-      "<|im_start|>assistant\n<think>\n"};
+  const std::string parts[] = {"<|im_start|>system\nBe brief.<|im_end|>\n",
+                               "<|im_start|>user\nSee Picture 1: <|vision_start|><|image_pad|><|vision_end|>Video 1: "
+                               "<|vision_start|><|video_pad|><|vision_end|><|im_end|>\n",
+                               "<|im_start|>assistant\n<think>\nhm\n</think>\n\nLook "
+                               "up.\n\n<tool_call>\n<function=weather>\n<parameter=city>\nKyōto\n</parameter>\n"
+                               "<parameter=days>\n2\n</parameter>\n<parameter=raw>\nTrue\n</"
+                               "parameter>\n<parameter=opt>\n{\"a\": [1.0, null]}\n</parameter>\n"
+                               "</function>\n</tool_call><|im_end|>\n",
+                               "<|im_start|>user\n<tool_response>\nsunny\n</tool_response>",
+                               "\n<tool_response>\nwarm\n</tool_response><|im_end|>\n",
+                               "<|im_start|>assistant\n<think>\n\n</think>\n\nFine.<|im_end|>\n",
+                               "<|im_start|>assistant\n<think>\n"};
   std::string whole;
   for (std::size_t i = 0; i < 6; ++i) {
     whole += parts[i];
@@ -196,7 +203,8 @@ TEST_CASE("a conversation with everything, by hand") {
     const RenderedChat with_system = render_chat(messages, tools);
     CHECK(with_system.preamble_end == 0);
     CHECK(with_system.text.find("<tools>\n{\"name\": \"<f>\", \"x\": \"é\u2028\x7f\"}\n</tools>") != std::string::npos);
-    CHECK(with_system.text.compare(0, with_system.message_ends[0], with_system.text.substr(0, with_system.text.find("<|im_start|>user"))) == 0);
+    CHECK(with_system.text.compare(0, with_system.message_ends[0],
+                                   with_system.text.substr(0, with_system.text.find("<|im_start|>user"))) == 0);
     messages.erase(messages.begin());
     const RenderedChat without = render_chat(messages, tools);
     CHECK(without.preamble_end == without.text.find("<|im_start|>user"));
@@ -227,11 +235,15 @@ TEST_CASE("a message left open is continued") {
   ChatTemplateOptions options;
   options.continue_final_message = true;
   std::vector<Message> messages = {Message::user("x"), Message::assistant("The answer is")};
-  CHECK(apply_chat_template(messages, {}, options) == "<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\nThe answer is");
+  CHECK(apply_chat_template(messages, {}, options) ==
+        "<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\nThe answer is");
   const std::string marker = "CONTINUE_FINAL_MESSAGE_TAG";
-  CHECK(apply_chat_template({Message::user("x"), Message::assistant("a " + marker + " b " + marker + "_ c")}, {}, options)
-            .ends_with("a " + marker + " b " + marker + "_ c"));
-  CHECK(apply_chat_template({Message::user("x " + marker), Message::assistant("a")}, {json::parse("{\"" + marker + "\": 1}")}, options).ends_with("\na"));
+  CHECK(
+      apply_chat_template({Message::user("x"), Message::assistant("a " + marker + " b " + marker + "_ c")}, {}, options)
+          .ends_with("a " + marker + " b " + marker + "_ c"));
+  CHECK(apply_chat_template({Message::user("x " + marker), Message::assistant("a")},
+                            {json::parse("{\"" + marker + "\": 1}")}, options)
+            .ends_with("\na"));
   messages[1] = Message::assistant("");
   CHECK(apply_chat_template(messages, {}, options).ends_with("</think>"));
   messages[1].reasoning_content = "because";
@@ -260,19 +272,28 @@ TEST_CASE("errors begin with the template's words and name the place") {
   CHECK(error_of("[]") == "No messages provided.");
   CHECK(error_of("{}").starts_with("messages: expected a list"));
   CHECK(error_of(R"([{"role": "assistant", "content": "x"}])").starts_with("No user query found in messages."));
-  CHECK(error_of(R"([{"role": "user", "content": "<tool_response>x</tool_response>"}])").starts_with("No user query found in messages."));
+  CHECK(error_of(R"([{"role": "user", "content": "<tool_response>x</tool_response>"}])")
+            .starts_with("No user query found in messages."));
   const std::string user = R"({"role": "user", "content": "x"})";
-  CHECK(error_of("[" + user + R"(, {"role": "system", "content": "x"}])") == "System message must be at the beginning. (messages[1].role)");
-  CHECK(error_of("[" + user + R"(, {"role": "developer", "content": "x"}])").starts_with("Unexpected message role. (messages[1].role"));
+  CHECK(error_of("[" + user + R"(, {"role": "system", "content": "x"}])") ==
+        "System message must be at the beginning. (messages[1].role)");
+  CHECK(error_of("[" + user + R"(, {"role": "developer", "content": "x"}])")
+            .starts_with("Unexpected message role. (messages[1].role"));
   CHECK(error_of("[" + user + R"(, "x"])").starts_with("Unexpected message role. (messages[1].role"));
-  CHECK(error_of(R"([{"role": "user", "content": {"text": "x"}}])") == "Unexpected content type. (messages[0].content)");
+  CHECK(error_of(R"([{"role": "user", "content": {"text": "x"}}])") ==
+        "Unexpected content type. (messages[0].content)");
   CHECK(error_of(R"([{"role": "user", "content": [{"type": "text", "text": "x"}, {"type": "audio"}]}])") ==
         "Unexpected item type in content. (messages[0].content[1])");
-  CHECK(error_of(R"([{"role": "system", "content": [{"type": "image"}]}, )" + user + "]") == "System message cannot contain images. (messages[0].content[0])");
-  CHECK(error_of(R"([{"role": "system", "content": [{"type": "video"}]}, )" + user + "]") == "System message cannot contain videos. (messages[0].content[0])");
-  CHECK(error_of(R"([{"role": "user", "content": ["an image"]}])").starts_with("messages[0].content[0]: expected an object"));
-  CHECK(error_of("[" + user + R"(, {"role": "assistant", "tool_calls": [{"name": "f", "arguments": "{}"}]}])").starts_with("messages[1].tool_calls[0].arguments"));
-  CHECK(error_of("[" + user + R"(, {"role": "assistant", "tool_calls": [{"function": null}]}])").starts_with("messages[1].tool_calls[0].name"));
+  CHECK(error_of(R"([{"role": "system", "content": [{"type": "image"}]}, )" + user + "]") ==
+        "System message cannot contain images. (messages[0].content[0])");
+  CHECK(error_of(R"([{"role": "system", "content": [{"type": "video"}]}, )" + user + "]") ==
+        "System message cannot contain videos. (messages[0].content[0])");
+  CHECK(error_of(R"([{"role": "user", "content": ["an image"]}])")
+            .starts_with("messages[0].content[0]: expected an object"));
+  CHECK(error_of("[" + user + R"(, {"role": "assistant", "tool_calls": [{"name": "f", "arguments": "{}"}]}])")
+            .starts_with("messages[1].tool_calls[0].arguments"));
+  CHECK(error_of("[" + user + R"(, {"role": "assistant", "tool_calls": [{"function": null}]}])")
+            .starts_with("messages[1].tool_calls[0].name"));
   CHECK(error_of("[" + user + "]", "[3]").starts_with("tools[0]: expected"));
   CHECK(error_of("[" + user + "]", "{}").empty());
 }

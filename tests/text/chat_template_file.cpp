@@ -25,12 +25,15 @@ std::string edited(std::string text, const std::string& from, const std::string&
 }
 
 const std::string history = "{%- if loop.index0 > ns.last_query_index %}";
-const std::string kept_history = "{%- if (preserve_thinking is defined and preserve_thinking is true) or (loop.index0 > ns.last_query_index) %}";
+const std::string kept_history =
+    "{%- if (preserve_thinking is defined and preserve_thinking is true) or (loop.index0 > ns.last_query_index) %}";
 const std::string argument =
-    "args_value | tojson | safe if args_value is mapping or (args_value is sequence and args_value is not string) else args_value | string";
+    "args_value | tojson | safe if args_value is mapping or (args_value is sequence and args_value is not string) else "
+    "args_value | string";
 const std::string json_argument = "args_value | string if args_value is string else args_value | tojson | safe";
 const std::string prompt_off =
-    "    {%- if enable_thinking is defined and enable_thinking is true %}\n        {{- '<think>\\n' }}\n    {%- else %}\n"
+    "    {%- if enable_thinking is defined and enable_thinking is true %}\n        {{- '<think>\\n' }}\n    {%- else "
+    "%}\n"
     "        {{- '<think>\\n\\n</think>\\n\\n' }}\n    {%- endif %}\n{%- endif %}";
 
 }  // namespace
@@ -73,13 +76,15 @@ TEST_CASE("inert white space does not matter, output white space does") {
 
 TEST_CASE("a file of the family that is not published is recognised by its marks") {
   const std::string base = published();
-  RecognisedChatTemplate found = recognise_chat_template(edited(base, "message.role == \"user\" ", "message.role in [\"user\", \"human\"] "));
+  RecognisedChatTemplate found =
+      recognise_chat_template(edited(base, "message.role == \"user\" ", "message.role in [\"user\", \"human\"] "));
   CHECK_FALSE(found.exact);
   CHECK(found.chat_template == chat_templates::qwen3_5);
   found = recognise_chat_template("{# mine #}" + edited(base, "enable_thinking is false", "enable_thinking is true"));
   CHECK_FALSE(found.exact);
   CHECK_FALSE(found.chat_template.thinking_by_default);
-  found = recognise_chat_template("{# mine #}" + edited(base, history, "{%- if preserve_thinking or loop.index0 > ns.last_query_index %}"));
+  found = recognise_chat_template(
+      "{# mine #}" + edited(base, history, "{%- if preserve_thinking or loop.index0 > ns.last_query_index %}"));
   CHECK_FALSE(found.exact);
   CHECK(found.chat_template.reads_preserve_thinking);
 }
@@ -97,7 +102,9 @@ TEST_CASE("another family's template is an error that names what is missing") {
   CHECK_THROWS_AS(recognise_chat_template(edited(base, "enable_thinking is false", "not enable_thinking")), TextError);
 }
 
-TEST_CASE("of a model's files, chat_template.jinja comes before tokenizer_config.json, and without either the published rules hold") {
+TEST_CASE(
+    "of a model's files, chat_template.jinja comes before tokenizer_config.json, and without either the published "
+    "rules hold") {
   struct Files {
     std::map<std::string, std::string, std::less<>> files;
     bool has_file(std::string_view name) const { return files.find(name) != files.end(); }
@@ -116,6 +123,7 @@ TEST_CASE("of a model's files, chat_template.jinja comes before tokenizer_config
   }
   const Files broken{{{"tokenizer_config.json", "{"}}};
   CHECK_THROWS_AS(recognise_chat_template(broken), TextError);
-  CHECK_THROWS_WITH_AS(recognise_chat_template(broken, "folder/"), doctest::Contains("folder/tokenizer_config.json"), TextError);
+  CHECK_THROWS_WITH_AS(recognise_chat_template(broken, "folder/"), doctest::Contains("folder/tokenizer_config.json"),
+                       TextError);
   CHECK_THROWS_AS(recognise_chat_template(Files{{{"chat_template.jinja", "{{ messages }}"}}}), TextError);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any JSON as messages and tools: rendering gives a text or a TextError, and both forms agree. The first byte chooses the options.
+// Any JSON as messages and tools: rendering gives a text or a TextError, and both forms agree. The first byte chooses
+// the options.
 #include <qwen35/text/chat_template.hpp>
 #include <qwen35/text/chat_template_file.hpp>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes: the parser raises nothing, and gives the same at every cut. The first byte chooses the options and how the text is cut.
+// Any bytes: the parser raises nothing, and gives the same at every cut. The first byte chooses the options and how the
+// text is cut.
 #include <qwen35/text/output_parser.hpp>
 
 #include <cstdint>

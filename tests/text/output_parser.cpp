@@ -16,7 +16,8 @@ namespace {
 
 const std::vector<json::Value>& tools() {
   static const std::vector<json::Value> list = {
-      json::parse(R"({"type": "function", "function": {"name": "search", "parameters": {"type": "object", "properties": {
+      json::parse(
+          R"({"type": "function", "function": {"name": "search", "parameters": {"type": "object", "properties": {
         "query": {"type": "string"}, "limit": {"type": "integer"}, "safe": {"type": "boolean"}, "filter": {"type": "object"}}}}})"),
       json::parse(R"({"name": "now"})")};
   return list;
@@ -26,8 +27,10 @@ const std::vector<json::Value>& tools() {
 std::vector<OutputEvent> joined(const std::vector<OutputEvent>& events) {
   std::vector<OutputEvent> out;
   for (const OutputEvent& event : events) {
-    const bool delta = event.type == OutputEventType::reasoning || event.type == OutputEventType::content || event.type == OutputEventType::argument_delta;
-    if (delta && !out.empty() && out.back().type == event.type && out.back().call == event.call && out.back().name == event.name) {
+    const bool delta = event.type == OutputEventType::reasoning || event.type == OutputEventType::content ||
+                       event.type == OutputEventType::argument_delta;
+    if (delta && !out.empty() && out.back().type == event.type && out.back().call == event.call &&
+        out.back().name == event.name) {
       out.back().text += event.text;
     } else {
       out.push_back(event);
@@ -36,7 +39,8 @@ std::vector<OutputEvent> joined(const std::vector<OutputEvent>& events) {
   return out;
 }
 
-std::vector<OutputEvent> events_of(const std::string& text, const std::vector<std::size_t>& cuts, const OutputParserOptions& options, ParsedOutput* whole = nullptr) {
+std::vector<OutputEvent> events_of(const std::string& text, const std::vector<std::size_t>& cuts,
+                                   const OutputParserOptions& options, ParsedOutput* whole = nullptr) {
   OutputParser parser(options);
   std::vector<OutputEvent> events;
   const auto take = [&events](std::vector<OutputEvent> more) { events.insert(events.end(), more.begin(), more.end()); };
@@ -53,13 +57,16 @@ std::vector<OutputEvent> events_of(const std::string& text, const std::vector<st
   return joined(events);
 }
 
-// Every cut in two, one character at a time, and random cuts give the same events and the same whole; how many ways differ.
+// Every cut in two, one character at a time, and random cuts give the same events and the same whole; how many ways
+// differ.
 int differences_between_cuts(const std::string& text, const OutputParserOptions& options, bool every_cut = true) {
   ParsedOutput whole;
   const std::vector<OutputEvent> expected = events_of(text, {}, options, &whole);
   ParsedOutput other;
   int wrong = 0;
-  const auto compare = [&](const std::vector<std::size_t>& cuts) { wrong += events_of(text, cuts, options, &other) == expected && other == whole ? 0 : 1; };
+  const auto compare = [&](const std::vector<std::size_t>& cuts) {
+    wrong += events_of(text, cuts, options, &other) == expected && other == whole ? 0 : 1;
+  };
   std::vector<std::size_t> all;
   for (std::size_t cut = 1; cut < text.size(); ++cut) {
     if (every_cut) {
@@ -88,7 +95,8 @@ ParsedOutput parse(const std::string& text, bool thinking = false) {
 }
 
 const std::string search_call =
-    "<tool_call>\n<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</parameter>\n</function>\n</tool_call>";
+    "<tool_call>\n<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</parameter>\n</"
+    "function>\n</tool_call>";
 
 void check_search(const ParsedOutput& out) {
   REQUIRE(out.tool_calls.size() == 1);
@@ -111,8 +119,9 @@ TEST_CASE("whether a prompt leaves the model thinking") {
 }
 
 TEST_CASE("reasoning, then the answer") {
-  for (const std::string text : {"plan\n</think>\n\nHello.", "\n plan </think>Hello.", "<think>\nplan</think>\nHello.\n", "plan</think>\n</think>\n\nHello. \n",
-                                 "plan</think>\n<think>\n\n</think>\n\nHello."}) {
+  for (const std::string text :
+       {"plan\n</think>\n\nHello.", "\n plan </think>Hello.", "<think>\nplan</think>\nHello.\n",
+        "plan</think>\n</think>\n\nHello. \n", "plan</think>\n<think>\n\n</think>\n\nHello."}) {
     const ParsedOutput out = parse(text, true);
     CHECK(out.reasoning == "plan");
     CHECK(out.content == "Hello.");
@@ -136,7 +145,8 @@ TEST_CASE("an answer without reasoning") {
   CHECK(parse("\n<think>\n\n</think>\n\nHello.").content == "Hello.");
   CHECK(parse("</think>\n\nHello.").content == "Hello.");
   CHECK(parse("The tags <think> and </think> are text.").content == "The tags <think> and </think> are text.");
-  CHECK(parse("A <tool_call> without a function, <function=x> too").content == "A <tool_call> without a function, <function=x> too");
+  CHECK(parse("A <tool_call> without a function, <function=x> too").content ==
+        "A <tool_call> without a function, <function=x> too");
   CHECK(parse("1 < 2 </tool_call> <").content == "1 < 2 </tool_call> <");
   CHECK(parse("").content.empty());
   CHECK(parse(" \n").content.empty());
@@ -162,15 +172,32 @@ TEST_CASE("a tool call in each place") {
 
 TEST_CASE("deviations from the form") {
   // White space, quotes, missing tags.
-  check_search(parse("<tool_call><function=search><parameter=query>red</parameter><parameter=limit>3</parameter></function></tool_call>"));
-  check_search(parse("<tool_call> \r\n <function= \"search\" >\n\n<parameter='query'>\nred\n</parameter>\n\n<parameter=limit> 3 </parameter>\t</function>\n\n</tool_call>\n"));
-  check_search(parse("<tool_call>\n<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</parameter>\n</tool_call>"));
-  check_search(parse("<tool_call>\n<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</function>\n</tool_call>"));
-  check_search(parse("<tool_call>\n<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</tool_call>"));
-  check_search(parse("<tool_call>\n<function=search>\n<parameter=query>\nred\n<parameter=limit>\n3\n</parameter>\n</function>\n</tool_call>"));
-  check_search(parse("<tool_call>\n<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</parameter>\n</function>"));
-  check_search(parse("<tool_call>\n<function=search\n<parameter=query\nred\n</parameter>\n<parameter=limit>\n3\n</parameter>\n</function>\n</tool_call>"));
-  check_search(parse("<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</parameter>\n</function>\n</tool_call>"));
+  check_search(
+      parse("<tool_call><function=search><parameter=query>red</parameter><parameter=limit>3</parameter></function></"
+            "tool_call>"));
+  check_search(
+      parse("<tool_call> \r\n <function= \"search\" >\n\n<parameter='query'>\nred\n</parameter>\n\n<parameter=limit> 3 "
+            "</parameter>\t</function>\n\n</tool_call>\n"));
+  check_search(
+      parse("<tool_call>\n<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</"
+            "parameter>\n</tool_call>"));
+  check_search(
+      parse("<tool_call>\n<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</"
+            "function>\n</tool_call>"));
+  check_search(parse(
+      "<tool_call>\n<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</tool_call>"));
+  check_search(
+      parse("<tool_call>\n<function=search>\n<parameter=query>\nred\n<parameter=limit>\n3\n</parameter>\n</"
+            "function>\n</tool_call>"));
+  check_search(
+      parse("<tool_call>\n<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</"
+            "parameter>\n</function>"));
+  check_search(
+      parse("<tool_call>\n<function=search\n<parameter=query\nred\n</parameter>\n<parameter=limit>\n3\n</parameter>\n</"
+            "function>\n</tool_call>"));
+  check_search(
+      parse("<function=search>\n<parameter=query>\nred\n</parameter>\n<parameter=limit>\n3\n</parameter>\n</"
+            "function>\n</tool_call>"));
   check_search(parse("<tool_call>\n<function=search>\n{\"query\": \"red\", \"limit\": 3}\n</function>\n</tool_call>"));
   const ParsedOutput bare = parse("Text first.\n<function=now>\n</function>");
   REQUIRE(bare.tool_calls.size() == 1);
@@ -180,7 +207,9 @@ TEST_CASE("deviations from the form") {
   const ParsedOutput stray = parse("<tool_call><function=now>what <is> this</function></tool_call>");
   CHECK(stray.tool_calls.at(0).stray_text == "what <is> this");
   // The order of parameters is free, the last of equal ones counts.
-  const ParsedOutput order = parse("<tool_call><function=search><parameter=limit>1</parameter><parameter=query>a</parameter><parameter=limit>2</parameter></function></tool_call>");
+  const ParsedOutput order = parse(
+      "<tool_call><function=search><parameter=limit>1</parameter><parameter=query>a</parameter><parameter=limit>2</"
+      "parameter></function></tool_call>");
   CHECK(json::dump(order.tool_calls.at(0).call.arguments) == R"({"limit": 2, "query": "a"})");
   CHECK(order.tool_calls.at(0).arguments.size() == 3);
   // Far apart is text.
@@ -200,7 +229,11 @@ TEST_CASE("several calls") {
 
 TEST_CASE("values keep everything but one newline at either end") {
   const auto value_of = [](const std::string& inner) {
-    return parse("<tool_call>\n<function=search>\n<parameter=query>" + inner + "</parameter>\n</function>\n</tool_call>").tool_calls.at(0).call.arguments.at("query").as_string();
+    return parse("<tool_call>\n<function=search>\n<parameter=query>" + inner +
+                 "</parameter>\n</function>\n</tool_call>")
+        .tool_calls.at(0)
+        .call.arguments.at("query")
+        .as_string();
   };
   CHECK(value_of("\nx\n") == "x");
   CHECK(value_of("\n\n x \n\n") == "\n x \n");
@@ -209,17 +242,20 @@ TEST_CASE("values keep everything but one newline at either end") {
   CHECK(value_of("\n") == "");
   CHECK(value_of("\n\n") == "");
   CHECK(value_of("\n\n\n") == "\n");
-  CHECK(value_of("\na </parameter> b </function> c\n</tool_call> d\n<parameter=zzz>\n") == "a </parameter> b </function> c\n</tool_call> d\n<parameter=zzz>");
+  CHECK(value_of("\na </parameter> b </function> c\n</tool_call> d\n<parameter=zzz>\n") ==
+        "a </parameter> b </function> c\n</tool_call> d\n<parameter=zzz>");
   CHECK(value_of("\n<tool_call>\n<function=now>\n") == "<tool_call>\n<function=now>");
   CHECK(value_of("\n<<<</param\n</think>\n") == "<<<</param\n</think>");
 }
 
 TEST_CASE("types, and marks where one does not fit") {
   const ParsedOutput out = parse(
-      "<tool_call><function=search><parameter=limit>many</parameter><parameter=safe>True</parameter><parameter=filter>{\"a\": [1]}</parameter>"
+      "<tool_call><function=search><parameter=limit>many</parameter><parameter=safe>True</"
+      "parameter><parameter=filter>{\"a\": [1]}</parameter>"
       "<parameter=query>7</parameter><parameter=other>7</parameter></function></tool_call>");
   const ParsedToolCall& call = out.tool_calls.at(0);
-  CHECK(json::dump(call.call.arguments) == R"({"limit": "many", "safe": true, "filter": {"a": [1]}, "query": "7", "other": "7"})");
+  CHECK(json::dump(call.call.arguments) ==
+        R"({"limit": "many", "safe": true, "filter": {"a": [1]}, "query": "7", "other": "7"})");
   REQUIRE(call.arguments.size() == 5);
   CHECK(call.arguments[0].conversion == Conversion::failed);
   CHECK(call.arguments[0].text == "many");
@@ -264,7 +300,11 @@ TEST_CASE("the events of a stream, one by one") {
   CHECK(parser.push("2\n</parameter>\n").at(0).text == "2");
   const auto rest = parser.push("</function>\n</tool_call>");
   REQUIRE(rest.size() == 2);
-  CHECK(rest[0] == OutputEvent{.type = OutputEventType::argument, .text = "12", .name = "limit", .value = json::Value(12), .conversion = Conversion::converted});
+  CHECK(rest[0] == OutputEvent{.type = OutputEventType::argument,
+                               .text = "12",
+                               .name = "limit",
+                               .value = json::Value(12),
+                               .conversion = Conversion::converted});
   CHECK(rest[1] == OutputEvent{.type = OutputEventType::tool_call_end, .text = "search"});
   CHECK(parser.finish().empty());
   CHECK(parser.push("more").empty());
@@ -294,7 +334,8 @@ TEST_CASE("what the chat template writes is read back") {
       for (const char* name : {"query", "limit", "safe", "filter", "free"}) {
         if (random() % 2 == 0) {
           const std::string text = pick({"", "x", "\n", " two\nlines \n", "<b>", "</parameter", "7"});
-          call.arguments[name] = name[0] == 'q' || call.name != "search" || std::string(name) == "free" ? json::Value(text)
+          call.arguments[name] = name[0] == 'q' || call.name != "search" || std::string(name) == "free"
+                                     ? json::Value(text)
                                  : name[0] == 'l' ? json::Value(static_cast<int>(random() % 100))
                                  : name[0] == 's' ? json::Value(random() % 2 == 0)
                                                   : json::parse(R"({"a": [1.5, null, "<\n>"]})");
@@ -321,8 +362,28 @@ TEST_CASE("what the chat template writes is read back") {
 }
 
 TEST_CASE("tags in any order never make a difference between cuts") {
-  const std::vector<std::string> pieces = {"<think>",      "</think>",    "<tool_call>", "</tool_call>", "<function=search>", "<function=now>", "<function=", "</function>",
-                                           "<parameter=query>", "<parameter=limit>", "<parameter=", "</parameter>", ">", "\n", "\n", " ", "text", "5", "<", "</", "{\"a\": 1}", "é"};
+  const std::vector<std::string> pieces = {"<think>",
+                                           "</think>",
+                                           "<tool_call>",
+                                           "</tool_call>",
+                                           "<function=search>",
+                                           "<function=now>",
+                                           "<function=",
+                                           "</function>",
+                                           "<parameter=query>",
+                                           "<parameter=limit>",
+                                           "<parameter=",
+                                           "</parameter>",
+                                           ">",
+                                           "\n",
+                                           "\n",
+                                           " ",
+                                           "text",
+                                           "5",
+                                           "<",
+                                           "</",
+                                           "{\"a\": 1}",
+                                           "é"};
   std::mt19937 random(7);
   int wrong = 0;
   for (int round = 0; round < 4000; ++round) {

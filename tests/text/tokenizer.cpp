@@ -28,7 +28,9 @@ const std::vector<json::Value>& strings() {
   return cases;
 }
 
-TokenizerParts shapes_parts() { return read_tokenizer_file(shapes::tokenizer_json(), "shapes"); }
+TokenizerParts shapes_parts() {
+  return read_tokenizer_file(shapes::tokenizer_json(), "shapes");
+}
 
 // Source: the family's pipeline. NFC of each stretch between added tokens.
 std::string normal_form(const std::string& text) {
@@ -39,7 +41,8 @@ std::string normal_form(const std::string& text) {
   std::string out;
   std::size_t start = 0;
   for (auto match = added.find(text, 0); match.start != std::string_view::npos; match = added.find(text, start)) {
-    out += unicode::nfc(std::string_view(text).substr(start, match.start - start)) + text.substr(match.start, match.size);
+    out +=
+        unicode::nfc(std::string_view(text).substr(start, match.start - start)) + text.substr(match.start, match.size);
     start = match.start + match.size;
   }
   return out + unicode::nfc(std::string_view(text).substr(start));
@@ -54,7 +57,8 @@ TEST_CASE("20,000 recorded strings have the reference's ids, with and without ad
     const std::string& text = entry.items()[0].as_string();
     const std::string& with = entry.items()[1].as_string();
     const std::string& without = entry.items().back().as_string();
-    if ((digest(tokenizer.encode(text)) != with || digest(tokenizer.encode(text, added_tokens::none)) != without) && ++wrong <= 3) {
+    if ((digest(tokenizer.encode(text)) != with || digest(tokenizer.encode(text, added_tokens::none)) != without) &&
+        ++wrong <= 3) {
       CAPTURE(text);
       CHECK(digest(tokenizer.encode(text)) == with);
       CHECK(digest(tokenizer.encode(text, added_tokens::none)) == without);
@@ -123,7 +127,8 @@ TEST_CASE("ill-formed UTF-8: an error with the offset, or replaced") {
   CHECK(tokenizer.encode_lossy("abc\xE4\xB8z") == tokenizer.encode("abc\xEF\xBF\xBDz"));
   CHECK(tokenizer.encode_lossy("\xED\xA0\x80") == tokenizer.encode("\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"));
   CHECK(tokenizer.encode_lossy("fine") == tokenizer.encode("fine"));
-  CHECK_THROWS_WITH_AS(tokenizer.encode_batch(std::vector<std::string>{"a", "b", "c\xC0"}), "encode_batch: text 2 is not UTF-8 at byte 1", TextError);
+  CHECK_THROWS_WITH_AS(tokenizer.encode_batch(std::vector<std::string>{"a", "b", "c\xC0"}),
+                       "encode_batch: text 2 is not UTF-8 at byte 1", TextError);
 }
 
 TEST_CASE("batches") {
@@ -152,10 +157,13 @@ TEST_CASE("tokens by name") {
   CHECK(tokenizer.bos_token_id() == -1);
   CHECK(tokenizer.unk_token_id() == -1);
   CHECK(tokenizer.convert_tokens_to_ids("<|im_start|>") == 434);
-  CHECK(tokenizer.convert_tokens_to_ids("\xC4\xA0" "a") == 257);
+  CHECK(tokenizer.convert_tokens_to_ids("\xC4\xA0"
+                                        "a") == 257);
   CHECK(tokenizer.convert_tokens_to_ids(" a") == -1);
   CHECK(tokenizer.convert_tokens_to_ids("no such token") == -1);
-  CHECK(tokenizer.convert_ids_to_tokens(257) == "\xC4\xA0" "a");
+  CHECK(tokenizer.convert_ids_to_tokens(257) ==
+        "\xC4\xA0"
+        "a");
   CHECK(tokenizer.convert_ids_to_tokens(435) == "<|im_end|>");
   CHECK(tokenizer.convert_ids_to_tokens(446) == "");
   CHECK(tokenizer.token_bytes(257) == " a");
@@ -226,7 +234,8 @@ TEST_CASE("a tokenizer out of parts") {
   CHECK(Tokenizer(parts).encode(" the").size() == 1);
 }
 
-// Checked with the reference: an added token with normalized=true is looked for in the normalised stretches, by its own normalised content.
+// Checked with the reference: an added token with normalized=true is looked for in the normalised stretches, by its own
+// normalised content.
 TEST_CASE("added tokens that are looked for after normalisation") {
   TokenizerParts parts = shapes_parts();
   parts.added.push_back({446, "zz", false, true});
@@ -243,16 +252,22 @@ TEST_CASE("added tokens outside ASCII") {
   TokenizerParts parts = shapes_parts();
   const TokenId latin = Tokenizer(parts).convert_tokens_to_ids("\xC3\xA9");
   parts.added.push_back({latin, "\xC3\xA9", false, false});
-  parts.added.push_back({446, "a\xC4\xA0" "b", false, false});
+  parts.added.push_back({446,
+                         "a\xC4\xA0"
+                         "b",
+                         false, false});
   parts.added.push_back({447, "\xE4\xB8\xAD\xC3\xA9", false, false});
   parts.added.push_back({448, "x y", false, false});
   parts.added.push_back({449, "", false, false});
   const Tokenizer tokenizer(parts);
   CHECK(tokenizer.encode("\xC3\xA9") == Ids{latin});
   CHECK(tokenizer.decode(Ids{latin}) == "\xEF\xBF\xBD");
-  CHECK(tokenizer.encode("a\xC4\xA0" "b\xE4\xB8\xAD\xC3\xA9x y") == Ids{446, 447, 448});
+  CHECK(tokenizer.encode("a\xC4\xA0"
+                         "b\xE4\xB8\xAD\xC3\xA9x y") == Ids{446, 447, 448});
   CHECK(tokenizer.decode(Ids{446, 447, 448}) == "a b\xE4\xB8\xAD\xC3\xA9x y");
-  CHECK(tokenizer.convert_ids_to_tokens(446) == "a\xC4\xA0" "b");
+  CHECK(tokenizer.convert_ids_to_tokens(446) ==
+        "a\xC4\xA0"
+        "b");
   CHECK(!tokenizer.contains(449));
 }
 
@@ -287,7 +302,8 @@ TEST_CASE("parts that contradict each other are errors") {
 TEST_CASE("tokenizer_config.json") {
   Tokenizer tokenizer(shapes_parts());
   CHECK(tokenizer.eos_token_id() == -1);
-  tokenizer.load_config(json::parse(R"({"eos_token": {"content": "<|im_end|>", "special": true}, "pad_token": "<|endoftext|>", "bos_token": null, "unk_token": "<think>",
+  tokenizer.load_config(json::parse(
+      R"({"eos_token": {"content": "<|im_end|>", "special": true}, "pad_token": "<|endoftext|>", "bos_token": null, "unk_token": "<think>",
       "added_tokens_decoder": {"435": {"content": "<|im_end|>", "special": true}, "450": {"content": "<new>", "special": true, "normalized": false}}})"));
   CHECK(tokenizer.eos_token_id() == 435);
   CHECK(tokenizer.pad_token_id() == 433);
@@ -296,7 +312,8 @@ TEST_CASE("tokenizer_config.json") {
   CHECK(tokenizer.encode("<new>") == Ids{450});
   CHECK(tokenizer.is_special(450));
   const auto load = [&](const char* text) { tokenizer.load_config(json::parse(text)); };
-  CHECK_THROWS_WITH_AS(load(R"({"eos_token": "<none>"})"), doctest::Contains("eos_token: the tokenizer has no token \"<none>\""), TextError);
+  CHECK_THROWS_WITH_AS(load(R"({"eos_token": "<none>"})"),
+                       doctest::Contains("eos_token: the tokenizer has no token \"<none>\""), TextError);
   CHECK_THROWS_AS(load(R"({"pad_token": 5})"), TextError);
   CHECK_THROWS_AS(load("[]"), TextError);
   CHECK_THROWS_AS(load(R"({"added_tokens_decoder": {"x": {"content": "<y>"}}})"), TextError);
@@ -305,7 +322,8 @@ TEST_CASE("tokenizer_config.json") {
 }
 
 TEST_CASE("files that are not there") {
-  CHECK_THROWS_WITH_AS(Tokenizer::from_file("/no/such/tokenizer.json"), "/no/such/tokenizer.json: cannot be read", TextError);
+  CHECK_THROWS_WITH_AS(Tokenizer::from_file("/no/such/tokenizer.json"), "/no/such/tokenizer.json: cannot be read",
+                       TextError);
   CHECK_THROWS_AS(Tokenizer::from_pretrained("/no/such"), TextError);
   CHECK_THROWS_AS(Tokenizer::from_file(shapes::folder), TextError);
 }
@@ -313,7 +331,8 @@ TEST_CASE("files that are not there") {
 // Quadratic ways of splitting or merging take hours here.
 TEST_CASE("a million bytes without a break") {
   const Tokenizer& tokenizer = shapes::tokenizer();
-  for (const std::string& unit : {std::string("a"), std::string(" "), std::string("the"), std::string("\n \n"), std::string("\xCC\x81"), std::string("=<"), std::string("\xE4\xB8\xAD")}) {
+  for (const std::string& unit : {std::string("a"), std::string(" "), std::string("the"), std::string("\n \n"),
+                                  std::string("\xCC\x81"), std::string("=<"), std::string("\xE4\xB8\xAD")}) {
     std::string text;
     while (text.size() < 1000000) {
       text += unit;

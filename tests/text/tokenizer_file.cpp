@@ -34,7 +34,9 @@ bool refused(const char* part, const std::function<void(Value&)>& change) {
   return found;
 }
 
-Value& pre_step(Value& root, std::size_t i) { return root["pre_tokenizer"]["pretokenizers"].items()[i]; }
+Value& pre_step(Value& root, std::size_t i) {
+  return root["pre_tokenizer"]["pretokenizers"].items()[i];
+}
 
 }  // namespace
 
@@ -53,7 +55,9 @@ TEST_CASE("the shapes model's file") {
 }
 
 TEST_CASE("forms of the same file give the same tokenizer") {
-  const std::string text = "There's a r\xC3\xA9" "d e\xCC\x81 circle<|im_end|>\n";
+  const std::string text =
+      "There's a r\xC3\xA9"
+      "d e\xCC\x81 circle<|im_end|>\n";
   const auto ids = Tokenizer::from_bytes(shapes::tokenizer_json()).encode(text);
   const std::function<void(Value&)> changes[] = {
       [](Value& root) {  // merges as strings, with the old file's first line
@@ -118,7 +122,8 @@ TEST_CASE("what is not of this family is refused by name") {
   refused("post_processor", [](Value& r) { r["post_processor"]["type"] = "TemplateProcessing"; });
   refused("pre_tokenizer: expected a sequence", [](Value& r) { r["pre_tokenizer"] = nullptr; });
   refused("pre_tokenizer: expected a sequence", [](Value& r) { r["pre_tokenizer"] = Value(pre_step(r, 1)); });
-  refused("pre_tokenizer: expected a sequence", [](Value& r) { r["pre_tokenizer"]["pretokenizers"].items().pop_back(); });
+  refused("pre_tokenizer: expected a sequence",
+          [](Value& r) { r["pre_tokenizer"]["pretokenizers"].items().pop_back(); });
   refused("unknown split pattern: \\w+", [](Value& r) { pre_step(r, 0)["pattern"]["Regex"] = "\\w+"; });
   refused("pattern.Regex", [](Value& r) { pre_step(r, 0)["pattern"] = "x"; });
   refused("Split.behavior", [](Value& r) { pre_step(r, 0)["behavior"] = "Removed"; });
@@ -144,7 +149,8 @@ TEST_CASE("damaged members are errors that say where") {
   refused("token \"!\": expected an id", [](Value& r) { r["model"]["vocab"]["!"] = token_id_limit; });
   refused("merge 177: \"a b c\": expected two tokens", [](Value& r) { r["model"]["merges"].push_back("a b c"); });
   refused("merge 177: \"ab\": expected two tokens", [](Value& r) { r["model"]["merges"].push_back("ab"); });
-  for (const char* bad : {R"([["a"]])", R"([["a", "b", "c"]])", R"([["a", 1]])", R"([[["a"], "b"]])", R"([{"a": "b"}])", "[1]", "[null]", "[true]", "[1.5]"}) {
+  for (const char* bad : {R"([["a"]])", R"([["a", "b", "c"]])", R"([["a", 1]])", R"([[["a"], "b"]])", R"([{"a": "b"}])",
+                          "[1]", "[null]", "[true]", "[1.5]"}) {
     refused("expected two tokens", [&](Value& r) { r["model"]["merges"] = json::parse(bad); });
   }
   refused("added_tokens: expected an array", [](Value& r) { r["added_tokens"] = Value::object(); });
@@ -170,9 +176,14 @@ TEST_CASE("damaged bytes give a tokenizer or a TextError, never anything else") 
     for (std::size_t k = 0; k <= random() % 3; ++k) {
       const std::size_t at = random() % text.size();
       switch (random() % 3) {
-        case 0: text[at] = alphabet[random() % alphabet.size()]; break;
-        case 1: text.erase(at, 1 + random() % 40); break;
-        default: text.insert(at, text.substr(random() % text.size(), random() % 40));
+        case 0:
+          text[at] = alphabet[random() % alphabet.size()];
+          break;
+        case 1:
+          text.erase(at, 1 + random() % 40);
+          break;
+        default:
+          text.insert(at, text.substr(random() % text.size(), random() % 40));
       }
     }
     try {

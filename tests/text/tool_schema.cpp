@@ -11,8 +11,9 @@ namespace {
 
 // The conversion of `text` by a parameter schema: "kind of conversion: JSON value".
 std::string convert(const std::string& schema, const std::string& text, const std::string& more = "") {
-  const std::vector<json::Value> tools = {
-      json::parse(R"({"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"p": )" + schema + "}" + more + "}}}")};
+  const std::vector<json::Value> tools = {json::parse(
+      R"({"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"p": )" +
+      schema + "}" + more + "}}}")};
   const ConvertedArgument out = ToolSchema::find(tools, "f").convert("p", text);
   const char* names[] = {"text", "converted", "untyped", "failed"};
   return std::string(names[static_cast<int>(out.conversion)]) + ": " + json::dump(out.value);
@@ -21,9 +22,10 @@ std::string convert(const std::string& schema, const std::string& text, const st
 }  // namespace
 
 TEST_CASE("finds a tool, wrapped or bare") {
-  const std::vector<json::Value> tools = {json::parse("3"), json::parse(R"({"name": "g"})"),
-                                          json::parse(R"({"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {}}}}})"),
-                                          json::parse(R"({"name": 3})"), json::parse(R"({"name": "h", "parameters": {"properties": [1]}})")};
+  const std::vector<json::Value> tools = {
+      json::parse("3"), json::parse(R"({"name": "g"})"),
+      json::parse(R"({"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {}}}}})"),
+      json::parse(R"({"name": 3})"), json::parse(R"({"name": "h", "parameters": {"properties": [1]}})")};
   CHECK(ToolSchema::find(tools, "g").known());
   CHECK_FALSE(ToolSchema::find(tools, "g").has_parameter("a"));
   CHECK(ToolSchema::find(tools, "f").has_parameter("a"));

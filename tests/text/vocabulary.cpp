@@ -22,7 +22,8 @@ TEST_CASE("the printable alphabet is a bijection of the 256 bytes") {
 
 TEST_CASE("what is not of the alphabet") {
   const ByteAlphabet& alphabet = ByteAlphabet::instance();
-  for (const char* text : {" ", "a b", "\n", "\xC2\xAD", "\xC5\x84", "\xE4\xB8\xAD", "\xF0\x9F\x98\x80", "\xC4", "\xFF", "a\x80", "\xC4\x20"}) {
+  for (const char* text : {" ", "a b", "\n", "\xC2\xAD", "\xC5\x84", "\xE4\xB8\xAD", "\xF0\x9F\x98\x80", "\xC4", "\xFF",
+                           "a\x80", "\xC4\x20"}) {
     std::string out = "x";
     CHECK(!alphabet.append_bytes(text, out));
     CHECK(out == "x");
@@ -34,16 +35,20 @@ TEST_CASE("tokens by id, by bytes and by name") {
   table.add(7, "\xC4\xA0the");
   table.add(0, "a b");
   table.add(3, "\xE4\xB8\xAD");
-  table.add(4, "a\xC4\xA0" "b");
+  table.add(4,
+            "a\xC4\xA0"
+            "b");
   CHECK(table.size() == 4);
   CHECK(table.id_end() == 8);
   CHECK(table.find(" the") == 7);
   CHECK(table.find("the") == -1);
   CHECK(table.find("a b") == 4);
   CHECK(table.find_name("a b") == 0);
-  CHECK(table.find_name("a\xC4\xA0" "b") == 4);
+  CHECK(table.find_name("a\xC4\xA0"
+                        "b") == 4);
   CHECK(table.find_name("\xE4\xB8\xAD") == 3);
-  CHECK(table.find("\xE4\xB8\xAD") == -1);  // the name of token 3 is outside the alphabet, it is no text of the base vocabulary
+  CHECK(table.find("\xE4\xB8\xAD") ==
+        -1);  // the name of token 3 is outside the alphabet, it is no text of the base vocabulary
   CHECK(table.bytes(7) == " the");
   CHECK(table.bytes(3) == "\xE4\xB8\xAD");
   CHECK(table.token(7) == "\xC4\xA0the");
@@ -85,7 +90,8 @@ TEST_CASE("many tokens") {
   int wrong = 0;
   for (int i = 0; i < 20000; ++i) {
     const std::string& name = names[static_cast<std::size_t>(i)];
-    wrong += table.find(name) != 3 * i || table.bytes(3 * i) != name || table.contains(3 * i + 1) || table.find(name + "!") != -1;
+    wrong += table.find(name) != 3 * i || table.bytes(3 * i) != name || table.contains(3 * i + 1) ||
+             table.find(name + "!") != -1;
   }
   CHECK(wrong == 0);
 }

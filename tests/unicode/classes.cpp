@@ -21,8 +21,9 @@ TEST_CASE("counts of Unicode 16.0") {
   CHECK(counts[static_cast<std::size_t>(Class::letter)] == 141028);
   CHECK(counts[static_cast<std::size_t>(Class::mark)] == 2501);
   CHECK(counts[static_cast<std::size_t>(Class::number)] == 1911);
-  CHECK(spaces == std::set<std::uint32_t>{0x9,    0xA,    0xB,    0xC,    0xD,    0x20,   0x85,   0xA0,   0x1680, 0x2000, 0x2001, 0x2002, 0x2003,
-                                          0x2004, 0x2005, 0x2006, 0x2007, 0x2008, 0x2009, 0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000});
+  CHECK(spaces == std::set<std::uint32_t>{0x9,    0xA,    0xB,    0xC,    0xD,    0x20,   0x85,   0xA0,   0x1680,
+                                          0x2000, 0x2001, 0x2002, 0x2003, 0x2004, 0x2005, 0x2006, 0x2007, 0x2008,
+                                          0x2009, 0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000});
 }
 
 TEST_CASE("the table is the list of ranges") {
@@ -30,7 +31,9 @@ TEST_CASE("the table is the list of ranges") {
   std::uint32_t wrong = 0;
   for (std::size_t run = 0; run < std::size(unicode::detail::class_starts); ++run) {
     const std::uint32_t entry = unicode::detail::class_starts[run];
-    const std::uint32_t end = run + 1 < std::size(unicode::detail::class_starts) ? unicode::detail::class_starts[run + 1] >> 5 : unicode::code_points;
+    const std::uint32_t end = run + 1 < std::size(unicode::detail::class_starts)
+                                  ? unicode::detail::class_starts[run + 1] >> 5
+                                  : unicode::code_points;
     for (std::uint32_t point = entry >> 5; point < end; ++point) {
       wrong += table[point] != static_cast<Class>(entry & 7) || table.nfc_active(point) != ((entry & 8) != 0) ||
                table.later_than_unicode_9(point) != ((entry & 16) != 0);

@@ -57,15 +57,17 @@ TEST_CASE("random texts are normalised as the reference does") {
 }
 
 TEST_CASE("what later versions of Unicode changed") {
-  CHECK(nfc("\xF0\x91\xA4\xB5\xF0\x91\xA4\xB0") == "\xF0\x91\xA4\xB5\xF0\x91\xA4\xB0");  // U+11935 U+11930 compose since 13.0
-  CHECK(nfc("a\xF0\x9E\x82\x8F\xCC\xA7") == "a\xF0\x9E\x82\x8F\xCC\xA7");                // U+1E08F reorders since 15.0
+  CHECK(nfc("\xF0\x91\xA4\xB5\xF0\x91\xA4\xB0") ==
+        "\xF0\x91\xA4\xB5\xF0\x91\xA4\xB0");                               // U+11935 U+11930 compose since 13.0
+  CHECK(nfc("a\xF0\x9E\x82\x8F\xCC\xA7") == "a\xF0\x9E\x82\x8F\xCC\xA7");  // U+1E08F reorders since 15.0
   CHECK(nfc("e\xCC\x81") == "\xC3\xA9");
   CHECK(nfc("e\xCC\x81\xCC\xA7") == "\xC8\xA9\xCC\x81");
 }
 
 TEST_CASE("text in the form already is found so, and copied") {
   CHECK(unicode::find_nfc_active("") == std::string_view::npos);
-  CHECK(unicode::find_nfc_active("plain \xC3\xA9\xE4\xB8\xAD\xE3\x81\x82\xEA\xB0\x80\xF0\x9F\x98\x80") == std::string_view::npos);
+  CHECK(unicode::find_nfc_active("plain \xC3\xA9\xE4\xB8\xAD\xE3\x81\x82\xEA\xB0\x80\xF0\x9F\x98\x80") ==
+        std::string_view::npos);
   CHECK(unicode::find_nfc_active("ab\xE4\xB8\xAD e\xCC\x81") == 7);
   CHECK(unicode::find_nfc_active("\xE1\x86\xA8") == 0);
   CHECK(nfc("") == "");

@@ -29,7 +29,8 @@ TEST_CASE("every code point is written, read and accepted; surrogates are not") 
     }
     const unicode::CodePoint c = unicode::decode_utf8(text, 2);
     const unicode::Utf8Step step = unicode::utf8_step(std::string_view(text).substr(2));
-    wrong += c.point != point || c.size != text.size() - 2 || !step.valid || step.point != point || step.size != c.size || find_ill_formed(text) != npos;
+    wrong += c.point != point || c.size != text.size() - 2 || !step.valid || step.point != point ||
+             step.size != c.size || find_ill_formed(text) != npos;
   }
   CHECK(wrong == 0);
 }

@@ -19,7 +19,8 @@ struct Experts : MoeTextDefaults {
   static constexpr std::size_t vocab_size = 11;
   static constexpr std::size_t hidden_size = 6;
   static constexpr std::size_t num_hidden_layers = 3;
-  static constexpr std::array<LayerType, 3> layer_types = {LayerType::full_attention, LayerType::linear_attention, LayerType::linear_attention};
+  static constexpr std::array<LayerType, 3> layer_types = {LayerType::full_attention, LayerType::linear_attention,
+                                                           LayerType::linear_attention};
   static constexpr std::size_t num_attention_heads = 3;
   static constexpr std::size_t num_key_value_heads = 1;
   static constexpr std::size_t head_dim = 10;
@@ -56,10 +57,13 @@ struct Dense : DenseTextDefaults {
 
 const Bytes config = bytes_of("{}");
 
-Checkpoint in_memory(const Bytes& file) { return Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}}); }
+Checkpoint in_memory(const Bytes& file) {
+  return Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}});
+}
 
 const TestTensor& named(const std::vector<TestTensor>& tensors, const std::string& name) {
-  const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const TestTensor& tensor) { return tensor.name == name; });
+  const auto found =
+      std::find_if(tensors.begin(), tensors.end(), [&](const TestTensor& tensor) { return tensor.name == name; });
   REQUIRE_MESSAGE(found != tensors.end(), name);
   return *found;
 }
@@ -106,7 +110,8 @@ Dump dump(const TextWeights<Config>& weights) {
     }
   };
   for (const auto& layer : weights.linear_layers) {
-    for (const Matrix* matrix : {&layer.mixer.in_proj_qkv, &layer.mixer.in_proj_z, &layer.mixer.in_proj_b, &layer.mixer.in_proj_a, &layer.mixer.out_proj}) {
+    for (const Matrix* matrix : {&layer.mixer.in_proj_qkv, &layer.mixer.in_proj_z, &layer.mixer.in_proj_b,
+                                 &layer.mixer.in_proj_a, &layer.mixer.out_proj}) {
       out(*matrix);
     }
     out(layer.mixer.conv1d, Linear::conv_channels * C::linear_conv_kernel_dim);
@@ -147,8 +152,12 @@ void check_vector(const float* data, const TestTensor& tensor, const std::functi
   }
 }
 
-float same(float value) { return value; }
-float plus_one(float value) { return 1.0f + value; }
+float same(float value) {
+  return value;
+}
+float plus_one(float value) {
+  return 1.0f + value;
+}
 
 }  // namespace
 
@@ -173,7 +182,8 @@ TEST_CASE("every tensor of a model with experts stands at its place") {
   check_matrix(full.mixer.o_proj, get(first + "self_attn.o_proj.weight"));
   check_vector(full.mixer.q_norm, get(first + "self_attn.q_norm.weight"), plus_one);
   check_vector(full.mixer.k_norm, get(first + "self_attn.k_norm.weight"), plus_one);
-  CHECK((full.mixer.q_bias == nullptr && full.mixer.k_bias == nullptr && full.mixer.v_bias == nullptr && full.mixer.o_bias == nullptr));
+  CHECK((full.mixer.q_bias == nullptr && full.mixer.k_bias == nullptr && full.mixer.v_bias == nullptr &&
+         full.mixer.o_bias == nullptr));
 
   const auto& linear = weights.linear_layers[1];
   const std::string last = root + "layers.2.";
@@ -202,7 +212,8 @@ TEST_CASE("every tensor of a model with experts stands at its place") {
   const TestTensor& down = get(last + "mlp.experts.down_proj");
   const auto piece = [](const TestTensor& from, std::size_t begin, std::size_t rows, std::size_t cols) {
     const auto first_value = from.values.begin() + static_cast<std::ptrdiff_t>(begin * cols);
-    return TestTensor{from.name, {rows, cols}, {first_value, first_value + static_cast<std::ptrdiff_t>(rows * cols)}, from.dtype};
+    return TestTensor{
+        from.name, {rows, cols}, {first_value, first_value + static_cast<std::ptrdiff_t>(rows * cols)}, from.dtype};
   };
   for (std::size_t e = 0; e < 4; ++e) {
     check_matrix(linear.mlp.experts[e].gate_proj, piece(gate_up, 14 * e, 7, 6));
@@ -223,7 +234,8 @@ TEST_CASE("names with and without a level, fused or single experts, one file or 
       CHECK(dump(bind_text<Experts>(in_memory(file))) == reference);  // the text part as a type of its own
     }
   }
-  const Bytes other_head = write_safetensors(text_tensors<Multimodal>({.root = "language_model.model.", .lm_head = "language_model.lm_head.weight"}));
+  const Bytes other_head = write_safetensors(
+      text_tensors<Multimodal>({.root = "language_model.model.", .lm_head = "language_model.lm_head.weight"}));
   CHECK(dump(bind_text<Multimodal>(in_memory(other_head))) == reference);
 
   std::vector<TestTensor> tensors = text_tensors<Multimodal>({.per_expert = true});
@@ -242,7 +254,8 @@ TEST_CASE("names with and without a level, fused or single experts, one file or 
   }
   folder.write("model.safetensors.index.json", "{\"metadata\":{},\"weight_map\":{" + map + "}}");
   folder.write("config.json", "{}");
-  const TextWeights<Multimodal> bound = bind_text<Multimodal>(Checkpoint::open(folder.path()));  // the mapping outlives the checkpoint
+  const TextWeights<Multimodal> bound =
+      bind_text<Multimodal>(Checkpoint::open(folder.path()));  // the mapping outlives the checkpoint
   CHECK(dump(bound) == reference);
 }
 
@@ -262,7 +275,8 @@ TEST_CASE("a dense model with biases and a tied head") {
   check_matrix(weights.linear_layers[0].mlp.up_proj, named(tensors, "model.layers.0.mlp.up_proj.weight"));
   check_matrix(weights.linear_layers[0].mlp.down_proj, named(tensors, "model.layers.0.mlp.down_proj.weight"));
   // Some exports write the tied matrix a second time; the embedding counts.
-  const Bytes twice = write_safetensors(text_tensors<Dense>({.root = "model.", .store_tied_head = true, .dtype = "F16", .small_dtype = "F16"}));
+  const Bytes twice = write_safetensors(
+      text_tensors<Dense>({.root = "model.", .store_tied_head = true, .dtype = "F16", .small_dtype = "F16"}));
   CHECK(dump(bind_text<Dense>(in_memory(twice))) == dump(weights));
 }
 
@@ -282,8 +296,9 @@ TEST_CASE("every format gives the same vectors") {
 TEST_CASE("tensors of other parts are passed over") {
   std::vector<TestTensor> tensors = text_tensors<Multimodal>({});
   std::mt19937 random(2);
-  for (const char* name : {"model.visual.patch_embed.proj.weight", "model.visual.merger.norm.bias", "mtp.fc.weight", "mtp.layers.0.mlp.gate.weight",
-                           "model.language_model.layers.0.self_attn.rotary_emb.inv_freq"}) {
+  for (const char* name :
+       {"model.visual.patch_embed.proj.weight", "model.visual.merger.norm.bias", "mtp.fc.weight",
+        "mtp.layers.0.mlp.gate.weight", "model.language_model.layers.0.self_attn.rotary_emb.inv_freq"}) {
     tensors.push_back(random_tensor(name, {3}, random));
   }
   CHECK(problem<Multimodal>(tensors) == "");
@@ -295,7 +310,8 @@ TEST_CASE("a missing tensor is named, whichever it is") {
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     std::vector<TestTensor> fewer = tensors;
     fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
-    CHECK(problem<Multimodal>(fewer) == "checkpoint: does not hold this model, 1 problem:\n  " + tensors[i].name + ": missing, expected shape " + shape_text(tensors[i].shape));
+    CHECK(problem<Multimodal>(fewer) == "checkpoint: does not hold this model, 1 problem:\n  " + tensors[i].name +
+                                            ": missing, expected shape " + shape_text(tensors[i].shape));
   }
 }
 
@@ -310,8 +326,9 @@ TEST_CASE("a misshapen tensor is named, whichever it is") {
       size *= extent;
     }
     other[i].values.resize(size);
-    CHECK(problem<Multimodal>(other) == "checkpoint: does not hold this model, 1 problem:\n  " + tensors[i].name + ": shape " + shape_text(other[i].shape) +
-                                            ", expected " + shape_text(right));
+    CHECK(problem<Multimodal>(other) == "checkpoint: does not hold this model, 1 problem:\n  " + tensors[i].name +
+                                            ": shape " + shape_text(other[i].shape) + ", expected " +
+                                            shape_text(right));
   }
 }
 
@@ -319,7 +336,8 @@ TEST_CASE("tensors that the model has not") {
   std::mt19937 random(2);
   std::vector<TestTensor> tensors = text_tensors<Multimodal>({});
   const std::string root = "model.language_model.";
-  for (const std::string& name : {root + "layers.3.input_layernorm.weight", root + "layers.0.self_attn.q_proj.bias", root + "layers.0.mlp.experts.0.gate_proj.weight",
+  for (const std::string& name : {root + "layers.3.input_layernorm.weight", root + "layers.0.self_attn.q_proj.bias",
+                                  root + "layers.0.mlp.experts.0.gate_proj.weight",
                                   std::string("model.embed_tokens.weight"), std::string("score.weight")}) {
     tensors.push_back(random_tensor(name, {3}, random));
     const std::string said = problem<Multimodal>(tensors);
@@ -330,19 +348,24 @@ TEST_CASE("tensors that the model has not") {
 
 TEST_CASE("experts: single ones with gaps, and too many") {
   std::vector<TestTensor> tensors = text_tensors<Experts>({.root = "model.", .per_expert = true});
-  std::erase_if(tensors, [](const TestTensor& tensor) { return tensor.name == "model.layers.1.mlp.experts.0.gate_proj.weight"; });
+  std::erase_if(
+      tensors, [](const TestTensor& tensor) { return tensor.name == "model.layers.1.mlp.experts.0.gate_proj.weight"; });
   CHECK(problem<Experts>(tensors) ==
-        "checkpoint: does not hold this model, 1 problem:\n  model.layers.1.mlp.experts.0.gate_proj.weight: missing, expected shape [7, 6]");
+        "checkpoint: does not hold this model, 1 problem:\n  model.layers.1.mlp.experts.0.gate_proj.weight: missing, "
+        "expected shape [7, 6]");
   std::mt19937 random(2);
   std::vector<TestTensor> more = text_tensors<Experts>({.root = "model.", .per_expert = true});
   more.push_back(random_tensor("model.layers.1.mlp.experts.4.up_proj.weight", {7, 6}, random));
   CHECK(problem<Experts>(more) ==
-        "checkpoint: does not hold this model, 1 problem:\n  model.layers.1.mlp.experts.4.up_proj.weight: not part of the model");
+        "checkpoint: does not hold this model, 1 problem:\n  model.layers.1.mlp.experts.4.up_proj.weight: not part of "
+        "the model");
 }
 
 TEST_CASE("everything that is wrong stands in one error") {
   std::vector<TestTensor> tensors = text_tensors<Experts>({.root = "model."});
-  std::erase_if(tensors, [](const TestTensor& tensor) { return tensor.name == "lm_head.weight" || tensor.name == "model.norm.weight"; });
+  std::erase_if(tensors, [](const TestTensor& tensor) {
+    return tensor.name == "lm_head.weight" || tensor.name == "model.norm.weight";
+  });
   for (TestTensor& tensor : tensors) {
     if (tensor.name == "model.layers.2.linear_attn.conv1d.weight") {
       tensor.shape = {tensor.shape[0], tensor.shape[2]};
@@ -356,7 +379,8 @@ TEST_CASE("everything that is wrong stands in one error") {
         "  model.layers.2.linear_attn.conv1d.weight: shape [26, 3], expected [26, 1, 3]\n"
         "  model.layers.7.mlp.gate.weight: not part of the model");
   // The tensors of another family.
-  CHECK(contains(problem<Dense>(text_tensors<Experts>({.root = "model."})), "model.layers.0.mlp.gate_proj.weight: missing"));
+  CHECK(contains(problem<Dense>(text_tensors<Experts>({.root = "model."})),
+                 "model.layers.0.mlp.gate_proj.weight: missing"));
   CHECK(contains(problem<Experts>({}), "does not hold this model, 54 problems:"));
 }
 
@@ -371,7 +395,8 @@ TEST_CASE("quantised checkpoints are refused with their format") {
   text.replace(at + from.size() - 6, 6, "\"I16\" ");
   const Bytes changed = bytes_of(text);
   CHECK(message_of<CheckpointError>([&] { bind_text<Experts>(in_memory(changed)); }) ==
-        "checkpoint: does not hold this model, 1 problem:\n  model.layers.0.mlp.experts.down_proj: dtype I16, expected F32, F16 or BF16");
+        "checkpoint: does not hold this model, 1 problem:\n  model.layers.0.mlp.experts.down_proj: dtype I16, expected "
+        "F32, F16 or BF16");
 }
 
 TEST_CASE("the shapes checkpoint") {

@@ -25,18 +25,22 @@ struct Fixture {
         binder(checkpoint, storage) {}
 
   std::string said() {
-    return message_of<CheckpointError>([&] { binder.finish([](const std::string& name) { return name == "ignored"; }); });
+    return message_of<CheckpointError>(
+        [&] { binder.finish([](const std::string& name) { return name == "ignored"; }); });
   }
 };
 
-std::vector<float> floats(const float* data, std::size_t count) { return {data, data + count}; }
+std::vector<float> floats(const float* data, std::size_t count) {
+  return {data, data + count};
+}
 
 }  // namespace
 
 TEST_CASE("matrices are views of the file") {
   std::mt19937 random(3);
-  const std::vector<TestTensor> tensors = {random_tensor("f32", {3, 4}, random), random_tensor("bf16", {3, 4}, random, "BF16"),
-                                           random_tensor("f16", {2, 3, 4}, random, "F16"), random_tensor("conv", {3, 2, 1, 2}, random)};
+  const std::vector<TestTensor> tensors = {
+      random_tensor("f32", {3, 4}, random), random_tensor("bf16", {3, 4}, random, "BF16"),
+      random_tensor("f16", {2, 3, 4}, random, "F16"), random_tensor("conv", {3, 2, 1, 2}, random)};
   std::size_t views = 0, copies = 0;
   for (std::size_t padding = 0; padding < 4; ++padding) {
     Fixture fixture(tensors, padding);
@@ -53,7 +57,8 @@ TEST_CASE("matrices are views of the file") {
     for (std::size_t i = 0; i < 4; ++i) {
       CHECK(reinterpret_cast<std::uintptr_t>(all[i]->data) % row_bytes(all[i]->dtype, 1) == 0);
       CHECK(Bytes(all[i]->data, all[i]->data + all[i]->bytes()) == encode(tensors[i].values, tensors[i].dtype));
-      const bool inside = all[i]->data >= fixture.file.data() && all[i]->data < fixture.file.data() + fixture.file.size();
+      const bool inside =
+          all[i]->data >= fixture.file.data() && all[i]->data < fixture.file.data() + fixture.file.size();
       views += inside ? 1 : 0;
       copies += inside ? 0 : 1;
     }
@@ -65,8 +70,10 @@ TEST_CASE("matrices are views of the file") {
 
 TEST_CASE("vectors become f32") {
   std::mt19937 random(4);
-  const std::vector<TestTensor> tensors = {random_tensor("f32", {5}, random), random_tensor("f16", {5}, random, "F16"),
-                                           random_tensor("bf16", {5}, random, "BF16"), {"conv", {2, 1, 3}, {1, 2, 3, 4, 5, 6}, "F16"}};
+  const std::vector<TestTensor> tensors = {random_tensor("f32", {5}, random),
+                                           random_tensor("f16", {5}, random, "F16"),
+                                           random_tensor("bf16", {5}, random, "BF16"),
+                                           {"conv", {2, 1, 3}, {1, 2, 3, 4, 5, 6}, "F16"}};
   Fixture fixture(tensors, 1);
   const float* const f32 = fixture.binder.vector("f32", 5);
   const float* const f16 = fixture.binder.vector("f16", 5);
@@ -85,8 +92,9 @@ TEST_CASE("vectors become f32") {
 
 TEST_CASE("everything that does not fit stands in one error") {
   std::mt19937 random(5);
-  Fixture fixture({random_tensor("m", {3, 4}, random), random_tensor("flat", {12}, random), random_tensor("v", {5, 1}, random),
-                   random_tensor("stack", {6, 4}, random), random_tensor("conv", {2, 3}, random), random_tensor("left", {1}, random),
+  Fixture fixture({random_tensor("m", {3, 4}, random), random_tensor("flat", {12}, random),
+                   random_tensor("v", {5, 1}, random), random_tensor("stack", {6, 4}, random),
+                   random_tensor("conv", {2, 3}, random), random_tensor("left", {1}, random),
                    random_tensor("ignored", {1}, random), random_tensor("fine", {1}, random)});
   CHECK(fixture.binder.matrix("m", 4, 3).empty());
   CHECK(fixture.binder.matrix("flat", 3, 4).empty());
@@ -109,7 +117,9 @@ TEST_CASE("everything that does not fit stands in one error") {
 }
 
 TEST_CASE("formats that are no matrix formats here") {
-  const Bytes file = raw_safetensors(R"({"a":{"dtype":"F8_E4M3","shape":[2,4],"data_offsets":[0,8]},"b":{"dtype":"I64","shape":[1],"data_offsets":[8,16]}})", Bytes(16));
+  const Bytes file = raw_safetensors(
+      R"({"a":{"dtype":"F8_E4M3","shape":[2,4],"data_offsets":[0,8]},"b":{"dtype":"I64","shape":[1],"data_offsets":[8,16]}})",
+      Bytes(16));
   const Checkpoint checkpoint = Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}});
   BoundStorage storage;
   Binder binder(checkpoint, storage);

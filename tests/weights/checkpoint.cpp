@@ -12,7 +12,9 @@ namespace {
 
 constexpr const char* config = R"({"hidden_size": 8})";
 
-Bytes one_tensor(const std::string& name) { return write_safetensors(std::vector<TestTensor>{{name, {2}, {1.0f, 2.0f}, "F32"}}); }
+Bytes one_tensor(const std::string& name) {
+  return write_safetensors(std::vector<TestTensor>{{name, {2}, {1.0f, 2.0f}, "F32"}});
+}
 
 template <class E = CheckpointError>
 std::string problem(const TempFolder& folder) {
@@ -26,7 +28,8 @@ struct Sharded {
     folder.write("config.json", config);
     folder.write("one.safetensors", one_tensor("a"));
     folder.write("two.safetensors", one_tensor("b"));
-    folder.write("model.safetensors.index.json", R"({"metadata": {"total_size": 16}, "weight_map": )" + weight_map + "}");
+    folder.write("model.safetensors.index.json",
+                 R"({"metadata": {"total_size": 16}, "weight_map": )" + weight_map + "}");
   }
   std::string said() const { return problem(folder); }
   std::string index() const { return folder.file("model.safetensors.index.json"); }
@@ -52,7 +55,8 @@ TEST_CASE("one file") {
   CHECK(checkpoint.text("config.json") == config);
   CHECK(checkpoint.has_file("generation_config.json"));
   CHECK_FALSE(checkpoint.has_file("chat_template.jinja"));
-  CHECK(message_of<CheckpointError>([&] { checkpoint.file("chat_template.jinja"); }) == folder.path() + ": no file chat_template.jinja");
+  CHECK(message_of<CheckpointError>([&] { checkpoint.file("chat_template.jinja"); }) ==
+        folder.path() + ": no file chat_template.jinja");
 }
 
 TEST_CASE("the owner keeps the bytes when the checkpoint is gone") {
@@ -71,10 +75,13 @@ TEST_CASE("the owner keeps the bytes when the checkpoint is gone") {
 }
 
 TEST_CASE("bytes of the caller") {
-  const Bytes a = one_tensor("a"), b = one_tensor("b"), json = bytes_of(config), generation = bytes_of(R"({"do_sample": true})"),
-              other = bytes_of("anything");
-  const Checkpoint checkpoint =
-      Checkpoint::from_bytes({{"x-1.safetensors", a}, {"config.json", json}, {"x-2.safetensors", b}, {"generation_config.json", generation}, {"notes", other}});
+  const Bytes a = one_tensor("a"), b = one_tensor("b"), json = bytes_of(config),
+              generation = bytes_of(R"({"do_sample": true})"), other = bytes_of("anything");
+  const Checkpoint checkpoint = Checkpoint::from_bytes({{"x-1.safetensors", a},
+                                                        {"config.json", json},
+                                                        {"x-2.safetensors", b},
+                                                        {"generation_config.json", generation},
+                                                        {"notes", other}});
   CHECK(checkpoint.tensors().size() == 2);
   CHECK(checkpoint.find("b")->file == "x-2.safetensors");
   CHECK(checkpoint.find("a")->bytes.data() == a.data() + a.size() - 8);  // not copied
@@ -89,8 +96,10 @@ TEST_CASE("bytes of the caller") {
   };
   CHECK(said({{"m.safetensors", a}}) == "checkpoint: no file config.json");
   CHECK(said({{"config.json", json}}) == "checkpoint: no file among the given ones ends in .safetensors");
-  CHECK(said({{"config.json", json}, {"config.json", json}, {"m.safetensors", a}}) == "checkpoint: two files are called config.json");
-  CHECK(said({{"config.json", json}, {"1.safetensors", a}, {"2.safetensors", a}}) == "2.safetensors: tensor \"a\" is also in 1.safetensors");
+  CHECK(said({{"config.json", json}, {"config.json", json}, {"m.safetensors", a}}) ==
+        "checkpoint: two files are called config.json");
+  CHECK(said({{"config.json", json}, {"1.safetensors", a}, {"2.safetensors", a}}) ==
+        "2.safetensors: tensor \"a\" is also in 1.safetensors");
   CHECK(contains(said({{"config.json", json}, {"1.safetensors", {}}}), "1.safetensors: 0 bytes, too short"));
 }
 
@@ -161,8 +170,8 @@ TEST_CASE("an index that cannot be right") {
     const Sharded files(map);
     CHECK(files.said() == files.index() + ": expected an object \"weight_map\" from tensors to files");
   }
-  for (const char* name : {"\"../one.safetensors\"", "\"/etc/passwd\"", "\"sub/one.safetensors\"", "\"..\"", "\".\"", "\"\"", "3", "null", "[]",
-                           "\"a\\\\b\"", "\"one.safetensors\\u0000x\""}) {
+  for (const char* name : {"\"../one.safetensors\"", "\"/etc/passwd\"", "\"sub/one.safetensors\"", "\"..\"", "\".\"",
+                           "\"\"", "3", "null", "[]", "\"a\\\\b\"", "\"one.safetensors\\u0000x\""}) {
     CAPTURE(name);
     const Sharded files(std::string(R"({"a": )") + name + "}");
     CHECK(files.said() == files.index() + ": tensor \"a\": expected the name of a file in the same folder");
@@ -170,15 +179,19 @@ TEST_CASE("an index that cannot be right") {
 }
 
 TEST_CASE("an index that names what is not there") {
-  const Sharded absent(R"({"a": "one.safetensors", "b": "three.safetensors", "c": "four.safetensors", "d": "four.safetensors"})");
+  const Sharded absent(
+      R"({"a": "one.safetensors", "b": "three.safetensors", "c": "four.safetensors", "d": "four.safetensors"})");
   CHECK(absent.said() == absent.index() + ": files that do not exist:\n  three.safetensors\n  four.safetensors");
   const Sharded elsewhere(R"({"a": "two.safetensors", "b": "one.safetensors", "c": "one.safetensors"})");
-  CHECK(elsewhere.said() ==
-        elsewhere.index() + ": tensors that are not where the index says:\n  a (in two.safetensors)\n  b (in one.safetensors)\n  c (in one.safetensors)");
+  CHECK(elsewhere.said() == elsewhere.index() +
+                                ": tensors that are not where the index says:\n  a (in two.safetensors)\n  b (in "
+                                "one.safetensors)\n  c (in one.safetensors)");
   const Sharded twice(R"({"a": "one.safetensors", "b": "two.safetensors"})");
   twice.folder.write("two.safetensors", one_tensor("a"));
-  CHECK(twice.said() == twice.folder.file("two.safetensors") + ": tensor \"a\" is also in " + twice.folder.file("one.safetensors"));
+  CHECK(twice.said() ==
+        twice.folder.file("two.safetensors") + ": tensor \"a\" is also in " + twice.folder.file("one.safetensors"));
   const Sharded damaged(R"({"a": "one.safetensors", "b": "two.safetensors"})");
   damaged.folder.write("two.safetensors", std::string(20, '\xff'));
-  CHECK(contains(damaged.said(), damaged.folder.file("two.safetensors") + ": the header says it has 18446744073709551615 bytes"));
+  CHECK(contains(damaged.said(),
+                 damaged.folder.file("two.safetensors") + ": the header says it has 18446744073709551615 bytes"));
 }

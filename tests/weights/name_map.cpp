@@ -27,7 +27,8 @@ TEST_CASE("where the text model stands") {
   CHECK(map_of({"language_model.model.embed_tokens.weight"}).text == "language_model.model.");
   CHECK(map_of({"language_model.embed_tokens.weight"}).text == "language_model.");
   CHECK(map_of({"embed_tokens.weight"}).text == "");
-  CHECK(map_of({"model.language_model.layers.0.input_layernorm.weight"}).text == "model.language_model.");  // the embedding is missing
+  CHECK(map_of({"model.language_model.layers.0.input_layernorm.weight"}).text ==
+        "model.language_model.");  // the embedding is missing
   CHECK(map_of({"layers.0.input_layernorm.weight"}).text == "");
   CHECK(map_of({"mtp.embed_tokens.weight", "model.visual.pos_embed.weight"}).text == "model.");  // nothing of it
 }

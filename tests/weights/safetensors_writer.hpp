@@ -37,7 +37,9 @@ inline Bytes raw_safetensors(std::string_view header, const Bytes& data, std::ui
   out.insert(out.end(), data.begin(), data.end());
   return out;
 }
-inline Bytes raw_safetensors(std::string_view header, const Bytes& data) { return raw_safetensors(header, data, header.size()); }
+inline Bytes raw_safetensors(std::string_view header, const Bytes& data) {
+  return raw_safetensors(header, data, header.size());
+}
 
 inline Bytes encode(const std::vector<float>& values, const std::string& dtype) {
   Bytes out(values.size() * (dtype == "F32" ? 4u : 2u));
@@ -73,14 +75,16 @@ inline Bytes write_safetensors(std::span<const TestTensor> tensors, std::size_t 
   Bytes data;
   for (const TestTensor& tensor : tensors) {
     const Bytes bytes = encode(tensor.values, tensor.dtype);
-    header += qwen35::concat(",\"", tensor.name, "\":{\"dtype\":\"", tensor.dtype, "\",\"shape\":", shape_json(tensor.shape), ",\"data_offsets\":[",
-                             data.size(), ",", data.size() + bytes.size(), "]}");
+    header +=
+        qwen35::concat(",\"", tensor.name, "\":{\"dtype\":\"", tensor.dtype, "\",\"shape\":", shape_json(tensor.shape),
+                       ",\"data_offsets\":[", data.size(), ",", data.size() + bytes.size(), "]}");
     data.insert(data.end(), bytes.begin(), bytes.end());
   }
   return raw_safetensors(header + "}" + std::string(padding, ' '), data);
 }
 
-inline TestTensor random_tensor(const std::string& name, const Extents& shape, std::mt19937& random, const std::string& dtype = "F32") {
+inline TestTensor random_tensor(const std::string& name, const Extents& shape, std::mt19937& random,
+                                const std::string& dtype = "F32") {
   std::size_t size = 1;
   for (const std::size_t extent : shape) {
     size *= extent;
@@ -88,7 +92,9 @@ inline TestTensor random_tensor(const std::string& name, const Extents& shape, s
   TestTensor out{name, shape, std::vector<float>(size), dtype};
   for (float& value : out.values) {
     value = static_cast<float>(static_cast<int>(random() % 2001) - 1000) / 512.0f;
-    value = dtype == "F16" ? qwen35::f16_to_f32(qwen35::f32_to_f16(value)) : dtype == "BF16" ? qwen35::bf16_to_f32(qwen35::f32_to_bf16(value)) : value;
+    value = dtype == "F16"    ? qwen35::f16_to_f32(qwen35::f32_to_f16(value))
+            : dtype == "BF16" ? qwen35::bf16_to_f32(qwen35::f32_to_bf16(value))
+                              : value;
   }
   return out;
 }

@@ -23,7 +23,9 @@ std::vector<TestTensor> text_tensors(const TextNames& names, std::uint32_t seed 
   using C = qwen35::text_config_t<Config>;
   std::mt19937 random(seed);
   std::vector<TestTensor> out;
-  const auto add = [&](const std::string& name, const Extents& shape) { out.push_back(random_tensor(name, shape, random, names.dtype)); };
+  const auto add = [&](const std::string& name, const Extents& shape) {
+    out.push_back(random_tensor(name, shape, random, names.dtype));
+  };
   const std::size_t hidden = C::hidden_size, kd = C::linear_num_key_heads * C::linear_key_head_dim;
   const std::size_t vd = C::linear_num_value_heads * C::linear_value_head_dim, cd = 2 * kd + vd;
   const auto mlp = [&](const std::string& prefix, std::size_t width) {
@@ -71,10 +73,13 @@ std::vector<TestTensor> text_tensors(const TextNames& names, std::uint32_t seed 
     if constexpr (qwen35::is_moe<C>) {
       const std::size_t width = C::moe_intermediate_size;
       add(prefix + "mlp.gate.weight", {C::num_experts, hidden});
-      TestTensor gate_up = random_tensor(prefix + "mlp.experts.gate_up_proj", {C::num_experts, 2 * width, hidden}, random, names.dtype);
-      TestTensor down = random_tensor(prefix + "mlp.experts.down_proj", {C::num_experts, hidden, width}, random, names.dtype);
+      TestTensor gate_up =
+          random_tensor(prefix + "mlp.experts.gate_up_proj", {C::num_experts, 2 * width, hidden}, random, names.dtype);
+      TestTensor down =
+          random_tensor(prefix + "mlp.experts.down_proj", {C::num_experts, hidden, width}, random, names.dtype);
       if (names.per_expert) {
-        const auto piece = [&](const TestTensor& from, const std::string& name, std::size_t index, std::size_t rows, std::size_t cols) {
+        const auto piece = [&](const TestTensor& from, const std::string& name, std::size_t index, std::size_t rows,
+                               std::size_t cols) {
           const auto begin = from.values.begin() + static_cast<std::ptrdiff_t>(index * rows * cols);
           out.push_back({name, {rows, cols}, {begin, begin + static_cast<std::ptrdiff_t>(rows * cols)}, names.dtype});
         };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A cache on disk: token ids, keys and values, linear states, positions, and the fingerprint of the model they belong to.
+// A cache on disk: token ids, keys and values, linear states, positions, and the fingerprint of the model they belong
+// to.
 #pragma once
 
 #include <qwen35/cache/hybrid_cache.hpp>
@@ -36,26 +37,28 @@ class CacheFile {
     require<CacheError>(std::rename(part.c_str(), path.c_str()) == 0, path, ": cannot be written");
   }
 
-  // A cache that continues bit for bit where the saved one stood. `fingerprint`: of the model that will use it. Raises CacheError for a file that is cut,
-  // changed, of another model or of another format than `options`.
+  // A cache that continues bit for bit where the saved one stood. `fingerprint`: of the model that will use it. Raises
+  // CacheError for a file that is cut, changed, of another model or of another format than `options`.
   static Cache load(const std::string& path, std::uint64_t fingerprint, const CacheOptions& options = {}) {
     Stream stream(path, "rb");
     Header header;
     stream.read(&header, sizeof(header));
     const Header own{};
     require<CacheError>(std::memcmp(header.magic, own.magic, sizeof(header.magic)) == 0, path, ": not a cache file");
-    require<CacheError>(header.version == own.version && header.linear_layers == own.linear_layers && header.full_layers == own.full_layers &&
-                            header.state_stride == own.state_stride && header.kv_heads == own.kv_heads && header.head_dim == own.head_dim,
+    require<CacheError>(header.version == own.version && header.linear_layers == own.linear_layers &&
+                            header.full_layers == own.full_layers && header.state_stride == own.state_stride &&
+                            header.kv_heads == own.kv_heads && header.head_dim == own.head_dim,
                         path, ": a cache of another version or model shape");
     require<CacheError>(header.fingerprint == fingerprint, path, ": a cache of another model");
-    require<CacheError>(header.kv_dtype == static_cast<std::uint64_t>(options.kv_dtype), path, ": its keys are stored in another format than asked for (",
-                        name(options.kv_dtype), ")");
+    require<CacheError>(header.kv_dtype == static_cast<std::uint64_t>(options.kv_dtype), path,
+                        ": its keys are stored in another format than asked for (", name(options.kv_dtype), ")");
     // Sizes are bounded by the file's before anything is allocated from them.
     constexpr std::uint64_t limit = std::uint64_t{1} << 40;
-    require<CacheError>(header.batch > 0 && header.batch < limit && header.length < limit && (header.deltas == 0 || header.deltas == header.batch) &&
-                            header.batch * linear_bytes <= stream.size() && header.length <= stream.size() / header.batch &&
-                            expected_size(header, options.kv_dtype) == stream.size(),
-                        path, ": the file is cut or damaged");
+    require<CacheError>(
+        header.batch > 0 && header.batch < limit && header.length < limit &&
+            (header.deltas == 0 || header.deltas == header.batch) && header.batch * linear_bytes <= stream.size() &&
+            header.length <= stream.size() / header.batch && expected_size(header, options.kv_dtype) == stream.size(),
+        path, ": the file is cut or damaged");
     Cache cache(options);
     cache.begin(header.batch, header.length, fingerprint);
     std::vector<TokenId> ids(header.batch * header.length);
@@ -112,8 +115,8 @@ class CacheFile {
 
   static std::uint64_t expected_size(const Header& header, DType dtype) {
     const std::uint64_t tokens = header.batch * header.length;
-    return sizeof(Header) + tokens * (sizeof(TokenId) + 1 + Cache::slot_bytes(dtype)) + header.deltas * sizeof(std::int32_t) +
-           header.batch * linear_bytes + sizeof(std::uint64_t);
+    return sizeof(Header) + tokens * (sizeof(TokenId) + 1 + Cache::slot_bytes(dtype)) +
+           header.deltas * sizeof(std::int32_t) + header.batch * linear_bytes + sizeof(std::uint64_t);
   }
 
   // The filled slots of each head of each sequence, keys then values.

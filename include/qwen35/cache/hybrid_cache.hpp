@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cache of a hybrid decoder, as a value: keys and values of the full-attention layers, convolution and recurrent state of the linear ones.
+// The cache of a hybrid decoder, as a value: keys and values of the full-attention layers, convolution and recurrent
+// state of the linear ones.
 #pragma once
 
 #include <qwen35/cache/kv_buffer.hpp>
@@ -14,13 +15,13 @@ struct CacheOptions {
   DType kv_dtype = DType::f32;  // f32, or f16 / bf16 for half the size: logits then agree to NMSE 1e-5
   // Slots of a cache that never grows; reaching its end is a CacheError. 0: grows as needed, doubling.
   std::size_t capacity = 0;
-  // Memory for a fixed capacity, aligned to 64 bytes, at least `HybridCache<Config>::bytes(capacity, batch_size, kv_dtype)`: static storage, or
-  // what an allocator of yours returned. It must outlive the cache. Empty: the heap.
+  // Memory for a fixed capacity, aligned to 64 bytes, at least `HybridCache<Config>::bytes(capacity, batch_size,
+  // kv_dtype)`: static storage, or what an allocator of yours returned. It must outlive the cache. Empty: the heap.
   std::span<std::byte> storage{};
 };
 
-// What `snapshot()` returns: an immutable point of a sequence, cheap to copy. The keys and values are shared with the cache, because a cache only
-// ever appends; the linear states are its own.
+// What `snapshot()` returns: an immutable point of a sequence, cheap to copy. The keys and values are shared with the
+// cache, because a cache only ever appends; the linear states are its own.
 template <class Config>
 class Snapshot;
 
@@ -37,11 +38,13 @@ class HybridCache {
 
   // Bytes of the buffers for `tokens` slots of each of `batch_size` sequences.
   static constexpr std::size_t bytes(std::size_t tokens, std::size_t batch_size = 1, DType kv_dtype = DType::f32) {
-    return Arena::cost<std::byte>(batch_size * tokens * slot_bytes(kv_dtype)) + batch_size * linear_layers * state_stride * sizeof(float);
+    return Arena::cost<std::byte>(batch_size * tokens * slot_bytes(kv_dtype)) +
+           batch_size * linear_layers * state_stride * sizeof(float);
   }
 
   explicit HybridCache(const CacheOptions& options = {}) : options_(options) {
-    require<InputError>(options.storage.empty() || options.capacity > 0, "CacheOptions: storage needs a fixed capacity");
+    require<InputError>(options.storage.empty() || options.capacity > 0,
+                        "CacheOptions: storage needs a fixed capacity");
   }
   HybridCache(HybridCache&&) noexcept = default;
   HybridCache& operator=(HybridCache&&) noexcept = default;
@@ -57,20 +60,23 @@ class HybridCache {
 
   // The token ids seen so far: row b at slot s is `ids()[s * batch_size() + b]`; -1 where embeddings were given.
   std::span<const TokenId> ids() const { return ids_; }
-  // Multimodal position offset of each sequence, [batch_size]: position = index among unmasked tokens + delta. Empty: none known.
+  // Multimodal position offset of each sequence, [batch_size]: position = index among unmasked tokens + delta. Empty:
+  // none known.
   std::span<const std::int32_t> rope_deltas() const { return rope_deltas_; }
   void set_rope_deltas(std::vector<std::int32_t> deltas) { rope_deltas_ = std::move(deltas); }
   // 1 where a slot holds a token, 0 where it was masked, [seq_length()].
   std::span<const std::uint8_t> valid(std::size_t sequence) const { return {valid_[sequence].data(), length_}; }
 
   Snapshot<Config> snapshot() const;
-  // Back to a snapshot, of this cache or of another one of the same model. Raises CacheError when the KV format or a fixed capacity does not fit.
+  // Back to a snapshot, of this cache or of another one of the same model. Raises CacheError when the KV format or a
+  // fixed capacity does not fit.
   void restore(const Snapshot<Config>& snapshot);
   // A second cache that continues from here. Keys and values are shared until either writes where the other has.
   HybridCache fork() const;
   // A second cache that shares nothing.
   HybridCache copy() const;
-  // Sequence b continues from what was sequence rows[b]; the number of sequences becomes rows.size(). Raises InputError on a bad row.
+  // Sequence b continues from what was sequence rows[b]; the number of sequences becomes rows.size(). Raises InputError
+  // on a bad row.
   void reorder(std::span<const std::size_t> rows);
   void reorder_cache(std::span<const std::size_t> beam_idx) { reorder(beam_idx); }
   // Empty again, as new; memory that is not shared is kept.
@@ -78,8 +84,8 @@ class HybridCache {
 
   // --- for the model ---
 
-  // Makes room for `tokens` more slots. Raises InputError when the batch size differs, CacheError when a fixed capacity is reached or the cache
-  // belongs to another model. Nothing has changed then.
+  // Makes room for `tokens` more slots. Raises InputError when the batch size differs, CacheError when a fixed capacity
+  // is reached or the cache belongs to another model. Nothing has changed then.
   void begin(std::size_t batch_size, std::size_t tokens, std::uint64_t fingerprint);
   // The slots are filled: `ids` [batch, tokens] or null, `mask` [batch, tokens] or null.
   void commit(std::size_t tokens, const TokenId* ids, const std::uint8_t* mask);
@@ -99,7 +105,8 @@ class HybridCache {
 
   static constexpr std::size_t head_block(DType dtype) { return row_bytes(dtype, Layers::Text::head_dim); }
 
-  static GatedAttentionState kv_state(KvBuffer& kv, std::size_t layer, std::size_t sequence, std::size_t batch_size, DType dtype) {
+  static GatedAttentionState kv_state(KvBuffer& kv, std::size_t layer, std::size_t sequence, std::size_t batch_size,
+                                      DType dtype) {
     const std::size_t half = Layers::Text::num_key_value_heads * kv.capacity() * head_block(dtype);
     std::byte* const keys = kv.data() + (layer * batch_size + sequence) * 2 * half;
     return {keys, keys + half, dtype, kv.capacity()};
@@ -134,9 +141,12 @@ class Snapshot {
   std::size_t seq_length() const { return cache_->seq_length(); }
   std::size_t batch_size() const { return cache_->batch_size(); }
   std::span<const TokenId> ids() const { return cache_->ids(); }
-  // What this snapshot keeps alive alone: the linear states. The keys and values are shared; `kv_bytes()` is its part of them.
+  // What this snapshot keeps alive alone: the linear states. The keys and values are shared; `kv_bytes()` is its part
+  // of them.
   std::size_t bytes() const { return cache_->state_.size_bytes(); }
-  std::size_t kv_bytes() const { return batch_size() * seq_length() * HybridCache<Config>::slot_bytes(cache_->kv_dtype()); }
+  std::size_t kv_bytes() const {
+    return batch_size() * seq_length() * HybridCache<Config>::slot_bytes(cache_->kv_dtype());
+  }
 
  private:
   friend class HybridCache<Config>;
@@ -161,9 +171,10 @@ std::shared_ptr<KvBuffer> HybridCache<Config>::make_kv(std::size_t capacity, std
 template <class Config>
 void HybridCache<Config>::require_storage(std::size_t batch_size) const {
   const std::size_t needed = bytes(options_.capacity, batch_size, options_.kv_dtype);
-  require<CacheError>(options_.storage.size() >= needed, "CacheOptions: storage of ", options_.storage.size(), " bytes, ", needed, " needed for ",
-                      batch_size, " sequences of ", options_.capacity, " tokens");
-  require<CacheError>(reinterpret_cast<std::uintptr_t>(options_.storage.data()) % 64 == 0, "CacheOptions: storage must be aligned to 64 bytes");
+  require<CacheError>(options_.storage.size() >= needed, "CacheOptions: storage of ", options_.storage.size(),
+                      " bytes, ", needed, " needed for ", batch_size, " sequences of ", options_.capacity, " tokens");
+  require<CacheError>(reinterpret_cast<std::uintptr_t>(options_.storage.data()) % 64 == 0,
+                      "CacheOptions: storage must be aligned to 64 bytes");
 }
 
 template <class Config>
@@ -181,12 +192,13 @@ void HybridCache<Config>::own_state(std::size_t batch_size) {
 template <class Config>
 void HybridCache<Config>::begin(std::size_t batch_size, std::size_t tokens, std::uint64_t fingerprint) {
   const bool fresh = batch_size_ == 0;
-  require<InputError>(fresh || batch_size == batch_size_, "past_key_values holds ", batch_size_, " sequences, the input has ", batch_size);
+  require<InputError>(fresh || batch_size == batch_size_, "past_key_values holds ", batch_size_,
+                      " sequences, the input has ", batch_size);
   require<CacheError>(fresh || fingerprint == fingerprint_, "past_key_values was filled by another model");
   const std::size_t needed = length_ + tokens;
   if (options_.capacity > 0) {
-    require<CacheError>(needed <= options_.capacity, "the cache holds ", options_.capacity, " tokens; ", length_, " are used and ", tokens,
-                        " more do not fit");
+    require<CacheError>(needed <= options_.capacity, "the cache holds ", options_.capacity, " tokens; ", length_,
+                        " are used and ", tokens, " more do not fit");
   }
   if (fresh) {
     const std::size_t capacity = options_.capacity > 0 ? options_.capacity : std::max<std::size_t>(64, needed);
@@ -229,7 +241,8 @@ void HybridCache<Config>::commit(std::size_t tokens, const TokenId* ids, const s
 }
 
 template <class Config>
-void HybridCache<Config>::copy_slots(KvBuffer& from, std::size_t from_batch, KvBuffer& to, std::span<const std::size_t> rows) const {
+void HybridCache<Config>::copy_slots(KvBuffer& from, std::size_t from_batch, KvBuffer& to,
+                                     std::span<const std::size_t> rows) const {
   const DType dtype = options_.kv_dtype;
   const std::size_t head = head_block(dtype);
   for (std::size_t layer = 0; layer < full_layers; ++layer) {
@@ -238,7 +251,8 @@ void HybridCache<Config>::copy_slots(KvBuffer& from, std::size_t from_batch, KvB
       const GatedAttentionState target = kv_state(to, layer, b, rows.size(), dtype);
       for (std::size_t h = 0; h < Layers::Text::num_key_value_heads; ++h) {
         std::memcpy(target.keys + h * target.capacity * head, source.keys + h * source.capacity * head, length_ * head);
-        std::memcpy(target.values + h * target.capacity * head, source.values + h * source.capacity * head, length_ * head);
+        std::memcpy(target.values + h * target.capacity * head, source.values + h * source.capacity * head,
+                    length_ * head);
       }
     }
   }
@@ -296,11 +310,13 @@ Snapshot<Config> HybridCache<Config>::snapshot() const {
 template <class Config>
 void HybridCache<Config>::restore(const Snapshot<Config>& snapshot) {
   const HybridCache& from = *snapshot.cache_;
-  require<CacheError>(from.batch_size_ == 0 || from.options_.kv_dtype == options_.kv_dtype, "restore: the snapshot holds ",
-                      name(from.options_.kv_dtype), " keys, this cache ", name(options_.kv_dtype));
-  require<CacheError>(options_.capacity == 0 || from.length_ <= options_.capacity, "restore: the snapshot holds ", from.length_,
-                      " tokens, this cache at most ", options_.capacity);
-  require<CacheError>(fingerprint_ == 0 || from.fingerprint_ == 0 || fingerprint_ == from.fingerprint_, "restore: the snapshot is of another model");
+  require<CacheError>(from.batch_size_ == 0 || from.options_.kv_dtype == options_.kv_dtype,
+                      "restore: the snapshot holds ", name(from.options_.kv_dtype), " keys, this cache ",
+                      name(options_.kv_dtype));
+  require<CacheError>(options_.capacity == 0 || from.length_ <= options_.capacity, "restore: the snapshot holds ",
+                      from.length_, " tokens, this cache at most ", options_.capacity);
+  require<CacheError>(fingerprint_ == 0 || from.fingerprint_ == 0 || fingerprint_ == from.fingerprint_,
+                      "restore: the snapshot is of another model");
   if (from.batch_size_ == 0) {
     reset();
     return;
@@ -333,7 +349,8 @@ void HybridCache<Config>::reorder(std::span<const std::size_t> rows) {
   if (same) {
     return;
   }
-  require<InputError>(options_.storage.empty(), "reorder: a cache in the caller's storage keeps its sequences where they are");
+  require<InputError>(options_.storage.empty(),
+                      "reorder: a cache in the caller's storage keeps its sequences where they are");
   rehouse(kv_->capacity(), rows);
   AlignedBuffer<float> fresh = AlignedBuffer<float>::uninitialised(state_floats(rows.size()));
   std::vector<TokenId> ids;
@@ -341,8 +358,8 @@ void HybridCache<Config>::reorder(std::span<const std::size_t> rows) {
   std::vector<std::int32_t> deltas;
   for (std::size_t layer = 0; layer < linear_layers; ++layer) {
     for (std::size_t b = 0; b < rows.size(); ++b) {
-      std::memcpy(fresh.data() + (layer * rows.size() + b) * state_stride, state_.data() + (layer * batch_size_ + rows[b]) * state_stride,
-                  state_stride * sizeof(float));
+      std::memcpy(fresh.data() + (layer * rows.size() + b) * state_stride,
+                  state_.data() + (layer * batch_size_ + rows[b]) * state_stride, state_stride * sizeof(float));
     }
   }
   ids.reserve(length_ * rows.size());

@@ -9,14 +9,17 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Slots below the high-water mark are never written again, so whoever holds the buffer may read the slots it knows. A cache that wants to append
-// claims the slots from its own end; that works for one of the sharers only, the others move to a copy. Claims may race between threads.
+// Slots below the high-water mark are never written again, so whoever holds the buffer may read the slots it knows. A
+// cache that wants to append claims the slots from its own end; that works for one of the sharers only, the others move
+// to a copy. Claims may race between threads.
 class KvBuffer {
  public:
   // In the caller's `memory`, at least capacity * bytes_per_slot bytes; on the heap when it is empty.
   KvBuffer(std::size_t capacity, std::size_t bytes_per_slot, std::span<std::byte> memory)
-      : owned_(memory.empty() ? AlignedBuffer<std::byte>::uninitialised(capacity * bytes_per_slot) : AlignedBuffer<std::byte>()),
-        memory_(memory.empty() ? std::span<std::byte>(owned_.data(), owned_.size()) : memory.first(capacity * bytes_per_slot)),
+      : owned_(memory.empty() ? AlignedBuffer<std::byte>::uninitialised(capacity * bytes_per_slot)
+                              : AlignedBuffer<std::byte>()),
+        memory_(memory.empty() ? std::span<std::byte>(owned_.data(), owned_.size())
+                               : memory.first(capacity * bytes_per_slot)),
         capacity_(capacity) {}
 
   std::size_t capacity() const { return capacity_; }

@@ -106,14 +106,16 @@ class Differences {
   std::size_t count_ = 0;
 };
 
-inline void compare_layer_types(const JsonFields& text, std::size_t layers, std::span<const LayerType> type, Differences& differences) {
+inline void compare_layer_types(const JsonFields& text, std::size_t layers, std::span<const LayerType> type,
+                                Differences& differences) {
   std::vector<std::string> file;
   if (const json::Value* const types = text.list("layer_types")) {
     for (const json::Value& item : types->items()) {
       text.expect(item.is_string(), "layer_types", "a list of names");
       file.push_back(item.as_string());
     }
-    text.expect(file.size() == layers, "layer_types", concat("one entry for each of num_hidden_layers (", layers, "), not ", file.size()));
+    text.expect(file.size() == layers, "layer_types",
+                concat("one entry for each of num_hidden_layers (", layers, "), not ", file.size()));
   } else {
     const std::size_t interval = text.size("full_attention_interval", 4);
     text.expect(interval > 0, "full_attention_interval", "a number above 0");
@@ -130,30 +132,35 @@ template <class Text>
 inline TextValues check_text(const JsonFields& text, std::string_view family, Differences& differences) {
   // The default of an absent key is the reference's for the family, not the type's.
   using Defaults = std::conditional_t<is_moe<Text>, MoeTextDefaults, DenseTextDefaults>;
-  differences.compare(text.where(), "model_type", family, std::string_view(is_moe<Text> ? "qwen3_5_moe_text" : "qwen3_5_text"));
-  differences.compare(text, {{"vocab_size", Defaults::vocab_size, Text::vocab_size},
-                             {"hidden_size", Defaults::hidden_size, Text::hidden_size},
-                             {"num_hidden_layers", Defaults::num_hidden_layers, Text::num_hidden_layers},
-                             {"num_attention_heads", Defaults::num_attention_heads, Text::num_attention_heads},
-                             {"num_key_value_heads", Defaults::num_key_value_heads, Text::num_key_value_heads},
-                             {"head_dim", Defaults::head_dim, Text::head_dim},
-                             {"linear_conv_kernel_dim", Defaults::linear_conv_kernel_dim, Text::linear_conv_kernel_dim},
-                             {"linear_key_head_dim", Defaults::linear_key_head_dim, Text::linear_key_head_dim},
-                             {"linear_value_head_dim", Defaults::linear_value_head_dim, Text::linear_value_head_dim},
-                             {"linear_num_key_heads", Defaults::linear_num_key_heads, Text::linear_num_key_heads},
-                             {"linear_num_value_heads", Defaults::linear_num_value_heads, Text::linear_num_value_heads}});
+  differences.compare(text.where(), "model_type", family,
+                      std::string_view(is_moe<Text> ? "qwen3_5_moe_text" : "qwen3_5_text"));
+  differences.compare(text,
+                      {{"vocab_size", Defaults::vocab_size, Text::vocab_size},
+                       {"hidden_size", Defaults::hidden_size, Text::hidden_size},
+                       {"num_hidden_layers", Defaults::num_hidden_layers, Text::num_hidden_layers},
+                       {"num_attention_heads", Defaults::num_attention_heads, Text::num_attention_heads},
+                       {"num_key_value_heads", Defaults::num_key_value_heads, Text::num_key_value_heads},
+                       {"head_dim", Defaults::head_dim, Text::head_dim},
+                       {"linear_conv_kernel_dim", Defaults::linear_conv_kernel_dim, Text::linear_conv_kernel_dim},
+                       {"linear_key_head_dim", Defaults::linear_key_head_dim, Text::linear_key_head_dim},
+                       {"linear_value_head_dim", Defaults::linear_value_head_dim, Text::linear_value_head_dim},
+                       {"linear_num_key_heads", Defaults::linear_num_key_heads, Text::linear_num_key_heads},
+                       {"linear_num_value_heads", Defaults::linear_num_value_heads, Text::linear_num_value_heads}});
   if constexpr (is_moe<Text>) {
-    differences.compare(text,
-                        {{"moe_intermediate_size", Defaults::moe_intermediate_size, Text::moe_intermediate_size},
-                         {"shared_expert_intermediate_size", Defaults::shared_expert_intermediate_size, Text::shared_expert_intermediate_size},
-                         {"num_experts_per_tok", Defaults::num_experts_per_tok, Text::num_experts_per_tok},
-                         {"num_experts", Defaults::num_experts, Text::num_experts}});
+    differences.compare(text, {{"moe_intermediate_size", Defaults::moe_intermediate_size, Text::moe_intermediate_size},
+                               {"shared_expert_intermediate_size", Defaults::shared_expert_intermediate_size,
+                                Text::shared_expert_intermediate_size},
+                               {"num_experts_per_tok", Defaults::num_experts_per_tok, Text::num_experts_per_tok},
+                               {"num_experts", Defaults::num_experts, Text::num_experts}});
   } else {
     differences.compare(text, {{"intermediate_size", Defaults::intermediate_size, Text::intermediate_size}});
   }
-  differences.compare(text.where(), "attention_bias", text.boolean("attention_bias", Defaults::attention_bias), Text::attention_bias);
-  differences.compare(text.where(), "hidden_act", std::string_view(text.text("hidden_act", name(Defaults::hidden_act))), name(Text::hidden_act));
-  compare_layer_types(text, text.size("num_hidden_layers", Defaults::num_hidden_layers), Text::layer_types, differences);
+  differences.compare(text.where(), "attention_bias", text.boolean("attention_bias", Defaults::attention_bias),
+                      Text::attention_bias);
+  differences.compare(text.where(), "hidden_act", std::string_view(text.text("hidden_act", name(Defaults::hidden_act))),
+                      name(Text::hidden_act));
+  compare_layer_types(text, text.size("num_hidden_layers", Defaults::num_hidden_layers), Text::layer_types,
+                      differences);
 
   TextValues values = TextValues::from<Defaults>();
   values.rms_norm_eps = text.number("rms_norm_eps", values.rms_norm_eps);
@@ -168,11 +175,11 @@ inline TextValues check_text(const JsonFields& text, std::string_view family, Di
   values.bos_token_id = text.token_ids("bos_token_id");
   values.eos_token_id = text.token_ids("eos_token_id");
   constexpr RopeParameters type = Text::rope_parameters;
-  differences.compare(text.where(), "rope_parameters.partial_rotary_factor", values.rope_parameters.partial_rotary_factor,
-                      type.partial_rotary_factor);
+  differences.compare(text.where(), "rope_parameters.partial_rotary_factor",
+                      values.rope_parameters.partial_rotary_factor, type.partial_rotary_factor);
   for (std::size_t i = 0; i < 3; ++i) {
-    differences.compare(text.where(), concat("rope_parameters.mrope_section[", i, "]"), values.rope_parameters.mrope_section[i],
-                        type.mrope_section[i]);
+    differences.compare(text.where(), concat("rope_parameters.mrope_section[", i, "]"),
+                        values.rope_parameters.mrope_section[i], type.mrope_section[i]);
   }
   return values;
 }
@@ -180,17 +187,19 @@ inline TextValues check_text(const JsonFields& text, std::string_view family, Di
 template <class Vision>
 inline void check_vision(const JsonFields& vision, Differences& differences) {
   using Defaults = VisionDefaults;
-  differences.compare(vision, {{"depth", Defaults::depth, Vision::depth},
-                               {"hidden_size", Defaults::hidden_size, Vision::hidden_size},
-                               {"intermediate_size", Defaults::intermediate_size, Vision::intermediate_size},
-                               {"num_heads", Defaults::num_heads, Vision::num_heads},
-                               {"in_channels", Defaults::in_channels, Vision::in_channels},
-                               {"patch_size", Defaults::patch_size, Vision::patch_size},
-                               {"spatial_merge_size", Defaults::spatial_merge_size, Vision::spatial_merge_size},
-                               {"temporal_patch_size", Defaults::temporal_patch_size, Vision::temporal_patch_size},
-                               {"out_hidden_size", Defaults::out_hidden_size, Vision::out_hidden_size},
-                               {"num_position_embeddings", Defaults::num_position_embeddings, Vision::num_position_embeddings}});
-  differences.compare(vision.where(), "hidden_act", std::string_view(vision.text("hidden_act", name(Defaults::hidden_act))),
+  differences.compare(
+      vision, {{"depth", Defaults::depth, Vision::depth},
+               {"hidden_size", Defaults::hidden_size, Vision::hidden_size},
+               {"intermediate_size", Defaults::intermediate_size, Vision::intermediate_size},
+               {"num_heads", Defaults::num_heads, Vision::num_heads},
+               {"in_channels", Defaults::in_channels, Vision::in_channels},
+               {"patch_size", Defaults::patch_size, Vision::patch_size},
+               {"spatial_merge_size", Defaults::spatial_merge_size, Vision::spatial_merge_size},
+               {"temporal_patch_size", Defaults::temporal_patch_size, Vision::temporal_patch_size},
+               {"out_hidden_size", Defaults::out_hidden_size, Vision::out_hidden_size},
+               {"num_position_embeddings", Defaults::num_position_embeddings, Vision::num_position_embeddings}});
+  differences.compare(vision.where(), "hidden_act",
+                      std::string_view(vision.text("hidden_act", name(Defaults::hidden_act))),
                       name(Vision::hidden_act));
 }
 
@@ -207,8 +216,9 @@ void check_vision(const json::Value& config) {
   differences.finish();
 }
 
-// Holds a config file (composite or text-only) against Config (composite or text-only). Unknown keys are ignored, an absent key means the
-// reference's default. Raises one ConfigError that lists every shape that differs, with both values, or one that names a field of the wrong kind.
+// Holds a config file (composite or text-only) against Config (composite or text-only). Unknown keys are ignored, an
+// absent key means the reference's default. Raises one ConfigError that lists every shape that differs, with both
+// values, or one that names a field of the wrong kind.
 //
 // A text-only file may describe the text part of a composite type: the vision sizes and token ids are then the type's.
 template <class Config>
@@ -216,8 +226,8 @@ ConfigValues check(const json::Value& config) {
   require<ConfigError>(config.is_object(), "config.json: expected an object");
   const JsonFields top(&config, "config");
   const std::string model_type = top.text("model_type", "");
-  const bool composite = top.object("text_config") != nullptr || top.object("vision_config") != nullptr || model_type == "qwen3_5_moe" ||
-                         model_type == "qwen3_5";
+  const bool composite = top.object("text_config") != nullptr || top.object("vision_config") != nullptr ||
+                         model_type == "qwen3_5_moe" || model_type == "qwen3_5";
   const JsonFields text(composite ? top.object("text_config") : &config, composite ? "text_config" : "config");
   // Without a model_type a file is of the type's family.
   std::string family = text.text("model_type", model_type);
@@ -229,12 +239,15 @@ ConfigValues check(const json::Value& config) {
   detail::Differences differences;
   ConfigValues values = ConfigValues::from<Config>();
   values.text = detail::check_text<text_config_t<Config>>(text, family, differences);
-  // A composite file has the flag at both levels; the multimodal model goes by the outer one, the text model by the inner.
+  // A composite file has the flag at both levels; the multimodal model goes by the outer one, the text model by the
+  // inner.
   const JsonFields& flags = is_multimodal<Config> ? top : text;
-  differences.compare(flags.where(), "tie_word_embeddings", flags.boolean("tie_word_embeddings", false), tied_embeddings<Config>);
+  differences.compare(flags.where(), "tie_word_embeddings", flags.boolean("tie_word_embeddings", false),
+                      tied_embeddings<Config>);
   if constexpr (is_multimodal<Config>) {
     if (composite) {
-      detail::check_vision<typename Config::vision_config>(JsonFields(top.object("vision_config"), "vision_config"), differences);
+      detail::check_vision<typename Config::vision_config>(JsonFields(top.object("vision_config"), "vision_config"),
+                                                           differences);
       values.image_token_id = top.token_id("image_token_id", CompositeDefaults::image_token_id);
       values.video_token_id = top.token_id("video_token_id", CompositeDefaults::video_token_id);
       values.vision_start_token_id = top.token_id("vision_start_token_id", CompositeDefaults::vision_start_token_id);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Typed reading of one JSON object of a config file. Every value is untrusted: one of the wrong kind or range is a ConfigError that names it.
+// Typed reading of one JSON object of a config file. Every value is untrusted: one of the wrong kind or range is a
+// ConfigError that names it.
 #pragma once
 
 #include <qwen35/config/rope_parameters.hpp>
@@ -12,11 +13,12 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// The fields of `object` (null: every field is absent). A JSON null counts as an absent key, as in the reference. `where` stands before the
-// key in messages: "text_config" gives "text_config.hidden_size: ...".
+// The fields of `object` (null: every field is absent). A JSON null counts as an absent key, as in the reference.
+// `where` stands before the key in messages: "text_config" gives "text_config.hidden_size: ...".
 class JsonFields {
  public:
-  static constexpr std::size_t size_limit = std::size_t{1} << 31;  // no size or count of a model comes near it; products of three stay in range
+  static constexpr std::size_t size_limit =
+      std::size_t{1} << 31;  // no size or count of a model comes near it; products of three stay in range
 
   JsonFields(const json::Value* object, std::string_view where) : object_(object), where_(where) {
     require<ConfigError>(object == nullptr || object->is_object(), where, ": expected an object");
@@ -113,8 +115,8 @@ class JsonFields {
     return value;
   }
   std::size_t as_size(const json::Value& value, std::string_view key) const {
-    expect(value.is_integer() && value.as_integer() >= 0 && static_cast<std::uint64_t>(value.as_integer()) < size_limit, key,
-           "a whole number from 0 to 2147483647");
+    expect(value.is_integer() && value.as_integer() >= 0 && static_cast<std::uint64_t>(value.as_integer()) < size_limit,
+           key, "a whole number from 0 to 2147483647");
     return static_cast<std::size_t>(value.as_integer());
   }
   // Raises ConfigError "<where>.<key>: expected <what>" unless `condition` holds.

@@ -9,7 +9,8 @@ namespace configs {
 
 namespace detail {
 
-inline constexpr RopeParameters published_rope = {.rope_theta = 1e7, .partial_rotary_factor = 0.25, .mrope_section = {11, 11, 10}};
+inline constexpr RopeParameters published_rope = {
+    .rope_theta = 1e7, .partial_rotary_factor = 0.25, .mrope_section = {11, 11, 10}};
 
 template <std::size_t Layers>
 struct PublishedMoe : MoeTextDefaults {
@@ -127,7 +128,8 @@ struct Qwen35_27B : CompositeDefaults {
   using vision_config = configs::detail::Vision27<5120>;
 };
 
-// 2 M parameters, trained to answer questions about pictures, clips and descriptions of coloured shapes. Embedded in the demo.
+// 2 M parameters, trained to answer questions about pictures, clips and descriptions of coloured shapes. Embedded in
+// the demo.
 struct Shapes : CompositeDefaults {
   struct text_config : MoeTextDefaults {
     static constexpr std::size_t vocab_size = 512;
@@ -138,7 +140,8 @@ struct Shapes : CompositeDefaults {
     static constexpr std::size_t num_key_value_heads = 2;
     static constexpr std::size_t head_dim = 32;
     static constexpr std::size_t max_position_embeddings = 2048;
-    static constexpr RopeParameters rope_parameters = {.rope_theta = 10000.0, .partial_rotary_factor = 0.25, .mrope_section = {2, 1, 1}};
+    static constexpr RopeParameters rope_parameters = {
+        .rope_theta = 10000.0, .partial_rotary_factor = 0.25, .mrope_section = {2, 1, 1}};
     static constexpr std::size_t linear_key_head_dim = 32;
     static constexpr std::size_t linear_value_head_dim = 32;
     static constexpr std::size_t linear_num_key_heads = 2;

@@ -8,9 +8,10 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// The reference's resolution: the dict `rope_parameters`, replaced by a non-empty legacy `rope_scaling`; entries it lacks come from the top level
-// of the text config, then from the class. For every type but "default" a second step lets the top level (0.25 when absent) win over the dict.
-// Raises ConfigError for a key of the wrong kind, an unknown type, or a key that the type cannot do without.
+// The reference's resolution: the dict `rope_parameters`, replaced by a non-empty legacy `rope_scaling`; entries it
+// lacks come from the top level of the text config, then from the class. For every type but "default" a second step
+// lets the top level (0.25 when absent) win over the dict. Raises ConfigError for a key of the wrong kind, an unknown
+// type, or a key that the type cannot do without.
 inline RopeParameters read_rope(const JsonFields& text, std::size_t max_position_embeddings) {
   const json::Value* dict = text.object("rope_parameters");
   std::string where = text.where() + ".rope_parameters";
@@ -22,26 +23,34 @@ inline RopeParameters read_rope(const JsonFields& text, std::size_t max_position
   RopeParameters out{};
   const std::string type = rope.text("rope_type", rope.text("type", "default"));
   bool known = false;
-  for (const RopeType candidate :
-       {RopeType::default_, RopeType::linear, RopeType::dynamic, RopeType::yarn, RopeType::longrope, RopeType::llama3}) {
+  for (const RopeType candidate : {RopeType::default_, RopeType::linear, RopeType::dynamic, RopeType::yarn,
+                                   RopeType::longrope, RopeType::llama3}) {
     if (name(candidate) == type) {
       out.rope_type = candidate;
       known = true;
     }
   }
-  require<ConfigError>(known, where, ".rope_type: \"", type, "\" is none of default, linear, dynamic, yarn, longrope, llama3");
+  require<ConfigError>(known, where, ".rope_type: \"", type,
+                       "\" is none of default, linear, dynamic, yarn, longrope, llama3");
   const auto needs = [&](std::initializer_list<std::string_view> keys) {
     for (const std::string_view key : keys) {
       require<ConfigError>(rope.mentions(key), where, ": rope_type \"", type, "\" needs the key \"", key, "\"");
     }
   };
   switch (out.rope_type) {
-    case RopeType::default_: break;
+    case RopeType::default_:
+      break;
     case RopeType::linear:
     case RopeType::dynamic:
-    case RopeType::yarn: needs({"factor"}); break;
-    case RopeType::longrope: needs({"short_factor", "long_factor"}); break;
-    case RopeType::llama3: needs({"factor", "low_freq_factor", "high_freq_factor"}); break;
+    case RopeType::yarn:
+      needs({"factor"});
+      break;
+    case RopeType::longrope:
+      needs({"short_factor", "long_factor"});
+      break;
+    case RopeType::llama3:
+      needs({"factor", "low_freq_factor", "high_freq_factor"});
+      break;
   }
 
   out.rope_theta = rope.number("rope_theta", text.number("rope_theta", 10000.0));
@@ -60,7 +69,8 @@ inline RopeParameters read_rope(const JsonFields& text, std::size_t max_position
   out.short_factor = rope.factors("short_factor");
   out.long_factor = rope.factors("long_factor");
   rope.expect(!out.factor || *out.factor > 0.0, "factor", "a number above 0");
-  const bool extends = out.rope_type == RopeType::yarn || out.rope_type == RopeType::longrope || out.rope_type == RopeType::llama3;
+  const bool extends =
+      out.rope_type == RopeType::yarn || out.rope_type == RopeType::longrope || out.rope_type == RopeType::llama3;
   if (extends) {
     const std::size_t own = rope.size("original_max_position_embeddings", max_position_embeddings);
     out.original_max_position_embeddings = text.size("original_max_position_embeddings", own);

@@ -55,7 +55,8 @@ class FactorList {
   std::size_t size_ = 0;
 };
 
-// Fields as in `config.json`. An empty optional is an absent key; which keys a type needs is checked where the frequencies are computed.
+// Fields as in `config.json`. An empty optional is an absent key; which keys a type needs is checked where the
+// frequencies are computed.
 struct RopeParameters {
   RopeType rope_type = RopeType::default_;
   double rope_theta = 10000.0;

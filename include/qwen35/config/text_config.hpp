@@ -14,10 +14,11 @@ template <class C>
 struct TextConfigOf {
   using type = C;
 };
-// A text config that derives from a composite's `struct text_config` has that name too, as every class has its bases' names: the sizes tell.
+// A text config that derives from a composite's `struct text_config` has that name too, as every class has its bases'
+// names: the sizes tell.
 template <class C>
-  requires(requires { typename C::text_config; } && !requires { C::hidden_size; })
-struct TextConfigOf<C> {
+requires(
+    requires { typename C::text_config; } && !requires { C::hidden_size; }) struct TextConfigOf<C> {
   using type = typename C::text_config;
 };
 
@@ -29,7 +30,9 @@ using text_config_t = typename detail::TextConfigOf<C>::type;
 
 // Mixture of experts, or the dense feed-forward of the small siblings?
 template <class C>
-inline constexpr bool is_moe = requires { text_config_t<C>::num_experts; };
+inline constexpr bool is_moe = requires {
+  text_config_t<C>::num_experts;
+};
 
 // Does the head share the embedding's matrix? A composite config's own flag decides.
 template <class C>
@@ -81,9 +84,10 @@ concept HasTextValues = requires {
 
 // Are all sizes positive?
 template <class C>
-concept SizesArePositive = C::vocab_size > 0 && C::hidden_size > 0 && C::num_hidden_layers > 0 && C::num_attention_heads > 0 &&
-                           C::num_key_value_heads > 0 && C::head_dim > 0 && C::linear_num_key_heads > 0 && C::linear_num_value_heads > 0 &&
-                           C::linear_key_head_dim > 0 && C::linear_value_head_dim > 0 && C::linear_conv_kernel_dim > 0;
+concept SizesArePositive = C::vocab_size >
+0 && C::hidden_size > 0 && C::num_hidden_layers > 0 && C::num_attention_heads > 0 && C::num_key_value_heads > 0 &&
+    C::head_dim > 0 && C::linear_num_key_heads > 0 && C::linear_num_value_heads > 0 && C::linear_key_head_dim > 0 &&
+    C::linear_value_head_dim > 0 && C::linear_conv_kernel_dim > 0;
 
 // Is num_attention_heads a multiple of num_key_value_heads?
 template <class C>
@@ -99,18 +103,28 @@ concept LayerTypesMatchDepth = C::layer_types.size() == C::num_hidden_layers;
 
 // Does the rotary embedding turn at least one pair, and no more entries than a head has?
 template <class C>
-concept RotaryFitsHead = rotary_dim<C> >= 2 && rotary_dim<C> <= C::head_dim;
+concept RotaryFitsHead = rotary_dim<C>
+>= 2 && rotary_dim<C> <= C::head_dim;
 
 // Is there a feed-forward: experts or a dense intermediate_size?
 template <class C>
-concept HasFeedForward = requires { C::num_experts; } || requires { C::intermediate_size; };
+concept HasFeedForward = requires {
+  C::num_experts;
+}
+|| requires {
+  C::intermediate_size;
+};
 
 // Is num_experts_per_tok between 1 and num_experts?
 template <class C>
-concept ExpertsPerTokenFit = !requires { C::num_experts; } || (C::num_experts_per_tok >= 1 && C::num_experts_per_tok <= C::num_experts);
+concept ExpertsPerTokenFit = !requires {
+  C::num_experts;
+}
+|| (C::num_experts_per_tok >= 1 && C::num_experts_per_tok <= C::num_experts);
 
 template <class C>
-concept TextConfig = HasTextSizes<C> && HasTextValues<C> && SizesArePositive<C> && QueryHeadsGroupEvenly<C> && ValueHeadsGroupEvenly<C> &&
-                     LayerTypesMatchDepth<C> && RotaryFitsHead<C> && HasFeedForward<C> && ExpertsPerTokenFit<C>;
+concept TextConfig = HasTextSizes<C> && HasTextValues<C> && SizesArePositive<C> && QueryHeadsGroupEvenly<C> &&
+    ValueHeadsGroupEvenly<C> && LayerTypesMatchDepth<C> && RotaryFitsHead<C> && HasFeedForward<C> &&
+    ExpertsPerTokenFit<C>;
 
 QWEN35_END_NAMESPACE

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text configs with the reference's default for every field. A model is a struct that derives from one of these and overrides members.
+// Text configs with the reference's default for every field. A model is a struct that derives from one of these and
+// overrides members.
 #pragma once
 
 #include <qwen35/config/layer_types.hpp>

@@ -24,7 +24,8 @@ struct VisionDefaults {
 
 // Is hidden_size a multiple of num_heads?
 template <class V>
-concept VisionHeadsDivideWidth = V::num_heads > 0 && V::hidden_size % V::num_heads == 0;
+concept VisionHeadsDivideWidth = V::num_heads >
+0 && V::hidden_size % V::num_heads == 0;
 
 // Is the width of a head a multiple of 4, as its two-dimensional rotary embedding needs?
 template <class V>
@@ -36,14 +37,16 @@ concept VisionConfig = requires {
   V::intermediate_size;
   V::in_channels;
   V::out_hidden_size;
-} && V::patch_size > 0 && V::spatial_merge_size > 0 && V::temporal_patch_size > 0 && V::num_position_embeddings > 0 &&
-                       VisionHeadsDivideWidth<V> && VisionHeadRotates<V>;
+}
+&&V::patch_size > 0 && V::spatial_merge_size > 0 && V::temporal_patch_size > 0 && V::num_position_embeddings > 0 &&
+    VisionHeadsDivideWidth<V>&& VisionHeadRotates<V>;
 
 // Is the vision tower's out_hidden_size the text model's hidden_size?
 template <class V, class T>
 concept VisionFeedsText = V::out_hidden_size == T::hidden_size;
 
-// The fields of Qwen3_5MoeConfig beside its two parts. A model derives from it and names `text_config` and `vision_config`.
+// The fields of Qwen3_5MoeConfig beside its two parts. A model derives from it and names `text_config` and
+// `vision_config`.
 struct CompositeDefaults {
   static constexpr TokenId image_token_id = 248056;
   static constexpr TokenId video_token_id = 248057;
@@ -57,6 +60,11 @@ using vision_config_t = typename C::vision_config;
 
 // Has the config a vision tower?
 template <class C>
-inline constexpr bool is_multimodal = requires { typename C::vision_config; } && !requires { C::hidden_size; };
+inline constexpr bool is_multimodal = requires {
+  typename C::vision_config;
+}
+&&!requires {
+  C::hidden_size;
+};
 
 QWEN35_END_NAMESPACE

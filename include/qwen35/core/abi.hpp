@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The namespace of every declaration: `qwen35`, with an inline part that names the version and each compiler option that changes code.
+// The namespace of every declaration: `qwen35`, with an inline part that names the version and each compiler option
+// that changes code.
 //
-// Two translation units compiled with different -m flags (or one with OpenMP and one without) would otherwise share the names of their
-// inline functions, and link order would choose which body runs. With the options in the name they are different functions.
+// Two translation units compiled with different -m flags (or one with OpenMP and one without) would otherwise share the
+// names of their inline functions, and link order would choose which body runs. With the options in the name they are
+// different functions.
 #pragma once
 
 #include <qwen35/version.hpp>
@@ -39,11 +41,13 @@
 #define QWEN35_ABI_ERRORS handler
 #endif
 
-#define QWEN35_ABI_JOIN(major, minor, isa, dispatch, threads, errors) v##major##_##minor##_##isa##_##dispatch##_##threads##_##errors
-#define QWEN35_ABI_EXPAND(major, minor, isa, dispatch, threads, errors) QWEN35_ABI_JOIN(major, minor, isa, dispatch, threads, errors)
-#define QWEN35_ABI                                                                                                          \
-  QWEN35_ABI_EXPAND(QWEN35_VERSION_MAJOR, QWEN35_VERSION_MINOR, QWEN35_ABI_ISA, QWEN35_ABI_DISPATCH, QWEN35_ABI_THREADS,     \
-                    QWEN35_ABI_ERRORS)
+#define QWEN35_ABI_JOIN(major, minor, isa, dispatch, threads, errors) \
+  v##major##_##minor##_##isa##_##dispatch##_##threads##_##errors
+#define QWEN35_ABI_EXPAND(major, minor, isa, dispatch, threads, errors) \
+  QWEN35_ABI_JOIN(major, minor, isa, dispatch, threads, errors)
+#define QWEN35_ABI                                                                                   \
+  QWEN35_ABI_EXPAND(QWEN35_VERSION_MAJOR, QWEN35_VERSION_MINOR, QWEN35_ABI_ISA, QWEN35_ABI_DISPATCH, \
+                    QWEN35_ABI_THREADS, QWEN35_ABI_ERRORS)
 
 #define QWEN35_BEGIN_NAMESPACE \
   namespace qwen35 {           \

@@ -14,7 +14,8 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// `size` values of T, aligned to 64 bytes. Zero-filled on construction. Moves; copies only through `copy()`, because it may be large.
+// `size` values of T, aligned to 64 bytes. Zero-filled on construction. Moves; copies only through `copy()`, because it
+// may be large.
 template <class T>
 class AlignedBuffer {
   static_assert(std::is_trivially_copyable_v<T>, "AlignedBuffer<T>: T must be trivially copyable");
@@ -28,7 +29,8 @@ class AlignedBuffer {
       std::memset(data_, 0, size * sizeof(T));
     }
   }
-  AlignedBuffer(AlignedBuffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  AlignedBuffer(AlignedBuffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
@@ -36,7 +38,7 @@ class AlignedBuffer {
   }
   AlignedBuffer(const AlignedBuffer&) = delete;
   AlignedBuffer& operator=(const AlignedBuffer&) = delete;
-  ~AlignedBuffer() { ::operator delete(data_, std::align_val_t{alignment}); }
+  ~AlignedBuffer() { ::operator delete (data_, std::align_val_t{alignment}); }
 
   // Memory that is not touched: for large buffers filled piece by piece.
   static AlignedBuffer uninitialised(std::size_t size) {
@@ -72,8 +74,9 @@ class AlignedBuffer {
     if (size == 0) {
       return nullptr;
     }
-    require<InputError>(size <= std::numeric_limits<std::size_t>::max() / sizeof(T), "buffer of ", size, " values is too large");
-    return static_cast<T*>(::operator new(size * sizeof(T), std::align_val_t{alignment}));
+    require<InputError>(size <= std::numeric_limits<std::size_t>::max() / sizeof(T), "buffer of ", size,
+                        " values is too large");
+    return static_cast<T*>(::operator new (size * sizeof(T), std::align_val_t{alignment}));
   }
 
   T* data_ = nullptr;

@@ -17,17 +17,24 @@ enum class DType : std::uint8_t { f32, f16, bf16 };
 
 constexpr std::string_view name(DType dtype) {
   switch (dtype) {
-    case DType::f32: return "f32";
-    case DType::f16: return "f16";
-    case DType::bf16: return "bf16";
+    case DType::f32:
+      return "f32";
+    case DType::f16:
+      return "f16";
+    case DType::bf16:
+      return "bf16";
   }
   return "?";
 }
 
 // Bytes of `count` consecutive values of a row.
-constexpr std::size_t row_bytes(DType dtype, std::size_t count) { return count * (dtype == DType::f32 ? 4 : 2); }
+constexpr std::size_t row_bytes(DType dtype, std::size_t count) {
+  return count * (dtype == DType::f32 ? 4 : 2);
+}
 
-constexpr float bf16_to_f32(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+constexpr float bf16_to_f32(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
 
 // Round to nearest even; NaN stays NaN.
 constexpr std::uint16_t f32_to_bf16(float value) {
@@ -63,7 +70,8 @@ constexpr std::uint16_t f32_to_f16(float value) {
   if (magnitude >= 0x477ff000u) {  // rounds to 65520 or more
     return static_cast<std::uint16_t>(sign | 0x7c00u);
   }
-  if (magnitude < 0x38800000u) {  // below the smallest normal: adding 0.5 leaves the rounded multiple of 2^-24 in the low bits
+  if (magnitude <
+      0x38800000u) {  // below the smallest normal: adding 0.5 leaves the rounded multiple of 2^-24 in the low bits
     const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
     return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - 0x3f000000u));
   }

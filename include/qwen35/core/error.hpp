@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Errors: what was wrong, where, and what was expected. All derive from `qwen35::Error`; all are raised by one function.
+// Errors: what was wrong, where, and what was expected. All derive from `qwen35::Error`; all are raised by one
+// function.
 #pragma once
 
 #include <qwen35/core/abi.hpp>
@@ -71,14 +72,23 @@ template <class E = Error>
 
 namespace detail {
 
-inline void append_text(std::string& out, std::string_view text) { out.append(text); }
-inline void append_text(std::string& out, const char* text) { out.append(text); }
-inline void append_text(std::string& out, const std::string& text) { out.append(text); }
-inline void append_text(std::string& out, char c) { out.push_back(c); }
-inline void append_text(std::string& out, bool value) { out.append(value ? "true" : "false"); }
+inline void append_text(std::string& out, std::string_view text) {
+  out.append(text);
+}
+inline void append_text(std::string& out, const char* text) {
+  out.append(text);
+}
+inline void append_text(std::string& out, const std::string& text) {
+  out.append(text);
+}
+inline void append_text(std::string& out, char c) {
+  out.push_back(c);
+}
+inline void append_text(std::string& out, bool value) {
+  out.append(value ? "true" : "false");
+}
 template <class T>
-  requires(std::is_arithmetic_v<T>)
-inline void append_text(std::string& out, T value) {
+requires(std::is_arithmetic_v<T>) inline void append_text(std::string& out, T value) {
   out.append(std::to_string(value));
 }
 

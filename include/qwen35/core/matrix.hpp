@@ -6,8 +6,8 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// A row-major weight matrix `[rows, cols]` ("out, in"). The bytes belong to someone else (a mapped file, the binary, a buffer) and are
-// aligned to the size of an element.
+// A row-major weight matrix `[rows, cols]` ("out, in"). The bytes belong to someone else (a mapped file, the binary, a
+// buffer) and are aligned to the size of an element.
 struct Matrix {
   const std::byte* data = nullptr;
   DType dtype = DType::f32;

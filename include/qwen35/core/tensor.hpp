@@ -63,7 +63,8 @@ class Tensor {
   explicit Tensor(Shape shape) : shape_(shape), values_(shape.size()) {}
   // Raises InputError when the number of values is not that of the shape.
   Tensor(Shape shape, std::vector<T> values) : shape_(shape), values_(std::move(values)) {
-    require<InputError>(values_.size() == shape_.size(), "tensor of shape ", to_string(shape_), " given ", values_.size(), " values");
+    require<InputError>(values_.size() == shape_.size(), "tensor of shape ", to_string(shape_), " given ",
+                        values_.size(), " values");
   }
 
   const Shape& shape() const { return shape_; }

@@ -8,11 +8,13 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Row-major, because tensors are. Nothing is aligned beyond the element, so that files compiled with different vector flags agree.
+// Row-major, because tensors are. Nothing is aligned beyond the element, so that files compiled with different vector
+// flags agree.
 template <class T>
 using EigenRows = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, Eigen::Unaligned>;
 template <class T>
-using ConstEigenRows = Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, Eigen::Unaligned>;
+using ConstEigenRows =
+    Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, Eigen::Unaligned>;
 
 namespace detail {
 
@@ -24,7 +26,8 @@ inline std::pair<Eigen::Index, Eigen::Index> eigen_extents(const Shape& shape) {
 
 }  // namespace detail
 
-// A tensor `[..., width]` as the matrix `[product of the other axes, width]`; it lives as long as the tensor. Raises InputError for rank 0.
+// A tensor `[..., width]` as the matrix `[product of the other axes, width]`; it lives as long as the tensor. Raises
+// InputError for rank 0.
 template <class T>
 EigenRows<T> eigen_rows(Tensor<T>& tensor) {
   const auto [rows, cols] = detail::eigen_extents(tensor.shape());

@@ -30,14 +30,16 @@ struct Beam {
   FinishReason reason = FinishReason::none;
 };
 
-// Knows no model: it takes the scores of the running rows and says which rows go on with which tokens. Scores are added in float, in the
-// reference's order, so that the sequences and their scores are the reference's; of equal candidates the one with the lower index is taken.
+// Knows no model: it takes the scores of the running rows and says which rows go on with which tokens. Scores are added
+// in float, in the reference's order, so that the sequences and their scores are the reference's; of equal candidates
+// the one with the lower index is taken.
 class BeamSearch {
  public:
   // prompts: [batch], all of one length.
   BeamSearch(const BeamOptions& options, const std::vector<std::vector<TokenId>>& prompts)
       : options_(options), prompt_length_(prompts.empty() ? 0 : prompts[0].size()), length_(prompt_length_) {
-    require<InputError>(options.num_beams > 0 && !prompts.empty(), "beam search of ", options.num_beams, " beams for ", prompts.size(), " prompts");
+    require<InputError>(options.num_beams > 0 && !prompts.empty(), "beam search of ", options.num_beams, " beams for ",
+                        prompts.size(), " prompts");
     for (const std::vector<TokenId>& prompt : prompts) {
       Prompt state;
       for (std::size_t beam = 0; beam < options.num_beams; ++beam) {
@@ -52,12 +54,15 @@ class BeamSearch {
   std::size_t rows() const { return prompts_.size() * options_.num_beams; }
   bool done() const { return done_; }
   // Row of the running batch, as the processors and the next forward see it.
-  const std::vector<TokenId>& ids(std::size_t row) const { return prompts_[row / options_.num_beams].running[row % options_.num_beams].ids; }
+  const std::vector<TokenId>& ids(std::size_t row) const {
+    return prompts_[row / options_.num_beams].running[row % options_.num_beams].ids;
+  }
   // Row r of the next forward continues what was row beam_idx()[r] in the last one.
   std::span<const std::size_t> beam_idx() const { return beam_idx_; }
 
-  // One step. scores: [rows, vocab_size], processed log probabilities; they are changed. `row_of(r)` describes running row r for the criteria;
-  // `key_of(prompt)` names the prompt's draws (do_sample). Raises InputError for NaN, or a vocabulary smaller than the candidates needed.
+  // One step. scores: [rows, vocab_size], processed log probabilities; they are changed. `row_of(r)` describes running
+  // row r for the criteria; `key_of(prompt)` names the prompt's draws (do_sample). Raises InputError for NaN, or a
+  // vocabulary smaller than the candidates needed.
   template <class RowOf, class KeyOf>
   void step(std::span<float> scores, const StoppingCriteriaList& criteria, RowOf&& row_of, KeyOf&& key_of) {
     bool improvable = false;
@@ -81,7 +86,9 @@ class BeamSearch {
   }
 
   // The best `count` sequences of a prompt, best first, scores divided by length^length_penalty.
-  std::span<const Beam> best(std::size_t prompt, std::size_t count) const { return std::span<const Beam>(prompts_[prompt].finished).first(count); }
+  std::span<const Beam> best(std::size_t prompt, std::size_t count) const {
+    return std::span<const Beam>(prompts_[prompt].finished).first(count);
+  }
 
  private:
   static constexpr float off = -1.0e9f;  // the reference's "not this one"
@@ -98,7 +105,8 @@ class BeamSearch {
     bool improvable = true;
     bool all_hit = false;  // every candidate of the last step is finished
     bool full() const {
-      return std::all_of(finished.begin(), finished.end(), [](const Beam& beam) { return beam.reason != FinishReason::none; });
+      return std::all_of(finished.begin(), finished.end(),
+                         [](const Beam& beam) { return beam.reason != FinishReason::none; });
     }
   };
 
@@ -108,7 +116,8 @@ class BeamSearch {
 
   // The (eos ids + 1) * num_beams best continuations, so that num_beams unfinished ones remain whatever ends.
   template <class RowOf, class KeyOf>
-  void find_candidates(std::size_t p, std::span<float> scores, const StoppingCriteriaList& criteria, RowOf& row_of, KeyOf& key_of) {
+  void find_candidates(std::size_t p, std::span<float> scores, const StoppingCriteriaList& criteria, RowOf& row_of,
+                       KeyOf& key_of) {
     Prompt& prompt = prompts_[p];
     const std::size_t vocab_size = scores.size() / options_.num_beams;
     const std::size_t wanted = std::max<std::size_t>(2, 1 + options_.eos_tokens) * options_.num_beams;
@@ -118,7 +127,8 @@ class BeamSearch {
     }
     candidates_.clear();
     const auto add = [&](std::size_t index) {
-      candidates_.push_back({index / vocab_size, static_cast<TokenId>(index % vocab_size), scores[index], FinishReason::none});
+      candidates_.push_back(
+          {index / vocab_size, static_cast<TokenId>(index % vocab_size), scores[index], FinishReason::none});
       if (scores[index] != scores[index]) {
         detail::raise_unusable_scores();
       }
@@ -154,7 +164,8 @@ class BeamSearch {
     return out;
   }
 
-  // Of the finished sequences so far and the first num_beams candidates, as far as they are finished, the best num_beams.
+  // Of the finished sequences so far and the first num_beams candidates, as far as they are finished, the best
+  // num_beams.
   void finish(Prompt& prompt) {
     const auto p = static_cast<std::size_t>(&prompt - prompts_.data());
     const bool closed = (prompt.full() && options_.early_stopping == EarlyStopping::yes) || !prompt.improvable;
@@ -168,7 +179,8 @@ class BeamSearch {
       }
     }
     for (const auto& [score, candidate] : fresh) {
-      const auto place = std::find_if(prompt.finished.begin(), prompt.finished.end(), [s = score](const Beam& beam) { return s > beam.score; });
+      const auto place = std::find_if(prompt.finished.begin(), prompt.finished.end(),
+                                      [s = score](const Beam& beam) { return s > beam.score; });
       if (place != prompt.finished.end()) {
         prompt.finished.insert(place, extend(prompt, p, *candidate, score, candidate->reason));
         prompt.finished.pop_back();
@@ -182,7 +194,8 @@ class BeamSearch {
     for (Candidate& candidate : candidates_) {
       candidate.score += candidate.reason != FinishReason::none ? off : 0.0f;
     }
-    std::stable_sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+    std::stable_sort(candidates_.begin(), candidates_.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
     std::vector<Beam> next;
     for (std::size_t beam = 0; beam < options_.num_beams; ++beam) {
       next.push_back(extend(prompt, p, candidates_[beam], candidates_[beam].score, FinishReason::none));
@@ -191,10 +204,12 @@ class BeamSearch {
     prompt.running = std::move(next);
   }
 
-  // Could the best running beam still beat the worst finished one? `never` with a positive penalty supposes that it grows to the full length.
+  // Could the best running beam still beat the worst finished one? `never` with a positive penalty supposes that it
+  // grows to the full length.
   bool can_improve(const Prompt& prompt) const {
     const bool full_length = options_.early_stopping == EarlyStopping::never && options_.length_penalty > 0.0;
-    const float hope = penalised(prompt.running[0].score, (full_length ? options_.max_length : length_) - prompt_length_);
+    const float hope =
+        penalised(prompt.running[0].score, (full_length ? options_.max_length : length_) - prompt_length_);
     const float worst = prompt.full() ? prompt.finished.back().score : off;
     return hope > worst;
   }

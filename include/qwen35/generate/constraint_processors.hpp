@@ -34,7 +34,8 @@ inline void force_ids(const Ids& ids, std::span<float> scores, std::string_view 
 // Masks the eos ids while the row, prompt included, is shorter than `min_length`.
 class MinLengthLogitsProcessor final : public LogitsProcessor {
  public:
-  MinLengthLogitsProcessor(std::size_t min_length, const TokenIds& eos_token_id) : min_length_(min_length), eos_(eos_token_id) {}
+  MinLengthLogitsProcessor(std::size_t min_length, const TokenIds& eos_token_id)
+      : min_length_(min_length), eos_(eos_token_id) {}
   std::string_view name() const override { return "MinLengthLogitsProcessor"; }
   void process(const SequenceRow& row, std::span<float> scores) const override {
     if (row.input_ids.size() < min_length_) {
@@ -50,7 +51,8 @@ class MinLengthLogitsProcessor final : public LogitsProcessor {
 // Masks the eos ids while fewer than `min_new_tokens` ids were generated.
 class MinNewTokensLengthLogitsProcessor final : public LogitsProcessor {
  public:
-  MinNewTokensLengthLogitsProcessor(std::size_t min_new_tokens, const TokenIds& eos_token_id) : min_new_(min_new_tokens), eos_(eos_token_id) {}
+  MinNewTokensLengthLogitsProcessor(std::size_t min_new_tokens, const TokenIds& eos_token_id)
+      : min_new_(min_new_tokens), eos_(eos_token_id) {}
   std::string_view name() const override { return "MinNewTokensLengthLogitsProcessor"; }
   void process(const SequenceRow& row, std::span<float> scores) const override {
     if (row.generated().size() < min_new_) {
@@ -64,12 +66,14 @@ class MinNewTokensLengthLogitsProcessor final : public LogitsProcessor {
 };
 
 // The ids that may follow, given which prompt it is and the row so far (padding included).
-using PrefixAllowedTokens = std::function<std::vector<TokenId>(std::size_t batch_id, std::span<const TokenId> input_ids)>;
+using PrefixAllowedTokens =
+    std::function<std::vector<TokenId>(std::size_t batch_id, std::span<const TokenId> input_ids)>;
 
 // Masks all ids but those that the function names.
 class PrefixConstrainedLogitsProcessor final : public LogitsProcessor {
  public:
-  explicit PrefixConstrainedLogitsProcessor(PrefixAllowedTokens prefix_allowed_tokens_fn) : function_(std::move(prefix_allowed_tokens_fn)) {}
+  explicit PrefixConstrainedLogitsProcessor(PrefixAllowedTokens prefix_allowed_tokens_fn)
+      : function_(std::move(prefix_allowed_tokens_fn)) {}
   std::string_view name() const override { return "PrefixConstrainedLogitsProcessor"; }
   // Raises InputError when the function names no id, or one outside the vocabulary.
   void process(const SequenceRow& row, std::span<float> scores) const override {
@@ -82,7 +86,8 @@ class PrefixConstrainedLogitsProcessor final : public LogitsProcessor {
     for (const TokenId id : allowed) {
       const auto to = static_cast<std::size_t>(id);
       if (to > from) {
-        std::fill(scores.begin() + static_cast<std::ptrdiff_t>(from), scores.begin() + static_cast<std::ptrdiff_t>(to), detail::masked_score);
+        std::fill(scores.begin() + static_cast<std::ptrdiff_t>(from), scores.begin() + static_cast<std::ptrdiff_t>(to),
+                  detail::masked_score);
       }
       from = to + 1;
     }
@@ -111,7 +116,8 @@ class ForcedBOSTokenLogitsProcessor final : public LogitsProcessor {
 // Forces the ids as the last one before `max_length`.
 class ForcedEOSTokenLogitsProcessor final : public LogitsProcessor {
  public:
-  ForcedEOSTokenLogitsProcessor(std::size_t max_length, const TokenIds& eos_token_id) : max_length_(max_length), eos_(eos_token_id) {}
+  ForcedEOSTokenLogitsProcessor(std::size_t max_length, const TokenIds& eos_token_id)
+      : max_length_(max_length), eos_(eos_token_id) {}
   std::string_view name() const override { return "ForcedEOSTokenLogitsProcessor"; }
   void process(const SequenceRow& row, std::span<float> scores) const override {
     if (row.input_ids.size() + 1 == max_length_) {
@@ -136,14 +142,16 @@ class InfNanRemoveLogitsProcessor final : public LogitsProcessor {
   }
 };
 
-// From `start_index` generated ids on, eos scores grow by |score| * (decay_factor^(ids since) - 1). A masked one stays masked (the reference's
-// becomes NaN).
+// From `start_index` generated ids on, eos scores grow by |score| * (decay_factor^(ids since) - 1). A masked one stays
+// masked (the reference's becomes NaN).
 class ExponentialDecayLengthPenalty final : public LogitsProcessor {
  public:
   // Raises InputError without eos ids or for a negative start.
-  ExponentialDecayLengthPenalty(const ExponentialDecay& decay, const TokenIds& eos_token_id) : decay_(decay), eos_(eos_token_id) {
+  ExponentialDecayLengthPenalty(const ExponentialDecay& decay, const TokenIds& eos_token_id)
+      : decay_(decay), eos_(eos_token_id) {
     require<InputError>(!eos_.empty(), "exponential_decay_length_penalty needs an eos_token_id");
-    require<InputError>(decay.start_index >= 0, "exponential_decay_length_penalty starts at ", decay.start_index, ", expected at least 0");
+    require<InputError>(decay.start_index >= 0, "exponential_decay_length_penalty starts at ", decay.start_index,
+                        ", expected at least 0");
   }
   std::string_view name() const override { return "ExponentialDecayLengthPenalty"; }
   void process(const SequenceRow& row, std::span<float> scores) const override {

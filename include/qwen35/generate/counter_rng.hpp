@@ -9,8 +9,10 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Philox4x32 with 10 rounds. Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
-constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
+// Philox4x32 with 10 rounds. Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC
+// 2011.
+constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                                  std::array<std::uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t product0 = std::uint64_t{0xD2511F53u} * counter[0];
     const std::uint64_t product1 = std::uint64_t{0xCD9E8D57u} * counter[2];
@@ -25,9 +27,9 @@ constexpr std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> c
 // Names one draw.
 struct DrawKey {
   std::uint64_t seed = 0;
-  std::uint32_t sequence = 0;    // which prompt
-  std::uint32_t sibling = 0;     // which of the sequences that continue it
-  std::uint32_t position = 0;    // tokens before the one that is drawn, padding not counted
+  std::uint32_t sequence = 0;  // which prompt
+  std::uint32_t sibling = 0;   // which of the sequences that continue it
+  std::uint32_t position = 0;  // tokens before the one that is drawn, padding not counted
 };
 
 // In [0, 1), a multiple of 2^-53. `lane` numbers draws of one key.

@@ -39,10 +39,12 @@ class GenerateRun {
   GenerateRun(const M& model, const GenerateInput<M>& input, const GenerationConfig& config)
       : input_(input), config_(complete_config(model, config)), batch_(model, input, config_) {
     set_lengths(model);
-    require<InputError>(input.sequence_ids.empty() || input.sequence_ids.size() == batch_.batch(), "generate: sequence_ids has ",
-                        input.sequence_ids.size(), " entries for ", batch_.batch(), " prompts");
+    require<InputError>(input.sequence_ids.empty() || input.sequence_ids.size() == batch_.batch(),
+                        "generate: sequence_ids has ", input.sequence_ids.size(), " entries for ", batch_.batch(),
+                        " prompts");
     require<InputError>(num_beams() == 1 || !input.streamer, "generate: a streamer cannot be used with beam search");
-    processors_ = processors_of(config_, batch_.prompt_length(), input.logits_processor, input.prefix_allowed_tokens_fn);
+    processors_ =
+        processors_of(config_, batch_.prompt_length(), input.logits_processor, input.prefix_allowed_tokens_fn);
     criteria_ = criteria_of(config_, input.token_text, input.stopping_criteria);
     output_.prompt_length = batch_.prompt_length();
   }
@@ -73,7 +75,8 @@ class GenerateRun {
     } else {
       config_.max_length = 20 + prompt;
       if constexpr (requires { model.config().max_position_embeddings; }) {
-        config_.max_length = std::min(*config_.max_length, static_cast<std::int64_t>(model.config().max_position_embeddings));
+        config_.max_length =
+            std::min(*config_.max_length, static_cast<std::int64_t>(model.config().max_position_embeddings));
       }
     }
     if (config_.min_new_tokens) {
@@ -81,13 +84,18 @@ class GenerateRun {
     } else if (prompt != columns) {
       config_.min_length = std::max<std::int64_t>(*config_.min_length - columns, 0);
     }
-    require<InputError>(prompt < *config_.max_length, "generate: the input has ", prompt, " tokens and max_length is ", *config_.max_length,
-                        ": nothing can be generated");
+    require<InputError>(prompt < *config_.max_length, "generate: the input has ", prompt, " tokens and max_length is ",
+                        *config_.max_length, ": nothing can be generated");
   }
 
   SequenceRow row_of(std::size_t row, std::size_t rows_per_prompt) {
     const std::size_t b = row / rows_per_prompt;
-    return {.input_ids = {}, .prompt_length = batch_.prompt_length(), .padding = batch_.padding(b), .batch_id = b, .row = row, .scratch = &scratch_};
+    return {.input_ids = {},
+            .prompt_length = batch_.prompt_length(),
+            .padding = batch_.padding(b),
+            .batch_id = b,
+            .row = row,
+            .scratch = &scratch_};
   }
   DrawKey key_of(std::size_t b, std::size_t sibling, std::size_t generated) const {
     return {.seed = *config_.seed,
@@ -223,8 +231,9 @@ void GenerateRun<M>::search_beams() {
     if (*config_.output_scores) {
       output_.scores.push_back(as_rows(result.logits));
     }
-    search.step({result.logits.data(), result.logits.size()}, criteria_, [&](std::size_t r) { return row_of(r, num_beams()); },
-                [&](std::size_t b) { return key_of(b, 0, step); });
+    search.step(
+        {result.logits.data(), result.logits.size()}, criteria_, [&](std::size_t r) { return row_of(r, num_beams()); },
+        [&](std::size_t b) { return key_of(b, 0, step); });
     if (search.done()) {
       break;
     }
@@ -259,7 +268,8 @@ void GenerateRun<M>::search_beams() {
 }  // namespace detail
 
 template <GenerativeModel Model>
-GenerateOutput<Model> generate(const Model& model, const std::type_identity_t<GenerateInput<Model>>& input, const GenerationConfig& config) {
+GenerateOutput<Model> generate(const Model& model, const std::type_identity_t<GenerateInput<Model>>& input,
+                               const GenerationConfig& config) {
   return detail::GenerateRun<Model>(model, input, config).run();
 }
 

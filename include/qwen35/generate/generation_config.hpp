@@ -28,8 +28,9 @@ struct ExponentialDecay {
   friend bool operator==(const ExponentialDecay&, const ExponentialDecay&) = default;
 };
 
-// An empty field is "not said": it is taken from the model's own generation config, then from the fallbacks of `fallbacks()`. To say "none" where the
-// model's config says something, give the value that switches the matter off (an empty list of eos ids, a top_k of 0, a penalty of 1).
+// An empty field is "not said": it is taken from the model's own generation config, then from the fallbacks of
+// `fallbacks()`. To say "none" where the model's config says something, give the value that switches the matter off (an
+// empty list of eos ids, a top_k of 0, a penalty of 1).
 struct GenerationConfig {
   // --- length; in tokens. max_new_tokens goes before max_length, which counts the prompt ---
   std::optional<std::int64_t> max_length{};
@@ -57,7 +58,8 @@ struct GenerationConfig {
   std::optional<double> epsilon_cutoff{};
   std::optional<double> eta_cutoff{};
   std::optional<double> repetition_penalty{};
-  std::optional<double> presence_penalty{};   // subtracted from every id that was generated already (the prompt does not count)
+  std::optional<double>
+      presence_penalty{};  // subtracted from every id that was generated already (the prompt does not count)
   std::optional<double> frequency_penalty{};  // the same, once for each time
   std::optional<double> length_penalty{};     // beams: score = sum of log probabilities / length^length_penalty
   std::optional<std::int64_t> no_repeat_ngram_size{};
@@ -88,10 +90,11 @@ struct GenerationConfig {
   template <class F>
   static constexpr void for_each_field(F&& f);
 
-  // The functions below are templates so that a file which only includes this does not compile their bodies, each of which visits all fields.
+  // The functions below are templates so that a file which only includes this does not compile their bodies, each of
+  // which visits all fields.
 
-  // The fields of generation_config.json; null: none. Unknown keys are ignored. Raises ConfigError for a field of the wrong kind or one that asks for
-  // what is not supported, InputError where the fields contradict each other.
+  // The fields of generation_config.json; null: none. Unknown keys are ignored. Raises ConfigError for a field of the
+  // wrong kind or one that asks for what is not supported, InputError where the fields contradict each other.
   template <class = void>
   static GenerationConfig from_json(const json::Value& file);
 
@@ -101,8 +104,8 @@ struct GenerationConfig {
   // The values of fields that nobody set. Without any length: 20 new tokens, which is no field.
   template <class = void>
   static GenerationConfig fallbacks();
-  // Raises InputError for fields that contradict each other or can never work. With `strict` also for fields that would have no effect, such as a
-  // temperature without do_sample, all of them in one message.
+  // Raises InputError for fields that contradict each other or can never work. With `strict` also for fields that would
+  // have no effect, such as a temperature without do_sample, all of them in one message.
   template <class = void>
   void validate(bool strict = false) const;
 
@@ -224,8 +227,8 @@ std::string GenerationConfig::fields_without_effect() const {
 template <class>
 void GenerationConfig::validate(bool strict) const {
   const auto at_least = [](const std::optional<std::int64_t>& field, const char* name, std::int64_t least) {
-    require<InputError>(!field || (*field >= least && *field <= std::numeric_limits<std::int32_t>::max()), "generation config: ", name, " is ",
-                        field.value_or(0), ", expected ", least, " to 2147483647");
+    require<InputError>(!field || (*field >= least && *field <= std::numeric_limits<std::int32_t>::max()),
+                        "generation config: ", name, " is ", field.value_or(0), ", expected ", least, " to 2147483647");
   };
   at_least(max_length, "max_length", 1);
   at_least(max_new_tokens, "max_new_tokens", 1);
@@ -237,11 +240,11 @@ void GenerationConfig::validate(bool strict) const {
   at_least(top_k, "top_k", 0);
   if (num_return_sequences.value_or(1) > 1) {
     if (num_beams.value_or(1) == 1) {
-      require<InputError>(do_sample.value_or(false), "generation config: num_return_sequences is ", *num_return_sequences,
-                          ", but greedy search finds one; set do_sample or num_beams");
+      require<InputError>(do_sample.value_or(false), "generation config: num_return_sequences is ",
+                          *num_return_sequences, ", but greedy search finds one; set do_sample or num_beams");
     } else {
-      require<InputError>(*num_return_sequences <= *num_beams, "generation config: num_return_sequences is ", *num_return_sequences,
-                          ", expected at most num_beams, ", *num_beams);
+      require<InputError>(*num_return_sequences <= *num_beams, "generation config: num_return_sequences is ",
+                          *num_return_sequences, ", expected at most num_beams, ", *num_beams);
     }
   }
   if (strict) {

@@ -16,7 +16,8 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Memory that processors share; reused from token to token, so that nothing of the vocabulary's size is allocated in the loop.
+// Memory that processors share; reused from token to token, so that nothing of the vocabulary's size is allocated in
+// the loop.
 struct Scratch {
   std::vector<float> values;
   std::vector<std::uint64_t> ranked;
@@ -34,12 +35,14 @@ struct SequenceRow {
   std::size_t row = 0;                 // which row of the running batch (with beams: prompt * num_beams + beam)
   Scratch* scratch = nullptr;          // for the processors of the library
 
-  // The sequence itself. The penalties read this: a prompt gives the same tokens padded or not (the reference counts the padding in).
+  // The sequence itself. The penalties read this: a prompt gives the same tokens padded or not (the reference counts
+  // the padding in).
   std::span<const TokenId> tokens() const { return input_ids.subspan(padding); }
   std::span<const TokenId> generated() const { return input_ids.subspan(prompt_length); }
 };
 
-// Derive from it, or wrap a function with `make_logits_processor`. Const and free of state of its own: rows may be processed in any order.
+// Derive from it, or wrap a function with `make_logits_processor`. Const and free of state of its own: rows may be
+// processed in any order.
 class LogitsProcessor {
  public:
   virtual ~LogitsProcessor() = default;
@@ -70,7 +73,8 @@ class FunctionProcessor final : public LogitsProcessor {
   Function function_;
 };
 
-// Spec of the reference's `_merge_criteria_processor_list`: the first of the user's with an automatic one's name takes its place, the others follow.
+// Spec of the reference's `_merge_criteria_processor_list`: the first of the user's with an automatic one's name takes
+// its place, the others follow.
 template <class T>
 inline std::vector<std::shared_ptr<const T>> merge_with_users(std::vector<std::shared_ptr<const T>> automatic,
                                                               const std::vector<std::shared_ptr<const T>>& users) {
@@ -102,7 +106,8 @@ inline void require_all(const std::vector<std::shared_ptr<const T>>& list, const
 }  // namespace detail
 
 // A processor from a function or lambda.
-inline std::shared_ptr<const LogitsProcessor> make_logits_processor(std::string name, detail::FunctionProcessor::Function function) {
+inline std::shared_ptr<const LogitsProcessor> make_logits_processor(std::string name,
+                                                                    detail::FunctionProcessor::Function function) {
   return std::make_shared<detail::FunctionProcessor>(std::move(name), std::move(function));
 }
 

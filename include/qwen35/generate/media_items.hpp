@@ -24,8 +24,9 @@ namespace detail {
 
 inline void require_local(const std::string& source, std::string_view kind) {
   const std::size_t colon = source.find("://");
-  require<MediaError>(colon == std::string::npos || (source.substr(0, colon) != "http" && source.substr(0, colon) != "https"), source,
-                      ": nothing is fetched from the net; give the ", kind, " as a path, a data: URL, bytes or pixels");
+  require<MediaError>(
+      colon == std::string::npos || (source.substr(0, colon) != "http" && source.substr(0, colon) != "https"), source,
+      ": nothing is fetched from the net; give the ", kind, " as a path, a data: URL, bytes or pixels");
 }
 
 }  // namespace detail
@@ -56,7 +57,8 @@ class LoadedImage {
   PixelView view_;
 };
 
-// The item that a message's part stands for; it looks into the part. Raises MediaError when the part neither names nor carries anything.
+// The item that a message's part stands for; it looks into the part. Raises MediaError when the part neither names nor
+// carries anything.
 inline ImageItem image_item(const ContentPart& part) {
   if (part.data == nullptr) {
     require<MediaError>(!part.value.empty(), "the picture is neither named nor in the message");
@@ -69,10 +71,11 @@ inline ImageItem image_item(const ContentPart& part) {
   return detail::pixels_of(*part.data, 0);
 }
 
-// Several pictures as one input, in this order. One is decoded at a time, so that the memory that MediaLimits allows a picture is used once, not for
-// all of them together; each one's patches are let go as they are joined. Raises MediaError for what cannot be read.
-inline ImageInputs process_images(const ImageProcessor& processor, std::span<const ImageItem> items, const ImageOptions& options = {},
-                                  const MediaLimits& limits = {}) {
+// Several pictures as one input, in this order. One is decoded at a time, so that the memory that MediaLimits allows a
+// picture is used once, not for all of them together; each one's patches are let go as they are joined. Raises
+// MediaError for what cannot be read.
+inline ImageInputs process_images(const ImageProcessor& processor, std::span<const ImageItem> items,
+                                  const ImageOptions& options = {}, const MediaLimits& limits = {}) {
   std::vector<ImageInputs> each;
   std::size_t size = 0;
   for (const ImageItem& item : items) {
@@ -114,18 +117,21 @@ inline namespace without_ffmpeg {
 #endif
 
 // `folder_fps`: the rate of a folder's pictures. Raises MediaError for what cannot be read, http(s) addresses among it.
-inline VideoInputs process_video(const VideoProcessor& processor, const VideoItem& item, const VideoOptions& options = {},
-                                 std::optional<double> folder_fps = std::nullopt, const MediaLimits& limits = {}) {
+inline VideoInputs process_video(const VideoProcessor& processor, const VideoItem& item,
+                                 const VideoOptions& options = {}, std::optional<double> folder_fps = std::nullopt,
+                                 const MediaLimits& limits = {}) {
   if (const FrameList* const frames = std::get_if<FrameList>(&item)) {
     return processor.preprocess(*frames, options);
   }
   const auto gif = [&](std::vector<std::byte> bytes) {
-    require<MediaError>(image_format(bytes) == ImageFormat::gif, "video: encoded bytes that are no GIF; other videos are given as a path");
+    require<MediaError>(image_format(bytes) == ImageFormat::gif,
+                        "video: encoded bytes that are no GIF; other videos are given as a path");
     return processor.preprocess(GifVideo(std::move(bytes), limits), options);
   };
   if (const std::string* const source = std::get_if<std::string>(&item)) {
     detail::require_local(*source, "video");
-    return is_data_url(*source) ? gif(decode_data_url(*source)) : load_video(processor, *source, options, folder_fps, limits);
+    return is_data_url(*source) ? gif(decode_data_url(*source))
+                                : load_video(processor, *source, options, folder_fps, limits);
   }
   const std::span<const std::byte> bytes = std::get<std::span<const std::byte>>(item);
   return gif({bytes.begin(), bytes.end()});

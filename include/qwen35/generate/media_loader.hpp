@@ -14,10 +14,10 @@ QWEN35_BEGIN_NAMESPACE
 
 // One picture or video, ready for the vision tower.
 struct LoadedMedium {
-  Tensor<float> pixel_values;               // [patches, in_channels * temporal_patch_size * patch_size^2]
-  std::array<std::int64_t, 3> grid_thw{};   // frames / temporal_patch_size, height and width in patches
-  std::vector<double> timestamps;           // video: seconds, of each temporal patch
-  std::size_t merge_size = 2;               // a token stands for merge_size^2 patches
+  Tensor<float> pixel_values;              // [patches, in_channels * temporal_patch_size * patch_size^2]
+  std::array<std::int64_t, 3> grid_thw{};  // frames / temporal_patch_size, height and width in patches
+  std::vector<double> timestamps;          // video: seconds, of each temporal patch
+  std::size_t merge_size = 2;              // a token stands for merge_size^2 patches
 };
 
 // Loads what a part of type image or video names or carries. Raises MediaError. Processor::media_loader() makes one.

@@ -15,10 +15,13 @@ namespace detail {
 
 inline constexpr float masked_score = -std::numeric_limits<float>::infinity();
 
-inline bool in_vocabulary(TokenId id, std::span<const float> scores) { return id >= 0 && static_cast<std::size_t>(id) < scores.size(); }
+inline bool in_vocabulary(TokenId id, std::span<const float> scores) {
+  return id >= 0 && static_cast<std::size_t>(id) < scores.size();
+}
 
 inline void require_in_vocabulary(TokenId id, std::span<const float> scores, std::string_view what) {
-  require<InputError>(in_vocabulary(id, scores), what, ": token id ", id, " is not in the vocabulary of ", scores.size());
+  require<InputError>(in_vocabulary(id, scores), what, ": token id ", id, " is not in the vocabulary of ",
+                      scores.size());
 }
 
 // f(id, times) for each distinct id of `ids` that is in the vocabulary.
@@ -53,9 +56,10 @@ class RepetitionPenaltyLogitsProcessor final : public LogitsProcessor {
   std::string_view name() const override { return "RepetitionPenaltyLogitsProcessor"; }
   void process(const SequenceRow& row, std::span<float> scores) const override {
     const std::span<const TokenId> ids = row.tokens();
-    detail::for_each_distinct(ids.subspan(std::min(ignored_, ids.size())), scores, row.scratch, [&](std::size_t id, std::size_t) {
-      scores[id] = scores[id] < 0.0f ? scores[id] * penalty_ : scores[id] / penalty_;
-    });
+    detail::for_each_distinct(ids.subspan(std::min(ignored_, ids.size())), scores, row.scratch,
+                              [&](std::size_t id, std::size_t) {
+                                scores[id] = scores[id] < 0.0f ? scores[id] * penalty_ : scores[id] / penalty_;
+                              });
   }
 
  private:
@@ -69,7 +73,8 @@ class PresencePenaltyLogitsProcessor final : public LogitsProcessor {
   explicit PresencePenaltyLogitsProcessor(double penalty) : penalty_(static_cast<float>(penalty)) {}
   std::string_view name() const override { return "PresencePenaltyLogitsProcessor"; }
   void process(const SequenceRow& row, std::span<float> scores) const override {
-    detail::for_each_distinct(row.generated(), scores, row.scratch, [&](std::size_t id, std::size_t) { scores[id] -= penalty_; });
+    detail::for_each_distinct(row.generated(), scores, row.scratch,
+                              [&](std::size_t id, std::size_t) { scores[id] -= penalty_; });
   }
 
  private:
@@ -82,8 +87,9 @@ class FrequencyPenaltyLogitsProcessor final : public LogitsProcessor {
   explicit FrequencyPenaltyLogitsProcessor(double penalty) : penalty_(static_cast<float>(penalty)) {}
   std::string_view name() const override { return "FrequencyPenaltyLogitsProcessor"; }
   void process(const SequenceRow& row, std::span<float> scores) const override {
-    detail::for_each_distinct(row.generated(), scores, row.scratch,
-                              [&](std::size_t id, std::size_t times) { scores[id] -= penalty_ * static_cast<float>(times); });
+    detail::for_each_distinct(row.generated(), scores, row.scratch, [&](std::size_t id, std::size_t times) {
+      scores[id] -= penalty_ * static_cast<float>(times);
+    });
   }
 
  private:
@@ -106,7 +112,8 @@ class NoRepeatNGramLogitsProcessor final : public LogitsProcessor {
     const std::span<const TokenId> end = ids.last(size_ - 1);
     for (std::size_t i = 0; i + size_ <= ids.size(); ++i) {
       const TokenId next = ids[i + size_ - 1];
-      if (std::equal(end.begin(), end.end(), ids.begin() + static_cast<std::ptrdiff_t>(i)) && detail::in_vocabulary(next, scores)) {
+      if (std::equal(end.begin(), end.end(), ids.begin() + static_cast<std::ptrdiff_t>(i)) &&
+          detail::in_vocabulary(next, scores)) {
         scores[static_cast<std::size_t>(next)] = detail::masked_score;
       }
     }
@@ -116,12 +123,13 @@ class NoRepeatNGramLogitsProcessor final : public LogitsProcessor {
   std::size_t size_;
 };
 
-// Adds the bias of each sequence to the score of its last id where its earlier ids end the row; always for a single id. As in the reference a
-// sequence of n ids does not act before the row has n.
+// Adds the bias of each sequence to the score of its last id where its earlier ids end the row; always for a single id.
+// As in the reference a sequence of n ids does not act before the row has n.
 class SequenceBiasLogitsProcessor : public LogitsProcessor {
  public:
   // Of two equal sequences the last counts. Raises InputError for an empty list, an empty sequence or a negative id.
-  explicit SequenceBiasLogitsProcessor(std::vector<SequenceBias> sequence_bias) : SequenceBiasLogitsProcessor(std::move(sequence_bias), "sequence_bias") {
+  explicit SequenceBiasLogitsProcessor(std::vector<SequenceBias> sequence_bias)
+      : SequenceBiasLogitsProcessor(std::move(sequence_bias), "sequence_bias") {
     require<InputError>(!biases_.empty(), "sequence_bias is empty");
   }
   std::string_view name() const override { return "SequenceBiasLogitsProcessor"; }
@@ -133,7 +141,9 @@ class SequenceBiasLogitsProcessor : public LogitsProcessor {
         detail::require_in_vocabulary(id, scores, what_);
       }
       const std::size_t before = entry.ids.size() - 1;
-      if (before > 0 && (entry.ids.size() > ids.size() || !std::equal(entry.ids.begin(), entry.ids.end() - 1, ids.end() - static_cast<std::ptrdiff_t>(before)))) {
+      if (before > 0 &&
+          (entry.ids.size() > ids.size() ||
+           !std::equal(entry.ids.begin(), entry.ids.end() - 1, ids.end() - static_cast<std::ptrdiff_t>(before)))) {
         continue;
       }
       scores[static_cast<std::size_t>(entry.ids.back())] += static_cast<float>(entry.bias);
@@ -147,7 +157,8 @@ class SequenceBiasLogitsProcessor : public LogitsProcessor {
       for (const TokenId id : entry.ids) {
         require<InputError>(id >= 0, what, ": token id ", id, ", expected at least 0");
       }
-      const auto same = std::find_if(biases_.begin(), biases_.end(), [&](const SequenceBias& other) { return other.ids == entry.ids; });
+      const auto same = std::find_if(biases_.begin(), biases_.end(),
+                                     [&](const SequenceBias& other) { return other.ids == entry.ids; });
       if (same != biases_.end()) {
         same->bias = entry.bias;
       } else {
@@ -161,11 +172,13 @@ class SequenceBiasLogitsProcessor : public LogitsProcessor {
   std::vector<SequenceBias> biases_;
 };
 
-// Masks the last id of each bad word where its earlier ids end the row. A bad word that is an eos id alone is let through.
+// Masks the last id of each bad word where its earlier ids end the row. A bad word that is an eos id alone is let
+// through.
 class NoBadWordsLogitsProcessor final : public SequenceBiasLogitsProcessor {
  public:
   // Raises InputError for an empty list, an empty word or a negative id.
-  explicit NoBadWordsLogitsProcessor(const std::vector<std::vector<TokenId>>& bad_words_ids, const TokenIds& eos_token_id = {})
+  explicit NoBadWordsLogitsProcessor(const std::vector<std::vector<TokenId>>& bad_words_ids,
+                                     const TokenIds& eos_token_id = {})
       : SequenceBiasLogitsProcessor(biases(bad_words_ids, eos_token_id), "bad_words_ids") {}
   std::string_view name() const override { return "NoBadWordsLogitsProcessor"; }
 

@@ -18,7 +18,8 @@ namespace detail {
 inline PixelView pixels_of(const MediumData& data, std::size_t frame) {
   require<MediaError>(data.width > 0 && data.height > 0 && data.width <= max_side && data.height <= max_side &&
                           data.frames[frame].size() == data.width * data.height * 3,
-                      "frame ", frame, ": ", data.frames[frame].size(), " bytes for ", data.width, " x ", data.height, " pixels of 3");
+                      "frame ", frame, ": ", data.frames[frame].size(), " bytes for ", data.width, " x ", data.height,
+                      " pixels of 3");
   return {data.frames[frame].data(), data.width, data.height};
 }
 
@@ -32,8 +33,9 @@ inline FrameList frames_of(const MediumData& data) {
 
 inline void carry(const PixelView& pixels, MediumData& data) {
   check_view(pixels);
-  require<InputError>(data.frames.empty() || (pixels.width == data.width && pixels.height == data.height), "frame ", data.frames.size(), " has ",
-                      pixels.width, " x ", pixels.height, " pixels, the first one ", data.width, " x ", data.height);
+  require<InputError>(data.frames.empty() || (pixels.width == data.width && pixels.height == data.height), "frame ",
+                      data.frames.size(), " has ", pixels.width, " x ", pixels.height, " pixels, the first one ",
+                      data.width, " x ", data.height);
   data.width = pixels.width;
   data.height = pixels.height;
   std::vector<std::uint8_t>& rgb = data.frames.emplace_back(pixels.width * pixels.height * 3);
@@ -63,10 +65,15 @@ inline ContentPart image_part(const PixelView& pixels) {
 }
 
 // The same for frames of one size. fps: frames a second; without it the reference's 24 apply.
-inline ContentPart video_part(std::span<const PixelView> frames, std::optional<double> fps = {}) { return detail::carry_video(frames, fps); }
-inline ContentPart video_part(std::span<const Image> frames, std::optional<double> fps = {}) { return detail::carry_video(frames, fps); }
+inline ContentPart video_part(std::span<const PixelView> frames, std::optional<double> fps = {}) {
+  return detail::carry_video(frames, fps);
+}
+inline ContentPart video_part(std::span<const Image> frames, std::optional<double> fps = {}) {
+  return detail::carry_video(frames, fps);
+}
 
-// For SessionOptions::media_loader: loads parts that carry pixels. (A Processor also reads files, and needs the image libraries.)
+// For SessionOptions::media_loader: loads parts that carry pixels. (A Processor also reads files, and needs the image
+// libraries.)
 class PixelLoader {
  public:
   PixelLoader() = default;  // the published models' settings
@@ -74,7 +81,8 @@ class PixelLoader {
 
   // Raises MediaError for a part that carries no pixels, or that cannot be resized.
   LoadedMedium operator()(const ContentPart& part) const {
-    require<MediaError>(part.data != nullptr && !part.data->frames.empty(), "the message names a file or carries one: reading it takes a Processor");
+    require<MediaError>(part.data != nullptr && !part.data->frames.empty(),
+                        "the message names a file or carries one: reading it takes a Processor");
     LoadedMedium out;
     out.merge_size = images_.config().merge_size;
     if (part.type == PartType::image) {

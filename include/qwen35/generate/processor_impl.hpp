@@ -28,7 +28,8 @@ inline Processor Processor::from_pretrained(const std::string& folder, std::opti
   if (!chat) {
     chat = recognise_chat_template(detail::ModelFolder{folder}, folder + "/").chat_template;
   }
-  return Processor(ImageProcessor::from_pretrained(folder), Tokenizer::from_pretrained(folder), VideoProcessor::from_pretrained(folder), *chat);
+  return Processor(ImageProcessor::from_pretrained(folder), Tokenizer::from_pretrained(folder),
+                   VideoProcessor::from_pretrained(folder), *chat);
 }
 
 inline Processor Processor::from_checkpoint(const Checkpoint& checkpoint, std::optional<ChatTemplate> chat) {
@@ -52,14 +53,17 @@ inline Processor Processor::from_checkpoint(const Checkpoint& checkpoint, std::o
   if (checkpoint.has_file("tokenizer_config.json")) {
     tokens.load_config(json_of("tokenizer_config.json"));
   }
-  return Processor(ImageProcessor(ImageProcessorConfig::from_json(settings("image_processor", {"preprocessor_config.json"}))), std::move(tokens),
-                   VideoProcessor(VideoProcessorConfig::from_json(
-                       settings("video_processor", {"video_preprocessor_config.json", "preprocessor_config.json"}))),
-                   chat ? *chat : recognise_chat_template(checkpoint).chat_template);
+  return Processor(
+      ImageProcessor(ImageProcessorConfig::from_json(settings("image_processor", {"preprocessor_config.json"}))),
+      std::move(tokens),
+      VideoProcessor(VideoProcessorConfig::from_json(
+          settings("video_processor", {"video_preprocessor_config.json", "preprocessor_config.json"}))),
+      chat ? *chat : recognise_chat_template(checkpoint).chat_template);
 }
 
 inline ProcessorOutput Processor::process(const ProcessorInput& input) const {
-  require<InputError>(!input.images.empty() || !input.text.empty() || !input.videos.empty(), "You need to provide at least one input to call Processor");
+  require<InputError>(!input.images.empty() || !input.text.empty() || !input.videos.empty(),
+                      "You need to provide at least one input to call Processor");
   ProcessorOutput out;
   std::vector<std::string> image_texts, video_texts;
   if (!input.images.empty()) {
@@ -87,7 +91,8 @@ inline ProcessorOutput Processor::process(const ProcessorInput& input) const {
   return out;
 }
 
-inline void Processor::tokenize(const ProcessorInput& input, std::vector<std::string> texts, ProcessorOutput& out) const {
+inline void Processor::tokenize(const ProcessorInput& input, std::vector<std::string> texts,
+                                ProcessorOutput& out) const {
   require<InputError>(input.max_length || (!input.truncation && input.padding != Padding::max_length),
                       "processor: padding to max_length and truncation need max_length");
   out.input_ids = tokenizer.encode_batch(texts);
@@ -100,10 +105,12 @@ inline void Processor::tokenize(const ProcessorInput& input, std::vector<std::st
     longest = std::max(longest, ids.size());
     for (const bool video : {false, true}) {
       constexpr PlaceholderTokens names;
-      const auto in_ids = static_cast<std::size_t>(std::count(ids.begin(), ids.end(), video ? video_token_id_ : image_token_id_));
+      const auto in_ids =
+          static_cast<std::size_t>(std::count(ids.begin(), ids.end(), video ? video_token_id_ : image_token_id_));
       const std::size_t in_text = detail::count_of(texts[i], video ? names.video : names.image);
-      require<InputError>(in_ids == in_text, "Mismatch in `", video ? "video" : "image", "` token count between text and `input_ids`. Text ", i, ": ids ",
-                          in_ids, ", text ", in_text, ". Likely due to truncation: disable it or increase `max_length`.");
+      require<InputError>(in_ids == in_text, "Mismatch in `", video ? "video" : "image",
+                          "` token count between text and `input_ids`. Text ", i, ": ids ", in_ids, ", text ", in_text,
+                          ". Likely due to truncation: disable it or increase `max_length`.");
     }
     out.attention_mask.emplace_back(ids.size(), 1);
     if (input.return_mm_token_type_ids) {
@@ -130,7 +137,8 @@ inline void Processor::tokenize(const ProcessorInput& input, std::vector<std::st
   }
 }
 
-inline ProcessorOutput Processor::apply_chat_template(std::span<const std::vector<Message>> conversations, const ChatInput& input) const {
+inline ProcessorOutput Processor::apply_chat_template(std::span<const std::vector<Message>> conversations,
+                                                      const ChatInput& input) const {
   ProcessorInput all = input.processor_kwargs;
   const std::vector<ImageItem> images = std::exchange(all.images, {});
   const std::vector<VideoItem> videos = std::exchange(all.videos, {});
@@ -143,18 +151,21 @@ inline ProcessorOutput Processor::apply_chat_template(std::span<const std::vecto
       const ContentPart& part = (*messages[medium.message_index].content.parts())[medium.part_index];
       const bool apart = part.data == nullptr && part.value.empty();
       if (medium.type == PartType::image) {
-        require<InputError>(!apart || next_image < images.size(), "messages[", medium.message_index, "].content[", medium.part_index,
-                            "]: a picture that names nothing, and ", images.size(), " were given apart");
+        require<InputError>(!apart || next_image < images.size(), "messages[", medium.message_index, "].content[",
+                            medium.part_index, "]: a picture that names nothing, and ", images.size(),
+                            " were given apart");
         all.images.push_back(apart ? images[next_image++] : image_item(part));
       } else {
-        require<InputError>(!apart || next_video < videos.size(), "messages[", medium.message_index, "].content[", medium.part_index,
-                            "]: a video that names nothing, and ", videos.size(), " were given apart");
+        require<InputError>(!apart || next_video < videos.size(), "messages[", medium.message_index, "].content[",
+                            medium.part_index, "]: a video that names nothing, and ", videos.size(),
+                            " were given apart");
         all.videos.push_back(apart ? videos[next_video++] : video_item(part));
       }
     }
   }
-  require<InputError>(next_image == images.size() && next_video == videos.size(), "chat: ", images.size(), " pictures and ", videos.size(),
-                      " videos were given apart, the messages have places for ", next_image, " and ", next_video);
+  require<InputError>(next_image == images.size() && next_video == videos.size(), "chat: ", images.size(),
+                      " pictures and ", videos.size(), " videos were given apart, the messages have places for ",
+                      next_image, " and ", next_video);
   return process(all);
 }
 
@@ -171,7 +182,8 @@ inline LoadedMedium Processor::load(const ContentPart& part, const ProcessorInpu
     take(inputs.pixel_values, inputs.image_grid_thw);
   } else {
     require<InputError>(part.type == PartType::video, "processor: a text is no medium");
-    VideoInputs inputs = process_video(video_processor, video_item(part), options.videos_kwargs, options.folder_fps, options.limits);
+    VideoInputs inputs =
+        process_video(video_processor, video_item(part), options.videos_kwargs, options.folder_fps, options.limits);
     take(inputs.pixel_values_videos, inputs.video_grid_thw);
     out.timestamps = std::move(inputs.timestamps.at(0));
   }

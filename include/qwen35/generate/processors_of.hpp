@@ -9,8 +9,8 @@ QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
 
-// A template, like every large function of generate/ without parameters of its own: a file that only includes model.hpp does not compile its body
-// (0.4 s together).
+// A template, like every large function of generate/ without parameters of its own: a file that only includes model.hpp
+// does not compile its body (0.4 s together).
 template <class = void>
 void append_warpers(const GenerationConfig& config, LogitsProcessorList& list) {
   const auto is = [](const std::optional<double>& field, double neutral) { return field.value_or(neutral) != neutral; };
@@ -46,11 +46,12 @@ void append_warpers(const GenerationConfig& config, LogitsProcessorList& list) {
 
 }  // namespace detail
 
-// `config` with all defaults filled in, its max_length counted from the first column; `prompt_length` columns of prompt. `users` stand after the automatic
-// processors and before those of sampling; one with the name of an automatic processor before it takes that one's place.
-// Raises InputError for values out of range.
+// `config` with all defaults filled in, its max_length counted from the first column; `prompt_length` columns of
+// prompt. `users` stand after the automatic processors and before those of sampling; one with the name of an automatic
+// processor before it takes that one's place. Raises InputError for values out of range.
 template <class = void>
-LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t prompt_length, const LogitsProcessorList& users = {},
+LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t prompt_length,
+                                  const LogitsProcessorList& users = {},
                                   const PrefixAllowedTokens& prefix_allowed_tokens_fn = {}) {
   detail::require_all(users, "logits_processor");
   config.validate();
@@ -70,7 +71,8 @@ LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t pr
     list.push_back(std::make_shared<FrequencyPenaltyLogitsProcessor>(*config.frequency_penalty));
   }
   if (config.no_repeat_ngram_size.value_or(0) > 0) {
-    list.push_back(std::make_shared<NoRepeatNGramLogitsProcessor>(static_cast<std::size_t>(*config.no_repeat_ngram_size)));
+    list.push_back(
+        std::make_shared<NoRepeatNGramLogitsProcessor>(static_cast<std::size_t>(*config.no_repeat_ngram_size)));
   }
   if (config.bad_words_ids) {
     list.push_back(std::make_shared<NoBadWordsLogitsProcessor>(*config.bad_words_ids, eos));
@@ -79,7 +81,8 @@ LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t pr
     list.push_back(std::make_shared<MinLengthLogitsProcessor>(static_cast<std::size_t>(*config.min_length), eos));
   }
   if (config.min_new_tokens.value_or(0) > 0 && !eos.empty()) {
-    list.push_back(std::make_shared<MinNewTokensLengthLogitsProcessor>(static_cast<std::size_t>(*config.min_new_tokens), eos));
+    list.push_back(
+        std::make_shared<MinNewTokensLengthLogitsProcessor>(static_cast<std::size_t>(*config.min_new_tokens), eos));
   }
   if (prefix_allowed_tokens_fn) {
     list.push_back(std::make_shared<PrefixConstrainedLogitsProcessor>(prefix_allowed_tokens_fn));
@@ -88,7 +91,8 @@ LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t pr
     list.push_back(std::make_shared<ForcedBOSTokenLogitsProcessor>(*config.forced_bos_token_id));
   }
   if (config.forced_eos_token_id && config.max_length) {
-    list.push_back(std::make_shared<ForcedEOSTokenLogitsProcessor>(static_cast<std::size_t>(*config.max_length), *config.forced_eos_token_id));
+    list.push_back(std::make_shared<ForcedEOSTokenLogitsProcessor>(static_cast<std::size_t>(*config.max_length),
+                                                                   *config.forced_eos_token_id));
   }
   if (config.remove_invalid_values.value_or(false)) {
     list.push_back(std::make_shared<InfNanRemoveLogitsProcessor>());
@@ -101,7 +105,8 @@ LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t pr
   }
   if (config.begin_suppress_tokens) {
     const bool after_bos = prompt_length <= 1 && config.forced_bos_token_id.has_value();
-    list.push_back(std::make_shared<SuppressTokensAtBeginLogitsProcessor>(*config.begin_suppress_tokens, prompt_length + (after_bos ? 1 : 0)));
+    list.push_back(std::make_shared<SuppressTokensAtBeginLogitsProcessor>(*config.begin_suppress_tokens,
+                                                                          prompt_length + (after_bos ? 1 : 0)));
   }
   list = detail::merge_with_users(std::move(list), users);
   if (config.do_sample.value_or(false)) {

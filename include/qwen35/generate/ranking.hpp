@@ -15,7 +15,8 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// A score and where it stands, as one number that orders by score, then by place. Integers order whatever the scores are: NaN stands above all.
+// A score and where it stands, as one number that orders by score, then by place. Integers order whatever the scores
+// are: NaN stands above all.
 class Ranked {
  public:
   // The higher of two equal scores is the one that stands first (or, with `last_first`, last).
@@ -44,8 +45,10 @@ class Ranked {
 };
 
 // The `count` largest scores, ranked, largest first, in `out` (reused memory). Fewer when there are not so many.
-// One pass over the scores, in which few of them are touched twice: 0.2 ms for the 50 largest of 248,320, where sorting all takes 20 ms.
-inline void select_largest(std::span<const float> scores, std::size_t count, std::vector<std::uint64_t>& out, bool last_first = false) {
+// One pass over the scores, in which few of them are touched twice: 0.2 ms for the 50 largest of 248,320, where sorting
+// all takes 20 ms.
+inline void select_largest(std::span<const float> scores, std::size_t count, std::vector<std::uint64_t>& out,
+                           bool last_first = false) {
   out.clear();
   count = std::min(count, scores.size());
   if (count == 0) {
@@ -77,10 +80,12 @@ inline void select_largest(std::span<const float> scores, std::size_t count, std
   std::sort(out.begin(), out.end(), std::greater<>());
 }
 
-// Calls f on the scores that are not -inf, as an array of their own (in `place` and `values`, reused memory) where they are few, else on all. What f writes
-// there is written back. After top_k, work on 20 scores takes the place of work on 248,320.
+// Calls f on the scores that are not -inf, as an array of their own (in `place` and `values`, reused memory) where they
+// are few, else on all. What f writes there is written back. After top_k, work on 20 scores takes the place of work on
+// 248,320.
 template <class F>
-inline void on_live_scores(std::span<float> scores, std::vector<std::uint32_t>& place, std::vector<float>& values, F&& f) {
+inline void on_live_scores(std::span<float> scores, std::vector<std::uint32_t>& place, std::vector<float>& values,
+                           F&& f) {
   constexpr float masked = -std::numeric_limits<float>::infinity();
   std::size_t masks = 0;
   for (const float score : scores) {

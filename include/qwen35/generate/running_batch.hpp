@@ -27,7 +27,9 @@ struct WorkspaceOfInput {
   using type = NoWorkspace;
 };
 template <class Input>
-  requires requires(Input input) { input.workspace; }
+requires requires(Input input) {
+  input.workspace;
+}
 struct WorkspaceOfInput<Input> {
   using type = std::remove_pointer_t<decltype(Input::workspace)>;
 };
@@ -48,7 +50,8 @@ class RunningBatch {
         attentions_(config.output_attentions.value_or(false)) {
     read_ids();
     use_cache_ = config.use_cache.value_or(true) || static_cast<bool>(input.inputs_embeds);
-    require<InputError>(input.past_key_values == nullptr || use_cache_, "generate: past_key_values were given, but use_cache is false");
+    require<InputError>(input.past_key_values == nullptr || use_cache_,
+                        "generate: past_key_values were given, but use_cache is false");
     cached_ = input.past_key_values != nullptr ? static_cast<std::size_t>(input.past_key_values->seq_length()) : 0;
     read_mask(config);
     check_cached_ids();
@@ -59,11 +62,13 @@ class RunningBatch {
   std::size_t rows() const { return rows_; }
   std::size_t vocab_size() const { return vocab_size_; }
   std::size_t cached() const { return cached_; }
-  std::size_t prompt_length() const { return prompt_length_; }      // columns of input_ids
-  std::size_t columns() const { return columns_; }                  // of inputs_embeds, if given, else the same
-  std::size_t padding(std::size_t b) const { return padding_[b]; }  // masked columns at the front of the ids of prompt b
-  std::size_t tokens(std::size_t b) const { return tokens_[b]; }    // unmasked columns of prompt b, cached ones included
-  std::vector<std::vector<TokenId>>& ids() { return ids_; }         // [batch], after prefill [rows]
+  std::size_t prompt_length() const { return prompt_length_; }  // columns of input_ids
+  std::size_t columns() const { return columns_; }              // of inputs_embeds, if given, else the same
+  std::size_t padding(std::size_t b) const {
+    return padding_[b];
+  }                                                               // masked columns at the front of the ids of prompt b
+  std::size_t tokens(std::size_t b) const { return tokens_[b]; }  // unmasked columns of prompt b, cached ones included
+  std::vector<std::vector<TokenId>>& ids() { return ids_; }       // [batch], after prefill [rows]
   Cache* cache() { return cache_; }
   std::unique_ptr<Cache> take_owned_cache() { return std::move(owned_cache_); }
 
@@ -95,8 +100,9 @@ class RunningBatch {
   }
   void check_logits(const Output& output, std::size_t rows) const {
     const Shape& shape = output.logits.shape();
-    require<InputError>(shape.rank() == 3 && shape[0] == rows && shape[1] == 1 && (vocab_size_ == 0 || shape[2] == vocab_size_),
-                        "generate: the model gave logits of shape ", to_string(shape), ", expected [", rows, ", 1, vocab_size]");
+    require<InputError>(
+        shape.rank() == 3 && shape[0] == rows && shape[1] == 1 && (vocab_size_ == 0 || shape[2] == vocab_size_),
+        "generate: the model gave logits of shape ", to_string(shape), ", expected [", rows, ", 1, vocab_size]");
   }
   TensorView<std::int32_t> position_view(std::size_t rows, std::size_t length) const {
     return {positions_.data(), plane_axis_ ? Shape{planes_, rows, length} : Shape{rows, length}};
@@ -129,14 +135,15 @@ class RunningBatch {
   std::size_t prompt_length_ = 0;
   std::size_t columns_ = 0;
   std::size_t cached_ = 0;
-  std::size_t width_ = 0;              // of the mask: cached and new columns
-  std::size_t fresh_ = 0;              // columns that the first forward runs
-  std::size_t planes_ = 1;             // of the positions
+  std::size_t width_ = 0;   // of the mask: cached and new columns
+  std::size_t fresh_ = 0;   // columns that the first forward runs
+  std::size_t planes_ = 1;  // of the positions
   bool plane_axis_ = false;
-  bool masked_ = false;                // is any column masked?
+  bool masked_ = false;  // is any column masked?
   std::vector<std::vector<TokenId>> ids_;
-  std::vector<std::int32_t> mask_;     // [batch, width_], after prefill [rows, columns so far]; only kept up where masked_
-  std::vector<std::int32_t> positions_;  // [planes, rows, fresh_], after prefill the last column of it, or without a cache all so far
+  std::vector<std::int32_t> mask_;  // [batch, width_], after prefill [rows, columns so far]; only kept up where masked_
+  std::vector<std::int32_t>
+      positions_;  // [planes, rows, fresh_], after prefill the last column of it, or without a cache all so far
   std::vector<std::size_t> padding_;
   std::vector<std::size_t> tokens_;
   std::optional<typename WorkspaceOfInput<Input>::type> workspace_;

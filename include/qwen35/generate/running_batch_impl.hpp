@@ -10,7 +10,8 @@ namespace detail {
 
 template <class M>
 void RunningBatch<M>::read_ids() {
-  require<InputError>(static_cast<bool>(input_.input_ids) || static_cast<bool>(input_.inputs_embeds), "generate: give input_ids or inputs_embeds");
+  require<InputError>(static_cast<bool>(input_.input_ids) || static_cast<bool>(input_.inputs_embeds),
+                      "generate: give input_ids or inputs_embeds");
   if (input_.input_ids) {
     const Shape& shape = input_.input_ids.shape();
     require<InputError>(shape.rank() == 2 && shape.size() > 0, "generate: input_ids of shape ", to_string(shape),
@@ -21,8 +22,9 @@ void RunningBatch<M>::read_ids() {
   columns_ = prompt_length_;
   if (input_.inputs_embeds) {
     const Shape& shape = input_.inputs_embeds.shape();
-    require<InputError>(shape.rank() == 3 && shape.size() > 0 && (batch_ == 0 || shape[0] == batch_), "generate: inputs_embeds of shape ",
-                        to_string(shape), ", expected [", batch_ == 0 ? "batch" : std::to_string(batch_), ", sequence, hidden_size]");
+    require<InputError>(shape.rank() == 3 && shape.size() > 0 && (batch_ == 0 || shape[0] == batch_),
+                        "generate: inputs_embeds of shape ", to_string(shape), ", expected [",
+                        batch_ == 0 ? "batch" : std::to_string(batch_), ", sequence, hidden_size]");
     batch_ = shape[0];
     columns_ = shape[1];
   }
@@ -38,12 +40,16 @@ void RunningBatch<M>::read_mask(const GenerationConfig& config) {
   width_ = columns_;
   if (mask) {
     const Shape& shape = mask.shape();
-    require<InputError>(shape.rank() == 2 && !mask.is_additive() && shape[0] == batch_ && (shape[1] == columns_ || shape[1] == cached_ + columns_),
-                        "generate: attention_mask of shape ", to_string(shape), ", expected [", batch_, ", ", columns_, "]",
-                        cached_ == 0 ? std::string() : concat(" or, with the new tokens alone, [", batch_, ", ", cached_ + columns_, "]"));
+    require<InputError>(
+        shape.rank() == 2 && !mask.is_additive() && shape[0] == batch_ &&
+            (shape[1] == columns_ || shape[1] == cached_ + columns_),
+        "generate: attention_mask of shape ", to_string(shape), ", expected [", batch_, ", ", columns_, "]",
+        cached_ == 0 ? std::string()
+                     : concat(" or, with the new tokens alone, [", batch_, ", ", cached_ + columns_, "]"));
     width_ = shape[1];
   }
-  require<InputError>(width_ != columns_ || cached_ < columns_, "generate: the cache holds ", cached_, " tokens and the input ", columns_,
+  require<InputError>(width_ != columns_ || cached_ < columns_, "generate: the cache holds ", cached_,
+                      " tokens and the input ", columns_,
                       "; give the whole sequence, or the new tokens and an attention_mask of both");
   fresh_ = width_ == columns_ ? columns_ - cached_ : columns_;
   mask_.assign(batch_ * width_, 1);
@@ -51,7 +57,8 @@ void RunningBatch<M>::read_mask(const GenerationConfig& config) {
     for (std::size_t i = 0; i < mask_.size(); ++i) {
       mask_[i] = mask.visible(i) ? 1 : 0;
     }
-  } else if (config.pad_token_id && !input_.inputs_embeds && !config.eos_token_id.value_or(TokenIds()).contains(*config.pad_token_id)) {
+  } else if (config.pad_token_id && !input_.inputs_embeds &&
+             !config.eos_token_id.value_or(TokenIds()).contains(*config.pad_token_id)) {
     for (std::size_t i = 0; i < mask_.size(); ++i) {
       mask_[i] = input_.input_ids[i] != *config.pad_token_id ? 1 : 0;
     }
@@ -66,12 +73,14 @@ void RunningBatch<M>::check_cached_ids() const {
       return;
     }
     const Cache& cache = *input_.past_key_values;
-    require<InputError>(cache.batch_size() == batch_, "generate: the cache holds ", cache.batch_size(), " sequences, the input has ", batch_);
+    require<InputError>(cache.batch_size() == batch_, "generate: the cache holds ", cache.batch_size(),
+                        " sequences, the input has ", batch_);
     for (std::size_t slot = 0; slot < cached_; ++slot) {
       for (std::size_t b = 0; b < batch_; ++b) {
         const TokenId held = cache.ids()[slot * batch_ + b];  // -1: it was an embedding
-        require<InputError>(held < 0 || held == ids_[b][slot] || mask_[b * width_ + slot] == 0, "generate: the cache holds token ", held, " at column ", slot,
-                            " of prompt ", b, ", input_ids have ", ids_[b][slot]);
+        require<InputError>(held < 0 || held == ids_[b][slot] || mask_[b * width_ + slot] == 0,
+                            "generate: the cache holds token ", held, " at column ", slot, " of prompt ", b,
+                            ", input_ids have ", ids_[b][slot]);
       }
     }
   }
@@ -92,7 +101,8 @@ void RunningBatch<M>::count_tokens() {
   }
 }
 
-// The caller's positions, the model's, or the index among the unmasked tokens (0 where masked); of the columns to be run.
+// The caller's positions, the model's, or the index among the unmasked tokens (0 where masked); of the columns to be
+// run.
 template <class M>
 void RunningBatch<M>::choose_positions(const Input& first) {
   Tensor<std::int32_t> own;
@@ -116,7 +126,8 @@ void RunningBatch<M>::choose_positions(const Input& first) {
   const Shape& shape = given.shape();
   require<InputError>((shape.rank() == 2 || shape.rank() == 3) && shape[shape.rank() - 1] >= fresh_ &&
                           (shape[shape.rank() - 2] == batch_ || shape[shape.rank() - 2] == 1),
-                      "generate: position_ids of shape ", to_string(shape), ", expected [", batch_, ", ", fresh_, "], or that with a leading 1, 3 or 4");
+                      "generate: position_ids of shape ", to_string(shape), ", expected [", batch_, ", ", fresh_,
+                      "], or that with a leading 1, 3 or 4");
   plane_axis_ = shape.rank() == 3;
   planes_ = plane_axis_ ? shape[0] : 1;
   const std::size_t width = shape[shape.rank() - 1];
@@ -149,7 +160,8 @@ typename RunningBatch<M>::Output RunningBatch<M>::prefill(std::size_t expand) {
   } else {
     first.input_ids = last_columns(input_.input_ids, 0, fresh_ids);
   }
-  first.attention_mask = masked_ ? AttentionMask(TensorView<std::int32_t>(mask_.data(), {batch_, width_})) : AttentionMask();
+  first.attention_mask =
+      masked_ ? AttentionMask(TensorView<std::int32_t>(mask_.data(), {batch_, width_})) : AttentionMask();
   set_common(first);
   choose_positions(first);
   first.position_ids = position_view(batch_, fresh_);

@@ -24,7 +24,8 @@ namespace detail {
 
 [[noreturn]] inline void raise_unusable_scores() {
   raise<InputError>(
-      "the scores of the next token hold NaN or +inf, or every token is masked: the weights or a processor are at fault (remove_invalid_values hides it)");
+      "the scores of the next token hold NaN or +inf, or every token is masked: the weights or a processor are at "
+      "fault (remove_invalid_values hides it)");
 }
 
 }  // namespace detail
@@ -60,8 +61,9 @@ class MultinomialSampler {
     return static_cast<TokenId>(live_[draw(total(), uniform(key))]);
   }
 
-  // `count` different indices from softmax(scores), each drawn from what the earlier ones left. Where fewer have a probability, the rest is
-  // filled up in index order. Raises InputError when the scores have no softmax or are fewer than `count`.
+  // `count` different indices from softmax(scores), each drawn from what the earlier ones left. Where fewer have a
+  // probability, the rest is filled up in index order. Raises InputError when the scores have no softmax or are fewer
+  // than `count`.
   std::vector<std::size_t> without_replacement(std::span<const float> scores, std::size_t count, const DrawKey& key) {
     require<InputError>(count <= scores.size(), "cannot draw ", count, " different tokens of ", scores.size());
     weights_.resize(scores.size());

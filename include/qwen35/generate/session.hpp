@@ -25,42 +25,49 @@ concept SessionProcessor = requires(const P& processor) {
   { processor.chat_template } -> std::convertible_to<ChatTemplate>;
 };
 
-// Each turn renders and encodes the whole conversation, goes back to the longest point of it that is held (the cache as it stands, or a snapshot),
-// and runs the rest. A snapshot is kept before the first generation prompt after each real user turn (one that is no tool response), since
-// what the model wrote from there on is rendered differently later: without its reasoning. Another is kept after each picture and video, so that a
-// second question about it does not read it again.
-// Pictures and videos in messages are for models that read them (ConditionalGeneration). They are loaded when their message is sent; what is held is
-// compared by their content, not their name. The features are kept within SessionOptions::media_bytes, else made again from the part when needed.
-// The model and the tokenizer must outlive the session. One thread at a time.
+// Each turn renders and encodes the whole conversation, goes back to the longest point of it that is held (the cache as
+// it stands, or a snapshot), and runs the rest. A snapshot is kept before the first generation prompt after each real
+// user turn (one that is no tool response), since what the model wrote from there on is rendered differently later:
+// without its reasoning. Another is kept after each picture and video, so that a second question about it does not read
+// it again. Pictures and videos in messages are for models that read them (ConditionalGeneration). They are loaded when
+// their message is sent; what is held is compared by their content, not their name. The features are kept within
+// SessionOptions::media_bytes, else made again from the part when needed. The model and the tokenizer must outlive the
+// session. One thread at a time.
 template <GenerativeModel Model>
 class Session {
  public:
   using Cache = typename Model::Cache;
   using Kept = std::remove_cvref_t<decltype(std::declval<const Cache&>().snapshot())>;
 
-  // config: as for generate(); one sequence, no beams. Without a length the answer may go on to the model's last position. Generation stops at
-  // the config's eos ids and always at <|im_end|>. Raises InputError.
-  Session(const Model& model, const Tokenizer& tokenizer, const GenerationConfig& config = {}, SessionOptions options = {})
+  // config: as for generate(); one sequence, no beams. Without a length the answer may go on to the model's last
+  // position. Generation stops at the config's eos ids and always at <|im_end|>. Raises InputError.
+  Session(const Model& model, const Tokenizer& tokenizer, const GenerationConfig& config = {},
+          SessionOptions options = {})
       : model_(&model), tokenizer_(&tokenizer), options_(std::move(options)), cache_(options_.cache) {
     set_generation_config(config);
     require<InputError>(options_.prefill_chunk > 0, "SessionOptions: prefill_chunk is 0, expected at least 1");
   }
 
-  // The tokenizer, media and template of a Processor, which must outlive the session. (Its template stands above that of the options.)
+  // The tokenizer, media and template of a Processor, which must outlive the session. (Its template stands above that
+  // of the options.)
   template <SessionProcessor P>
   Session(const Model& model, const P& processor, const GenerationConfig& config = {}, SessionOptions options = {})
       : Session(model, processor.tokenizer, config, with(processor, std::move(options))) {}
 
-  // Adds messages (a user turn, or the answers to tool calls) and lets the model reply. The reply joins the conversation as far as it came. When not
-  // one token was generated, because of a cancellation or an error, the conversation is as before.
-  // Raises InputError (too long, media for a model that reads text alone), MediaError (a picture that cannot be read), TextError (not UTF-8, what
-  // the template refuses).
-  Reply send(Message message, const SessionCallbacks& callbacks = {}) { return send(std::vector<Message>{std::move(message)}, callbacks); }
+  // Adds messages (a user turn, or the answers to tool calls) and lets the model reply. The reply joins the
+  // conversation as far as it came. When not one token was generated, because of a cancellation or an error, the
+  // conversation is as before. Raises InputError (too long, media for a model that reads text alone), MediaError (a
+  // picture that cannot be read), TextError (not UTF-8, what the template refuses).
+  Reply send(Message message, const SessionCallbacks& callbacks = {}) {
+    return send(std::vector<Message>{std::move(message)}, callbacks);
+  }
   Reply send(const std::vector<Message>& messages, const SessionCallbacks& callbacks = {}) {
     return extend(messages_.size(), messages, callbacks);
   }
   // Puts `message` in the place of the last real user turn and all that followed. Raises InputError when there is none.
-  Reply edit(Message message, const SessionCallbacks& callbacks = {}) { return extend(last_query(messages_), {std::move(message)}, callbacks); }
+  Reply edit(Message message, const SessionCallbacks& callbacks = {}) {
+    return extend(last_query(messages_), {std::move(message)}, callbacks);
+  }
   // Another reply to the last real user turn.
   Reply regenerate(const SessionCallbacks& callbacks = {}) { return extend(last_query(messages_) + 1, {}, callbacks); }
   // Takes the last real user turn and all that followed out of the conversation.
@@ -97,8 +104,9 @@ class Session {
   void set_seed(std::uint64_t seed) { options_.seed = seed; }
   void set_generation_config(const GenerationConfig& config) {
     GenerationConfig complete = detail::complete_config(*model_, config);
-    require<InputError>(*complete.num_beams == 1 && *complete.num_return_sequences == 1, "Session: one sequence and no beams, found num_beams ",
-                        *complete.num_beams, ", num_return_sequences ", *complete.num_return_sequences);
+    require<InputError>(*complete.num_beams == 1 && *complete.num_return_sequences == 1,
+                        "Session: one sequence and no beams, found num_beams ", *complete.num_beams,
+                        ", num_return_sequences ", *complete.num_return_sequences);
     const TokenId end = tokenizer_->convert_tokens_to_ids("<|im_end|>");
     TokenIds eos = complete.eos_token_id.value_or(TokenIds());
     if (end >= 0 && !eos.contains(end)) {
@@ -173,14 +181,15 @@ class Session {
   }
 
   Reply extend(std::size_t keep, const std::vector<Message>& added, const SessionCallbacks& callbacks);
-  EncodedChat encode(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media, bool& thinking, TurnMedia& placed) const;
+  EncodedChat encode(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media, bool& thinking,
+                     TurnMedia& placed) const;
   std::size_t token_limit(std::size_t prompt) const;
   // Pixels of the media that were loaded in this call, by their place in the conversation.
   using Pixels = std::vector<std::pair<std::size_t, LoadedMedium>>;
   LoadedMedium load(const Message& message, std::size_t i, std::size_t k) const;
   void load_new(const std::vector<Message>& conversation, std::vector<SessionMedium>& media, Pixels& pixels) const;
-  bool encode_media(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media, Pixels& pixels, const SessionCallbacks& callbacks,
-                    TurnMedia& placed, Reply& reply);
+  bool encode_media(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media, Pixels& pixels,
+                    const SessionCallbacks& callbacks, TurnMedia& placed, Reply& reply);
   bool holds(std::span<const TokenId> held, std::span<const TokenId> ids, std::span<const MediaRun> runs) const;
   void go_back(std::span<const TokenId> ids, std::span<const MediaRun> runs);
   void keep_snapshot();
@@ -189,7 +198,8 @@ class Session {
       snapshots_.erase(snapshots_.begin());
     }
   }
-  bool read(std::span<const TokenId> ids, const TurnMedia& media, std::size_t snapshot_at, const SessionCallbacks& callbacks, Tensor<float>& logits);
+  bool read(std::span<const TokenId> ids, const TurnMedia& media, std::size_t snapshot_at,
+            const SessionCallbacks& callbacks, Tensor<float>& logits);
   // ids: those from the cache's end on, without a part of a media run; `media`: where there are any among them.
   Tensor<float> forward(std::span<const TokenId> ids, const TurnMedia& media = {});
 
@@ -200,7 +210,8 @@ class Session {
   GenerationConfig config_;
   SessionOptions options_;
   std::vector<Message> messages_;
-  std::vector<SessionMedium> media_;  // of messages_, from the first on; those of set_messages() are loaded when they are needed
+  std::vector<SessionMedium>
+      media_;  // of messages_, from the first on; those of set_messages() are loaded when they are needed
   FeatureStore features_;
   std::vector<MediaRun> held_runs_;  // media among the tokens of the cache and the snapshots, and maybe behind them
   Cache cache_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A rendered conversation as token ids, with the text of others kept from acting as template, and its media in their places.
+// A rendered conversation as token ids, with the text of others kept from acting as template, and its media in their
+// places.
 #pragma once
 
 #include <qwen35/core/error.hpp>
@@ -32,10 +33,11 @@ namespace detail {
 class ChatEncoder {
  public:
   // replacements: what stands in the place of each of chat.media's placeholders; none: they stay single tokens.
-  ChatEncoder(const Tokenizer& tokenizer, const RenderedChat& chat, std::span<const std::string> replacements, VideoForm form)
+  ChatEncoder(const Tokenizer& tokenizer, const RenderedChat& chat, std::span<const std::string> replacements,
+              VideoForm form)
       : tokenizer_(tokenizer), chat_(chat), replacements_(replacements), form_(form) {
-    require<InputError>(replacements.empty() || replacements.size() == chat.media.size(), "chat: ", chat.media.size(), " media with replacements for ",
-                        replacements.size());
+    require<InputError>(replacements.empty() || replacements.size() == chat.media.size(), "chat: ", chat.media.size(),
+                        " media with replacements for ", replacements.size());
   }
 
   EncodedChat encode(const std::vector<Message>& messages, added_tokens injected) {
@@ -57,7 +59,8 @@ class ChatEncoder {
   }
 
  private:
-  // Every cut is at an added token of the template's, so that the ids are those of the whole. All views are into chat_.text.
+  // Every cut is at an added token of the template's, so that the ids are those of the whole. All views are into
+  // chat_.text.
   void message(Role role, std::string_view text) {
     if (role == Role::system) {
       parsed(text);
@@ -90,8 +93,8 @@ class ChatEncoder {
     while (!text.empty()) {
       std::size_t at = text.size();
       std::size_t length = 0;
-      for (const std::string_view tag : {std::string_view("<think>"), std::string_view("</think>"), std::string_view("<tool_call>"),
-                                         std::string_view("</tool_call>")}) {
+      for (const std::string_view tag : {std::string_view("<think>"), std::string_view("</think>"),
+                                         std::string_view("<tool_call>"), std::string_view("</tool_call>")}) {
         const std::size_t found = text.substr(0, at).find(tag);
         if (found != std::string_view::npos) {
           at = found;
@@ -118,7 +121,9 @@ class ChatEncoder {
       const std::size_t begin = medium.text_offset - tokens.vision_start.size();
       put(std::string_view(chat_.text).substr(at, begin - at), added);
       const std::size_t first = out_.ids.size();
-      put(video && form_ == VideoForm::marked ? replacement : concat(tokens.vision_start, replacement, tokens.vision_end), added_tokens::parse);
+      put(video && form_ == VideoForm::marked ? replacement
+                                              : concat(tokens.vision_start, replacement, tokens.vision_end),
+          added_tokens::parse);
       out_.media.push_back({first, out_.ids.size()});
       at = medium.text_offset + (video ? tokens.video : tokens.image).size() + tokens.vision_end.size();
     }
@@ -140,9 +145,9 @@ class ChatEncoder {
 }  // namespace detail
 
 // `messages` as rendered to `chat`, system prompt included. Raises TextError for text that is not UTF-8.
-inline EncodedChat encode_chat(const Tokenizer& tokenizer, const RenderedChat& chat, const std::vector<Message>& messages,
-                               added_tokens injected = added_tokens::none, std::span<const std::string> replacements = {},
-                               VideoForm form = VideoForm::pad) {
+inline EncodedChat encode_chat(const Tokenizer& tokenizer, const RenderedChat& chat,
+                               const std::vector<Message>& messages, added_tokens injected = added_tokens::none,
+                               std::span<const std::string> replacements = {}, VideoForm form = VideoForm::pad) {
   return detail::ChatEncoder(tokenizer, chat, replacements, form).encode(messages, injected);
 }
 

@@ -13,10 +13,11 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Three files: PATH, JSON with the messages, the system prompt, the tools and the thinking options; PATH.cache, the cache as it stands; PATH.turn, the
-// newest snapshot, from which the next user turn goes on. The last two are left out when there is nothing to keep.
-// Of pictures and videos PATH has what the messages name, and what is needed to go on without pixels: sizes, times, hashes. Should the model have to read
-// one again, it is loaded from where the message says; one that was given in memory then is an InputError.
+// Three files: PATH, JSON with the messages, the system prompt, the tools and the thinking options; PATH.cache, the
+// cache as it stands; PATH.turn, the newest snapshot, from which the next user turn goes on. The last two are left out
+// when there is nothing to keep. Of pictures and videos PATH has what the messages name, and what is needed to go on
+// without pixels: sizes, times, hashes. Should the model have to read one again, it is loaded from where the message
+// says; one that was given in memory then is an InputError.
 template <class Model>
 class SessionFile {
  public:
@@ -28,7 +29,8 @@ class SessionFile {
     out["format"] = json::Value("qwen35-session");
     out["version"] = json::Value(1);
     out["system"] = json::Value(session.options_.system);
-    out["enable_thinking"] = session.options_.enable_thinking ? json::Value(*session.options_.enable_thinking) : json::Value();
+    out["enable_thinking"] =
+        session.options_.enable_thinking ? json::Value(*session.options_.enable_thinking) : json::Value();
     out["preserve_thinking"] = json::Value(session.options_.preserve_thinking);
     json::Value tools = json::Value::array();
     for (const json::Value& tool : session.options_.tools) {
@@ -53,8 +55,8 @@ class SessionFile {
     write(path, json::dump(out) + "\n");
   }
 
-  // Into a session with the same model; its generation config, template and budgets stay. Raises TextError for a damaged PATH, CacheError for the others and
-  // for files of another model; the session is then as before.
+  // Into a session with the same model; its generation config, template and budgets stay. Raises TextError for a
+  // damaged PATH, CacheError for the others and for files of another model; the session is then as before.
   static void load(Session<Model>& session, const std::string& path) {
     const std::optional<std::string> text = detail::read_text_file(path);
     require<TextError>(text.has_value(), path, ": cannot be read");
@@ -81,7 +83,8 @@ class SessionFile {
     std::vector<typename Session<Model>::Held> snapshots;
     if (member("turn").as_bool()) {
       const Cache turn = read(session, path + ".turn");
-      snapshots.push_back({turn.snapshot(), session.lineage_ + 2, turn.capacity() * Cache::slot_bytes(turn.kv_dtype())});
+      snapshots.push_back(
+          {turn.snapshot(), session.lineage_ + 2, turn.capacity() * Cache::slot_bytes(turn.kv_dtype())});
     }
     std::vector<SessionMedium> media;
     std::vector<MediaRun> runs;
@@ -91,10 +94,11 @@ class SessionFile {
       runs = runs_from_json(member("held"), path);
     }
     const auto cut = [&](std::size_t length) {
-      return std::any_of(runs.begin(), runs.end(), [&](const MediaRun& run) { return run.begin < length && run.begin + run.count > length; });
+      return std::any_of(runs.begin(), runs.end(),
+                         [&](const MediaRun& run) { return run.begin < length && run.begin + run.count > length; });
     };
-    require<TextError>(!cut(cache.seq_length()) && (snapshots.empty() || !cut(snapshots[0].snapshot.seq_length())), path,
-                       ": held: a picture is cut");
+    require<TextError>(!cut(cache.seq_length()) && (snapshots.empty() || !cut(snapshots[0].snapshot.seq_length())),
+                       path, ": held: a picture is cut");
     session.options_ = std::move(options);
     session.messages_ = std::move(messages);
     session.media_ = std::move(media);
@@ -107,7 +111,9 @@ class SessionFile {
   }
 
  private:
-  static CacheOptions on_heap(const Session<Model>& session) { return {.kv_dtype = session.options_.cache.kv_dtype, .capacity = 0, .storage = {}}; }
+  static CacheOptions on_heap(const Session<Model>& session) {
+    return {.kv_dtype = session.options_.cache.kv_dtype, .capacity = 0, .storage = {}};
+  }
   static Cache read(const Session<Model>& session, const std::string& path) {
     Cache cache = CacheFile<typename Model::config_type>::load(path, session.model_->fingerprint(), on_heap(session));
     require<CacheError>(cache.batch_size() == 1 && (ReadsMedia<Model> || cache.rope_deltas().empty()), path,
@@ -128,7 +134,8 @@ class SessionFile {
         item["grid_thw"].push_back(json::Value(extent));
       }
       item["merge_size"] = integer(medium.merge_size);
-      item["content_hash"] = json::Value(std::to_string(medium.content_hash));  // 64 bits do not fit every reader's numbers
+      item["content_hash"] =
+          json::Value(std::to_string(medium.content_hash));  // 64 bits do not fit every reader's numbers
       item["timestamps"] = json::Value::array();
       for (const double seconds : medium.timestamps) {
         item["timestamps"].push_back(json::Value(seconds));
@@ -137,7 +144,8 @@ class SessionFile {
     }
     return list;
   }
-  // [begin, count, frame, hash] of each run within the first `length` tokens. (Which of the conversation's media it is plays no part any more.)
+  // [begin, count, frame, hash] of each run within the first `length` tokens. (Which of the conversation's media it is
+  // plays no part any more.)
   static json::Value runs_to_json(const std::vector<MediaRun>& runs, std::size_t length) {
     json::Value list = json::Value::array();
     for (const MediaRun& run : runs) {
@@ -152,8 +160,10 @@ class SessionFile {
     }
     return list;
   }
-  static std::size_t number(const json::Value& value, std::int64_t low, std::int64_t high, const std::string& path, std::string_view what) {
-    require<TextError>(value.is_integer() && value.as_integer() >= low && value.as_integer() <= high, path, ": ", what, ": expected ", low, " to ", high);
+  static std::size_t number(const json::Value& value, std::int64_t low, std::int64_t high, const std::string& path,
+                            std::string_view what) {
+    require<TextError>(value.is_integer() && value.as_integer() >= low && value.as_integer() <= high, path, ": ", what,
+                       ": expected ", low, " to ", high);
     return static_cast<std::size_t>(value.as_integer());
   }
   static std::uint64_t hash_of(const json::Value& value, const std::string& path) {
@@ -162,7 +172,8 @@ class SessionFile {
     const char* const begin = text ? value.as_string().data() : nullptr;
     const char* const end = text ? begin + value.as_string().size() : nullptr;
     const auto [stop, error] = std::from_chars(begin, end, hash);
-    require<TextError>(text && error == std::errc() && stop == end, path, ": content_hash: expected a decimal number as a string");
+    require<TextError>(text && error == std::errc() && stop == end, path,
+                       ": content_hash: expected a decimal number as a string");
     return hash;
   }
   static const json::Value& field(const json::Value& item, std::string_view key, const std::string& path) {
@@ -170,7 +181,8 @@ class SessionFile {
     require<TextError>(found != nullptr, path, ": media: no \"", key, "\"");
     return *found;
   }
-  static const std::vector<json::Value>& list_of(const json::Value& value, std::string_view what, const std::string& path) {
+  static const std::vector<json::Value>& list_of(const json::Value& value, std::string_view what,
+                                                 const std::string& path) {
     require<TextError>(value.is_array(), path, ": ", what, ": expected a list");
     return value.items();
   }
@@ -179,14 +191,16 @@ class SessionFile {
     for (const json::Value& item : list_of(list, "media", path)) {
       SessionMedium medium;
       const json::Value& type = field(item, "type", path);
-      require<TextError>(type == json::Value("image") || type == json::Value("video"), path, ": media: type: expected image or video");
+      require<TextError>(type == json::Value("image") || type == json::Value("video"), path,
+                         ": media: type: expected image or video");
       medium.type = type == json::Value("image") ? PartType::image : PartType::video;
       const std::vector<json::Value>& grid = list_of(field(item, "grid_thw", path), "grid_thw", path);
       require<TextError>(grid.size() == 3, path, ": grid_thw: expected 3 numbers");
       for (std::size_t k = 0; k < 3; ++k) {
         medium.grid_thw[k] = static_cast<std::int64_t>(number(grid[k], 1, 1 << 16, path, "grid_thw"));
       }
-      require<TextError>(medium.grid_thw[0] * medium.grid_thw[1] * medium.grid_thw[2] <= 1 << 26, path, ": grid_thw: too many patches");
+      require<TextError>(medium.grid_thw[0] * medium.grid_thw[1] * medium.grid_thw[2] <= 1 << 26, path,
+                         ": grid_thw: too many patches");
       medium.merge_size = number(field(item, "merge_size", path), 1, 64, path, "merge_size");
       medium.content_hash = hash_of(field(item, "content_hash", path), path);
       for (const json::Value& seconds : list_of(field(item, "timestamps", path), "timestamps", path)) {
@@ -194,8 +208,9 @@ class SessionFile {
         medium.timestamps.push_back(seconds.as_number());
       }
       const bool video = medium.type == PartType::video;
-      require<TextError>(video ? medium.timestamps.size() == static_cast<std::size_t>(medium.grid_thw[0]) : medium.grid_thw[0] == 1, path,
-                         ": media: the number of frames contradicts itself");
+      require<TextError>(
+          video ? medium.timestamps.size() == static_cast<std::size_t>(medium.grid_thw[0]) : medium.grid_thw[0] == 1,
+          path, ": media: the number of frames contradicts itself");
       out.push_back(std::move(medium));
     }
     return out;

@@ -78,25 +78,30 @@ std::size_t Session<Model>::token_limit(std::size_t prompt) const {
   if constexpr (requires(const Model& model) { model.config().max_position_embeddings; }) {
     limit = std::min(limit, static_cast<std::size_t>(model_->config().max_position_embeddings));
   }
-  require<InputError>(prompt < limit, "Session: the conversation has ", prompt, " tokens, and at most ", limit, " are possible with the answer");
+  require<InputError>(prompt < limit, "Session: the conversation has ", prompt, " tokens, and at most ", limit,
+                      " are possible with the answer");
   return limit;
 }
 
 // Are `held` the first of `ids`, with the same media among them?
 template <GenerativeModel Model>
-bool Session<Model>::holds(std::span<const TokenId> held, std::span<const TokenId> ids, std::span<const MediaRun> runs) const {
+bool Session<Model>::holds(std::span<const TokenId> held, std::span<const TokenId> ids,
+                           std::span<const MediaRun> runs) const {
   if (!detail::starts_with(ids, held)) {
     return false;
   }
   const auto within = [&](std::span<const MediaRun> list) {
-    return static_cast<std::size_t>(std::count_if(list.begin(), list.end(), [&](const MediaRun& run) { return run.begin < held.size(); }));
+    return static_cast<std::size_t>(
+        std::count_if(list.begin(), list.end(), [&](const MediaRun& run) { return run.begin < held.size(); }));
   };
   const std::size_t count = within(runs);
-  return count == within(held_runs_) && std::equal(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(count), held_runs_.begin(),
-                                                   [](const MediaRun& a, const MediaRun& b) { return a.same_content(b); });
+  return count == within(held_runs_) &&
+         std::equal(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(count), held_runs_.begin(),
+                    [](const MediaRun& a, const MediaRun& b) { return a.same_content(b); });
 }
 
-// Makes the cache hold the longest known prefix of `ids` that leaves at least one token to run. Snapshots of other texts are dropped.
+// Makes the cache hold the longest known prefix of `ids` that leaves at least one token to run. Snapshots of other
+// texts are dropped.
 template <GenerativeModel Model>
 void Session<Model>::go_back(std::span<const TokenId> ids, std::span<const MediaRun> runs) {
   const std::span<const TokenId> before = ids.first(ids.size() - 1);
@@ -123,17 +128,19 @@ void Session<Model>::go_back(std::span<const TokenId> ids, std::span<const Media
 
 template <GenerativeModel Model>
 void Session<Model>::keep_snapshot() {
-  if (options_.snapshot_bytes == 0 || (!snapshots_.empty() && snapshots_.back().snapshot.seq_length() == cache_.seq_length())) {
+  if (options_.snapshot_bytes == 0 ||
+      (!snapshots_.empty() && snapshots_.back().snapshot.seq_length() == cache_.seq_length())) {
     return;
   }
   snapshots_.push_back({cache_.snapshot(), lineage_, cache_.capacity() * Cache::slot_bytes(cache_.kv_dtype())});
   evict();
 }
 
-// Runs ids from the cache's end on, in pieces that cut no picture, with snapshots behind media and at `snapshot_at` (0: none). False when cancelled.
+// Runs ids from the cache's end on, in pieces that cut no picture, with snapshots behind media and at `snapshot_at` (0:
+// none). False when cancelled.
 template <GenerativeModel Model>
-bool Session<Model>::read(std::span<const TokenId> ids, const TurnMedia& media, std::size_t snapshot_at, const SessionCallbacks& callbacks,
-                          Tensor<float>& logits) {
+bool Session<Model>::read(std::span<const TokenId> ids, const TurnMedia& media, std::size_t snapshot_at,
+                          const SessionCallbacks& callbacks, Tensor<float>& logits) {
   const std::size_t start = cache_.seq_length();
   for (std::size_t at = start;;) {
     std::size_t goal = ids.size();  // the next place to stop at
@@ -215,7 +222,8 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
   while (true) {
     SequenceRow row{.input_ids = ids, .prompt_length = prompt, .scratch = &scratch};
     std::vector<TokenId> next;
-    if (options_.thinking_budget && writer.thinking() && !closed_by_us && reply.usage.reasoning_tokens >= *options_.thinking_budget) {
+    if (options_.thinking_budget && writer.thinking() && !closed_by_us &&
+        reply.usage.reasoning_tokens >= *options_.thinking_budget) {
       next = tokenizer_->encode("\n</think>\n\n");
       closed_by_us = true;
     } else {
@@ -247,13 +255,24 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
   reply.text = output.content;
   reply.reasoning = output.reasoning;
   reply.tool_calls = output.tool_calls;
-  const bool calls = std::any_of(output.tool_calls.begin(), output.tool_calls.end(), [](const ParsedToolCall& call) { return call.complete; });
+  const bool calls = std::any_of(output.tool_calls.begin(), output.tool_calls.end(),
+                                 [](const ParsedToolCall& call) { return call.complete; });
   switch (reason) {
-    case FinishReason::length: reply.finish_reason = ReplyEnd::length; break;
-    case FinishReason::stop_string: reply.finish_reason = ReplyEnd::stop_string; break;
-    case FinishReason::max_time: reply.finish_reason = ReplyEnd::max_time; break;
-    case FinishReason::stop: reply.finish_reason = calls ? ReplyEnd::tool_calls : ReplyEnd::stop; break;
-    default: reply.finish_reason = ReplyEnd::cancelled; break;
+    case FinishReason::length:
+      reply.finish_reason = ReplyEnd::length;
+      break;
+    case FinishReason::stop_string:
+      reply.finish_reason = ReplyEnd::stop_string;
+      break;
+    case FinishReason::max_time:
+      reply.finish_reason = ReplyEnd::max_time;
+      break;
+    case FinishReason::stop:
+      reply.finish_reason = calls ? ReplyEnd::tool_calls : ReplyEnd::stop;
+      break;
+    default:
+      reply.finish_reason = ReplyEnd::cancelled;
+      break;
   }
   Message message = output.to_message();
   message.reasoning_content = output.reasoning;  // also when empty: the answer is then not searched for a think block

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pictures and videos of a conversation: what they are, where they stand in the ids, and what the vision tower made of them.
+// The pictures and videos of a conversation: what they are, where they stand in the ids, and what the vision tower made
+// of them.
 #pragma once
 
 #include <qwen35/generate/generative_model.hpp>
@@ -18,8 +19,9 @@ QWEN35_BEGIN_NAMESPACE
 
 // A model that encodes pictures apart and takes the result in a forward.
 template <class M>
-concept ReadsMedia = GenerativeModel<M> && requires(const M& model, typename M::Input input, TensorView<float> pixels, TensorView<std::int64_t> grid,
-                                                    std::function<bool(std::size_t, std::size_t)> progress, std::span<const ImageFeatures> features) {
+concept ReadsMedia = GenerativeModel<M> &&
+    requires(const M& model, typename M::Input input, TensorView<float> pixels, TensorView<std::int64_t> grid,
+             std::function<bool(std::size_t, std::size_t)> progress, std::span<const ImageFeatures> features) {
   { model.get_image_features(pixels, grid, progress) } -> std::same_as<std::vector<ImageFeatures>>;
   { model.get_video_features(pixels, grid, progress) } -> std::same_as<std::vector<ImageFeatures>>;
   input.image_features = features;
@@ -38,7 +40,8 @@ struct SessionMedium {
   // What stands in the place of its placeholder.
   std::string replacement() const {
     const TensorView<std::int64_t> grid(grid_thw.data(), Shape{1, 3});
-    return type == PartType::image ? image_replacements(grid, merge_size)[0] : video_replacements(grid, std::span(&timestamps, 1), merge_size)[0];
+    return type == PartType::image ? image_replacements(grid, merge_size)[0]
+                                   : video_replacements(grid, std::span(&timestamps, 1), merge_size)[0];
   }
 };
 
@@ -57,7 +60,8 @@ struct MediaRun {
   }
 };
 
-// What the vision tower made of a medium: one item for a picture, one for each temporal patch of a video, so that a prompt can be cut between them.
+// What the vision tower made of a medium: one item for a picture, one for each temporal patch of a video, so that a
+// prompt can be cut between them.
 using KeptFeatures = std::shared_ptr<const std::vector<ImageFeatures>>;
 
 // The latest used features, up to a number of bytes.
@@ -67,7 +71,8 @@ class FeatureStore {
   KeptFeatures find(std::uint64_t content_hash) {
     for (std::size_t i = 0; i < items_.size(); ++i) {
       if (items_[i].first == content_hash) {
-        std::rotate(items_.begin() + static_cast<std::ptrdiff_t>(i), items_.begin() + static_cast<std::ptrdiff_t>(i) + 1, items_.end());
+        std::rotate(items_.begin() + static_cast<std::ptrdiff_t>(i),
+                    items_.begin() + static_cast<std::ptrdiff_t>(i) + 1, items_.end());
         return items_.back().second;
       }
     }
@@ -144,15 +149,16 @@ inline std::vector<ImageFeatures> by_frame(ImageFeatures item) {
   const std::size_t width = item.rows.shape()[1], rows = item.rows.shape()[0] / frames;
   for (std::size_t t = 0; t < frames; ++t) {
     const float* const first = item.rows.data() + t * rows * width;
-    out.push_back({Tensor<float>({rows, width}, std::vector<float>(first, first + rows * width)), {1, item.grid_thw[1], item.grid_thw[2]},
+    out.push_back({Tensor<float>({rows, width}, std::vector<float>(first, first + rows * width)),
+                   {1, item.grid_thw[1], item.grid_thw[2]},
                    item.content_hash});
   }
   return out;
 }
 
 // Where the media of `chat` stand in its ids. `order`: which of the conversation's media each is.
-inline TurnMedia place_media(const EncodedChat& chat, std::span<const std::size_t> order, const std::vector<SessionMedium>& media, TokenId image_pad,
-                             TokenId video_pad) {
+inline TurnMedia place_media(const EncodedChat& chat, std::span<const std::size_t> order,
+                             const std::vector<SessionMedium>& media, TokenId image_pad, TokenId video_pad) {
   TurnMedia out;
   out.features.resize(media.size());
   for (std::size_t i = 0; i < chat.media.size(); ++i) {

@@ -12,25 +12,30 @@ template <GenerativeModel Model>
 LoadedMedium Session<Model>::load(const Message& message, std::size_t i, std::size_t k) const {
   const ContentPart& part = (*message.content.parts())[k];
   const std::string_view what = part.type == PartType::image ? "a picture" : "a video";
-  require<InputError>(ReadsMedia<Model>, "messages[", i, "].content[", k, "] is ", what, ", and this model reads text alone");
+  require<InputError>(ReadsMedia<Model>, "messages[", i, "].content[", k, "] is ", what,
+                      ", and this model reads text alone");
   require<InputError>(static_cast<bool>(options_.media_loader), "messages[", i, "].content[", k, "] is ", what,
                       ", and the session has no SessionOptions::media_loader: make it with a Processor");
   require<InputError>(!part.value.empty() || part.data != nullptr, "messages[", i, "].content[", k, "] is ", what,
-                      " that neither names nor carries its pixels (a saved conversation does not hold those that were given in memory)");
+                      " that neither names nor carries its pixels (a saved conversation does not hold those that were "
+                      "given in memory)");
   LoadedMedium out = options_.media_loader(part);
   const Shape& shape = out.pixel_values.shape();
-  require<InputError>(shape.rank() == 2 && shape[0] > 0, "messages[", i, "].content[", k, "]: the media loader gave patches of shape ", to_string(shape));
+  require<InputError>(shape.rank() == 2 && shape[0] > 0, "messages[", i, "].content[", k,
+                      "]: the media loader gave patches of shape ", to_string(shape));
   return out;
 }
 
 // Makes `media` cover the conversation.
 template <GenerativeModel Model>
-void Session<Model>::load_new(const std::vector<Message>& conversation, std::vector<SessionMedium>& media, Pixels& pixels) const {
+void Session<Model>::load_new(const std::vector<Message>& conversation, std::vector<SessionMedium>& media,
+                              Pixels& pixels) const {
   std::size_t index = 0;
   detail::each_medium(conversation, [&](std::size_t i, std::size_t k, const ContentPart& part) {
     if (index == media.size()) {
       LoadedMedium loaded = load(conversation[i], i, k);
-      const std::uint64_t hash = detail::content_hash(loaded.pixel_values.data(), loaded.pixel_values.size(), loaded.grid_thw);
+      const std::uint64_t hash =
+          detail::content_hash(loaded.pixel_values.data(), loaded.pixel_values.size(), loaded.grid_thw);
       media.push_back({part.type, loaded.grid_thw, loaded.timestamps, loaded.merge_size, hash});
       pixels.emplace_back(index, std::move(loaded));
     }
@@ -38,10 +43,11 @@ void Session<Model>::load_new(const std::vector<Message>& conversation, std::vec
   });
 }
 
-// Gives `placed` the features of media that are not held yet: kept ones, or what the vision tower makes now. False when cancelled.
+// Gives `placed` the features of media that are not held yet: kept ones, or what the vision tower makes now. False when
+// cancelled.
 template <GenerativeModel Model>
-bool Session<Model>::encode_media(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media, Pixels& pixels,
-                                  const SessionCallbacks& callbacks, TurnMedia& placed, Reply& reply) {
+bool Session<Model>::encode_media(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media,
+                                  Pixels& pixels, const SessionCallbacks& callbacks, TurnMedia& placed, Reply& reply) {
   if constexpr (ReadsMedia<Model>) {
     for (const MediaRun& run : placed.runs) {
       KeptFeatures& features = placed.features[run.medium];
@@ -54,7 +60,8 @@ bool Session<Model>::encode_media(const std::vector<Message>& conversation, cons
         continue;
       }
       LoadedMedium loaded;
-      const auto have = std::find_if(pixels.begin(), pixels.end(), [&](const auto& entry) { return entry.first == run.medium; });
+      const auto have =
+          std::find_if(pixels.begin(), pixels.end(), [&](const auto& entry) { return entry.first == run.medium; });
       if (have != pixels.end()) {
         loaded = std::move(have->second);
       } else {
@@ -62,20 +69,23 @@ bool Session<Model>::encode_media(const std::vector<Message>& conversation, cons
         detail::each_medium(conversation, [&](std::size_t i, std::size_t k, const ContentPart& part) {
           if (index++ == run.medium) {
             loaded = load(conversation[i], i, k);
-            require<InputError>(detail::content_hash(loaded.pixel_values.data(), loaded.pixel_values.size(), loaded.grid_thw) == medium.content_hash,
-                                "messages[", i, "].content[", k, "]: ", part.value.substr(0, 300), " is another than when it was first read");
+            require<InputError>(detail::content_hash(loaded.pixel_values.data(), loaded.pixel_values.size(),
+                                                     loaded.grid_thw) == medium.content_hash,
+                                "messages[", i, "].content[", k, "]: ", part.value.substr(0, 300),
+                                " is another than when it was first read");
           }
         });
       }
       const TensorView<std::int64_t> grid(loaded.grid_thw.data(), Shape{1, 3});
-      std::vector<ImageFeatures> encoded = medium.type == PartType::image ? model_->get_image_features(loaded.pixel_values, grid, callbacks.encoding)
-                                                                          : model_->get_video_features(loaded.pixel_values, grid, callbacks.encoding);
+      std::vector<ImageFeatures> encoded =
+          medium.type == PartType::image ? model_->get_image_features(loaded.pixel_values, grid, callbacks.encoding)
+                                         : model_->get_video_features(loaded.pixel_values, grid, callbacks.encoding);
       if (encoded.empty()) {
         return false;
       }
       ++reply.usage.encoded_media;
-      features = std::make_shared<const std::vector<ImageFeatures>>(medium.type == PartType::image ? std::move(encoded)
-                                                                                                   : detail::by_frame(std::move(encoded[0])));
+      features = std::make_shared<const std::vector<ImageFeatures>>(
+          medium.type == PartType::image ? std::move(encoded) : detail::by_frame(std::move(encoded[0])));
       features_.keep(medium.content_hash, features, options_.media_bytes);
     }
   }
@@ -83,8 +93,8 @@ bool Session<Model>::encode_media(const std::vector<Message>& conversation, cons
 }
 
 template <GenerativeModel Model>
-EncodedChat Session<Model>::encode(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media, bool& thinking,
-                                   TurnMedia& placed) const {
+EncodedChat Session<Model>::encode(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media,
+                                   bool& thinking, TurnMedia& placed) const {
   std::vector<Message> messages;
   if (!options_.system.empty()) {
     messages.push_back(Message::system(options_.system));
@@ -99,11 +109,13 @@ EncodedChat Session<Model>::encode(const std::vector<Message>& conversation, con
   if (chat.media.empty()) {
     return encode_chat(*tokenizer_, chat, messages, options_.injected);
   }
-  std::vector<std::size_t> order;  // which of the conversation's media each of the chat's is: one in a dropped think block is not among them
+  std::vector<std::size_t>
+      order;  // which of the conversation's media each of the chat's is: one in a dropped think block is not among them
   std::vector<std::string> replacements;
   std::size_t index = 0;
   detail::each_medium(messages, [&](std::size_t i, std::size_t k, const ContentPart&) {
-    if (order.size() < chat.media.size() && chat.media[order.size()].message_index == i && chat.media[order.size()].part_index == k) {
+    if (order.size() < chat.media.size() && chat.media[order.size()].message_index == i &&
+        chat.media[order.size()].part_index == k) {
       order.push_back(index);
       replacements.push_back(media[index].replacement());
     }
@@ -111,7 +123,8 @@ EncodedChat Session<Model>::encode(const std::vector<Message>& conversation, con
   });
   EncodedChat out = encode_chat(*tokenizer_, chat, messages, options_.injected, replacements, options_.video_form);
   constexpr PlaceholderTokens tokens;
-  placed = detail::place_media(out, order, media, tokenizer_->convert_tokens_to_ids(tokens.image), tokenizer_->convert_tokens_to_ids(tokens.video));
+  placed = detail::place_media(out, order, media, tokenizer_->convert_tokens_to_ids(tokens.image),
+                               tokenizer_->convert_tokens_to_ids(tokens.video));
   return out;
 }
 

@@ -46,7 +46,9 @@ using StoppingCriteriaList = std::vector<std::shared_ptr<const StoppingCriteria>
 class EosTokenCriteria final : public StoppingCriteria {
  public:
   explicit EosTokenCriteria(const TokenIds& eos_token_id) : eos_(eos_token_id) {}
-  bool is_done(const SequenceRow& row) const override { return !row.input_ids.empty() && eos_.contains(row.input_ids.back()); }
+  bool is_done(const SequenceRow& row) const override {
+    return !row.input_ids.empty() && eos_.contains(row.input_ids.back());
+  }
   std::string_view name() const override { return "EosTokenCriteria"; }
   FinishReason reason() const override { return FinishReason::stop; }
 
@@ -66,7 +68,8 @@ class MaxLengthCriteria final : public StoppingCriteria {
   std::size_t max_length_;
 };
 
-// More than `max_time` seconds have passed since this object was made. The token that is being computed is still finished.
+// More than `max_time` seconds have passed since this object was made. The token that is being computed is still
+// finished.
 class MaxTimeCriteria final : public StoppingCriteria {
  public:
   // Not <chrono>, whose header costs 0.3 s of every compilation.
@@ -85,15 +88,17 @@ class MaxTimeCriteria final : public StoppingCriteria {
   double start_;
 };
 
-// The bytes that a token adds to the text, e.g. `[&](TokenId id) { return tokenizer.token_bytes(id); }`. What it returns must live until the next call.
+// The bytes that a token adds to the text, e.g. `[&](TokenId id) { return tokenizer.token_bytes(id); }`. What it
+// returns must live until the next call.
 using TokenText = std::function<std::string_view(TokenId)>;
 
-// The bytes of the sequence, prompt included, hold a stop string that ends inside the newest token. It may begin in earlier ones, and
-// the token may go on behind it.
+// The bytes of the sequence, prompt included, hold a stop string that ends inside the newest token. It may begin in
+// earlier ones, and the token may go on behind it.
 class StopStringCriteria final : public StoppingCriteria {
  public:
   // Raises InputError without strings, for an empty one, or without token_text.
-  StopStringCriteria(std::vector<std::string> stop_strings, TokenText token_text) : strings_(std::move(stop_strings)), text_(std::move(token_text)) {
+  StopStringCriteria(std::vector<std::string> stop_strings, TokenText token_text)
+      : strings_(std::move(stop_strings)), text_(std::move(token_text)) {
     require<InputError>(!strings_.empty(), "stop_strings is an empty list");
     require<InputError>(static_cast<bool>(text_), "stop_strings need token_text, which gives the bytes of a token");
     for (const std::string& string : strings_) {
@@ -150,7 +155,8 @@ class FunctionCriteria final : public StoppingCriteria {
 }  // namespace detail
 
 // Criteria from a function or lambda.
-inline std::shared_ptr<const StoppingCriteria> make_stopping_criteria(std::string name, detail::FunctionCriteria::Function function) {
+inline std::shared_ptr<const StoppingCriteria> make_stopping_criteria(std::string name,
+                                                                      detail::FunctionCriteria::Function function) {
   return std::make_shared<detail::FunctionCriteria>(std::move(name), std::move(function));
 }
 
@@ -166,7 +172,8 @@ inline FinishReason finish_reason(const StoppingCriteriaList& list, const Sequen
 
 // `config` with all defaults filled in and its max_length counted from the first column. Raises InputError.
 template <class = void>
-StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenText& token_text = {}, const StoppingCriteriaList& users = {}) {
+StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenText& token_text = {},
+                                 const StoppingCriteriaList& users = {}) {
   detail::require_all(users, "stopping_criteria");
   StoppingCriteriaList list;
   if (config.eos_token_id && !config.eos_token_id->empty()) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Processors of the distribution that is sampled from. `min_tokens_to_keep` of the largest scores always survive.
 //
-// None sorts the vocabulary: the largest scores come from `select_largest`, in growing numbers where it is not known how many are needed.
+// None sorts the vocabulary: the largest scores come from `select_largest`, in growing numbers where it is not known
+// how many are needed.
 #pragma once
 
 #include <qwen35/generate/generation_config.hpp>
@@ -48,7 +49,8 @@ inline void mask_below(float bar, std::span<float> scores) {
 }
 
 // Masks all but the first `count` of `ranked`.
-inline void keep_only(std::span<const std::uint64_t> ranked, std::size_t count, std::span<float> scores, bool last_first = false) {
+inline void keep_only(std::span<const std::uint64_t> ranked, std::size_t count, std::span<float> scores,
+                      bool last_first = false) {
   std::fill(scores.begin(), scores.end(), -std::numeric_limits<float>::infinity());
   for (std::size_t i = 0; i < count; ++i) {
     scores[Ranked::index(ranked[i], last_first)] = Ranked::score(ranked[i]);
@@ -70,7 +72,8 @@ inline double entropy(std::span<const float> p) {
 }
 
 // Masks scores whose probability is below `bar`.
-inline void mask_improbable(float bar, std::size_t min_tokens_to_keep, std::span<const float> p, ScratchOf& scratch, std::span<float> scores) {
+inline void mask_improbable(float bar, std::size_t min_tokens_to_keep, std::span<const float> p, ScratchOf& scratch,
+                            std::span<float> scores) {
   const float safe = scratch.largest(scores, min_tokens_to_keep);
   for (std::size_t i = 0; i < scores.size(); ++i) {
     if (p[i] < bar && scores[i] < safe) {
@@ -86,7 +89,8 @@ class TemperatureLogitsWarper final : public LogitsProcessor {
  public:
   // Raises InputError unless temperature > 0.
   explicit TemperatureLogitsWarper(double temperature) : temperature_(static_cast<float>(temperature)) {
-    require<InputError>(temperature > 0.0, "temperature is ", temperature, ", expected a number above 0; for greedy search unset do_sample");
+    require<InputError>(temperature > 0.0, "temperature is ", temperature,
+                        ", expected a number above 0; for greedy search unset do_sample");
   }
   std::string_view name() const override { return "TemperatureLogitsWarper"; }
   void process(const SequenceRow&, std::span<float> scores) const override {
@@ -103,7 +107,8 @@ class TemperatureLogitsWarper final : public LogitsProcessor {
 class TopKLogitsWarper final : public LogitsProcessor {
  public:
   // Raises InputError for a k of 0.
-  explicit TopKLogitsWarper(std::size_t top_k, std::size_t min_tokens_to_keep = 1) : top_k_(std::max(top_k, detail::require_some(min_tokens_to_keep))) {
+  explicit TopKLogitsWarper(std::size_t top_k, std::size_t min_tokens_to_keep = 1)
+      : top_k_(std::max(top_k, detail::require_some(min_tokens_to_keep))) {
     require<InputError>(top_k > 0, "top_k is 0, expected at least 1");
   }
   std::string_view name() const override { return "TopKLogitsWarper"; }
@@ -190,7 +195,8 @@ class MinPLogitsWarper final : public LogitsProcessor {
   std::size_t min_keep_;
 };
 
-// Among the 100 largest scores keeps those until the running entropy passes top_h of the whole of theirs; the first always.
+// Among the 100 largest scores keeps those until the running entropy passes top_h of the whole of theirs; the first
+// always.
 class TopHLogitsWarper final : public LogitsProcessor {
  public:
   // Raises InputError outside (0, 1].
@@ -228,7 +234,8 @@ class TopHLogitsWarper final : public LogitsProcessor {
   double top_h_;
 };
 
-// Sorts by how far the information of an id is from the entropy, and keeps up to and with the first that makes the probabilities reach `mass`.
+// Sorts by how far the information of an id is from the entropy, and keeps up to and with the first that makes the
+// probabilities reach `mass`.
 class TypicalLogitsWarper final : public LogitsProcessor {
  public:
   // Raises InputError outside (0, 1).
@@ -284,7 +291,8 @@ class EpsilonLogitsWarper final : public LogitsProcessor {
   // Raises InputError outside (0, 1).
   explicit EpsilonLogitsWarper(double epsilon, std::size_t min_tokens_to_keep = 1)
       : epsilon_(static_cast<float>(epsilon)), min_keep_(detail::require_some(min_tokens_to_keep)) {
-    require<InputError>(epsilon > 0.0 && epsilon < 1.0, "epsilon_cutoff is ", epsilon, ", expected above 0 and below 1");
+    require<InputError>(epsilon > 0.0 && epsilon < 1.0, "epsilon_cutoff is ", epsilon,
+                        ", expected above 0 and below 1");
   }
   std::string_view name() const override { return "EpsilonLogitsWarper"; }
   void process(const SequenceRow& row, std::span<float> scores) const override {

@@ -20,8 +20,8 @@ namespace json {
 
 namespace detail {
 
-// Receives the events of RapidJSON's reader and builds the tree. The reader is iterative, so depth costs heap, not stack; the limit keeps the
-// (recursive) destructor of the tree safe.
+// Receives the events of RapidJSON's reader and builds the tree. The reader is iterative, so depth costs heap, not
+// stack; the limit keeps the (recursive) destructor of the tree safe.
 class Builder {
  public:
   static constexpr std::size_t depth_limit = 512;
@@ -109,8 +109,8 @@ class Builder {
   std::vector<std::string> keys_;
 };
 
-// Numbers come as text: the reader's own conversion shifts by negative counts for some (0e300), and one double of 40 digits in 100,000 comes out one
-// unit off.
+// Numbers come as text: the reader's own conversion shifts by negative counts for some (0e300), and one double of 40
+// digits in 100,000 comes out one unit off.
 inline constexpr unsigned parse_flags =
     rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
 
@@ -140,7 +140,8 @@ inline bool send_number(std::string_view text, Handler& handler, bool& too_big) 
     std::int64_t whole = 0;
     if (std::from_chars(text.data(), end, whole).ec == std::errc()) {
       if (whole >= 0) {
-        return whole <= UINT32_MAX ? handler.Uint(static_cast<unsigned>(whole)) : handler.Uint64(static_cast<std::uint64_t>(whole));
+        return whole <= UINT32_MAX ? handler.Uint(static_cast<unsigned>(whole))
+                                   : handler.Uint64(static_cast<std::uint64_t>(whole));
       }
       return whole >= INT32_MIN ? handler.Int(static_cast<int>(whole)) : handler.Int64(whole);
     }
@@ -166,12 +167,13 @@ struct ReadResult {
 
 namespace detail {
 
-// Passes the reader's events on to the user's handler: numbers converted, and with a correction. The reader accepts "\udc00", half a surrogate pair,
-// which has no UTF-8: here it ends the reading.
+// Passes the reader's events on to the user's handler: numbers converted, and with a correction. The reader accepts
+// "\udc00", half a surrogate pair, which has no UTF-8: here it ends the reading.
 template <class Handler>
 class Guard {
  public:
-  Guard(Handler& handler, std::string_view text) : handler_(handler), escapes_(text.find("\\u") != std::string_view::npos) {}
+  Guard(Handler& handler, std::string_view text)
+      : handler_(handler), escapes_(text.find("\\u") != std::string_view::npos) {}
   bool unpaired() const { return unpaired_; }
   bool too_big() const { return too_big_; }
 
@@ -182,10 +184,16 @@ class Guard {
   bool Int64(std::int64_t value) { return handler_.Int64(value); }
   bool Uint64(std::uint64_t value) { return handler_.Uint64(value); }
   bool Double(double value) { return handler_.Double(value); }
-  bool RawNumber(const char* text, rapidjson::SizeType size, bool) { return send_number({text, size}, handler_, too_big_); }
-  bool String(const char* text, rapidjson::SizeType size, bool copy) { return sound(text, size) && handler_.String(text, size, copy); }
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
+    return send_number({text, size}, handler_, too_big_);
+  }
+  bool String(const char* text, rapidjson::SizeType size, bool copy) {
+    return sound(text, size) && handler_.String(text, size, copy);
+  }
   bool StartObject() { return handler_.StartObject(); }
-  bool Key(const char* text, rapidjson::SizeType size, bool copy) { return sound(text, size) && handler_.Key(text, size, copy); }
+  bool Key(const char* text, rapidjson::SizeType size, bool copy) {
+    return sound(text, size) && handler_.Key(text, size, copy);
+  }
   bool EndObject(rapidjson::SizeType size) { return handler_.EndObject(size); }
   bool StartArray() { return handler_.StartArray(); }
   bool EndArray(rapidjson::SizeType size) { return handler_.EndArray(size); }
@@ -243,8 +251,8 @@ inline void read(std::string_view text, Handler& handler, std::string_view sourc
   require<TextError>(result.ok, source_name, ": ", result.problem);
 }
 
-// Of equal keys in one object the last counts. Raises TextError for ill-formed text, text after the value, invalid UTF-8, or a depth
-// beyond 512.
+// Of equal keys in one object the last counts. Raises TextError for ill-formed text, text after the value, invalid
+// UTF-8, or a depth beyond 512.
 inline Value parse(std::string_view text, std::string_view source_name = "JSON") {
   detail::Builder builder;
   read(text, builder, source_name);
@@ -262,7 +270,8 @@ inline std::string python_repr_number(double value) {
   char buffer[64];
   const double magnitude = std::fabs(value);
   const bool fixed = magnitude == 0.0 || (magnitude >= 1e-4 && magnitude < 1e16);
-  const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value, fixed ? std::chars_format::fixed : std::chars_format::scientific);
+  const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value,
+                                 fixed ? std::chars_format::fixed : std::chars_format::scientific);
   std::string out(buffer, end.ptr);
   if (fixed && out.find('.') == std::string::npos) {
     out += ".0";
@@ -277,13 +286,27 @@ inline void dump_string(std::string_view text, std::string& out) {
   out += '"';
   for (const char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           out += "\\u00";
@@ -299,15 +322,25 @@ inline void dump_string(std::string_view text, std::string& out) {
 
 inline void dump(const Value& value, std::string& out) {
   switch (value.kind()) {
-    case Kind::null: out += "null"; break;
-    case Kind::boolean: out += value.as_bool() ? "true" : "false"; break;
-    case Kind::integer: out += std::to_string(value.as_integer()); break;
+    case Kind::null:
+      out += "null";
+      break;
+    case Kind::boolean:
+      out += value.as_bool() ? "true" : "false";
+      break;
+    case Kind::integer:
+      out += std::to_string(value.as_integer());
+      break;
     case Kind::number: {
       const double number = value.as_number();
-      out += std::isnan(number) ? "NaN" : std::isinf(number) ? (number > 0 ? "Infinity" : "-Infinity") : python_repr_number(number);
+      out += std::isnan(number)   ? "NaN"
+             : std::isinf(number) ? (number > 0 ? "Infinity" : "-Infinity")
+                                  : python_repr_number(number);
       break;
     }
-    case Kind::string: dump_string(value.as_string(), out); break;
+    case Kind::string:
+      dump_string(value.as_string(), out);
+      break;
     case Kind::array: {
       out += '[';
       bool first = true;

@@ -17,7 +17,8 @@ namespace json {
 enum class Kind : std::uint8_t { null, boolean, integer, number, string, array, object };
 
 constexpr std::string_view name(Kind kind) {
-  constexpr std::string_view names[] = {"null", "a boolean", "an integer", "a number", "a string", "an array", "an object"};
+  constexpr std::string_view names[] = {"null",     "a boolean", "an integer", "a number",
+                                        "a string", "an array",  "an object"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -29,8 +30,8 @@ class Value {
   Value(std::nullptr_t) {}
   Value(bool value) : kind_(Kind::boolean), integer_(value ? 1 : 0) {}
   template <class T>
-    requires(std::is_integral_v<T> && !std::is_same_v<T, bool>)
-  Value(T value) : kind_(Kind::integer), integer_(static_cast<std::int64_t>(value)) {}
+  requires(std::is_integral_v<T> && !std::is_same_v<T, bool>) Value(T value)
+      : kind_(Kind::integer), integer_(static_cast<std::int64_t>(value)) {}
   Value(double value) : kind_(Kind::number), number_(value) {}
   Value(std::string value) : kind_(Kind::string), string_(std::move(value)) {}
   Value(std::string_view value) : kind_(Kind::string), string_(value) {}
@@ -50,7 +51,9 @@ class Value {
   // Each raises TextError, naming both kinds, when the value is of another kind.
   bool as_bool() const { return expect(Kind::boolean).integer_ != 0; }
   std::int64_t as_integer() const { return expect(Kind::integer).integer_; }
-  double as_number() const { return kind_ == Kind::integer ? static_cast<double>(integer_) : expect(Kind::number).number_; }
+  double as_number() const {
+    return kind_ == Kind::integer ? static_cast<double>(integer_) : expect(Kind::number).number_;
+  }
   const std::string& as_string() const { return expect(Kind::string).string_; }
   const std::vector<Value>& items() const { return expect(Kind::array).items_; }
   std::vector<Value>& items() { return const_cast<Value&>(expect(Kind::array)).items_; }
@@ -98,7 +101,8 @@ class Value {
     if (a.kind_ != b.kind_) {
       return a.is_number() && b.is_number() && a.as_number() == b.as_number();
     }
-    return a.integer_ == b.integer_ && a.number_ == b.number_ && a.string_ == b.string_ && a.items_ == b.items_ && a.members_ == b.members_;
+    return a.integer_ == b.integer_ && a.number_ == b.number_ && a.string_ == b.string_ && a.items_ == b.items_ &&
+           a.members_ == b.members_;
   }
 
  private:

@@ -16,7 +16,8 @@ namespace HWY_NAMESPACE {
 
 // 0.5 x (1 + tanh(u)), u = sqrt(2/pi) (x + 0.044715 x^3), as x / (1 + e^(-2u)).
 HWY_INLINE Vec gelu_tanh(Vec x) {
-  const Vec minus_2u = hn::Mul(x, hn::NegMulAdd(broadcast(0.07135481282553605f), hn::Mul(x, x), broadcast(-1.5957691216057308f)));
+  const Vec minus_2u =
+      hn::Mul(x, hn::NegMulAdd(broadcast(0.07135481282553605f), hn::Mul(x, x), broadcast(-1.5957691216057308f)));
   return hn::Div(x, hn::Add(broadcast(1.0f), exp(minus_2u)));
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Softmax attention over stored keys and values, for query rows that share them.
 //
-// One split of the context at a time: its keys are decoded to columns, its values to rows. Scores and outputs are then the same product,
-// with one multiply-add for each key value (or each key) and no sum across lanes, whatever the head's size.
+// One split of the context at a time: its keys are decoded to columns, its values to rows. Scores and outputs are then
+// the same product, with one multiply-add for each key value (or each key) and no sum across lanes, whatever the head's
+// size.
 #include <qwen35/kernels/mix-inl.hpp>
 
 #include <limits>
@@ -19,25 +20,26 @@ QWEN35_BEGIN_NAMESPACE
 namespace kernels {
 namespace HWY_NAMESPACE {
 
-// The keys of one split: key `first` stands at place `from`, and so on up to place `to`. A key keeps its place whatever keys the other queries
-// see, and so the order of sums.
+// The keys of one split: key `first` stands at place `from`, and so on up to place `to`. A key keeps its place whatever
+// keys the other queries see, and so the order of sums.
 struct Split {
   std::size_t first, from, to;
 };
 
 // Products q k of one query become scores, hidden keys -inf. Returns the largest score so far.
-inline float scale_scores(const AttentionTask& task, const Split& split, std::size_t query, float largest_before, float* scores) {
+inline float scale_scores(const AttentionTask& task, const Split& split, std::size_t query, float largest_before,
+                          float* scores) {
   constexpr float nothing = -std::numeric_limits<float>::infinity();
   const std::size_t begin = task.key_begin[query];
   const std::size_t end = task.key_end[query];
   const float* const bias = task.bias == nullptr ? nullptr : task.bias[query];
-  const bool plain = split.from == 0 && split.to == attention_split && begin <= split.first && end >= split.first + attention_split &&
-                     bias == nullptr && task.key_valid == nullptr;
+  const bool plain = split.from == 0 && split.to == attention_split && begin <= split.first &&
+                     end >= split.first + attention_split && bias == nullptr && task.key_valid == nullptr;
   HWY_ALIGN float added[attention_split];
   for (std::size_t place = 0; place < attention_split && !plain; ++place) {
     const std::size_t key = split.first + place - split.from;
-    const bool visible =
-        place >= split.from && place < split.to && key >= begin && key < end && (task.key_valid == nullptr || task.key_valid[key] != 0);
+    const bool visible = place >= split.from && place < split.to && key >= begin && key < end &&
+                         (task.key_valid == nullptr || task.key_valid[key] != 0);
     added[place] = !visible ? nothing : bias == nullptr ? 0.0f : bias[key];
   }
   const Vec factor = broadcast(task.scale);
@@ -97,8 +99,8 @@ inline void weigh_keys(const AttentionTask& task, const Split& split, float* sco
       store(total, partial + r * lanes);
     }
     float sums[4];
-    store_sums(sum_lanes(load(partial), load(partial + (count > 1 ? lanes : 0)), load(partial + (count > 2 ? 2 * lanes : 0)),
-                         load(partial + (count > 3 ? 3 * lanes : 0))),
+    store_sums(sum_lanes(load(partial), load(partial + (count > 1 ? lanes : 0)),
+                         load(partial + (count > 2 ? 2 * lanes : 0)), load(partial + (count > 3 ? 3 * lanes : 0))),
                sums);
     for (std::size_t r = 0; r < count; ++r) {
       state.total[query + r] = state.total[query + r] * state.shrink[query + r] + sums[r];
@@ -118,8 +120,8 @@ inline void attention(const AttentionTask& task) {
   const std::size_t width = attention_width(task.head_dim);
   const std::size_t misplaced = reinterpret_cast<std::uintptr_t>(task.scratch) / sizeof(float) % 16;
   float* const sums = task.scratch + (16 - misplaced) % 16;  // [queries, width]
-  float* const rows = sums + queries * width;                // columns of keys, then rows of values [attention_split, width]
-  float* const scores = rows + attention_split * width;      // [queries, attention_split]
+  float* const rows = sums + queries * width;  // columns of keys, then rows of values [attention_split, width]
+  float* const scores = rows + attention_split * width;  // [queries, attention_split]
   float* const state = scores + queries * attention_split;
   const std::size_t padded = attention_width(queries);
   const SoftmaxState softmax{state, state + padded, state + 2 * padded};
@@ -137,12 +139,16 @@ inline void attention(const AttentionTask& task) {
   const bool direct = task.dtype == DType::f32 && task.head_dim % lanes == 0;  // values can be read where they are
   const std::size_t phase = task.split_origin % attention_split;
   while (first < end) {
-    // Cuts lie at multiples of attention_split from the origin, on either side of it; the first split may begin in its middle.
+    // Cuts lie at multiples of attention_split from the origin, on either side of it; the first split may begin in its
+    // middle.
     const std::size_t place = (first % attention_split + attention_split - phase) % attention_split;
     const std::size_t keys = end - first < attention_split - place ? end - first : attention_split - place;
-    decode_keys(task.dtype, task.k + first * task.k_stride_bytes, task.k_stride_bytes, place, keys, task.head_dim, width, rows);
-    mix_rows({reinterpret_cast<const std::byte*>(rows), lanes * sizeof(float), width * lanes * sizeof(float)}, attention_split, attention_split / lanes,
-             task.head_dim, queries, [&task](std::size_t query) { return task.q[query]; }, scores, true);
+    decode_keys(task.dtype, task.k + first * task.k_stride_bytes, task.k_stride_bytes, place, keys, task.head_dim,
+                width, rows);
+    mix_rows(
+        {reinterpret_cast<const std::byte*>(rows), lanes * sizeof(float), width * lanes * sizeof(float)},
+        attention_split, attention_split / lanes, task.head_dim, queries,
+        [&task](std::size_t query) { return task.q[query]; }, scores, true);
     weigh_keys(task, {first, place, place + keys}, scores, softmax);
     for (std::size_t query = 0; query < queries; ++query) {
       if (softmax.shrink[query] != 1.0f) {
@@ -156,8 +162,9 @@ inline void attention(const AttentionTask& task) {
       values = reinterpret_cast<const std::byte*>(rows);
       stride = width * sizeof(float);
     }
-    mix_rows({values, stride, lanes * sizeof(float)}, width, (task.head_dim + lanes - 1) / lanes, keys, queries,
-             [scores, place](std::size_t query) { return scores + query * attention_split + place; }, sums, false);
+    mix_rows(
+        {values, stride, lanes * sizeof(float)}, width, (task.head_dim + lanes - 1) / lanes, keys, queries,
+        [scores, place](std::size_t query) { return scores + query * attention_split + place; }, sums, false);
     first += keys;
   }
   for (std::size_t query = 0; query < queries; ++query) {

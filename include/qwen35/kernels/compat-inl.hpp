@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vectors of floats for one instruction set: loads of every stored format, tails, sums of lanes, exponential. Hides Highway 1.0.3's gaps.
+// Vectors of floats for one instruction set: loads of every stored format, tails, sums of lanes, exponential. Hides
+// Highway 1.0.3's gaps.
 //
-// A *-inl.hpp file is compiled once for each instruction set, in a namespace of its own, by dispatch.hpp; it is not to be included alone.
+// A *-inl.hpp file is compiled once for each instruction set, in a namespace of its own, by dispatch.hpp; it is not to
+// be included alone.
 #include <qwen35/core/dtype.hpp>
 
 #include <cmath>
@@ -30,7 +32,8 @@ inline constexpr std::size_t lanes = hn::MaxLanes(Tag());
 static_assert(lanes == 1 || lanes == 4 || lanes == 8 || lanes == 16, "vectors of 1, 4, 8 or 16 floats");
 
 // (Of x86's instruction sets the newer ones have the smaller numbers, and those of other processors are larger.)
-// Columns of a register tile of four rows: 4 x 6 accumulators fill 32 registers, 4 x 3 fill 16. Plain code is not worth the compile time.
+// Columns of a register tile of four rows: 4 x 6 accumulators fill 32 registers, 4 x 3 fill 16. Plain code is not worth
+// the compile time.
 #if HWY_TARGET <= HWY_AVX3 || HWY_TARGET == HWY_NEON
 inline constexpr std::size_t tile_columns = 6;
 #elif HWY_TARGET == HWY_SCALAR
@@ -39,16 +42,20 @@ inline constexpr std::size_t tile_columns = 1;
 inline constexpr std::size_t tile_columns = 3;
 #endif
 
-// A function around a register tile. GCC tuned for a named processor (-march=native, -mtune=haswell) reads what several multiply-adds share from
-// memory again for each of them, at half the speed; its general tuning does not.
+// A function around a register tile. GCC tuned for a named processor (-march=native, -mtune=haswell) reads what several
+// multiply-adds share from memory again for each of them, at half the speed; its general tuning does not.
 #if HWY_ARCH_X86 && HWY_COMPILER_GCC_ACTUAL
 #define QWEN35_TILE_FUNCTION HWY_NOINLINE __attribute__((target("tune=generic")))
 #else
 #define QWEN35_TILE_FUNCTION HWY_NOINLINE
 #endif
 
-HWY_INLINE Vec zero() { return hn::Zero(Tag()); }
-HWY_INLINE Vec broadcast(float value) { return hn::Set(Tag(), value); }
+HWY_INLINE Vec zero() {
+  return hn::Zero(Tag());
+}
+HWY_INLINE Vec broadcast(float value) {
+  return hn::Set(Tag(), value);
+}
 
 HWY_INLINE Vec load(const float* p) {
 #if HWY_TARGET == HWY_SCALAR
@@ -59,7 +66,9 @@ HWY_INLINE Vec load(const float* p) {
   return hn::LoadU(Tag(), p);
 #endif
 }
-HWY_INLINE void store(Vec v, float* p) { hn::StoreU(v, Tag(), p); }
+HWY_INLINE void store(Vec v, float* p) {
+  hn::StoreU(v, Tag(), p);
+}
 
 // The first `count` < lanes floats, the other lanes 0. Reads nothing beyond them.
 HWY_INLINE Vec load_first(const float* p, std::size_t count) {
@@ -77,8 +86,8 @@ HWY_INLINE void store_first(Vec v, float* p, std::size_t count) {
   std::memcpy(p, padded, count * sizeof(float));
 }
 
-// Asks for the cache line `ahead` bytes after `p`, which may lie beyond the data. (Forced inline: GCC 12 takes a function that only prefetches
-// for one without effect, and drops the call.)
+// Asks for the cache line `ahead` bytes after `p`, which may lie beyond the data. (Forced inline: GCC 12 takes a
+// function that only prefetches for one without effect, and drops the call.)
 HWY_INLINE void fetch(const std::byte* p, std::size_t ahead) {
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(p) + ahead));
 }
@@ -99,7 +108,8 @@ struct BF16 {
 #else
     const hn::RebindToUnsigned<Tag> wide;
     const hn::Rebind<std::uint16_t, Tag> narrow;
-    return hn::BitCast(Tag(), hn::ShiftLeft<16>(hn::PromoteTo(wide, hn::LoadU(narrow, reinterpret_cast<const std::uint16_t*>(p)))));
+    return hn::BitCast(
+        Tag(), hn::ShiftLeft<16>(hn::PromoteTo(wide, hn::LoadU(narrow, reinterpret_cast<const std::uint16_t*>(p)))));
 #endif
   }
 };
@@ -143,18 +153,30 @@ HWY_NOINLINE Vec load_first(const std::byte* p, std::size_t count) {
 struct Sums {
   float value[4];
 };
-HWY_INLINE Sums sum_lanes(Vec a, Vec b, Vec c, Vec d) { return {{hn::GetLane(a), hn::GetLane(b), hn::GetLane(c), hn::GetLane(d)}}; }
-HWY_INLINE Sums load_sums(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
+HWY_INLINE Sums sum_lanes(Vec a, Vec b, Vec c, Vec d) {
+  return {{hn::GetLane(a), hn::GetLane(b), hn::GetLane(c), hn::GetLane(d)}};
+}
+HWY_INLINE Sums load_sums(const float* p) {
+  return {{p[0], p[1], p[2], p[3]}};
+}
 HWY_INLINE Sums add_sums(Sums a, Sums b) {
   return {{a.value[0] + b.value[0], a.value[1] + b.value[1], a.value[2] + b.value[2], a.value[3] + b.value[3]}};
 }
-HWY_INLINE void store_sums(Sums sums, float* p) { std::memcpy(p, sums.value, sizeof(sums.value)); }
+HWY_INLINE void store_sums(Sums sums, float* p) {
+  std::memcpy(p, sums.value, sizeof(sums.value));
+}
 #else
 using SumsTag = hn::CappedTag<float, 4>;
 using Sums = hn::Vec<SumsTag>;
-HWY_INLINE Sums load_sums(const float* p) { return hn::LoadU(SumsTag(), p); }
-HWY_INLINE Sums add_sums(Sums a, Sums b) { return hn::Add(a, b); }
-HWY_INLINE void store_sums(Sums sums, float* p) { hn::StoreU(sums, SumsTag(), p); }
+HWY_INLINE Sums load_sums(const float* p) {
+  return hn::LoadU(SumsTag(), p);
+}
+HWY_INLINE Sums add_sums(Sums a, Sums b) {
+  return hn::Add(a, b);
+}
+HWY_INLINE void store_sums(Sums sums, float* p) {
+  hn::StoreU(sums, SumsTag(), p);
+}
 
 // Sums of the lanes of four vectors, each in the same order: halves onto each other down to four lanes, then
 // (l0 + l2) + (l1 + l3), or (l0 + l1) + (l2 + l3) with 16 lanes.
@@ -165,15 +187,18 @@ HWY_INLINE Sums sum_lanes(Vec a, Vec b, Vec c, Vec d) {
   const auto ab = hn::Add(hn::ConcatLowerLower(tag, b, a), hn::ConcatUpperUpper(tag, b, a));
   const auto cd = hn::Add(hn::ConcatLowerLower(tag, d, c), hn::ConcatUpperUpper(tag, d, c));
 #if HWY_TARGET == HWY_AVX2
-  const auto pairs = hn::Add(hn::InterleaveLower(tag, ab, cd), hn::InterleaveUpper(tag, ab, cd));  // blocks a c a c, b d b d
+  const auto pairs =
+      hn::Add(hn::InterleaveLower(tag, ab, cd), hn::InterleaveUpper(tag, ab, cd));  // blocks a c a c, b d b d
   const auto whole = hn::Add(pairs, hn::Shuffle1032(pairs));
   return hn::InterleaveLower(half, hn::LowerHalf(half, whole), hn::UpperHalf(half, whole));
 #else
-  const auto blocks = hn::Add(hn::OddEvenBlocks(cd, ab), hn::SwapAdjacentBlocks(hn::OddEvenBlocks(ab, cd)));  // blocks a, c, b, d
+  const auto blocks =
+      hn::Add(hn::OddEvenBlocks(cd, ab), hn::SwapAdjacentBlocks(hn::OddEvenBlocks(ab, cd)));  // blocks a, c, b, d
   const auto pairs = hn::Add(blocks, hn::Shuffle2301(blocks));
   const auto whole = hn::Add(pairs, hn::Shuffle1032(pairs));
-  const auto mixed = hn::InterleaveLower(half, hn::LowerHalf(half, whole), hn::UpperHalf(half, whole));  // blocks a b a b, c d c d
-  const hn::Half<hn::Half<Tag>> quarter;
+  const auto mixed =
+      hn::InterleaveLower(half, hn::LowerHalf(half, whole), hn::UpperHalf(half, whole));  // blocks a b a b, c d c d
+  const hn::Half<hn::Half<Tag> > quarter;
   return hn::ConcatLowerLower(quarter, hn::UpperHalf(quarter, mixed), hn::LowerHalf(quarter, mixed));
 #endif
 #else
@@ -184,7 +209,8 @@ HWY_INLINE Sums sum_lanes(Vec a, Vec b, Vec c, Vec d) {
 }
 #endif
 
-// e^x within one unit in the last place for |x| < 87; 0 below -87.3, and at most e^88.3. The polynomial is Cephes' expf; exact at 0.
+// e^x within one unit in the last place for |x| < 87; 0 below -87.3, and at most e^88.3. The polynomial is Cephes'
+// expf; exact at 0.
 HWY_INLINE Vec exp(Vec x) {
 #if HWY_TARGET == HWY_SCALAR
   return broadcast(std::exp(hn::GetLane(x)));
@@ -205,12 +231,15 @@ HWY_INLINE Vec exp(Vec x) {
   p = hn::MulAdd(p, r, broadcast(1.6666665459e-1f));
   p = hn::MulAdd(p, r, broadcast(5.0000001201e-1f));
   p = hn::MulAdd(p, hn::Mul(r, r), hn::Add(r, broadcast(1.0f)));
-  const auto power = hn::BitCast(tag, hn::Add(hn::ShiftLeft<23>(hn::BitCast(integer, rounded)), hn::Set(integer, 127 << 23)));
+  const auto power =
+      hn::BitCast(tag, hn::Add(hn::ShiftLeft<23>(hn::BitCast(integer, rounded)), hn::Set(integer, 127 << 23)));
   return hn::IfThenElse(hn::Lt(x, lowest), zero(), hn::Mul(p, power));
 #endif
 }
 
-HWY_INLINE Vec silu(Vec x) { return hn::Div(x, hn::Add(broadcast(1.0f), exp(hn::Neg(x)))); }
+HWY_INLINE Vec silu(Vec x) {
+  return hn::Div(x, hn::Add(broadcast(1.0f), exp(hn::Neg(x))));
+}
 
 }  // namespace HWY_NAMESPACE
 }  // namespace kernels

@@ -14,8 +14,9 @@ QWEN35_BEGIN_NAMESPACE
 namespace kernels {
 namespace HWY_NAMESPACE {
 
-inline void causal_conv1d_silu(const float* history, const float* x, std::size_t x_stride, const float* weight, std::size_t kernel,
-                               std::size_t channels, std::size_t tokens, float* out, std::size_t out_stride) {
+inline void causal_conv1d_silu(const float* history, const float* x, std::size_t x_stride, const float* weight,
+                               std::size_t kernel, std::size_t channels, std::size_t tokens, float* out,
+                               std::size_t out_stride) {
   const std::size_t before = kernel - 1;
   // A strip of channels whose taps stay in the first-level cache over all tokens.
   constexpr std::size_t strip = 1024;
@@ -26,9 +27,11 @@ inline void causal_conv1d_silu(const float* history, const float* x, std::size_t
         const std::size_t count = stop - c < lanes ? stop - c : lanes;
         Vec sum = zero();
         for (std::size_t j = 0; j < kernel; ++j) {
-          const float* const column = (t + j < before ? history + (t + j) * channels : x + (t + j - before) * x_stride) + c;
+          const float* const column =
+              (t + j < before ? history + (t + j) * channels : x + (t + j - before) * x_stride) + c;
           const float* const tap = weight + j * channels + c;
-          sum = count == lanes ? hn::MulAdd(load(tap), load(column), sum) : hn::MulAdd(load_first(tap, count), load_first(column, count), sum);
+          sum = count == lanes ? hn::MulAdd(load(tap), load(column), sum)
+                               : hn::MulAdd(load_first(tap, count), load_first(column, count), sum);
         }
         float* const to = out + t * out_stride + c;
         if (count == lanes) {

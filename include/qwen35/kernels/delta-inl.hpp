@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The gated delta rule, one column tile of the state after the other.
 //
-// A tile of 16 columns (8 KiB for 128 key values) stays in the first-level cache while it runs over all tokens. With S' = decay S the rule reads
+// A tile of 16 columns (8 KiB for 128 key values) stays in the first-level cache while it runs over all tokens. With S'
+// = decay S the rule reads
 //   u = S'^T k,  d = beta (v - u),  S = S' + k d^T,  o = S^T q,
-// so one pass per token does it: update with token t, and from the fresh value add to o_t and to the next token's S^T k.
+// so one pass per token does it: update with token t, and from the fresh value add to o_t and to the next token's S^T
+// k.
 #include <qwen35/kernels/compat-inl.hpp>
 
 #if defined(QWEN35_KERNELS_DELTA_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -23,7 +25,9 @@ struct Chains {
   Vec c0, c1, c2, c3;
   HWY_INLINE Vec sum() const { return hn::Add(hn::Add(c0, c1), hn::Add(c2, c3)); }
 };
-HWY_INLINE Chains zero_chains() { return {zero(), zero(), zero(), zero()}; }
+HWY_INLINE Chains zero_chains() {
+  return {zero(), zero(), zero(), zero()};
+}
 
 // S^T x for the vector of columns at `state` (rows 16 floats apart).
 HWY_INLINE Vec read_state(const float* state, const float* x, std::size_t key_dim) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which instruction sets the kernels are compiled for, and which of them runs.
 //
-// With run-time dispatch (the default) table-inl.hpp is compiled for the translation unit's own flags and for each better set of a short list:
-// AVX2 and AVX-512 on x86-64, NEON on Arm. Highway's foreach_target.h works once per translation unit, and only here: a source file that uses
-// it for itself cannot include these kernels, unless it defines QWEN35_STATIC_DISPATCH: kernels only for the flags of the translation unit.
-// (As a build option, that is for embedded programs. It is part of the library's namespace, so give it to all files that share our types.)
-// A file that uses Highway in the plain way must include it after this header.
+// With run-time dispatch (the default) table-inl.hpp is compiled for the translation unit's own flags and for each
+// better set of a short list: AVX2 and AVX-512 on x86-64, NEON on Arm. Highway's foreach_target.h works once per
+// translation unit, and only here: a source file that uses it for itself cannot include these kernels, unless it
+// defines QWEN35_STATIC_DISPATCH: kernels only for the flags of the translation unit. (As a build option, that is for
+// embedded programs. It is part of the library's namespace, so give it to all files that share our types.) A file that
+// uses Highway in the plain way must include it after this header.
 #pragma once
 
 #include <qwen35/core/error.hpp>
@@ -24,7 +25,8 @@
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #else
 // Each set costs about a second of compile time: x86-64 without AVX2 falls back to plain code.
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#define HWY_DISABLED_TARGETS \
+  (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #endif
 #endif
 
@@ -64,8 +66,8 @@ inline bool cpu_has_avx2() {
          __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
 }
 inline bool cpu_has_avx512() {
-  return cpu_has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512bw");
+  return cpu_has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
 }
 #endif
 
@@ -75,7 +77,8 @@ struct Candidates {
   constexpr void add(const KernelTable& table) { tables[count++] = &table; }
 };
 
-// The tables this CPU can run, best first. The last is that of the compiler's flags, which the whole program needs anyway.
+// The tables this CPU can run, best first. The last is that of the compiler's flags, which the whole program needs
+// anyway.
 inline Candidates candidates() {
   Candidates found;
 #if !defined(QWEN35_STATIC_DISPATCH) && (HWY_TARGETS & HWY_AVX3) && (HWY_STATIC_TARGET != HWY_AVX3)
@@ -94,7 +97,8 @@ inline Candidates candidates() {
 
 inline std::atomic<const KernelTable*> chosen_table{nullptr};
 
-// The environment variable names a set; one that does not exist here is passed over, because kernels may run where nothing can be raised.
+// The environment variable names a set; one that does not exist here is passed over, because kernels may run where
+// nothing can be raised.
 inline const KernelTable& choose_table() {
   const Candidates found = candidates();
   const KernelTable* chosen = found.tables[0];
@@ -114,15 +118,18 @@ inline const KernelTable& active_table() {
 
 }  // namespace detail
 
-QWEN35_KERNELS_API void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride,
-                               std::size_t tokens, float* y, std::size_t y_stride, const float* bias) {
+QWEN35_KERNELS_API void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x,
+                               std::size_t x_stride, std::size_t tokens, float* y, std::size_t y_stride,
+                               const float* bias) {
   detail::active_table().matmul(w, row_begin, row_end, x, x_stride, tokens, y, y_stride, bias);
 }
-QWEN35_KERNELS_API void pack_tokens(const float* x, std::size_t x_stride, std::size_t begin, std::size_t end, std::size_t length, float* packed) {
+QWEN35_KERNELS_API void pack_tokens(const float* x, std::size_t x_stride, std::size_t begin, std::size_t end,
+                                    std::size_t length, float* packed) {
   detail::active_table().pack_tokens(x, x_stride, begin, end, length, packed);
 }
-QWEN35_KERNELS_API void matmul_packed(const Matrix& w, std::size_t row_begin, std::size_t row_end, std::size_t k, const float* packed,
-                                      std::size_t tokens, float* y, std::size_t y_stride, const float* bias) {
+QWEN35_KERNELS_API void matmul_packed(const Matrix& w, std::size_t row_begin, std::size_t row_end, std::size_t k,
+                                      const float* packed, std::size_t tokens, float* y, std::size_t y_stride,
+                                      const float* bias) {
   detail::active_table().matmul_packed(w, row_begin, row_end, k, packed, tokens, y, y_stride, bias);
 }
 QWEN35_KERNELS_API void decode_row(DType dtype, const std::byte* row, std::size_t n, float* out) {
@@ -131,28 +138,37 @@ QWEN35_KERNELS_API void decode_row(DType dtype, const std::byte* row, std::size_
 QWEN35_KERNELS_API void encode_row(DType dtype, const float* in, std::size_t n, std::byte* out) {
   detail::active_table().encode_row(dtype, in, n, out);
 }
-QWEN35_KERNELS_API void attention(const AttentionTask& task) { detail::active_table().attention(task); }
-QWEN35_KERNELS_API void gated_delta_rule(const DeltaRuleTask& task) { detail::active_table().gated_delta_rule(task); }
-QWEN35_KERNELS_API void causal_conv1d_silu(const float* history, const float* x, std::size_t x_stride, const float* weight, std::size_t kernel,
-                                           std::size_t channels, std::size_t tokens, float* out, std::size_t out_stride) {
+QWEN35_KERNELS_API void attention(const AttentionTask& task) {
+  detail::active_table().attention(task);
+}
+QWEN35_KERNELS_API void gated_delta_rule(const DeltaRuleTask& task) {
+  detail::active_table().gated_delta_rule(task);
+}
+QWEN35_KERNELS_API void causal_conv1d_silu(const float* history, const float* x, std::size_t x_stride,
+                                           const float* weight, std::size_t kernel, std::size_t channels,
+                                           std::size_t tokens, float* out, std::size_t out_stride) {
   detail::active_table().causal_conv1d_silu(history, x, x_stride, weight, kernel, channels, tokens, out, out_stride);
 }
-QWEN35_KERNELS_API void gelu_tanh(const float* x, std::size_t n, float* out) { detail::active_table().gelu_tanh(x, n, out); }
+QWEN35_KERNELS_API void gelu_tanh(const float* x, std::size_t n, float* out) {
+  detail::active_table().gelu_tanh(x, n, out);
+}
 QWEN35_KERNELS_API void silu_multiply(const float* gate, const float* up, std::size_t n, float* out) {
   detail::active_table().silu_multiply(gate, up, n, out);
 }
-QWEN35_KERNELS_API void resize_column(const std::uint8_t* in, std::size_t stride, const std::int16_t* weights, std::size_t taps, int precision,
-                                      std::size_t n, std::uint8_t* out) {
+QWEN35_KERNELS_API void resize_column(const std::uint8_t* in, std::size_t stride, const std::int16_t* weights,
+                                      std::size_t taps, int precision, std::size_t n, std::uint8_t* out) {
   detail::active_table().resize_column(in, stride, weights, taps, precision, n, out);
 }
-QWEN35_KERNELS_API void resize_row(const std::uint8_t* in, const std::uint32_t* first, const std::int16_t* weights, std::size_t taps, int precision,
-                                   std::size_t n, std::uint8_t* out) {
+QWEN35_KERNELS_API void resize_row(const std::uint8_t* in, const std::uint32_t* first, const std::int16_t* weights,
+                                   std::size_t taps, int precision, std::size_t n, std::uint8_t* out) {
   detail::active_table().resize_row(in, first, weights, taps, precision, n, out);
 }
 
 }  // namespace kernels
 
-QWEN35_KERNELS_API std::string_view isa_name() { return kernels::detail::active_table().isa; }
+QWEN35_KERNELS_API std::string_view isa_name() {
+  return kernels::detail::active_table().isa;
+}
 
 QWEN35_KERNELS_API IsaNames isa_names() {
   const kernels::detail::Candidates found = kernels::detail::candidates();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products of stored matrices with rows of activations. The order of each sum is given in kernels.hpp; every path below keeps it.
+// Products of stored matrices with rows of activations. The order of each sum is given in kernels.hpp; every path below
+// keeps it.
 #include <qwen35/kernels/tile-inl.hpp>
 
 #if defined(QWEN35_KERNELS_MATMUL_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -15,8 +16,8 @@ namespace kernels {
 namespace HWY_NAMESPACE {
 
 template <class Format>
-HWY_INLINE void dot_rows(const std::byte* const* w, const float* const* x, std::size_t columns, std::size_t k, std::size_t length, std::size_t ahead,
-                         float* sums) {
+HWY_INLINE void dot_rows(const std::byte* const* w, const float* const* x, std::size_t columns, std::size_t k,
+                         std::size_t length, std::size_t ahead, float* sums) {
   if (columns == 1 || tile_columns == 1) {
     dot_rows<1, Format>(w, x, k, length, ahead, sums);
   } else if (columns == 2) {
@@ -32,11 +33,12 @@ HWY_INLINE void dot_rows(const std::byte* const* w, const float* const* x, std::
 
 inline constexpr std::size_t fetch_ahead = 512;  // 256 to 4096 bytes are alike within a few per cent
 
-// The rows are read as four plain streams, a quarter of the range each, which the processor recognises and runs ahead of. (Four neighbouring rows
-// at a time gave 40 % of the bandwidth for rows of 1 KiB: each stream ended before it was recognised.)
+// The rows are read as four plain streams, a quarter of the range each, which the processor recognises and runs ahead
+// of. (Four neighbouring rows at a time gave 40 % of the bandwidth for rows of 1 KiB: each stream ended before it was
+// recognised.)
 template <class Format>
-QWEN35_TILE_FUNCTION void multiply_streams(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride,
-                                   std::size_t tokens, float* y, std::size_t y_stride) {
+QWEN35_TILE_FUNCTION void multiply_streams(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x,
+                                           std::size_t x_stride, std::size_t tokens, float* y, std::size_t y_stride) {
   const std::size_t block = matmul_block(w.cols);
   const std::size_t quarter = (row_end - row_begin + 3) / 4;
   for (std::size_t step = 0; step < quarter && w.cols > 0; ++step) {
@@ -71,9 +73,10 @@ QWEN35_TILE_FUNCTION void multiply_streams(const Matrix& w, std::size_t row_begi
   }
 }
 
-// Many tokens compute. Rows of a panel are packed as f32 once, and tokens are packed too, which frees both from strides that collide in the cache.
-// Of the two sides of a register tile the narrower one streams from the second-level cache past the other, which stays in the first: four rows past
-// each tile of six tokens, or a group of tiles of three tokens past each four rows (worth 6 % with AVX2). A panel takes 160 KiB of stack.
+// Many tokens compute. Rows of a panel are packed as f32 once, and tokens are packed too, which frees both from strides
+// that collide in the cache. Of the two sides of a register tile the narrower one streams from the second-level cache
+// past the other, which stays in the first: four rows past each tile of six tokens, or a group of tiles of three tokens
+// past each four rows (worth 6 % with AVX2). A panel takes 160 KiB of stack.
 inline constexpr std::size_t panel_rows = 64;
 inline constexpr std::size_t group_tokens = tile_columns > 4 ? tile_columns : 16 * tile_columns;
 
@@ -84,7 +87,9 @@ struct Sink {
   bool first;
   const float* bias;  // of the first row, or null
 
-  Sink at(std::size_t token, std::size_t row) const { return {y + token * stride + row, stride, first, bias == nullptr ? nullptr : bias + row}; }
+  Sink at(std::size_t token, std::size_t row) const {
+    return {y + token * stride + row, stride, first, bias == nullptr ? nullptr : bias + row};
+  }
   // A token's products with four rows.
   HWY_INLINE void operator()(std::size_t token, Sums sums) const {
     float* const to = y + token * stride;
@@ -94,14 +99,16 @@ struct Sink {
 };
 
 // Four packed rows times packed tokens, tile by tile.
-inline QWEN35_TILE_FUNCTION void multiply_tiles(const float* w, const float* tiles, std::size_t count, std::size_t vectors, Sink to) {
+inline QWEN35_TILE_FUNCTION void multiply_tiles(const float* w, const float* tiles, std::size_t count,
+                                                std::size_t vectors, Sink to) {
   for (std::size_t i = 0; i < count; ++i, tiles += tile_columns * vectors * lanes, to.y += tile_columns * to.stride) {
     sum_tile<tile_columns>(dot_packed<tile_columns>(w, tiles, vectors), to);
   }
 }
 
 // One tile, of which only `rows` and `columns` count.
-inline void multiply_edge(const float* w, std::size_t rows, const float* tile, std::size_t columns, std::size_t vectors, const Sink& to) {
+inline void multiply_edge(const float* w, std::size_t rows, const float* tile, std::size_t columns, std::size_t vectors,
+                          const Sink& to) {
   float sums[4 * tile_columns];
   multiply_tiles(w, tile, 1, vectors, {sums, 4, true, nullptr});
   for (std::size_t c = 0; c < columns; ++c) {
@@ -114,21 +121,24 @@ inline void multiply_edge(const float* w, std::size_t rows, const float* tile, s
 }
 
 // A packed panel of rows times packed tokens.
-inline void multiply_group(const float* panel, std::size_t rows, const float* tiles, std::size_t tokens, std::size_t depth, const Sink& to) {
+inline void multiply_group(const float* panel, std::size_t rows, const float* tiles, std::size_t tokens,
+                           std::size_t depth, const Sink& to) {
   const std::size_t vectors = depth / lanes;
   for (std::size_t row = 0; row < rows; row += 4) {
     const std::size_t left = rows - row < 4 ? rows - row : 4;
     const std::size_t whole = left == 4 ? tokens / tile_columns : 0;
     multiply_tiles(panel + row * depth, tiles, whole, vectors, to.at(0, row));
     for (std::size_t token = whole * tile_columns; token < tokens; token += tile_columns) {
-      multiply_edge(panel + row * depth, left, tiles + token * depth, tokens - token < tile_columns ? tokens - token : tile_columns, vectors,
-                    to.at(token, row));
+      multiply_edge(panel + row * depth, left, tiles + token * depth,
+                    tokens - token < tile_columns ? tokens - token : tile_columns, vectors, to.at(token, row));
     }
   }
 }
 
 // Values of a block take whole vectors.
-constexpr std::size_t packed_depth(std::size_t length) { return (length + lanes - 1) / lanes * lanes; }
+constexpr std::size_t packed_depth(std::size_t length) {
+  return (length + lanes - 1) / lanes * lanes;
+}
 
 // Blocks of rows lie apart in memory, each too short for the processor to run ahead of it.
 inline constexpr std::size_t rows_ahead = 8;
@@ -138,7 +148,8 @@ inline void fetch_row(const std::byte* row, std::size_t bytes) {
   }
 }
 
-inline void pack_panel(const Matrix& w, std::size_t row, std::size_t rows, std::size_t k, std::size_t length, float* panel) {
+inline void pack_panel(const Matrix& w, std::size_t row, std::size_t rows, std::size_t k, std::size_t length,
+                       float* panel) {
   const std::size_t depth = packed_depth(length);
   const std::size_t bytes = row_bytes(w.dtype, length);
   for (std::size_t r = 0; r < (rows + 3) / 4 * 4; ++r) {
@@ -163,12 +174,13 @@ inline void pack_tiles(const float* x, std::size_t x_stride, std::size_t tokens,
   }
 }
 
-inline void pack_tokens(const float* x, std::size_t x_stride, std::size_t begin, std::size_t end, std::size_t length, float* packed) {
+inline void pack_tokens(const float* x, std::size_t x_stride, std::size_t begin, std::size_t end, std::size_t length,
+                        float* packed) {
   pack_tiles(x + begin * x_stride, x_stride, end - begin, length, packed + begin * packed_depth(length));
 }
 
-inline void matmul_packed(const Matrix& w, std::size_t row_begin, std::size_t row_end, std::size_t k, const float* packed, std::size_t tokens,
-                          float* y, std::size_t y_stride, const float* bias) {
+inline void matmul_packed(const Matrix& w, std::size_t row_begin, std::size_t row_end, std::size_t k,
+                          const float* packed, std::size_t tokens, float* y, std::size_t y_stride, const float* bias) {
   HWY_ALIGN float panel[panel_rows * matmul_block_limit];
   const std::size_t block = matmul_block(w.cols);
   const std::size_t length = w.cols - k < block ? w.cols - k : block;
@@ -185,8 +197,8 @@ inline void matmul_packed(const Matrix& w, std::size_t row_begin, std::size_t ro
 }
 
 // The same when nobody else packs the tokens: a few of them at a time, anew for each panel.
-inline void multiply_many(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride, std::size_t tokens,
-                          float* y, std::size_t y_stride, const float* bias) {
+inline void multiply_many(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x,
+                          std::size_t x_stride, std::size_t tokens, float* y, std::size_t y_stride, const float* bias) {
   constexpr std::size_t own_tokens = tile_columns > 4 ? tile_columns : 4 * tile_columns;
   HWY_ALIGN float panel[panel_rows * matmul_block_limit];
   HWY_ALIGN float tiles[own_tokens * matmul_block_limit];
@@ -206,17 +218,23 @@ inline void multiply_many(const Matrix& w, std::size_t row_begin, std::size_t ro
   }
 }
 
-inline void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride, std::size_t tokens, float* y,
-                   std::size_t y_stride, const float* bias) {
+inline void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride,
+                   std::size_t tokens, float* y, std::size_t y_stride, const float* bias) {
   if (w.cols > 0 && tokens > few_tokens) {
     multiply_many(w, row_begin, row_end, x, x_stride, tokens, y, y_stride, bias);
     return;
   }
   if (tokens > 0) {
     switch (w.dtype) {
-      case DType::f32: multiply_streams<F32>(w, row_begin, row_end, x, x_stride, tokens, y, y_stride); break;
-      case DType::f16: multiply_streams<F16>(w, row_begin, row_end, x, x_stride, tokens, y, y_stride); break;
-      case DType::bf16: multiply_streams<BF16>(w, row_begin, row_end, x, x_stride, tokens, y, y_stride); break;
+      case DType::f32:
+        multiply_streams<F32>(w, row_begin, row_end, x, x_stride, tokens, y, y_stride);
+        break;
+      case DType::f16:
+        multiply_streams<F16>(w, row_begin, row_end, x, x_stride, tokens, y, y_stride);
+        break;
+      case DType::bf16:
+        multiply_streams<BF16>(w, row_begin, row_end, x, x_stride, tokens, y, y_stride);
+        break;
     }
   }
   for (std::size_t token = 0; token < tokens && (bias != nullptr || w.cols == 0); ++token) {

@@ -20,11 +20,11 @@ struct VectorRows {
   std::size_t row_bytes, vector_bytes;
 };
 
-// Four vectors, or one, from vector `at` on, of: out[column] += sum over i < count of weight[column][i] * row i, or = when `fresh`. One chain in the
-// order of i.
+// Four vectors, or one, from vector `at` on, of: out[column] += sum over i < count of weight[column][i] * row i, or =
+// when `fresh`. One chain in the order of i.
 template <std::size_t Columns, std::size_t Vectors>
-QWEN35_TILE_FUNCTION void mix_vectors(const VectorRows& rows, std::size_t count, const float* const* weight, float* const* out, std::size_t at,
-                                      bool fresh) {
+QWEN35_TILE_FUNCTION void mix_vectors(const VectorRows& rows, std::size_t count, const float* const* weight,
+                                      float* const* out, std::size_t at, bool fresh) {
   Tile tile = zero_tile();
   TileRow column = zero_row();
   if (!fresh) {
@@ -51,14 +51,14 @@ QWEN35_TILE_FUNCTION void mix_vectors(const VectorRows& rows, std::size_t count,
   const float* const weight5 = weight[Columns > 5 ? 5 : 0];
   const std::size_t next = rows.vector_bytes;
   const std::byte* row = rows.data + at * next;
-#define QWEN35_MIX_STEP()                                                           \
-  QWEN35_TILE_COLUMNS(column, QWEN35_TILE_WEIGHT);                                  \
+#define QWEN35_MIX_STEP()                                              \
+  QWEN35_TILE_COLUMNS(column, QWEN35_TILE_WEIGHT);                     \
   multiply_add<Columns>(tile.r0, F32::load(row), column);              \
-  if constexpr (Vectors > 1) {                                                      \
+  if constexpr (Vectors > 1) {                                         \
     multiply_add<Columns>(tile.r1, F32::load(row + next), column);     \
     multiply_add<Columns>(tile.r2, F32::load(row + 2 * next), column); \
     multiply_add<Columns>(tile.r3, F32::load(row + 3 * next), column); \
-  }                                                                                 \
+  }                                                                    \
   row += rows.row_bytes
   std::size_t i = 0;
   for (; i + 2 <= count; i += 2) {  // fewer instructions for the loop itself
@@ -75,14 +75,14 @@ QWEN35_TILE_FUNCTION void mix_vectors(const VectorRows& rows, std::size_t count,
 #undef QWEN35_TILE_WEIGHT
   }
 #undef QWEN35_MIX_STEP
-#define QWEN35_TILE_PUT(index)                                   \
-  if constexpr (Columns > index) {                               \
-    store(tile.r0.c##index, out[index] + at * lanes);            \
-    if constexpr (Vectors > 1) {                                 \
-      store(tile.r1.c##index, out[index] + (at + 1) * lanes);    \
-      store(tile.r2.c##index, out[index] + (at + 2) * lanes);    \
-      store(tile.r3.c##index, out[index] + (at + 3) * lanes);    \
-    }                                                            \
+#define QWEN35_TILE_PUT(index)                                \
+  if constexpr (Columns > index) {                            \
+    store(tile.r0.c##index, out[index] + at * lanes);         \
+    if constexpr (Vectors > 1) {                              \
+      store(tile.r1.c##index, out[index] + (at + 1) * lanes); \
+      store(tile.r2.c##index, out[index] + (at + 2) * lanes); \
+      store(tile.r3.c##index, out[index] + (at + 3) * lanes); \
+    }                                                         \
   }
   QWEN35_TILE_PUT(0)
   QWEN35_TILE_PUT(1)
@@ -93,14 +93,15 @@ QWEN35_TILE_FUNCTION void mix_vectors(const VectorRows& rows, std::size_t count,
 #undef QWEN35_TILE_PUT
 }
 
-// The columns of a tile: pointers to the weights and to the results of queries from `query` on. What is beyond the last query repeats it, and writes
-// the same values again.
+// The columns of a tile: pointers to the weights and to the results of queries from `query` on. What is beyond the last
+// query repeats it, and writes the same values again.
 struct MixColumns {
   const float* weight[6];
   float* out[6];
 };
 template <class Weight>
-inline MixColumns mix_columns(std::size_t query, std::size_t queries, const Weight& weight_of, float* out, std::size_t width) {
+inline MixColumns mix_columns(std::size_t query, std::size_t queries, const Weight& weight_of, float* out,
+                              std::size_t width) {
   MixColumns columns;
   for (std::size_t c = 0; c < 6; ++c) {
     const std::size_t own = query + c < queries ? query + c : queries - 1;
@@ -111,19 +112,23 @@ inline MixColumns mix_columns(std::size_t query, std::size_t queries, const Weig
 }
 
 template <std::size_t Columns>
-HWY_INLINE void mix_tile(const VectorRows& rows, std::size_t vectors, std::size_t count, const MixColumns& columns, bool fresh) {
+HWY_INLINE void mix_tile(const VectorRows& rows, std::size_t vectors, std::size_t count, const MixColumns& columns,
+                         bool fresh) {
   for (std::size_t at = 0; at + 4 <= vectors; at += 4) {
     mix_vectors<Columns, 4>(rows, count, columns.weight, columns.out, at, fresh);
   }
 }
 
 // The tiles that exist: as narrow as `columns` allows.
-constexpr std::size_t packed_columns(std::size_t columns) { return columns == 1 ? 1 : columns <= 3 && tile_columns > 3 ? 3 : tile_columns; }
+constexpr std::size_t packed_columns(std::size_t columns) {
+  return columns == 1 ? 1 : columns <= 3 && tile_columns > 3 ? 3 : tile_columns;
+}
 
-// out[query] [width] += sum over i < count of weight_of(query)[i] * row i, or = when `fresh`, in its first `vectors` vectors.
+// out[query] [width] += sum over i < count of weight_of(query)[i] * row i, or = when `fresh`, in its first `vectors`
+// vectors.
 template <class Weight>
-inline void mix_rows(const VectorRows& rows, std::size_t width, std::size_t vectors, std::size_t count, std::size_t queries, const Weight& weight_of,
-                     float* out, bool fresh) {
+inline void mix_rows(const VectorRows& rows, std::size_t width, std::size_t vectors, std::size_t count,
+                     std::size_t queries, const Weight& weight_of, float* out, bool fresh) {
   for (std::size_t query = 0; query < queries && vectors >= 4; query += tile_columns) {
     const std::size_t left = queries - query < tile_columns ? queries - query : tile_columns;
     const MixColumns columns = mix_columns(query, query + left, weight_of, out, width);
@@ -136,8 +141,8 @@ inline void mix_rows(const VectorRows& rows, std::size_t width, std::size_t vect
       mix_tile<tile_columns == 6 ? 3 : 1>(rows, vectors, count, columns, fresh);
     }
   }
-  // The vectors that are left over, one at a time. Six chains hide most of a multiply-add's latency, three a third of it: attention over heads of 72
-  // values, nine vectors of AVX2, went from 46 to 68 % of the processor's peak.
+  // The vectors that are left over, one at a time. Six chains hide most of a multiply-add's latency, three a third of
+  // it: attention over heads of 72 values, nine vectors of AVX2, went from 46 to 68 % of the processor's peak.
   for (std::size_t at = vectors / 4 * 4; at < vectors; ++at) {
     for (std::size_t query = 0; query < queries; query += lanes == 1 ? 1 : 6) {
       const std::size_t left = queries - query;
@@ -174,8 +179,8 @@ HWY_INLINE void put_blocks(Vec v, float* to) {
 }
 
 // `lanes` values of four keys, one vector each, as four columns of rows that are `lanes` wide.
-HWY_INLINE void put_columns([[maybe_unused]] Vec a, [[maybe_unused]] Vec b, [[maybe_unused]] Vec c, [[maybe_unused]] Vec d,
-                            [[maybe_unused]] float* to) {
+HWY_INLINE void put_columns([[maybe_unused]] Vec a, [[maybe_unused]] Vec b, [[maybe_unused]] Vec c,
+                            [[maybe_unused]] Vec d, [[maybe_unused]] float* to) {
 #if HWY_TARGET != HWY_SCALAR
   const Tag tag;
   const hn::Repartition<double, Tag> pair;
@@ -190,11 +195,11 @@ HWY_INLINE void put_columns([[maybe_unused]] Vec a, [[maybe_unused]] Vec b, [[ma
 #endif
 }
 
-// Keys as columns: value d of the key at place p of the split goes to [p / lanes][d][p % lanes], with room for `width` values. The places
-// before the first key and after the last hold some other key's values; they are hidden later.
+// Keys as columns: value d of the key at place p of the split goes to [p / lanes][d][p % lanes], with room for `width`
+// values. The places before the first key and after the last hold some other key's values; they are hidden later.
 template <class Format>
-inline void decode_columns(const std::byte* keys, std::size_t stride_bytes, std::size_t place, std::size_t count, std::size_t head_dim,
-                           std::size_t width, float* to) {
+inline void decode_columns(const std::byte* keys, std::size_t stride_bytes, std::size_t place, std::size_t count,
+                           std::size_t head_dim, std::size_t width, float* to) {
   constexpr std::size_t group = lanes < 4 ? lanes : 4;
   for (std::size_t p = place / lanes * lanes; p < place + count; p += group) {
     const std::byte* from[4];
@@ -209,27 +214,34 @@ inline void decode_columns(const std::byte* keys, std::size_t stride_bytes, std:
       if constexpr (lanes == 1) {
         store(Format::load(from[0] + at), columns + d);
       } else if (left >= lanes) {
-        put_columns(Format::load(from[0] + at), Format::load(from[1] + at), Format::load(from[2] + at), Format::load(from[3] + at),
-                    columns + d * lanes);
+        put_columns(Format::load(from[0] + at), Format::load(from[1] + at), Format::load(from[2] + at),
+                    Format::load(from[3] + at), columns + d * lanes);
       } else {
-        put_columns(load_first<Format>(from[0] + at, left), load_first<Format>(from[1] + at, left), load_first<Format>(from[2] + at, left),
-                    load_first<Format>(from[3] + at, left), columns + d * lanes);
+        put_columns(load_first<Format>(from[0] + at, left), load_first<Format>(from[1] + at, left),
+                    load_first<Format>(from[2] + at, left), load_first<Format>(from[3] + at, left),
+                    columns + d * lanes);
       }
     }
   }
 }
 
-inline void decode_keys(DType dtype, const std::byte* keys, std::size_t stride_bytes, std::size_t place, std::size_t count, std::size_t head_dim,
-                        std::size_t width, float* to) {
+inline void decode_keys(DType dtype, const std::byte* keys, std::size_t stride_bytes, std::size_t place,
+                        std::size_t count, std::size_t head_dim, std::size_t width, float* to) {
   switch (dtype) {
-    case DType::f32: decode_columns<F32>(keys, stride_bytes, place, count, head_dim, width, to); return;
-    case DType::f16: decode_columns<F16>(keys, stride_bytes, place, count, head_dim, width, to); return;
-    case DType::bf16: decode_columns<BF16>(keys, stride_bytes, place, count, head_dim, width, to); return;
+    case DType::f32:
+      decode_columns<F32>(keys, stride_bytes, place, count, head_dim, width, to);
+      return;
+    case DType::f16:
+      decode_columns<F16>(keys, stride_bytes, place, count, head_dim, width, to);
+      return;
+    case DType::bf16:
+      decode_columns<BF16>(keys, stride_bytes, place, count, head_dim, width, to);
+      return;
   }
 }
 
-inline void decode_values(DType dtype, const std::byte* values, std::size_t stride_bytes, std::size_t count, std::size_t head_dim,
-                          std::size_t width, float* to) {
+inline void decode_values(DType dtype, const std::byte* values, std::size_t stride_bytes, std::size_t count,
+                          std::size_t head_dim, std::size_t width, float* to) {
   for (std::size_t r = 0; r < count; ++r) {
     pack_row(dtype, values + r * stride_bytes, head_dim, 1, to + r * width);
     for (std::size_t d = (head_dim + lanes - 1) / lanes * lanes; d < width; ++d) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Weighted sums of 8-bit pixels in fixed point, along a row of RGB and down its columns. Integer sums: equal on every instruction set.
+// Weighted sums of 8-bit pixels in fixed point, along a row of RGB and down its columns. Integer sums: equal on every
+// instruction set.
 #include <qwen35/kernels/compat-inl.hpp>
 
 #if defined(QWEN35_KERNELS_RESIZE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -14,11 +15,15 @@ QWEN35_BEGIN_NAMESPACE
 namespace kernels {
 namespace HWY_NAMESPACE {
 
-HWY_INLINE std::uint8_t clamped_pixel(std::int32_t value) { return static_cast<std::uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value); }
+HWY_INLINE std::uint8_t clamped_pixel(std::int32_t value) {
+  return static_cast<std::uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value);
+}
 
-// `count` neighbouring sums with a trip count known to the compiler, which makes vectors of them on any instruction set.
+// `count` neighbouring sums with a trip count known to the compiler, which makes vectors of them on any instruction
+// set.
 template <std::size_t count>
-HWY_INLINE void pixel_sums(const std::uint8_t* in, std::size_t stride, const std::int16_t* weights, std::size_t taps, int precision, std::uint8_t* out) {
+HWY_INLINE void pixel_sums(const std::uint8_t* in, std::size_t stride, const std::int16_t* weights, std::size_t taps,
+                           int precision, std::uint8_t* out) {
   std::int32_t sums[count];
   for (std::size_t k = 0; k < count; ++k) {
     sums[k] = 1 << (precision - 1);
@@ -34,14 +39,15 @@ HWY_INLINE void pixel_sums(const std::uint8_t* in, std::size_t stride, const std
 }
 
 #if HWY_TARGET <= HWY_AVX2
-// There, products of 16-bit neighbours are added in pairs into the lanes that the pairs come from; on others the order is not defined.
+// There, products of 16-bit neighbours are added in pairs into the lanes that the pairs come from; on others the order
+// is not defined.
 #define QWEN35_KERNELS_PAIRS 1
 #else
 #define QWEN35_KERNELS_PAIRS 0
 #endif
 
-inline void resize_column(const std::uint8_t* in, std::size_t stride, const std::int16_t* weights, std::size_t taps, int precision, std::size_t n,
-                          std::uint8_t* out) {
+inline void resize_column(const std::uint8_t* in, std::size_t stride, const std::int16_t* weights, std::size_t taps,
+                          int precision, std::size_t n, std::uint8_t* out) {
   std::size_t x = 0;
 #if QWEN35_KERNELS_PAIRS
   const hn::ScalableTag<std::int16_t> d16;
@@ -63,7 +69,8 @@ inline void resize_column(const std::uint8_t* in, std::size_t stride, const std:
       high = hn::ReorderWidenMulAccumulate(d32, hn::InterleaveUpper(d16, a, b), w, high, unused);
     }
     // Interleaving and this packing both work within 128 bits: the columns are in order again.
-    const auto packed = hn::ReorderDemote2To(d16, hn::ShiftRightSame(low, precision), hn::ShiftRightSame(high, precision));
+    const auto packed =
+        hn::ReorderDemote2To(d16, hn::ShiftRightSame(low, precision), hn::ShiftRightSame(high, precision));
     hn::StoreU(hn::DemoteTo(d8, packed), d8, out + at);
   };
   for (; x + step <= n; x += step) {
@@ -84,18 +91,21 @@ inline void resize_column(const std::uint8_t* in, std::size_t stride, const std:
   }
 }
 
-inline void resize_row(const std::uint8_t* in, const std::uint32_t* first, const std::int16_t* weights, std::size_t taps, int precision, std::size_t n,
-                       std::uint8_t* out) {
+inline void resize_row(const std::uint8_t* in, const std::uint32_t* first, const std::int16_t* weights,
+                       std::size_t taps, int precision, std::size_t n, std::uint8_t* out) {
 #if QWEN35_KERNELS_PAIRS
-  // Four taps a step: pixels 0 and 1 in the lower 128 bits, 2 and 3 in the upper ones, as pairs of 16 bits for each channel.
+  // Four taps a step: pixels 0 and 1 in the lower 128 bits, 2 and 3 in the upper ones, as pairs of 16 bits for each
+  // channel.
   const hn::FixedTag<std::uint8_t, 32> d8;
   const hn::FixedTag<std::int16_t, 16> d16;
   const hn::FixedTag<std::int32_t, 8> d32;
   const hn::FixedTag<std::int32_t, 4> d32_half;
   const hn::FixedTag<std::int64_t, 4> d64;
-  HWY_ALIGN static constexpr std::uint8_t pixels[32] = {0, 128, 3, 128, 1, 128, 4,  128, 2, 128, 5,  128, 128, 128, 128, 128,
-                                                        6, 128, 9, 128, 7, 128, 10, 128, 8, 128, 11, 128, 128, 128, 128, 128};
-  HWY_ALIGN static constexpr std::uint8_t spread[32] = {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7};
+  HWY_ALIGN static constexpr std::uint8_t pixels[32] = {0,   128, 3,   128, 1,   128, 4,   128, 2,   128, 5,
+                                                        128, 128, 128, 128, 128, 6,   128, 9,   128, 7,   128,
+                                                        10,  128, 8,   128, 11,  128, 128, 128, 128, 128};
+  HWY_ALIGN static constexpr std::uint8_t spread[32] = {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3,
+                                                        4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7};
   const auto pixel_order = hn::Load(d8, pixels), weight_order = hn::Load(d8, spread);
   const auto half = hn::Set(d32_half, 1 << (precision - 1));
   auto unused = hn::Zero(d32);
@@ -109,7 +119,8 @@ inline void resize_row(const std::uint8_t* in, const std::uint32_t* first, const
       const auto x = hn::TableLookupBytesOr0(hn::LoadDup128(d8, p), pixel_order);
       sum = hn::ReorderWidenMulAccumulate(d32, hn::BitCast(d16, x), hn::BitCast(d16, w), sum, unused);
     }
-    const auto total = hn::ShiftRightSame(hn::Add(half, hn::Add(hn::LowerHalf(d32_half, sum), hn::UpperHalf(d32_half, sum))), precision);
+    const auto total = hn::ShiftRightSame(
+        hn::Add(half, hn::Add(hn::LowerHalf(d32_half, sum), hn::UpperHalf(d32_half, sum))), precision);
     const hn::FixedTag<std::uint8_t, 4> d8_pixel;
     HWY_ALIGN std::uint8_t pixel[4];
     hn::Store(hn::DemoteTo(d8_pixel, total), d8_pixel, pixel);

@@ -28,9 +28,15 @@ inline void decode_row(DType dtype, const std::byte* row, std::size_t n, float* 
     return;
   }
   switch (dtype) {
-    case DType::f32: std::memcpy(out, row, n * sizeof(float)); return;
-    case DType::f16: decode_as<F16>(row, n, out); return;
-    case DType::bf16: decode_as<BF16>(row, n, out); return;
+    case DType::f32:
+      std::memcpy(out, row, n * sizeof(float));
+      return;
+    case DType::f16:
+      decode_as<F16>(row, n, out);
+      return;
+    case DType::bf16:
+      decode_as<BF16>(row, n, out);
+      return;
   }
 }
 
@@ -55,8 +61,10 @@ inline void encode_row(DType dtype, const float* in, std::size_t n, std::byte* o
       // (Ne of a value with itself is false for NaN on x86.)
       const auto magnitude = hn::BitCast(wide_signed, hn::And(bits, hn::Set(wide, 0x7fffffffu)));
       const auto nan = hn::RebindMask(wide, hn::Gt(magnitude, hn::Set(wide_signed, 0x7f800000)));
-      const auto rounded = hn::IfThenElse(nan, hn::Or(high, hn::Set(wide, 0x40u)), hn::ShiftRight<16>(hn::Add(bits, half)));
-      hn::StoreU(hn::DemoteTo(narrow, hn::BitCast(wide_signed, rounded)), narrow, reinterpret_cast<std::uint16_t*>(out + i * 2));
+      const auto rounded =
+          hn::IfThenElse(nan, hn::Or(high, hn::Set(wide, 0x40u)), hn::ShiftRight<16>(hn::Add(bits, half)));
+      hn::StoreU(hn::DemoteTo(narrow, hn::BitCast(wide_signed, rounded)), narrow,
+                 reinterpret_cast<std::uint16_t*>(out + i * 2));
     }
   }
 #endif

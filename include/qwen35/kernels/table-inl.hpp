@@ -36,10 +36,9 @@ namespace HWY_NAMESPACE {
 #define QWEN35_KERNELS_ISA "generic"
 #endif
 
-inline constexpr KernelTable table = {QWEN35_KERNELS_ISA, matmul,        pack_tokens,      matmul_packed,
-                                      decode_row,         encode_row,    attention,        gated_delta_rule,
-                                      causal_conv1d_silu, gelu_tanh,     silu_multiply,    resize_column,
-                                      resize_row};
+inline constexpr KernelTable table = {
+    QWEN35_KERNELS_ISA, matmul,    pack_tokens,   matmul_packed, decode_row, encode_row, attention, gated_delta_rule,
+    causal_conv1d_silu, gelu_tanh, silu_multiply, resize_column, resize_row};
 
 #undef QWEN35_KERNELS_ISA
 

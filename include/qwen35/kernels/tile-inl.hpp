@@ -14,12 +14,15 @@ QWEN35_BEGIN_NAMESPACE
 namespace kernels {
 namespace HWY_NAMESPACE {
 
-// One value for each column. Named members, not an array: compilers keep them in registers at -O2 without unrolling anything.
+// One value for each column. Named members, not an array: compilers keep them in registers at -O2 without unrolling
+// anything.
 struct TileRow {
   Vec c0, c1, c2, c3, c4, c5;
 };
 // (A default member initialiser would be compiled without the instruction set's attribute.)
-HWY_INLINE TileRow zero_row() { return {zero(), zero(), zero(), zero(), zero(), zero()}; }
+HWY_INLINE TileRow zero_row() {
+  return {zero(), zero(), zero(), zero(), zero(), zero()};
+}
 
 template <std::size_t Columns>
 HWY_INLINE void multiply_add(TileRow& row, Vec w, const TileRow& x) {
@@ -45,9 +48,12 @@ HWY_INLINE void multiply_add(TileRow& row, Vec w, const TileRow& x) {
 struct Tile {
   TileRow r0, r1, r2, r3;
 };
-HWY_INLINE Tile zero_tile() { return {zero_row(), zero_row(), zero_row(), zero_row()}; }
+HWY_INLINE Tile zero_tile() {
+  return {zero_row(), zero_row(), zero_row(), zero_row()};
+}
 
-// put(column, its sums over the four rows) for each column. (A lambda as `put` might not be inlined, see QWEN35_TILE_FUNCTION.)
+// put(column, its sums over the four rows) for each column. (A lambda as `put` might not be inlined, see
+// QWEN35_TILE_FUNCTION.)
 template <std::size_t Columns, class Put>
 HWY_INLINE void sum_tile(const Tile& tile, const Put& put) {
   put(0, sum_lanes(tile.r0.c0, tile.r1.c0, tile.r2.c0, tile.r3.c0));
@@ -64,10 +70,12 @@ struct SumsArray {
   HWY_INLINE void operator()(std::size_t column, Sums own) const { store_sums(own, sums + column * 4); }
 };
 
-// Dot products of four stored rows with columns of f32 over `length` values: sums[column * 4 + row]. One chain per product runs over the values
-// in vector steps; its lanes are then summed. `ahead` bytes further on, what later calls will read is fetched.
+// Dot products of four stored rows with columns of f32 over `length` values: sums[column * 4 + row]. One chain per
+// product runs over the values in vector steps; its lanes are then summed. `ahead` bytes further on, what later calls
+// will read is fetched.
 template <std::size_t Columns, class Format>
-HWY_INLINE void dot_rows(const std::byte* const* w, const float* const* x, std::size_t k, std::size_t length, std::size_t ahead, float* sums) {
+HWY_INLINE void dot_rows(const std::byte* const* w, const float* const* x, std::size_t k, std::size_t length,
+                         std::size_t ahead, float* sums) {
   Tile tile = zero_tile();
   TileRow column = zero_row();
   const std::byte* const w0 = w[0] + k * Format::bytes;
@@ -124,9 +132,10 @@ HWY_INLINE void add_packed(Tile& tile, const float* w, const float* x) {
   multiply_add<Columns>(tile.r3, load(w + 3 * lanes), column);
 }
 
-// Dot products of four rows and `Columns` columns from packed values: a vector of each row in turn, a vector of each column in turn; zeros after
-// the last value. The order of each sum is that of dot_rows. Four steps at a time: with a busy neighbour on the same core a processor issues half as
-// many instructions, and those of the loop itself then cost 10 % of the speed.
+// Dot products of four rows and `Columns` columns from packed values: a vector of each row in turn, a vector of each
+// column in turn; zeros after the last value. The order of each sum is that of dot_rows. Four steps at a time: with a
+// busy neighbour on the same core a processor issues half as many instructions, and those of the loop itself then cost
+// 10 % of the speed.
 template <std::size_t Columns>
 HWY_INLINE Tile dot_packed(const float* w, const float* x, std::size_t vectors) {
   constexpr std::size_t w_step = 4 * lanes, x_step = Columns * lanes;
@@ -166,9 +175,15 @@ inline void pack_as(const std::byte* from, std::size_t count, std::size_t interl
 
 inline void pack_row(DType dtype, const std::byte* from, std::size_t count, std::size_t interleave, float* to) {
   switch (dtype) {
-    case DType::f32: pack_as<F32>(from, count, interleave, to); return;
-    case DType::f16: pack_as<F16>(from, count, interleave, to); return;
-    case DType::bf16: pack_as<BF16>(from, count, interleave, to); return;
+    case DType::f32:
+      pack_as<F32>(from, count, interleave, to);
+      return;
+    case DType::f16:
+      pack_as<F16>(from, count, interleave, to);
+      return;
+    case DType::bf16:
+      pack_as<BF16>(from, count, interleave, to);
+      return;
   }
 }
 

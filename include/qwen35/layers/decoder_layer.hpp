@@ -10,13 +10,15 @@ QWEN35_BEGIN_NAMESPACE
 
 // Mixes tokens of a pass: Weights (views) + State (one per sequence) + forward.
 template <class M>
-concept TokenMixer = requires(const typename M::Weights& weights, float* x, const Pass& pass, std::span<const typename M::State> states, Arena& arena) {
+concept TokenMixer = requires(const typename M::Weights& weights, float* x, const Pass& pass,
+                              std::span<const typename M::State> states, Arena& arena) {
   M::forward(weights, x, x, pass, states, arena);
 };
 
 // Works on each token alone: Weights + forward.
 template <class F>
-concept FeedForward = requires(const typename F::Weights& weights, const float* x, float* y, std::size_t tokens, Arena& arena) {
+concept FeedForward = requires(const typename F::Weights& weights, const float* x, float* y, std::size_t tokens,
+                               Arena& arena) {
   F::forward(weights, x, y, tokens, arena);
 };
 
@@ -47,7 +49,8 @@ struct DecoderLayer {
   }
 
   // y = x / rms(x) * weight, row by row: x, y `[tokens, hidden_size]`.
-  static void normalise(const float* x, const float* weight, float eps, float* y, std::size_t tokens, std::size_t hidden_size) {
+  static void normalise(const float* x, const float* weight, float eps, float* y, std::size_t tokens,
+                        std::size_t hidden_size) {
     parallel_ranges(tokens, 16, [&](std::size_t begin, std::size_t end) {
       for (std::size_t t = begin; t < end; ++t) {
         math::rms_norm(x + t * hidden_size, weight, hidden_size, eps, y + t * hidden_size);
@@ -56,7 +59,8 @@ struct DecoderLayer {
   }
 
  private:
-  static void feed_forward(const typename Ffn::Weights& weights, const float* x, float* y, const Pass& pass, Arena& arena) {
+  static void feed_forward(const typename Ffn::Weights& weights, const float* x, float* y, const Pass& pass,
+                           Arena& arena) {
     if constexpr (requires { Ffn::num_experts; }) {
       Ffn::forward(weights, x, y, pass.tokens, arena, pass.router_logits);
     } else {
@@ -65,7 +69,8 @@ struct DecoderLayer {
   }
   static void add_residual(const float* update, float* hidden, std::size_t tokens, std::size_t hidden_size) {
     parallel_ranges(tokens, 16, [&](std::size_t begin, std::size_t end) {
-      math::add(hidden + begin * hidden_size, update + begin * hidden_size, (end - begin) * hidden_size, hidden + begin * hidden_size);
+      math::add(hidden + begin * hidden_size, update + begin * hidden_size, (end - begin) * hidden_size,
+                hidden + begin * hidden_size);
     });
   }
 };

@@ -18,9 +18,9 @@
 QWEN35_BEGIN_NAMESPACE
 
 struct GatedAttentionWeights {
-  Matrix q_proj;                  // [2 * heads * head_dim, hidden_size]: per head head_dim query rows, then head_dim gate rows
-  Matrix k_proj, v_proj;          // [kv heads * head_dim, hidden_size]
-  Matrix o_proj;                  // [hidden_size, heads * head_dim]
+  Matrix q_proj;          // [2 * heads * head_dim, hidden_size]: per head head_dim query rows, then head_dim gate rows
+  Matrix k_proj, v_proj;  // [kv heads * head_dim, hidden_size]
+  Matrix o_proj;          // [hidden_size, heads * head_dim]
   const float* q_bias = nullptr;  // the biases are null without attention_bias
   const float* k_bias = nullptr;
   const float* v_bias = nullptr;
@@ -30,7 +30,8 @@ struct GatedAttentionWeights {
   float norm_eps = 1e-6f;         // rms_norm_eps
 };
 
-// The keys and values of one sequence in one layer: `[kv heads][capacity][head_dim]` each, keys after norm and rotation.
+// The keys and values of one sequence in one layer: `[kv heads][capacity][head_dim]` each, keys after norm and
+// rotation.
 struct GatedAttentionState {
   std::byte* keys = nullptr;
   std::byte* values = nullptr;
@@ -57,13 +58,16 @@ class GatedAttention {
 
   // Bytes of arena that a pass over `tokens` tokens takes.
   static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t hidden_size) {
-    return Arena::cost<float>(tokens * 2 * query_size) + 2 * Arena::cost<float>(tokens * kv_size) + Arena::cost<float>(tokens * query_size) +
-           std::max({projection_bytes(tokens, hidden_size), projection_bytes(tokens, query_size), tasks_bound(tokens) * task_bytes()});
+    return Arena::cost<float>(tokens * 2 * query_size) + 2 * Arena::cost<float>(tokens * kv_size) +
+           Arena::cost<float>(tokens * query_size) +
+           std::max({projection_bytes(tokens, hidden_size), projection_bytes(tokens, query_size),
+                     tasks_bound(tokens) * task_bytes()});
   }
 
   // x, y `[pass.tokens, hidden_size]`; states: one per sequence, whose slots of the spans are written.
   // A token outside the spans, or one that sees no key, has attention output 0.
-  static void forward(const Weights& weights, const float* x, float* y, const Pass& pass, std::span<const State> states, Arena& arena) {
+  static void forward(const Weights& weights, const float* x, float* y, const Pass& pass, std::span<const State> states,
+                      Arena& arena) {
     const Arena::Scope scope(arena);
     const std::size_t hidden_size = weights.q_proj.cols;
     const std::size_t tokens = pass.tokens;
@@ -78,7 +82,9 @@ class GatedAttention {
     project(inputs, x, tokens, arena);
     std::memset(attended, 0, tokens * query_size * sizeof(float));
     for (const TokenSpan& span : pass.spans) {
-      detail::share(span.count * 3 * (query_size + kv_size) * 4, span.count, [&](std::size_t i) { prepare_token(weights, span, i, qg, k, v, pass.rotary, states[span.sequence]); });
+      detail::share(span.count * 3 * (query_size + kv_size) * 4, span.count, [&](std::size_t i) {
+        prepare_token(weights, span, i, qg, k, v, pass.rotary, states[span.sequence]);
+      });
     }
     attend(pass, states, qg, attended, arena);
     if (pass.probabilities.data != nullptr) {
@@ -100,15 +106,20 @@ class GatedAttention {
   static constexpr std::size_t tokens_per_task = group >= 32 ? 1 : 32 / group;
   static constexpr std::size_t rows_per_task = tokens_per_task * group;
   static constexpr std::size_t task_bytes() {
-    return 2 * Arena::cost<const float*>(rows_per_task) + Arena::cost<const float*>(rows_per_task) + 2 * Arena::cost<std::size_t>(rows_per_task) +
+    return 2 * Arena::cost<const float*>(rows_per_task) + Arena::cost<const float*>(rows_per_task) +
+           2 * Arena::cost<std::size_t>(rows_per_task) +
            Arena::cost<float>(kernels::attention_scratch(rows_per_task, HeadDim));
   }
-  static constexpr std::size_t tasks_bound(std::size_t tokens) { return (tokens + tokens_per_task - 1) / tokens_per_task * NumKeyValueHeads; }
+  static constexpr std::size_t tasks_bound(std::size_t tokens) {
+    return (tokens + tokens_per_task - 1) / tokens_per_task * NumKeyValueHeads;
+  }
 
-  static const float* query(const float* qg, std::size_t t, std::size_t head) { return qg + (t * NumHeads + head) * 2 * HeadDim; }
+  static const float* query(const float* qg, std::size_t t, std::size_t head) {
+    return qg + (t * NumHeads + head) * 2 * HeadDim;
+  }
 
-  static void prepare_token(const Weights& weights, const TokenSpan& span, std::size_t i, float* qg, float* k, const float* v,
-                            const RotaryTable& rotary, const State& state) {
+  static void prepare_token(const Weights& weights, const TokenSpan& span, std::size_t i, float* qg, float* k,
+                            const float* v, const RotaryTable& rotary, const State& state) {
     const std::size_t t = span.first + i;
     const float* const cos = rotary.cos + t * rotary.half;
     const float* const sin = rotary.sin + t * rotary.half;
@@ -129,7 +140,8 @@ class GatedAttention {
   }
 
   static const float* additive_row(const KeyMask& mask, const TokenSpan& span, std::size_t i, std::size_t head) {
-    return mask.additive + span.sequence * mask.batch_stride + head * mask.head_stride + (span.slot + i - mask.first_slot) * mask.keys;
+    return mask.additive + span.sequence * mask.batch_stride + head * mask.head_stride +
+           (span.slot + i - mask.first_slot) * mask.keys;
   }
 
   static void attend(const Pass& pass, std::span<const State> states, const float* qg, float* out, Arena& arena) {
@@ -163,7 +175,8 @@ class GatedAttention {
             bias[rows] = mask.additive != nullptr ? additive_row(mask, span, i, h) : nullptr;
           }
         }
-        const std::uint8_t* const valid = mask.additive != nullptr || mask.key_valid == nullptr ? nullptr : mask.key_valid[span.sequence];
+        const std::uint8_t* const valid =
+            mask.additive != nullptr || mask.key_valid == nullptr ? nullptr : mask.key_valid[span.sequence];
         kernels::attention({.q = q,
                             .out = o,
                             .key_begin = key_begin,
@@ -200,8 +213,10 @@ class GatedAttention {
         const std::byte* const keys = state.keys + h / group * state.capacity * row;
         const std::size_t begin = mask.additive != nullptr || mask.first_key == nullptr ? 0 : mask.first_key[t];
         const std::size_t end = mask.additive != nullptr ? mask.keys : span.slot + i + 1;
-        const std::uint8_t* const valid = mask.additive != nullptr || mask.key_valid == nullptr ? nullptr : mask.key_valid[span.sequence];
-        float* const p = out.data + ((span.sequence * NumHeads + h) * out.length + (span.slot + i - out.first_slot)) * out.keys;
+        const std::uint8_t* const valid =
+            mask.additive != nullptr || mask.key_valid == nullptr ? nullptr : mask.key_valid[span.sequence];
+        float* const p =
+            out.data + ((span.sequence * NumHeads + h) * out.length + (span.slot + i - out.first_slot)) * out.keys;
         float key[HeadDim];
         bool any = false;
         for (std::size_t slot = begin; slot < end; ++slot) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gated DeltaNet: the linear-attention token mixer. Source: "Gated Delta Networks", arXiv 2412.06464; reference `Qwen3_5MoeGatedDeltaNet`.
+// Gated DeltaNet: the linear-attention token mixer. Source: "Gated Delta Networks", arXiv 2412.06464; reference
+// `Qwen3_5MoeGatedDeltaNet`.
 #pragma once
 
 #include <qwen35/layers/pass.hpp>
@@ -15,29 +16,32 @@ QWEN35_BEGIN_NAMESPACE
 
 // Kd = key heads * key dim, Vd = value heads * value dim, Cd = 2 Kd + Vd.
 struct GatedDeltaNetWeights {
-  Matrix in_proj_qkv;             // [Cd, hidden_size]: rows q, k, v, each head-major
-  Matrix in_proj_z;               // [Vd, hidden_size]
-  Matrix in_proj_b;               // [value heads, hidden_size]
-  Matrix in_proj_a;               // [value heads, hidden_size]
-  Matrix out_proj;                // [hidden_size, Vd]
-  const float* conv1d = nullptr;  // [kernel, Cd]: transposed, so that a tap of all channels is one row
-  const float* dt_bias = nullptr; // [value heads]
-  const float* a = nullptr;       // [value heads]: -exp(A_log)
-  const float* norm = nullptr;    // [value dim]: plain weight, not 1 + w
-  float norm_eps = 1e-6f;         // rms_norm_eps
+  Matrix in_proj_qkv;              // [Cd, hidden_size]: rows q, k, v, each head-major
+  Matrix in_proj_z;                // [Vd, hidden_size]
+  Matrix in_proj_b;                // [value heads, hidden_size]
+  Matrix in_proj_a;                // [value heads, hidden_size]
+  Matrix out_proj;                 // [hidden_size, Vd]
+  const float* conv1d = nullptr;   // [kernel, Cd]: transposed, so that a tap of all channels is one row
+  const float* dt_bias = nullptr;  // [value heads]
+  const float* a = nullptr;        // [value heads]: -exp(A_log)
+  const float* norm = nullptr;     // [value dim]: plain weight, not 1 + w
+  float norm_eps = 1e-6f;          // rms_norm_eps
 };
 
 // The state of one sequence in one layer.
 struct GatedDeltaNetState {
-  float* conv = nullptr;       // [kernel - 1, Cd]: the last raw columns of in_proj_qkv, oldest first
-  float* recurrent = nullptr;  // [value heads][delta_state_size(key dim, value dim)]: column tiles of 16, see kernels.hpp
+  float* conv = nullptr;  // [kernel - 1, Cd]: the last raw columns of in_proj_qkv, oldest first
+  float* recurrent =
+      nullptr;  // [value heads][delta_state_size(key dim, value dim)]: column tiles of 16, see kernels.hpp
 };
 
-// Both the one-token and the many-token form run the same recurrence: the kernel keeps 16 columns of a head's state in L1 over all tokens,
-// which costs as many multiply-adds as the chunked form and gives the same bits for every split of a sequence.
+// Both the one-token and the many-token form run the same recurrence: the kernel keeps 16 columns of a head's state in
+// L1 over all tokens, which costs as many multiply-adds as the chunked form and gives the same bits for every split of
+// a sequence.
 template <std::size_t H, std::size_t D, std::size_t KeyHeads = H, std::size_t ValueDim = D, std::size_t ConvKernel = 4>
 class GatedDeltaNet {
-  static_assert(H > 0 && KeyHeads > 0 && H % KeyHeads == 0, "GatedDeltaNet<H, D, KeyHeads>: H value heads must be a multiple of the key heads");
+  static_assert(H > 0 && KeyHeads > 0 && H % KeyHeads == 0,
+                "GatedDeltaNet<H, D, KeyHeads>: H value heads must be a multiple of the key heads");
   static_assert(D > 0 && ValueDim > 0, "GatedDeltaNet<H, D, KeyHeads, ValueDim>: head dimensions must be positive");
   static_assert(ConvKernel >= 1 && ConvKernel <= 64, "GatedDeltaNet: the short convolution has between 1 and 64 taps");
 
@@ -48,18 +52,22 @@ class GatedDeltaNet {
   static constexpr std::size_t key_size = KeyHeads * D;
   static constexpr std::size_t value_size = H * ValueDim;
   static constexpr std::size_t conv_channels = 2 * key_size + value_size;
-  static constexpr std::size_t conv_state_size = (ConvKernel - 1) * conv_channels;                       // floats
-  static constexpr std::size_t recurrent_state_size = H * kernels::delta_state_size(D, ValueDim);        // floats
-  static constexpr std::size_t state_bytes = (conv_state_size + recurrent_state_size) * sizeof(float);   // of one sequence
+  static constexpr std::size_t conv_state_size = (ConvKernel - 1) * conv_channels;                 // floats
+  static constexpr std::size_t recurrent_state_size = H * kernels::delta_state_size(D, ValueDim);  // floats
+  static constexpr std::size_t state_bytes =
+      (conv_state_size + recurrent_state_size) * sizeof(float);  // of one sequence
 
   // Bytes of arena that a pass over `tokens` tokens takes.
   static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t hidden_size) {
-    return 2 * Arena::cost<float>(tokens * conv_channels) + 2 * Arena::cost<float>(tokens * value_size) + 2 * Arena::cost<float>(tokens * H) +
+    return 2 * Arena::cost<float>(tokens * conv_channels) + 2 * Arena::cost<float>(tokens * value_size) +
+           2 * Arena::cost<float>(tokens * H) +
            std::max(projection_bytes(tokens, hidden_size), projection_bytes(tokens, value_size));
   }
 
-  // x, y `[pass.tokens, hidden_size]`; states: one per sequence, updated. Rows of x that are holes are set to zero; y is 0 outside the spans.
-  static void forward(const Weights& weights, float* x, float* y, const Pass& pass, std::span<const State> states, Arena& arena) {
+  // x, y `[pass.tokens, hidden_size]`; states: one per sequence, updated. Rows of x that are holes are set to zero; y
+  // is 0 outside the spans.
+  static void forward(const Weights& weights, float* x, float* y, const Pass& pass, std::span<const State> states,
+                      Arena& arena) {
     const Arena::Scope scope(arena);
     const std::size_t hidden_size = weights.in_proj_qkv.cols;
     const std::size_t tokens = pass.tokens;
@@ -108,7 +116,8 @@ class GatedDeltaNet {
   }
 
   // The short causal convolution over all q, k and v channels, and the columns kept for the next pass.
-  static void convolve(const Weights& weights, const float* mixed, float* out, const Pass& pass, std::span<const State> states) {
+  static void convolve(const Weights& weights, const float* mixed, float* out, const Pass& pass,
+                       std::span<const State> states) {
     constexpr std::size_t history = ConvKernel - 1;
     for (const TokenSpan& span : pass.spans) {
       float* const kept = states[span.sequence].conv;
@@ -116,27 +125,31 @@ class GatedDeltaNet {
       float* const y = out + span.first * conv_channels;
       // Runs of tokens carry their own history: the K-1 columns before them.
       constexpr std::size_t run = 64;  // at least ConvKernel - 1
-      detail::share(span.count * conv_channels * (ConvKernel + 16), (span.count + run - 1) / run, [&](std::size_t task) {
-        const std::size_t begin = task * run;
-        const std::size_t count = std::min(run, span.count - begin);
-        if (begin == 0) {
-          kernels::causal_conv1d_silu(kept, x, conv_channels, weights.conv1d, ConvKernel, conv_channels, count, y, conv_channels);
-        } else {
-          kernels::causal_conv1d_silu(x + (begin - history) * conv_channels, x + begin * conv_channels, conv_channels, weights.conv1d,
-                                      ConvKernel, conv_channels, count, y + begin * conv_channels, conv_channels);
-        }
-      });
+      detail::share(span.count * conv_channels * (ConvKernel + 16), (span.count + run - 1) / run,
+                    [&](std::size_t task) {
+                      const std::size_t begin = task * run;
+                      const std::size_t count = std::min(run, span.count - begin);
+                      if (begin == 0) {
+                        kernels::causal_conv1d_silu(kept, x, conv_channels, weights.conv1d, ConvKernel, conv_channels,
+                                                    count, y, conv_channels);
+                      } else {
+                        kernels::causal_conv1d_silu(x + (begin - history) * conv_channels, x + begin * conv_channels,
+                                                    conv_channels, weights.conv1d, ConvKernel, conv_channels, count,
+                                                    y + begin * conv_channels, conv_channels);
+                      }
+                    });
       if constexpr (history > 0) {
         const std::size_t fresh = std::min(history, span.count);
         std::memmove(kept, kept + fresh * conv_channels, (history - fresh) * conv_channels * sizeof(float));
-        std::memcpy(kept + (history - fresh) * conv_channels, x + (span.count - fresh) * conv_channels, fresh * conv_channels * sizeof(float));
+        std::memcpy(kept + (history - fresh) * conv_channels, x + (span.count - fresh) * conv_channels,
+                    fresh * conv_channels * sizeof(float));
       }
     }
   }
 
   // One key head and the value heads that read it: gates, normalised q and k, the recurrence, the gated norm.
-  static void mix_heads(const Weights& weights, const State& state, const TokenSpan& span, std::size_t key_head, float* convolved, const float* z,
-                        float* beta, float* decay, float* core) {
+  static void mix_heads(const Weights& weights, const State& state, const TokenSpan& span, std::size_t key_head,
+                        float* convolved, const float* z, float* beta, float* decay, float* core) {
     const float scale = 1.0f / std::sqrt(static_cast<float>(D));
     float* const q = convolved + span.first * conv_channels + key_head * D;
     float* const k = q + key_size;
@@ -170,7 +183,8 @@ class GatedDeltaNet {
                                  .value_dim = ValueDim});
       const float* const gate = z + span.first * value_size + head * ValueDim;
       for (std::size_t t = 0; t < span.count; ++t) {
-        math::gated_rms_norm(out + t * value_size, weights.norm, gate + t * value_size, ValueDim, weights.norm_eps, out + t * value_size);
+        math::gated_rms_norm(out + t * value_size, weights.norm, gate + t * value_size, ValueDim, weights.norm_eps,
+                             out + t * value_size);
       }
     }
   }

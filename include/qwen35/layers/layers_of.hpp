@@ -17,8 +17,8 @@ struct FeedForwardOf {
 };
 template <class Text>
 struct FeedForwardOf<Text, true> {
-  using type = MoeBlock<Text::num_experts, Text::num_experts_per_tok, Text::moe_intermediate_size, Text::shared_expert_intermediate_size,
-                        Text::hidden_act>;
+  using type = MoeBlock<Text::num_experts, Text::num_experts_per_tok, Text::moe_intermediate_size,
+                        Text::shared_expert_intermediate_size, Text::hidden_act>;
 };
 
 }  // namespace detail
@@ -27,8 +27,8 @@ struct FeedForwardOf<Text, true> {
 template <class Config>
 struct LayersOf {
   using Text = text_config_t<Config>;
-  using Linear = GatedDeltaNet<Text::linear_num_value_heads, Text::linear_key_head_dim, Text::linear_num_key_heads, Text::linear_value_head_dim,
-                               Text::linear_conv_kernel_dim>;
+  using Linear = GatedDeltaNet<Text::linear_num_value_heads, Text::linear_key_head_dim, Text::linear_num_key_heads,
+                               Text::linear_value_head_dim, Text::linear_conv_kernel_dim>;
   using Full = GatedAttention<Text::num_attention_heads, Text::num_key_value_heads, Text::head_dim>;
   using FeedForward = typename detail::FeedForwardOf<Text, is_moe<Text>>::type;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The gated feed-forward (SwiGLU): the dense siblings' layer, and the form of every expert. Source: reference `Qwen3_5MoeMLP`.
+// The gated feed-forward (SwiGLU): the dense siblings' layer, and the form of every expert. Source: reference
+// `Qwen3_5MoeMLP`.
 #pragma once
 
 #include <qwen35/config/text_defaults.hpp>
@@ -30,12 +31,13 @@ inline void gated_activation(const float* gate, const float* up, std::size_t n, 
 
 // Rows [begin, end) of act(x gate^T) * (x up^T), written to `hidden`; `gate` is scratch. Both `[tokens, stride]`.
 template <Activation Act>
-inline void gate_up(const MlpWeights& weights, std::size_t begin, std::size_t end, const float* x, std::size_t x_stride, std::size_t tokens,
-                    float* gate, float* hidden, std::size_t stride) {
+inline void gate_up(const MlpWeights& weights, std::size_t begin, std::size_t end, const float* x, std::size_t x_stride,
+                    std::size_t tokens, float* gate, float* hidden, std::size_t stride) {
   kernels::matmul(weights.gate_proj, begin, end, x, x_stride, tokens, gate, stride);
   kernels::matmul(weights.up_proj, begin, end, x, x_stride, tokens, hidden, stride);
   for (std::size_t t = 0; t < tokens; ++t) {
-    gated_activation<Act>(gate + t * stride + begin, hidden + t * stride + begin, end - begin, hidden + t * stride + begin);
+    gated_activation<Act>(gate + t * stride + begin, hidden + t * stride + begin, end - begin,
+                          hidden + t * stride + begin);
   }
 }
 
@@ -60,7 +62,8 @@ class Mlp {
     float* const hidden = arena.take<float>(tokens * Intermediate);
     const std::size_t step = detail::rows_per_task(Intermediate);
     detail::share(2 * tokens * Intermediate * hidden_size, (Intermediate + step - 1) / step, [&](std::size_t task) {
-      detail::gate_up<Act>(weights, task * step, std::min(task * step + step, Intermediate), x, hidden_size, tokens, gate, hidden, Intermediate);
+      detail::gate_up<Act>(weights, task * step, std::min(task * step + step, Intermediate), x, hidden_size, tokens,
+                           gate, hidden, Intermediate);
     });
     project({weights.down_proj, y, hidden_size}, hidden, tokens, arena);
   }

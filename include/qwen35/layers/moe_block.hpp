@@ -30,15 +30,18 @@ class MoeBlock {
   static constexpr std::size_t num_experts = E;
 
   static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t hidden_size) {
-    const std::size_t experts = 2 * Arena::cost<float>(tokens * K) + 2 * Arena::cost<std::uint32_t>(tokens * K) +
-                                2 * Arena::cost<std::uint32_t>(E + 1) + 2 * Arena::cost<float>(tokens * K * Intermediate) +
-                                2 * Arena::cost<float>(tokens * SharedIntermediate) + 2 * Arena::cost<float>(tokens * K * hidden_size) +
-                                Arena::cost<float>(tokens * hidden_size);
-    return Arena::cost<float>(tokens * E) + Arena::cost<float>(tokens) + std::max(projection_bytes(tokens, hidden_size), experts);
+    const std::size_t experts =
+        2 * Arena::cost<float>(tokens * K) + 2 * Arena::cost<std::uint32_t>(tokens * K) +
+        2 * Arena::cost<std::uint32_t>(E + 1) + 2 * Arena::cost<float>(tokens * K * Intermediate) +
+        2 * Arena::cost<float>(tokens * SharedIntermediate) + 2 * Arena::cost<float>(tokens * K * hidden_size) +
+        Arena::cost<float>(tokens * hidden_size);
+    return Arena::cost<float>(tokens * E) + Arena::cost<float>(tokens) +
+           std::max(projection_bytes(tokens, hidden_size), experts);
   }
 
   // x, y `[tokens, hidden_size]`; router_logits `[tokens, E]` or null receives the raw router logits.
-  static void forward(const Weights& weights, const float* x, float* y, std::size_t tokens, Arena& arena, float* router_logits = nullptr) {
+  static void forward(const Weights& weights, const float* x, float* y, std::size_t tokens, Arena& arena,
+                      float* router_logits = nullptr) {
     const Arena::Scope scope(arena);
     const std::size_t hidden_size = weights.gate.cols;
     float* const logits = router_logits != nullptr ? router_logits : arena.take<float>(tokens * E);
@@ -47,7 +50,8 @@ class MoeBlock {
     project(routers, x, tokens, arena);
 
     const Routes routes = route(logits, tokens, arena);
-    // One token reads x itself for every expert; many tokens are gathered, so that an expert's tokens are consecutive rows.
+    // One token reads x itself for every expert; many tokens are gathered, so that an expert's tokens are consecutive
+    // rows.
     const float* rows = x;
     std::size_t row_stride = 0;
     if (tokens > 1) {
@@ -67,31 +71,39 @@ class MoeBlock {
     float* const expert_out = arena.take<float>(tokens * K * hidden_size);
     float* const shared_out = arena.take<float>(tokens * hidden_size);
 
-    over_experts(routes, Intermediate, SharedIntermediate, 2 * tokens * hidden_size * (K * Intermediate + SharedIntermediate), [&](std::size_t expert, std::size_t begin, std::size_t end) {
-      if (expert == E) {
-        detail::gate_up<Act>(weights.shared_expert, begin, end, x, hidden_size, tokens, shared_scratch, shared_hidden, SharedIntermediate);
-        return;
-      }
-      const std::size_t p = routes.begin[expert];
-      detail::gate_up<Act>(weights.experts[expert], begin, end, rows + p * row_stride, row_stride, routes.begin[expert + 1] - p,
-                           gate + p * Intermediate, hidden + p * Intermediate, Intermediate);
-    });
-    over_experts(routes, hidden_size, hidden_size, tokens * hidden_size * (K * Intermediate + SharedIntermediate), [&](std::size_t expert, std::size_t begin, std::size_t end) {
-      if (expert == E) {
-        kernels::matmul(weights.shared_expert.down_proj, begin, end, shared_hidden, SharedIntermediate, tokens, shared_out, hidden_size);
-        return;
-      }
-      const std::size_t p = routes.begin[expert];
-      kernels::matmul(weights.experts[expert].down_proj, begin, end, hidden + p * Intermediate, Intermediate, routes.begin[expert + 1] - p,
-                      expert_out + p * hidden_size, hidden_size);
-    });
+    over_experts(routes, Intermediate, SharedIntermediate,
+                 2 * tokens * hidden_size * (K * Intermediate + SharedIntermediate),
+                 [&](std::size_t expert, std::size_t begin, std::size_t end) {
+                   if (expert == E) {
+                     detail::gate_up<Act>(weights.shared_expert, begin, end, x, hidden_size, tokens, shared_scratch,
+                                          shared_hidden, SharedIntermediate);
+                     return;
+                   }
+                   const std::size_t p = routes.begin[expert];
+                   detail::gate_up<Act>(weights.experts[expert], begin, end, rows + p * row_stride, row_stride,
+                                        routes.begin[expert + 1] - p, gate + p * Intermediate,
+                                        hidden + p * Intermediate, Intermediate);
+                 });
+    over_experts(routes, hidden_size, hidden_size, tokens * hidden_size * (K * Intermediate + SharedIntermediate),
+                 [&](std::size_t expert, std::size_t begin, std::size_t end) {
+                   if (expert == E) {
+                     kernels::matmul(weights.shared_expert.down_proj, begin, end, shared_hidden, SharedIntermediate,
+                                     tokens, shared_out, hidden_size);
+                     return;
+                   }
+                   const std::size_t p = routes.begin[expert];
+                   kernels::matmul(weights.experts[expert].down_proj, begin, end, hidden + p * Intermediate,
+                                   Intermediate, routes.begin[expert + 1] - p, expert_out + p * hidden_size,
+                                   hidden_size);
+                 });
     // The sum over a token's experts runs in top-k order, whatever else is in the batch.
     parallel_ranges(tokens, 8, [&](std::size_t begin, std::size_t end) {
       for (std::size_t t = begin; t < end; ++t) {
         float* const out = y + t * hidden_size;
         std::memset(out, 0, hidden_size * sizeof(float));
         for (std::size_t slot = 0; slot < K; ++slot) {
-          math::scale_add(routes.weight[t * K + slot], expert_out + routes.place[t * K + slot] * hidden_size, hidden_size, out);
+          math::scale_add(routes.weight[t * K + slot], expert_out + routes.place[t * K + slot] * hidden_size,
+                          hidden_size, out);
         }
         math::scale_add(math::sigmoid(shared_gate[t]), shared_out + t * hidden_size, hidden_size, out);
       }
@@ -101,20 +113,22 @@ class MoeBlock {
  private:
   // The chosen experts. Places [begin[e], begin[e + 1]) belong to expert e, in token order.
   struct Routes {
-    float* weight;         // [tokens, K]: renormalised probabilities, largest first
-    std::uint32_t* place;  // [tokens, K]: where the token stands among the experts' rows
-    std::uint32_t* token;  // [tokens * K]: the token at each place
-    std::uint32_t* begin;  // [E + 1]
-    std::uint32_t* active; // [active_count]: experts with tokens
+    float* weight;          // [tokens, K]: renormalised probabilities, largest first
+    std::uint32_t* place;   // [tokens, K]: where the token stands among the experts' rows
+    std::uint32_t* token;   // [tokens * K]: the token at each place
+    std::uint32_t* begin;   // [E + 1]
+    std::uint32_t* active;  // [active_count]: experts with tokens
     std::size_t active_count;
   };
 
   static Routes route(const float* logits, std::size_t tokens, Arena& arena) {
-    Routes routes{arena.take<float>(tokens * K),         arena.take<std::uint32_t>(tokens * K), arena.take<std::uint32_t>(tokens * K),
-                  arena.take<std::uint32_t>(E + 1), arena.take<std::uint32_t>(E + 1),      0};
+    Routes routes{arena.take<float>(tokens * K),         arena.take<std::uint32_t>(tokens * K),
+                  arena.take<std::uint32_t>(tokens * K), arena.take<std::uint32_t>(E + 1),
+                  arena.take<std::uint32_t>(E + 1),      0};
     std::memset(routes.begin, 0, (E + 1) * sizeof(std::uint32_t));
     for (std::size_t t = 0; t < tokens; ++t) {
-      top_k(logits + t * E, routes.weight + t * K, routes.place + t * K);  // `place` holds the expert until the counts are known
+      top_k(logits + t * E, routes.weight + t * K,
+            routes.place + t * K);  // `place` holds the expert until the counts are known
       for (std::size_t slot = 0; slot < K; ++slot) {
         ++routes.begin[routes.place[t * K + slot] + 1];
       }
@@ -157,9 +171,11 @@ class MoeBlock {
     }
   }
 
-  // Calls fn(expert, begin, end) for row ranges of each active expert and of the shared one (id E), in one parallel region.
+  // Calls fn(expert, begin, end) for row ranges of each active expert and of the shared one (id E), in one parallel
+  // region.
   template <class Fn>
-  static void over_experts(const Routes& routes, std::size_t rows, std::size_t shared_rows, std::size_t multiply_adds, const Fn& fn) {
+  static void over_experts(const Routes& routes, std::size_t rows, std::size_t shared_rows, std::size_t multiply_adds,
+                           const Fn& fn) {
     const std::size_t step = detail::rows_per_task(routes.active_count * rows + shared_rows);
     const std::size_t blocks = (rows + step - 1) / step;
     const std::size_t shared_blocks = (shared_rows + step - 1) / step;

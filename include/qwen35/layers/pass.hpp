@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One pass through the layers: which tokens enter the token mixers, where they stand in their sequences, and what they may see.
+// One pass through the layers: which tokens enter the token mixers, where they stand in their sequences, and what they
+// may see.
 #pragma once
 
 #include <qwen35/core/abi.hpp>
@@ -18,19 +19,21 @@ struct TokenSpan {
   std::size_t slot = 0;
 };
 
-// cos and sin of the rotary embedding, one row of `half` values for each token; the rotation pairs entry j with entry j + half.
+// cos and sin of the rotary embedding, one row of `half` values for each token; the rotation pairs entry j with entry j
+// + half.
 struct RotaryTable {
   const float* cos = nullptr;  // [tokens, half]
   const float* sin = nullptr;  // [tokens, half]
   std::size_t half = 0;
 };
 
-// Which slots of the cache a token may look at. A token at slot s sees [first_key, s] (causal) unless a ready-made mask is given.
+// Which slots of the cache a token may look at. A token at slot s sees [first_key, s] (causal) unless a ready-made mask
+// is given.
 struct KeyMask {
   const std::size_t* first_key = nullptr;          // [tokens] or null (0): first visible slot
   const std::uint8_t* const* key_valid = nullptr;  // [sequences] -> [slots] or null; 0 hides a slot
-  // A ready-made additive mask, used verbatim instead of causality: value at b * batch_stride + h * head_stride + q * keys + slot, where q
-  // counts a sequence's tokens from `first_slot`.
+  // A ready-made additive mask, used verbatim instead of causality: value at b * batch_stride + h * head_stride + q *
+  // keys + slot, where q counts a sequence's tokens from `first_slot`.
   const float* additive = nullptr;
   std::size_t batch_stride = 0;
   std::size_t head_stride = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products with weights, spread over the threads: several matrices that read the same rows share one parallel region.
+// Matrix products with weights, spread over the threads: several matrices that read the same rows share one parallel
+// region.
 #pragma once
 
 #include <qwen35/core/matrix.hpp>
@@ -23,8 +24,8 @@ struct Projection {
 
 namespace detail {
 
-// Runs fn(0) ... fn(tasks - 1), on the threads when the work pays for waking them: a region costs a few microseconds, in which one core does about
-// 100,000 multiply-adds.
+// Runs fn(0) ... fn(tasks - 1), on the threads when the work pays for waking them: a region costs a few microseconds,
+// in which one core does about 100,000 multiply-adds.
 template <class Fn>
 inline void share(std::size_t multiply_adds, std::size_t tasks, const Fn& fn) {
   if (multiply_adds < 131072) {
@@ -36,8 +37,8 @@ inline void share(std::size_t multiply_adds, std::size_t tasks, const Fn& fn) {
   parallel_for(tasks, fn);
 }
 
-// Rows of one task: enough tasks for the threads to share evenly, none so small that handing it out costs more than its work
-// (64 rows of 2048 bf16 values are 256 KiB, about 20 us of memory time).
+// Rows of one task: enough tasks for the threads to share evenly, none so small that handing it out costs more than its
+// work (64 rows of 2048 bf16 values are 256 KiB, about 20 us of memory time).
 inline std::size_t rows_per_task(std::size_t rows) {
   const std::size_t granule = kernels::matmul_row_granule();
   const std::size_t threads = static_cast<std::size_t>(num_threads());
@@ -76,11 +77,14 @@ inline void over_rows(std::span<const Projection> projections, std::size_t token
 
 // What project() takes of the arena while it works on rows of `in` values.
 constexpr std::size_t projection_bytes(std::size_t tokens, std::size_t in) {
-  return tokens <= kernels::few_tokens ? 0 : Arena::cost<float>(kernels::packed_size(tokens, std::min(in, kernels::matmul_block(in))));
+  return tokens <= kernels::few_tokens
+             ? 0
+             : Arena::cost<float>(kernels::packed_size(tokens, std::min(in, kernels::matmul_block(in))));
 }
 
-// All projections of x `[tokens, in]`. Many tokens go through block by block of their values, so that what every thread reads, the packed block,
-// stays small. (512 tokens of 4304 values: whole rows packed once are 5 % slower than tokens packed anew by each task, blocks 9 % faster.)
+// All projections of x `[tokens, in]`. Many tokens go through block by block of their values, so that what every thread
+// reads, the packed block, stays small. (512 tokens of 4304 values: whole rows packed once are 5 % slower than tokens
+// packed anew by each task, blocks 9 % faster.)
 inline void project(std::span<const Projection> projections, const float* x, std::size_t tokens, Arena& arena) {
   const std::size_t in = projections.front().weight.cols;
   if (tokens <= kernels::few_tokens || in == 0) {
@@ -98,7 +102,8 @@ inline void project(std::span<const Projection> projections, const float* x, std
       kernels::pack_tokens(x + k, in, begin, end, std::min(block, in - k), packed);
     });
     detail::over_rows(projections, tokens, [&](const Projection& projection, std::size_t begin, std::size_t end) {
-      kernels::matmul_packed(projection.weight, begin, end, k, packed, tokens, projection.y, projection.y_stride, projection.bias);
+      kernels::matmul_packed(projection.weight, begin, end, k, packed, tokens, projection.y, projection.y_stride,
+                             projection.bias);
     });
   }
 }

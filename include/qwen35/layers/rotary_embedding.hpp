@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rotary position embedding of the text model: frequencies of every rope type, and cos/sin rows for three interleaved position planes.
+// Rotary position embedding of the text model: frequencies of every rope type, and cos/sin rows for three interleaved
+// position planes.
 #pragma once
 
 #include <qwen35/config/rope_parameters.hpp>
@@ -15,8 +16,8 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Stateless: frequencies that depend on the length (dynamic, longrope) are chosen from the positions of the forward at hand, so a model can
-// be shared. Source: transformers `ROPE_INIT_FUNCTIONS` and `Qwen3_5MoeTextRotaryEmbedding`.
+// Stateless: frequencies that depend on the length (dynamic, longrope) are chosen from the positions of the forward at
+// hand, so a model can be shared. Source: transformers `ROPE_INIT_FUNCTIONS` and `Qwen3_5MoeTextRotaryEmbedding`.
 class RotaryEmbedding {
  public:
   RotaryEmbedding() = default;
@@ -26,17 +27,18 @@ class RotaryEmbedding {
       : parameters_(parameters), max_position_embeddings_(static_cast<double>(max_position_embeddings)) {
     rot_ = static_cast<std::size_t>(static_cast<double>(head_dim) * parameters.partial_rotary_factor);
     half_ = (rot_ + 1) / 2;
-    require<ConfigError>(rot_ > 0 && 2 * half_ <= head_dim, "rope_parameters: partial_rotary_factor rotates ", 2 * half_, " entries of a head of ",
-                         head_dim);
+    require<ConfigError>(rot_ > 0 && 2 * half_ <= head_dim, "rope_parameters: partial_rotary_factor rotates ",
+                         2 * half_, " entries of a head of ", head_dim);
     original_ = static_cast<double>(parameters.original_max_position_embeddings.value_or(max_position_embeddings));
     initialise();
   }
 
   std::size_t half() const { return half_; }
 
-  // cos and sin (`[tokens, half]`) for positions `[3][plane_stride]` (temporal, height, width). `longest` is the largest position of the whole
-  // forward, over all planes and rows.
-  void fill(const std::int32_t* positions, std::size_t plane_stride, std::size_t tokens, std::int32_t longest, float* cos, float* sin) const {
+  // cos and sin (`[tokens, half]`) for positions `[3][plane_stride]` (temporal, height, width). `longest` is the
+  // largest position of the whole forward, over all planes and rows.
+  void fill(const std::int32_t* positions, std::size_t plane_stride, std::size_t tokens, std::int32_t longest,
+            float* cos, float* sin) const {
     std::vector<float> scratch;
     const std::span<const float> theta = frequencies(longest, scratch);
     for (std::size_t t = 0; t < tokens; ++t) {
@@ -48,7 +50,8 @@ class RotaryEmbedding {
     }
   }
 
-  // The angle per position step of each rotary pair, `[half]`, in force when `longest` is the largest position of the forward.
+  // The angle per position step of each rotary pair, `[half]`, in force when `longest` is the largest position of the
+  // forward.
   std::span<const float> frequencies(std::int32_t longest, std::vector<float>& scratch) const {
     const double length = static_cast<double>(longest) + 1.0;
     if (parameters_.rope_type == RopeType::longrope && length > original_) {
@@ -64,7 +67,8 @@ class RotaryEmbedding {
   float attention_scaling() const { return scaling_; }
 
  private:
-  // The position plane of frequency j: height at j = 1, width at j = 2 (mod 3), within three times their section; else temporal.
+  // The position plane of frequency j: height at j = 1, width at j = 2 (mod 3), within three times their section; else
+  // temporal.
   std::size_t plane(std::size_t j) const {
     const std::size_t residue = j % 3;
     return residue != 0 && j < 3 * parameters_.mrope_section[residue] ? residue : 0;
@@ -78,15 +82,16 @@ class RotaryEmbedding {
   float plain(std::size_t j) const { return 1.0f / power(parameters_.rope_theta, j); }
 
   double needed(const std::optional<double>& value, std::string_view key) const {
-    require<ConfigError>(value.has_value(), "rope_parameters: rope_type \"", name(parameters_.rope_type), "\" needs \"", key, "\"");
+    require<ConfigError>(value.has_value(), "rope_parameters: rope_type \"", name(parameters_.rope_type), "\" needs \"",
+                         key, "\"");
     return *value;
   }
 
   std::vector<float> dynamic_frequencies(double length) const {
     const double factor = needed(parameters_.factor, "factor");
     const double rot = static_cast<double>(rot_);
-    const double base =
-        parameters_.rope_theta * std::pow(factor * length / max_position_embeddings_ - (factor - 1.0), rot / (rot - 2.0));
+    const double base = parameters_.rope_theta *
+                        std::pow(factor * length / max_position_embeddings_ - (factor - 1.0), rot / (rot - 2.0));
     std::vector<float> theta(half_);
     for (std::size_t j = 0; j < half_; ++j) {
       theta[j] = 1.0f / power(base, j);
@@ -100,7 +105,8 @@ class RotaryEmbedding {
       theta_[j] = plain(j);
     }
     switch (parameters_.rope_type) {
-      case RopeType::default_: break;
+      case RopeType::default_:
+        break;
       case RopeType::linear: {
         const auto factor = static_cast<float>(needed(parameters_.factor, "factor"));
         for (float& theta : theta_) {
@@ -108,10 +114,18 @@ class RotaryEmbedding {
         }
         break;
       }
-      case RopeType::dynamic: theta_ = dynamic_frequencies(max_position_embeddings_); break;
-      case RopeType::yarn: initialise_yarn(); break;
-      case RopeType::longrope: initialise_longrope(); break;
-      case RopeType::llama3: initialise_llama3(); break;
+      case RopeType::dynamic:
+        theta_ = dynamic_frequencies(max_position_embeddings_);
+        break;
+      case RopeType::yarn:
+        initialise_yarn();
+        break;
+      case RopeType::longrope:
+        initialise_longrope();
+        break;
+      case RopeType::llama3:
+        initialise_llama3();
+        break;
     }
   }
 
@@ -132,7 +146,8 @@ class RotaryEmbedding {
     }
     const double rot = static_cast<double>(rot_);
     const auto correction = [&](double rotations) {
-      return rot * std::log(original_ / (rotations * 2.0 * std::numbers::pi)) / (2.0 * std::log(parameters_.rope_theta));
+      return rot * std::log(original_ / (rotations * 2.0 * std::numbers::pi)) /
+             (2.0 * std::log(parameters_.rope_theta));
     };
     double low = correction(parameters_.beta_fast.value_or(32.0));
     double high = correction(parameters_.beta_slow.value_or(1.0));
@@ -146,7 +161,8 @@ class RotaryEmbedding {
       high += 0.001;
     }
     for (std::size_t j = 0; j < half_; ++j) {
-      const float ramp = std::clamp((static_cast<float>(j) - static_cast<float>(low)) / static_cast<float>(high - low), 0.0f, 1.0f);
+      const float ramp =
+          std::clamp((static_cast<float>(j) - static_cast<float>(low)) / static_cast<float>(high - low), 0.0f, 1.0f);
       const float extrapolation = 1.0f - ramp;
       const float interpolated = 1.0f / (static_cast<float>(factor) * power(parameters_.rope_theta, j));
       theta_[j] = interpolated * (1.0f - extrapolation) + plain(j) * extrapolation;
@@ -163,7 +179,8 @@ class RotaryEmbedding {
     }
     long_theta_.resize(half_);
     const auto fill = [&](const FactorList& factors, std::string_view key, std::vector<float>& out) {
-      require<ConfigError>(factors.size() == half_, "rope_parameters: \"", key, "\" has ", factors.size(), " entries, expected ", half_);
+      require<ConfigError>(factors.size() == half_, "rope_parameters: \"", key, "\" has ", factors.size(),
+                           " entries, expected ", half_);
       for (std::size_t j = 0; j < half_; ++j) {
         out[j] = 1.0f / (static_cast<float>(factors[j]) * power(parameters_.rope_theta, j));
       }
@@ -184,7 +201,8 @@ class RotaryEmbedding {
       if (wave > long_wave) {
         theta /= factor;
       } else if (wave >= short_wave) {
-        const float smooth = (static_cast<float>(original_) / wave - static_cast<float>(low)) / static_cast<float>(high - low);
+        const float smooth =
+            (static_cast<float>(original_) / wave - static_cast<float>(low)) / static_cast<float>(high - low);
         theta = (1.0f - smooth) * theta / factor + smooth * theta;
       }
     }

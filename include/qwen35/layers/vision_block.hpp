@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One block of the vision tower: LayerNorm, attention inside each frame, LayerNorm, feed-forward. Source: reference `Qwen3_5MoeVisionBlock`.
+// One block of the vision tower: LayerNorm, attention inside each frame, LayerNorm, feed-forward. Source: reference
+// `Qwen3_5MoeVisionBlock`.
 #pragma once
 
 #include <qwen35/config/vision_config.hpp>
@@ -46,8 +47,9 @@ namespace detail {
 
 inline constexpr float vision_norm_eps = 1e-6f;
 
-// Rows that go through the products of a layer at once: their activations stay in the cache, and memory grows with the picture by three rows of
-// hidden_size a patch alone (the hidden state, keys, values). Chunks of 512 to 2304 rows are alike in speed within 3 %.
+// Rows that go through the products of a layer at once: their activations stay in the cache, and memory grows with the
+// picture by three rows of hidden_size a patch alone (the hidden state, keys, values). Chunks of 512 to 2304 rows are
+// alike in speed within 3 %.
 inline constexpr std::size_t vision_chunk_limit = 768;
 
 // The fewest chunks that keep to the limit, evenly long.
@@ -66,7 +68,8 @@ inline void each_vision_chunk(std::size_t rows, const F& fn) {
 }
 
 // y `[rows, size]` = LayerNorm(x)
-inline void layer_norm_rows(const LayerNormWeights& norm, const float* x, std::size_t rows, std::size_t size, float* y) {
+inline void layer_norm_rows(const LayerNormWeights& norm, const float* x, std::size_t rows, std::size_t size,
+                            float* y) {
   parallel_ranges(rows, 16, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
       math::layer_norm(x + i * size, norm.weight, norm.bias, size, vision_norm_eps, y + i * size);
@@ -94,8 +97,9 @@ inline void activate_rows(float* x, std::size_t rows, std::size_t size) {
 
 template <std::size_t NumHeads, std::size_t HeadDim, Activation Act = Activation::gelu_pytorch_tanh>
 class VisionBlock {
-  static_assert(NumHeads > 0 && HeadDim > 0 && HeadDim % 4 == 0,
-                "VisionBlock<Heads, HeadDim>: the two-dimensional rotary embedding needs heads of a multiple of 4 values");
+  static_assert(
+      NumHeads > 0 && HeadDim > 0 && HeadDim % 4 == 0,
+      "VisionBlock<Heads, HeadDim>: the two-dimensional rotary embedding needs heads of a multiple of 4 values");
 
  public:
   using Weights = VisionBlockWeights;
@@ -104,16 +108,20 @@ class VisionBlock {
 
   static constexpr std::size_t workspace_bytes(std::size_t rows, std::size_t frames, std::size_t intermediate_size) {
     const std::size_t chunk = detail::vision_chunk(rows);
-    const std::size_t attention = 2 * Arena::cost<float>(rows * hidden_size) + 2 * Arena::cost<float>(chunk * hidden_size) +
-                                  Arena::cost<QueryBlock>(blocks_bound(chunk, frames)) + blocks_bound(chunk, frames) * NumHeads * task_bytes() +
-                                  projection_bytes(chunk, hidden_size);
-    const std::size_t feed_forward = Arena::cost<float>(chunk * intermediate_size) +
-                                     std::max(projection_bytes(chunk, hidden_size), projection_bytes(chunk, intermediate_size));
+    const std::size_t attention =
+        2 * Arena::cost<float>(rows * hidden_size) + 2 * Arena::cost<float>(chunk * hidden_size) +
+        Arena::cost<QueryBlock>(blocks_bound(chunk, frames)) + blocks_bound(chunk, frames) * NumHeads * task_bytes() +
+        projection_bytes(chunk, hidden_size);
+    const std::size_t feed_forward =
+        Arena::cost<float>(chunk * intermediate_size) +
+        std::max(projection_bytes(chunk, hidden_size), projection_bytes(chunk, intermediate_size));
     return 2 * Arena::cost<float>(chunk * hidden_size) + std::max(attention, feed_forward);
   }
 
-  // x `[rows, hidden_size]` is updated in place. `frames` cover the rows in order; rotary: a row of HeadDim / 2 for each.
-  static void forward(const Weights& weights, float* x, std::size_t rows, std::span<const Frame> frames, const RotaryTable& rotary, Arena& arena) {
+  // x `[rows, hidden_size]` is updated in place. `frames` cover the rows in order; rotary: a row of HeadDim / 2 for
+  // each.
+  static void forward(const Weights& weights, float* x, std::size_t rows, std::span<const Frame> frames,
+                      const RotaryTable& rotary, Arena& arena) {
     const Arena::Scope scope(arena);
     const std::size_t chunk = detail::vision_chunk(rows);
     float* const normed = arena.take<float>(chunk * hidden_size);
@@ -123,8 +131,8 @@ class VisionBlock {
   }
 
  private:
-  // Queries of one head that a thread works on at once, so that a key read once serves them all. A head's tasks follow each other, so that its keys
-  // and values are still in the cache for the next.
+  // Queries of one head that a thread works on at once, so that a key read once serves them all. A head's tasks follow
+  // each other, so that its keys and values are still in the cache for the next.
   static constexpr std::size_t queries_per_task = 256;
 
   struct QueryBlock {
@@ -142,12 +150,13 @@ class VisionBlock {
 
   static void add_update(const float* update, std::size_t count, float* x) {
     parallel_ranges(count, 16, [&](std::size_t begin, std::size_t end) {
-      math::add(x + begin * hidden_size, update + begin * hidden_size, (end - begin) * hidden_size, x + begin * hidden_size);
+      math::add(x + begin * hidden_size, update + begin * hidden_size, (end - begin) * hidden_size,
+                x + begin * hidden_size);
     });
   }
 
-  static void attention(const Weights& weights, float* x, std::size_t rows, std::span<const Frame> frames, const RotaryTable& rotary, float* normed,
-                        float* update, Arena& arena) {
+  static void attention(const Weights& weights, float* x, std::size_t rows, std::span<const Frame> frames,
+                        const RotaryTable& rotary, float* normed, float* update, Arena& arena) {
     const Arena::Scope scope(arena);
     const std::size_t chunk = detail::vision_chunk(rows);
     float* const keys = arena.take<float>(rows * hidden_size);    // [heads, rows, HeadDim], rotated
@@ -157,7 +166,8 @@ class VisionBlock {
     QueryBlock* const blocks = arena.take<QueryBlock>(blocks_bound(chunk, frames.size()));
     std::byte* const scratch = arena.take<std::byte>(blocks_bound(chunk, frames.size()) * NumHeads * task_bytes());
     const auto part = [&](std::size_t index, float* y) {
-      return Projection{weights.qkv.weight.slice(index * hidden_size, hidden_size), y, hidden_size, weights.qkv.bias + index * hidden_size};
+      return Projection{weights.qkv.weight.slice(index * hidden_size, hidden_size), y, hidden_size,
+                        weights.qkv.bias + index * hidden_size};
     };
 
     detail::each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
@@ -183,7 +193,8 @@ class VisionBlock {
         while (row >= frames[frame].first + frames[frame].count) {
           ++frame;
         }
-        const std::size_t end = std::min({row + queries_per_task, first + count, frames[frame].first + frames[frame].count});
+        const std::size_t end =
+            std::min({row + queries_per_task, first + count, frames[frame].first + frames[frame].count});
         blocks[used++] = {row, end - row, frames[frame]};
         row = end;
       }
@@ -201,8 +212,9 @@ class VisionBlock {
   }
 
   // One head of a block of queries against the keys of its frame. Rows of q and attended count from `first`.
-  static void attend(const QueryBlock& block, std::size_t head, std::size_t first, std::size_t rows, const RotaryTable& rotary, float* q,
-                     const float* keys, const float* values, float* attended, std::span<std::byte> memory) {
+  static void attend(const QueryBlock& block, std::size_t head, std::size_t first, std::size_t rows,
+                     const RotaryTable& rotary, float* q, const float* keys, const float* values, float* attended,
+                     std::span<std::byte> memory) {
     Arena arena(memory);
     const float** const queries = arena.take<const float*>(block.count);
     float** const out = arena.take<float*>(block.count);
@@ -232,7 +244,8 @@ class VisionBlock {
                         .scratch = arena.take<float>(kernels::attention_scratch(block.count, HeadDim))});
   }
 
-  static void feed_forward(const Weights& weights, float* x, std::size_t rows, float* normed, float* update, Arena& arena) {
+  static void feed_forward(const Weights& weights, float* x, std::size_t rows, float* normed, float* update,
+                           Arena& arena) {
     const Arena::Scope scope(arena);
     const std::size_t width = weights.linear_fc1.weight.rows;
     float* const hidden = arena.take<float>(detail::vision_chunk(rows) * width);

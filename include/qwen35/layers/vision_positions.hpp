@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the patches of a picture stand: their order, the interpolated position table, the two-dimensional rotary embedding.
+// Where the patches of a picture stand: their order, the interpolated position table, the two-dimensional rotary
+// embedding.
 #pragma once
 
 #include <qwen35/core/matrix.hpp>
@@ -12,7 +13,8 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// One frame of h x w patches, both multiples of `merge`, in merge-block order: the merge x merge patches that become one token follow each other.
+// One frame of h x w patches, both multiples of `merge`, in merge-block order: the merge x merge patches that become
+// one token follow each other.
 struct PatchGrid {
   std::size_t h = 0;
   std::size_t w = 0;
@@ -31,8 +33,8 @@ struct PatchGrid {
 
 namespace detail {
 
-// Where `count` patches fall on a side of `cells` table rows: the two rows around each, and how far it is from the first to the second.
-// Source: the reference's torch.linspace in f32.
+// Where `count` patches fall on a side of `cells` table rows: the two rows around each, and how far it is from the
+// first to the second. Source: the reference's torch.linspace in f32.
 struct Interpolation {
   std::vector<std::size_t> low, high;
   std::vector<float> share;
@@ -41,7 +43,8 @@ struct Interpolation {
     const float last = static_cast<float>(cells - 1);
     const float step = count > 1 ? last / static_cast<float>(count - 1) : 0.0f;
     for (std::size_t i = 0; i < count; ++i) {
-      const float at = i < count / 2 || count == 1 ? step * static_cast<float>(i) : last - step * static_cast<float>(count - 1 - i);
+      const float at =
+          i < count / 2 || count == 1 ? step * static_cast<float>(i) : last - step * static_cast<float>(count - 1 - i);
       low[i] = std::min(static_cast<std::size_t>(std::max(at, 0.0f)), cells - 1);
       high[i] = std::min(low[i] + 1, cells - 1);
       share[i] = at - static_cast<float>(low[i]);
@@ -51,8 +54,8 @@ struct Interpolation {
 
 }  // namespace detail
 
-// Adds to x `[frames * grid.size(), width]` the rows of the square table `[cells * cells, width]`, interpolated bilinearly over the frame.
-// Source: reference `fast_pos_embed_interpolate`.
+// Adds to x `[frames * grid.size(), width]` the rows of the square table `[cells * cells, width]`, interpolated
+// bilinearly over the frame. Source: reference `fast_pos_embed_interpolate`.
 inline void add_position_embedding(const Matrix& table, const PatchGrid& grid, std::size_t frames, float* x) {
   const auto cells = static_cast<std::size_t>(std::sqrt(static_cast<double>(table.rows)));
   const std::size_t width = table.cols;
@@ -62,8 +65,9 @@ inline void add_position_embedding(const Matrix& table, const PatchGrid& grid, s
     for (std::size_t i = begin; i < end; ++i) {
       const PatchGrid::Place at = grid.place(i);
       const float dy = rows.share[at.row], dx = cols.share[at.col];
-      const std::size_t corners[] = {rows.low[at.row] * cells + cols.low[at.col], rows.low[at.row] * cells + cols.high[at.col],
-                                     rows.high[at.row] * cells + cols.low[at.col], rows.high[at.row] * cells + cols.high[at.col]};
+      const std::size_t corners[] = {
+          rows.low[at.row] * cells + cols.low[at.col], rows.low[at.row] * cells + cols.high[at.col],
+          rows.high[at.row] * cells + cols.low[at.col], rows.high[at.row] * cells + cols.high[at.col]};
       const float weights[] = {(1.0f - dy) * (1.0f - dx), (1.0f - dy) * dx, dy * (1.0f - dx), dy * dx};
       std::fill(sum.begin(), sum.end(), 0.0f);
       for (std::size_t c = 0; c < 4; ++c) {
@@ -82,8 +86,8 @@ inline void add_position_embedding(const Matrix& table, const PatchGrid& grid, s
   });
 }
 
-// Writes the angles' cos and sin `[grid.size(), half]` of heads of 2 * half values: the first half / 2 pairs turn with the row, the others with the
-// column. Source: reference `Qwen3_5MoeVisionRotaryEmbedding`, theta 10000.
+// Writes the angles' cos and sin `[grid.size(), half]` of heads of 2 * half values: the first half / 2 pairs turn with
+// the row, the others with the column. Source: reference `Qwen3_5MoeVisionRotaryEmbedding`, theta 10000.
 inline void fill_vision_rotary(const PatchGrid& grid, std::size_t half, float* cos, float* sin) {
   const std::size_t quarter = half / 2, longest = std::max(grid.h, grid.w);
   std::vector<float> line_cos(longest * quarter), line_sin(longest * quarter);

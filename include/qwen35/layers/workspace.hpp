@@ -13,10 +13,13 @@ class Arena {
   static constexpr std::size_t alignment = 64;
 
   Arena() = default;
-  explicit Arena(std::size_t bytes) : owned_(AlignedBuffer<std::byte>::uninitialised(bytes)) { memory_ = {owned_.data(), owned_.size()}; }
+  explicit Arena(std::size_t bytes) : owned_(AlignedBuffer<std::byte>::uninitialised(bytes)) {
+    memory_ = {owned_.data(), owned_.size()};
+  }
   // Uses the caller's memory, which must be aligned to 64 bytes and outlive the arena.
   explicit Arena(std::span<std::byte> memory) : memory_(memory) {
-    require<InputError>(reinterpret_cast<std::uintptr_t>(memory.data()) % alignment == 0, "workspace memory must be aligned to 64 bytes");
+    require<InputError>(reinterpret_cast<std::uintptr_t>(memory.data()) % alignment == 0,
+                        "workspace memory must be aligned to 64 bytes");
   }
 
   std::size_t bytes() const { return memory_.size(); }
@@ -31,8 +34,8 @@ class Arena {
   template <class T>
   T* take(std::size_t count) {
     const std::size_t needed = cost<T>(count);
-    require<InputError>(needed <= memory_.size() - used_, "workspace of ", memory_.size(), " bytes is too small: ", needed, " more needed at ",
-                        used_);
+    require<InputError>(needed <= memory_.size() - used_, "workspace of ", memory_.size(),
+                        " bytes is too small: ", needed, " more needed at ", used_);
     std::byte* const start = memory_.data() + used_;
     used_ += needed;
     return reinterpret_cast<T*>(start);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loop shapes of this folder over xsimd batches of floats.
 //
-// A batch that is not full goes through a zero-padded buffer and the same vector code, so that a value does not depend on where in an array
-// it stands or how the array is aligned; sums run in an order given by the length alone. Outputs may be the inputs.
+// A batch that is not full goes through a zero-padded buffer and the same vector code, so that a value does not depend
+// on where in an array it stands or how the array is aligned; sums run in an order given by the length alone. Outputs
+// may be the inputs.
 #pragma once
 
 #include <qwen35/core/abi.hpp>
@@ -19,13 +20,17 @@ namespace math::detail {
 using Batch = xsimd::batch<float>;
 inline constexpr std::size_t lanes = Batch::size;
 
-inline Batch load(const float* p) { return Batch::load_unaligned(p); }
+inline Batch load(const float* p) {
+  return Batch::load_unaligned(p);
+}
 inline Batch load_first(const float* p, std::size_t count) {
   float padded[lanes] = {};
   std::memcpy(padded, p, count * sizeof(float));
   return Batch::load_unaligned(padded);
 }
-inline void store(float* p, const Batch& v) { v.store_unaligned(p); }
+inline void store(float* p, const Batch& v) {
+  v.store_unaligned(p);
+}
 inline void store_first(float* p, const Batch& v, std::size_t count) {
   float padded[lanes];
   v.store_unaligned(padded);
@@ -56,7 +61,8 @@ inline float sum_lanes(const Batch& v) {
   return values[0];
 }
 
-// Sum of f(x[i]) for i < n, in four interleaved chains per lane. f(0) of the padding does not count: it is replaced by 0.
+// Sum of f(x[i]) for i < n, in four interleaved chains per lane. f(0) of the padding does not count: it is replaced by
+// 0.
 template <class F>
 inline float sum(const float* x, std::size_t n, const F& f) {
   Batch chain0(0.0f), chain1(0.0f), chain2(0.0f), chain3(0.0f);

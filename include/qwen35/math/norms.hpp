@@ -23,16 +23,21 @@ inline float inverse_rms(const float* x, std::size_t n, float eps) {
 
 }  // namespace detail
 
-// out = x / sqrt(mean(x^2) + eps) * weight. For the reference's RMSNorm with a zero-centred weight, `weight` holds 1 + w.
+// out = x / sqrt(mean(x^2) + eps) * weight. For the reference's RMSNorm with a zero-centred weight, `weight` holds 1 +
+// w.
 inline void rms_norm(const float* x, const float* weight, std::size_t n, float eps, float* out) {
   const float factor = detail::inverse_rms(x, n, eps);
-  detail::map(n, out, [factor](const auto& v, const auto& w) { return v * factor * w; }, x, weight);
+  detail::map(
+      n, out, [factor](const auto& v, const auto& w) { return v * factor * w; }, x, weight);
 }
 
 // out = x / sqrt(mean(x^2) + eps) * weight * silu(gate)
-inline void gated_rms_norm(const float* x, const float* weight, const float* gate, std::size_t n, float eps, float* out) {
+inline void gated_rms_norm(const float* x, const float* weight, const float* gate, std::size_t n, float eps,
+                           float* out) {
   const float factor = detail::inverse_rms(x, n, eps);
-  detail::map(n, out, [factor](const auto& v, const auto& w, const auto& g) { return v * factor * w * detail::silu(g); }, x, weight, gate);
+  detail::map(
+      n, out, [factor](const auto& v, const auto& w, const auto& g) { return v * factor * w * detail::silu(g); }, x,
+      weight, gate);
 }
 
 // out = (x - mean(x)) / sqrt(var(x) + eps) * weight + bias, with the biased variance taken around the mean.
@@ -41,13 +46,16 @@ inline void layer_norm(const float* x, const float* weight, const float* bias, s
   const float mean = detail::sum(x, n, [](const auto& v) { return v; }) / count;
   const float variance = detail::sum(x, n, [mean](const auto& v) { return (v - mean) * (v - mean); }) / count;
   const float factor = 1.0f / std::sqrt(variance + eps);
-  detail::map(n, out, [mean, factor](const auto& v, const auto& w, const auto& b) { return (v - mean) * factor * w + b; }, x, weight, bias);
+  detail::map(
+      n, out, [mean, factor](const auto& v, const auto& w, const auto& b) { return (v - mean) * factor * w + b; }, x,
+      weight, bias);
 }
 
 // out = x / sqrt(sum(x^2) + eps) * scale
 inline void l2_normalise(const float* x, std::size_t n, float eps, float scale, float* out) {
   const float factor = scale / std::sqrt(sum_of_squares(x, n) + eps);
-  detail::map(n, out, [factor](const auto& v) { return v * factor; }, x);
+  detail::map(
+      n, out, [factor](const auto& v) { return v * factor; }, x);
 }
 
 }  // namespace math

@@ -8,10 +8,11 @@ QWEN35_BEGIN_NAMESPACE
 
 namespace math {
 
-// Rotates the pairs (x[j], x[j + half]) by the angle of cos[j], sin[j], j < half. Values from 2 half on are neither read nor written.
-// `out` is `x` or does not overlap it.
+// Rotates the pairs (x[j], x[j + half]) by the angle of cos[j], sin[j], j < half. Values from 2 half on are neither
+// read nor written. `out` is `x` or does not overlap it.
 inline void rotate_half(const float* x, const float* cos, const float* sin, std::size_t half, float* out) {
-  const auto step = [](const auto& low, const auto& high, const auto& c, const auto& s, auto& rotated_low, auto& rotated_high) {
+  const auto step = [](const auto& low, const auto& high, const auto& c, const auto& s, auto& rotated_low,
+                       auto& rotated_high) {
     rotated_low = low * c - high * s;
     rotated_high = high * c + low * s;
   };

@@ -35,9 +35,11 @@ inline float max_value(const float* x, std::size_t n) {
 // out = e^(x - max) / sum of them. A row of -inf alone has no softmax: the result is NaN, as in the reference.
 inline void softmax(const float* x, std::size_t n, float* out) {
   const float largest = max_value(x, n);
-  detail::map(n, out, [largest](const auto& v) { return xsimd::exp(v - largest); }, x);
+  detail::map(
+      n, out, [largest](const auto& v) { return xsimd::exp(v - largest); }, x);
   const float sum = detail::sum(out, n, [](const auto& v) { return v; });
-  detail::map(n, out, [sum](const auto& v) { return v / sum; }, out);
+  detail::map(
+      n, out, [sum](const auto& v) { return v / sum; }, out);
 }
 
 // log(sum(e^x))

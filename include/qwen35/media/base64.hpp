@@ -29,7 +29,8 @@ constexpr std::uint32_t base64_digit(char c) {
 
 }  // namespace detail
 
-// White space is skipped, the padding may be left out. Raises MediaError with the offset of the first character that does not belong.
+// White space is skipped, the padding may be left out. Raises MediaError with the offset of the first character that
+// does not belong.
 inline std::vector<std::byte> decode_base64(std::string_view text, std::string_view source_name = "base64") {
   std::vector<std::byte> out;
   out.reserve(text.size() / 4 * 3 + 3);
@@ -55,7 +56,8 @@ inline std::vector<std::byte> decode_base64(std::string_view text, std::string_v
     }
   }
   const std::size_t rest = digits % 4;
-  require<MediaError>(rest != 1 && padding <= 2 && (padding == 0 || (rest + padding) % 4 == 0), source_name, ": the base64 text is cut off");
+  require<MediaError>(rest != 1 && padding <= 2 && (padding == 0 || (rest + padding) % 4 == 0), source_name,
+                      ": the base64 text is cut off");
   if (rest >= 2) {
     out.push_back(static_cast<std::byte>((bits >> (rest == 2 ? 4 : 10)) & 0xffu));
   }
@@ -65,9 +67,12 @@ inline std::vector<std::byte> decode_base64(std::string_view text, std::string_v
   return out;
 }
 
-constexpr bool is_data_url(std::string_view text) { return text.starts_with("data:"); }
+constexpr bool is_data_url(std::string_view text) {
+  return text.starts_with("data:");
+}
 
-// The bytes of "data:image/png;base64,....". What it says about its type is not believed. Raises MediaError when it is not of that form.
+// The bytes of "data:image/png;base64,....". What it says about its type is not believed. Raises MediaError when it is
+// not of that form.
 inline std::vector<std::byte> decode_data_url(std::string_view url) {
   require<MediaError>(is_data_url(url), "data URL: expected \"data:...;base64,...\"");
   const std::size_t comma = url.find(',');

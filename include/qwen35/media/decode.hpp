@@ -31,17 +31,26 @@ inline ImageFormat image_format(std::span<const std::byte> bytes) {
   return text.starts_with("BM") ? ImageFormat::bmp : ImageFormat::unknown;
 }
 
-// PNG, JPEG, WebP, GIF (its first frame) or BMP as upright 8-bit RGB: EXIF orientation applied, alpha dropped without blending, grey
-// replicated, palettes looked up, 16 bits reduced to their high byte, CMYK multiplied out. Raises MediaError, starting with `source_name`.
-inline Image decode_image(std::span<const std::byte> bytes, const MediaLimits& limits = {}, std::string_view source_name = "image") {
-  require<MediaError>(bytes.size() <= limits.max_file_bytes, source_name, ": ", bytes.size(), " bytes, the limit is ", limits.max_file_bytes);
+// PNG, JPEG, WebP, GIF (its first frame) or BMP as upright 8-bit RGB: EXIF orientation applied, alpha dropped without
+// blending, grey replicated, palettes looked up, 16 bits reduced to their high byte, CMYK multiplied out. Raises
+// MediaError, starting with `source_name`.
+inline Image decode_image(std::span<const std::byte> bytes, const MediaLimits& limits = {},
+                          std::string_view source_name = "image") {
+  require<MediaError>(bytes.size() <= limits.max_file_bytes, source_name, ": ", bytes.size(), " bytes, the limit is ",
+                      limits.max_file_bytes);
   switch (image_format(bytes)) {
-    case ImageFormat::png: return decode_png(bytes, limits, source_name);
-    case ImageFormat::jpeg: return decode_jpeg(bytes, limits, source_name);
-    case ImageFormat::webp: return decode_webp(bytes, limits, source_name);
-    case ImageFormat::gif: return decode_gif(bytes, limits, source_name);
-    case ImageFormat::bmp: return decode_bmp(bytes, limits, source_name);
-    case ImageFormat::unknown: break;
+    case ImageFormat::png:
+      return decode_png(bytes, limits, source_name);
+    case ImageFormat::jpeg:
+      return decode_jpeg(bytes, limits, source_name);
+    case ImageFormat::webp:
+      return decode_webp(bytes, limits, source_name);
+    case ImageFormat::gif:
+      return decode_gif(bytes, limits, source_name);
+    case ImageFormat::bmp:
+      return decode_bmp(bytes, limits, source_name);
+    case ImageFormat::unknown:
+      break;
   }
   raise<MediaError>(concat(source_name, bytes.empty() ? ": empty" : ": not a PNG, JPEG, WebP, GIF or BMP picture"));
 }
@@ -55,7 +64,8 @@ inline Image load_image(const std::string& source, const MediaLimits& limits = {
   if (!is_data_url(source)) {
     return read_image(source, limits);
   }
-  require<MediaError>(source.size() / 4 * 3 <= limits.max_file_bytes, "data URL: the limit is ", limits.max_file_bytes, " bytes");
+  require<MediaError>(source.size() / 4 * 3 <= limits.max_file_bytes, "data URL: the limit is ", limits.max_file_bytes,
+                      " bytes");
   return decode_image(decode_data_url(source), limits, "data URL");
 }
 

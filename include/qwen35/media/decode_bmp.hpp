@@ -16,7 +16,10 @@ namespace detail {
 class BmpReader {
  public:
   BmpReader(std::span<const std::byte> bytes, const MediaLimits& limits, std::string_view source_name)
-      : data_(reinterpret_cast<const std::uint8_t*>(bytes.data())), size_(bytes.size()), limits_(limits), name_(source_name) {}
+      : data_(reinterpret_cast<const std::uint8_t*>(bytes.data())),
+        size_(bytes.size()),
+        limits_(limits),
+        name_(source_name) {}
 
   Image decode() {
     read_header();
@@ -42,11 +45,14 @@ class BmpReader {
     int shift = 0;
     std::uint32_t largest = 0;
     std::uint8_t of(std::uint32_t pixel) const {
-      return largest == 0 ? std::uint8_t{0} : static_cast<std::uint8_t>(std::uint64_t{(pixel & bits) >> shift} * 255 / largest);
+      return largest == 0 ? std::uint8_t{0}
+                          : static_cast<std::uint8_t>(std::uint64_t{(pixel & bits) >> shift} * 255 / largest);
     }
   };
 
-  void check(bool condition, std::string_view problem) const { require<MediaError>(condition, name_, ": not a sound BMP: ", problem); }
+  void check(bool condition, std::string_view problem) const {
+    require<MediaError>(condition, name_, ": not a sound BMP: ", problem);
+  }
   std::uint32_t u16(std::size_t at) const {
     check(at <= size_ && size_ - at >= 2, "the file is cut off");
     return static_cast<std::uint32_t>(data_[at] | data_[at + 1] << 8);
@@ -74,7 +80,8 @@ class BmpReader {
     check_picture_size(width_, height_, limits_, name_);
     std::size_t after = 14 + header;
     const bool masks = compression_ == bitfields || compression_ == alpha_bitfields;
-    check(compression_ == rgb || (compression_ == rle8 && bits_ == 8) || (compression_ == rle4 && bits_ == 4) || (masks && (bits_ == 16 || bits_ == 32)),
+    check(compression_ == rgb || (compression_ == rle8 && bits_ == 8) || (compression_ == rle4 && bits_ == 4) ||
+              (masks && (bits_ == 16 || bits_ == 32)),
           "unknown compression");
     if (bits_ == 16 || bits_ == 32) {
       for (std::size_t c = 0; c < 3; ++c) {
@@ -135,7 +142,8 @@ class BmpReader {
     }
   }
 
-  // Pairs (count, colour), and after a 0: end of line, end of picture, a jump, or plain colours. What is jumped over has colour 0.
+  // Pairs (count, colour), and after a 0: end of line, end of picture, a jump, or plain colours. What is jumped over
+  // has colour 0.
   void read_runs(Image& image) const {
     for (std::size_t i = 0; i < image.pixels().size(); ++i) {
       image.pixels()[i] = palette_[0][i % 3];
@@ -193,7 +201,8 @@ class BmpReader {
 }  // namespace detail
 
 // Alpha is dropped. Raises MediaError for a damaged or too large file.
-inline Image decode_bmp(std::span<const std::byte> bytes, const MediaLimits& limits = {}, std::string_view source_name = "BMP") {
+inline Image decode_bmp(std::span<const std::byte> bytes, const MediaLimits& limits = {},
+                        std::string_view source_name = "BMP") {
   return detail::BmpReader(bytes, limits, source_name).decode();
 }
 

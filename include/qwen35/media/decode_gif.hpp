@@ -12,12 +12,14 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Reads an animation frame by frame. Frames are drawn onto an RGB canvas: alpha is dropped, so what no frame has drawn has the colour of the
-// first frame's transparent index, or of index 0. (The composition is that of the reference's image library.)
+// Reads an animation frame by frame. Frames are drawn onto an RGB canvas: alpha is dropped, so what no frame has drawn
+// has the colour of the first frame's transparent index, or of index 0. (The composition is that of the reference's
+// image library.)
 class GifReader {
  public:
   // The bytes must live as long as the reader. Raises MediaError for a damaged or too large file.
-  explicit GifReader(std::span<const std::byte> bytes, const MediaLimits& limits = {}, std::string_view source_name = "GIF")
+  explicit GifReader(std::span<const std::byte> bytes, const MediaLimits& limits = {},
+                     std::string_view source_name = "GIF")
       : bytes_(bytes), limits_(limits), name_(source_name) {
     open();
   }
@@ -39,7 +41,8 @@ class GifReader {
       ++out.frames;
       require<MediaError>(out.frames <= limits_.max_frames, name_, ": more than ", limits_.max_frames, " frames");
       pixels += std::uint64_t{rect_.width} * rect_.height + canvas_.width() * canvas_.height();
-      require<MediaError>(pixels <= limits_.max_video_pixels, name_, ": more than ", limits_.max_video_pixels, " pixels in all frames");
+      require<MediaError>(pixels <= limits_.max_video_pixels, name_, ": more than ", limits_.max_video_pixels,
+                          " pixels in all frames");
       out.seconds += (delay_ < 2 ? 10 : delay_) * 0.01;
       skip_pixels();
     }
@@ -73,13 +76,17 @@ class GifReader {
   static int read(GifFileType* file, GifByteType* out, int count) {
     auto& self = *static_cast<GifReader*>(file->UserData);
     const std::size_t take = std::min(static_cast<std::size_t>(count), self.bytes_.size() - self.offset_);
-    std::copy_n(self.bytes_.begin() + static_cast<std::ptrdiff_t>(self.offset_), take, reinterpret_cast<std::byte*>(out));
+    std::copy_n(self.bytes_.begin() + static_cast<std::ptrdiff_t>(self.offset_), take,
+                reinterpret_cast<std::byte*>(out));
     self.offset_ += take;
     return static_cast<int>(take);
   }
   [[noreturn]] void fail(int error) const {
     const char* const text = GifErrorString(error);
-    raise<MediaError>(concat(name_, ": not a sound GIF: ", offset_ == bytes_.size() ? "the file is cut off" : text != nullptr ? text : "damaged"));
+    raise<MediaError>(concat(name_, ": not a sound GIF: ",
+                             offset_ == bytes_.size() ? "the file is cut off"
+                             : text != nullptr        ? text
+                                                      : "damaged"));
   }
   void check(int status) const {
     if (status != GIF_OK) {
@@ -132,7 +139,8 @@ class GifReader {
     file_->ImageCount = 0;
     check(DGifGetImageDesc(file_.get()));
     const GifImageDesc& d = file_->Image;
-    rect_ = {static_cast<std::size_t>(d.Left), static_cast<std::size_t>(d.Top), static_cast<std::size_t>(d.Width), static_cast<std::size_t>(d.Height)};
+    rect_ = {static_cast<std::size_t>(d.Left), static_cast<std::size_t>(d.Top), static_cast<std::size_t>(d.Width),
+             static_cast<std::size_t>(d.Height)};
     detail::check_picture_size(rect_.width, rect_.height, limits_, name_);
     if (canvas_.empty()) {
       // A first picture that sticks out makes the canvas larger.
@@ -237,7 +245,8 @@ class GifReader {
 };
 
 // The first picture of the file. Raises MediaError for a damaged or too large file.
-inline Image decode_gif(std::span<const std::byte> bytes, const MediaLimits& limits = {}, std::string_view source_name = "GIF") {
+inline Image decode_gif(std::span<const std::byte> bytes, const MediaLimits& limits = {},
+                        std::string_view source_name = "GIF") {
   GifReader reader(bytes, limits, source_name);
   require<MediaError>(reader.next(), source_name, ": not a sound GIF: no picture in it");
   return reader.canvas();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JPEG through libjpeg-turbo with its default settings (accurate integer DCT, smooth chroma upsampling), which are the reference's.
+// JPEG through libjpeg-turbo with its default settings (accurate integer DCT, smooth chroma upsampling), which are the
+// reference's.
 #pragma once
 
 #include <qwen35/media/exif.hpp>
@@ -16,7 +17,8 @@ QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
 
-// What the functions with a setjmp share. They hold no object with a destructor, so that a jump out of libjpeg skips none.
+// What the functions with a setjmp share. They hold no object with a destructor, so that a jump out of libjpeg skips
+// none.
 struct JpegState {
   jpeg_decompress_struct info{};
   jpeg_error_mgr errors{};
@@ -28,7 +30,9 @@ struct JpegState {
   char message[JMSG_LENGTH_MAX] = "";
 };
 
-inline JpegState& jpeg_state(j_common_ptr info) { return *static_cast<JpegState*>(info->client_data); }
+inline JpegState& jpeg_state(j_common_ptr info) {
+  return *static_cast<JpegState*>(info->client_data);
+}
 
 [[noreturn]] inline void jpeg_fail(j_common_ptr info, const char* text) {
   JpegState& state = jpeg_state(info);
@@ -54,14 +58,18 @@ inline void jpeg_on_message(j_common_ptr info, int level) {
     case JWRN_MUST_RESYNC:
     case JWRN_NOT_SEQUENTIAL:
     case JWRN_BOGUS_PROGRESSION:
-    case JWRN_ARITH_BAD_CODE: jpeg_on_error(info);
-    default: break;
+    case JWRN_ARITH_BAD_CODE:
+      jpeg_on_error(info);
+    default:
+      break;
   }
 }
 inline void jpeg_on_output(j_common_ptr) {}
 
 inline void jpeg_on_source(j_decompress_ptr) {}
-inline boolean jpeg_on_refill(j_decompress_ptr info) { jpeg_fail(reinterpret_cast<j_common_ptr>(info), "the file is cut off"); }
+inline boolean jpeg_on_refill(j_decompress_ptr info) {
+  jpeg_fail(reinterpret_cast<j_common_ptr>(info), "the file is cut off");
+}
 inline void jpeg_on_skip(j_decompress_ptr info, long count) {
   if (count <= 0) {
     return;
@@ -103,7 +111,8 @@ inline bool jpeg_read_info(JpegState& state, const std::uint8_t* data, std::size
   info.progress = &state.progress;
   jpeg_save_markers(&info, JPEG_APP0 + 1, 0xffff);
   jpeg_read_header(&info, TRUE);
-  for (jpeg_saved_marker_ptr marker = info.marker_list; marker != nullptr && state.exif == nullptr; marker = marker->next) {
+  for (jpeg_saved_marker_ptr marker = info.marker_list; marker != nullptr && state.exif == nullptr;
+       marker = marker->next) {
     if (marker->data_length >= 6 && std::memcmp(marker->data, "Exif\0", 5) == 0) {
       state.exif = marker->data;
       state.exif_size = marker->data_length;
@@ -161,16 +170,19 @@ class JpegFile {
 }  // namespace detail
 
 // Raises MediaError for a damaged or too large file.
-inline Image decode_jpeg(std::span<const std::byte> bytes, const MediaLimits& limits = {}, std::string_view source_name = "JPEG") {
+inline Image decode_jpeg(std::span<const std::byte> bytes, const MediaLimits& limits = {},
+                         std::string_view source_name = "JPEG") {
   detail::JpegFile file;
   detail::JpegState& state = file.state;
-  require<MediaError>(detail::jpeg_read_info(state, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()), source_name,
-                      ": not a sound JPEG: ", state.message);
+  require<MediaError>(detail::jpeg_read_info(state, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()),
+                      source_name, ": not a sound JPEG: ", state.message);
   detail::check_picture_size(state.info.image_width, state.info.image_height, limits, source_name);
-  const auto orientation = exif_orientation({state.exif, state.exif_size});  // the library frees its markers with the last row
+  const auto orientation =
+      exif_orientation({state.exif, state.exif_size});  // the library frees its markers with the last row
   Image image(state.info.image_width, state.info.image_height);
   std::vector<std::uint8_t> line(state.info.out_color_space == JCS_CMYK ? image.width() * 4 : 0);
-  require<MediaError>(detail::jpeg_read_pixels(state, image.pixels().data(), line.data()), source_name, ": not a sound JPEG: ", state.message);
+  require<MediaError>(detail::jpeg_read_pixels(state, image.pixels().data(), line.data()), source_name,
+                      ": not a sound JPEG: ", state.message);
   return upright(std::move(image), orientation);
 }
 

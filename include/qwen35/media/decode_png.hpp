@@ -14,7 +14,8 @@ QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
 
-// What the functions with a setjmp share. They hold no object with a destructor, so that a jump out of libpng skips none.
+// What the functions with a setjmp share. They hold no object with a destructor, so that a jump out of libpng skips
+// none.
 struct PngState {
   png_structp png = nullptr;
   png_infop info = nullptr;
@@ -62,7 +63,8 @@ inline bool png_read_header(PngState& state) {
   return true;
 }
 
-// `pixels`: [height, width, 3]. Asks for 8-bit RGB: palettes and small greys expanded, the high byte of 16 bits, alpha dropped.
+// `pixels`: [height, width, 3]. Asks for 8-bit RGB: palettes and small greys expanded, the high byte of 16 bits, alpha
+// dropped.
 inline bool png_read_pixels(PngState& state, std::uint8_t* pixels) {
   if (setjmp(png_jmpbuf(state.png)) != 0) {
     return false;
@@ -110,7 +112,8 @@ class PngFile {
 }  // namespace detail
 
 // Raises MediaError for a damaged or too large file.
-inline Image decode_png(std::span<const std::byte> bytes, const MediaLimits& limits = {}, std::string_view source_name = "PNG") {
+inline Image decode_png(std::span<const std::byte> bytes, const MediaLimits& limits = {},
+                        std::string_view source_name = "PNG") {
   detail::PngFile file;
   detail::PngState& state = file.state;
   require<MediaError>(state.info != nullptr, source_name, ": libpng cannot start");
@@ -119,7 +122,8 @@ inline Image decode_png(std::span<const std::byte> bytes, const MediaLimits& lim
   require<MediaError>(detail::png_read_header(state), source_name, ": not a sound PNG: ", state.message);
   detail::check_picture_size(state.width, state.height, limits, source_name);
   Image image(state.width, state.height);
-  require<MediaError>(detail::png_read_pixels(state, image.pixels().data()), source_name, ": not a sound PNG: ", state.message);
+  require<MediaError>(detail::png_read_pixels(state, image.pixels().data()), source_name,
+                      ": not a sound PNG: ", state.message);
   return upright(std::move(image), exif_orientation({state.exif, state.exif_size}));
 }
 

@@ -32,17 +32,21 @@ inline int webp_orientation(const WebPData& data) {
 }  // namespace detail
 
 // Raises MediaError for a damaged or too large file.
-inline Image decode_webp(std::span<const std::byte> bytes, const MediaLimits& limits = {}, std::string_view source_name = "WebP") {
+inline Image decode_webp(std::span<const std::byte> bytes, const MediaLimits& limits = {},
+                         std::string_view source_name = "WebP") {
   const WebPData data{reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
   WebPBitstreamFeatures features;
-  require<MediaError>(WebPGetFeatures(data.bytes, data.size, &features) == VP8_STATUS_OK, source_name, ": not a sound WebP: its header is damaged");
+  require<MediaError>(WebPGetFeatures(data.bytes, data.size, &features) == VP8_STATUS_OK, source_name,
+                      ": not a sound WebP: its header is damaged");
   require<MediaError>(features.width > 0 && features.height > 0, source_name, ": not a sound WebP: it has no size");
-  detail::check_picture_size(static_cast<std::size_t>(features.width), static_cast<std::size_t>(features.height), limits, source_name);
+  detail::check_picture_size(static_cast<std::size_t>(features.width), static_cast<std::size_t>(features.height),
+                             limits, source_name);
   Image image(static_cast<std::size_t>(features.width), static_cast<std::size_t>(features.height));
   if (features.has_animation == 0) {
     const int stride = features.width * 3;
-    require<MediaError>(WebPDecodeRGBInto(data.bytes, data.size, image.pixels().data(), image.pixels().size(), stride) != nullptr, source_name,
-                        ": not a sound WebP: its pixels are damaged or cut off");
+    require<MediaError>(
+        WebPDecodeRGBInto(data.bytes, data.size, image.pixels().data(), image.pixels().size(), stride) != nullptr,
+        source_name, ": not a sound WebP: its pixels are damaged or cut off");
   } else {
     WebPAnimDecoderOptions options;
     WebPAnimDecoderOptionsInit(&options);

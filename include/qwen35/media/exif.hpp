@@ -10,8 +10,8 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// The orientation tag, 1 to 8, in the first directory of EXIF data ("Exif\0\0" before the TIFF header may be there or not). 1, upright, when
-// there is none or the data is damaged: a camera's notes are no reason to refuse its picture.
+// The orientation tag, 1 to 8, in the first directory of EXIF data ("Exif\0\0" before the TIFF header may be there or
+// not). 1, upright, when there is none or the data is damaged: a camera's notes are no reason to refuse its picture.
 inline int exif_orientation(std::span<const std::uint8_t> exif) {
   constexpr std::string_view mark("Exif\0\0", 6);
   if (exif.size() >= mark.size() && std::memcmp(exif.data(), mark.data(), mark.size()) == 0) {
@@ -49,7 +49,7 @@ inline Image upright(Image image, int orientation) {
   if (orientation <= 1 || orientation > 8) {
     return image;
   }
-  const bool swap = orientation >= 5;                                        // rows become columns
+  const bool swap = orientation >= 5;  // rows become columns
   const bool flip_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;  // in the source
   const bool flip_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
   Image out(swap ? image.height() : image.width(), swap ? image.width() : image.height());

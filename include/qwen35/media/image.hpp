@@ -32,12 +32,13 @@ namespace detail {
 
 // Raises InputError when the view's numbers contradict each other.
 inline void check_view(const PixelView& view) {
-  require<InputError>(view.data != nullptr && view.width > 0 && view.height > 0, "pixels: expected at least one pixel, got ", view.width, " x ",
-                      view.height, view.data == nullptr ? " without data" : "");
+  require<InputError>(view.data != nullptr && view.width > 0 && view.height > 0,
+                      "pixels: expected at least one pixel, got ", view.width, " x ", view.height,
+                      view.data == nullptr ? " without data" : "");
   require<InputError>(view.width <= max_side && view.height <= max_side, "pixels: ", view.width, " x ", view.height,
                       " is too large, the longest side is ", max_side);
-  require<InputError>(view.row_stride() >= view.width * bytes_per_pixel(view.format), "pixels: a row stride of ", view.stride, " bytes for ",
-                      view.width, " pixels of ", bytes_per_pixel(view.format), " bytes");
+  require<InputError>(view.row_stride() >= view.width * bytes_per_pixel(view.format), "pixels: a row stride of ",
+                      view.stride, " bytes for ", view.width, " pixels of ", bytes_per_pixel(view.format), " bytes");
 }
 
 inline void row_to_rgb(const std::uint8_t* in, std::uint8_t* out, std::size_t width, PixelFormat format) {
@@ -64,8 +65,8 @@ class Image {
   Image() = default;
   // Black. Raises InputError when a side is 0 or beyond 2^24.
   Image(std::size_t width, std::size_t height) : width_(width), height_(height) {
-    require<InputError>(width > 0 && height > 0 && width <= detail::max_side && height <= detail::max_side, "image: ", width, " x ", height,
-                        " pixels, expected sides from 1 to ", detail::max_side);
+    require<InputError>(width > 0 && height > 0 && width <= detail::max_side && height <= detail::max_side,
+                        "image: ", width, " x ", height, " pixels, expected sides from 1 to ", detail::max_side);
     pixels_.resize(width * height * 3);
   }
   // A copy of the caller's pixels as RGB.

@@ -10,7 +10,8 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Runs of digits compare as numbers, everything else byte by byte; names that are then equal ("a1", "a01") as plain text.
+// Runs of digits compare as numbers, everything else byte by byte; names that are then equal ("a1", "a01") as plain
+// text.
 inline bool natural_less(std::string_view a, std::string_view b) {
   const auto digit = [](char c) { return c >= '0' && c <= '9'; };
   // The run of digits at the start of `text`, without leading zeros; cut from it.
@@ -44,8 +45,8 @@ inline bool natural_less(std::string_view a, std::string_view b) {
 
 class ImageFolder {
  public:
-  // Every file in it whose name ends as a picture's does; hidden files are left out. `fps`: the pictures' rate. Raises MediaError when the
-  // folder cannot be read or has no pictures.
+  // Every file in it whose name ends as a picture's does; hidden files are left out. `fps`: the pictures' rate. Raises
+  // MediaError when the folder cannot be read or has no pictures.
   ImageFolder(const std::string& folder, std::optional<double> fps, const MediaLimits& limits = {}) : limits_(limits) {
     std::error_code error;
     std::filesystem::directory_iterator entry(folder, error);
@@ -74,16 +75,17 @@ class ImageFolder {
   // Raises MediaError for a picture that cannot be read or is not as large as the first one.
   template <class Sink>
   void read(std::span<const std::size_t> indices, Sink&& sink) const {
-    require<MediaError>(std::uint64_t{indices.size()} * metadata_.width * metadata_.height <= limits_.max_video_pixels, "folder of pictures: more than ",
-                        limits_.max_video_pixels, " pixels in all");
+    require<MediaError>(std::uint64_t{indices.size()} * metadata_.width * metadata_.height <= limits_.max_video_pixels,
+                        "folder of pictures: more than ", limits_.max_video_pixels, " pixels in all");
     Image image;
     for (std::size_t i = 0; i < indices.size(); ++i) {
       const std::string& path = paths_[indices[i]];
       if (i == 0 || indices[i] != indices[i - 1]) {
         image = indices[i] == 0 ? first_ : read_image(path, limits_);
       }
-      require<MediaError>(image.width() == metadata_.width && image.height() == metadata_.height, path, ": ", image.width(), " x ", image.height(),
-                          " pixels, the folder's first picture has ", metadata_.width, " x ", metadata_.height);
+      require<MediaError>(image.width() == metadata_.width && image.height() == metadata_.height, path, ": ",
+                          image.width(), " x ", image.height(), " pixels, the folder's first picture has ",
+                          metadata_.width, " x ", metadata_.height);
       sink(image.view());
     }
   }
@@ -95,7 +97,8 @@ class ImageFolder {
     for (char& c : ending) {
       c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     }
-    return ending == "png" || ending == "jpg" || ending == "jpeg" || ending == "webp" || ending == "bmp" || ending == "gif";
+    return ending == "png" || ending == "jpg" || ending == "jpeg" || ending == "webp" || ending == "bmp" ||
+           ending == "gif";
   }
 
   MediaLimits limits_;

@@ -10,7 +10,8 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// What a call may change of the processor's settings. (In the reference min_pixels or max_pixels alone is ignored; here each counts.)
+// What a call may change of the processor's settings. (In the reference min_pixels or max_pixels alone is ignored; here
+// each counts.)
 struct ImageOptions {
   std::optional<PixelArea> size{};
   std::optional<std::size_t> min_pixels{};  // wins over size
@@ -35,13 +36,14 @@ inline Config with_options(Config config, const Options& options) {
   config.do_resize = options.do_resize.value_or(config.do_resize);
   config.do_rescale = options.do_rescale.value_or(config.do_rescale);
   config.do_normalize = options.do_normalize.value_or(config.do_normalize);
-  require<InputError>(config.size.shortest_edge > 0 && config.size.longest_edge > 0, "size, min_pixels, max_pixels: expected areas above 0");
+  require<InputError>(config.size.shortest_edge > 0 && config.size.longest_edge > 0,
+                      "size, min_pixels, max_pixels: expected areas above 0");
   return config;
 }
 
 inline void check_unresized(std::size_t width, std::size_t height, std::size_t factor) {
-  require<MediaError>(width > 0 && height > 0 && width % factor == 0 && height % factor == 0, "picture of ", width, " x ", height,
-                      " pixels without resizing: each side must be a multiple of ", factor);
+  require<MediaError>(width > 0 && height > 0 && width % factor == 0 && height % factor == 0, "picture of ", width,
+                      " x ", height, " pixels without resizing: each side must be a multiple of ", factor);
 }
 
 }  // namespace detail
@@ -51,8 +53,12 @@ class ImageProcessor {
  public:
   ImageProcessor() = default;  // the published models' settings
   // Raises ConfigError for settings that cannot work.
-  explicit ImageProcessor(const ImageProcessorConfig& config) : config_(config) { detail::check_preprocessor(config_, "image processor"); }
-  static ImageProcessor from_pretrained(const std::string& folder) { return ImageProcessor(ImageProcessorConfig::from_pretrained(folder)); }
+  explicit ImageProcessor(const ImageProcessorConfig& config) : config_(config) {
+    detail::check_preprocessor(config_, "image processor");
+  }
+  static ImageProcessor from_pretrained(const std::string& folder) {
+    return ImageProcessor(ImageProcessorConfig::from_pretrained(folder));
+  }
 
   const ImageProcessorConfig& config() const { return config_; }
 
@@ -65,7 +71,8 @@ class ImageProcessor {
     detail::check_unresized(width, height, config.factor());
     return {height, width};
   }
-  std::size_t get_number_of_image_patches(std::size_t height, std::size_t width, const ImageOptions& options = {}) const {
+  std::size_t get_number_of_image_patches(std::size_t height, std::size_t width,
+                                          const ImageOptions& options = {}) const {
     const ImageSize size = resized_size(width, height, options);
     return (size.height / config_.patch_size) * (size.width / config_.patch_size);
   }
@@ -103,7 +110,9 @@ class ImageProcessor {
     const std::vector<PixelView> views(images.begin(), images.end());
     return preprocess(std::span<const PixelView>(views), options);
   }
-  ImageInputs preprocess(const PixelView& image, const ImageOptions& options = {}) const { return preprocess(std::span(&image, 1), options); }
+  ImageInputs preprocess(const PixelView& image, const ImageOptions& options = {}) const {
+    return preprocess(std::span(&image, 1), options);
+  }
 
  private:
   ImageProcessorConfig config_;

@@ -9,13 +9,14 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Every decoder checks the header's promises against these numbers before it allocates. The peak memory of decoding one picture is the file,
-// 3 bytes a pixel for the result, and the library's own: 3 for a GIF that returns to an earlier frame, up to 6 for a progressive JPEG, 11 for an
-// animated WebP. A video file is decoded frame by frame; FFmpeg keeps some frames of its own, a few for each thread.
+// Every decoder checks the header's promises against these numbers before it allocates. The peak memory of decoding one
+// picture is the file, 3 bytes a pixel for the result, and the library's own: 3 for a GIF that returns to an earlier
+// frame, up to 6 for a progressive JPEG, 11 for an animated WebP. A video file is decoded frame by frame; FFmpeg keeps
+// some frames of its own, a few for each thread.
 struct MediaLimits {
-  std::size_t max_file_bytes = std::size_t{1} << 28;        // of a picture, which is read whole; video files are streamed
-  std::size_t max_pixels = 100'000'000;                     // width x height of one picture or frame
-  std::size_t max_frames = 1'000'000;                       // in an animation, video or folder, before sampling
+  std::size_t max_file_bytes = std::size_t{1} << 28;  // of a picture, which is read whole; video files are streamed
+  std::size_t max_pixels = 100'000'000;               // width x height of one picture or frame
+  std::size_t max_frames = 1'000'000;                 // in an animation, video or folder, before sampling
   std::uint64_t max_video_pixels = std::uint64_t{1} << 34;  // all decoded frames together, of a folder or animation
 };
 
@@ -25,10 +26,12 @@ inline constexpr std::size_t max_side = std::size_t{1} << 24;  // keeps every pr
 
 // Raises MediaError for an empty or too large picture. `source_name` stands first in the message.
 template <class Name>
-inline void check_picture_size(std::size_t width, std::size_t height, const MediaLimits& limits, const Name& source_name) {
-  require<MediaError>(width > 0 && height > 0, source_name, ": the picture is empty (", width, " x ", height, " pixels)");
-  require<MediaError>(width <= max_side && height <= max_side && width * height <= limits.max_pixels, source_name, ": ", width, " x ", height,
-                      " pixels, the limit is ", limits.max_pixels, " in all");
+inline void check_picture_size(std::size_t width, std::size_t height, const MediaLimits& limits,
+                               const Name& source_name) {
+  require<MediaError>(width > 0 && height > 0, source_name, ": the picture is empty (", width, " x ", height,
+                      " pixels)");
+  require<MediaError>(width <= max_side && height <= max_side && width * height <= limits.max_pixels, source_name, ": ",
+                      width, " x ", height, " pixels, the limit is ", limits.max_pixels, " in all");
 }
 
 }  // namespace detail

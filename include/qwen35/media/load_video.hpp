@@ -15,9 +15,11 @@ inline namespace with_ffmpeg {
 inline namespace without_ffmpeg {
 #endif
 
-// `folder_fps`: the rate of a folder's pictures; GIFs and files know their own. Raises MediaError for what cannot be read.
-inline VideoInputs load_video(const VideoProcessor& processor, const std::string& path, const VideoOptions& options = {},
-                              std::optional<double> folder_fps = std::nullopt, const MediaLimits& limits = {}) {
+// `folder_fps`: the rate of a folder's pictures; GIFs and files know their own. Raises MediaError for what cannot be
+// read.
+inline VideoInputs load_video(const VideoProcessor& processor, const std::string& path,
+                              const VideoOptions& options = {}, std::optional<double> folder_fps = std::nullopt,
+                              const MediaLimits& limits = {}) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) {
     return processor.preprocess(ImageFolder(path, folder_fps, limits), options);

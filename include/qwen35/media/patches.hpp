@@ -11,8 +11,8 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// value -> rescaled and normalised value, for each channel: 8-bit pixels have only 256 of them. In fp32 and the reference's order: with both
-// steps (x - mean / scale) / (std / scale), else x * scale, (x - mean) / std, or x itself.
+// value -> rescaled and normalised value, for each channel: 8-bit pixels have only 256 of them. In fp32 and the
+// reference's order: with both steps (x - mean / scale) / (std / scale), else x * scale, (x - mean) / std, or x itself.
 class PixelTable {
  public:
   explicit PixelTable(const PreprocessorConfig& config) {
@@ -39,8 +39,8 @@ class PixelTable {
 };
 
 // The layout of the patch rows of a clip whose frames are height x width pixels, both multiples of patch x merge.
-// Rows run over (temporal patch, block row, block column, row in block, column in block): the merge x merge patches of a block follow each other.
-// A row holds (channel, frame of the temporal patch, y, x).
+// Rows run over (temporal patch, block row, block column, row in block, column in block): the merge x merge patches of
+// a block follow each other. A row holds (channel, frame of the temporal patch, y, x).
 struct PatchLayout {
   std::size_t patch_size = 16;
   std::size_t temporal_patch_size = 2;
@@ -54,12 +54,12 @@ struct PatchLayout {
   std::size_t row_size() const { return 3 * temporal_patch_size * patch_size * patch_size; }
 };
 
-// Writes a picture into its places in the rows of one temporal patch, `rows` [grid_h x grid_w, row_size]: as the frames first_frame to
-// last_frame (exclusive) of it. The picture must have the layout's size.
-inline void write_patches(const PixelView& image, const PatchLayout& layout, const PixelTable& table, std::size_t first_frame, std::size_t last_frame,
-                          float* rows) {
-  require<InputError>(image.width == layout.width && image.height == layout.height, "patches: a picture of ", image.width, " x ", image.height,
-                      " pixels, expected ", layout.width, " x ", layout.height);
+// Writes a picture into its places in the rows of one temporal patch, `rows` [grid_h x grid_w, row_size]: as the frames
+// first_frame to last_frame (exclusive) of it. The picture must have the layout's size.
+inline void write_patches(const PixelView& image, const PatchLayout& layout, const PixelTable& table,
+                          std::size_t first_frame, std::size_t last_frame, float* rows) {
+  require<InputError>(image.width == layout.width && image.height == layout.height, "patches: a picture of ",
+                      image.width, " x ", image.height, " pixels, expected ", layout.width, " x ", layout.height);
   const std::size_t p = layout.patch_size, merge = layout.merge_size, grid_w = layout.grid_w();
   const std::size_t step = bytes_per_pixel(image.format);
   const bool grey = image.format == PixelFormat::grey;
@@ -68,7 +68,8 @@ inline void write_patches(const PixelView& image, const PatchLayout& layout, con
   parallel_ranges(layout.grid_h(), merge, [&](std::size_t begin, std::size_t end) {
     for (std::size_t gy = begin; gy < end; ++gy) {
       for (std::size_t gx = 0; gx < grid_w; ++gx) {
-        const std::size_t index = (gy / merge) * merge * grid_w + (gx / merge) * merge * merge + (gy % merge) * merge + gx % merge;
+        const std::size_t index =
+            (gy / merge) * merge * grid_w + (gx / merge) * merge * merge + (gy % merge) * merge + gx % merge;
         float* const row = rows + index * layout.row_size();
         for (std::size_t c = 0; c < 3; ++c) {
           const float* const values = table.channel(c);
@@ -88,10 +89,10 @@ inline void write_patches(const PixelView& image, const PatchLayout& layout, con
   });
 }
 
-// The same for a picture of any size, brought to the layout's: a strip of patches at a time, as the resized picture as a whole would cost more
-// time for its memory pages than for its pixels.
-inline void resize_to_patches(const PixelView& image, const PatchLayout& layout, const PixelTable& table, std::size_t first_frame, std::size_t last_frame,
-                              float* rows) {
+// The same for a picture of any size, brought to the layout's: a strip of patches at a time, as the resized picture as
+// a whole would cost more time for its memory pages than for its pixels.
+inline void resize_to_patches(const PixelView& image, const PatchLayout& layout, const PixelTable& table,
+                              std::size_t first_frame, std::size_t last_frame, float* rows) {
   if (image.width == layout.width && image.height == layout.height) {
     write_patches(image, layout, table, first_frame, last_frame, rows);
     return;
@@ -105,7 +106,8 @@ inline void resize_to_patches(const PixelView& image, const PatchLayout& layout,
       for (std::size_t y = 0; y < strip.height(); ++y) {
         resized.row(i * strip.height() + y, strip.row(y));
       }
-      write_patches(strip, strip_layout, table, first_frame, last_frame, rows + i * strip_layout.rows() * layout.row_size());
+      write_patches(strip, strip_layout, table, first_frame, last_frame,
+                    rows + i * strip_layout.rows() * layout.row_size());
     }
   });
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The places of pictures and videos in a text: each placeholder becomes as many tokens as the picture has merged patches; those of a video
-// stand in groups, each after the time of its frames.
+// The places of pictures and videos in a text: each placeholder becomes as many tokens as the picture has merged
+// patches; those of a video stand in groups, each after the time of its frames.
 #pragma once
 
 #include <qwen35/core/tensor.hpp>
@@ -21,8 +21,9 @@ struct PlaceholderTokens {
   std::string_view vision_end = "<|vision_end|>";
 };
 
-// How a video's placeholder is found. `pad`: each video token, so that the template's own vision_start ... vision_end stay around the groups
-// (the reference from 5.10 on). `marked`: vision_start video vision_end as a whole, and single video tokens after those are used up (before 5.10).
+// How a video's placeholder is found. `pad`: each video token, so that the template's own vision_start ... vision_end
+// stay around the groups (the reference from 5.10 on). `marked`: vision_start video vision_end as a whole, and single
+// video tokens after those are used up (before 5.10).
 enum class VideoForm : std::uint8_t { pad, marked };
 
 namespace detail {
@@ -39,25 +40,29 @@ inline std::string repeat(std::string_view text, std::size_t count) {
 // Merged patches of one temporal patch of row `i` of a grid [n, 3].
 inline std::size_t tokens_of_grid(const TensorView<std::int64_t>& grid, std::size_t i, std::size_t merge_size) {
   const std::int64_t h = grid[3 * i + 1], w = grid[3 * i + 2];
-  require<InputError>(merge_size > 0 && merge_size <= 1 << 10, "merge_size is ", merge_size, ", expected a small positive number");
+  require<InputError>(merge_size > 0 && merge_size <= 1 << 10, "merge_size is ", merge_size,
+                      ", expected a small positive number");
   const auto merge = static_cast<std::int64_t>(merge_size);
   constexpr std::int64_t most = 1 << 28;  // patches: each token is ten bytes of text or more
-  const bool sane = grid[3 * i] > 0 && h > 0 && w > 0 && h % merge == 0 && w % merge == 0 && h <= most && w <= most / h && grid[3 * i] <= most / (h * w);
-  require<InputError>(sane, "grid of ", grid[3 * i], " x ", h, " x ", w, " patches: expected positive numbers, sides of a multiple of ", merge,
-                      ", and at most ", most, " patches");
+  const bool sane = grid[3 * i] > 0 && h > 0 && w > 0 && h % merge == 0 && w % merge == 0 && h <= most &&
+                    w <= most / h && grid[3 * i] <= most / (h * w);
+  require<InputError>(sane, "grid of ", grid[3 * i], " x ", h, " x ", w,
+                      " patches: expected positive numbers, sides of a multiple of ", merge, ", and at most ", most,
+                      " patches");
   return static_cast<std::size_t>(h * w) / (merge_size * merge_size);
 }
 
 inline std::size_t grid_rows(const TensorView<std::int64_t>& grid, std::string_view name) {
-  require<InputError>(!grid || (grid.shape().rank() == 2 && grid.shape()[1] == 3), name, ": expected a shape [n, 3], got ", to_string(grid.shape()));
+  require<InputError>(!grid || (grid.shape().rank() == 2 && grid.shape()[1] == 3), name,
+                      ": expected a shape [n, 3], got ", to_string(grid.shape()));
   return grid ? grid.shape()[0] : 0;
 }
 
 }  // namespace detail
 
 // What stands for each picture. grid: image_grid_thw [pictures, 3].
-inline std::vector<std::string> image_replacements(const TensorView<std::int64_t>& image_grid_thw, std::size_t merge_size = 2,
-                                                   const PlaceholderTokens& tokens = {}) {
+inline std::vector<std::string> image_replacements(const TensorView<std::int64_t>& image_grid_thw,
+                                                   std::size_t merge_size = 2, const PlaceholderTokens& tokens = {}) {
   std::vector<std::string> out;
   for (std::size_t i = 0; i < detail::grid_rows(image_grid_thw, "image_grid_thw"); ++i) {
     const auto frames = static_cast<std::size_t>(image_grid_thw[3 * i]);
@@ -66,31 +71,35 @@ inline std::vector<std::string> image_replacements(const TensorView<std::int64_t
   return out;
 }
 
-// What stands for each video: for every temporal patch "<1.5 seconds>" vision_start video... vision_end. Raises InputError when the
-// timestamps do not fit the grids [videos, 3].
-inline std::vector<std::string> video_replacements(const TensorView<std::int64_t>& video_grid_thw, std::span<const std::vector<double>> timestamps,
+// What stands for each video: for every temporal patch "<1.5 seconds>" vision_start video... vision_end. Raises
+// InputError when the timestamps do not fit the grids [videos, 3].
+inline std::vector<std::string> video_replacements(const TensorView<std::int64_t>& video_grid_thw,
+                                                   std::span<const std::vector<double>> timestamps,
                                                    std::size_t merge_size = 2, const PlaceholderTokens& tokens = {}) {
   const std::size_t videos = detail::grid_rows(video_grid_thw, "video_grid_thw");
   require<InputError>(timestamps.size() == videos, videos, " videos with timestamps for ", timestamps.size());
   std::vector<std::string> out(videos);
   for (std::size_t i = 0; i < videos; ++i) {
     const std::string pads = detail::repeat(tokens.video, detail::tokens_of_grid(video_grid_thw, i, merge_size));
-    require<InputError>(timestamps[i].size() == static_cast<std::size_t>(video_grid_thw[3 * i]), "video ", i, ": ", timestamps[i].size(),
-                        " timestamps for ", video_grid_thw[3 * i], " temporal patches");
+    require<InputError>(timestamps[i].size() == static_cast<std::size_t>(video_grid_thw[3 * i]), "video ", i, ": ",
+                        timestamps[i].size(), " timestamps for ", video_grid_thw[3 * i], " temporal patches");
     for (const double seconds : timestamps[i]) {
       char text[400];  // a double with one decimal has at most 311 characters
       const std::to_chars_result end = std::to_chars(text, text + sizeof(text), seconds, std::chars_format::fixed, 1);
-      out[i] += concat("<", std::string_view(text, static_cast<std::size_t>(end.ptr - text)), " seconds>", tokens.vision_start, pads, tokens.vision_end);
+      out[i] += concat("<", std::string_view(text, static_cast<std::size_t>(end.ptr - text)), " seconds>",
+                       tokens.vision_start, pads, tokens.vision_end);
     }
   }
   return out;
 }
 
-// Replaces the placeholders of `texts` in place and in order; the counting runs on from text to text. Without any replacement of a kind its
-// placeholders stay as they are. Raises InputError when there are more placeholders than replacements; more replacements than placeholders
-// are left to the check of the model. (reference: get_text_with_replacements)
-inline void expand_placeholders(std::span<std::string> texts, std::span<const std::string> images, std::span<const std::string> videos,
-                                const PlaceholderTokens& tokens = {}, VideoForm form = VideoForm::pad) {
+// Replaces the placeholders of `texts` in place and in order; the counting runs on from text to text. Without any
+// replacement of a kind its placeholders stay as they are. Raises InputError when there are more placeholders than
+// replacements; more replacements than placeholders are left to the check of the model. (reference:
+// get_text_with_replacements)
+inline void expand_placeholders(std::span<std::string> texts, std::span<const std::string> images,
+                                std::span<const std::string> videos, const PlaceholderTokens& tokens = {},
+                                VideoForm form = VideoForm::pad) {
   require<InputError>(!tokens.image.empty() && !tokens.video.empty(), "placeholders: a token is empty");
   struct Place {
     std::size_t begin, length;
@@ -123,8 +132,9 @@ inline void expand_placeholders(std::span<std::string> texts, std::span<const st
       const bool bare = place.video && form == VideoForm::marked && place.length == tokens.video.size();
       const std::size_t index = place.order + (place.video ? next_video + (bare ? marked_count : 0) : next_image);
       const std::span<const std::string> replacements = place.video ? videos : images;
-      require<InputError>(index < replacements.size(), "the text has more ", place.video ? "video" : "image", " placeholders than the ", replacements.size(),
-                          place.video ? " videos" : " images", " given");
+      require<InputError>(index < replacements.size(), "the text has more ", place.video ? "video" : "image",
+                          " placeholders than the ", replacements.size(), place.video ? " videos" : " images",
+                          " given");
       out.append(text, copied, place.begin - copied);
       out += replacements[index];
       copied = place.begin + place.length;
@@ -137,7 +147,8 @@ inline void expand_placeholders(std::span<std::string> texts, std::span<const st
 }
 
 // 1 where an id is the image token, 2 where it is the video token, else 0. (reference: create_mm_token_type_ids)
-inline std::vector<std::int32_t> mm_token_type_ids(std::span<const std::int32_t> input_ids, std::int32_t image_token_id, std::int32_t video_token_id) {
+inline std::vector<std::int32_t> mm_token_type_ids(std::span<const std::int32_t> input_ids, std::int32_t image_token_id,
+                                                   std::int32_t video_token_id) {
   std::vector<std::int32_t> out(input_ids.size(), 0);
   for (std::size_t i = 0; i < input_ids.size(); ++i) {
     out[i] = input_ids[i] == image_token_id ? 1 : input_ids[i] == video_token_id ? 2 : 0;

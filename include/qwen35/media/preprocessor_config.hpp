@@ -14,7 +14,8 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Areas in pixels, whatever the names say: the least and the greatest that a picture (a clip: all its frames together) is resized to.
+// Areas in pixels, whatever the names say: the least and the greatest that a picture (a clip: all its frames together)
+// is resized to.
 struct PixelArea {
   std::size_t shortest_edge = 0;
   std::size_t longest_edge = 0;
@@ -38,8 +39,8 @@ struct PreprocessorConfig {
 };
 
 struct ImageProcessorConfig : PreprocessorConfig {
-  // From the object of preprocessor_config.json; what it does not give has the default of the reference's class, which is not the published
-  // models'. Raises ConfigError naming the field.
+  // From the object of preprocessor_config.json; what it does not give has the default of the reference's class, which
+  // is not the published models'. Raises ConfigError naming the field.
   static ImageProcessorConfig from_json(const json::Value& file, std::string_view where = "preprocessor_config.json");
   // From a model's folder: "image_processor" in processor_config.json, else preprocessor_config.json.
   static ImageProcessorConfig from_pretrained(const std::string& folder);
@@ -52,7 +53,8 @@ struct VideoProcessorConfig : PreprocessorConfig {
   bool do_sample_frames = true;
 
   VideoProcessorConfig() { size = {4096, 25165824}; }
-  static VideoProcessorConfig from_json(const json::Value& file, std::string_view where = "video_preprocessor_config.json");
+  static VideoProcessorConfig from_json(const json::Value& file,
+                                        std::string_view where = "video_preprocessor_config.json");
   // "video_processor" in processor_config.json, else video_preprocessor_config.json, else preprocessor_config.json.
   static VideoProcessorConfig from_pretrained(const std::string& folder);
 };
@@ -78,15 +80,21 @@ inline void read_channel_values(const JsonFields& fields, std::string_view key, 
 
 // Raises ConfigError for settings that no picture can be processed with.
 inline void check_preprocessor(const PreprocessorConfig& config, std::string_view where) {
-  const auto check = [&](bool condition, std::string_view problem) { require<ConfigError>(condition, where, ".", problem); };
-  check(config.size.shortest_edge > 0 && config.size.longest_edge > 0, "size: expected areas above 0 in \"shortest_edge\" and \"longest_edge\"");
+  const auto check = [&](bool condition, std::string_view problem) {
+    require<ConfigError>(condition, where, ".", problem);
+  };
+  check(config.size.shortest_edge > 0 && config.size.longest_edge > 0,
+        "size: expected areas above 0 in \"shortest_edge\" and \"longest_edge\"");
   // Bounds that keep the rows of the smallest picture in memory, whatever the file says.
   check(config.patch_size > 0 && config.patch_size <= 256, "patch_size: expected 1 to 256");
   check(config.temporal_patch_size > 0 && config.temporal_patch_size <= 16, "temporal_patch_size: expected 1 to 16");
-  check(config.merge_size > 0 && config.merge_size <= 16 && config.factor() <= 1024, "merge_size: expected 1 to 16, and at most 1024 / patch_size");
-  check(!config.do_rescale || (std::isfinite(config.rescale_factor) && config.rescale_factor > 0.0), "rescale_factor: expected a number above 0");
+  check(config.merge_size > 0 && config.merge_size <= 16 && config.factor() <= 1024,
+        "merge_size: expected 1 to 16, and at most 1024 / patch_size");
+  check(!config.do_rescale || (std::isfinite(config.rescale_factor) && config.rescale_factor > 0.0),
+        "rescale_factor: expected a number above 0");
   for (std::size_t c = 0; c < 3; ++c) {
-    check(!config.do_normalize || (std::isfinite(config.image_mean[c]) && std::isfinite(config.image_std[c]) && config.image_std[c] != 0.0),
+    check(!config.do_normalize ||
+              (std::isfinite(config.image_mean[c]) && std::isfinite(config.image_std[c]) && config.image_std[c] != 0.0),
           "image_std: expected numbers other than 0");
   }
 }
@@ -135,7 +143,8 @@ inline std::optional<json::Value> read_json_file(const std::string& folder, std:
   return json::parse(files.text(name), files.path(name));
 }
 
-// The settings object of a processor: nested in processor_config.json, or the first of `names` that is there, with its path.
+// The settings object of a processor: nested in processor_config.json, or the first of `names` that is there, with its
+// path.
 inline std::pair<json::Value, std::string> find_preprocessor(const std::string& folder, std::string_view nested,
                                                              std::initializer_list<std::string_view> names) {
   if (std::optional<json::Value> file = read_json_file(folder, "processor_config.json")) {
@@ -192,8 +201,8 @@ inline VideoProcessorConfig VideoProcessorConfig::from_json(const json::Value& f
 }
 
 inline VideoProcessorConfig VideoProcessorConfig::from_pretrained(const std::string& folder) {
-  const auto [value, where] =
-      detail::find_preprocessor(folder, "video_processor", {"video_preprocessor_config.json", "preprocessor_config.json"});
+  const auto [value, where] = detail::find_preprocessor(folder, "video_processor",
+                                                        {"video_preprocessor_config.json", "preprocessor_config.json"});
   return from_json(value, where);
 }
 

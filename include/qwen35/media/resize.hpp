@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bicubic resizing with antialiasing of 8-bit pixels, equal bit for bit to the reference's (torchvision's uint8 kernel).
+// Bicubic resizing with antialiasing of 8-bit pixels, equal bit for bit to the reference's (torchvision's uint8
+// kernel).
 #pragma once
 
 #include <qwen35/kernels/kernels.hpp>
@@ -50,8 +51,8 @@ inline ResizeWeights resize_weights(std::size_t n_in, std::size_t n_out) {
     const auto low = static_cast<std::int64_t>(centre - radius + 0.5);
     const auto high = static_cast<std::int64_t>(centre + radius + 0.5);
     const std::int64_t first = std::max<std::int64_t>(low, 0);
-    const std::int64_t count = std::clamp<std::int64_t>(std::min<std::int64_t>(high, static_cast<std::int64_t>(n_in)) - first, 0,
-                                                        static_cast<std::int64_t>(out.taps));
+    const std::int64_t count = std::clamp<std::int64_t>(
+        std::min<std::int64_t>(high, static_cast<std::int64_t>(n_in)) - first, 0, static_cast<std::int64_t>(out.taps));
     double* const w = weights.data() + i * out.taps;
     double total = 0.0;
     for (std::int64_t j = 0; j < count; ++j) {
@@ -66,7 +67,8 @@ inline ResizeWeights resize_weights(std::size_t n_in, std::size_t n_out) {
     out.count[i] = static_cast<std::uint32_t>(count);
   }
   // As many fraction bits as let the largest weight stay below 2^15.
-  while (out.precision < 22 && static_cast<std::int64_t>(0.5 + largest * static_cast<double>(1 << (out.precision + 1))) < (1 << 15)) {
+  while (out.precision < 22 &&
+         static_cast<std::int64_t>(0.5 + largest * static_cast<double>(1 << (out.precision + 1))) < (1 << 15)) {
     ++out.precision;
   }
   const auto unit = static_cast<double>(1 << out.precision);
@@ -77,14 +79,14 @@ inline ResizeWeights resize_weights(std::size_t n_in, std::size_t n_out) {
   return out;
 }
 
-// A picture being resized: along x at once, rounded and clamped to 8 bits, along y row by row, so that the result need not be in memory as a
-// whole. The source must outlive it.
+// A picture being resized: along x at once, rounded and clamped to 8 bits, along y row by row, so that the result need
+// not be in memory as a whole. The source must outlive it.
 class BicubicRows {
  public:
   BicubicRows(const PixelView& source, std::size_t width, std::size_t height) : rows_(source), width_(width) {
     check_view(source);
-    require<InputError>(width > 0 && height > 0 && width <= max_side && height <= max_side, "resizing to ", width, " x ", height,
-                        " pixels, expected sides from 1 to ", max_side);
+    require<InputError>(width > 0 && height > 0 && width <= max_side && height <= max_side, "resizing to ", width,
+                        " x ", height, " pixels, expected sides from 1 to ", max_side);
     if (height != source.height) {
       along_y_ = resize_weights(source.height, height);
     }
@@ -104,7 +106,8 @@ class BicubicRows {
     if (along_y_.taps == 0) {
       row_to_rgb(rows_.row(y), out, width_, rows_.format);
     } else {
-      kernels::resize_column(rows_.row(along_y_.first[y]), rows_.row_stride(), along_y_.row(y), along_y_.count[y], along_y_.precision, 3 * width_, out);
+      kernels::resize_column(rows_.row(along_y_.first[y]), rows_.row_stride(), along_y_.row(y), along_y_.count[y],
+                             along_y_.precision, 3 * width_, out);
     }
   }
 
@@ -119,7 +122,8 @@ class BicubicRows {
       for (std::size_t y = begin; y < end; ++y) {
         row_to_rgb(source.row(y), resized ? line.data() : narrow_.row(y), source.width, source.format);
         if (resized) {
-          kernels::resize_row(line.data(), weights.first.data(), weights.values.data(), weights.taps, weights.precision, width_, narrow_.row(y));
+          kernels::resize_row(line.data(), weights.first.data(), weights.values.data(), weights.taps, weights.precision,
+                              width_, narrow_.row(y));
         }
       }
     });
@@ -134,8 +138,8 @@ class BicubicRows {
 
 }  // namespace detail
 
-// The picture at `width` x `height`. First along x, rounded and clamped to 8 bits, then along y; an axis that keeps its size is left alone.
-// Raises InputError when a size is 0 or beyond 2^24.
+// The picture at `width` x `height`. First along x, rounded and clamped to 8 bits, then along y; an axis that keeps its
+// size is left alone. Raises InputError when a size is 0 or beyond 2^24.
 inline Image resize_bicubic(const PixelView& source, std::size_t width, std::size_t height) {
   const detail::BicubicRows rows(source, width, height);
   Image out(width, height);

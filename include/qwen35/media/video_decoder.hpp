@@ -39,9 +39,11 @@ inline std::string ffmpeg_error(int code) {
   return text;
 }
 
-// Files that hold pictures themselves. Playlists and the like, which name other files and addresses, are not among them.
+// Files that hold pictures themselves. Playlists and the like, which name other files and addresses, are not among
+// them.
 inline constexpr const char* video_formats =
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf,gif,ivf,h264,hevc,m4v,mjpeg,nut,dv,apng,mxf,rm,av1,obu";
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf,gif,ivf,h264,hevc,m4v,mjpeg,nut,dv,"
+    "apng,mxf,rm,av1,obu";
 
 // A file being decoded from its beginning.
 class VideoDecoder {
@@ -67,7 +69,8 @@ class VideoDecoder {
     codec_.reset(avcodec_alloc_context3(codec));
     packet_.reset(av_packet_alloc());
     frame_.reset(av_frame_alloc());
-    require<MediaError>(codec_ != nullptr && packet_ != nullptr && frame_ != nullptr, path, ": no memory for the decoder");
+    require<MediaError>(codec_ != nullptr && packet_ != nullptr && frame_ != nullptr, path,
+                        ": no memory for the decoder");
     check(avcodec_parameters_to_context(codec_.get(), stream_->codecpar), "cannot be decoded");
     codec_->max_pixels = static_cast<std::int64_t>(limits.max_pixels);
     codec_->thread_count = 0;  // as many as there are processors
@@ -75,18 +78,21 @@ class VideoDecoder {
     check(avcodec_open2(codec_.get(), codec, nullptr), "cannot be decoded");
   }
 
-  // The next frame in order of presentation, or null at the end. A packet that cannot be decoded is an error: a frame must not be missing.
+  // The next frame in order of presentation, or null at the end. A packet that cannot be decoded is an error: a frame
+  // must not be missing.
   const AVFrame* next() {
     while (true) {
       const int got = avcodec_receive_frame(codec_.get(), frame_.get());
       if (got == 0) {
-        require<MediaError>(frame_->decode_error_flags == 0, path_, ": damaged video: a frame could only be decoded in part");
+        require<MediaError>(frame_->decode_error_flags == 0, path_,
+                            ": damaged video: a frame could only be decoded in part");
         return frame_.get();
       }
       if (got == AVERROR_EOF) {
         // MP4 has an index of its packets; in formats without one, a file cut between two packets is a shorter video.
         const int indexed = avformat_index_get_entries_count(stream_);
-        require<MediaError>(packets_ >= indexed, path_, ": the file is cut off: ", packets_, " of ", indexed, " packets");
+        require<MediaError>(packets_ >= indexed, path_, ": the file is cut off: ", packets_, " of ", indexed,
+                            " packets");
         return nullptr;
       }
       require<MediaError>(got == AVERROR(EAGAIN), path_, ": damaged video: ", ffmpeg_error(got));
@@ -105,7 +111,8 @@ class VideoDecoder {
 
   // avg_frame_rate, else the stream's base rate; 0 when the file tells neither.
   double rate() const {
-    const AVRational rate = stream_->avg_frame_rate.num > 0 && stream_->avg_frame_rate.den > 0 ? stream_->avg_frame_rate : stream_->r_frame_rate;
+    const AVRational rate = stream_->avg_frame_rate.num > 0 && stream_->avg_frame_rate.den > 0 ? stream_->avg_frame_rate
+                                                                                               : stream_->r_frame_rate;
     return rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0.0;
   }
 
@@ -113,8 +120,8 @@ class VideoDecoder {
   int orientation() const {
     std::size_t size = 0;
 #if LIBAVCODEC_VERSION_MAJOR >= 61
-    const AVPacketSideData* const side = av_packet_side_data_get(stream_->codecpar->coded_side_data, stream_->codecpar->nb_coded_side_data,
-                                                                 AV_PKT_DATA_DISPLAYMATRIX);
+    const AVPacketSideData* const side = av_packet_side_data_get(
+        stream_->codecpar->coded_side_data, stream_->codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
     const std::uint8_t* const data = side != nullptr ? side->data : nullptr;
     size = side != nullptr ? side->size : 0;
 #else
@@ -123,7 +130,8 @@ class VideoDecoder {
     if (data == nullptr || size < 9 * sizeof(std::int32_t)) {
       return 1;
     }
-    const double angle = av_display_rotation_get(reinterpret_cast<const std::int32_t*>(data));  // counter-clockwise; NaN for a broken one
+    const double angle = av_display_rotation_get(
+        reinterpret_cast<const std::int32_t*>(data));  // counter-clockwise; NaN for a broken one
     constexpr int of_quarter[] = {1, 8, 3, 6};
     return angle >= -360.0 && angle <= 360.0 ? of_quarter[(static_cast<int>(angle / 90.0 + 8.5)) % 4] : 1;
   }

@@ -22,9 +22,9 @@ struct VideoOptions {
 };
 
 struct VideoInputs {
-  Tensor<float> pixel_values_videos;           // [patches of all videos, 3 * temporal_patch_size * patch_size^2]
-  Tensor<std::int64_t> video_grid_thw;         // [videos, 3]: frames / temporal_patch_size, height and width in patches
-  std::vector<VideoMetadata> video_metadata;   // with the indices that were taken
+  Tensor<float> pixel_values_videos;          // [patches of all videos, 3 * temporal_patch_size * patch_size^2]
+  Tensor<std::int64_t> video_grid_thw;        // [videos, 3]: frames / temporal_patch_size, height and width in patches
+  std::vector<VideoMetadata> video_metadata;  // with the indices that were taken
   std::vector<std::vector<double>> timestamps;  // [videos][temporal patches], seconds
 };
 
@@ -36,8 +36,8 @@ inline VideoInputs join(std::span<const VideoInputs> videos) {
   std::size_t width = 0;
   for (const VideoInputs& video : videos) {
     const Shape& shape = video.pixel_values_videos.shape();
-    require<InputError>(shape.rank() == 2 && (width == 0 || shape[1] == width), "videos: patch rows of shape ", to_string(shape), " beside rows of ", width,
-                        " values");
+    require<InputError>(shape.rank() == 2 && (width == 0 || shape[1] == width), "videos: patch rows of shape ",
+                        to_string(shape), " beside rows of ", width, " values");
     width = shape[1];
     values.insert(values.end(), video.pixel_values_videos.begin(), video.pixel_values_videos.end());
     grids.insert(grids.end(), video.video_grid_thw.begin(), video.video_grid_thw.end());
@@ -55,48 +55,58 @@ class VideoProcessor {
  public:
   VideoProcessor() = default;  // the published models' settings
   // Raises ConfigError for settings that cannot work.
-  explicit VideoProcessor(const VideoProcessorConfig& config) : config_(config) { detail::check_preprocessor(config_, "video processor"); }
-  static VideoProcessor from_pretrained(const std::string& folder) { return VideoProcessor(VideoProcessorConfig::from_pretrained(folder)); }
+  explicit VideoProcessor(const VideoProcessorConfig& config) : config_(config) {
+    detail::check_preprocessor(config_, "video processor");
+  }
+  static VideoProcessor from_pretrained(const std::string& folder) {
+    return VideoProcessor(VideoProcessorConfig::from_pretrained(folder));
+  }
 
   const VideoProcessorConfig& config() const { return config_; }
 
-  // The indices of the frames to take. Raises InputError for an empty video, a rate that is not above 0, or fps and num_frames together.
-  std::vector<std::size_t> sample_frames(std::size_t total_num_frames, std::optional<double> source_fps, const VideoOptions& options = {}) const {
+  // The indices of the frames to take. Raises InputError for an empty video, a rate that is not above 0, or fps and
+  // num_frames together.
+  std::vector<std::size_t> sample_frames(std::size_t total_num_frames, std::optional<double> source_fps,
+                                         const VideoOptions& options = {}) const {
     require<InputError>(!options.fps || !options.num_frames, "fps and num_frames exclude each other");
     std::size_t count = total_num_frames;
     if (options.do_sample_frames.value_or(config_.do_sample_frames)) {
       count = options.num_frames.value_or(0);
       if (!options.num_frames) {
-        count = frames_at_rate(total_num_frames, source_fps.value_or(default_video_fps), options.fps.value_or(config_.fps), config_.min_frames,
-                               config_.max_frames);
+        count = frames_at_rate(total_num_frames, source_fps.value_or(default_video_fps),
+                               options.fps.value_or(config_.fps), config_.min_frames, config_.max_frames);
       }
     }
     return spread_frames(total_num_frames, count);
   }
 
-  // The size that frames of a clip of `num_frames` (after sampling) are brought to. Raises MediaError when one side is too small or the
-  // aspect ratio above 200.
-  ImageSize resized_size(std::size_t num_frames, std::size_t width, std::size_t height, const VideoOptions& options = {}) const {
+  // The size that frames of a clip of `num_frames` (after sampling) are brought to. Raises MediaError when one side is
+  // too small or the aspect ratio above 200.
+  ImageSize resized_size(std::size_t num_frames, std::size_t width, std::size_t height,
+                         const VideoOptions& options = {}) const {
     const VideoProcessorConfig config = detail::with_options(config_, options);
     if (config.do_resize) {
-      return smart_resize_video(num_frames, height, width, config.temporal_patch_size, config.factor(), config.size.shortest_edge,
-                                config.size.longest_edge);
+      return smart_resize_video(num_frames, height, width, config.temporal_patch_size, config.factor(),
+                                config.size.shortest_edge, config.size.longest_edge);
     }
     detail::check_unresized(width, height, config.factor());
     return {height, width};
   }
-  std::size_t get_number_of_video_patches(std::size_t num_frames, std::size_t height, std::size_t width, const VideoOptions& options = {}) const {
+  std::size_t get_number_of_video_patches(std::size_t num_frames, std::size_t height, std::size_t width,
+                                          const VideoOptions& options = {}) const {
     const ImageSize size = resized_size(num_frames, width, height, options);
     return patches_of(num_frames) * (size.height / config_.patch_size) * (size.width / config_.patch_size);
   }
-  // What a video costs in the text: its number of placeholder tokens. The time and two marks before each temporal patch come on top.
-  std::size_t video_tokens(std::size_t total_num_frames, std::optional<double> source_fps, std::size_t width, std::size_t height,
-                           const VideoOptions& options = {}) const {
+  // What a video costs in the text: its number of placeholder tokens. The time and two marks before each temporal patch
+  // come on top.
+  std::size_t video_tokens(std::size_t total_num_frames, std::optional<double> source_fps, std::size_t width,
+                           std::size_t height, const VideoOptions& options = {}) const {
     const std::size_t taken = sample_frames(total_num_frames, source_fps, options).size();
     return get_number_of_video_patches(taken, height, width, options) / (config_.merge_size * config_.merge_size);
   }
 
-  // One video. Raises MediaError for one that cannot be read or resized, InputError for options that contradict each other.
+  // One video. Raises MediaError for one that cannot be read or resized, InputError for options that contradict each
+  // other.
   template <VideoSource Source>
   VideoInputs preprocess(Source&& source, const VideoOptions& options = {}) const {
     const VideoProcessorConfig config = detail::with_options(config_, options);
@@ -107,13 +117,15 @@ class VideoProcessor {
     const std::size_t grid_t = patches_of(taken.size()), span = layout.temporal_patch_size;
     VideoInputs out;
     out.pixel_values_videos = Tensor<float>({grid_t * layout.rows(), layout.row_size()});
-    out.video_grid_thw = Tensor<std::int64_t>({1, 3}, {static_cast<std::int64_t>(grid_t), static_cast<std::int64_t>(layout.grid_h()),
-                                                        static_cast<std::int64_t>(layout.grid_w())});
+    out.video_grid_thw =
+        Tensor<std::int64_t>({1, 3}, {static_cast<std::int64_t>(grid_t), static_cast<std::int64_t>(layout.grid_h()),
+                                      static_cast<std::int64_t>(layout.grid_w())});
     const PixelTable table(config);
     std::size_t count = 0;
     source.read(std::span<const std::size_t>(taken), [&](const PixelView& frame) {
-      require<MediaError>(count < taken.size() && frame.width == metadata.width && frame.height == metadata.height, "video: frame ", count, " has ",
-                          frame.width, " x ", frame.height, " pixels, expected ", metadata.width, " x ", metadata.height);
+      require<MediaError>(count < taken.size() && frame.width == metadata.width && frame.height == metadata.height,
+                          "video: frame ", count, " has ", frame.width, " x ", frame.height, " pixels, expected ",
+                          metadata.width, " x ", metadata.height);
       // The last frame also fills what is left of its temporal patch.
       const std::size_t first = count % span, last = count + 1 == taken.size() ? span : first + 1;
       float* const rows = out.pixel_values_videos.data() + count / span * layout.rows() * layout.row_size();

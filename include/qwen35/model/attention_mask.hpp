@@ -9,23 +9,28 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// `[batch, past + sequence]` integers (1: a token, 0: masked), or a ready-made 4-D mask `[batch or 1, heads or 1, sequence, past + sequence]`:
-// booleans (1: visible) or floats that are added to the scores. A ready-made mask is used verbatim by the full-attention layers and does nothing in the
-// linear ones.
+// `[batch, past + sequence]` integers (1: a token, 0: masked), or a ready-made 4-D mask `[batch or 1, heads or 1,
+// sequence, past + sequence]`: booleans (1: visible) or floats that are added to the scores. A ready-made mask is used
+// verbatim by the full-attention layers and does nothing in the linear ones.
 class AttentionMask {
  public:
   AttentionMask() = default;
   template <class Values>
-    requires(!std::is_same_v<std::remove_cvref_t<Values>, AttentionMask> && std::is_convertible_v<const Values&, TensorView<std::int32_t>>)
-  AttentionMask(const Values& values) : integers_(values) {}
+  requires(!std::is_same_v<std::remove_cvref_t<Values>, AttentionMask> &&
+           std::is_convertible_v<const Values&, TensorView<std::int32_t>>) AttentionMask(const Values& values)
+      : integers_(values) {}
   AttentionMask(std::initializer_list<std::int32_t> values) : integers_(values) {}
   AttentionMask(TensorView<std::uint8_t> visible) : booleans_(visible) {}
   AttentionMask(const Tensor<std::uint8_t>& visible) : booleans_(visible) {}
   AttentionMask(TensorView<float> additive) : additive_(additive) {}
   AttentionMask(const Tensor<float>& additive) : additive_(additive) {}
 
-  explicit operator bool() const { return static_cast<bool>(integers_) || static_cast<bool>(booleans_) || static_cast<bool>(additive_); }
-  const Shape& shape() const { return integers_ ? integers_.shape() : booleans_ ? booleans_.shape() : additive_.shape(); }
+  explicit operator bool() const {
+    return static_cast<bool>(integers_) || static_cast<bool>(booleans_) || static_cast<bool>(additive_);
+  }
+  const Shape& shape() const {
+    return integers_ ? integers_.shape() : booleans_ ? booleans_.shape() : additive_.shape();
+  }
   bool is_ready_made() const { return static_cast<bool>(*this) && shape().rank() == 4; }
   bool is_additive() const { return static_cast<bool>(additive_); }
   // Whether value i of an integer or boolean mask is not 0.

@@ -11,14 +11,14 @@ QWEN35_BEGIN_NAMESPACE
 // Arguments as in the reference; those of the text model, see TextModelInput.
 template <class Config>
 struct CausalLMInput {
-  TensorView<TokenId> input_ids{};              // [batch, sequence]
-  AttentionMask attention_mask{};               // [batch, past + sequence] or 4-D
-  TensorView<std::int32_t> position_ids{};      // [batch, sequence], or that with a leading 1, 3 or 4
+  TensorView<TokenId> input_ids{};          // [batch, sequence]
+  AttentionMask attention_mask{};           // [batch, past + sequence] or 4-D
+  TensorView<std::int32_t> position_ids{};  // [batch, sequence], or that with a leading 1, 3 or 4
   HybridCache<Config>* past_key_values = nullptr;
-  TensorView<float> inputs_embeds{};            // [batch, sequence, hidden_size]
-  TensorView<std::int32_t> labels{};            // [batch, sequence]; -100 is ignored
-  TensorView<std::int32_t> shift_labels{};      // [batch, sequence]: labels that are shifted already
-  std::optional<double> num_items_in_batch{};   // divides the summed loss instead of the number of targets
+  TensorView<float> inputs_embeds{};           // [batch, sequence, hidden_size]
+  TensorView<std::int32_t> labels{};           // [batch, sequence]; -100 is ignored
+  TensorView<std::int32_t> shift_labels{};     // [batch, sequence]: labels that are shifted already
+  std::optional<double> num_items_in_batch{};  // divides the summed loss instead of the number of targets
   std::optional<bool> use_cache{};
   TensorView<std::int32_t> cache_position{};
   bool output_hidden_states = false;
@@ -33,7 +33,7 @@ template <class Config>
 struct MoeCausalLMOutputWithPast : OutputWithPast<Config> {
   std::optional<float> loss{};      // with labels
   std::optional<float> aux_loss{};  // with router logits
-  Tensor<float> logits;           // [batch, kept, vocab_size]
+  Tensor<float> logits;             // [batch, kept, vocab_size]
 };
 
 struct GenerationConfig;
@@ -50,7 +50,8 @@ class CausalLM {
   using Output = MoeCausalLMOutputWithPast<Config>;
 
   explicit CausalLM(TextModel<Config> text) : model(std::move(text)) {}
-  explicit CausalLM(const Checkpoint& checkpoint) : model(checkpoint), generation_config_(checkpoint.generation_config()) {}
+  explicit CausalLM(const Checkpoint& checkpoint)
+      : model(checkpoint), generation_config_(checkpoint.generation_config()) {}
   // A folder with config.json and safetensors files, text-only or multimodal. Raises ConfigError, CheckpointError.
   static CausalLM from_pretrained(const std::string& folder) { return CausalLM(Checkpoint::open(folder)); }
 
@@ -100,7 +101,8 @@ typename CausalLM<Config>::Output CausalLM<Config>::forward(const Input& input) 
   }
   if constexpr (is_moe<Text>) {
     if (!output.router_logits.empty()) {
-      output.aux_loss = load_balancing_loss(output.router_logits, Text::num_experts, Text::num_experts_per_tok, input.attention_mask);
+      output.aux_loss =
+          load_balancing_loss(output.router_logits, Text::num_experts, Text::num_experts_per_tok, input.attention_mask);
       if (output.loss) {
         *output.loss += static_cast<float>(model.config().router_aux_loss_coef) * *output.aux_loss;
       }

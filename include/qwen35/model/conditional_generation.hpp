@@ -14,13 +14,13 @@ QWEN35_BEGIN_NAMESPACE
 // Arguments as in the reference; those of the model, see ModelInput.
 template <class Config>
 struct ConditionalGenerationInput {
-  TensorView<TokenId> input_ids{};                  // [batch, sequence]
-  AttentionMask attention_mask{};                   // [batch, past + sequence] or 4-D
-  TensorView<std::int32_t> position_ids{};          // [batch, sequence], or that with a leading 1, 3 or 4
+  TensorView<TokenId> input_ids{};          // [batch, sequence]
+  AttentionMask attention_mask{};           // [batch, past + sequence] or 4-D
+  TensorView<std::int32_t> position_ids{};  // [batch, sequence], or that with a leading 1, 3 or 4
   HybridCache<Config>* past_key_values = nullptr;
-  TensorView<float> inputs_embeds{};                // [batch, sequence, hidden_size]
-  TensorView<std::int32_t> labels{};                // [batch, sequence]; -100 is ignored
-  TensorView<float> pixel_values{};                 // [patches, values of a patch]
+  TensorView<float> inputs_embeds{};  // [batch, sequence, hidden_size]
+  TensorView<std::int32_t> labels{};  // [batch, sequence]; -100 is ignored
+  TensorView<float> pixel_values{};   // [patches, values of a patch]
   TensorView<float> pixel_values_videos{};
   TensorView<std::int64_t> image_grid_thw{};        // [pictures, 3]
   TensorView<std::int64_t> video_grid_thw{};        // [videos, 3]
@@ -40,9 +40,9 @@ struct ConditionalGenerationInput {
 // Outputs as in the reference.
 template <class Config>
 struct Qwen3_5MoeCausalLMOutputWithPast : OutputWithPast<Config> {
-  std::optional<float> loss{};      // with labels
-  std::optional<float> aux_loss{};  // with output_router_logits = true
-  Tensor<float> logits;             // [batch, kept, vocab_size]
+  std::optional<float> loss{};            // with labels
+  std::optional<float> aux_loss{};        // with output_router_logits = true
+  Tensor<float> logits;                   // [batch, kept, vocab_size]
   std::vector<std::int32_t> rope_deltas;  // [batch]
 };
 
@@ -60,16 +60,19 @@ class ConditionalGeneration {
   using Output = Qwen3_5MoeCausalLMOutputWithPast<Config>;
 
   explicit ConditionalGeneration(Model<Config> multimodal) : model(std::move(multimodal)) {}
-  explicit ConditionalGeneration(const Checkpoint& checkpoint) : model(checkpoint), generation_config_(checkpoint.generation_config()) {}
+  explicit ConditionalGeneration(const Checkpoint& checkpoint)
+      : model(checkpoint), generation_config_(checkpoint.generation_config()) {}
   // A folder with config.json and safetensors files. Raises ConfigError, CheckpointError.
-  static ConditionalGeneration from_pretrained(const std::string& folder) { return ConditionalGeneration(Checkpoint::open(folder)); }
+  static ConditionalGeneration from_pretrained(const std::string& folder) {
+    return ConditionalGeneration(Checkpoint::open(folder));
+  }
 
   // Raises InputError, CacheError.
   Output forward(const Input& input) const;
   Output operator()(const Input& input) const { return forward(input); }
 
-  // The reference's generate(), with the checkpoint's generation_config.json or one given. Media are given in `model_kwargs`, for the tokens that are
-  // not in a cache yet. Needs generate/generate.hpp.
+  // The reference's generate(), with the checkpoint's generation_config.json or one given. Media are given in
+  // `model_kwargs`, for the tokens that are not in a cache yet. Needs generate/generate.hpp.
   template <class M = ConditionalGeneration>
   auto generate(const GenerateInput<M>& input) const {
     return run_generation(*this, input);
@@ -84,21 +87,23 @@ class ConditionalGeneration {
                                                 const VisionProgress& progress = {}) const {
     return model.get_image_features(pixel_values, image_grid_thw, progress);
   }
-  std::vector<ImageFeatures> get_video_features(TensorView<float> pixel_values_videos, TensorView<std::int64_t> video_grid_thw,
+  std::vector<ImageFeatures> get_video_features(TensorView<float> pixel_values_videos,
+                                                TensorView<std::int64_t> video_grid_thw,
                                                 const VisionProgress& progress = {}) const {
     return model.get_video_features(pixel_values_videos, video_grid_thw, progress);
   }
 
-  // Positions of the first forward of a generation, [3, batch, sequence]: Model::positions(), or where that leaves them to the text model, the index
-  // among the unmasked tokens. Each later token is one further on every plane. Raises InputError.
+  // Positions of the first forward of a generation, [3, batch, sequence]: Model::positions(), or where that leaves them
+  // to the text model, the index among the unmasked tokens. Each later token is one further on every plane. Raises
+  // InputError.
   Tensor<std::int32_t> prepare_position_ids_for_generation(const Input& input) const;
-  // For a generation without a cache, in which every forward runs all tokens: encodes the media of `prompt` once and gives a function that puts them,
-  // as inputs_embeds, into the input of a batch in which each sequence of the prompt stands any number of times in a row and may have grown. It holds
-  // views of `prompt`'s features. Raises InputError.
+  // For a generation without a cache, in which every forward runs all tokens: encodes the media of `prompt` once and
+  // gives a function that puts them, as inputs_embeds, into the input of a batch in which each sequence of the prompt
+  // stands any number of times in a row and may have grown. It holds views of `prompt`'s features. Raises InputError.
   std::function<void(Input&)> repeat_media_for_generation(const Input& prompt) const;
 
   const Matrix& lm_head_weight() const { return model.language_model.weights().lm_head; }
-  const TextValues& config() const { return model.config().text; }                     // the whole config: model.config()
+  const TextValues& config() const { return model.config().text; }             // the whole config: model.config()
   const json::Value& generation_config() const { return generation_config_; }  // null when the checkpoint has none
   std::uint64_t fingerprint() const { return model.fingerprint(); }
 
@@ -141,7 +146,8 @@ typename ConditionalGeneration<Config>::Output ConditionalGeneration<Config>::fo
   }
   if constexpr (is_moe<Text>) {
     if (input.output_router_logits.value_or(false)) {
-      output.aux_loss = load_balancing_loss(output.router_logits, Text::num_experts, Text::num_experts_per_tok, input.attention_mask);
+      output.aux_loss =
+          load_balancing_loss(output.router_logits, Text::num_experts, Text::num_experts_per_tok, input.attention_mask);
       if (output.loss) {
         *output.loss += static_cast<float>(config().router_aux_loss_coef) * *output.aux_loss;
       }
@@ -154,16 +160,20 @@ template <class Config>
 Tensor<std::int32_t> ConditionalGeneration<Config>::prepare_position_ids_for_generation(const Input& input) const {
   RopeIndex chosen = model.positions(model_input(input));
   if (chosen.position_ids.empty()) {
-    const detail::TokenCounts counts = detail::count_tokens(detail::token_shape(input), input.attention_mask, input.past_key_values);
-    chosen = rope_index({.tokens = counts.tokens, .attention_mask = counts.mask, .past_tokens = counts.seen, .past_deltas = counts.deltas});
+    const detail::TokenCounts counts =
+        detail::count_tokens(detail::token_shape(input), input.attention_mask, input.past_key_values);
+    chosen = rope_index({.tokens = counts.tokens,
+                         .attention_mask = counts.mask,
+                         .past_tokens = counts.seen,
+                         .past_deltas = counts.deltas});
   }
   return std::move(chosen.position_ids);
 }
 
 // A placeholder token that is generated is a token like others: only those of the prompt stand for rows.
 template <class Config>
-std::function<void(typename ConditionalGeneration<Config>::Input&)> ConditionalGeneration<Config>::repeat_media_for_generation(
-    const Input& prompt) const {
+std::function<void(typename ConditionalGeneration<Config>::Input&)>
+ConditionalGeneration<Config>::repeat_media_for_generation(const Input& prompt) const {
   struct Shared {
     typename Model<Config>::Media media;
     Shape tokens;

@@ -12,15 +12,16 @@ QWEN35_BEGIN_NAMESPACE
 
 // Encoded once, kept, reused: in any prompt, as often as wanted.
 struct ImageFeatures {
-  Tensor<float> rows;                      // [t * h * w / spatial_merge_size^2, out_hidden_size]: one for each placeholder token
-  std::array<std::int64_t, 3> grid_thw{};  // frames / temporal_patch_size (1 for a picture), height and width in patches
-  std::uint64_t content_hash = 0;          // of the patch rows and the grid it was encoded from: equal content, equal hash
+  Tensor<float> rows;  // [t * h * w / spatial_merge_size^2, out_hidden_size]: one for each placeholder token
+  std::array<std::int64_t, 3>
+      grid_thw{};                  // frames / temporal_patch_size (1 for a picture), height and width in patches
+  std::uint64_t content_hash = 0;  // of the patch rows and the grid it was encoded from: equal content, equal hash
 };
 
 namespace detail {
 
-// Tells contents apart, and is no defence against somebody who looks for two of one hash. Multiplies by an odd constant and folds the high half
-// in for each eight bytes: 14 MB of patch rows take 10 ms.
+// Tells contents apart, and is no defence against somebody who looks for two of one hash. Multiplies by an odd constant
+// and folds the high half in for each eight bytes: 14 MB of patch rows take 10 ms.
 inline std::uint64_t content_hash(const float* patches, std::size_t count, const std::array<std::int64_t, 3>& grid) {
   std::uint64_t hash = 0x9e3779b97f4a7c15u;
   const auto mix = [&hash](std::uint64_t word) {

@@ -17,14 +17,15 @@ class LogitsToKeep {
   constexpr LogitsToKeep(int count = 0) : count_(count) {}
   LogitsToKeep(std::vector<std::int32_t> indices) : indices_(std::move(indices)), by_index_(true) {}
 
-  // Positions of a sequence of `length` tokens, in output order. Raises InputError for a negative count or an index outside it; indices below 0 count
-  // from the end.
+  // Positions of a sequence of `length` tokens, in output order. Raises InputError for a negative count or an index
+  // outside it; indices below 0 count from the end.
   std::vector<std::size_t> positions(std::size_t length) const {
     std::vector<std::size_t> out;
     if (by_index_) {
       const auto signed_length = static_cast<std::int64_t>(length);
       for (const std::int32_t index : indices_) {
-        require<InputError>(index >= -signed_length && index < signed_length, "logits_to_keep: index ", index, " of a sequence of ", length);
+        require<InputError>(index >= -signed_length && index < signed_length, "logits_to_keep: index ", index,
+                            " of a sequence of ", length);
         out.push_back(static_cast<std::size_t>(index < 0 ? index + signed_length : index));
       }
       return out;
@@ -57,7 +58,8 @@ inline Tensor<float> lm_head(const Matrix& weight, const Tensor<float>& hidden, 
   Tensor<float> rows({batch, kept.size(), weight.cols});
   for (std::size_t b = 0; b < batch; ++b) {
     for (std::size_t i = 0; i < kept.size(); ++i) {
-      std::memcpy(rows.data() + (b * kept.size() + i) * weight.cols, hidden.data() + (b * length + kept[i]) * weight.cols, weight.cols * sizeof(float));
+      std::memcpy(rows.data() + (b * kept.size() + i) * weight.cols,
+                  hidden.data() + (b * length + kept[i]) * weight.cols, weight.cols * sizeof(float));
     }
   }
   project({weight, logits.data(), weight.rows}, rows.data(), batch * kept.size(), arena);

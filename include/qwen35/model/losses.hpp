@@ -17,17 +17,19 @@ QWEN35_BEGIN_NAMESPACE
 
 inline constexpr std::int32_t ignored_label = -100;
 
-// The mean of -log softmax(logits)[target] over all targets that are not -100; NaN when there is none. With `num_items_in_batch` the sum divided by it.
-// logits `[batch, sequence, vocab]`; labels `[batch, sequence]`: the target of position t is labels[t + 1]; shift_labels, if given, are the targets
-// themselves. Raises InputError for a label out of range. Source: reference `ForCausalLMLoss`.
-inline float causal_lm_loss(const Tensor<float>& logits, TensorView<std::int32_t> labels, TensorView<std::int32_t> shift_labels,
-                            std::optional<double> num_items_in_batch) {
+// The mean of -log softmax(logits)[target] over all targets that are not -100; NaN when there is none. With
+// `num_items_in_batch` the sum divided by it. logits `[batch, sequence, vocab]`; labels `[batch, sequence]`: the target
+// of position t is labels[t + 1]; shift_labels, if given, are the targets themselves. Raises InputError for a label out
+// of range. Source: reference `ForCausalLMLoss`.
+inline float causal_lm_loss(const Tensor<float>& logits, TensorView<std::int32_t> labels,
+                            TensorView<std::int32_t> shift_labels, std::optional<double> num_items_in_batch) {
   const std::size_t batch = logits.shape()[0];
   const std::size_t length = logits.shape()[1];
   const std::size_t vocab = logits.shape()[2];
   const TensorView<std::int32_t>& given = shift_labels ? shift_labels : labels;
-  require<InputError>(given.shape().rank() == 2 && given.shape()[0] == batch && given.shape()[1] == length, shift_labels ? "shift_labels" : "labels",
-                      " of shape ", to_string(given.shape()), ", the logits are ", to_string(logits.shape()));
+  require<InputError>(given.shape().rank() == 2 && given.shape()[0] == batch && given.shape()[1] == length,
+                      shift_labels ? "shift_labels" : "labels", " of shape ", to_string(given.shape()),
+                      ", the logits are ", to_string(logits.shape()));
   std::vector<std::int32_t> targets(batch * length, ignored_label);
   for (std::size_t b = 0; b < batch; ++b) {
     for (std::size_t t = 0; t < length; ++t) {
@@ -40,8 +42,8 @@ inline float causal_lm_loss(const Tensor<float>& logits, TensorView<std::int32_t
   }
   std::size_t counted = 0;
   for (const std::int32_t target : targets) {
-    require<InputError>(target == ignored_label || (target >= 0 && static_cast<std::size_t>(target) < vocab), "label ", target, ", expected 0 to ",
-                        vocab - 1, " or -100");
+    require<InputError>(target == ignored_label || (target >= 0 && static_cast<std::size_t>(target) < vocab), "label ",
+                        target, ", expected 0 to ", vocab - 1, " or -100");
     counted += target != ignored_label ? 1 : 0;
   }
   std::vector<double> loss(targets.size(), 0.0);
@@ -55,7 +57,8 @@ inline float causal_lm_loss(const Tensor<float>& logits, TensorView<std::int32_t
     for (const float value : row) {
       sum += std::exp(static_cast<double>(value) - static_cast<double>(largest));
     }
-    loss[i] = std::log(sum) + static_cast<double>(largest) - static_cast<double>(row[static_cast<std::size_t>(targets[i])]);
+    loss[i] =
+        std::log(sum) + static_cast<double>(largest) - static_cast<double>(row[static_cast<std::size_t>(targets[i])]);
   });
   double total = 0.0;
   for (const double value : loss) {
@@ -64,21 +67,24 @@ inline float causal_lm_loss(const Tensor<float>& logits, TensorView<std::int32_t
   if (num_items_in_batch) {
     return static_cast<float>(total / *num_items_in_batch);
   }
-  return counted == 0 ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(total / static_cast<double>(counted));
+  return counted == 0 ? std::numeric_limits<float>::quiet_NaN()
+                      : static_cast<float>(total / static_cast<double>(counted));
 }
 
-// E * sum over experts of (share of tokens routed there) * (mean router probability), over all layers and the K choices; K when balanced, 0 without layers.
-// router_logits: one raw `[batch * sequence, E]` for each layer; attention_mask `[batch, sequence]` or none. Source: Switch Transformers,
-// arXiv 2101.03961; reference `load_balancing_loss_func`.
-inline float load_balancing_loss(std::span<const Tensor<float>> router_logits, std::size_t num_experts, std::size_t top_k,
-                                 const AttentionMask& attention_mask = {}) {
+// E * sum over experts of (share of tokens routed there) * (mean router probability), over all layers and the K
+// choices; K when balanced, 0 without layers. router_logits: one raw `[batch * sequence, E]` for each layer;
+// attention_mask `[batch, sequence]` or none. Source: Switch Transformers, arXiv 2101.03961; reference
+// `load_balancing_loss_func`.
+inline float load_balancing_loss(std::span<const Tensor<float>> router_logits, std::size_t num_experts,
+                                 std::size_t top_k, const AttentionMask& attention_mask = {}) {
   if (router_logits.empty()) {
     return 0.0f;
   }
   const std::size_t tokens = router_logits[0].shape()[0];
   if (attention_mask) {
-    require<InputError>(attention_mask.shape().rank() == 2 && attention_mask.shape().size() == tokens, "attention_mask of shape ",
-                        to_string(attention_mask.shape()), ", the load-balancing loss needs [batch, sequence] of ", tokens, " tokens");
+    require<InputError>(attention_mask.shape().rank() == 2 && attention_mask.shape().size() == tokens,
+                        "attention_mask of shape ", to_string(attention_mask.shape()),
+                        ", the load-balancing loss needs [batch, sequence] of ", tokens, " tokens");
   }
   std::vector<double> chosen(num_experts, 0.0);
   std::vector<double> probability(num_experts, 0.0);

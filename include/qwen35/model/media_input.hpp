@@ -16,10 +16,11 @@ class MediaInput {
  public:
   enum class Kind { image, video };
 
-  // pixels `[patches, values of a patch]`, grid_thw `[items, 3]`, features: one for each item. Any may be absent, but pixels need a grid. A grid beside
-  // features must be theirs. Raises InputError, also for features whose rows are not `width` wide or not as many as their grid says.
-  MediaInput(Kind kind, TensorView<float> pixels, TensorView<std::int64_t> grid_thw, std::span<const ImageFeatures> features, std::size_t merge,
-             std::size_t width)
+  // pixels `[patches, values of a patch]`, grid_thw `[items, 3]`, features: one for each item. Any may be absent, but
+  // pixels need a grid. A grid beside features must be theirs. Raises InputError, also for features whose rows are not
+  // `width` wide or not as many as their grid says.
+  MediaInput(Kind kind, TensorView<float> pixels, TensorView<std::int64_t> grid_thw,
+             std::span<const ImageFeatures> features, std::size_t merge, std::size_t width)
       : kind_(kind), pixels_(pixels), grid_(grid_thw), features_(features), merge_(merge), width_(width) {
     check();
   }
@@ -37,7 +38,8 @@ class MediaInput {
     features_ = own_features_;
   }
 
-  // The placeholder tokens, by flat index in order. Raises InputError, in the reference's words, unless there is a row for each.
+  // The placeholder tokens, by flat index in order. Raises InputError, in the reference's words, unless there is a row
+  // for each.
   void set_places(std::vector<std::size_t> places) {
     const std::size_t tokens = places.size();
     places_ = std::move(places);
@@ -45,7 +47,8 @@ class MediaInput {
     for (const ImageFeatures& item : features_) {
       rows += item.rows.shape()[0];
     }
-    require<InputError>(tokens == rows, kind_ == Kind::image ? "Image features and image tokens" : "Video features and video tokens",
+    require<InputError>(tokens == rows,
+                        kind_ == Kind::image ? "Image features and image tokens" : "Video features and video tokens",
                         " do not match, tokens: ", tokens, ", features: ", rows);
   }
   // The rows of all items to their places: replaced_rows `[tokens]`.
@@ -77,27 +80,31 @@ inline void MediaInput::check() {
   const char* const pixel_name = image ? "pixel_values" : "pixel_values_videos";
   const char* const grid_name = image ? "image_grid_thw" : "video_grid_thw";
   const char* const feature_name = image ? "image_features" : "video_features";
-  require<InputError>(!pixels_ || features_.empty(), pixel_name, " and ", feature_name, " were given: one of them is wanted");
+  require<InputError>(!pixels_ || features_.empty(), pixel_name, " and ", feature_name,
+                      " were given: one of them is wanted");
   require<InputError>(!pixels_ || grid_, pixel_name, " were given without ", grid_name);
-  require<InputError>(!pixels_ || pixels_.shape().rank() == 2, pixel_name, " of shape ", to_string(pixels_.shape()), ", expected [patches, values]");
-  require<InputError>(!grid_ || (grid_.shape().rank() == 2 && grid_.shape()[1] == 3), grid_name, " of shape ", to_string(grid_.shape()),
-                      ", expected [items, 3]");
+  require<InputError>(!pixels_ || pixels_.shape().rank() == 2, pixel_name, " of shape ", to_string(pixels_.shape()),
+                      ", expected [patches, values]");
+  require<InputError>(!grid_ || (grid_.shape().rank() == 2 && grid_.shape()[1] == 3), grid_name, " of shape ",
+                      to_string(grid_.shape()), ", expected [items, 3]");
   for (std::size_t i = 0; i < features_.size(); ++i) {
     const auto& [t, h, w] = features_[i].grid_thw;
     const Shape& shape = features_[i].rows.shape();
     const auto merge = static_cast<std::int64_t>(merge_);
     constexpr std::int64_t limit = 1 << 20;  // the product of three fits
-    const bool sane = t > 0 && h > 0 && w > 0 && t <= limit && h <= limit && w <= limit && h % merge == 0 && w % merge == 0;
-    require<InputError>(sane && shape == Shape{static_cast<std::size_t>(t * (h / merge) * (w / merge)), width_}, feature_name, "[", i, "] has rows ",
-                        to_string(shape), " for a grid of (", t, ", ", h, ", ", w, "), expected one of ", width_, " values for each ", merge, " x ", merge,
-                        " patches");
+    const bool sane =
+        t > 0 && h > 0 && w > 0 && t <= limit && h <= limit && w <= limit && h % merge == 0 && w % merge == 0;
+    require<InputError>(sane && shape == Shape{static_cast<std::size_t>(t * (h / merge) * (w / merge)), width_},
+                        feature_name, "[", i, "] has rows ", to_string(shape), " for a grid of (", t, ", ", h, ", ", w,
+                        "), expected one of ", width_, " values for each ", merge, " x ", merge, " patches");
     own_grid_.insert(own_grid_.end(), {t, h, w});
   }
   if (features_.empty()) {
     return;
   }
-  require<InputError>(!grid_ || (grid_.size() == own_grid_.size() && std::equal(own_grid_.begin(), own_grid_.end(), grid_.data())), grid_name,
-                      " is not that of ", feature_name);
+  require<InputError>(
+      !grid_ || (grid_.size() == own_grid_.size() && std::equal(own_grid_.begin(), own_grid_.end(), grid_.data())),
+      grid_name, " is not that of ", feature_name);
   grid_ = TensorView<std::int64_t>(own_grid_.data(), {features_.size(), 3});
 }
 

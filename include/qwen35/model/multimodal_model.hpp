@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The multimodal model: a vision tower whose rows stand among the token embeddings of a text model. Source: reference `Qwen3_5MoeModel`.
+// The multimodal model: a vision tower whose rows stand among the token embeddings of a text model. Source: reference
+// `Qwen3_5MoeModel`.
 #pragma once
 
 #include <qwen35/model/media_input.hpp>
@@ -9,20 +10,24 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Arguments as in the reference; those of the text model, see TextModelInput. Exactly one of input_ids and inputs_embeds is given. Media are those of
-// the new tokens, in the order of their placeholder tokens through the whole batch.
+// Arguments as in the reference; those of the text model, see TextModelInput. Exactly one of input_ids and
+// inputs_embeds is given. Media are those of the new tokens, in the order of their placeholder tokens through the whole
+// batch.
 template <class Config>
 struct ModelInput {
-  TensorView<TokenId> input_ids{};                  // [batch, sequence]
-  AttentionMask attention_mask{};                   // [batch, past + sequence] or 4-D
-  TensorView<std::int32_t> position_ids{};          // [batch, sequence], or that with a leading 1, 3 or 4; none: chosen, see Model::positions()
+  TensorView<TokenId> input_ids{};  // [batch, sequence]
+  AttentionMask attention_mask{};   // [batch, past + sequence] or 4-D
+  TensorView<std::int32_t>
+      position_ids{};  // [batch, sequence], or that with a leading 1, 3 or 4; none: chosen, see Model::positions()
   HybridCache<Config>* past_key_values = nullptr;
-  TensorView<float> inputs_embeds{};                // [batch, sequence, hidden_size]; a row equal to a placeholder's embedding is a placeholder
-  TensorView<float> pixel_values{};                 // [patches, values of a patch] of all pictures
-  TensorView<float> pixel_values_videos{};          // the same of all videos
-  TensorView<std::int64_t> image_grid_thw{};        // [pictures, 3]
-  TensorView<std::int64_t> video_grid_thw{};        // [videos, 3]
-  TensorView<std::int32_t> mm_token_type_ids{};     // [batch, sequence]: 0 text, 1 picture, 2 video; needed with grids and input_ids
+  TensorView<float>
+      inputs_embeds{};  // [batch, sequence, hidden_size]; a row equal to a placeholder's embedding is a placeholder
+  TensorView<float> pixel_values{};           // [patches, values of a patch] of all pictures
+  TensorView<float> pixel_values_videos{};    // the same of all videos
+  TensorView<std::int64_t> image_grid_thw{};  // [pictures, 3]
+  TensorView<std::int64_t> video_grid_thw{};  // [videos, 3]
+  TensorView<std::int32_t>
+      mm_token_type_ids{};  // [batch, sequence]: 0 text, 1 picture, 2 video; needed with grids and input_ids
   std::span<const ImageFeatures> image_features{};  // instead of pixel_values: what get_image_features() gave before
   std::span<const ImageFeatures> video_features{};  // instead of pixel_values_videos
   std::optional<bool> use_cache{};
@@ -36,14 +41,15 @@ struct ModelInput {
 // Outputs as in the reference.
 template <class Config>
 struct Qwen3_5MoeModelOutputWithPast : OutputWithPast<Config> {
-  Tensor<float> last_hidden_state;  // [batch, sequence, hidden_size], after the final norm
+  Tensor<float> last_hidden_state;        // [batch, sequence, hidden_size], after the final norm
   std::vector<std::int32_t> rope_deltas;  // [batch], as in RopeIndex; empty: positions count slots
 };
 
 // Immutable and shared between threads, as its two parts are.
 template <class Config>
 class Model {
-  static_assert(is_multimodal<Config>, "Model<Config>: Config has no vision_config; a text model is a TextModel or a CausalLM");
+  static_assert(is_multimodal<Config>,
+                "Model<Config>: Config has no vision_config; a text model is a TextModel or a CausalLM");
 
  public:
   using config_type = Config;
@@ -52,7 +58,8 @@ class Model {
   using Cache = HybridCache<Config>;
   using Input = ModelInput<Config>;
   using Output = Qwen3_5MoeModelOutputWithPast<Config>;
-  static_assert(VisionFeedsText<Vision, Text>, "Model<Config>: the vision tower's out_hidden_size is not the text model's hidden_size");
+  static_assert(VisionFeedsText<Vision, Text>,
+                "Model<Config>: the vision tower's out_hidden_size is not the text model's hidden_size");
 
   Model(VisionTower<Vision> tower, TextModel<Config> text, const ConfigValues& values = ConfigValues::from<Config>())
       : visual(std::move(tower)), language_model(std::move(text)), values_(values) {}
@@ -60,7 +67,8 @@ class Model {
   explicit Model(const Checkpoint& checkpoint) : Model(checkpoint, check<Config>(checkpoint.config())) {}
   static Model from_pretrained(const std::string& folder) { return Model(Checkpoint::open(folder)); }
 
-  // Raises InputError for arguments that contradict each other or the config, CacheError when the cache is full or of another model.
+  // Raises InputError for arguments that contradict each other or the config, CacheError when the cache is full or of
+  // another model.
   Output forward(const Input& input) const;
   Output operator()(const Input& input) const { return forward(input); }
 
@@ -69,13 +77,15 @@ class Model {
                                                 const VisionProgress& progress = {}) const {
     return visual.encode(pixel_values, image_grid_thw, progress);
   }
-  std::vector<ImageFeatures> get_video_features(TensorView<float> pixel_values_videos, TensorView<std::int64_t> video_grid_thw,
+  std::vector<ImageFeatures> get_video_features(TensorView<float> pixel_values_videos,
+                                                TensorView<std::int64_t> video_grid_thw,
                                                 const VisionProgress& progress = {}) const {
     return visual.encode(pixel_values_videos, video_grid_thw, progress);
   }
   // Positions of a conversation from its start; see rope_index(). Raises InputError.
-  RopeIndex get_rope_index(TensorView<TokenId> input_ids, TensorView<std::int32_t> mm_token_type_ids, TensorView<std::int64_t> image_grid_thw = {},
-                           TensorView<std::int64_t> video_grid_thw = {}, const AttentionMask& attention_mask = {}) const {
+  RopeIndex get_rope_index(TensorView<TokenId> input_ids, TensorView<std::int32_t> mm_token_type_ids,
+                           TensorView<std::int64_t> image_grid_thw = {}, TensorView<std::int64_t> video_grid_thw = {},
+                           const AttentionMask& attention_mask = {}) const {
     return rope_index({.tokens = input_ids.shape(),
                        .mm_token_type_ids = mm_token_type_ids,
                        .image_grid_thw = image_grid_thw,
@@ -83,10 +93,11 @@ class Model {
                        .attention_mask = attention_mask,
                        .spatial_merge_size = Vision::spatial_merge_size});
   }
-  // The positions that forward() chooses when the caller gives none, and the offsets behind the new tokens. With grids those of rope_index(): from
-  // the start, or going on where the cache ends, as if all had been read at once (the reference then takes text positions). Else, with a cache whose
-  // offsets are known, text goes on there. Else both are empty: the text model counts slots. With inputs_embeds alone media have no positions of their
-  // own, as in the reference: give position_ids. Raises InputError.
+  // The positions that forward() chooses when the caller gives none, and the offsets behind the new tokens. With grids
+  // those of rope_index(): from the start, or going on where the cache ends, as if all had been read at once (the
+  // reference then takes text positions). Else, with a cache whose offsets are known, text goes on there. Else both are
+  // empty: the text model counts slots. With inputs_embeds alone media have no positions of their own, as in the
+  // reference: give position_ids. Raises InputError.
   RopeIndex positions(const Input& input) const;
 
   const Matrix& get_input_embeddings() const { return language_model.weights().embed_tokens; }
@@ -108,18 +119,19 @@ class Model {
     MediaInput videos;
   };
 
-  Model(const Checkpoint& checkpoint, const ConfigValues& values) : visual(checkpoint), language_model(checkpoint), values_(values) {}
+  Model(const Checkpoint& checkpoint, const ConfigValues& values)
+      : visual(checkpoint), language_model(checkpoint), values_(values) {}
   RopeIndex positions(const Input& input, const MediaInput& images, const MediaInput& videos) const;
   std::vector<std::size_t> placeholders(const Input& input, TokenId id) const;
   // Encodes what is not encoded: a row for each placeholder token, null for the others; empty without media.
   std::vector<const float*> replaced_rows(Media& media, std::size_t tokens) const;
   static MediaInput images_of(const Input& input) {
-    return MediaInput(MediaInput::Kind::image, input.pixel_values, input.image_grid_thw, input.image_features, Vision::spatial_merge_size,
-                      Text::hidden_size);
+    return MediaInput(MediaInput::Kind::image, input.pixel_values, input.image_grid_thw, input.image_features,
+                      Vision::spatial_merge_size, Text::hidden_size);
   }
   static MediaInput videos_of(const Input& input) {
-    return MediaInput(MediaInput::Kind::video, input.pixel_values_videos, input.video_grid_thw, input.video_features, Vision::spatial_merge_size,
-                      Text::hidden_size);
+    return MediaInput(MediaInput::Kind::video, input.pixel_values_videos, input.video_grid_thw, input.video_features,
+                      Vision::spatial_merge_size, Text::hidden_size);
   }
 
   ConfigValues values_;

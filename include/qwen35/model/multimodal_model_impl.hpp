@@ -10,12 +10,13 @@ namespace detail {
 
 // What is known of the tokens before and in a call, whatever the config.
 struct TokenCounts {
-  Shape tokens;                          // [batch, sequence]
-  std::size_t past = 0;                  // slots
-  std::vector<std::int32_t> seen;        // [batch]: unmasked tokens in the cache
-  std::vector<std::int32_t> deltas;      // [batch]: the next position is seen + delta; as the cache says, or counted in slots
-  bool known = false;                    // does the cache say them?
-  AttentionMask mask;                    // [batch, past + sequence], or none
+  Shape tokens;                    // [batch, sequence]
+  std::size_t past = 0;            // slots
+  std::vector<std::int32_t> seen;  // [batch]: unmasked tokens in the cache
+  std::vector<std::int32_t>
+      deltas;          // [batch]: the next position is seen + delta; as the cache says, or counted in slots
+  bool known = false;  // does the cache say them?
+  AttentionMask mask;  // [batch, past + sequence], or none
 
   bool visible(std::size_t b, std::size_t s) const { return !mask || mask.visible(b * (past + tokens[1]) + past + s); }
 };
@@ -26,12 +27,12 @@ TokenCounts count_tokens(const Shape& tokens, const AttentionMask& mask, const C
   out.tokens = tokens;
   out.past = cache != nullptr ? cache->seq_length() : 0;
   const std::size_t batch = tokens[0];
-  require<InputError>(out.past == 0 || cache->batch_size() == batch, "past_key_values holds ", out.past == 0 ? 0 : cache->batch_size(),
-                      " sequences, the input has ", batch);
+  require<InputError>(out.past == 0 || cache->batch_size() == batch, "past_key_values holds ",
+                      out.past == 0 ? 0 : cache->batch_size(), " sequences, the input has ", batch);
   if (mask && !mask.is_ready_made()) {
     const Shape expected{batch, out.past + tokens[1]};
-    require<InputError>(!mask.is_additive() && mask.shape() == expected, "attention_mask of shape ", to_string(mask.shape()), ", expected ",
-                        to_string(expected), ": past and new tokens");
+    require<InputError>(!mask.is_additive() && mask.shape() == expected, "attention_mask of shape ",
+                        to_string(mask.shape()), ", expected ", to_string(expected), ": past and new tokens");
     out.mask = mask;
   }
   out.seen.assign(batch, 0);
@@ -50,7 +51,8 @@ TokenCounts count_tokens(const Shape& tokens, const AttentionMask& mask, const C
   return out;
 }
 
-// The offsets behind tokens whose positions the caller gave, so that a next call goes on from the largest. position_ids fits the tokens.
+// The offsets behind tokens whose positions the caller gave, so that a next call goes on from the largest. position_ids
+// fits the tokens.
 template <class = void>
 std::vector<std::int32_t> deltas_behind(const TokenCounts& counts, TensorView<std::int32_t> position_ids) {
   const Shape& shape = position_ids.shape();
@@ -67,7 +69,8 @@ std::vector<std::int32_t> deltas_behind(const TokenCounts& counts, TensorView<st
       }
       ++seen;
       for (std::size_t plane = planes == 4 ? 1 : 0; plane < planes; ++plane) {
-        end = std::max<std::int64_t>(end, std::int64_t{1} + position_ids[(plane * rows + (rows == 1 ? 0 : b)) * length + s]);
+        end = std::max<std::int64_t>(end,
+                                     std::int64_t{1} + position_ids[(plane * rows + (rows == 1 ? 0 : b)) * length + s]);
       }
     }
     if (seen != counts.seen[b]) {
@@ -82,8 +85,9 @@ Shape token_shape(const Input& input) {
   require<InputError>(static_cast<bool>(input.input_ids) != static_cast<bool>(input.inputs_embeds),
                       "give exactly one of input_ids and inputs_embeds");
   const Shape& shape = input.input_ids ? input.input_ids.shape() : input.inputs_embeds.shape();
-  require<InputError>(shape.rank() == (input.input_ids ? 2u : 3u) && shape.size() > 0, input.input_ids ? "input_ids" : "inputs_embeds", " of shape ",
-                      to_string(shape), ", expected [batch, sequence", input.input_ids ? "]" : ", hidden_size]", ", not empty");
+  require<InputError>(shape.rank() == (input.input_ids ? 2u : 3u) && shape.size() > 0,
+                      input.input_ids ? "input_ids" : "inputs_embeds", " of shape ", to_string(shape),
+                      ", expected [batch, sequence", input.input_ids ? "]" : ", hidden_size]", ", not empty");
   return {shape[0], shape[1]};
 }
 
@@ -96,10 +100,12 @@ RopeIndex Model<Config>::positions(const Input& input) const {
 
 template <class Config>
 RopeIndex Model<Config>::positions(const Input& input, const MediaInput& images, const MediaInput& videos) const {
-  const detail::TokenCounts counts = detail::count_tokens(detail::token_shape(input), input.attention_mask, input.past_key_values);
+  const detail::TokenCounts counts =
+      detail::count_tokens(detail::token_shape(input), input.attention_mask, input.past_key_values);
   const bool grids = images.grid_thw() || videos.grid_thw();
-  require<InputError>(!grids || !input.input_ids || input.mm_token_type_ids,
-                      "pictures or videos were given without mm_token_type_ids; the processor returns them beside input_ids");
+  require<InputError>(
+      !grids || !input.input_ids || input.mm_token_type_ids,
+      "pictures or videos were given without mm_token_type_ids; the processor returns them beside input_ids");
   RopeIndexInput wanted;
   wanted.tokens = counts.tokens;
   wanted.attention_mask = counts.mask;
@@ -130,8 +136,8 @@ std::vector<std::size_t> Model<Config>::placeholders(const Input& input, TokenId
     }
     return places;
   }
-  require<InputError>(input.inputs_embeds.shape()[2] == Text::hidden_size, "inputs_embeds of shape ", to_string(input.inputs_embeds.shape()),
-                      ", expected [batch, sequence, ", Text::hidden_size, "]");
+  require<InputError>(input.inputs_embeds.shape()[2] == Text::hidden_size, "inputs_embeds of shape ",
+                      to_string(input.inputs_embeds.shape()), ", expected [batch, sequence, ", Text::hidden_size, "]");
   if (id < 0 || static_cast<std::size_t>(id) >= Text::vocab_size) {
     return places;
   }
@@ -147,7 +153,8 @@ std::vector<std::size_t> Model<Config>::placeholders(const Input& input, TokenId
 }
 
 template <class Config>
-Model<Config>::Media::Media(const Model& model, const Input& input) : images(images_of(input)), videos(videos_of(input)) {
+Model<Config>::Media::Media(const Model& model, const Input& input)
+    : images(images_of(input)), videos(videos_of(input)) {
   if (images.has_rows()) {
     images.set_places(model.placeholders(input, model.values_.image_token_id));
   }
@@ -180,9 +187,10 @@ typename Model<Config>::Output Model<Config>::forward(const Input& input) const 
   if (!input.position_ids) {
     chosen = positions(input, media.images, media.videos);
   }
-  const TensorView<std::int32_t> position_ids = input.position_ids            ? input.position_ids
-                                                : chosen.position_ids.empty() ? TensorView<std::int32_t>()
-                                                                              : TensorView<std::int32_t>(chosen.position_ids);
+  const TensorView<std::int32_t> position_ids = input.position_ids ? input.position_ids
+                                                : chosen.position_ids.empty()
+                                                    ? TensorView<std::int32_t>()
+                                                    : TensorView<std::int32_t>(chosen.position_ids);
   const detail::TokenCounts counts = detail::count_tokens(tokens, input.attention_mask, input.past_key_values);
   const std::vector<const float*> rows = replaced_rows(media, tokens.size());
   auto text = language_model.forward({.input_ids = input.input_ids,

@@ -17,11 +17,13 @@ QWEN35_BEGIN_NAMESPACE
 enum class TokenType : std::int32_t { text = 0, image = 1, video = 2 };
 
 struct RopeIndexInput {
-  Shape tokens{};                                  // [batch, sequence] of the input_ids
-  TensorView<std::int32_t> mm_token_type_ids{};    // [batch, sequence], or wider: the last columns count; none: all is text
-  TensorView<std::int64_t> image_grid_thw{};       // [images, 3]: frames, height and width in patches; in the order of the whole batch
-  TensorView<std::int64_t> video_grid_thw{};       // [videos, 3]; each of its frames is a run of its own
-  AttentionMask attention_mask{};                  // [batch, sequence], or wider: the last columns count; a 4-D mask tells nothing here
+  Shape tokens{};  // [batch, sequence] of the input_ids
+  TensorView<std::int32_t>
+      mm_token_type_ids{};  // [batch, sequence], or wider: the last columns count; none: all is text
+  TensorView<std::int64_t>
+      image_grid_thw{};  // [images, 3]: frames, height and width in patches; in the order of the whole batch
+  TensorView<std::int64_t> video_grid_thw{};  // [videos, 3]; each of its frames is a run of its own
+  AttentionMask attention_mask{};  // [batch, sequence], or wider: the last columns count; a 4-D mask tells nothing here
   std::size_t spatial_merge_size = 2;
   // What stands in a cache already: unmasked tokens of each sequence, and its offset; [batch] both, or neither.
   std::span<const std::int32_t> past_tokens{};
@@ -29,8 +31,9 @@ struct RopeIndexInput {
 };
 
 struct RopeIndex {
-  Tensor<std::int32_t> position_ids;      // [3, batch, sequence]; 0 where masked
-  std::vector<std::int32_t> rope_deltas;  // [batch]: the next token's position is the number of unmasked tokens so far, plus this
+  Tensor<std::int32_t> position_ids;  // [3, batch, sequence]; 0 where masked
+  std::vector<std::int32_t>
+      rope_deltas;  // [batch]: the next token's position is the number of unmasked tokens so far, plus this
 };
 
 namespace detail {
@@ -42,29 +45,34 @@ class GridRuns {
   GridRuns(std::string_view name, TensorView<std::int64_t> grids, std::size_t merge, bool by_frame)
       : name_(name), grids_(grids), merge_(static_cast<std::int64_t>(merge)), by_frame_(by_frame) {
     const Shape& shape = grids.shape();
-    require<InputError>(!grids || (shape.rank() == 2 && shape[1] == 3), name, " of shape ", to_string(shape), ", expected [items, 3]");
+    require<InputError>(!grids || (shape.rank() == 2 && shape[1] == 3), name, " of shape ", to_string(shape),
+                        ", expected [items, 3]");
     count_ = grids ? shape[0] : 0;
     for (std::size_t i = 0; i < count_; ++i) {
       const std::int64_t* const g = grids.data() + 3 * i;
-      require<InputError>(g[0] > 0 && g[1] > 0 && g[2] > 0 && g[1] % merge_ == 0 && g[2] % merge_ == 0, name, "[", i, "] is (", g[0], ", ", g[1], ", ",
-                          g[2], "), expected sizes above 0, height and width multiples of ", merge_);
+      require<InputError>(g[0] > 0 && g[1] > 0 && g[2] > 0 && g[1] % merge_ == 0 && g[2] % merge_ == 0, name, "[", i,
+                          "] is (", g[0], ", ", g[1], ", ", g[2],
+                          "), expected sizes above 0, height and width multiples of ", merge_);
     }
   }
 
   struct Run {
     std::int64_t frames, height, width;  // in merged patches
   };
-  // The next grid, for a run of `length` placeholders at [row, column]. Raises InputError unless it has so many merged patches.
+  // The next grid, for a run of `length` placeholders at [row, column]. Raises InputError unless it has so many merged
+  // patches.
   Run take(std::int64_t length, std::size_t row, std::size_t column) {
-    require<InputError>(item_ < count_, "get_rope_index: ", name_, by_frame_ ? " has no frame" : " has no item", " left for the ", length,
-                        " placeholder tokens from token ", column, " of sequence ", row, " on");
+    require<InputError>(item_ < count_, "get_rope_index: ", name_, by_frame_ ? " has no frame" : " has no item",
+                        " left for the ", length, " placeholder tokens from token ", column, " of sequence ", row,
+                        " on");
     const std::int64_t* const g = grids_.data() + 3 * item_;
     const Run run{by_frame_ ? 1 : g[0], g[1] / merge_, g[2] / merge_};
     // No factor of a product is above the length, so that nothing overflows.
-    const bool fits = run.frames <= length && run.height <= length && run.width <= length && run.height * run.width <= length &&
-                      run.frames * (run.height * run.width) == length;
-    require<InputError>(fits, "get_rope_index: ", length, " placeholder tokens from token ", column, " of sequence ", row, " on, but ", name_, "[", item_,
-                        "] has ", run.frames, " x ", run.height, " x ", run.width, " merged patches", by_frame_ ? " a frame" : "");
+    const bool fits = run.frames <= length && run.height <= length && run.width <= length &&
+                      run.height * run.width <= length && run.frames * (run.height * run.width) == length;
+    require<InputError>(fits, "get_rope_index: ", length, " placeholder tokens from token ", column, " of sequence ",
+                        row, " on, but ", name_, "[", item_, "] has ", run.frames, " x ", run.height, " x ", run.width,
+                        " merged patches", by_frame_ ? " a frame" : "");
     if (!by_frame_ || ++frame_ == g[0]) {
       frame_ = 0;
       ++item_;
@@ -72,7 +80,8 @@ class GridRuns {
     return run;
   }
   void finish() const {
-    require<InputError>(item_ == count_ && frame_ == 0, "get_rope_index: ", name_, " has ", count_, " items, the tokens have placeholders for ", item_,
+    require<InputError>(item_ == count_ && frame_ == 0, "get_rope_index: ", name_, " has ", count_,
+                        " items, the tokens have placeholders for ", item_,
                         frame_ == 0 ? "" : " and a part of the next");
   }
 
@@ -87,25 +96,29 @@ class GridRuns {
 };
 
 // A [batch, sequence] argument whose last columns count: value i of token (b, s).
-inline std::size_t last_column(const Shape& shape, std::size_t length, std::size_t b, std::size_t s) { return (b + 1) * shape[1] - length + s; }
+inline std::size_t last_column(const Shape& shape, std::size_t length, std::size_t b, std::size_t s) {
+  return (b + 1) * shape[1] - length + s;
+}
 
 inline void require_columns(std::string_view name, const Shape& shape, const Shape& tokens) {
-  require<InputError>(shape.rank() == 2 && shape[0] == tokens[0] && shape[1] >= tokens[1], "get_rope_index: ", name, " of shape ", to_string(shape),
-                      ", expected ", to_string(tokens));
+  require<InputError>(shape.rank() == 2 && shape[0] == tokens[0] && shape[1] >= tokens[1], "get_rope_index: ", name,
+                      " of shape ", to_string(shape), ", expected ", to_string(tokens));
 }
 
 }  // namespace detail
 
-// Text counts on, on all planes. A picture of h x w merged patches at position p has rows at p + y and columns at p + x, and the text behind it goes
-// on at p + max(h, w): fewer positions than tokens, so that deltas are negative. With a cache the positions are those of one pass over everything.
-// Masked tokens take no position. Raises InputError for token types other than 0, 1 and 2, and for grids that do not fit the runs of placeholders.
-// Source: reference `get_rope_index`; the rule for a cache is ours.
+// Text counts on, on all planes. A picture of h x w merged patches at position p has rows at p + y and columns at p +
+// x, and the text behind it goes on at p + max(h, w): fewer positions than tokens, so that deltas are negative. With a
+// cache the positions are those of one pass over everything. Masked tokens take no position. Raises InputError for
+// token types other than 0, 1 and 2, and for grids that do not fit the runs of placeholders. Source: reference
+// `get_rope_index`; the rule for a cache is ours.
 template <class = void>
 RopeIndex rope_index(const RopeIndexInput& input) {
   const Shape& tokens = input.tokens;
-  require<InputError>(tokens.rank() == 2, "get_rope_index: input_ids of shape ", to_string(tokens), ", expected [batch, sequence]");
-  require<InputError>(input.spatial_merge_size > 0 && input.spatial_merge_size <= 1 << 16, "get_rope_index: spatial_merge_size is ",
-                      input.spatial_merge_size);
+  require<InputError>(tokens.rank() == 2, "get_rope_index: input_ids of shape ", to_string(tokens),
+                      ", expected [batch, sequence]");
+  require<InputError>(input.spatial_merge_size > 0 && input.spatial_merge_size <= 1 << 16,
+                      "get_rope_index: spatial_merge_size is ", input.spatial_merge_size);
   const std::size_t batch = tokens[0];
   const std::size_t length = tokens[1];
   const TensorView<std::int32_t>& types = input.mm_token_type_ids;
@@ -114,12 +127,14 @@ RopeIndex rope_index(const RopeIndexInput& input) {
     detail::require_columns("mm_token_type_ids", types.shape(), tokens);
   }
   if (mask) {
-    require<InputError>(!mask.is_additive(), "get_rope_index: attention_mask of floats with shape ", to_string(mask.shape()));
+    require<InputError>(!mask.is_additive(), "get_rope_index: attention_mask of floats with shape ",
+                        to_string(mask.shape()));
     detail::require_columns("attention_mask", mask.shape(), tokens);
   }
   const std::size_t past_rows = input.past_tokens.size();
-  require<InputError>(past_rows == input.past_deltas.size() && (past_rows == 0 || past_rows == batch), "get_rope_index: past_tokens of ", past_rows,
-                      " and past_deltas of ", input.past_deltas.size(), " sequences, expected ", batch, " or none");
+  require<InputError>(past_rows == input.past_deltas.size() && (past_rows == 0 || past_rows == batch),
+                      "get_rope_index: past_tokens of ", past_rows, " and past_deltas of ", input.past_deltas.size(),
+                      " sequences, expected ", batch, " or none");
   detail::GridRuns images("image_grid_thw", input.image_grid_thw, input.spatial_merge_size, false);
   detail::GridRuns videos("video_grid_thw", input.video_grid_thw, input.spatial_merge_size, true);
 
@@ -127,7 +142,9 @@ RopeIndex rope_index(const RopeIndexInput& input) {
   const std::size_t plane = batch * length;
   std::vector<std::size_t> columns;  // of the row's unmasked tokens
   for (std::size_t b = 0; b < batch; ++b) {
-    const auto type = [&](std::size_t s) { return types ? types[detail::last_column(types.shape(), length, b, s)] : 0; };
+    const auto type = [&](std::size_t s) {
+      return types ? types[detail::last_column(types.shape(), length, b, s)] : 0;
+    };
     columns.clear();
     for (std::size_t s = 0; s < length; ++s) {
       if (!mask || mask.visible(detail::last_column(mask.shape(), length, b, s))) {
@@ -139,7 +156,8 @@ RopeIndex rope_index(const RopeIndexInput& input) {
     std::int64_t end = next;  // one more than the largest position
     const auto place = [&](std::size_t i, std::int64_t t, std::int64_t h, std::int64_t w) {
       end = std::max({end, t + 1, h + 1, w + 1});
-      require<InputError>(end <= std::numeric_limits<std::int32_t>::max(), "get_rope_index: positions of sequence ", b, " do not fit 32 bits");
+      require<InputError>(end <= std::numeric_limits<std::int32_t>::max(), "get_rope_index: positions of sequence ", b,
+                          " do not fit 32 bits");
       std::int32_t* const to = out.position_ids.data() + b * length + columns[i];
       to[0] = static_cast<std::int32_t>(t);
       to[plane] = static_cast<std::int32_t>(h);
@@ -157,9 +175,10 @@ RopeIndex rope_index(const RopeIndexInput& input) {
         }
         continue;
       }
-      require<InputError>(kind == static_cast<std::int32_t>(TokenType::image) || kind == static_cast<std::int32_t>(TokenType::video),
-                          "get_rope_index: mm_token_type_ids has ", kind, " at token ", columns[i], " of sequence ", b,
-                          ", expected 0 (text), 1 (image) or 2 (video)");
+      require<InputError>(
+          kind == static_cast<std::int32_t>(TokenType::image) || kind == static_cast<std::int32_t>(TokenType::video),
+          "get_rope_index: mm_token_type_ids has ", kind, " at token ", columns[i], " of sequence ", b,
+          ", expected 0 (text), 1 (image) or 2 (video)");
       detail::GridRuns& grids = kind == static_cast<std::int32_t>(TokenType::image) ? images : videos;
       const auto run = grids.take(static_cast<std::int64_t>(stop - i), b, columns[i]);
       for (std::int64_t t = 0; t < run.frames; ++t) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The text model: embeddings, the hybrid stack of decoder layers, the final norm. Source: reference `Qwen3_5MoeTextModel`.
+// The text model: embeddings, the hybrid stack of decoder layers, the final norm. Source: reference
+// `Qwen3_5MoeTextModel`.
 #pragma once
 
 #include <qwen35/cache/hybrid_cache.hpp>
@@ -19,19 +20,20 @@ QWEN35_BEGIN_NAMESPACE
 // Arguments as in the reference. Exactly one of input_ids and inputs_embeds is given.
 template <class Config>
 struct TextModelInput {
-  TensorView<TokenId> input_ids{};              // [batch, sequence]; a flat vector is a batch of one
-  AttentionMask attention_mask{};               // [batch, past + sequence] or 4-D, see AttentionMask
-  TensorView<std::int32_t> position_ids{};      // [batch, sequence], or that with a leading 1, 3 or 4
+  TensorView<TokenId> input_ids{};          // [batch, sequence]; a flat vector is a batch of one
+  AttentionMask attention_mask{};           // [batch, past + sequence] or 4-D, see AttentionMask
+  TensorView<std::int32_t> position_ids{};  // [batch, sequence], or that with a leading 1, 3 or 4
   HybridCache<Config>* past_key_values = nullptr;
-  TensorView<float> inputs_embeds{};            // [batch, sequence, hidden_size]
-  // [batch * sequence] or empty: a row of hidden_size values that stands instead of the token's embedding (a picture's), or null. Not copied.
+  TensorView<float> inputs_embeds{};  // [batch, sequence, hidden_size]
+  // [batch * sequence] or empty: a row of hidden_size values that stands instead of the token's embedding (a
+  // picture's), or null. Not copied.
   std::span<const float* const> replaced_rows{};
-  std::optional<bool> use_cache{};              // default: the config's; without past_key_values the output then holds a new cache
-  TensorView<std::int32_t> cache_position{};    // [sequence]; if given, must be past ... past + sequence - 1
+  std::optional<bool> use_cache{};  // default: the config's; without past_key_values the output then holds a new cache
+  TensorView<std::int32_t> cache_position{};  // [sequence]; if given, must be past ... past + sequence - 1
   bool output_hidden_states = false;
   bool output_attentions = false;
-  std::optional<bool> output_router_logits{};   // default: the config's
-  Workspace<Config>* workspace = nullptr;     // reused scratch; none: the call makes its own
+  std::optional<bool> output_router_logits{};  // default: the config's
+  Workspace<Config>* workspace = nullptr;      // reused scratch; none: the call makes its own
 };
 
 // What the outputs of every model have in common.
@@ -39,7 +41,8 @@ template <class Config>
 struct OutputWithPast {
   HybridCache<Config>* past_key_values = nullptr;  // the caller's, or the one below; null without a cache
   std::unique_ptr<HybridCache<Config>> owned_cache;
-  std::vector<Tensor<float>> hidden_states;  // layers + 1: embeddings, outputs of all layers but the last, last_hidden_state
+  std::vector<Tensor<float>>
+      hidden_states;  // layers + 1: embeddings, outputs of all layers but the last, last_hidden_state
   std::vector<Tensor<float>> attentions;     // full-attention layers: [batch, heads, sequence, past + sequence]
   std::vector<Tensor<float>> router_logits;  // layers: [batch * sequence, num_experts], raw
 };
@@ -69,7 +72,8 @@ class TextModel {
   explicit TextModel(const Checkpoint& checkpoint);
   static TextModel from_pretrained(const std::string& folder) { return TextModel(Checkpoint::open(folder)); }
 
-  // Raises InputError for arguments that contradict each other or the config, CacheError when the cache is full or of another model.
+  // Raises InputError for arguments that contradict each other or the config, CacheError when the cache is full or of
+  // another model.
   Output forward(const Input& input) const;
   Output operator()(const Input& input) const { return forward(input); }
 
@@ -87,8 +91,10 @@ class TextModel {
 
   TextModel(const Checkpoint& checkpoint, const TextValues& values);
   ForwardPlan plan(const Input& input, bool keep_cache) const;
-  void run(const Input& input, const ForwardPlan& plan, Cache& cache, Workspace<Config>& workspace, Output& output) const;
-  void pass(const Input& input, const ForwardPlan& plan, Cache& cache, Arena& arena, std::size_t begin, std::size_t count, Output& output) const;
+  void run(const Input& input, const ForwardPlan& plan, Cache& cache, Workspace<Config>& workspace,
+           Output& output) const;
+  void pass(const Input& input, const ForwardPlan& plan, Cache& cache, Arena& arena, std::size_t begin,
+            std::size_t count, Output& output) const;
   void embed(const Input& input, const ForwardPlan& plan, std::size_t begin, std::size_t count, float* hidden) const;
   void prepare(const ForwardPlan& plan, std::size_t begin, std::size_t count, Arena& arena, Pass& pass) const;
   std::uint64_t compute_fingerprint() const;

@@ -8,8 +8,10 @@ QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
 
-// Copies rows [batch, count] of a pass to their place [begin, begin + count) of `[batch, length]` rows of `width` floats.
-inline void scatter_rows(const float* rows, std::size_t batch, std::size_t begin, std::size_t count, std::size_t length, std::size_t width, float* out) {
+// Copies rows [batch, count] of a pass to their place [begin, begin + count) of `[batch, length]` rows of `width`
+// floats.
+inline void scatter_rows(const float* rows, std::size_t batch, std::size_t begin, std::size_t count, std::size_t length,
+                         std::size_t width, float* out) {
   for (std::size_t b = 0; b < batch; ++b) {
     std::memcpy(out + (b * length + begin) * width, rows + b * count * width, count * width * sizeof(float));
   }
@@ -19,7 +21,9 @@ inline void scatter_rows(const float* rows, std::size_t batch, std::size_t begin
 
 template <class Config>
 TextModel<Config>::TextModel(TextWeights<Config> weights, const TextValues& values)
-    : weights_(std::move(weights)), values_(values), rotary_(values.rope_parameters, Text::head_dim, values.max_position_embeddings) {
+    : weights_(std::move(weights)),
+      values_(values),
+      rotary_(values.rope_parameters, Text::head_dim, values.max_position_embeddings) {
   const auto eps = static_cast<float>(values.rms_norm_eps);
   const auto set_eps = [&](auto& layers) {
     for (auto& layer : layers) {
@@ -33,11 +37,14 @@ TextModel<Config>::TextModel(TextWeights<Config> weights, const TextValues& valu
 }
 
 template <class Config>
-TextModel<Config>::TextModel(const Checkpoint& checkpoint) : TextModel(checkpoint, check<Config>(checkpoint.config()).text) {}
+TextModel<Config>::TextModel(const Checkpoint& checkpoint)
+    : TextModel(checkpoint, check<Config>(checkpoint.config()).text) {}
 
-// The config is checked before a tensor is looked for: a wrong type is one ConfigError, not a list of misshapen tensors.
+// The config is checked before a tensor is looked for: a wrong type is one ConfigError, not a list of misshapen
+// tensors.
 template <class Config>
-TextModel<Config>::TextModel(const Checkpoint& checkpoint, const TextValues& values) : TextModel(bind_text<Config>(checkpoint), values) {}
+TextModel<Config>::TextModel(const Checkpoint& checkpoint, const TextValues& values)
+    : TextModel(bind_text<Config>(checkpoint), values) {}
 
 // FNV-1a over the shapes and formats of all matrices and a sample of their bytes, and the values that change results.
 template <class Config>
@@ -78,27 +85,31 @@ ForwardPlan TextModel<Config>::plan(const Input& input, bool keep_cache) const {
                       "give exactly one of input_ids and inputs_embeds");
   const Shape& shape = input.input_ids ? input.input_ids.shape() : input.inputs_embeds.shape();
   if (input.input_ids) {
-    require<InputError>(shape.rank() == 2 && shape.size() > 0, "input_ids of shape ", to_string(shape), ", expected [batch, sequence], not empty");
+    require<InputError>(shape.rank() == 2 && shape.size() > 0, "input_ids of shape ", to_string(shape),
+                        ", expected [batch, sequence], not empty");
     for (std::size_t i = 0; i < input.input_ids.size(); ++i) {
       const TokenId id = input.input_ids[i];
-      require<InputError>(id >= 0 && static_cast<std::size_t>(id) < Text::vocab_size, "input_ids[", i, "] is ", id, ", expected 0 to ",
-                          Text::vocab_size - 1);
+      require<InputError>(id >= 0 && static_cast<std::size_t>(id) < Text::vocab_size, "input_ids[", i, "] is ", id,
+                          ", expected 0 to ", Text::vocab_size - 1);
     }
   } else {
-    require<InputError>(shape.rank() == 3 && shape.size() > 0 && shape[2] == hidden_size, "inputs_embeds of shape ", to_string(shape),
-                        ", expected [batch, sequence, ", hidden_size, "]");
+    require<InputError>(shape.rank() == 3 && shape.size() > 0 && shape[2] == hidden_size, "inputs_embeds of shape ",
+                        to_string(shape), ", expected [batch, sequence, ", hidden_size, "]");
   }
   ForwardPlan plan;
   plan.batch = shape[0];
   plan.length = shape[1];
-  require<InputError>(input.replaced_rows.empty() || input.replaced_rows.size() == plan.batch * plan.length, "replaced_rows has ",
-                      input.replaced_rows.size(), " entries, expected one for each of ", plan.batch * plan.length, " tokens");
+  require<InputError>(input.replaced_rows.empty() || input.replaced_rows.size() == plan.batch * plan.length,
+                      "replaced_rows has ", input.replaced_rows.size(), " entries, expected one for each of ",
+                      plan.batch * plan.length, " tokens");
   const Cache* const cache = input.past_key_values;
   plan.past = cache != nullptr ? cache->seq_length() : 0;
-  require<InputError>(cache == nullptr || cache->batch_size() == 0 || cache->batch_size() == plan.batch, "past_key_values holds ",
-                      cache != nullptr ? cache->batch_size() : 0, " sequences, the input has ", plan.batch);
+  require<InputError>(cache == nullptr || cache->batch_size() == 0 || cache->batch_size() == plan.batch,
+                      "past_key_values holds ", cache != nullptr ? cache->batch_size() : 0,
+                      " sequences, the input has ", plan.batch);
   for (std::size_t s = 0; s < input.cache_position.size(); ++s) {
-    require<InputError>(input.cache_position.size() == plan.length && input.cache_position[s] == static_cast<std::int32_t>(plan.past + s),
+    require<InputError>(input.cache_position.size() == plan.length &&
+                            input.cache_position[s] == static_cast<std::int32_t>(plan.past + s),
                         "cache_position must count from ", plan.past, " to ", plan.past + plan.length - 1);
   }
   std::vector<std::int32_t> text;
@@ -128,11 +139,13 @@ typename TextModel<Config>::Output TextModel<Config>::forward(const Input& input
     output.hidden_states.assign(Text::num_hidden_layers, Tensor<float>({plan.batch, plan.length, hidden_size}));
   }
   if (input.output_attentions) {
-    output.attentions.assign(Layers::full_layers, Tensor<float>({plan.batch, Text::num_attention_heads, plan.length, plan.keys()}));
+    output.attentions.assign(Layers::full_layers,
+                             Tensor<float>({plan.batch, Text::num_attention_heads, plan.length, plan.keys()}));
   }
   if constexpr (is_moe<Text>) {
     if (input.output_router_logits.value_or(values_.output_router_logits)) {
-      output.router_logits.assign(Text::num_hidden_layers, Tensor<float>({plan.batch * plan.length, Text::num_experts}));
+      output.router_logits.assign(Text::num_hidden_layers,
+                                  Tensor<float>({plan.batch * plan.length, Text::num_experts}));
     }
   }
 
@@ -142,7 +155,8 @@ typename TextModel<Config>::Output TextModel<Config>::forward(const Input& input
   if (input.workspace != nullptr && input.workspace->sequences() >= plan.batch && input.workspace->tokens() >= least) {
     run(input, plan, cache, *input.workspace, output);
   } else {
-    require<InputError>(input.workspace == nullptr, "the workspace is too small: ", plan.batch, " sequences and ", least, " tokens at once needed");
+    require<InputError>(input.workspace == nullptr, "the workspace is too small: ", plan.batch, " sequences and ",
+                        least, " tokens at once needed");
     Workspace<Config> own(std::max(least, std::min(tokens, Workspace<Config>::default_tokens)), plan.batch);
     run(input, plan, cache, own, output);
   }
@@ -158,7 +172,8 @@ typename TextModel<Config>::Output TextModel<Config>::forward(const Input& input
 }
 
 template <class Config>
-void TextModel<Config>::run(const Input& input, const ForwardPlan& plan, Cache& cache, Workspace<Config>& workspace, Output& output) const {
+void TextModel<Config>::run(const Input& input, const ForwardPlan& plan, Cache& cache, Workspace<Config>& workspace,
+                            Output& output) const {
   cache.begin(plan.batch, plan.length, fingerprint_);
   const std::size_t step = workspace.tokens() / plan.batch;
   for (std::size_t begin = 0; begin < plan.length; begin += step) {
@@ -176,12 +191,15 @@ void TextModel<Config>::run(const Input& input, const ForwardPlan& plan, Cache& 
 
 template <class Config>
 void TextModel<Config>::embed(TokenId id, float* out) const {
-  require<InputError>(id >= 0 && static_cast<std::size_t>(id) < Text::vocab_size, "token ", id, ", expected 0 to ", Text::vocab_size - 1);
-  kernels::decode_row(weights_.embed_tokens.dtype, weights_.embed_tokens.row(static_cast<std::size_t>(id)), hidden_size, out);
+  require<InputError>(id >= 0 && static_cast<std::size_t>(id) < Text::vocab_size, "token ", id, ", expected 0 to ",
+                      Text::vocab_size - 1);
+  kernels::decode_row(weights_.embed_tokens.dtype, weights_.embed_tokens.row(static_cast<std::size_t>(id)), hidden_size,
+                      out);
 }
 
 template <class Config>
-void TextModel<Config>::embed(const Input& input, const ForwardPlan& plan, std::size_t begin, std::size_t count, float* hidden) const {
+void TextModel<Config>::embed(const Input& input, const ForwardPlan& plan, std::size_t begin, std::size_t count,
+                              float* hidden) const {
   for (std::size_t b = 0; b < plan.batch; ++b) {
     for (std::size_t i = 0; i < count; ++i) {
       float* const row = hidden + (b * count + i) * hidden_size;
@@ -199,7 +217,8 @@ void TextModel<Config>::embed(const Input& input, const ForwardPlan& plan, std::
 
 // Spans, holes, visible keys and rotary rows of tokens [begin, begin + count) of each sequence.
 template <class Config>
-void TextModel<Config>::prepare(const ForwardPlan& plan, std::size_t begin, std::size_t count, Arena& arena, Pass& pass) const {
+void TextModel<Config>::prepare(const ForwardPlan& plan, std::size_t begin, std::size_t count, Arena& arena,
+                                Pass& pass) const {
   const std::size_t tokens = plan.batch * count;
   const std::size_t slot = plan.past + begin;
   pass.tokens = tokens;
@@ -242,8 +261,8 @@ void TextModel<Config>::prepare(const ForwardPlan& plan, std::size_t begin, std:
   std::int32_t* const positions = arena.take<std::int32_t>(3 * tokens);
   for (std::size_t plane = 0; plane < 3; ++plane) {
     for (std::size_t b = 0; b < plan.batch; ++b) {
-      std::memcpy(positions + plane * tokens + b * count, plan.positions.data() + (plane * plan.batch + b) * plan.length + begin,
-                  count * sizeof(std::int32_t));
+      std::memcpy(positions + plane * tokens + b * count,
+                  plan.positions.data() + (plane * plan.batch + b) * plan.length + begin, count * sizeof(std::int32_t));
     }
   }
   rotary_.fill(positions, tokens, tokens, plan.longest, cos, sin);
@@ -251,8 +270,8 @@ void TextModel<Config>::prepare(const ForwardPlan& plan, std::size_t begin, std:
 }
 
 template <class Config>
-void TextModel<Config>::pass(const Input& input, const ForwardPlan& plan, Cache& cache, Arena& arena, std::size_t begin, std::size_t count,
-                             Output& output) const {
+void TextModel<Config>::pass(const Input& input, const ForwardPlan& plan, Cache& cache, Arena& arena, std::size_t begin,
+                             std::size_t count, Output& output) const {
   const Arena::Scope scope(arena);
   const std::size_t tokens = plan.batch * count;
   const auto scatter = [&](const float* rows, std::size_t width, Tensor<float>& out) {
@@ -281,7 +300,8 @@ void TextModel<Config>::pass(const Input& input, const ForwardPlan& plan, Cache&
         for (std::size_t b = 0; b < plan.batch; ++b) {
           linear_states[b] = cache.linear_state(linear, b);
         }
-        LinearLayer::forward(weights_.linear_layers[linear], hidden, hidden_size, pass, {linear_states, plan.batch}, arena);
+        LinearLayer::forward(weights_.linear_layers[linear], hidden, hidden_size, pass, {linear_states, plan.batch},
+                             arena);
         ++linear;
       }
     } else {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The vision tower: patch rows to the rows that stand in the language model's input. Source: reference `Qwen3_5MoeVisionModel`.
+// The vision tower: patch rows to the rows that stand in the language model's input. Source: reference
+// `Qwen3_5MoeVisionModel`.
 #pragma once
 
 #include <qwen35/config/config_file.hpp>
@@ -12,13 +13,14 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Called before the first block and after each, on the calling thread; units are patches x blocks. Returning false stops the encoding: its output
-// is then empty.
+// Called before the first block and after each, on the calling thread; units are patches x blocks. Returning false
+// stops the encoding: its output is then empty.
 using VisionProgress = std::function<bool(std::size_t done, std::size_t total)>;
 
 // Arguments as in the reference.
 struct VisionTowerInput {
-  TensorView<float> hidden_states{};    // [patches of all items, in_channels * temporal_patch_size * patch_size^2]: a processor's pixel values
+  TensorView<float> hidden_states{};    // [patches of all items, in_channels * temporal_patch_size * patch_size^2]: a
+                                        // processor's pixel values
   TensorView<std::int64_t> grid_thw{};  // [items, 3]: frames / temporal_patch_size, height and width in patches
   bool output_hidden_states = false;
   VisionProgress progress{};
@@ -26,9 +28,10 @@ struct VisionTowerInput {
 
 // Outputs as in the reference.
 struct BaseModelOutputWithPooling {
-  Tensor<float> last_hidden_state;           // [patches, hidden_size], before the merger
-  Tensor<float> pooler_output;               // [patches / spatial_merge_size^2, out_hidden_size]
-  std::vector<Tensor<float>> hidden_states;  // depth + 1, [patches, hidden_size]: what enters the first block, and what leaves each
+  Tensor<float> last_hidden_state;  // [patches, hidden_size], before the merger
+  Tensor<float> pooler_output;      // [patches / spatial_merge_size^2, out_hidden_size]
+  std::vector<Tensor<float>>
+      hidden_states;  // depth + 1, [patches, hidden_size]: what enters the first block, and what leaves each
 };
 
 // Immutable and shared between threads. A picture's result does not depend, bit for bit, on what is encoded with it.
@@ -40,14 +43,18 @@ class VisionTower {
   using Merger = PatchMerger<Vision::hidden_size, Vision::spatial_merge_size * Vision::spatial_merge_size>;
 
   static constexpr std::size_t hidden_size = Vision::hidden_size;
-  static constexpr std::size_t patch_values = Vision::in_channels * Vision::temporal_patch_size * Vision::patch_size * Vision::patch_size;
+  static constexpr std::size_t patch_values =
+      Vision::in_channels * Vision::temporal_patch_size * Vision::patch_size * Vision::patch_size;
   static constexpr std::size_t block_size = Vision::spatial_merge_size * Vision::spatial_merge_size;
-  // Frames are encoded together up to this many patches, larger ones alone; a patch takes about 16 bytes x hidden_size of memory meanwhile.
+  // Frames are encoded together up to this many patches, larger ones alone; a patch takes about 16 bytes x hidden_size
+  // of memory meanwhile.
   static constexpr std::size_t group_patches = 4096;
 
   explicit VisionTower(VisionWeights weights) : weights_(std::move(weights)) {}
-  // Holds the vision_config of config.json against the type and binds the visual tensors. Raises ConfigError, CheckpointError.
-  explicit VisionTower(const Checkpoint& checkpoint) : VisionTower((check_vision<Vision>(checkpoint.config()), bind_vision<Vision>(checkpoint))) {}
+  // Holds the vision_config of config.json against the type and binds the visual tensors. Raises ConfigError,
+  // CheckpointError.
+  explicit VisionTower(const Checkpoint& checkpoint)
+      : VisionTower((check_vision<Vision>(checkpoint.config()), bind_vision<Vision>(checkpoint))) {}
   static VisionTower from_pretrained(const std::string& folder) { return VisionTower(Checkpoint::open(folder)); }
 
   // Raises InputError for patch rows and grids that contradict each other or the config.
@@ -55,7 +62,8 @@ class VisionTower {
   BaseModelOutputWithPooling operator()(const VisionTowerInput& input) const { return forward(input); }
 
   // One ImageFeatures for each item of the grid; none when `progress` stopped it. Raises InputError as forward().
-  std::vector<ImageFeatures> encode(TensorView<float> pixel_values, TensorView<std::int64_t> grid_thw, const VisionProgress& progress = {}) const;
+  std::vector<ImageFeatures> encode(TensorView<float> pixel_values, TensorView<std::int64_t> grid_thw,
+                                    const VisionProgress& progress = {}) const;
 
   // The patch embedding alone: `[patches, patch_values]` -> `[patches, hidden_size]`.
   Tensor<float> patch_embed(TensorView<float> pixel_values) const;

@@ -9,16 +9,17 @@ QWEN35_BEGIN_NAMESPACE
 template <VisionConfig Vision>
 void VisionTower<Vision>::check(TensorView<float> pixel_values) {
   const Shape& shape = pixel_values.shape();
-  require<InputError>(pixel_values && shape.rank() == 2 && shape[1] == patch_values && shape[0] > 0, "pixel values of shape ", to_string(shape),
-                      ", expected [patches, ", patch_values, "], not empty");
+  require<InputError>(pixel_values && shape.rank() == 2 && shape[1] == patch_values && shape[0] > 0,
+                      "pixel values of shape ", to_string(shape), ", expected [patches, ", patch_values,
+                      "], not empty");
 }
 
 template <VisionConfig Vision>
 std::vector<typename VisionTower<Vision>::Group> VisionTower<Vision>::groups_of(const VisionTowerInput& input) {
   check(input.hidden_states);
   const Shape& shape = input.grid_thw.shape();
-  require<InputError>(input.grid_thw && shape.rank() == 2 && shape[1] == 3 && shape[0] > 0, "grid_thw of shape ", to_string(shape),
-                      ", expected [items, 3], not empty");
+  require<InputError>(input.grid_thw && shape.rank() == 2 && shape[1] == 3 && shape[0] > 0, "grid_thw of shape ",
+                      to_string(shape), ", expected [items, 3], not empty");
   constexpr std::size_t merge = Vision::spatial_merge_size;
   const std::size_t patches = input.hidden_states.shape()[0];
   std::vector<Group> groups(1);
@@ -26,11 +27,15 @@ std::vector<typename VisionTower<Vision>::Group> VisionTower<Vision>::groups_of(
   for (std::size_t item = 0; item < shape[0]; ++item) {
     const std::int64_t* const grid = input.grid_thw.data() + 3 * item;
     const auto limit = static_cast<std::int64_t>(patches);
-    const bool sane = grid[0] > 0 && grid[1] > 0 && grid[2] > 0 && grid[0] <= limit && grid[1] <= limit && grid[2] <= limit / grid[1];
-    const PatchGrid frame{sane ? static_cast<std::size_t>(grid[1]) : 0, sane ? static_cast<std::size_t>(grid[2]) : 0, merge};
-    require<InputError>(sane && frame.h % merge == 0 && frame.w % merge == 0 && static_cast<std::size_t>(grid[0]) <= (patches - seen) / frame.size(),
-                        "grid_thw[", item, "] is ", grid[0], " x ", grid[1], " x ", grid[2], ": expected positive numbers, sides of a multiple of ", merge,
-                        ", and no more than the ", patches, " patches of all items");
+    const bool sane =
+        grid[0] > 0 && grid[1] > 0 && grid[2] > 0 && grid[0] <= limit && grid[1] <= limit && grid[2] <= limit / grid[1];
+    const PatchGrid frame{sane ? static_cast<std::size_t>(grid[1]) : 0, sane ? static_cast<std::size_t>(grid[2]) : 0,
+                          merge};
+    require<InputError>(sane && frame.h % merge == 0 && frame.w % merge == 0 &&
+                            static_cast<std::size_t>(grid[0]) <= (patches - seen) / frame.size(),
+                        "grid_thw[", item, "] is ", grid[0], " x ", grid[1], " x ", grid[2],
+                        ": expected positive numbers, sides of a multiple of ", merge, ", and no more than the ",
+                        patches, " patches of all items");
     for (std::int64_t t = 0; t < grid[0]; ++t, seen += frame.size()) {
       if (groups.back().rows > 0 && groups.back().rows + frame.size() > group_patches) {
         groups.emplace_back().first = seen;
@@ -49,7 +54,8 @@ template <VisionConfig Vision>
 std::size_t VisionTower<Vision>::workspace_bytes(const Group& group) {
   return 2 * Arena::cost<float>(group.rows * (hidden_size / Vision::num_heads / 2)) +
          std::max({projection_bytes(detail::vision_chunk(group.rows), patch_values),
-                   Block::workspace_bytes(group.rows, group.frames.size(), Vision::intermediate_size), Merger::workspace_bytes(group.rows / block_size)});
+                   Block::workspace_bytes(group.rows, group.frames.size(), Vision::intermediate_size),
+                   Merger::workspace_bytes(group.rows / block_size)});
 }
 
 template <VisionConfig Vision>
@@ -65,7 +71,8 @@ Tensor<float> VisionTower<Vision>::patch_embed(TensorView<float> pixel_values) c
 template <VisionConfig Vision>
 void VisionTower<Vision>::embed(const float* patches, std::size_t rows, float* x, Arena& arena) const {
   detail::each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
-    project({weights_.patch_embed.weight, x + first * hidden_size, hidden_size, weights_.patch_embed.bias}, patches + first * patch_values, count, arena);
+    project({weights_.patch_embed.weight, x + first * hidden_size, hidden_size, weights_.patch_embed.bias},
+            patches + first * patch_values, count, arena);
   });
 }
 
@@ -126,15 +133,19 @@ BaseModelOutputWithPooling VisionTower<Vision>::forward(const VisionTowerInput& 
         return {};
       }
     }
-    Merger::forward(weights_.merger, x, output.pooler_output.data() + group.first / block_size * Vision::out_hidden_size, group.rows / block_size, arena);
+    Merger::forward(weights_.merger, x,
+                    output.pooler_output.data() + group.first / block_size * Vision::out_hidden_size,
+                    group.rows / block_size, arena);
   }
   return output;
 }
 
 template <VisionConfig Vision>
-std::vector<ImageFeatures> VisionTower<Vision>::encode(TensorView<float> pixel_values, TensorView<std::int64_t> grid_thw,
+std::vector<ImageFeatures> VisionTower<Vision>::encode(TensorView<float> pixel_values,
+                                                       TensorView<std::int64_t> grid_thw,
                                                        const VisionProgress& progress) const {
-  const BaseModelOutputWithPooling encoded = forward({.hidden_states = pixel_values, .grid_thw = grid_thw, .progress = progress});
+  const BaseModelOutputWithPooling encoded =
+      forward({.hidden_states = pixel_values, .grid_thw = grid_thw, .progress = progress});
   std::vector<ImageFeatures> out;
   if (encoded.pooler_output.empty()) {
     return out;
@@ -145,8 +156,10 @@ std::vector<ImageFeatures> VisionTower<Vision>::encode(TensorView<float> pixel_v
     std::copy_n(grid_thw.data() + 3 * item, 3, features.grid_thw.begin());
     const auto patches = static_cast<std::size_t>(features.grid_thw[0] * features.grid_thw[1] * features.grid_thw[2]);
     features.rows = Tensor<float>({patches / block_size, Vision::out_hidden_size});
-    std::copy_n(encoded.pooler_output.data() + patch / block_size * Vision::out_hidden_size, features.rows.size(), features.rows.data());
-    features.content_hash = detail::content_hash(pixel_values.data() + patch * patch_values, patches * patch_values, features.grid_thw);
+    std::copy_n(encoded.pooler_output.data() + patch / block_size * Vision::out_hidden_size, features.rows.size(),
+                features.rows.data());
+    features.content_hash =
+        detail::content_hash(pixel_values.data() + patch * patch_values, patches * patch_values, features.grid_thw);
     patch += patches;
   }
   return out;

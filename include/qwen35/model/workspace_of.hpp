@@ -6,8 +6,8 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Belongs to one caller at a time; reuse it to forward without allocating. A pass handles at most `tokens` tokens at once, longer inputs go through
-// in pieces with the same result.
+// Belongs to one caller at a time; reuse it to forward without allocating. A pass handles at most `tokens` tokens at
+// once, longer inputs go through in pieces with the same result.
 template <class Config>
 class Workspace {
  public:
@@ -24,10 +24,11 @@ class Workspace {
     if constexpr (Layers::full_layers > 0) {
       mixer = std::max(mixer, Layers::Full::workspace_bytes(tokens, hidden));
     }
-    const std::size_t rotary = 2 * Arena::cost<float>(tokens * ((Layers::Text::head_dim + 1) / 2 + 1)) + Arena::cost<std::int32_t>(3 * tokens);
-    const std::size_t masks = Arena::cost<TokenSpan>(sequences) + Arena::cost<std::uint8_t>(tokens) + Arena::cost<std::size_t>(tokens) +
-                              Arena::cost<const std::uint8_t*>(sequences) + Arena::cost<GatedDeltaNetState>(sequences) +
-                              Arena::cost<GatedAttentionState>(sequences);
+    const std::size_t rotary =
+        2 * Arena::cost<float>(tokens * ((Layers::Text::head_dim + 1) / 2 + 1)) + Arena::cost<std::int32_t>(3 * tokens);
+    const std::size_t masks = Arena::cost<TokenSpan>(sequences) + Arena::cost<std::uint8_t>(tokens) +
+                              Arena::cost<std::size_t>(tokens) + Arena::cost<const std::uint8_t*>(sequences) +
+                              Arena::cost<GatedDeltaNetState>(sequences) + Arena::cost<GatedAttentionState>(sequences);
     return masks + rotary + router_bytes(tokens) + 3 * Arena::cost<float>(tokens * hidden) +
            std::max(mixer, Layers::FeedForward::workspace_bytes(tokens, hidden));
   }
@@ -36,9 +37,10 @@ class Workspace {
   explicit Workspace(std::size_t tokens, std::size_t sequences = 1)
       : tokens_(tokens), sequences_(sequences), arena_(bytes(tokens, sequences)) {}
   // In the caller's memory: at least bytes(tokens, sequences), aligned to 64.
-  Workspace(std::span<std::byte> memory, std::size_t tokens, std::size_t sequences = 1) : tokens_(tokens), sequences_(sequences), arena_(memory) {
-    require<InputError>(memory.size() >= bytes(tokens, sequences), "workspace memory of ", memory.size(), " bytes, ", bytes(tokens, sequences),
-                        " needed for ", tokens, " tokens");
+  Workspace(std::span<std::byte> memory, std::size_t tokens, std::size_t sequences = 1)
+      : tokens_(tokens), sequences_(sequences), arena_(memory) {
+    require<InputError>(memory.size() >= bytes(tokens, sequences), "workspace memory of ", memory.size(), " bytes, ",
+                        bytes(tokens, sequences), " needed for ", tokens, " tokens");
   }
 
   std::size_t tokens() const { return tokens_; }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parallel loops and the thread count. The only header that uses OpenMP; without -fopenmp everything runs on the calling thread.
+// Parallel loops and the thread count. The only header that uses OpenMP; without -fopenmp everything runs on the
+// calling thread.
 #pragma once
 
 #include <qwen35/core/error.hpp>
@@ -40,7 +41,8 @@ inline bool inside_parallel_loop() {
 }
 
 #if defined(__cpp_exceptions)
-// Carries the first exception of a region to the thread that started it; an exception that left an OpenMP region would end the process.
+// Carries the first exception of a region to the thread that started it; an exception that left an OpenMP region would
+// end the process.
 class FirstError {
  public:
   template <class F>
@@ -91,10 +93,11 @@ inline int num_threads() {
 #endif
 }
 
-// Sets the number of threads for loops that the calling thread starts; 0 returns to OpenMP's default. Results do not depend on it.
-// Raises InputError when negative or above 4096.
+// Sets the number of threads for loops that the calling thread starts; 0 returns to OpenMP's default. Results do not
+// depend on it. Raises InputError when negative or above 4096.
 inline void set_num_threads(int count) {
-  require<InputError>(count >= 0 && count <= 4096, "set_num_threads: expected 0 (default) to 4096 threads, got ", count);
+  require<InputError>(count >= 0 && count <= 4096, "set_num_threads: expected 0 (default) to 4096 threads, got ",
+                      count);
   detail::chosen_threads = count;
 }
 
@@ -110,14 +113,15 @@ class ThreadCount {
   int previous_;
 };
 
-// fn(i) for every i < count; threads take the next i when they are free. An exception of fn is raised again here, after the loop.
+// fn(i) for every i < count; threads take the next i when they are free. An exception of fn is raised again here, after
+// the loop.
 template <class F>
 inline void parallel_for(std::size_t count, F&& fn) {
 #if defined(_OPENMP)
   const std::size_t threads = count > 1 ? std::min(count, static_cast<std::size_t>(num_threads())) : 1;
   if (threads > 1) {
     detail::FirstError first_error;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(static_cast<int>(threads))
+#pragma omp parallel for schedule(dynamic, 1) num_threads(static_cast <int>(threads))
     for (std::size_t i = 0; i < count; ++i) {
       if (!first_error.any()) {
         first_error.run([&] { fn(i); });
@@ -132,8 +136,8 @@ inline void parallel_for(std::size_t count, F&& fn) {
   }
 }
 
-// fn(begin, end) on contiguous ranges that cover [0, count): at most one range for each thread, each but the last a multiple of `grain`
-// long. The cuts depend on the thread count, so fn must treat each index alone.
+// fn(begin, end) on contiguous ranges that cover [0, count): at most one range for each thread, each but the last a
+// multiple of `grain` long. The cuts depend on the thread count, so fn must treat each index alone.
 template <class F>
 inline void parallel_ranges(std::size_t count, std::size_t grain, F&& fn) {
   if (count == 0) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Byte-pair merging: repeatedly the adjacent pair of lowest rank, the leftmost of equals. Source: Sennrich et al., arXiv 1508.07909.
+// Byte-pair merging: repeatedly the adjacent pair of lowest rank, the leftmost of equals. Source: Sennrich et al.,
+// arXiv 1508.07909.
 #pragma once
 
 #include <qwen35/text/vocabulary.hpp>
@@ -10,8 +11,8 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// The merges of a vocabulary, by the pair of ids. A merge is 64 bits of an open-addressing table (two ids and the rank, 21 bits each): that of
-// 150,000 merges has 4 MB and stays in the cache.
+// The merges of a vocabulary, by the pair of ids. A merge is 64 bits of an open-addressing table (two ids and the rank,
+// 21 bits each): that of 150,000 merges has 4 MB and stays in the cache.
 class MergeTable {
  public:
   static constexpr std::uint32_t none = (1u << 21) - 1;
@@ -46,8 +47,12 @@ class MergeTable {
   }
 
   // The rank of a pair, or `none`.
-  std::uint32_t rank(TokenId left, TokenId right) const { return static_cast<std::uint32_t>(slots_[probe(key(left, right))]) & none; }
-  std::uint32_t byte_pair_rank(unsigned char left, unsigned char right) const { return byte_pairs_[std::size_t{left} << 8 | right]; }
+  std::uint32_t rank(TokenId left, TokenId right) const {
+    return static_cast<std::uint32_t>(slots_[probe(key(left, right))]) & none;
+  }
+  std::uint32_t byte_pair_rank(unsigned char left, unsigned char right) const {
+    return byte_pairs_[std::size_t{left} << 8 | right];
+  }
   TokenId merged(std::uint32_t rank) const { return merged_[rank]; }
   TokenId byte_id(unsigned char byte) const { return byte_ids_[byte]; }
 
@@ -136,8 +141,8 @@ class BpeMerger {
     }
   }
 
-  // A heap of (rank, place) over a linked list: O(n log n) for pieces of any length. An entry of the heap whose rank is no longer that of its place
-  // is passed over; a place never has the same rank twice, because its token only grows.
+  // A heap of (rank, place) over a linked list: O(n log n) for pieces of any length. An entry of the heap whose rank is
+  // no longer that of its place is passed over; a place never has the same rank twice, because its token only grows.
   std::size_t merge_long(std::size_t n, const MergeTable& merges) {
     constexpr std::uint32_t end = UINT32_MAX;
     if (next_.size() < n) {

@@ -20,7 +20,8 @@ QWEN35_BEGIN_NAMESPACE
 // Whether media parts are written with the path or URL they name (a data URL can be megabytes).
 enum class MediaSources : std::uint8_t { keep, leave_out };
 
-// One message as a JSON object: role, content (a string or a list of {"type": ...}), and reasoning_content, tool_calls, tool_call_id where set.
+// One message as a JSON object: role, content (a string or a list of {"type": ...}), and reasoning_content, tool_calls,
+// tool_call_id where set.
 inline json::Value message_to_json(const Message& message, MediaSources sources = MediaSources::keep) {
   json::Value out = json::Value::object();
   out["role"] = json::Value(role_name(message.role));
@@ -84,7 +85,8 @@ inline std::string optional_string(const json::Value& object, std::string_view k
   return value->as_string();
 }
 
-// What a media item names: the member `image`, `image_url`, ... itself or its {"url": ...}; else `url`, `path` or `base64` (as a data: URL) of the item.
+// What a media item names: the member `image`, `image_url`, ... itself or its {"url": ...}; else `url`, `path` or
+// `base64` (as a data: URL) of the item.
 inline std::string media_source(const json::Value& item, std::string_view kind, const std::string& where) {
   for (const std::string& key : {std::string(kind), std::string(kind) + "_url"}) {
     const json::Value* value = item.find(key);
@@ -116,8 +118,8 @@ inline ContentPart part_from_json(const json::Value& item, const std::string& wh
   if (type == "video" || type == "video_url" || has("video") || has("video_url")) {
     return ContentPart::video(media_source(item, "video", where));
   }
-  require<TextError>(has("text"), "Unexpected item type in content. (", where, ": expected a text, image, image_url, video or video_url item, found type \"",
-                     type, "\")");
+  require<TextError>(has("text"), "Unexpected item type in content. (", where,
+                     ": expected a text, image, image_url, video or video_url item, found type \"", type, "\")");
   require<TextError>(item.at("text").is_string(), where, ".text: expected a string");
   return ContentPart::text(item.at("text").as_string());
 }
@@ -129,7 +131,8 @@ inline MessageContent content_from_json(const json::Value* content, const std::s
   if (content->is_string()) {
     return content->as_string();
   }
-  require<TextError>(content->is_array(), "Unexpected content type. (", where, ": expected a string, null or a list of parts)");
+  require<TextError>(content->is_array(), "Unexpected content type. (", where,
+                     ": expected a string, null or a list of parts)");
   std::vector<ContentPart> parts;
   for (std::size_t k = 0; k < content->size(); ++k) {
     parts.push_back(part_from_json(content->items()[k], concat(where, "[", k, "]")));
@@ -163,7 +166,8 @@ inline Message message_from_json(const json::Value& value, const std::string& wh
   Message out;
   const std::string name = optional_string(value, "role", where);
   const std::optional<Role> role = role_from_name(name);
-  require<TextError>(role.has_value(), "Unexpected message role. (", where, ".role: expected system, user, assistant or tool, found \"", name, "\")");
+  require<TextError>(role.has_value(), "Unexpected message role. (", where,
+                     ".role: expected system, user, assistant or tool, found \"", name, "\")");
   out.role = *role;
   out.content = content_from_json(value.find("content"), where + ".content");
   out.tool_call_id = optional_string(value, "tool_call_id", where);
@@ -181,9 +185,10 @@ inline Message message_from_json(const json::Value& value, const std::string& wh
 
 }  // namespace detail
 
-// Typed messages from a JSON list in the chat-completions form: content as a string, null or parts (text; image or image_url, video or
-// video_url, as a string or {"url": ...}); tool_calls with or without the {"type": "function", "function": ...} wrapper, their arguments
-// an object or a JSON string. Members that mean nothing here are passed over. Raises TextError naming the place of what it cannot read.
+// Typed messages from a JSON list in the chat-completions form: content as a string, null or parts (text; image or
+// image_url, video or video_url, as a string or {"url": ...}); tool_calls with or without the {"type": "function",
+// "function": ...} wrapper, their arguments an object or a JSON string. Members that mean nothing here are passed over.
+// Raises TextError naming the place of what it cannot read.
 inline std::vector<Message> messages_from_json(const json::Value& list) {
   require<TextError>(list.is_array(), "messages: expected a list of messages");
   std::vector<Message> out;

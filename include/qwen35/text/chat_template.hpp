@@ -15,12 +15,13 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Renders JSON messages (a list of objects with `role`, `content`, ...) exactly as the published template does, odd input included:
-// same text, same errors. `tools` is a list of JSON schema objects; null, an empty list or an object means no tools.
-// Raises TextError whose message starts with the template's own ("No messages provided.", "Unexpected message role.", ...).
-// A content item that is no object (the template would search its characters for "image") and a `text` that is a list or an object
-// (it would print Python syntax) are refused.
-inline RenderedChat render_chat(const json::Value& messages, const json::Value& tools = {}, const ChatTemplateOptions& options = {}) {
+// Renders JSON messages (a list of objects with `role`, `content`, ...) exactly as the published template does, odd
+// input included: same text, same errors. `tools` is a list of JSON schema objects; null, an empty list or an object
+// means no tools. Raises TextError whose message starts with the template's own ("No messages provided.", "Unexpected
+// message role.", ...). A content item that is no object (the template would search its characters for "image") and a
+// `text` that is a list or an object (it would print Python syntax) are refused.
+inline RenderedChat render_chat(const json::Value& messages, const json::Value& tools = {},
+                                const ChatTemplateOptions& options = {}) {
   return detail::render_chat_json(messages, tools, options);
 }
 

@@ -20,27 +20,33 @@ namespace detail {
 // Appends the marker to the field of the last message that is to be continued; returns the text the field had.
 inline std::string mark_continued_field(json::Value& message, std::string_view field, std::string_view marker) {
   json::Value* value = message.find(field) != nullptr ? &message[field] : nullptr;
-  require<TextError>(value != nullptr && !value->is_null(), "continue_final_message is set but the final message has no \"", field,
-                     "\" to continue!");
+  require<TextError>(value != nullptr && !value->is_null(),
+                     "continue_final_message is set but the final message has no \"", field, "\" to continue!");
   if (value->is_array()) {
     json::Value* text = nullptr;
     for (json::Value& item : value->items()) {
       text = item.find("text") != nullptr ? &item["text"] : text;
     }
-    require<TextError>(text != nullptr, "continue_final_message is set but we could not find any text to continue in the final message!");
+    require<TextError>(
+        text != nullptr,
+        "continue_final_message is set but we could not find any text to continue in the final message!");
     value = text;
   }
-  require<TextError>(value->is_string(), "continue_final_message is set but the final message's \"", field, "\" is no text");
+  require<TextError>(value->is_string(), "continue_final_message is set but the final message's \"", field,
+                     "\" is no text");
   std::string before = value->as_string();
   *value = json::Value(before + std::string(marker));
   return before;
 }
 
-// The reference renders a marker and a blank behind the text to continue and cuts there; rendered the same way, the oddities of the outcome
-// agree: a template that trims its contents takes the marker's own blank off, and then all white space before the marker goes too.
-// Unlike the reference's, this marker is never one that the message holds itself, and is looked for in the last message alone.
-inline RenderedChat render_continued_chat(const json::Value& messages, const json::Value& tools, const ChatTemplateOptions& options) {
-  require<TextError>(!options.add_generation_prompt, "continue_final_message and add_generation_prompt exclude each other");
+// The reference renders a marker and a blank behind the text to continue and cuts there; rendered the same way, the
+// oddities of the outcome agree: a template that trims its contents takes the marker's own blank off, and then all
+// white space before the marker goes too. Unlike the reference's, this marker is never one that the message holds
+// itself, and is looked for in the last message alone.
+inline RenderedChat render_continued_chat(const json::Value& messages, const json::Value& tools,
+                                          const ChatTemplateOptions& options) {
+  require<TextError>(!options.add_generation_prompt,
+                     "continue_final_message and add_generation_prompt exclude each other");
   require<TextError>(messages.is_array(), "messages: expected a list of messages");
   require<TextError>(messages.size() != 0, "No messages provided.");
   json::Value marked = messages;
@@ -55,16 +61,20 @@ inline RenderedChat render_continued_chat(const json::Value& messages, const jso
   const std::size_t ends = out.message_ends.size();
   const std::size_t cut = out.text.find(marker, ends > 1 ? out.message_ends[ends - 2] : out.preamble_end);
   require<TextError>(cut != std::string::npos && out.text.find(python_strip(before)) != std::string::npos,
-                     "continue_final_message is set but the final message does not appear in the chat after applying the chat template!");
+                     "continue_final_message is set but the final message does not appear in the chat after applying "
+                     "the chat template!");
   const bool trimmed = out.text.compare(cut + marker.size(), 1, " ") != 0;
   out.text.resize(trimmed ? python_rstrip(std::string_view(out.text).substr(0, cut)).size() : cut);
   out.message_ends.back() = out.text.size();
-  std::erase_if(out.media, [size = out.text.size()](const RenderedMedium& medium) { return medium.text_offset >= size; });
+  std::erase_if(out.media,
+                [size = out.text.size()](const RenderedMedium& medium) { return medium.text_offset >= size; });
   return out;
 }
 
-inline RenderedChat render_chat_json(const json::Value& messages, const json::Value& tools, const ChatTemplateOptions& options) {
-  return options.continue_final_message ? render_continued_chat(messages, tools, options) : ChatRenderer(messages, tools, options).run();
+inline RenderedChat render_chat_json(const json::Value& messages, const json::Value& tools,
+                                     const ChatTemplateOptions& options) {
+  return options.continue_final_message ? render_continued_chat(messages, tools, options)
+                                        : ChatRenderer(messages, tools, options).run();
 }
 
 }  // namespace detail

@@ -14,8 +14,8 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// A recognised template file. When not `exact`, the file is of this family but not word for word a published one: it is rendered by the
-// published rules, and what its author changed besides is lost. A loader should say so.
+// A recognised template file. When not `exact`, the file is of this family but not word for word a published one: it is
+// rendered by the published rules, and what its author changed besides is lost. A loader should say so.
 struct RecognisedChatTemplate {
   ChatTemplate chat_template;
   bool exact = false;
@@ -23,16 +23,20 @@ struct RecognisedChatTemplate {
 
 namespace detail {
 
-// The published file of Qwen3.5 with the blanks around each line taken off (they are inert there: every tag trims them).
-inline constexpr std::string_view base_template_sha256 = "07b547a5054f79ad6715232196f23d1f64d0f30e547848a3250d6ce3b4676028";
+// The published file of Qwen3.5 with the blanks around each line taken off (they are inert there: every tag trims
+// them).
+inline constexpr std::string_view base_template_sha256 =
+    "07b547a5054f79ad6715232196f23d1f64d0f30e547848a3250d6ce3b4676028";
 
 // The lines in which the variants differ: as in the base file, and as in the variant.
 inline constexpr std::string_view base_history = "{%- if loop.index0 > ns.last_query_index %}";
 inline constexpr std::string_view preserving_history =
     "{%- if (preserve_thinking is defined and preserve_thinking is true) or (loop.index0 > ns.last_query_index) %}";
 inline constexpr std::string_view base_argument =
-    "args_value | tojson | safe if args_value is mapping or (args_value is sequence and args_value is not string) else args_value | string";
-inline constexpr std::string_view json_argument = "args_value | string if args_value is string else args_value | tojson | safe";
+    "args_value | tojson | safe if args_value is mapping or (args_value is sequence and args_value is not string) else "
+    "args_value | string";
+inline constexpr std::string_view json_argument =
+    "args_value | string if args_value is string else args_value | tojson | safe";
 inline constexpr std::string_view base_prompt =
     "{%- if enable_thinking is defined and enable_thinking is false %}\n{{- '<think>\\n\\n</think>\\n\\n' }}\n"
     "{%- else %}\n{{- '<think>\\n' }}";
@@ -41,13 +45,22 @@ inline constexpr std::string_view thinking_off_prompt =
     "{%- else %}\n{{- '<think>\\n\\n</think>\\n\\n' }}";
 
 // What every file of the family says, and no other family's does all of.
-inline constexpr std::string_view template_markers[] = {
-    "<|im_start|>", "<|vision_start|><|image_pad|><|vision_end|>", "<|vision_start|><|video_pad|><|vision_end|>",
-    "You have access to the following functions:\\n\\n<tools>", "<function=example_function_name>", "<tool_call>\\n<function=", "<parameter=",
-    "</parameter>\\n", "<tool_response>", "No user query found in messages.", "last_query_index", "reasoning_content", "enable_thinking"};
+inline constexpr std::string_view template_markers[] = {"<|im_start|>",
+                                                        "<|vision_start|><|image_pad|><|vision_end|>",
+                                                        "<|vision_start|><|video_pad|><|vision_end|>",
+                                                        "You have access to the following functions:\\n\\n<tools>",
+                                                        "<function=example_function_name>",
+                                                        "<tool_call>\\n<function=",
+                                                        "<parameter=",
+                                                        "</parameter>\\n",
+                                                        "<tool_response>",
+                                                        "No user query found in messages.",
+                                                        "last_query_index",
+                                                        "reasoning_content",
+                                                        "enable_thinking"};
 
-// Each line without the blanks around it, line ends as "\n"; up to two line ends at the end of the file, which Jinja drops, are taken off.
-// What else stands behind the last tag would be output, and stays.
+// Each line without the blanks around it, line ends as "\n"; up to two line ends at the end of the file, which Jinja
+// drops, are taken off. What else stands behind the last tag would be output, and stays.
 inline std::string trimmed_lines(std::string_view text) {
   constexpr std::string_view blanks = " \t\r";
   for (int i = 0; i < 2 && text.ends_with('\n'); ++i) {
@@ -83,13 +96,14 @@ inline bool replace_once(std::string& text, std::string_view variant, std::strin
 
 }  // namespace detail
 
-// Recognises the text of a chat_template.jinja. The published variants differ in three lines; with those put back, each must be the base file,
-// whose SHA-256 is known. A file that is not, but holds all the family's marks, is recognised with `exact` false.
-// Raises TextError for any other: the caller then has to name the variant to use.
+// Recognises the text of a chat_template.jinja. The published variants differ in three lines; with those put back, each
+// must be the base file, whose SHA-256 is known. A file that is not, but holds all the family's marks, is recognised
+// with `exact` false. Raises TextError for any other: the caller then has to name the variant to use.
 inline RecognisedChatTemplate recognise_chat_template(std::string_view jinja) {
   std::string text = detail::trimmed_lines(jinja);
   RecognisedChatTemplate out;
-  out.chat_template.reads_preserve_thinking = detail::replace_once(text, detail::preserving_history, detail::base_history);
+  out.chat_template.reads_preserve_thinking =
+      detail::replace_once(text, detail::preserving_history, detail::base_history);
   out.chat_template.json_scalars = detail::replace_once(text, detail::json_argument, detail::base_argument);
   out.chat_template.thinking_by_default = !detail::replace_once(text, detail::thinking_off_prompt, detail::base_prompt);
   out.exact = sha256_hex(text) == detail::base_template_sha256;
@@ -97,28 +111,36 @@ inline RecognisedChatTemplate recognise_chat_template(std::string_view jinja) {
     return out;
   }
   for (const std::string_view marker : detail::template_markers) {
-    require<TextError>(text.find(marker) != std::string::npos, "chat template: not a template of this model family (it does not hold \"", marker,
+    require<TextError>(text.find(marker) != std::string::npos,
+                       "chat template: not a template of this model family (it does not hold \"", marker,
                        "\"); choose a variant of qwen35::chat_templates for it");
   }
   const bool asks_false = text.find("enable_thinking is false") != std::string::npos;
   const bool asks_true = text.find("enable_thinking is true") != std::string::npos;
-  require<TextError>(asks_false || asks_true, "chat template: of this model family, but whether it thinks by default is not clear (no "
-                     "\"enable_thinking is false\" or \"... is true\" in it); choose a variant of qwen35::chat_templates for it");
+  require<TextError>(
+      asks_false || asks_true,
+      "chat template: of this model family, but whether it thinks by default is not clear (no "
+      "\"enable_thinking is false\" or \"... is true\" in it); choose a variant of qwen35::chat_templates for it");
   out.chat_template.thinking_by_default = out.chat_template.thinking_by_default && asks_false;
-  out.chat_template.reads_preserve_thinking = text.find("preserve_thinking") != std::string::npos || out.chat_template.reads_preserve_thinking;
+  out.chat_template.reads_preserve_thinking =
+      text.find("preserve_thinking") != std::string::npos || out.chat_template.reads_preserve_thinking;
   return out;
 }
 
-// The rules of a model's own template: that of chat_template.jinja, else the chat_template in tokenizer_config.json, else the published ones. `files`
-// answers has_file(name) and text(name), as a Checkpoint does; `place` stands before a file's name in messages. Raises TextError as above.
+// The rules of a model's own template: that of chat_template.jinja, else the chat_template in tokenizer_config.json,
+// else the published ones. `files` answers has_file(name) and text(name), as a Checkpoint does; `place` stands before a
+// file's name in messages. Raises TextError as above.
 template <class Files>
-  requires requires(const Files& files) { std::string_view(files.text(std::string_view())); }
+requires requires(const Files& files) {
+  std::string_view(files.text(std::string_view()));
+}
 RecognisedChatTemplate recognise_chat_template(const Files& files, const std::string& place = {}) {
   if (files.has_file("chat_template.jinja")) {
     return recognise_chat_template(std::string_view(files.text("chat_template.jinja")));
   }
   if (files.has_file("tokenizer_config.json")) {
-    const json::Value config = json::parse(std::string_view(files.text("tokenizer_config.json")), place + "tokenizer_config.json");
+    const json::Value config =
+        json::parse(std::string_view(files.text("tokenizer_config.json")), place + "tokenizer_config.json");
     if (const json::Value* const inside = config.find("chat_template"); inside != nullptr && inside->is_string()) {
       return recognise_chat_template(std::string_view(inside->as_string()));
     }

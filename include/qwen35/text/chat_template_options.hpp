@@ -14,9 +14,11 @@ QWEN35_BEGIN_NAMESPACE
 
 // The points in which the published templates of the family differ.
 struct ChatTemplate {
-  // Without enable_thinking, the generation prompt opens a think block (true) or closes an empty one (false: the small models).
+  // Without enable_thinking, the generation prompt opens a think block (true) or closes an empty one (false: the small
+  // models).
   bool thinking_by_default = true;
-  // preserve_thinking = true keeps the reasoning of every assistant turn; a template without it does not read that option.
+  // preserve_thinking = true keeps the reasoning of every assistant turn; a template without it does not read that
+  // option.
   bool reads_preserve_thinking = false;
   // A tool call's non-string argument is printed as JSON (true, null); else scalars in Python form (True, None).
   bool json_scalars = false;
@@ -48,14 +50,15 @@ struct RenderedMedium {
   PartType type = PartType::image;
   std::size_t message_index = 0;
   std::size_t part_index = 0;   // within the message's content
-  std::size_t text_offset = 0;  // byte offset of its <|image_pad|> or <|video_pad|> in the text; the same characters typed by a user are not listed
+  std::size_t text_offset = 0;  // byte offset of its <|image_pad|> or <|video_pad|> in the text; the same characters
+                                // typed by a user are not listed
   friend bool operator==(const RenderedMedium&, const RenderedMedium&) = default;
 };
 
-// A rendered chat. Message i is text[i == 0 ? preamble_end : message_ends[i - 1], message_ends[i]); what follows the last message is the
-// generation prompt. The tools block belongs to the leading system message if there is one, else it is the preamble.
-// Rendering more messages keeps the text up to message_ends[i] as long as no message up to i changes and no assistant message among them
-// falls behind a new user query (the template then drops its reasoning).
+// A rendered chat. Message i is text[i == 0 ? preamble_end : message_ends[i - 1], message_ends[i]); what follows the
+// last message is the generation prompt. The tools block belongs to the leading system message if there is one, else it
+// is the preamble. Rendering more messages keeps the text up to message_ends[i] as long as no message up to i changes
+// and no assistant message among them falls behind a new user query (the template then drops its reasoning).
 struct RenderedChat {
   std::string text;
   std::size_t preamble_end = 0;

@@ -36,8 +36,12 @@ inline std::string python_string(const json::Value& value, std::string_view wher
   return json::python_repr_number(value.as_number());
 }
 
-inline bool is_list(const json::Value* value) { return value != nullptr && value->is_array(); }
-inline bool is_name(const json::Value* value, std::string_view name) { return value != nullptr && value->is_string() && value->as_string() == name; }
+inline bool is_list(const json::Value* value) {
+  return value != nullptr && value->is_array();
+}
+inline bool is_name(const json::Value* value, std::string_view name) {
+  return value != nullptr && value->is_string() && value->as_string() == name;
+}
 
 class ChatRenderer {
  public:
@@ -56,13 +60,16 @@ class ChatRenderer {
     }
     if (options_.add_generation_prompt) {
       out_.text += "<|im_start|>assistant\n";
-      out_.text += options_.enable_thinking.value_or(options_.chat_template.thinking_by_default) ? "<think>\n" : "<think>\n\n</think>\n\n";
+      out_.text += options_.enable_thinking.value_or(options_.chat_template.thinking_by_default)
+                       ? "<think>\n"
+                       : "<think>\n\n</think>\n\n";
     }
     return std::move(out_);
   }
 
  private:
-  // A rendered and trimmed content: the text (in `storage` or in the message itself) and its media, whose offsets count from `origin`.
+  // A rendered and trimmed content: the text (in `storage` or in the message itself) and its media, whose offsets count
+  // from `origin`.
   struct Content {
     std::string storage;
     const char* origin = nullptr;
@@ -76,7 +83,9 @@ class ChatRenderer {
   static std::string where(std::size_t i, std::string_view name) { return concat("messages[", i, "].", name); }
 
   // The template's error, then the place.
-  [[noreturn]] static void fail(std::string_view error, std::string_view place) { raise<TextError>(concat(error, " (", place, ")")); }
+  [[noreturn]] static void fail(std::string_view error, std::string_view place) {
+    raise<TextError>(concat(error, " (", place, ")"));
+  }
 
   void render_content(std::size_t i, bool count_media, bool is_system, Content& out) {
     const json::Value* content = field(i, "content");
@@ -97,7 +106,8 @@ class ChatRenderer {
     out.text = python_strip(out.text);
   }
 
-  void render_item(const json::Value& item, std::size_t i, std::size_t k, bool count_media, bool is_system, Content& out) {
+  void render_item(const json::Value& item, std::size_t i, std::size_t k, bool count_media, bool is_system,
+                   Content& out) {
     const auto place = [i, k] { return concat("messages[", i, "].content[", k, "]"); };
     require<TextError>(item.is_object(), place(), ": expected an object with a type, found something else");
     const json::Value* type = item.find("type");
@@ -120,7 +130,8 @@ class ChatRenderer {
     }
   }
 
-  void append_medium(PartType type, std::string_view label, std::size_t number, std::string_view pad, std::size_t i, std::size_t k, Content& out) {
+  void append_medium(PartType type, std::string_view label, std::size_t number, std::string_view pad, std::size_t i,
+                     std::size_t k, Content& out) {
     if (options_.add_vision_id) {
       out.storage.append(label).append(std::to_string(number)).append(": ");
     }
@@ -129,7 +140,8 @@ class ChatRenderer {
     out.storage.append(pad).append("<|vision_end|>");
   }
 
-  // Appends `slice`, a part of content.text, and lists the media inside it. A medium in a dropped think block is not listed.
+  // Appends `slice`, a part of content.text, and lists the media inside it. A medium in a dropped think block is not
+  // listed.
   void append(const Content& content, std::string_view slice) {
     if (!content.media.empty()) {
       const auto begin = static_cast<std::size_t>(slice.data() - content.origin);
@@ -244,12 +256,15 @@ class ChatRenderer {
 
   void render_tool_calls(std::size_t i, bool after_content) {
     const json::Value* calls = field(i, "tool_calls");
-    if (calls == nullptr || (calls->is_string() && calls->as_string().empty()) || !(calls->is_array() || calls->is_string())) {
+    if (calls == nullptr || (calls->is_string() && calls->as_string().empty()) ||
+        !(calls->is_array() || calls->is_string())) {
       return;  // the template passes over everything that is empty or no sequence
     }
     require<TextError>(calls->is_array(), where(i, "tool_calls"), ": expected a list, found a string");
     for (std::size_t k = 0; k < calls->size(); ++k) {
-      const auto place = [i, k](std::string_view name) { return concat("messages[", i, "].tool_calls[", k, "]", name); };
+      const auto place = [i, k](std::string_view name) {
+        return concat("messages[", i, "].tool_calls[", k, "]", name);
+      };
       const json::Value* call = &calls->items()[k];
       if (const json::Value* function = call->find("function")) {
         call = function;
@@ -262,7 +277,11 @@ class ChatRenderer {
         require<TextError>(arguments->is_object(), place(".arguments"),
                            ": expected an object of arguments (a JSON string must be parsed first)");
         for (const auto& [key, value] : arguments->members()) {
-          out_.text.append("<parameter=").append(key).append(">\n").append(argument_text(value)).append("\n</parameter>\n");
+          out_.text.append("<parameter=")
+              .append(key)
+              .append(">\n")
+              .append(argument_text(value))
+              .append("\n</parameter>\n");
         }
       }
       out_.text += "</function>\n</tool_call>";

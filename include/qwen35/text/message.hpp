@@ -22,10 +22,14 @@ enum class Role : std::uint8_t { system, user, assistant, tool };
 // "system", "user", "assistant" or "tool".
 constexpr std::string_view role_name(Role role) noexcept {
   switch (role) {
-    case Role::system: return "system";
-    case Role::user: return "user";
-    case Role::assistant: return "assistant";
-    case Role::tool: return "tool";
+    case Role::system:
+      return "system";
+    case Role::user:
+      return "user";
+    case Role::assistant:
+      return "assistant";
+    case Role::tool:
+      return "tool";
   }
   return "";
 }
@@ -51,8 +55,8 @@ struct MediumData {
   std::optional<double> fps = {};  // of the frames
 };
 
-// One part of a message. `value` is the text, or names the medium (a path or data URL; empty when the part carries it, or the media are handed
-// over apart). Parts that carry media are equal when they share them.
+// One part of a message. `value` is the text, or names the medium (a path or data URL; empty when the part carries it,
+// or the media are handed over apart). Parts that carry media are equal when they share them.
 struct ContentPart {
   PartType type = PartType::text;
   std::string value;
@@ -61,8 +65,12 @@ struct ContentPart {
   static ContentPart text(std::string text) { return {PartType::text, std::move(text)}; }
   static ContentPart image(std::string source = {}) { return {PartType::image, std::move(source)}; }
   static ContentPart video(std::string source = {}) { return {PartType::video, std::move(source)}; }
-  static ContentPart image(MediumData data) { return {PartType::image, {}, std::make_shared<const MediumData>(std::move(data))}; }
-  static ContentPart video(MediumData data) { return {PartType::video, {}, std::make_shared<const MediumData>(std::move(data))}; }
+  static ContentPart image(MediumData data) {
+    return {PartType::image, {}, std::make_shared<const MediumData>(std::move(data))};
+  }
+  static ContentPart video(MediumData data) {
+    return {PartType::video, {}, std::make_shared<const MediumData>(std::move(data))};
+  }
   friend bool operator==(const ContentPart&, const ContentPart&) = default;
 };
 
@@ -70,10 +78,10 @@ struct ContentPart {
 class MessageContent {
  public:
   MessageContent() = default;
-  MessageContent(std::string text) : content_(std::move(text)) {}                   // NOLINT: conversion wanted
-  MessageContent(std::string_view text) : content_(std::string(text)) {}            // NOLINT
-  MessageContent(const char* text) : content_(std::string(text)) {}                 // NOLINT
-  MessageContent(std::vector<ContentPart> parts) : content_(std::move(parts)) {}    // NOLINT
+  MessageContent(std::string text) : content_(std::move(text)) {}                 // NOLINT: conversion wanted
+  MessageContent(std::string_view text) : content_(std::string(text)) {}          // NOLINT
+  MessageContent(const char* text) : content_(std::string(text)) {}               // NOLINT
+  MessageContent(std::vector<ContentPart> parts) : content_(std::move(parts)) {}  // NOLINT
 
   bool is_text() const noexcept { return content_.index() == 0; }
   // The text when is_text(), else nullptr.
@@ -95,8 +103,8 @@ struct ToolCall {
   friend bool operator==(const ToolCall&, const ToolCall&) = default;
 };
 
-// One message. `reasoning_content`, even an empty one, keeps the content from being searched for a think block (assistant only);
-// `tool_call_id` is carried for the caller and never rendered.
+// One message. `reasoning_content`, even an empty one, keeps the content from being searched for a think block
+// (assistant only); `tool_call_id` is carried for the caller and never rendered.
 struct Message {
   Role role = Role::user;
   MessageContent content = {};

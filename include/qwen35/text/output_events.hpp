@@ -79,7 +79,9 @@ struct ParsedOutput {
 
 namespace detail {
 
-constexpr bool is_blank(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
+constexpr bool is_blank(char c) noexcept {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 // Text whose white space at either end does not count: it is held back until something follows.
 class TrimmedText {

@@ -32,16 +32,22 @@ inline bool opens_thinking(std::string_view prompt) {
   return open != std::string_view::npos && tail.find("</think>", open) == std::string_view::npos;
 }
 
-// Reads a model's output as it comes, in pieces cut anywhere, and tells what it is made of. The events do not depend on the cuts, except that
-// neighbouring deltas may be split differently. Nothing the model writes is an error: what cannot be a tool call is text.
+// Reads a model's output as it comes, in pieces cut anywhere, and tells what it is made of. The events do not depend on
+// the cuts, except that neighbouring deltas may be split differently. Nothing the model writes is an error: what cannot
+// be a tool call is text.
 //
-// - Reasoning goes up to </think>, or up to a <tool_call> followed by <function=. It, and the answer behind it, are given without the white
+// - Reasoning goes up to </think>, or up to a <tool_call> followed by <function=. It, and the answer behind it, are
+// given without the white
 //   space around them. An answer that comes without a think block keeps the white space it begins with.
-// - A <think> counts at the beginning only, in an answer as in reasoning; a </think> without reasoning before it is dropped.
-// - A tool call is <tool_call> <function=NAME> <parameter=KEY> VALUE </parameter> ... </function> </tool_call> with any white space between
-//   the tags, up to 64 characters. <tool_call> may be missing behind another call, or at the beginning of a line when NAME is an offered tool.
-//   Closing tags may be missing before the next tag that only makes sense without; a bare JSON object is taken as the arguments.
-// - A VALUE loses one newline at either end. It ends at a </parameter> with another tag behind it, so that a value can hold the tag as text.
+// - A <think> counts at the beginning only, in an answer as in reasoning; a </think> without reasoning before it is
+// dropped.
+// - A tool call is <tool_call> <function=NAME> <parameter=KEY> VALUE </parameter> ... </function> </tool_call> with any
+// white space between
+//   the tags, up to 64 characters. <tool_call> may be missing behind another call, or at the beginning of a line when
+//   NAME is an offered tool. Closing tags may be missing before the next tag that only makes sense without; a bare JSON
+//   object is taken as the arguments.
+// - A VALUE loses one newline at either end. It ends at a </parameter> with another tag behind it, so that a value can
+// hold the tag as text.
 class OutputParser {
  public:
   explicit OutputParser(OutputParserOptions options = {})
@@ -103,7 +109,8 @@ class OutputParser {
     return at;
   }
 
-  // Whether one of `tags`, or the end of the output, follows `at`, with blanks between. A tag that the end cuts off counts.
+  // Whether one of `tags`, or the end of the output, follows `at`, with blanks between. A tag that the end cuts off
+  // counts.
   template <std::size_t N>
   Look look_behind(std::size_t at, const std::string_view (&tags)[N]) const noexcept {
     const std::optional<std::size_t> next = skip_gap(at);
@@ -139,7 +146,8 @@ class OutputParser {
     const std::string_view text = rest(at).substr(0, longest_name);
     const std::size_t end = text.find_first_of(">\n");
     wait = end == std::string_view::npos && text.size() < longest_name && !final_;
-    return end != std::string_view::npos && text[end] == '>' ? std::optional(clean_name(text.substr(0, end))) : std::nullopt;
+    return end != std::string_view::npos && text[end] == '>' ? std::optional(clean_name(text.substr(0, end)))
+                                                             : std::nullopt;
   }
   // <function= with the name of an offered tool.
   Look look_offered_function(std::size_t at) const {
@@ -160,7 +168,9 @@ class OutputParser {
     if (!name.has_value()) {
       return wait ? Look::wait : Look::no;
     }
-    return schema_.has_parameter(*name) && *name != parameter_ && call().call.arguments.find(*name) == nullptr ? Look::yes : Look::no;
+    return schema_.has_parameter(*name) && *name != parameter_ && call().call.arguments.find(*name) == nullptr
+               ? Look::yes
+               : Look::no;
   }
   Look look_value_end(std::size_t at, std::size_t& consumed) const;
 
@@ -196,24 +206,26 @@ class OutputParser {
   std::size_t call_index() const noexcept { return output_.tool_calls.size() - 1; }
 
   static constexpr std::string_view think_open = "<think>", think_close = "</think>", tool_call_open = "<tool_call>",
-                                    tool_call_close = "</tool_call>", function_open = "<function=", function_close = "</function>",
+                                    tool_call_close = "</tool_call>",
+                                    function_open = "<function=", function_close = "</function>",
                                     parameter_open = "<parameter=", parameter_close = "</parameter>";
 
   std::shared_ptr<const std::vector<json::Value>> tools_;  // shared, since schema_ points into it
   State state_;
   bool final_ = false;
-  std::string pending_;    // text not yet understood
-  std::size_t at_ = 0;     // how much of it is used up
+  std::string pending_;      // text not yet understood
+  std::size_t at_ = 0;       // how much of it is used up
   std::size_t scanned_ = 0;  // how far behind at_ a name's end was looked for
   detail::TrimmedText reasoning_;
   detail::TrimmedText content_;
   bool behind_call_ = false;  // nothing but blanks since the last call
-  std::size_t held_before_ = 0;  // the blanks content_ held at the end of the last call; those up to </tool_call> are not content
+  std::size_t held_before_ =
+      0;  // the blanks content_ held at the end of the last call; those up to </tool_call> are not content
   ToolSchema schema_;
   std::string parameter_;
   std::string value_;
-  bool value_begun_ = false;    // a leading newline was taken off, or is not there
-  bool newline_held_ = false;   // a newline that is the value's last, unless more comes
+  bool value_begun_ = false;   // a leading newline was taken off, or is not there
+  bool newline_held_ = false;  // a newline that is the value's last, unless more comes
   std::vector<OutputEvent> events_;
   ParsedOutput output_;
 };

@@ -10,13 +10,28 @@ inline std::vector<OutputEvent> OutputParser::run() {
   bool more = true;
   while (more) {
     switch (state_) {
-      case State::thinking: more = step_thinking(); break;
-      case State::content: more = step_content(); break;
-      case State::function_name: more = step_function_name(); break;
-      case State::call_body: more = step_call_body(); break;
-      case State::parameter_name: more = step_parameter_name(); break;
-      case State::value: more = step_value(); break;
-      case State::done: at_ = pending_.size(); more = false; break;
+      case State::thinking:
+        more = step_thinking();
+        break;
+      case State::content:
+        more = step_content();
+        break;
+      case State::function_name:
+        more = step_function_name();
+        break;
+      case State::call_body:
+        more = step_call_body();
+        break;
+      case State::parameter_name:
+        more = step_parameter_name();
+        break;
+      case State::value:
+        more = step_value();
+        break;
+      case State::done:
+        at_ = pending_.size();
+        more = false;
+        break;
     }
   }
   if (final_) {
@@ -27,8 +42,8 @@ inline std::vector<OutputEvent> OutputParser::run() {
   return std::exchange(events_, {});
 }
 
-// Each step uses up some text and tells whether there may be more to do. It waits whenever more text could change what it does, so that
-// its decisions depend on the text alone and not on where it was cut.
+// Each step uses up some text and tells whether there may be more to do. It waits whenever more text could change what
+// it does, so that its decisions depend on the text alone and not on where it was cut.
 inline bool OutputParser::step_thinking() {
   const std::string_view text = rest(at_);
   const std::size_t plain = std::min(text.find('<'), text.size());
@@ -71,7 +86,9 @@ inline bool OutputParser::step_content() {
   const Look open = content_.blank() && output_.tool_calls.empty() ? look(at_, think_open) : Look::no;
   const Look think_end = content_.blank() || behind_call_ ? look(at_, think_close) : Look::no;
   const Look call_end = behind_call_ ? look(at_, tool_call_close) : Look::no;
-  const Look function = behind_call_ ? look(at_, function_open) : content_.at_line_start() ? look_offered_function(at_) : Look::no;
+  const Look function = behind_call_               ? look(at_, function_open)
+                        : content_.at_line_start() ? look_offered_function(at_)
+                                                   : Look::no;
   if (call == Look::yes) {
     begin_call(length);
   } else if (open == Look::yes) {
@@ -87,7 +104,8 @@ inline bool OutputParser::step_content() {
     content_.drop_held(held_before_);
   } else if (function == Look::yes) {
     begin_call(function_open.size());
-  } else if (call == Look::wait || open == Look::wait || think_end == Look::wait || call_end == Look::wait || function == Look::wait) {
+  } else if (call == Look::wait || open == Look::wait || think_end == Look::wait || call_end == Look::wait ||
+             function == Look::wait) {
     return false;
   } else {
     add_content("<");
@@ -159,8 +177,8 @@ inline bool OutputParser::step_call_body() {
     begin_call(function_open.size());
   } else if (lone_end == Look::yes) {
     at_ += parameter_close.size();
-  } else if (parameter == Look::wait || call_end == Look::wait || wrapper_end == Look::wait || next_call == Look::wait ||
-             next_function == Look::wait || lone_end == Look::wait) {
+  } else if (parameter == Look::wait || call_end == Look::wait || wrapper_end == Look::wait ||
+             next_call == Look::wait || next_function == Look::wait || lone_end == Look::wait) {
     return false;
   } else {
     call().stray_text += '<';
@@ -182,9 +200,11 @@ inline bool OutputParser::step_parameter_name() {
   return true;
 }
 
-// Whether a value ends at `at`; then `consumed` is the length of what closes it (0 when the next tag is to be read again).
+// Whether a value ends at `at`; then `consumed` is the length of what closes it (0 when the next tag is to be read
+// again).
 inline OutputParser::Look OutputParser::look_value_end(std::size_t at, std::size_t& consumed) const {
-  static constexpr std::string_view behind_parameter[] = {parameter_open, function_close, tool_call_close, tool_call_open, function_open};
+  static constexpr std::string_view behind_parameter[] = {parameter_open, function_close, tool_call_close,
+                                                          tool_call_open, function_open};
   static constexpr std::string_view behind_function[] = {tool_call_close, tool_call_open};
   static constexpr std::string_view behind_wrapper[] = {tool_call_open};
   const bool line_start = newline_held_ || value_.empty();
@@ -220,13 +240,15 @@ inline bool OutputParser::step_value() {
   }
   std::size_t consumed = 0;
   switch (look_value_end(at_, consumed)) {
-    case Look::wait: return false;
+    case Look::wait:
+      return false;
     case Look::yes:
       at_ += consumed;
       end_value(true);
       state_ = State::call_body;
       return true;
-    case Look::no: break;
+    case Look::no:
+      break;
   }
   add_value("<");
   ++at_;
@@ -263,7 +285,11 @@ inline void OutputParser::end_call(bool complete) {
       for (auto& [name, value] : object->members()) {
         std::string text = value.is_string() ? value.as_string() : json::dump(value);
         done.arguments.push_back({name, text, Conversion::converted, true});
-        emit({.type = OutputEventType::argument, .text = std::move(text), .name = name, .call = call_index(), .value = value,
+        emit({.type = OutputEventType::argument,
+              .text = std::move(text),
+              .name = name,
+              .call = call_index(),
+              .value = value,
               .conversion = Conversion::converted});
       }
       done.call.arguments = std::move(*object);
@@ -292,11 +318,17 @@ inline void OutputParser::add_value(std::string_view text) {
 }
 
 inline void OutputParser::end_value(bool complete) {
-  ConvertedArgument converted = complete ? schema_.convert(parameter_, value_) : ConvertedArgument{json::Value(value_), Conversion::failed};
+  ConvertedArgument converted =
+      complete ? schema_.convert(parameter_, value_) : ConvertedArgument{json::Value(value_), Conversion::failed};
   call().arguments.push_back({parameter_, value_, converted.conversion, complete});
   call().call.arguments[parameter_] = converted.value;
-  emit({.type = OutputEventType::argument, .text = std::move(value_), .name = parameter_, .call = call_index(), .value = std::move(converted.value),
-        .conversion = converted.conversion, .complete = complete});
+  emit({.type = OutputEventType::argument,
+        .text = std::move(value_),
+        .name = parameter_,
+        .call = call_index(),
+        .value = std::move(converted.value),
+        .conversion = converted.conversion,
+        .complete = complete});
   value_.clear();
 }
 

@@ -13,29 +13,38 @@ QWEN35_BEGIN_NAMESPACE
 enum class SplitPattern : std::uint8_t { qwen2, qwen35 };
 
 inline constexpr std::string_view qwen2_split_regex =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "
+    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 inline constexpr std::string_view qwen35_split_regex =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| "
+    "?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
 class Splitter {
  public:
   explicit Splitter(SplitPattern pattern = SplitPattern::qwen35)
-      : classes_(&unicode::ClassTable::instance()), pattern_(pattern), mark_(pattern == SplitPattern::qwen35 ? Kind::word : Kind::symbol) {
+      : classes_(&unicode::ClassTable::instance()),
+        pattern_(pattern),
+        mark_(pattern == SplitPattern::qwen35 ? Kind::word : Kind::symbol) {
     for (std::uint32_t point = 0; point < 128; ++point) {
       ascii_[point] = kind(point);
     }
   }
   SplitPattern pattern() const { return pattern_; }
 
-  // End of the piece that starts at byte `i` < text.size(). `text` is well-formed UTF-8 and `i` the start of a code point.
+  // End of the piece that starts at byte `i` < text.size(). `text` is well-formed UTF-8 and `i` the start of a code
+  // point.
   std::size_t piece_end(std::string_view text, std::size_t i) const {
     const Char first = at(text, i);
     const std::size_t after = i + first.size;
     switch (first.kind) {
-      case Kind::word: return run(text, after, Kind::word);
-      case Kind::number: return after;
-      case Kind::line_end: return white_space_end(text, i);
-      case Kind::space: break;
+      case Kind::word:
+        return run(text, after, Kind::word);
+      case Kind::number:
+        return after;
+      case Kind::line_end:
+        return white_space_end(text, i);
+      case Kind::space:
+        break;
       case Kind::symbol:
         if (text[i] == '\'') {
           if (const std::size_t end = contraction(text, i + 1); end != 0) {
@@ -70,11 +79,16 @@ class Splitter {
 
   Kind kind(std::uint32_t point) const {
     switch ((*classes_)[point]) {
-      case unicode::Class::letter: return Kind::word;
-      case unicode::Class::mark: return mark_;
-      case unicode::Class::number: return Kind::number;
-      case unicode::Class::white_space: return point == '\r' || point == '\n' ? Kind::line_end : Kind::space;
-      case unicode::Class::other: break;
+      case unicode::Class::letter:
+        return Kind::word;
+      case unicode::Class::mark:
+        return mark_;
+      case unicode::Class::number:
+        return Kind::number;
+      case unicode::Class::white_space:
+        return point == '\r' || point == '\n' ? Kind::line_end : Kind::space;
+      case unicode::Class::other:
+        break;
     }
     return Kind::symbol;
   }
@@ -111,15 +125,20 @@ class Splitter {
       case 's':
       case 't':
       case 'm':
-      case 'd': return i + 1;
+      case 'd':
+        return i + 1;
       case 'r':
-      case 'v': return lower(i + 1) == 'e' ? i + 2 : 0;
-      case 'l': return lower(i + 1) == 'l' ? i + 2 : 0;
-      default: return text.substr(i, 2) == "\xC5\xBF" ? i + 2 : 0;
+      case 'v':
+        return lower(i + 1) == 'e' ? i + 2 : 0;
+      case 'l':
+        return lower(i + 1) == 'l' ? i + 2 : 0;
+      default:
+        return text.substr(i, 2) == "\xC5\xBF" ? i + 2 : 0;
     }
   }
 
-  // A run with line ends: up to the last of them. Else all but its last character when something follows and it has two or more.
+  // A run with line ends: up to the last of them. Else all but its last character when something follows and it has two
+  // or more.
   std::size_t white_space_end(std::string_view text, std::size_t i) const {
     std::size_t end = i;
     std::size_t last = i;

@@ -6,11 +6,12 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Turns a stream of ids into text that never ends inside a character: all but a tail of 1 to 3 bytes that could still become one. The pieces
-// together are the full decoding. The tokenizer must outlive it.
+// Turns a stream of ids into text that never ends inside a character: all but a tail of 1 to 3 bytes that could still
+// become one. The pieces together are the full decoding. The tokenizer must outlive it.
 class StreamDecoder {
  public:
-  explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special_tokens = false) : tokenizer_(&tokenizer), skip_(skip_special_tokens) {}
+  explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special_tokens = false)
+      : tokenizer_(&tokenizer), skip_(skip_special_tokens) {}
 
   // The text that is complete with this token.
   std::string push(TokenId id) {

@@ -34,8 +34,10 @@ inline std::optional<std::string> read_text_file(const std::string& path) {
 // A member that must be absent, null, empty or false: an option that these tokenizers do not have.
 inline void require_unused(const json::Value& object, std::string_view key, std::string_view where) {
   const json::Value* const value = object.find(key);
-  const bool unused = value == nullptr || value->is_null() || (value->is_bool() && !value->as_bool()) || (value->is_string() && value->as_string().empty());
-  require<TextError>(unused, where, ".", key, ": ", unused ? std::string() : json::dump(*value), " is not of this family of tokenizers");
+  const bool unused = value == nullptr || value->is_null() || (value->is_bool() && !value->as_bool()) ||
+                      (value->is_string() && value->as_string().empty());
+  require<TextError>(unused, where, ".", key, ": ", unused ? std::string() : json::dump(*value),
+                     " is not of this family of tokenizers");
 }
 
 inline std::string_view type_of(const json::Value& object) {
@@ -58,7 +60,8 @@ inline AddedToken read_added_token(const json::Value& token, TokenId id, std::st
   return {id, content->as_string(), flag("special"), flag("normalized")};
 }
 
-// Takes the two large members, model.vocab and model.merges, out of the stream of events and leaves the rest as a value.
+// Takes the two large members, model.vocab and model.merges, out of the stream of events and leaves the rest as a
+// value.
 class TokenizerFileReader {
  public:
   explicit TokenizerFileReader(TokenizerParts& parts) : parts_(parts) {}
@@ -160,8 +163,9 @@ class TokenizerFileReader {
     return false;
   }
   bool unexpected() {
-    return place_ == Place::vocab ? fail(concat("token \"", parts_.tokens.empty() ? "" : parts_.tokens.back().first, "\": expected an id"))
-                                  : fail(concat("merge ", parts_.merges.size(), ": expected two tokens"));
+    return place_ == Place::vocab
+               ? fail(concat("token \"", parts_.tokens.empty() ? "" : parts_.tokens.back().first, "\": expected an id"))
+               : fail(concat("merge ", parts_.merges.size(), ": expected two tokens"));
   }
   bool id(std::int64_t value) {
     if (place_ != Place::vocab || value < 0 || value >= token_id_limit) {
@@ -184,13 +188,14 @@ class TokenizerFileReader {
 inline SplitPattern read_split_pattern(const json::Value& root, std::string_view source) {
   const json::Value* const pre = root.find("pre_tokenizer");
   const json::Value* const steps = pre == nullptr ? nullptr : pre->find("pretokenizers");
-  require<TextError>(steps != nullptr && steps->is_array() && steps->size() == 2 && type_of(steps->items()[0]) == "Split" &&
-                         type_of(steps->items()[1]) == "ByteLevel",
+  require<TextError>(steps != nullptr && steps->is_array() && steps->size() == 2 &&
+                         type_of(steps->items()[0]) == "Split" && type_of(steps->items()[1]) == "ByteLevel",
                      source, ": pre_tokenizer: expected a sequence of Split and ByteLevel");
   const json::Value& split = steps->items()[0];
   const json::Value& byte_level = steps->items()[1];
   const json::Value* const use_regex = byte_level.find("use_regex");
-  require<TextError>(use_regex != nullptr, source, ": pre_tokenizer: ByteLevel with a pattern of its own is not of this family of tokenizers");
+  require<TextError>(use_regex != nullptr, source,
+                     ": pre_tokenizer: ByteLevel with a pattern of its own is not of this family of tokenizers");
   require_unused(byte_level, "use_regex", concat(source, ": pre_tokenizer: ByteLevel"));
   require_unused(byte_level, "add_prefix_space", concat(source, ": pre_tokenizer: ByteLevel"));
   const json::Value* const behavior = split.find("behavior");
@@ -216,16 +221,20 @@ inline bool read_normalizer(const json::Value& root, std::string_view source) {
   if (steps != nullptr && steps->is_array() && steps->size() == 1) {
     normalizer = &steps->items()[0];
   }
-  require<TextError>(type_of(*normalizer) == "NFC", source, ": normalizer: expected NFC or none, found ", json::dump(*normalizer));
+  require<TextError>(type_of(*normalizer) == "NFC", source, ": normalizer: expected NFC or none, found ",
+                     json::dump(*normalizer));
   return true;
 }
 
-inline bool is_byte_level(const json::Value* step) { return step != nullptr && type_of(*step) == "ByteLevel"; }
+inline bool is_byte_level(const json::Value* step) {
+  return step != nullptr && type_of(*step) == "ByteLevel";
+}
 
 }  // namespace detail
 
-// Raises TextError for text that is not a tokenizer.json of this family: byte-level BPE with the Qwen2 or the Qwen3.5 split pattern, NFC or no
-// normalizer, nothing added at the ends. `truncation` and `padding` are not read: transformers sets them anew for each call.
+// Raises TextError for text that is not a tokenizer.json of this family: byte-level BPE with the Qwen2 or the Qwen3.5
+// split pattern, NFC or no normalizer, nothing added at the ends. `truncation` and `padding` are not read: transformers
+// sets them anew for each call.
 template <class = void>
 TokenizerParts read_tokenizer_file(std::string_view text, std::string_view source) {
   using namespace detail;
@@ -240,12 +249,15 @@ TokenizerParts read_tokenizer_file(std::string_view text, std::string_view sourc
   parts.pattern = read_split_pattern(root, source);
   require<TextError>(is_byte_level(root.find("decoder")), source, ": decoder: expected ByteLevel");
   const json::Value* const post = root.find("post_processor");
-  require<TextError>(post == nullptr || post->is_null() || is_byte_level(post), source, ": post_processor: expected ByteLevel or none");
+  require<TextError>(post == nullptr || post->is_null() || is_byte_level(post), source,
+                     ": post_processor: expected ByteLevel or none");
 
   const json::Value* const model = root.find("model");
   require<TextError>(model != nullptr && model->is_object(), source, ": no model");
-  require<TextError>(model->find("type") == nullptr || type_of(*model) == "BPE", source, ": model: expected BPE, found ", type_of(*model));
-  for (const std::string_view key : {"dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"}) {
+  require<TextError>(model->find("type") == nullptr || type_of(*model) == "BPE", source,
+                     ": model: expected BPE, found ", type_of(*model));
+  for (const std::string_view key :
+       {"dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"}) {
     require_unused(*model, key, concat(source, ": model"));
   }
   if (const json::Value* const ignore = model->find("ignore_merges")) {
@@ -259,8 +271,9 @@ TokenizerParts read_tokenizer_file(std::string_view text, std::string_view sourc
     require<TextError>(added->is_array(), source, ": added_tokens: expected an array");
     for (const json::Value& token : added->items()) {
       const json::Value* const id = token.find("id");
-      require<TextError>(id != nullptr && id->is_integer() && id->as_integer() >= 0 && id->as_integer() < token_id_limit, source,
-                         ": added token ", json::dump(token), ": expected an id");
+      require<TextError>(
+          id != nullptr && id->is_integer() && id->as_integer() >= 0 && id->as_integer() < token_id_limit, source,
+          ": added token ", json::dump(token), ": expected an id");
       parts.added.push_back(read_added_token(token, static_cast<TokenId>(id->as_integer()), source));
     }
   }

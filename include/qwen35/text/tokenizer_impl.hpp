@@ -29,7 +29,10 @@ struct IdCount {
 }  // namespace detail
 
 inline Tokenizer::Tokenizer(const TokenizerParts& parts)
-    : splitter_(parts.pattern), nfc_(parts.nfc), ignore_merges_(parts.ignore_merges), serial_(WordCache::next_serial()) {
+    : splitter_(parts.pattern),
+      nfc_(parts.nfc),
+      ignore_merges_(parts.ignore_merges),
+      serial_(WordCache::next_serial()) {
   tokens_.reserve(parts.tokens.size() + parts.added.size());
   for (const auto& [name, id] : parts.tokens) {
     tokens_.add(id, name);
@@ -52,7 +55,8 @@ inline Tokenizer::Tokenizer(const TokenizerParts& parts)
     const bool known_right = ByteAlphabet::instance().append_bytes(right, both);
     const TokenId right_id = known_right ? tokens_.find(std::string_view(both).substr(middle)) : -1;
     const TokenId merged = left_id >= 0 && right_id >= 0 ? tokens_.find(both) : -1;
-    require<TextError>(merged >= 0, "tokenizer: merge ", rank, " (\"", left, "\", \"", right, "\") names or makes a token that the vocabulary does not have");
+    require<TextError>(merged >= 0, "tokenizer: merge ", rank, " (\"", left, "\", \"", right,
+                       "\") names or makes a token that the vocabulary does not have");
     merges_.add(left_id, right_id, merged);
     ++rank;
   }
@@ -66,7 +70,8 @@ inline void Tokenizer::add_token(const AddedToken& token) {
   if (token.content.empty()) {
     return;  // as in the reference: it would match everywhere
   }
-  require<TextError>(unicode::find_ill_formed(token.content) == std::string_view::npos, "tokenizer: added token with id ", token.id, " is not UTF-8");
+  require<TextError>(unicode::find_ill_formed(token.content) == std::string_view::npos,
+                     "tokenizer: added token with id ", token.id, " is not UTF-8");
   tokens_.add(token.id, token.content);
   const auto index = static_cast<std::size_t>(token.id);
   flags_.resize(std::max(flags_.size(), index + 1), 0);
@@ -84,7 +89,8 @@ inline void Tokenizer::encode_to(std::string_view text, added_tokens added, Sink
   require<TextError>(bad == std::string_view::npos, "encode: the text is not UTF-8 at byte ", bad);
   std::size_t start = 0;
   if (added == added_tokens::parse) {
-    for (auto match = added_raw_.find(text, 0); match.start != std::string_view::npos; match = added_raw_.find(text, start)) {
+    for (auto match = added_raw_.find(text, 0); match.start != std::string_view::npos;
+         match = added_raw_.find(text, start)) {
       encode_stretch(text.substr(start, match.start - start), added, sink);
       sink.add(match.id);
       start = match.start + match.size;
@@ -103,7 +109,8 @@ inline void Tokenizer::encode_stretch(std::string_view text, added_tokens added,
   }
   std::size_t start = 0;
   if (added == added_tokens::parse && !added_normalized_.empty()) {
-    for (auto match = added_normalized_.find(text, 0); match.start != std::string_view::npos; match = added_normalized_.find(text, start)) {
+    for (auto match = added_normalized_.find(text, 0); match.start != std::string_view::npos;
+         match = added_normalized_.find(text, start)) {
       encode_plain(text.substr(start, match.start - start), sink);
       sink.add(match.id);
       start = match.start + match.size;
@@ -160,7 +167,8 @@ inline std::size_t Tokenizer::count(std::string_view text, added_tokens added) c
   return counter.count;
 }
 
-inline std::vector<std::vector<TokenId>> Tokenizer::encode_batch(std::span<const std::string> texts, added_tokens added) const {
+inline std::vector<std::vector<TokenId>> Tokenizer::encode_batch(std::span<const std::string> texts,
+                                                                 added_tokens added) const {
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const std::size_t bad = unicode::find_ill_formed(texts[i]);
     require<TextError>(bad == std::string_view::npos, "encode_batch: text ", i, " is not UTF-8 at byte ", bad);
@@ -181,7 +189,8 @@ inline std::string Tokenizer::decode_bytes(std::span<const TokenId> ids, bool sk
   return out;
 }
 
-inline std::vector<std::string> Tokenizer::batch_decode(std::span<const std::vector<TokenId>> sequences, bool skip_special_tokens) const {
+inline std::vector<std::string> Tokenizer::batch_decode(std::span<const std::vector<TokenId>> sequences,
+                                                        bool skip_special_tokens) const {
   std::vector<std::string> out(sequences.size());
   parallel_for(sequences.size(), [&](std::size_t i) { out[i] = decode(sequences[i], skip_special_tokens); });
   return out;
@@ -205,11 +214,13 @@ inline std::vector<std::string> Tokenizer::convert_ids_to_tokens(std::span<const
 
 inline void Tokenizer::load_config(const json::Value& config, std::string_view source_name) {
   require<TextError>(config.is_object(), source_name, ": expected an object");
-  if (const json::Value* const decoder = config.find("added_tokens_decoder"); decoder != nullptr && decoder->is_object()) {
+  if (const json::Value* const decoder = config.find("added_tokens_decoder");
+      decoder != nullptr && decoder->is_object()) {
     for (const auto& [key, token] : decoder->members()) {
       TokenId id = -1;
       const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
-      require<TextError>(error == std::errc() && end == key.data() + key.size(), source_name, ": added_tokens_decoder: \"", key, "\" is no token id");
+      require<TextError>(error == std::errc() && end == key.data() + key.size(), source_name,
+                         ": added_tokens_decoder: \"", key, "\" is no token id");
       if (!is_added(id)) {
         add_token(detail::read_added_token(token, id, source_name));
       }

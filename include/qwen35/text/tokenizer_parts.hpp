@@ -11,7 +11,8 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// What a tokenizer is made of. `tokens` have the file's names (bytes in the printable alphabet); a merge names two of them, in order of rank.
+// What a tokenizer is made of. `tokens` have the file's names (bytes in the printable alphabet); a merge names two of
+// them, in order of rank.
 struct TokenizerParts {
   std::vector<std::pair<std::string, TokenId>> tokens;
   std::vector<std::pair<std::string, std::string>> merges;

@@ -37,8 +37,9 @@ struct SchemaTypes {
   static constexpr unsigned string = 1, integer = 2, number = 4, boolean = 8, null = 16, array = 32, object = 64;
 
   static unsigned of_name(std::string_view name) noexcept {
-    constexpr std::pair<std::string_view, unsigned> names[] = {{"string", string}, {"integer", integer}, {"number", number}, {"boolean", boolean},
-                                                               {"null", null},     {"array", array},     {"object", object}};
+    constexpr std::pair<std::string_view, unsigned> names[] = {
+        {"string", string}, {"integer", integer}, {"number", number}, {"boolean", boolean},
+        {"null", null},     {"array", array},     {"object", object}};
     for (const auto& [known, bit] : names) {
       if (known == name) {
         return bit;
@@ -48,20 +49,29 @@ struct SchemaTypes {
   }
   static unsigned of_value(const json::Value& value) noexcept {
     switch (value.kind()) {
-      case json::Kind::null: return null;
-      case json::Kind::boolean: return boolean;
-      case json::Kind::integer: return integer | number;
-      case json::Kind::number: return number;
-      case json::Kind::string: return string;
-      case json::Kind::array: return array;
-      case json::Kind::object: return object;
+      case json::Kind::null:
+        return null;
+      case json::Kind::boolean:
+        return boolean;
+      case json::Kind::integer:
+        return integer | number;
+      case json::Kind::number:
+        return number;
+      case json::Kind::string:
+        return string;
+      case json::Kind::array:
+        return array;
+      case json::Kind::object:
+        return object;
     }
     return 0;
   }
 };
 
 // `value` when it is an object's member, else nullptr; for schemas, which are untrusted input too.
-inline const json::Value* member(const json::Value* value, std::string_view key) { return value != nullptr ? value->find(key) : nullptr; }
+inline const json::Value* member(const json::Value* value, std::string_view key) {
+  return value != nullptr ? value->find(key) : nullptr;
+}
 
 // The schema a local reference ("#/$defs/x") points at, or nullptr.
 inline const json::Value* resolve_reference(const json::Value& root, std::string_view reference) {
@@ -80,8 +90,8 @@ inline const json::Value* resolve_reference(const json::Value& root, std::string
   return nullptr;
 }
 
-// The types a schema allows: its type or types; else those of its enum or const; else those of its alternatives. `budget` bounds the number
-// of schemas looked at, since references may go round in circles.
+// The types a schema allows: its type or types; else those of its enum or const; else those of its alternatives.
+// `budget` bounds the number of schemas looked at, since references may go round in circles.
 inline unsigned schema_types(const json::Value& schema, const json::Value& root, int& budget) {
   if (--budget < 0) {
     return 0;
@@ -133,10 +143,12 @@ inline std::optional<json::Value> try_parse_json(std::string_view text) {
 inline std::string_view trim_blanks(std::string_view text) noexcept {
   constexpr std::string_view blanks = " \t\r\n\f\v";
   const std::size_t first = text.find_first_not_of(blanks);
-  return first == std::string_view::npos ? std::string_view() : text.substr(first, text.find_last_not_of(blanks) - first + 1);
+  return first == std::string_view::npos ? std::string_view()
+                                         : text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
-// The text as a value of one of `types` (no string among those looked for); nothing when it is none. JSON, or Python's True, False, None.
+// The text as a value of one of `types` (no string among those looked for); nothing when it is none. JSON, or Python's
+// True, False, None.
 inline std::optional<json::Value> read_as(std::string_view text, unsigned types) {
   text = trim_blanks(text);
   std::optional<json::Value> value;
@@ -154,8 +166,8 @@ inline std::optional<json::Value> read_as(std::string_view text, unsigned types)
     return value;
   }
   constexpr double exact = 9007199254740992.0;  // 2^53: up to here a double holds every integer
-  if ((types & SchemaTypes::integer) != 0 && value->kind() == json::Kind::number && std::abs(value->as_number()) <= exact &&
-      value->as_number() == std::floor(value->as_number())) {
+  if ((types & SchemaTypes::integer) != 0 && value->kind() == json::Kind::number &&
+      std::abs(value->as_number()) <= exact && value->as_number() == std::floor(value->as_number())) {
     return json::Value(static_cast<std::int64_t>(value->as_number()));
   }
   return std::nullopt;
@@ -168,13 +180,15 @@ class ToolSchema {
  public:
   ToolSchema() = default;
 
-  // The schema of the tool called `name` among `tools` (each {"type": "function", "function": {...}} or the inner object itself).
+  // The schema of the tool called `name` among `tools` (each {"type": "function", "function": {...}} or the inner
+  // object itself).
   static ToolSchema find(const std::vector<json::Value>& tools, std::string_view name) {
     ToolSchema out;
     for (const json::Value& tool : tools) {
       const json::Value* wrapped = tool.find("function");
       const json::Value& function = wrapped != nullptr && wrapped->is_object() ? *wrapped : tool;
-      if (const json::Value* own = function.find("name"); own != nullptr && own->is_string() && own->as_string() == name) {
+      if (const json::Value* own = function.find("name");
+          own != nullptr && own->is_string() && own->as_string() == name) {
         out.known_ = true;
         out.parameters_ = function.find("parameters");
         break;
@@ -188,8 +202,8 @@ class ToolSchema {
   // Whether its schema lists that parameter.
   bool has_parameter(std::string_view name) const { return parameter(name) != nullptr; }
 
-  // The argument `name`, written as `text`, as a value. Where a string is allowed among other types, the other types are tried first
-  // (null before "null"), then the text stands. Never fails: see Conversion.
+  // The argument `name`, written as `text`, as a value. Where a string is allowed among other types, the other types
+  // are tried first (null before "null"), then the text stands. Never fails: see Conversion.
   ConvertedArgument convert(std::string_view name, std::string_view text) const {
     const json::Value* schema = parameter(name);
     int budget = 64;
@@ -207,7 +221,9 @@ class ToolSchema {
   }
 
  private:
-  const json::Value* parameter(std::string_view name) const { return detail::member(detail::member(parameters_, "properties"), name); }
+  const json::Value* parameter(std::string_view name) const {
+    return detail::member(detail::member(parameters_, "properties"), name);
+  }
 
   bool known_ = false;
   const json::Value* parameters_ = nullptr;

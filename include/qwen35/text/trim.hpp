@@ -10,8 +10,8 @@
 QWEN35_BEGIN_NAMESPACE
 namespace detail {
 
-// Bytes of the Python white space character that `text` starts with; 0 when it starts with something else. Python's str.isspace holds for
-// the 25 White_Space code points of Unicode and for U+001C..U+001F.
+// Bytes of the Python white space character that `text` starts with; 0 when it starts with something else. Python's
+// str.isspace holds for the 25 White_Space code points of Unicode and for U+001C..U+001F.
 constexpr std::size_t leading_space(std::string_view text) noexcept {
   if (text.empty()) {
     return 0;
@@ -25,14 +25,15 @@ constexpr std::size_t leading_space(std::string_view text) noexcept {
     return 2;
   }
   const bool three = (first == 0xE1 && at(1) == 0x9A && at(2) == 0x80) ||  // U+1680
-                     (first == 0xE2 && at(1) == 0x80 &&                   // U+2000..U+200A, U+2028, U+2029, U+202F
+                     (first == 0xE2 && at(1) == 0x80 &&                    // U+2000..U+200A, U+2028, U+2029, U+202F
                       ((at(2) >= 0x80 && at(2) <= 0x8A) || at(2) == 0xA8 || at(2) == 0xA9 || at(2) == 0xAF)) ||
                      (first == 0xE2 && at(1) == 0x81 && at(2) == 0x9F) ||  // U+205F
                      (first == 0xE3 && at(1) == 0x80 && at(2) == 0x80);    // U+3000
   return three ? 3 : 0;
 }
 
-// The same at the end of `text`. No white space character is the tail of another character's bytes, so trying each length is safe.
+// The same at the end of `text`. No white space character is the tail of another character's bytes, so trying each
+// length is safe.
 constexpr std::size_t trailing_space(std::string_view text) noexcept {
   for (std::size_t length = 1; length <= 3 && length <= text.size(); ++length) {
     if (leading_space(text.substr(text.size() - length)) == length) {

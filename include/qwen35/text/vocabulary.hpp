@@ -48,7 +48,8 @@ class ByteAlphabet {
     return alphabet;
   }
 
-  // Appends the bytes that a token in printable form stands for. False, and `out` as it was, when a character is not of the alphabet.
+  // Appends the bytes that a token in printable form stands for. False, and `out` as it was, when a character is not of
+  // the alphabet.
   bool append_bytes(std::string_view printable, std::string& out) const {
     const std::size_t before = out.size();
     for (std::size_t i = 0; i < printable.size();) {
@@ -85,14 +86,16 @@ class ByteAlphabet {
       bytes_[points_[byte]] = static_cast<std::int16_t>(byte);
     }
   }
-  static std::uint32_t decode_pair(std::uint32_t lead, std::uint32_t tail) { return (tail & 0xC0) == 0x80 ? (lead & 31) << 6 | (tail & 63) : 0; }
+  static std::uint32_t decode_pair(std::uint32_t lead, std::uint32_t tail) {
+    return (tail & 0xC0) == 0x80 ? (lead & 31) << 6 | (tail & 63) : 0;
+  }
 
   std::array<std::uint32_t, 256> points_{};
   std::array<std::int16_t, 0x144> bytes_{};
 };
 
-// Tokens by id and by name. The name is what the file writes: the bytes in the printable alphabet, or any other text, which then stands for its
-// own bytes ("verbatim"). Ids need not be dense.
+// Tokens by id and by name. The name is what the file writes: the bytes in the printable alphabet, or any other text,
+// which then stands for its own bytes ("verbatim"). Ids need not be dense.
 class TokenTable {
  public:
   // Makes room for ids below `limit`, one token each.
@@ -114,7 +117,8 @@ class TokenTable {
 
   // Raises TextError when the id is out of bounds or taken by another name, or the name is taken by another id.
   void add(TokenId id, std::string_view name) {
-    require<TextError>(id >= 0 && id < token_id_limit, "tokenizer: token \"", name, "\" has id ", id, ", expected 0 to ", token_id_limit - 1);
+    require<TextError>(id >= 0 && id < token_id_limit, "tokenizer: token \"", name, "\" has id ", id,
+                       ", expected 0 to ", token_id_limit - 1);
     const std::size_t start = arena_.size();
     const bool verbatim = !ByteAlphabet::instance().append_bytes(name, arena_);
     if (verbatim) {
@@ -123,8 +127,8 @@ class TokenTable {
     const Probe probe = find_slot(std::string_view(arena_).substr(start), verbatim);
     if (probe.id >= 0 || contains(id)) {
       arena_.resize(start);
-      require<TextError>(probe.id == id || !contains(id), "tokenizer: tokens \"", contains(id) ? token(id) : std::string(), "\" and \"", name,
-                         "\" both have id ", id);
+      require<TextError>(probe.id == id || !contains(id), "tokenizer: tokens \"",
+                         contains(id) ? token(id) : std::string(), "\" and \"", name, "\" both have id ", id);
       require<TextError>(probe.id == id, "tokenizer: token \"", name, "\" has the ids ", probe.id, " and ", id);
       return;
     }
@@ -133,7 +137,8 @@ class TokenTable {
     if (spans_.size() <= index) {
       spans_.resize(index + 1);
     }
-    spans_[index] = {static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(arena_.size() - start) << 2 | (verbatim ? 3u : 2u)};
+    spans_[index] = {static_cast<std::uint32_t>(start),
+                     static_cast<std::uint32_t>(arena_.size() - start) << 2 | (verbatim ? 3u : 2u)};
     ++count_;
     if (2 * count_ > slots_.size()) {
       reserve(2 * count_);
@@ -149,7 +154,10 @@ class TokenTable {
     std::string bytes;
     return ByteAlphabet::instance().append_bytes(name, bytes) ? find_slot(bytes, false).id : find_slot(name, true).id;
   }
-  bool contains(TokenId id) const { return id >= 0 && static_cast<std::size_t>(id) < spans_.size() && (spans_[static_cast<std::size_t>(id)].size_flags & 2) != 0; }
+  bool contains(TokenId id) const {
+    return id >= 0 && static_cast<std::size_t>(id) < spans_.size() &&
+           (spans_[static_cast<std::size_t>(id)].size_flags & 2) != 0;
+  }
   // What the token stands for; empty for an id without a token.
   std::string_view bytes(TokenId id) const {
     if (!contains(id)) {
@@ -189,8 +197,9 @@ class TokenTable {
     const auto tag = static_cast<std::uint32_t>(hash >> 32);
     for (std::size_t slot = hash & (slots_.size() - 1);; slot = (slot + 1) & (slots_.size() - 1)) {
       const Slot& found = slots_[slot];
-      if (found.id < 0 || (found.tag == tag && (spans_[static_cast<std::size_t>(found.id)].size_flags & 1) == (verbatim ? 1u : 0u) &&
-                           this->bytes(found.id) == bytes)) {
+      if (found.id < 0 ||
+          (found.tag == tag && (spans_[static_cast<std::size_t>(found.id)].size_flags & 1) == (verbatim ? 1u : 0u) &&
+           this->bytes(found.id) == bytes)) {
         return {slot, found.id};
       }
     }

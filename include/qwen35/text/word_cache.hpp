@@ -13,7 +13,8 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Direct mapped; an entry is one cache line. Each thread has one cache of 1 MB for all tokenizers; entries carry the tokenizer's serial number.
+// Direct mapped; an entry is one cache line. Each thread has one cache of 1 MB for all tokenizers; entries carry the
+// tokenizer's serial number.
 class WordCache {
  public:
   static constexpr std::size_t longest_word = 32;
@@ -35,7 +36,8 @@ class WordCache {
     std::size_t slot = 0;
   };
 
-  // `word` is part of `text` and no longer than longest_word: bytes after it, which are masked out, are read only inside the text.
+  // `word` is part of `text` and no longer than longest_word: bytes after it, which are masked out, are read only
+  // inside the text.
   static Key key_of(std::string_view text, std::size_t start, std::size_t size) {
     Key key;
     key.size = static_cast<std::uint8_t>(size);
@@ -60,8 +62,8 @@ class WordCache {
   // The entry of a key; whether it is the key's own is to be asked with `holds`.
   Entry& entry(const Key& key) { return entries_[key.slot]; }
   static bool holds(const Entry& entry, const Key& key, std::uint32_t serial) {
-    return entry.serial == serial && entry.size == key.size && entry.key[0] == key.words[0] && entry.key[1] == key.words[1] &&
-           entry.key[2] == key.words[2] && entry.key[3] == key.words[3];
+    return entry.serial == serial && entry.size == key.size && entry.key[0] == key.words[0] &&
+           entry.key[1] == key.words[1] && entry.key[2] == key.words[2] && entry.key[3] == key.words[3];
   }
   static void store(Entry& entry, const Key& key, std::uint32_t serial, std::span<const TokenId> ids) {
     if (ids.size() <= most_ids) {

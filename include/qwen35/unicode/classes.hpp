@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Character classes of Unicode 16.0, as the split pattern of the tokenizer reads them, and what normalisation form C needs to look at.
+// Character classes of Unicode 16.0, as the split pattern of the tokenizer reads them, and what normalisation form C
+// needs to look at.
 #pragma once
 
 #include <qwen35/unicode/class_ranges.hpp>
@@ -16,8 +17,8 @@ inline constexpr std::uint32_t code_points = 0x110000;
 
 enum class Class : std::uint8_t { other, letter, mark, number, white_space };
 
-// A table in two stages, spread out of the ranges once per process: 95 kB, of which text touches little. Blocks of 128 code points with the same
-// flags share their bytes.
+// A table in two stages, spread out of the ranges once per process: 95 kB, of which text touches little. Blocks of 128
+// code points with the same flags share their bytes.
 class ClassTable {
  public:
   static const ClassTable& instance() {
@@ -34,7 +35,9 @@ class ClassTable {
  private:
   static constexpr std::uint32_t block_size = 128;
 
-  std::uint8_t flags(std::uint32_t point) const { return flags_[block_start_[point / block_size] + point % block_size]; }
+  std::uint8_t flags(std::uint32_t point) const {
+    return flags_[block_start_[point / block_size] + point % block_size];
+  }
 
   ClassTable() : block_start_(code_points / block_size) {
     constexpr std::size_t runs = std::size(detail::class_starts);

@@ -13,12 +13,13 @@
 QWEN35_BEGIN_NAMESPACE
 namespace unicode {
 
-// Byte offset of the first code point at or after byte `from` that normalisation form C has to look at, or npos: the text from there on is in the form
-// already. `text` is well-formed UTF-8.
+// Byte offset of the first code point at or after byte `from` that normalisation form C has to look at, or npos: the
+// text from there on is in the form already. `text` is well-formed UTF-8.
 inline std::size_t find_nfc_active(std::string_view text, std::size_t from = 0) {
   const ClassTable& table = ClassTable::instance();
   for (std::size_t i = from; i < text.size();) {
-    // Nothing below U+0300 (lead bytes below 0xCC) and nothing from U+4000 to U+9FFF (0xE4 to 0xE9: ideographs) is active.
+    // Nothing below U+0300 (lead bytes below 0xCC) and nothing from U+4000 to U+9FFF (0xE4 to 0xE9: ideographs) is
+    // active.
     const auto byte = static_cast<unsigned char>(text[i]);
     if (byte < 0x80) {
       i = skip_ascii(text, i + 1);
@@ -39,7 +40,8 @@ inline std::size_t find_nfc_active(std::string_view text, std::size_t from = 0) 
 
 namespace detail {
 
-// Decomposes, orders and composes the code points of a short stretch. Not utf8proc_map: its ordering takes quadratic time on a long run of marks.
+// Decomposes, orders and composes the code points of a short stretch. Not utf8proc_map: its ordering takes quadratic
+// time on a long run of marks.
 class NfcStretch {
  public:
   void append(std::string_view text, std::string& out) {
@@ -49,12 +51,15 @@ class NfcStretch {
       i += c.size;
       utf8proc_int32_t parts[8];
       int bound_class = 0;
-      const utf8proc_ssize_t count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c.point), parts, 8, options(), &bound_class);
-      require<TextError>(count >= 0 && count <= 8, "NFC: code point ", c.point, ": ", count < 0 ? utf8proc_errmsg(count) : "too long a decomposition");
+      const utf8proc_ssize_t count =
+          utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c.point), parts, 8, options(), &bound_class);
+      require<TextError>(count >= 0 && count <= 8, "NFC: code point ", c.point, ": ",
+                         count < 0 ? utf8proc_errmsg(count) : "too long a decomposition");
       points_.insert(points_.end(), parts, parts + count);
     }
     order();
-    const utf8proc_ssize_t size = utf8proc_normalize_utf32(points_.data(), static_cast<utf8proc_ssize_t>(points_.size()), options());
+    const utf8proc_ssize_t size =
+        utf8proc_normalize_utf32(points_.data(), static_cast<utf8proc_ssize_t>(points_.size()), options());
     require<TextError>(size >= 0, "NFC: ", size < 0 ? utf8proc_errmsg(size) : "");
     for (utf8proc_ssize_t i = 0; i < size; ++i) {
       append_utf8(static_cast<std::uint32_t>(points_[static_cast<std::size_t>(i)]), out);
@@ -68,9 +73,11 @@ class NfcStretch {
   // The canonical ordering algorithm: each run of marks is sorted by combining class, equals keep their order.
   void order() {
     for (auto start = points_.begin(); start != points_.end();) {
-      const auto end = std::find_if(start, points_.end(), [](utf8proc_int32_t point) { return combining_class(point) == 0; });
+      const auto end =
+          std::find_if(start, points_.end(), [](utf8proc_int32_t point) { return combining_class(point) == 0; });
       if (end - start > 1) {
-        std::stable_sort(start, end, [](utf8proc_int32_t a, utf8proc_int32_t b) { return combining_class(a) < combining_class(b); });
+        std::stable_sort(
+            start, end, [](utf8proc_int32_t a, utf8proc_int32_t b) { return combining_class(a) < combining_class(b); });
       }
       start = end == points_.end() ? end : end + 1;
     }
@@ -81,8 +88,8 @@ class NfcStretch {
 
 }  // namespace detail
 
-// `text` is well-formed UTF-8. Only active code points and the one before each run of them are worked on. A code point later than Unicode 9.0 is
-// never among these, so it is copied: in those tables it composes and reorders with nothing.
+// `text` is well-formed UTF-8. Only active code points and the one before each run of them are worked on. A code point
+// later than Unicode 9.0 is never among these, so it is copied: in those tables it composes and reorders with nothing.
 inline std::string nfc(std::string_view text) {
   std::string out;
   std::size_t active = find_nfc_active(text);

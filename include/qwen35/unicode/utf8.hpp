@@ -13,8 +13,8 @@
 QWEN35_BEGIN_NAMESPACE
 namespace unicode {
 
-// What stands at the start of some bytes: a code point of `size` bytes, or an ill-formed maximal subpart of `size` bytes. `truncated`: the subpart ends
-// the text and more bytes could make it well formed.
+// What stands at the start of some bytes: a code point of `size` bytes, or an ill-formed maximal subpart of `size`
+// bytes. `truncated`: the subpart ends the text and more bytes could make it well formed.
 struct Utf8Step {
   std::uint32_t point = 0;
   std::uint32_t size = 0;
@@ -123,7 +123,8 @@ inline std::size_t find_ill_formed(std::string_view text) {
   return std::string_view::npos;
 }
 
-// Each maximal ill-formed subpart replaced by U+FFFD. With `keep_tail`, a truncated sequence at the end is left out; `used` receives the bytes read.
+// Each maximal ill-formed subpart replaced by U+FFFD. With `keep_tail`, a truncated sequence at the end is left out;
+// `used` receives the bytes read.
 inline std::string repair_utf8(std::string_view text, bool keep_tail = false, std::size_t* used = nullptr) {
   std::string out;
   out.reserve(text.size());

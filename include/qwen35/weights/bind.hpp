@@ -12,7 +12,9 @@ QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
 
-inline float one_plus(float value) { return 1.0f + value; }
+inline float one_plus(float value) {
+  return 1.0f + value;
+}
 
 template <class Config>
 class TextBinder {
@@ -106,7 +108,8 @@ class TextBinder {
 
   MlpWeights bind_mlp(const std::string& prefix, std::size_t intermediate) {
     constexpr std::size_t hidden = Text::hidden_size;
-    return {binder_.matrix(prefix + "gate_proj.weight", intermediate, hidden), binder_.matrix(prefix + "up_proj.weight", intermediate, hidden),
+    return {binder_.matrix(prefix + "gate_proj.weight", intermediate, hidden),
+            binder_.matrix(prefix + "up_proj.weight", intermediate, hidden),
             binder_.matrix(prefix + "down_proj.weight", hidden, intermediate)};
   }
 
@@ -124,14 +127,16 @@ class TextBinder {
     const Matrix gate_up = binder_.stacked(prefix + "gate_up_proj", count, 2 * width, hidden);
     const Matrix down = binder_.stacked(prefix + "down_proj", count, hidden, width);
     for (std::size_t e = 0; e < count && !gate_up.empty() && !down.empty(); ++e) {
-      experts[e] = {gate_up.slice(2 * e * width, width), gate_up.slice((2 * e + 1) * width, width), down.slice(e * hidden, hidden)};
+      experts[e] = {gate_up.slice(2 * e * width, width), gate_up.slice((2 * e + 1) * width, width),
+                    down.slice(e * hidden, hidden)};
     }
   }
 
   bool has_single_expert(const std::string& prefix) const {
     for (std::size_t e = 0; e < Text::num_experts; ++e) {
       const std::string expert = prefix + std::to_string(e) + ".";
-      if (binder_.has(expert + "gate_proj.weight") || binder_.has(expert + "up_proj.weight") || binder_.has(expert + "down_proj.weight")) {
+      if (binder_.has(expert + "gate_proj.weight") || binder_.has(expert + "up_proj.weight") ||
+          binder_.has(expert + "down_proj.weight")) {
         return true;
       }
     }
@@ -145,8 +150,9 @@ class TextBinder {
 
 }  // namespace detail
 
-// Binds every tensor of the text model; vision and multi-token-prediction tensors are passed over. Raises one CheckpointError that lists all missing,
-// unknown and misshapen tensors. Source: the published checkpoints' names, with or without the `language_model` level.
+// Binds every tensor of the text model; vision and multi-token-prediction tensors are passed over. Raises one
+// CheckpointError that lists all missing, unknown and misshapen tensors. Source: the published checkpoints' names, with
+// or without the `language_model` level.
 template <class Config>
 TextWeights<Config> bind_text(const Checkpoint& checkpoint) {
   TextWeights<Config> weights;

@@ -21,13 +21,15 @@ class VisionBinder {
     constexpr std::size_t merged = hidden * Vision::spatial_merge_size * Vision::spatial_merge_size;
     const std::string patches = prefix_ + "patch_embed.proj";
     out.patch_embed.weight = binder_.flattened(
-        patches + ".weight", {hidden, Vision::in_channels, Vision::temporal_patch_size, Vision::patch_size, Vision::patch_size});
+        patches + ".weight",
+        {hidden, Vision::in_channels, Vision::temporal_patch_size, Vision::patch_size, Vision::patch_size});
     out.patch_embed.bias = binder_.vector(patches + ".bias", hidden);
     out.pos_embed = binder_.matrix(prefix_ + "pos_embed.weight", Vision::num_position_embeddings, hidden);
     for (std::size_t i = 0; i < Vision::depth; ++i) {
       const std::string block = prefix_ + "blocks." + std::to_string(i) + ".";
-      out.blocks.push_back({norm(block + "norm1", hidden), norm(block + "norm2", hidden), linear(block + "attn.qkv", 3 * hidden, hidden),
-                            linear(block + "attn.proj", hidden, hidden), linear(block + "mlp.linear_fc1", Vision::intermediate_size, hidden),
+      out.blocks.push_back({norm(block + "norm1", hidden), norm(block + "norm2", hidden),
+                            linear(block + "attn.qkv", 3 * hidden, hidden), linear(block + "attn.proj", hidden, hidden),
+                            linear(block + "mlp.linear_fc1", Vision::intermediate_size, hidden),
                             linear(block + "mlp.linear_fc2", hidden, Vision::intermediate_size)});
     }
     out.merger = {norm(prefix_ + "merger.norm", hidden), linear(prefix_ + "merger.linear_fc1", merged, merged),
@@ -49,8 +51,8 @@ class VisionBinder {
 
 }  // namespace detail
 
-// Binds every tensor of the vision tower; those of other parts are passed over. Raises one CheckpointError that lists all missing, unknown and
-// misshapen tensors.
+// Binds every tensor of the vision tower; those of other parts are passed over. Raises one CheckpointError that lists
+// all missing, unknown and misshapen tensors.
 template <VisionConfig Vision>
 VisionWeights bind_vision(const Checkpoint& checkpoint) {
   VisionWeights weights;

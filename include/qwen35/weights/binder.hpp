@@ -20,8 +20,8 @@ struct BoundStorage {
   std::vector<AlignedBuffer<std::byte>> copies;  // tensors whose place in the file is not aligned to their element
 };
 
-// One part of a model is bound by one binder: ask for every tensor, then finish(). What a call returns is only to be used after finish() has
-// returned: a tensor that does not fit is empty or null until then.
+// One part of a model is bound by one binder: ask for every tensor, then finish(). What a call returns is only to be
+// used after finish() has returned: a tensor that does not fit is empty or null until then.
 class Binder {
  public:
   Binder(const Checkpoint& checkpoint, BoundStorage& storage) : checkpoint_(checkpoint), storage_(storage) {}
@@ -29,12 +29,15 @@ class Binder {
   bool has(const std::string& name) const { return checkpoint_.find(name) != nullptr; }
 
   // A matrix [rows, cols] as the file stores it: a view.
-  Matrix matrix(const std::string& name, std::size_t rows, std::size_t cols) { return view(name, {rows, cols}, rows, cols); }
+  Matrix matrix(const std::string& name, std::size_t rows, std::size_t cols) {
+    return view(name, {rows, cols}, rows, cols);
+  }
   // `count` matrices [rows, cols] in one tensor [count, rows, cols], as one matrix [count * rows, cols].
   Matrix stacked(const std::string& name, std::size_t count, std::size_t rows, std::size_t cols) {
     return view(name, {count, rows, cols}, count * rows, cols);
   }
-  // A tensor [rows, a, b, ...] as the matrix [rows, a * b * ...]: the weight of a convolution whose kernel covers its input.
+  // A tensor [rows, a, b, ...] as the matrix [rows, a * b * ...]: the weight of a convolution whose kernel covers its
+  // input.
   Matrix flattened(const std::string& name, std::initializer_list<std::size_t> shape) {
     std::size_t cols = 1;
     for (const std::size_t* axis = shape.begin() + 1; axis < shape.end(); ++axis) {
@@ -64,8 +67,8 @@ class Binder {
     }
   }
 
-  // Raises one CheckpointError with all tensors that are missing, misshapen, of a format that is no matrix format here, or left over. Left-over
-  // tensors whose names `ignored` accepts are fine.
+  // Raises one CheckpointError with all tensors that are missing, misshapen, of a format that is no matrix format here,
+  // or left over. Left-over tensors whose names `ignored` accepts are fine.
   template <class Ignored>
   void finish(const Ignored& ignored) {
     for (const TensorInfo& tensor : checkpoint_.tensors()) {
@@ -73,8 +76,9 @@ class Binder {
         complain(tensor.name, "not part of the model");
       }
     }
-    require<CheckpointError>(problems_ == 0, checkpoint_.folder().empty() ? "checkpoint" : checkpoint_.folder(), ": does not hold this model, ",
-                             problems_, problems_ == 1 ? " problem:" : " problems:", text_,
+    require<CheckpointError>(problems_ == 0, checkpoint_.folder().empty() ? "checkpoint" : checkpoint_.folder(),
+                             ": does not hold this model, ", problems_,
+                             problems_ == 1 ? " problem:" : " problems:", text_,
                              problems_ > shown ? concat("\n  and ", problems_ - shown, " more") : std::string());
   }
 

@@ -15,19 +15,22 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// A file given as bytes, for example one embedded in the program. The bytes must outlive the checkpoint and every model made from it.
+// A file given as bytes, for example one embedded in the program. The bytes must outlive the checkpoint and every model
+// made from it.
 struct NamedBytes {
   std::string_view name;
   std::span<const std::byte> bytes;
 };
 
-// Told the bytes of the weight files that are in memory (or left to be read as they are used), of all their bytes. Must not throw.
+// Told the bytes of the weight files that are in memory (or left to be read as they are used), of all their bytes. Must
+// not throw.
 using LoadProgress = std::function<void(std::size_t done, std::size_t total)>;
 
 class Checkpoint {
  public:
-  // A folder with config.json and model.safetensors, or the shards that model.safetensors.index.json names. Raises ConfigError for JSON that is
-  // not well formed in config.json or generation_config.json, CheckpointError for everything else.
+  // A folder with config.json and model.safetensors, or the shards that model.safetensors.index.json names. Raises
+  // ConfigError for JSON that is not well formed in config.json or generation_config.json, CheckpointError for
+  // everything else.
   static Checkpoint open(const std::string& folder, const LoadProgress& progress = {}) {
     Checkpoint out;
     out.folder_ = folder;
@@ -44,14 +47,15 @@ class Checkpoint {
     if (MappedFile::exists(whole)) {
       out.add(out.map(whole, progress, 0, MappedFile::file_size(whole)), whole);
     } else {
-      require<CheckpointError>(MappedFile::exists(index), folder, ": neither model.safetensors nor model.safetensors.index.json");
+      require<CheckpointError>(MappedFile::exists(index), folder,
+                               ": neither model.safetensors nor model.safetensors.index.json");
       out.add_shards(index, progress);
     }
     return out;
   }
 
-  // Files in memory: "config.json", any number whose names end in ".safetensors", and others (generation_config.json, tokenizer.json, ...) that
-  // file() gives back. Raises the same errors.
+  // Files in memory: "config.json", any number whose names end in ".safetensors", and others (generation_config.json,
+  // tokenizer.json, ...) that file() gives back. Raises the same errors.
   static Checkpoint from_bytes(std::span<const NamedBytes> files) {
     Checkpoint out;
     for (const NamedBytes& given : files) {
@@ -69,14 +73,16 @@ class Checkpoint {
     require<CheckpointError>(weights, "checkpoint: no file among the given ones ends in .safetensors");
     return out;
   }
-  static Checkpoint from_bytes(std::initializer_list<NamedBytes> files) { return from_bytes(std::span(files.begin(), files.size())); }
+  static Checkpoint from_bytes(std::initializer_list<NamedBytes> files) {
+    return from_bytes(std::span(files.begin(), files.size()));
+  }
 
   const json::Value& config() const { return config_; }
   const json::Value& generation_config() const { return generation_config_; }  // null when there is none
   const std::string& folder() const { return folder_; }                        // empty for a checkpoint in memory
 
-  // A file beside the weights. On disk: config.json, generation_config.json, tokenizer.json, tokenizer_config.json, chat_template.jinja and the
-  // processors' configs; in memory: every file given. Its bytes live as long as owner().
+  // A file beside the weights. On disk: config.json, generation_config.json, tokenizer.json, tokenizer_config.json,
+  // chat_template.jinja and the processors' configs; in memory: every file given. Its bytes live as long as owner().
   bool has_file(std::string_view name) const { return find_file(name) != nullptr; }
   // Raises CheckpointError when there is no such file.
   std::span<const std::byte> file(std::string_view name) const {
@@ -99,11 +105,18 @@ class Checkpoint {
  private:
   using Files = std::vector<MappedFile>;
 
-  static constexpr const char* side_files[] = {"config.json",         "generation_config.json",   "tokenizer.json",
-                                               "tokenizer_config.json", "chat_template.jinja", "preprocessor_config.json",
-                                               "video_preprocessor_config.json", "processor_config.json"};
+  static constexpr const char* side_files[] = {"config.json",
+                                               "generation_config.json",
+                                               "tokenizer.json",
+                                               "tokenizer_config.json",
+                                               "chat_template.jinja",
+                                               "preprocessor_config.json",
+                                               "video_preprocessor_config.json",
+                                               "processor_config.json"};
 
-  static std::string_view as_text(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+  static std::string_view as_text(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
 
   template <class E>
   static json::Value parse(std::span<const std::byte> bytes, const std::string& source) {
@@ -121,7 +134,8 @@ class Checkpoint {
     }
     return nullptr;
   }
-  std::span<const std::byte> map(const std::string& path, const LoadProgress& progress = {}, std::size_t before = 0, std::size_t total = 0) {
+  std::span<const std::byte> map(const std::string& path, const LoadProgress& progress = {}, std::size_t before = 0,
+                                 std::size_t total = 0) {
     if (progress) {
       files_->emplace_back(path, [&](std::size_t done) { progress(before + done, total); });
     } else {
@@ -140,11 +154,13 @@ class Checkpoint {
     tensors_.reserve(tensors_.size() + found.size());
     for (TensorInfo& tensor : found) {
       const auto [place, fresh] = by_name_.try_emplace(tensor.name, tensors_.size());
-      require<CheckpointError>(fresh, source, ": tensor \"", tensor.name, "\" is also in ", fresh ? source : tensors_[place->second].file);
+      require<CheckpointError>(fresh, source, ": tensor \"", tensor.name, "\" is also in ",
+                               fresh ? source : tensors_[place->second].file);
       tensors_.push_back(std::move(tensor));
     }
   }
-  // The index: {"weight_map": {tensor: file, ...}}, files of the same folder. Every tensor must be in the file that the map gives for it.
+  // The index: {"weight_map": {tensor: file, ...}}, files of the same folder. Every tensor must be in the file that the
+  // map gives for it.
   void add_shards(const std::string& index, const LoadProgress& progress) {
     const json::Value root = parse<CheckpointError>(map(index), index);
     const json::Value* const weight_map = root.find("weight_map");
@@ -190,7 +206,8 @@ class Checkpoint {
                              count > shown ? concat("\n  and ", count - shown, " more") : std::string());
   }
   static bool is_plain_name(const std::string& name) {
-    return !name.empty() && name != "." && name != ".." && name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
+    return !name.empty() && name != "." && name != ".." &&
+           name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
   }
 
   std::string folder_;

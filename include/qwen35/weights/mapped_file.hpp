@@ -26,13 +26,14 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Where the system has no mmap (or QWEN35_NO_MMAP is defined), or the file system cannot map, the file is read into memory. The bytes are
-// aligned to 64. A file that another process makes shorter while it is mapped ends the program when the lost part is read: a checkpoint is
-// replaced by writing a new file and renaming it.
+// Where the system has no mmap (or QWEN35_NO_MMAP is defined), or the file system cannot map, the file is read into
+// memory. The bytes are aligned to 64. A file that another process makes shorter while it is mapped ends the program
+// when the lost part is read: a checkpoint is replaced by writing a new file and renaming it.
 class MappedFile {
  public:
   MappedFile() = default;
-  // `progress`: told the bytes of this file that are in memory, now and then; it must not throw. Raises CheckpointError with the path and the system's reason.
+  // `progress`: told the bytes of this file that are in memory, now and then; it must not throw. Raises CheckpointError
+  // with the path and the system's reason.
   explicit MappedFile(const std::string& path, const std::function<void(std::size_t done)>& progress = {}) {
 #if QWEN35_HAS_MMAP
     // O_NONBLOCK: opening a pipe that nobody writes to must fail, not wait.
@@ -41,7 +42,8 @@ class MappedFile {
     const Closer closer{file};
     struct stat info {};
     require_system(::fstat(file, &info) == 0, path, "cannot be examined");
-    require<CheckpointError>(S_ISREG(info.st_mode), path, ": ", S_ISDIR(info.st_mode) ? "is a folder" : "is not a regular file", ", expected a file");
+    require<CheckpointError>(S_ISREG(info.st_mode), path, ": ",
+                             S_ISDIR(info.st_mode) ? "is a folder" : "is not a regular file", ", expected a file");
     const auto size = static_cast<std::size_t>(info.st_size);
     if (size == 0) {
       return;
@@ -80,7 +82,9 @@ class MappedFile {
     }
   }
   MappedFile(MappedFile&& other) noexcept
-      : bytes_(std::exchange(other.bytes_, {})), mapping_(std::exchange(other.mapping_, nullptr)), copy_(std::move(other.copy_)) {}
+      : bytes_(std::exchange(other.bytes_, {})),
+        mapping_(std::exchange(other.mapping_, nullptr)),
+        copy_(std::move(other.copy_)) {}
   MappedFile& operator=(MappedFile&& other) noexcept {
     std::swap(bytes_, other.bytes_);
     std::swap(mapping_, other.mapping_);
@@ -97,7 +101,9 @@ class MappedFile {
 #endif
   }
 
-  std::span<const std::byte> bytes() const { return bytes_; }
+  std::span<const std::byte> bytes() const {
+    return bytes_;
+  }
 
   // 0 when there is no such file.
   static std::size_t file_size(const std::string& path) {
@@ -121,19 +127,22 @@ class MappedFile {
 
  private:
 #if QWEN35_HAS_MMAP
-  // Enters all pages at once. Page by page, the first tokens of a model with many experts run at half speed (a fault for each 64 KiB); a file that would
-  // not stay in memory is left to be read as it is used. Where the system cannot do it, nothing is lost.
+  // Enters all pages at once. Page by page, the first tokens of a model with many experts run at half speed (a fault
+  // for each 64 KiB); a file that would not stay in memory is left to be read as it is used. Where the system cannot do
+  // it, nothing is lost.
   void populate(const std::function<void(std::size_t done)>& progress) const {
 #if defined(MADV_POPULATE_READ)
     constexpr std::size_t step = std::size_t{64} << 20;  // a few times a second from a disk
     const long pages = ::sysconf(_SC_PHYS_PAGES);
     const long page = ::sysconf(_SC_PAGESIZE);
-    if (pages > 0 && page > 0 && bytes_.size() / 3 * 4 / static_cast<std::size_t>(page) < static_cast<std::size_t>(pages)) {
+    if (pages > 0 && page > 0 &&
+        bytes_.size() / 3 * 4 / static_cast<std::size_t>(page) < static_cast<std::size_t>(pages)) {
       for (std::size_t done = 0; done < bytes_.size(); done += step) {
         if (progress) {
           progress(done);
         }
-        ::madvise(const_cast<std::byte*>(mapping_) + done, bytes_.size() - done < step ? bytes_.size() - done : step, MADV_POPULATE_READ);
+        ::madvise(const_cast<std::byte*>(mapping_) + done, bytes_.size() - done < step ? bytes_.size() - done : step,
+                  MADV_POPULATE_READ);
       }
     }
 #endif
@@ -149,7 +158,8 @@ class MappedFile {
 #endif
   static void require_system(bool condition, const std::string& path, const char* what) {
     const int reason = errno;
-    require<CheckpointError>(condition, path, ": ", what, ": ", condition ? "" : static_cast<const char*>(std::strerror(reason)));
+    require<CheckpointError>(condition, path, ": ", what, ": ",
+                             condition ? "" : static_cast<const char*>(std::strerror(reason)));
   }
 
   std::span<const std::byte> bytes_;

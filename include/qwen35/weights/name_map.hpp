@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Under which names a checkpoint keeps the parts of the model: multimodal files have a `language_model` level, text-only exports have not.
+// Under which names a checkpoint keeps the parts of the model: multimodal files have a `language_model` level,
+// text-only exports have not.
 #pragma once
 
 #include <qwen35/weights/checkpoint.hpp>
@@ -7,14 +8,15 @@
 QWEN35_BEGIN_NAMESPACE
 
 struct NameMap {
-  std::string text = "model.";            // stands before embed_tokens.weight, norm.weight, layers.N. ...
+  std::string text = "model.";  // stands before embed_tokens.weight, norm.weight, layers.N. ...
   std::string lm_head = "lm_head.weight";
-  std::string visual = "model.visual.";   // stands before patch_embed. ..., blocks.N. ...
+  std::string visual = "model.visual.";  // stands before patch_embed. ..., blocks.N. ...
 
   // Looks at the names of the checkpoint; what is not there has the name that is expected of such a checkpoint.
   static NameMap of(const Checkpoint& checkpoint) {
     NameMap names;
-    constexpr const char* text_roots[] = {"model.language_model.", "language_model.model.", "language_model.", "model.", ""};
+    constexpr const char* text_roots[] = {"model.language_model.", "language_model.model.", "language_model.", "model.",
+                                          ""};
     const auto choose = [&](const auto& fits) {
       for (const char* const root : text_roots) {
         if (fits(std::string(root))) {
@@ -40,8 +42,11 @@ struct NameMap {
     return names;
   }
 
-  // Tensors of the other parts, and one that old exports store although it is computed: the text model passes them over.
-  static bool is_visual(std::string_view name) { return name.starts_with("model.visual.") || name.starts_with("visual."); }
+  // Tensors of the other parts, and one that old exports store although it is computed: the text model passes them
+  // over.
+  static bool is_visual(std::string_view name) {
+    return name.starts_with("model.visual.") || name.starts_with("visual.");
+  }
   static bool is_multi_token_prediction(std::string_view name) {
     return name.starts_with("mtp.") || name.starts_with("model.mtp.") || name.starts_with("language_model.mtp.") ||
            name.starts_with("model.language_model.mtp.");

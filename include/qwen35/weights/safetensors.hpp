@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The safetensors format: 8 bytes of header length, a JSON header, the tensors' bytes. Every number of the file is checked before it is used.
+// The safetensors format: 8 bytes of header length, a JSON header, the tensors' bytes. Every number of the file is
+// checked before it is used.
 #pragma once
 
 #include <qwen35/core/dtype.hpp>
@@ -26,7 +27,10 @@ struct TensorInfo {
 };
 
 inline std::optional<DType> dtype_of(std::string_view name) {
-  return name == "F32" ? std::optional(DType::f32) : name == "F16" ? std::optional(DType::f16) : name == "BF16" ? std::optional(DType::bf16) : std::nullopt;
+  return name == "F32"    ? std::optional(DType::f32)
+         : name == "F16"  ? std::optional(DType::f16)
+         : name == "BF16" ? std::optional(DType::bf16)
+                          : std::nullopt;
 }
 
 inline std::string shape_text(std::span<const std::size_t> shape) {
@@ -45,10 +49,11 @@ inline std::size_t safetensors_bits(std::string_view dtype) {
     std::string_view name;
     std::size_t bits;
   };
-  constexpr Entry entries[] = {{"BOOL", 8},    {"U8", 8},      {"I8", 8},   {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
-                               {"F8_E5M2FNUZ", 8}, {"F4", 4}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"I16", 16},    {"U16", 16},    {"F16", 16},
-                               {"BF16", 16},   {"I32", 32},    {"U32", 32}, {"F32", 32},    {"I64", 64},    {"U64", 64},    {"F64", 64},
-                               {"C64", 64}};
+  constexpr Entry entries[] = {{"BOOL", 8},    {"U8", 8},          {"I8", 8},          {"F8_E4M3", 8}, {"F8_E5M2", 8},
+                               {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"F4", 4},      {"F6_E2M3", 6},
+                               {"F6_E3M2", 6}, {"I16", 16},        {"U16", 16},        {"F16", 16},    {"BF16", 16},
+                               {"I32", 32},    {"U32", 32},        {"F32", 32},        {"I64", 64},    {"U64", 64},
+                               {"F64", 64},    {"C64", 64}};
   for (const Entry& entry : entries) {
     if (entry.name == dtype) {
       return entry.bits;
@@ -57,8 +62,8 @@ inline std::size_t safetensors_bits(std::string_view dtype) {
   return 0;
 }
 
-// Receives the header's events: {"name": {"dtype": "F32", "shape": [..], "data_offsets": [begin, end]}, "__metadata__": {..}}. Strict about the form,
-// and linear in the header's size.
+// Receives the header's events: {"name": {"dtype": "F32", "shape": [..], "data_offsets": [begin, end]}, "__metadata__":
+// {..}}. Strict about the form, and linear in the header's size.
 class SafetensorsHeader {
  public:
   struct Entry {
@@ -73,9 +78,13 @@ class SafetensorsHeader {
 
   bool Null() { return metadata_ || wrong("null"); }
   bool Bool(bool) { return metadata_ || wrong("a boolean"); }
-  bool Int(int value) { return value >= 0 ? number(static_cast<std::uint64_t>(value)) : metadata_ || wrong("a negative number"); }
+  bool Int(int value) {
+    return value >= 0 ? number(static_cast<std::uint64_t>(value)) : metadata_ || wrong("a negative number");
+  }
   bool Uint(unsigned value) { return number(value); }
-  bool Int64(std::int64_t value) { return value >= 0 ? number(static_cast<std::uint64_t>(value)) : metadata_ || wrong("a negative number"); }
+  bool Int64(std::int64_t value) {
+    return value >= 0 ? number(static_cast<std::uint64_t>(value)) : metadata_ || wrong("a negative number");
+  }
   bool Uint64(std::uint64_t value) { return number(value); }
   bool Double(double) { return metadata_ || wrong("a fraction or a number that is too large"); }
   bool RawNumber(const char*, rapidjson::SizeType, bool) { return wrong("a number"); }
@@ -117,7 +126,10 @@ class SafetensorsHeader {
     if (metadata_) {
       return true;
     }
-    field_ = key == "dtype" ? Field::dtype : key == "shape" ? Field::shape : key == "data_offsets" ? Field::offsets : Field::none;
+    field_ = key == "dtype"          ? Field::dtype
+             : key == "shape"        ? Field::shape
+             : key == "data_offsets" ? Field::offsets
+                                     : Field::none;
     if (field_ == Field::none) {
       return fail(concat("tensor \"", name_, "\": unknown entry \"", key, "\""));
     }
@@ -154,7 +166,8 @@ class SafetensorsHeader {
       return true;
     }
     in_array_ = false;
-    return field_ != Field::offsets || offsets_ == 2 || fail(concat("tensor \"", name_, "\": data_offsets must be two numbers"));
+    return field_ != Field::offsets || offsets_ == 2 ||
+           fail(concat("tensor \"", name_, "\": data_offsets must be two numbers"));
   }
 
  private:
@@ -165,7 +178,8 @@ class SafetensorsHeader {
     return false;
   }
   bool wrong(std::string_view what) {
-    return fail(depth_ == 0 ? concat("the header is ", what, ", expected an object") : concat("entry \"", name_, "\": unexpected ", what));
+    return fail(depth_ == 0 ? concat("the header is ", what, ", expected an object")
+                            : concat("entry \"", name_, "\": unexpected ", what));
   }
   bool number(std::uint64_t value) {
     if (metadata_) {
@@ -215,9 +229,10 @@ inline std::optional<std::size_t> tensor_bytes(std::span<const std::size_t> shap
 
 }  // namespace detail
 
-// The tensors of a safetensors file, as views of `file`, in the header's order. Raises one CheckpointError with everything that is wrong: offsets
-// past the end, overlapping or leaving holes, sizes that do not follow from shape and dtype, or the first thing in the header that is not what
-// the format says, such as a name given twice. Source: the format's description, https://github.com/huggingface/safetensors.
+// The tensors of a safetensors file, as views of `file`, in the header's order. Raises one CheckpointError with
+// everything that is wrong: offsets past the end, overlapping or leaving holes, sizes that do not follow from shape and
+// dtype, or the first thing in the header that is not what the format says, such as a name given twice. Source: the
+// format's description, https://github.com/huggingface/safetensors.
 template <class = void>
 std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const std::string& source) {
   constexpr std::size_t header_limit = 100'000'000;  // the format's own limit
@@ -226,12 +241,14 @@ std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const 
   for (std::size_t i = 0; i < 8; ++i) {
     header_size |= static_cast<std::uint64_t>(file[i]) << (8 * i);
   }
-  require<CheckpointError>(header_size <= header_limit && header_size <= file.size() - 8, source, ": the header says it has ", header_size,
-                           " bytes, the file has ", file.size() - 8, " after the length (and the format allows ", header_limit, ")");
+  require<CheckpointError>(header_size <= header_limit && header_size <= file.size() - 8, source,
+                           ": the header says it has ", header_size, " bytes, the file has ", file.size() - 8,
+                           " after the length (and the format allows ", header_limit, ")");
   detail::SafetensorsHeader header;
   const std::string_view text(reinterpret_cast<const char*>(file.data()) + 8, static_cast<std::size_t>(header_size));
   const json::ReadResult result = json::try_read(text, header);
-  require<CheckpointError>(result.ok, source, ": bad safetensors header: ", header.problem.empty() ? result.problem : header.problem);
+  require<CheckpointError>(result.ok, source,
+                           ": bad safetensors header: ", header.problem.empty() ? result.problem : header.problem);
 
   const std::span<const std::byte> data = file.subspan(8 + static_cast<std::size_t>(header_size));
   constexpr std::size_t shown = 50;
@@ -244,22 +261,25 @@ std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const 
   };
   std::vector<TensorInfo> tensors;
   tensors.reserve(header.entries.size());
-  std::vector<std::array<std::size_t, 3>> order;  // begin, end, index: an empty tensor comes before the one that starts where it does
+  std::vector<std::array<std::size_t, 3>>
+      order;  // begin, end, index: an empty tensor comes before the one that starts where it does
   for (detail::SafetensorsHeader::Entry& entry : header.entries) {
     const std::size_t bits = detail::safetensors_bits(entry.dtype);
     const std::optional<std::size_t> expected = bits == 0 ? std::nullopt : detail::tensor_bytes(entry.shape, bits);
     if (bits == 0) {
       complain(entry.name, "unknown dtype \"" + entry.dtype + "\"");
     } else if (!expected) {
-      complain(entry.name, "shape " + shape_text(entry.shape) + " of " + entry.dtype + " is too large, or no whole number of bytes");
+      complain(entry.name, "shape " + shape_text(entry.shape) + " of " + entry.dtype +
+                               " is too large, or no whole number of bytes");
     } else if (entry.begin > entry.end || entry.end > data.size()) {
       complain(entry.name, concat("bytes ", entry.begin, " to ", entry.end, " of ", data.size(), " do not exist"));
     } else if (entry.end - entry.begin != *expected) {
-      complain(entry.name, concat("shape ", shape_text(entry.shape), " of ", entry.dtype, " takes ", *expected, " bytes, the file gives it ",
-                                  entry.end - entry.begin));
+      complain(entry.name, concat("shape ", shape_text(entry.shape), " of ", entry.dtype, " takes ", *expected,
+                                  " bytes, the file gives it ", entry.end - entry.begin));
     } else {
       order.push_back({entry.begin, entry.end, tensors.size()});
-      tensors.push_back({std::move(entry.name), std::move(entry.dtype), std::move(entry.shape), data.subspan(entry.begin, *expected), source});
+      tensors.push_back({std::move(entry.name), std::move(entry.dtype), std::move(entry.shape),
+                         data.subspan(entry.begin, *expected), source});
     }
   }
   // Overlaps are certain; holes only where every tensor could be placed.
@@ -268,7 +288,8 @@ std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const 
   std::size_t covered = 0;
   for (const auto& [begin, end, index] : order) {
     if (begin < covered) {
-      complain(tensors[index].name, concat("bytes ", begin, " to ", end, " overlap the tensor before, which ends at ", covered));
+      complain(tensors[index].name,
+               concat("bytes ", begin, " to ", end, " overlap the tensor before, which ends at ", covered));
     } else if (begin > covered && complete) {
       complain(tensors[index].name, concat("starts at byte ", begin, ", after a hole that starts at ", covered));
     }

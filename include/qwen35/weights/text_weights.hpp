@@ -23,7 +23,7 @@ struct TextWeights {
   std::vector<typename FullLayer::Weights> full_layers;      // in model order
 
   // What the views look at.
-  std::vector<MlpWeights> experts;             // [layers, num_experts]
+  std::vector<MlpWeights> experts;  // [layers, num_experts]
   BoundStorage storage;
   std::shared_ptr<const void> file;
 };

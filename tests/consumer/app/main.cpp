@@ -19,7 +19,7 @@ int main() {
   const auto note = notes::note_txt();
   const bool right = sum == 9900.0f && note.size() == 14 && std::memcmp(note.data(), "carried along\n", 14) == 0 &&
                      notes::files().size() == 1 && notes::files()[0].first == "note.txt";
-  std::printf("%s, %d threads: %g, %zu bytes embedded\n", std::string(qwen35::isa_name()).c_str(), qwen35::num_threads(),
-              static_cast<double>(sum), note.size());
+  std::printf("%s, %d threads: %g, %zu bytes embedded\n", std::string(qwen35::isa_name()).c_str(),
+              qwen35::num_threads(), static_cast<double>(sum), note.size());
   return right ? 0 : 1;
 }
