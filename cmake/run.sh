@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # sh cmake/run.sh demo        build the demo and run it
 # sh cmake/run.sh test        build the tests and run them
-# sh cmake/run.sh test all    and: each header alone, users' projects, the examples, a Clang build, the address and UB sanitizers
+# sh cmake/run.sh test all    and: the code's format, each header alone, users' projects, the examples, a Clang build, the address and UB sanitizers
 # sh cmake/run.sh bench       build the benches and run them; what follows goes to each (--benchmark_filter=...)
 #
 # Each first installs the Debian packages that are missing, saying so. Where there is no apt, CMake downloads what it does not find.
@@ -39,7 +39,7 @@ install_missing() {
   fi
   # Programs count wherever they come from.
   tools="g++:g++ cmake:cmake ninja:ninja-build ccache:ccache"
-  [ "$1" = all ] && tools="$tools clang++:clang"
+  [ "$1" = all ] && tools="$tools clang++:clang clang-format:clang-format"
   for tool in $tools; do
     command -v "${tool%%:*}" >/dev/null 2>&1 || missing="$missing ${tool##*:}"
   done
