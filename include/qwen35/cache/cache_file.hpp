@@ -4,6 +4,7 @@
 #pragma once
 
 #include <qwen35/cache/hybrid_cache.hpp>
+#include <qwen35/core/hash.hpp>
 
 #include <cstdio>
 #include <string>
@@ -89,7 +90,7 @@ class CacheFile {
 
   struct Header {
     char magic[8] = {'q', 'w', '3', '5', 'k', 'v', 's', 't'};
-    std::uint64_t version = 1;
+    std::uint64_t version = 2;
     std::uint64_t linear_layers = Cache::linear_layers;
     std::uint64_t full_layers = Cache::full_layers;
     std::uint64_t state_stride = Cache::state_stride;
@@ -150,11 +151,11 @@ class CacheFile {
     }
     void write(const void* data, std::size_t bytes) {
       require<CacheError>(bytes == 0 || std::fwrite(data, 1, bytes, file_) == bytes, path_, ": cannot be written");
-      mix(data, bytes);
+      hasher_.bytes(data, bytes);
     }
     void read(void* data, std::size_t bytes) {
       require<CacheError>(bytes == 0 || std::fread(data, 1, bytes, file_) == bytes, path_, ": the file is cut");
-      mix(data, bytes);
+      hasher_.bytes(data, bytes);
     }
     void close() {
       std::FILE* const file = std::exchange(file_, nullptr);
@@ -166,31 +167,12 @@ class CacheFile {
       std::fseek(file_, sizeof(Header), SEEK_SET);
       return end < 0 ? 0 : static_cast<std::uint64_t>(end);
     }
-    std::uint64_t hash() const { return hash_; }
+    std::uint64_t hash() const { return hasher_.value(); }
 
    private:
-    // Eight bytes at a time; the order of the calls is part of the hash.
-    void mix(const void* data, std::size_t bytes) {
-      const auto* p = static_cast<const unsigned char*>(data);
-      for (; bytes >= 8; bytes -= 8, p += 8) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, p, 8);
-        step(word);
-      }
-      std::uint64_t word = bytes;
-      for (std::size_t i = 0; i < bytes; ++i) {
-        word = word << 8 | p[i];
-      }
-      step(word);
-    }
-    void step(std::uint64_t word) {
-      hash_ = (hash_ ^ word) * 0x9E3779B97F4A7C15u;
-      hash_ ^= hash_ >> 32;
-    }
-
     std::string path_;
     std::FILE* file_;
-    std::uint64_t hash_ = 0x243F6A8885A308D3u;
+    Hasher hasher_;
   };
 };
 

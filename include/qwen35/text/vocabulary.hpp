@@ -4,10 +4,10 @@
 
 #include <qwen35/core/dtype.hpp>
 #include <qwen35/core/error.hpp>
+#include <qwen35/core/hash.hpp>
 #include <qwen35/unicode/utf8.hpp>
 
 #include <array>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,29 +16,6 @@ QWEN35_BEGIN_NAMESPACE
 
 // Ids of tokens, and the number of merges, stay below this: a merge is then 64 bits.
 inline constexpr TokenId token_id_limit = 1 << 21;
-
-namespace detail {
-
-inline std::uint64_t hash_bytes(std::string_view bytes) {
-  std::uint64_t hash = 0x9E3779B97F4A7C15u ^ bytes.size();
-  const auto mix = [&hash](std::uint64_t word) {
-    hash = (hash ^ word) * 0xD6E8FEB86659FD93u;
-    hash ^= hash >> 32;
-  };
-  std::size_t i = 0;
-  for (std::uint64_t word = 0; i + 8 <= bytes.size(); i += 8) {
-    std::memcpy(&word, bytes.data() + i, 8);
-    mix(word);
-  }
-  std::uint64_t word = 0;
-  for (std::size_t shift = 0; i < bytes.size(); ++i, shift += 8) {
-    word |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes[i])) << shift;
-  }
-  mix(word);
-  return hash;
-}
-
-}  // namespace detail
 
 // GPT-2's table: the printable bytes of Latin-1 stand for themselves, the others are U+0100 and up in their order.
 class ByteAlphabet {
@@ -193,7 +170,7 @@ class TokenTable {
     if (slots_.empty()) {
       return {};
     }
-    const std::uint64_t hash = detail::hash_bytes(bytes);
+    const std::uint64_t hash = hash_of(bytes);
     const auto tag = static_cast<std::uint32_t>(hash >> 32);
     for (std::size_t slot = hash & (slots_.size() - 1);; slot = (slot + 1) & (slots_.size() - 1)) {
       const Slot& found = slots_[slot];
@@ -205,7 +182,7 @@ class TokenTable {
     }
   }
   void place(TokenId id) {
-    const std::uint64_t hash = detail::hash_bytes(bytes(id));
+    const std::uint64_t hash = hash_of(bytes(id));
     std::size_t slot = hash & (slots_.size() - 1);
     while (slots_[slot].id >= 0) {
       slot = (slot + 1) & (slots_.size() - 1);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/dtype.hpp>
+#include <qwen35/core/hash.hpp>
 
 #include <atomic>
 #include <bit>
@@ -41,7 +42,7 @@ class WordCache {
   static Key key_of(std::string_view text, std::size_t start, std::size_t size) {
     Key key;
     key.size = static_cast<std::uint8_t>(size);
-    std::uint64_t hash = size;
+    Hasher hasher(size);
     for (std::size_t i = 0, k = 0; i < size; i += 8, ++k) {
       const std::size_t rest = size - i;
       std::uint64_t word = 0;
@@ -52,10 +53,9 @@ class WordCache {
         std::memcpy(&word, text.data() + start + i, rest);
       }
       key.words[k] = word;
-      hash = (hash ^ word) * 0xD6E8FEB86659FD93u;
-      hash ^= hash >> 32;
+      hasher.word(word);
     }
-    key.slot = hash & (entries - 1);
+    key.slot = hasher.value() & (entries - 1);
     return key;
   }
 
