@@ -4,8 +4,8 @@
 //   attention_map.png attention_map PICTURE QUESTION OUT.png
 // The attention of the answer's tokens to the picture's, averaged over tokens, heads and full-attention layers; dark:
 // not looked at.
-#include <qwen35/generate/processor.hpp>
 #include <qwen35/model.hpp>
+#include <qwen35/processor/processor.hpp>
 #include <qwen35_embed/shapes.hpp>
 
 #include <png.h>

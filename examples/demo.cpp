@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model that sees, inside a binary: draws pictures and a clip, asks the embedded shapes checkpoint about them and
 // streams its answers. No file is read.
-#include <qwen35/generate/pixel_parts.hpp>
-#include <qwen35/generate/session.hpp>
 #include <qwen35/model.hpp>
+#include <qwen35/processor/pixel_parts.hpp>
+#include <qwen35/session/session.hpp>
 #include <qwen35_embed/shapes.hpp>
 
 #include <cstdio>
@@ -87,7 +87,7 @@ void ask(qwen35::Session<Model>& session, const Turn& turn, bool colours) {
   };
   const qwen35::Reply reply = session.send(qwen35::Message::user(std::move(parts)), {.event = write});
   std::printf("\n  [%zu tokens read in %.1f ms, %zu of the conversation were held; %zu answered in %.1f ms]\n",
-              reply.usage.processed_tokens, reply.prompt_seconds * 1e3, reply.usage.reused_tokens, reply.ids.size(),
+              reply.usage.processed_tokens, reply.prompt_seconds * 1e3, reply.usage.cached_tokens, reply.ids.size(),
               reply.generate_seconds * 1e3);
 }
 

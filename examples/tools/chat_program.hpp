@@ -2,12 +2,12 @@
 // The chat program for whichever compiled config fits the checkpoint: commands, flags, the loop over lines.
 #pragma once
 
-#include <qwen35/generate/session_file.hpp>
 #include <qwen35/media/base64.hpp>
 #include <qwen35/model.hpp>
 #include <qwen35/model/conditional_generation.hpp>
+#include <qwen35/session/session_file.hpp>
 #if defined(QWEN35_TOOL_MEDIA)
-#include <qwen35/generate/processor.hpp>
+#include <qwen35/processor/processor.hpp>
 #endif
 
 #include <CLI/CLI.hpp>

@@ -2,7 +2,7 @@
 // What the chat program shows: events as they come, progress, figures.
 #pragma once
 
-#include <qwen35/generate/session_options.hpp>
+#include <qwen35/session/session_options.hpp>
 
 #include <unistd.h>
 
@@ -90,16 +90,16 @@ class Screen {
   void finish(const qwen35::Reply& reply) {
     clear_progress();
     begin(Part::none);
-    const qwen35::ReplyUsage& usage = reply.usage;
+    const qwen35::Usage& usage = reply.usage;
     const auto rate = [](std::size_t tokens, double seconds) {
       return seconds > 0.0 ? static_cast<double>(tokens) / seconds : 0.0;
     };
     std::string end(qwen35::name(reply.finish_reason));
-    note("[" + (reply.finish_reason == qwen35::ReplyEnd::stop ? "" : end + "; ") + "prompt " +
-         std::to_string(usage.prompt_tokens) + " tokens, " + std::to_string(usage.reused_tokens) + " reused, read at " +
+    note("[" + (reply.finish_reason == qwen35::FinishReason::stop ? "" : end + "; ") + "prompt " +
+         std::to_string(usage.prompt_tokens) + " tokens, " + std::to_string(usage.cached_tokens) + " reused, read at " +
          rounded(rate(usage.processed_tokens, reply.prompt_seconds)) + " tokens/s; reasoning " +
-         std::to_string(usage.reasoning_tokens) + ", answer " + std::to_string(usage.answer_tokens) + ", written at " +
-         rounded(rate(reply.ids.size(), reply.generate_seconds)) + " tokens/s]");
+         std::to_string(usage.reasoning_tokens) + ", answer " + std::to_string(usage.answer_tokens()) +
+         ", written at " + rounded(rate(reply.ids.size(), reply.generate_seconds)) + " tokens/s]");
   }
   void clear() { clear_progress(); }
   // A line about the program, not of the model.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Answers a question about pictures or a video, or many such questions from a file.
 #include <qwen35/config/presets.hpp>
-#include <qwen35/generate/processor.hpp>
-#include <qwen35/generate/session.hpp>
 #include <qwen35/model/conditional_generation.hpp>
+#include <qwen35/processor/processor.hpp>
+#include <qwen35/session/session.hpp>
 #include <qwen35_embed/shapes.hpp>
 
 #include <CLI/CLI.hpp>
@@ -155,7 +155,7 @@ class Describer {
         if (settings_.think) {
           out["reasoning"] = qwen35::json::Value(reply.reasoning);
         }
-        if (reply.finish_reason != qwen35::ReplyEnd::stop) {
+        if (reply.finish_reason != qwen35::FinishReason::stop) {
           out["finish_reason"] = qwen35::json::Value(std::string(qwen35::name(reply.finish_reason)));
         }
       } catch (const std::exception& error) {

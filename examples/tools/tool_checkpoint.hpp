@@ -7,7 +7,7 @@
 #include <qwen35/text/chat_template_file.hpp>
 #include <qwen35/weights/checkpoint.hpp>
 #if defined(QWEN35_TOOL_MEDIA)
-#include <qwen35/generate/processor.hpp>
+#include <qwen35/processor/processor.hpp>
 #endif
 
 #include <CLI/CLI.hpp>

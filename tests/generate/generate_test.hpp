@@ -3,9 +3,9 @@
 #pragma once
 
 #include <qwen35/core/tensor.hpp>
-#include <qwen35/generate/generation_config.hpp>
 #include <qwen35/json/parse.hpp>
 #include <qwen35/model/attention_mask.hpp>
+#include <qwen35/sampling/generation_config.hpp>
 
 #include <cmath>
 #include <fstream>

@@ -32,17 +32,21 @@ TEST_CASE("arrows that point down are right, others are found") {
   CHECK(errors_of("layers/a.hpp", "#include <qwen35/layers/b.hpp>\n#include <vector>\n#include <qwen35/version.hpp>\n")
             .empty());
   CHECK(errors_of("weights/a.hpp", "#include <qwen35/cache/b.hpp>\n").empty());
-  CHECK(errors_of("generate/a.hpp",
-                  "#include <qwen35/text/b.hpp>\n#include <qwen35/model/b.hpp>\n#include <qwen35/media/b.hpp>\n")
+  CHECK(errors_of("session/a.hpp",
+                  "#include <qwen35/text/b.hpp>\n#include <qwen35/generate/b.hpp>\n#include <qwen35/processor/b.hpp>\n")
             .empty());
+  CHECK(errors_of("generate/a.hpp", "#include <qwen35/sampling/b.hpp>\n#include <qwen35/model/b.hpp>\n").empty());
+  CHECK(errors_of("generate/session.hpp", "#include <qwen35/session/session.hpp>\n").empty());
   CHECK(errors_of("model.hpp", "#include <qwen35/generate/b.hpp>\n").empty());
   CHECK(errors_of("json/a.hpp", "#include <qwen35/core/error.hpp>\n").empty());
 
   CHECK(errors_of("layers/a.hpp", "#include <qwen35/cache/b.hpp>\n") ==
         std::vector<std::string>{"layers/a.hpp:4: layers must not include cache (<qwen35/cache/b.hpp>)"});
-  for (const char* wrong : {"core json", "json unicode", "config kernels", "kernels math", "math kernels",
-                            "dense parallel", "parallel dense", "cache weights", "layers weights", "text model",
-                            "media model", "model text", "model generate", "unicode config"}) {
+  for (const char* wrong :
+       {"core json",      "json unicode",     "config kernels", "kernels math",    "math kernels",
+        "dense parallel", "parallel dense",   "cache weights",  "layers weights",  "text model",
+        "media model",    "model text",       "model generate", "unicode config",  "sampling model",
+        "sampling text",  "generate session", "generate text",  "processor model", "processor sampling"}) {
     const std::string pair = wrong;
     const std::string from = pair.substr(0, pair.find(' ')), to = pair.substr(pair.find(' ') + 1);
     CAPTURE(pair);

@@ -2,10 +2,10 @@
 // The state of a beam search over a batch of prompts. Source: the reference's `_beam_search` and its helpers.
 #pragma once
 
-#include <qwen35/generate/generation_config.hpp>
-#include <qwen35/generate/ranking.hpp>
-#include <qwen35/generate/sampler.hpp>
-#include <qwen35/generate/stopping_criteria.hpp>
+#include <qwen35/sampling/generation_config.hpp>
+#include <qwen35/sampling/ranking.hpp>
+#include <qwen35/sampling/sampler.hpp>
+#include <qwen35/sampling/stopping_criteria.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -101,7 +101,7 @@ class BeamSearch {
   };
   struct Prompt {
     std::vector<Beam> running;   // best first
-    std::vector<Beam> finished;  // best first; reason none: a place that nothing has taken yet
+    std::vector<Beam> finished;  // best first; reason none: nothing yet
     bool improvable = true;
     bool all_hit = false;  // every candidate of the last step is finished
     bool full() const {
@@ -179,10 +179,10 @@ class BeamSearch {
       }
     }
     for (const auto& [score, candidate] : fresh) {
-      const auto place = std::find_if(prompt.finished.begin(), prompt.finished.end(),
+      const auto worse = std::find_if(prompt.finished.begin(), prompt.finished.end(),
                                       [s = score](const Beam& beam) { return s > beam.score; });
-      if (place != prompt.finished.end()) {
-        prompt.finished.insert(place, extend(prompt, p, *candidate, score, candidate->reason));
+      if (worse != prompt.finished.end()) {
+        prompt.finished.insert(worse, extend(prompt, p, *candidate, score, candidate->reason));
         prompt.finished.pop_back();
       }
     }

@@ -3,11 +3,12 @@
 #pragma once
 
 #include <qwen35/generate/beam_search.hpp>
-#include <qwen35/generate/generation_config.hpp>
 #include <qwen35/generate/generative_model.hpp>
-#include <qwen35/generate/processors_of.hpp>
-#include <qwen35/generate/sampler.hpp>
-#include <qwen35/generate/stopping_criteria.hpp>
+#include <qwen35/generate/usage.hpp>
+#include <qwen35/sampling/generation_config.hpp>
+#include <qwen35/sampling/processors_of.hpp>
+#include <qwen35/sampling/sampler.hpp>
+#include <qwen35/sampling/stopping_criteria.hpp>
 
 #include <memory>
 #include <optional>
@@ -44,13 +45,6 @@ struct GenerateInput {
   // the number of threads or a cache.
   std::vector<std::uint32_t> sequence_ids{};
   typename Model::Input model_kwargs{};  // what else the first forward gets: images, a workspace
-};
-
-// Tokens of one returned sequence.
-struct Usage {
-  std::size_t prompt_tokens = 0;  // padding not counted, cached ones included
-  std::size_t cached_tokens = 0;  // slots that were in past_key_values already
-  std::size_t completion_tokens = 0;
 };
 
 // Rows are prompt * num_return_sequences + sibling. The tensors of each step have running rows: the same, or prompt *

@@ -144,7 +144,10 @@ void GenerateRun<M>::set_sequences(const std::vector<std::span<const TokenId>>& 
     std::fill(std::copy(rows[r].begin(), rows[r].end(), out.begin()), out.end(), config_.pad_token_id.value_or(-1));
     const std::size_t b = r / siblings();
     output_.generated.push_back(rows[r].size() - batch_.prompt_length());
-    output_.usage.push_back({batch_.tokens(b), batch_.cached(), output_.generated[r]});
+    output_.usage.push_back({.prompt_tokens = batch_.tokens(b),
+                             .cached_tokens = batch_.cached(),
+                             .completion_tokens = output_.generated[r],
+                             .processed_tokens = batch_.tokens(b) - std::min(batch_.cached(), batch_.tokens(b))});
   }
 }
 
@@ -247,17 +250,17 @@ void GenerateRun<M>::search_beams() {
 
   std::vector<std::span<const TokenId>> sequences;
   std::vector<const Beam*> beams;
-  std::size_t longest = 0;
+  std::size_t length = 0;
   for (std::size_t b = 0; b < batch_.batch(); ++b) {
     for (const Beam& beam : search.best(b, siblings())) {
       beams.push_back(&beam);
       sequences.push_back(beam.ids);
       output_.sequences_scores.push_back(beam.score);
       output_.finish_reason.push_back(beam.reason);
-      longest = std::max(longest, beam.beam_indices.size());
+      length = std::max(length, beam.beam_indices.size());
     }
   }
-  output_.beam_indices = Tensor<std::int32_t>({beams.size(), longest});
+  output_.beam_indices = Tensor<std::int32_t>({beams.size(), length});
   for (std::size_t r = 0; r < beams.size(); ++r) {
     const auto out = output_.beam_indices.row(r);
     std::fill(std::copy(beams[r]->beam_indices.begin(), beams[r]->beam_indices.end(), out.begin()), out.end(), -1);

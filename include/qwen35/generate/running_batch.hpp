@@ -2,8 +2,8 @@
 // The rows of a `generate` call between the model's forwards: columns, masks, positions, the cache.
 #pragma once
 
-#include <qwen35/generate/generation_config.hpp>
 #include <qwen35/generate/generative_model.hpp>
+#include <qwen35/sampling/generation_config.hpp>
 
 #include <algorithm>
 #include <functional>

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pictures and videos in the forms that a program may have them in, loaded.
+#pragma once
+
+#include <qwen35/media/decode.hpp>
+#include <qwen35/media/image_processor.hpp>
+#include <qwen35/media/load_video.hpp>
+#include <qwen35/processor/pixel_parts.hpp>
+#include <qwen35/text/message.hpp>
+
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+// A path or data: URL; an encoded file; pixels (an Image becomes a view and must outlive the call).
+using ImageItem = std::variant<std::string, std::span<const std::byte>, PixelView>;
+// The path of a video file, an animated GIF or a folder of pictures, or a data: URL with a GIF; an encoded GIF; frames.
+using VideoItem = std::variant<std::string, std::span<const std::byte>, FrameList>;
+
+namespace detail {
+
+inline void require_local(const std::string& source, std::string_view kind) {
+  const std::size_t colon = source.find("://");
+  require<MediaError>(
+      colon == std::string::npos || (source.substr(0, colon) != "http" && source.substr(0, colon) != "https"), source,
+      ": nothing is fetched from the net; give the ", kind, " as a path, a data: URL, bytes or pixels");
+}
+
+}  // namespace detail
+
+// A decoded picture, or the caller's own. Raises MediaError for what cannot be read, http(s) addresses among it.
+class LoadedImage {
+ public:
+  explicit LoadedImage(const ImageItem& item, const MediaLimits& limits = {}) {
+    if (const PixelView* const pixels = std::get_if<PixelView>(&item)) {
+      view_ = *pixels;
+      return;
+    }
+    if (const std::string* const source = std::get_if<std::string>(&item)) {
+      detail::require_local(*source, "picture");
+      image_ = load_image(*source, limits);
+    } else {
+      image_ = decode_image(std::get<std::span<const std::byte>>(item), limits);
+    }
+    view_ = image_.view();
+  }
+  LoadedImage(LoadedImage&&) noexcept = default;  // the pixels stay where they are
+  LoadedImage& operator=(LoadedImage&&) noexcept = default;
+
+  const PixelView& view() const { return view_; }
+
+ private:
+  Image image_;
+  PixelView view_;
+};
+
+// The item that a message's part stands for; it looks into the part. Raises MediaError when the part neither names nor
+// carries anything.
+inline ImageItem image_item(const ContentPart& part) {
+  if (part.data == nullptr) {
+    require<MediaError>(!part.value.empty(), "the picture is neither named nor in the message");
+    return part.value;
+  }
+  if (part.data->frames.empty()) {
+    return std::span<const std::byte>(part.data->file);
+  }
+  require<MediaError>(part.data->frames.size() == 1, "a picture of ", part.data->frames.size(), " frames");
+  return detail::pixels_of(*part.data, 0);
+}
+
+// Several pictures as one input, in this order. One is decoded at a time, so that the memory that MediaLimits allows a
+// picture is used once, not for all of them together; each one's patches are let go as they are joined. Raises
+// MediaError for what cannot be read.
+inline ImageInputs process_images(const ImageProcessor& processor, std::span<const ImageItem> items,
+                                  const ImageOptions& options = {}, const MediaLimits& limits = {}) {
+  std::vector<ImageInputs> each;
+  std::size_t size = 0;
+  for (const ImageItem& item : items) {
+    each.push_back(processor.preprocess(LoadedImage(item, limits).view(), options));
+    size += each.back().pixel_values.size();
+  }
+  if (each.size() == 1) {
+    return std::move(each[0]);
+  }
+  std::vector<float> values;
+  std::vector<std::int64_t> grids;
+  values.reserve(size);
+  std::size_t rows = 0, width = 0;
+  for (ImageInputs& image : each) {
+    rows += image.pixel_values.shape()[0];
+    width = image.pixel_values.shape()[1];
+    values.insert(values.end(), image.pixel_values.begin(), image.pixel_values.end());
+    grids.insert(grids.end(), image.image_grid_thw.begin(), image.image_grid_thw.end());
+    image = {};
+  }
+  return {Tensor<float>({rows, width}, std::move(values)), Tensor<std::int64_t>({each.size(), 3}, std::move(grids))};
+}
+
+inline VideoItem video_item(const ContentPart& part) {
+  if (part.data == nullptr) {
+    require<MediaError>(!part.value.empty(), "the video is neither named nor in the message");
+    return part.value;
+  }
+  if (part.data->frames.empty()) {
+    return std::span<const std::byte>(part.data->file);
+  }
+  return detail::frames_of(*part.data);
+}
+
+#if defined(QWEN35_HAS_FFMPEG)
+inline namespace with_ffmpeg {
+#else
+inline namespace without_ffmpeg {
+#endif
+
+// `folder_fps`: the rate of a folder's pictures. Raises MediaError for what cannot be read, http(s) addresses among it.
+inline VideoInputs process_video(const VideoProcessor& processor, const VideoItem& item,
+                                 const VideoOptions& options = {}, std::optional<double> folder_fps = std::nullopt,
+                                 const MediaLimits& limits = {}) {
+  if (const FrameList* const frames = std::get_if<FrameList>(&item)) {
+    return processor.preprocess(*frames, options);
+  }
+  const auto gif = [&](std::vector<std::byte> bytes) {
+    require<MediaError>(image_format(bytes) == ImageFormat::gif,
+                        "video: encoded bytes that are no GIF; other videos are given as a path");
+    return processor.preprocess(GifVideo(std::move(bytes), limits), options);
+  };
+  if (const std::string* const source = std::get_if<std::string>(&item)) {
+    detail::require_local(*source, "video");
+    return is_data_url(*source) ? gif(decode_data_url(*source))
+                                : load_video(processor, *source, options, folder_fps, limits);
+  }
+  const std::span<const std::byte> bytes = std::get<std::span<const std::byte>>(item);
+  return gif({bytes.begin(), bytes.end()});
+}
+
+}  // inline namespace
+
+QWEN35_END_NAMESPACE

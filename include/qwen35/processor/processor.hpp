@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// Texts, pictures and videos to what the model takes. Source: reference `Qwen3VLProcessor`.
+#pragma once
+
+#include <qwen35/media/placeholders.hpp>
+#include <qwen35/processor/media_items.hpp>
+#include <qwen35/processor/media_loader.hpp>
+#include <qwen35/text/chat_template.hpp>
+#include <qwen35/text/chat_template_file.hpp>
+#include <qwen35/text/tokenizer.hpp>
+#include <qwen35/weights/checkpoint.hpp>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+enum class Padding : std::uint8_t { none, longest, max_length };
+enum class PaddingSide : std::uint8_t { left, right };
+
+// Arguments as in the reference; padding_side defaults to the side that generate() wants.
+struct ProcessorInput {
+  std::vector<ImageItem> images{};  // in the order of the placeholders, counted on from text to text
+  std::vector<std::string> text{};
+  std::vector<VideoItem> videos{};
+  ImageOptions images_kwargs{};
+  VideoOptions videos_kwargs{};
+  Padding padding = Padding::none;
+  PaddingSide padding_side = PaddingSide::left;
+  std::optional<std::size_t> max_length{};  // of Padding::max_length, and of truncation
+  bool truncation = false;                  // cuts the end off; an error where that cuts a picture
+  bool return_mm_token_type_ids = true;
+  VideoForm video_form = VideoForm::pad;
+  std::optional<double> folder_fps{};  // the rate of the pictures of a folder that is a video
+  MediaLimits limits{};
+};
+
+// Outputs as in the reference. The rows of the first three are as long as their texts unless they were padded.
+struct ProcessorOutput {
+  std::vector<std::vector<TokenId>> input_ids;               // [texts][tokens]
+  std::vector<std::vector<std::int32_t>> attention_mask;     // 0 for padding
+  std::vector<std::vector<std::int32_t>> mm_token_type_ids;  // 1 for a picture's token, 2 for a video's, else 0
+  Tensor<float> pixel_values;           // [patches of all pictures, 3 * temporal_patch_size * patch_size^2]
+  Tensor<std::int64_t> image_grid_thw;  // [pictures, 3]
+  Tensor<float> pixel_values_videos;    // [patches of all videos, ...]
+  Tensor<std::int64_t> video_grid_thw;  // [videos, 3]
+  std::vector<VideoMetadata> video_metadata;
+
+  // The rows as [texts, tokens], for the model. Raises InputError when they differ in length.
+  Tensor<TokenId> ids() const { return rectangular(input_ids, "input_ids"); }
+  Tensor<std::int32_t> mask() const { return rectangular(attention_mask, "attention_mask"); }
+  Tensor<std::int32_t> token_types() const { return rectangular(mm_token_type_ids, "mm_token_type_ids"); }
+
+ private:
+  static Tensor<std::int32_t> rectangular(const std::vector<std::vector<std::int32_t>>& rows, std::string_view name) {
+    std::vector<std::int32_t> values;
+    for (const std::vector<std::int32_t>& row : rows) {
+      require<InputError>(row.size() == rows[0].size(), name, ": rows of ", rows[0].size(), " and ", row.size(),
+                          " tokens; ask for padding");
+      values.insert(values.end(), row.begin(), row.end());
+    }
+    return Tensor<std::int32_t>({rows.size(), rows.empty() ? 0 : rows[0].size()}, std::move(values));
+  }
+};
+
+// Of apply_chat_template(). Media parts that name nothing and carry nothing stand for processor_kwargs.images and
+// .videos, in order.
+struct ChatInput {
+  std::vector<json::Value> tools{};
+  bool add_generation_prompt = false;
+  std::optional<bool> enable_thinking{};
+  bool add_vision_id = false;
+  bool preserve_thinking = false;
+  bool continue_final_message = false;
+  ProcessorInput processor_kwargs{};  // its text is not read
+};
+
+#if defined(QWEN35_HAS_FFMPEG)
+inline namespace with_ffmpeg {
+#else
+inline namespace without_ffmpeg {
+#endif
+
+// Immutable once made; may be shared between threads.
+class Processor {
+ public:
+  // Raises TextError when the tokenizer lacks one of the family's media tokens, InputError when the two processors cut
+  // patches differently.
+  Processor(ImageProcessor images, Tokenizer tokens, VideoProcessor videos,
+            const ChatTemplate& chat = chat_templates::qwen3_5)
+      : image_processor(std::move(images)),
+        tokenizer(std::move(tokens)),
+        video_processor(std::move(videos)),
+        chat_template(chat) {
+    constexpr PlaceholderTokens names;
+    image_token_id_ = token(names.image);
+    video_token_id_ = token(names.video);
+    token(names.vision_start);
+    token(names.vision_end);
+    const PreprocessorConfig& a = image_processor.config();
+    const PreprocessorConfig& b = video_processor.config();
+    require<InputError>(
+        a.patch_size == b.patch_size && a.temporal_patch_size == b.temporal_patch_size && a.merge_size == b.merge_size,
+        "processor: pictures are cut into patches of ", a.patch_size, " pixels, ", a.temporal_patch_size,
+        " frames, merged by ", a.merge_size, ", videos into ", b.patch_size, ", ", b.temporal_patch_size, ", ",
+        b.merge_size);
+  }
+  // A model's folder: tokenizer.json, preprocessor_config.json, video_preprocessor_config.json (or
+  // processor_config.json for these two) and, where they are, tokenizer_config.json and the chat template, which `chat`
+  // replaces. Raises MediaError, ConfigError, and TextError, also for a template that is none of the family's: `chat`
+  // then has to say how to render.
+  static Processor from_pretrained(const std::string& folder, std::optional<ChatTemplate> chat = {});
+  // The same files of an opened checkpoint, or of one in memory. Raises CheckpointError for a file that is missing.
+  static Processor from_checkpoint(const Checkpoint& checkpoint, std::optional<ChatTemplate> chat = {});
+
+  // Raises InputError for counts that do not fit, MediaError for what cannot be read.
+  ProcessorOutput process(const ProcessorInput& input) const;
+  ProcessorOutput operator()(const ProcessorInput& input) const { return process(input); }
+
+  // Renders the conversation, loads its media in their order, and processes both: the reference's tokenize = True.
+  ProcessorOutput apply_chat_template(const std::vector<Message>& messages, const ChatInput& input = {}) const {
+    return apply_chat_template(std::span(&messages, 1), input);
+  }
+  ProcessorOutput apply_chat_template(const json::Value& messages, const ChatInput& input = {}) const {
+    return apply_chat_template(messages_from_json(messages), input);
+  }
+  // Several conversations, one row each.
+  ProcessorOutput apply_chat_template(std::span<const std::vector<Message>> conversations,
+                                      const ChatInput& input = {}) const;
+  // The text alone: tokenize = False.
+  RenderedChat render(const std::vector<Message>& messages, const ChatInput& input = {}) const {
+    return render_chat(messages, input.tools,
+                       {.add_generation_prompt = input.add_generation_prompt,
+                        .enable_thinking = input.enable_thinking,
+                        .add_vision_id = input.add_vision_id,
+                        .preserve_thinking = input.preserve_thinking,
+                        .continue_final_message = input.continue_final_message,
+                        .chat_template = chat_template});
+  }
+
+  std::string decode(std::span<const TokenId> ids, bool skip_special_tokens = false) const {
+    return tokenizer.decode(ids, skip_special_tokens);
+  }
+  std::vector<std::string> batch_decode(std::span<const std::vector<TokenId>> sequences,
+                                        bool skip_special_tokens = false) const {
+    return tokenizer.batch_decode(sequences, skip_special_tokens);
+  }
+  std::vector<std::string> post_process_image_text_to_text(std::span<const std::vector<TokenId>> sequences,
+                                                           bool skip_special_tokens = true) const {
+    return tokenizer.batch_decode(sequences, skip_special_tokens);
+  }
+  TokenId image_token_id() const { return image_token_id_; }
+  TokenId video_token_id() const { return video_token_id_; }
+
+  // For sessions; of `options` it reads the media's (images_kwargs, videos_kwargs, folder_fps, limits). The processor
+  // must outlive it.
+  MediaLoader media_loader() const { return media_loader(ProcessorInput()); }
+  MediaLoader media_loader(ProcessorInput options) const {
+    return [this, options = std::move(options)](const ContentPart& part) { return load(part, options); };
+  }
+  LoadedMedium load(const ContentPart& part, const ProcessorInput& options = {}) const;
+
+  ImageProcessor image_processor;
+  Tokenizer tokenizer;
+  VideoProcessor video_processor;
+  ChatTemplate chat_template;
+
+ private:
+  TokenId token(std::string_view name) const {
+    const TokenId id = tokenizer.convert_tokens_to_ids(name);
+    require<TextError>(id >= 0, "processor: the tokenizer has no token ", name);
+    return id;
+  }
+  void tokenize(const ProcessorInput& input, std::vector<std::string> texts, ProcessorOutput& out) const;
+
+  TokenId image_token_id_ = -1;
+  TokenId video_token_id_ = -1;
+};
+
+}  // inline namespace
+
+QWEN35_END_NAMESPACE
+
+#include <qwen35/processor/processor_impl.hpp>

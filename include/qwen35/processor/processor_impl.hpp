@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the processor works. Include processor.hpp.
+#pragma once
+
+#include <qwen35/processor/processor.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+namespace detail {
+
+inline std::size_t count_of(std::string_view text, std::string_view part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + part.size())) {
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace detail
+
+#if defined(QWEN35_HAS_FFMPEG)
+inline namespace with_ffmpeg {
+#else
+inline namespace without_ffmpeg {
+#endif
+
+inline Processor Processor::from_pretrained(const std::string& folder, std::optional<ChatTemplate> chat) {
+  if (!chat) {
+    chat = recognise_chat_template(detail::ModelFolder{folder}, folder + "/").chat_template;
+  }
+  return Processor(ImageProcessor::from_pretrained(folder), Tokenizer::from_pretrained(folder),
+                   VideoProcessor::from_pretrained(folder), *chat);
+}
+
+inline Processor Processor::from_checkpoint(const Checkpoint& checkpoint, std::optional<ChatTemplate> chat) {
+  const auto json_of = [&](std::string_view name) { return json::parse(checkpoint.text(name), name); };
+  // Nested in processor_config.json, or a file of its own.
+  const auto settings = [&](std::string_view nested, std::initializer_list<std::string_view> names) {
+    if (checkpoint.has_file("processor_config.json")) {
+      const json::Value file = json_of("processor_config.json");
+      if (const json::Value* const inner = file.find(nested)) {
+        return *inner;
+      }
+    }
+    for (const std::string_view name : names) {
+      if (checkpoint.has_file(name)) {
+        return json_of(name);
+      }
+    }
+    return json_of(*names.begin());
+  };
+  Tokenizer tokens = Tokenizer::from_bytes(checkpoint.text("tokenizer.json"));
+  if (checkpoint.has_file("tokenizer_config.json")) {
+    tokens.load_config(json_of("tokenizer_config.json"));
+  }
+  return Processor(
+      ImageProcessor(ImageProcessorConfig::from_json(settings("image_processor", {"preprocessor_config.json"}))),
+      std::move(tokens),
+      VideoProcessor(VideoProcessorConfig::from_json(
+          settings("video_processor", {"video_preprocessor_config.json", "preprocessor_config.json"}))),
+      chat ? *chat : recognise_chat_template(checkpoint).chat_template);
+}
+
+inline ProcessorOutput Processor::process(const ProcessorInput& input) const {
+  require<InputError>(!input.images.empty() || !input.text.empty() || !input.videos.empty(),
+                      "You need to provide at least one input to call Processor");
+  ProcessorOutput out;
+  std::vector<std::string> image_texts, video_texts;
+  if (!input.images.empty()) {
+    ImageInputs images = process_images(image_processor, input.images, input.images_kwargs, input.limits);
+    image_texts = image_replacements(images.image_grid_thw, image_processor.config().merge_size);
+    out.pixel_values = std::move(images.pixel_values);
+    out.image_grid_thw = std::move(images.image_grid_thw);
+  }
+  if (!input.videos.empty()) {
+    std::vector<VideoInputs> each;
+    for (const VideoItem& item : input.videos) {
+      each.push_back(process_video(video_processor, item, input.videos_kwargs, input.folder_fps, input.limits));
+    }
+    VideoInputs videos = each.size() == 1 ? std::move(each[0]) : join(each);
+    video_texts = video_replacements(videos.video_grid_thw, videos.timestamps, video_processor.config().merge_size);
+    out.pixel_values_videos = std::move(videos.pixel_values_videos);
+    out.video_grid_thw = std::move(videos.video_grid_thw);
+    out.video_metadata = std::move(videos.video_metadata);
+  }
+  if (!input.text.empty()) {
+    std::vector<std::string> texts = input.text;
+    expand_placeholders(texts, image_texts, video_texts, {}, input.video_form);
+    tokenize(input, std::move(texts), out);
+  }
+  return out;
+}
+
+inline void Processor::tokenize(const ProcessorInput& input, std::vector<std::string> texts,
+                                ProcessorOutput& out) const {
+  require<InputError>(input.max_length || (!input.truncation && input.padding != Padding::max_length),
+                      "processor: padding to max_length and truncation need max_length");
+  out.input_ids = tokenizer.encode_batch(texts);
+  std::size_t longest_row = 0;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    std::vector<TokenId>& ids = out.input_ids[i];
+    if (input.truncation && ids.size() > *input.max_length) {
+      ids.resize(*input.max_length);
+    }
+    longest_row = std::max(longest_row, ids.size());
+    for (const bool video : {false, true}) {
+      constexpr PlaceholderTokens names;
+      const auto in_ids =
+          static_cast<std::size_t>(std::count(ids.begin(), ids.end(), video ? video_token_id_ : image_token_id_));
+      const std::size_t in_text = detail::count_of(texts[i], video ? names.video : names.image);
+      require<InputError>(in_ids == in_text, "Mismatch in `", video ? "video" : "image",
+                          "` token count between text and `input_ids`. Text ", i, ": ids ", in_ids, ", text ", in_text,
+                          ". Likely due to truncation: disable it or increase `max_length`.");
+    }
+    out.attention_mask.emplace_back(ids.size(), 1);
+    if (input.return_mm_token_type_ids) {
+      out.mm_token_type_ids.push_back(mm_token_type_ids(ids, image_token_id_, video_token_id_));
+    }
+  }
+  if (input.padding == Padding::none) {
+    return;
+  }
+  const TokenId pad = tokenizer.pad_token_id();
+  require<InputError>(pad >= 0, "processor: padding, but tokenizer_config.json names no pad token");
+  const std::size_t length = input.padding == Padding::longest ? longest_row : *input.max_length;
+  const auto fill = [&](std::vector<std::int32_t>& row, std::int32_t value) {
+    if (row.size() < length) {
+      row.insert(input.padding_side == PaddingSide::left ? row.begin() : row.end(), length - row.size(), value);
+    }
+  };
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    fill(out.input_ids[i], pad);
+    fill(out.attention_mask[i], 0);
+    if (input.return_mm_token_type_ids) {
+      fill(out.mm_token_type_ids[i], 0);
+    }
+  }
+}
+
+inline ProcessorOutput Processor::apply_chat_template(std::span<const std::vector<Message>> conversations,
+                                                      const ChatInput& input) const {
+  ProcessorInput all = input.processor_kwargs;
+  const std::vector<ImageItem> images = std::exchange(all.images, {});
+  const std::vector<VideoItem> videos = std::exchange(all.videos, {});
+  all.text.clear();
+  std::size_t next_image = 0, next_video = 0;
+  for (const std::vector<Message>& messages : conversations) {
+    RenderedChat chat = render(messages, input);
+    all.text.push_back(std::move(chat.text));
+    for (const RenderedMedium& medium : chat.media) {
+      const ContentPart& part = (*messages[medium.message_index].content.parts())[medium.part_index];
+      const bool apart = part.data == nullptr && part.value.empty();
+      if (medium.type == PartType::image) {
+        require<InputError>(!apart || next_image < images.size(), "messages[", medium.message_index, "].content[",
+                            medium.part_index, "]: a picture that names nothing, and ", images.size(),
+                            " were given apart");
+        all.images.push_back(apart ? images[next_image++] : image_item(part));
+      } else {
+        require<InputError>(!apart || next_video < videos.size(), "messages[", medium.message_index, "].content[",
+                            medium.part_index, "]: a video that names nothing, and ", videos.size(),
+                            " were given apart");
+        all.videos.push_back(apart ? videos[next_video++] : video_item(part));
+      }
+    }
+  }
+  require<InputError>(next_image == images.size() && next_video == videos.size(), "chat: ", images.size(),
+                      " pictures and ", videos.size(), " videos were given apart, the messages have places for ",
+                      next_image, " and ", next_video);
+  return process(all);
+}
+
+inline LoadedMedium Processor::load(const ContentPart& part, const ProcessorInput& options) const {
+  LoadedMedium out;
+  out.merge_size = image_processor.config().merge_size;
+  const auto take = [&](Tensor<float>& values, const Tensor<std::int64_t>& grid) {
+    out.pixel_values = std::move(values);
+    std::copy(grid.begin(), grid.end(), out.grid_thw.begin());
+  };
+  if (part.type == PartType::image) {
+    const LoadedImage image(image_item(part), options.limits);
+    ImageInputs inputs = image_processor.preprocess(image.view(), options.images_kwargs);
+    take(inputs.pixel_values, inputs.image_grid_thw);
+  } else {
+    require<InputError>(part.type == PartType::video, "processor: a text is no medium");
+    VideoInputs inputs =
+        process_video(video_processor, video_item(part), options.videos_kwargs, options.folder_fps, options.limits);
+    take(inputs.pixel_values_videos, inputs.video_grid_thw);
+    out.timestamps = std::move(inputs.timestamps.at(0));
+  }
+  return out;
+}
+
+}  // inline namespace
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+// How to generate: the reference's `GenerationConfig`, field by field under its names.
+#pragma once
+
+#include <qwen35/config/json_fields.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+enum class EarlyStopping : std::uint8_t { no, yes, never };  // the reference's False, True and "never"
+
+// Added to the score of the last id where the ids before it end the sequence; a single id gets it always.
+struct SequenceBias {
+  std::vector<TokenId> ids;
+  double bias = 0.0;
+  friend bool operator==(const SequenceBias&, const SequenceBias&) = default;
+};
+
+// From `start_index` generated tokens on, the eos scores grow by |score| * (decay_factor^(tokens since) - 1).
+struct ExponentialDecay {
+  std::int64_t start_index = 0;
+  double decay_factor = 1.0;
+  friend bool operator==(const ExponentialDecay&, const ExponentialDecay&) = default;
+};
+
+// An empty field is "not said": it is taken from the model's own generation config, then from the fallbacks of
+// `fallbacks()`. To say "none" where the model's config says something, give the value that switches the matter off (an
+// empty list of eos ids, a top_k of 0, a penalty of 1).
+struct GenerationConfig {
+  // --- length; in tokens. max_new_tokens goes before max_length, which counts the prompt ---
+  std::optional<std::int64_t> max_length{};
+  std::optional<std::int64_t> max_new_tokens{};
+  std::optional<std::int64_t> min_length{};
+  std::optional<std::int64_t> min_new_tokens{};
+  std::optional<EarlyStopping> early_stopping{};
+  std::optional<double> max_time{};  // seconds
+  std::optional<std::vector<std::string>> stop_strings{};
+
+  // --- strategy ---
+  std::optional<bool> do_sample{};
+  std::optional<std::int64_t> num_beams{};
+  std::optional<std::int64_t> num_return_sequences{};
+  std::optional<bool> use_cache{};
+  std::optional<std::uint64_t> seed{};  // of the draws; see GenerateInput::sequence_ids
+
+  // --- scores ---
+  std::optional<double> temperature{};
+  std::optional<std::int64_t> top_k{};
+  std::optional<double> top_p{};
+  std::optional<double> min_p{};
+  std::optional<double> top_h{};
+  std::optional<double> typical_p{};
+  std::optional<double> epsilon_cutoff{};
+  std::optional<double> eta_cutoff{};
+  std::optional<double> repetition_penalty{};
+  std::optional<double>
+      presence_penalty{};  // subtracted from every id that was generated already (the prompt does not count)
+  std::optional<double> frequency_penalty{};  // the same, once for each time
+  std::optional<double> length_penalty{};     // beams: score = sum of log probabilities / length^length_penalty
+  std::optional<std::int64_t> no_repeat_ngram_size{};
+  std::optional<std::vector<std::vector<TokenId>>> bad_words_ids{};
+  std::optional<std::vector<SequenceBias>> sequence_bias{};
+  std::optional<bool> renormalize_logits{};
+  std::optional<TokenId> forced_bos_token_id{};
+  std::optional<TokenIds> forced_eos_token_id{};
+  std::optional<bool> remove_invalid_values{};
+  std::optional<ExponentialDecay> exponential_decay_length_penalty{};
+  std::optional<std::vector<TokenId>> suppress_tokens{};
+  std::optional<std::vector<TokenId>> begin_suppress_tokens{};
+
+  // --- what to return beside the sequences ---
+  std::optional<bool> output_scores{};
+  std::optional<bool> output_logits{};
+  std::optional<bool> output_hidden_states{};
+  std::optional<bool> output_attentions{};
+
+  // --- special tokens ---
+  std::optional<TokenId> pad_token_id{};
+  std::optional<TokenId> bos_token_id{};
+  std::optional<TokenIds> eos_token_id{};
+
+  friend bool operator==(const GenerationConfig&, const GenerationConfig&) = default;
+
+  // f(name, pointer to member) for every field.
+  template <class F>
+  static constexpr void for_each_field(F&& f);
+
+  // The functions below are templates so that a file which only includes this does not compile their bodies, each of
+  // which visits all fields.
+
+  // The fields of generation_config.json; null: none. Unknown keys are ignored. Raises ConfigError for a field of the
+  // wrong kind or one that asks for what is not supported, InputError where the fields contradict each other.
+  template <class = void>
+  static GenerationConfig from_json(const json::Value& file);
+
+  // These fields, those not said taken from `other`.
+  template <class = void>
+  GenerationConfig or_else(const GenerationConfig& other) const;
+  // The values of fields that nobody set. Without any length: 20 new tokens, which is no field.
+  template <class = void>
+  static GenerationConfig fallbacks();
+  // Raises InputError for fields that contradict each other or can never work. With `strict` also for fields that would
+  // have no effect, such as a temperature without do_sample, all of them in one message.
+  template <class = void>
+  void validate(bool strict = false) const;
+
+ private:
+  template <class = void>
+  std::string fields_without_effect() const;
+};
+
+template <class F>
+constexpr void GenerationConfig::for_each_field(F&& f) {
+  using C = GenerationConfig;
+  f("max_length", &C::max_length);
+  f("max_new_tokens", &C::max_new_tokens);
+  f("min_length", &C::min_length);
+  f("min_new_tokens", &C::min_new_tokens);
+  f("early_stopping", &C::early_stopping);
+  f("max_time", &C::max_time);
+  f("stop_strings", &C::stop_strings);
+  f("do_sample", &C::do_sample);
+  f("num_beams", &C::num_beams);
+  f("num_return_sequences", &C::num_return_sequences);
+  f("use_cache", &C::use_cache);
+  f("seed", &C::seed);
+  f("temperature", &C::temperature);
+  f("top_k", &C::top_k);
+  f("top_p", &C::top_p);
+  f("min_p", &C::min_p);
+  f("top_h", &C::top_h);
+  f("typical_p", &C::typical_p);
+  f("epsilon_cutoff", &C::epsilon_cutoff);
+  f("eta_cutoff", &C::eta_cutoff);
+  f("repetition_penalty", &C::repetition_penalty);
+  f("presence_penalty", &C::presence_penalty);
+  f("frequency_penalty", &C::frequency_penalty);
+  f("length_penalty", &C::length_penalty);
+  f("no_repeat_ngram_size", &C::no_repeat_ngram_size);
+  f("bad_words_ids", &C::bad_words_ids);
+  f("sequence_bias", &C::sequence_bias);
+  f("renormalize_logits", &C::renormalize_logits);
+  f("forced_bos_token_id", &C::forced_bos_token_id);
+  f("forced_eos_token_id", &C::forced_eos_token_id);
+  f("remove_invalid_values", &C::remove_invalid_values);
+  f("exponential_decay_length_penalty", &C::exponential_decay_length_penalty);
+  f("suppress_tokens", &C::suppress_tokens);
+  f("begin_suppress_tokens", &C::begin_suppress_tokens);
+  f("output_scores", &C::output_scores);
+  f("output_logits", &C::output_logits);
+  f("output_hidden_states", &C::output_hidden_states);
+  f("output_attentions", &C::output_attentions);
+  f("pad_token_id", &C::pad_token_id);
+  f("bos_token_id", &C::bos_token_id);
+  f("eos_token_id", &C::eos_token_id);
+}
+
+template <class>
+GenerationConfig GenerationConfig::or_else(const GenerationConfig& other) const {
+  GenerationConfig out = *this;
+  for_each_field([&](const char*, auto field) {
+    if (!(out.*field)) {
+      out.*field = other.*field;
+    }
+  });
+  return out;
+}
+
+template <class>
+GenerationConfig GenerationConfig::fallbacks() {
+  return {.min_length = 0,
+          .early_stopping = EarlyStopping::no,
+          .do_sample = false,
+          .num_beams = 1,
+          .num_return_sequences = 1,
+          .use_cache = true,
+          .seed = 0,
+          .temperature = 1.0,
+          .top_k = 50,
+          .top_p = 1.0,
+          .typical_p = 1.0,
+          .epsilon_cutoff = 0.0,
+          .eta_cutoff = 0.0,
+          .repetition_penalty = 1.0,
+          .presence_penalty = 0.0,
+          .frequency_penalty = 0.0,
+          .length_penalty = 1.0,
+          .no_repeat_ngram_size = 0,
+          .renormalize_logits = false,
+          .remove_invalid_values = false,
+          .output_scores = false,
+          .output_logits = false,
+          .output_hidden_states = false,
+          .output_attentions = false};
+}
+
+template <class>
+std::string GenerationConfig::fields_without_effect() const {
+  std::string found;
+  const auto note = [&](bool idle, const char* name, const char* needed) {
+    if (idle) {
+      found += concat(found.empty() ? "" : "; ", name, " needs ", needed);
+    }
+  };
+  if (!do_sample.value_or(false)) {
+    note(temperature.value_or(1.0) != 1.0, "temperature", "do_sample");
+    note(top_p.value_or(1.0) != 1.0, "top_p", "do_sample");
+    note(min_p.has_value(), "min_p", "do_sample");
+    note(top_h.has_value(), "top_h", "do_sample");
+    note(typical_p.value_or(1.0) != 1.0, "typical_p", "do_sample");
+    note(top_k.value_or(50) != 50, "top_k", "do_sample");
+    note(epsilon_cutoff.value_or(0.0) != 0.0, "epsilon_cutoff", "do_sample");
+    note(eta_cutoff.value_or(0.0) != 0.0, "eta_cutoff", "do_sample");
+  }
+  if (num_beams.value_or(1) == 1) {
+    note(early_stopping.value_or(EarlyStopping::no) != EarlyStopping::no, "early_stopping", "num_beams > 1");
+    note(length_penalty.value_or(1.0) != 1.0, "length_penalty", "num_beams > 1");
+  }
+  return found;
+}
+
+template <class>
+void GenerationConfig::validate(bool strict) const {
+  const auto at_least = [](const std::optional<std::int64_t>& field, const char* name, std::int64_t least) {
+    require<InputError>(!field || (*field >= least && *field <= std::numeric_limits<std::int32_t>::max()),
+                        "generation config: ", name, " is ", field.value_or(0), ", expected ", least, " to 2147483647");
+  };
+  at_least(max_length, "max_length", 1);
+  at_least(max_new_tokens, "max_new_tokens", 1);
+  at_least(min_length, "min_length", 0);
+  at_least(min_new_tokens, "min_new_tokens", 0);
+  at_least(num_beams, "num_beams", 1);
+  at_least(num_return_sequences, "num_return_sequences", 1);
+  at_least(no_repeat_ngram_size, "no_repeat_ngram_size", 0);
+  at_least(top_k, "top_k", 0);
+  if (num_return_sequences.value_or(1) > 1) {
+    if (num_beams.value_or(1) == 1) {
+      require<InputError>(do_sample.value_or(false), "generation config: num_return_sequences is ",
+                          *num_return_sequences, ", but greedy search finds one; set do_sample or num_beams");
+    } else {
+      require<InputError>(*num_return_sequences <= *num_beams, "generation config: num_return_sequences is ",
+                          *num_return_sequences, ", expected at most num_beams, ", *num_beams);
+    }
+  }
+  if (strict) {
+    const std::string idle = fields_without_effect();
+    require<InputError>(idle.empty(), "generation config: fields without effect: ", idle);
+  }
+}
+
+QWEN35_END_NAMESPACE
+
+#include <qwen35/sampling/generation_config_json.hpp>

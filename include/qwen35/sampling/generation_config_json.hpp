@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fields of generation_config.json. Include generation_config.hpp.
+#pragma once
+
+#include <qwen35/sampling/generation_config.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+namespace detail {
+
+inline TokenId as_token_id(const JsonFields& fields, const json::Value& value, std::string_view key,
+                           const char* expected) {
+  fields.expect(
+      value.is_integer() && value.as_integer() >= 0 && value.as_integer() <= std::numeric_limits<TokenId>::max(), key,
+      expected);
+  return static_cast<TokenId>(value.as_integer());
+}
+
+inline std::vector<TokenId> as_token_list(const JsonFields& fields, const json::Value& value, std::string_view key,
+                                          const char* expected) {
+  fields.expect(value.is_array(), key, expected);
+  std::vector<TokenId> ids;
+  for (const json::Value& item : value.items()) {
+    ids.push_back(as_token_id(fields, item, key, expected));
+  }
+  return ids;
+}
+
+// One overload for each kind of field. None is called for an absent or null key.
+inline void read(const JsonFields& fields, const json::Value& value, std::string_view key, std::int64_t& out) {
+  fields.expect(value.is_integer(), key, "a whole number");
+  out = value.as_integer();
+}
+inline void read(const JsonFields& fields, const json::Value& value, std::string_view key, std::uint64_t& out) {
+  fields.expect(value.is_integer() && value.as_integer() >= 0, key, "a whole number, not negative");
+  out = static_cast<std::uint64_t>(value.as_integer());
+}
+inline void read(const JsonFields& fields, const json::Value&, std::string_view key, double& out) {
+  out = fields.number(key, 0.0);
+}
+inline void read(const JsonFields& fields, const json::Value&, std::string_view key, bool& out) {
+  out = fields.boolean(key, false);
+}
+inline void read(const JsonFields& fields, const json::Value&, std::string_view key, TokenIds& out) {
+  out = fields.token_ids(key);
+}
+inline void read(const JsonFields& fields, const json::Value& value, std::string_view key, TokenId& out) {
+  out = as_token_id(fields, value, key, "one token id");
+}
+inline void read(const JsonFields& fields, const json::Value& value, std::string_view key, EarlyStopping& out) {
+  fields.expect(value.is_bool() || (value.is_string() && value.as_string() == "never"), key,
+                "true, false or \"never\"");
+  out = value.is_string() ? EarlyStopping::never : value.as_bool() ? EarlyStopping::yes : EarlyStopping::no;
+}
+inline void read(const JsonFields& fields, const json::Value& value, std::string_view key,
+                 std::vector<std::string>& out) {
+  constexpr const char* expected = "a string or a list of strings";
+  const auto add = [&](const json::Value& item) {
+    fields.expect(item.is_string(), key, expected);
+    out.push_back(item.as_string());
+  };
+  if (value.is_string()) {
+    add(value);
+    return;
+  }
+  fields.expect(value.is_array(), key, expected);
+  for (const json::Value& item : value.items()) {
+    add(item);
+  }
+}
+inline void read(const JsonFields& fields, const json::Value& value, std::string_view key, std::vector<TokenId>& out) {
+  out = as_token_list(fields, value, key, "a list of token ids");
+}
+inline void read(const JsonFields& fields, const json::Value& value, std::string_view key,
+                 std::vector<std::vector<TokenId>>& out) {
+  constexpr const char* expected = "a list of lists of token ids";
+  fields.expect(value.is_array(), key, expected);
+  for (const json::Value& item : value.items()) {
+    out.push_back(as_token_list(fields, item, key, expected));
+  }
+}
+inline void read(const JsonFields& fields, const json::Value& value, std::string_view key,
+                 std::vector<SequenceBias>& out) {
+  constexpr const char* expected = "a list of [list of token ids, number]";
+  fields.expect(value.is_array(), key, expected);
+  for (const json::Value& item : value.items()) {
+    fields.expect(item.is_array() && item.size() == 2 && item.items()[1].is_number(), key, expected);
+    out.push_back({as_token_list(fields, item.items()[0], key, expected), item.items()[1].as_number()});
+  }
+}
+inline void read(const JsonFields& fields, const json::Value& value, std::string_view key, ExponentialDecay& out) {
+  fields.expect(value.is_array() && value.size() == 2 && value.items()[0].is_integer() && value.items()[1].is_number(),
+                key, "[whole number, number]");
+  out = {value.items()[0].as_integer(), value.items()[1].as_number()};
+}
+
+// Ways of generating that the file may ask for and this library does not have. Their neutral values pass.
+inline void refuse_unknown_ways(const JsonFields& fields) {
+  const auto neutral = [&](const char* key, double value) {
+    fields.expect(fields.number(key, value) == value, key, "the value that switches it off: it is not supported");
+  };
+  neutral("guidance_scale", 1.0);
+  neutral("encoder_repetition_penalty", 1.0);
+  neutral("encoder_no_repeat_ngram_size", 0.0);
+  neutral("num_beam_groups", 1.0);
+  neutral("diversity_penalty", 0.0);
+  neutral("penalty_alpha", 0.0);
+  for (const char* const key :
+       {"watermarking_config", "constraints", "force_words_ids", "dola_layers", "prompt_lookup_num_tokens"}) {
+    fields.expect(fields.find(key) == nullptr, key, "null: it is not supported");
+  }
+  for (const char* const key : {"token_healing", "low_memory", "is_assistant"}) {
+    fields.expect(!fields.boolean(key, false), key, "false: it is not supported");
+  }
+}
+
+}  // namespace detail
+
+template <class>
+GenerationConfig GenerationConfig::from_json(const json::Value& file) {
+  const JsonFields fields(file.is_null() ? nullptr : &file, "generation_config");
+  detail::refuse_unknown_ways(fields);
+  GenerationConfig config;
+  for_each_field([&](const char* name, auto field) {
+    if (const json::Value* const given = fields.find(name)) {
+      detail::read(fields, *given, name, (config.*field).emplace());
+    }
+  });
+  config.validate();
+  return config;
+}
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// Processors that look back at the sequence: penalties of ids that occurred, n-grams, biases of sequences, bad words.
+#pragma once
+
+#include <qwen35/config/token_ids.hpp>
+#include <qwen35/sampling/generation_config.hpp>
+#include <qwen35/sampling/logits_processor.hpp>
+
+#include <algorithm>
+#include <limits>
+
+QWEN35_BEGIN_NAMESPACE
+
+namespace detail {
+
+inline constexpr float masked_score = -std::numeric_limits<float>::infinity();
+
+inline bool in_vocabulary(TokenId id, std::span<const float> scores) {
+  return id >= 0 && static_cast<std::size_t>(id) < scores.size();
+}
+
+inline void require_in_vocabulary(TokenId id, std::span<const float> scores, std::string_view what) {
+  require<InputError>(in_vocabulary(id, scores), what, ": token id ", id, " is not in the vocabulary of ",
+                      scores.size());
+}
+
+// f(id, times) for each distinct id of `ids` that is in the vocabulary.
+template <class F>
+inline void for_each_distinct(std::span<const TokenId> ids, std::span<const float> scores, Scratch* scratch, F&& f) {
+  Scratch own;
+  std::vector<TokenId>& sorted = (scratch != nullptr ? *scratch : own).ids;
+  sorted.assign(ids.begin(), ids.end());
+  std::sort(sorted.begin(), sorted.end());
+  for (std::size_t i = 0; i < sorted.size();) {
+    std::size_t end = i;
+    while (end < sorted.size() && sorted[end] == sorted[i]) {
+      ++end;
+    }
+    if (in_vocabulary(sorted[i], scores)) {
+      f(static_cast<std::size_t>(sorted[i]), end - i);
+    }
+    i = end;
+  }
+}
+
+}  // namespace detail
+
+// Scores of ids that occur in the sequence, prompt included: negative ones times `penalty`, the others divided by it.
+class RepetitionPenaltyLogitsProcessor final : public LogitsProcessor {
+ public:
+  // Raises InputError unless penalty > 0. The first `prompt_ignore_length` ids do not count.
+  explicit RepetitionPenaltyLogitsProcessor(double penalty, std::size_t prompt_ignore_length = 0)
+      : penalty_(static_cast<float>(penalty)), ignored_(prompt_ignore_length) {
+    require<InputError>(penalty > 0.0, "repetition_penalty is ", penalty, ", expected a number above 0");
+  }
+  std::string_view name() const override { return "RepetitionPenaltyLogitsProcessor"; }
+  void process(const SequenceRow& row, std::span<float> scores) const override {
+    const std::span<const TokenId> ids = row.tokens();
+    detail::for_each_distinct(ids.subspan(std::min(ignored_, ids.size())), scores, row.scratch,
+                              [&](std::size_t id, std::size_t) {
+                                scores[id] = scores[id] < 0.0f ? scores[id] * penalty_ : scores[id] / penalty_;
+                              });
+  }
+
+ private:
+  float penalty_;
+  std::size_t ignored_;
+};
+
+// Subtracts `penalty` from the score of each id that was generated already.
+class PresencePenaltyLogitsProcessor final : public LogitsProcessor {
+ public:
+  explicit PresencePenaltyLogitsProcessor(double penalty) : penalty_(static_cast<float>(penalty)) {}
+  std::string_view name() const override { return "PresencePenaltyLogitsProcessor"; }
+  void process(const SequenceRow& row, std::span<float> scores) const override {
+    detail::for_each_distinct(row.generated(), scores, row.scratch,
+                              [&](std::size_t id, std::size_t) { scores[id] -= penalty_; });
+  }
+
+ private:
+  float penalty_;
+};
+
+// Subtracts `penalty` from the score of an id for each time that it was generated.
+class FrequencyPenaltyLogitsProcessor final : public LogitsProcessor {
+ public:
+  explicit FrequencyPenaltyLogitsProcessor(double penalty) : penalty_(static_cast<float>(penalty)) {}
+  std::string_view name() const override { return "FrequencyPenaltyLogitsProcessor"; }
+  void process(const SequenceRow& row, std::span<float> scores) const override {
+    detail::for_each_distinct(row.generated(), scores, row.scratch, [&](std::size_t id, std::size_t times) {
+      scores[id] -= penalty_ * static_cast<float>(times);
+    });
+  }
+
+ private:
+  float penalty_;
+};
+
+// Masks every id that would end an n-gram which the sequence has already.
+class NoRepeatNGramLogitsProcessor final : public LogitsProcessor {
+ public:
+  // Raises InputError for a size of 0.
+  explicit NoRepeatNGramLogitsProcessor(std::size_t ngram_size) : size_(ngram_size) {
+    require<InputError>(ngram_size > 0, "no_repeat_ngram_size is 0, expected at least 1");
+  }
+  std::string_view name() const override { return "NoRepeatNGramLogitsProcessor"; }
+  void process(const SequenceRow& row, std::span<float> scores) const override {
+    const std::span<const TokenId> ids = row.tokens();
+    if (ids.size() < size_) {
+      return;
+    }
+    const std::span<const TokenId> end = ids.last(size_ - 1);
+    for (std::size_t i = 0; i + size_ <= ids.size(); ++i) {
+      const TokenId next = ids[i + size_ - 1];
+      if (std::equal(end.begin(), end.end(), ids.begin() + static_cast<std::ptrdiff_t>(i)) &&
+          detail::in_vocabulary(next, scores)) {
+        scores[static_cast<std::size_t>(next)] = detail::masked_score;
+      }
+    }
+  }
+
+ private:
+  std::size_t size_;
+};
+
+// Adds the bias of each sequence to the score of its last id where its earlier ids end the row; always for a single id.
+// As in the reference a sequence of n ids does not act before the row has n.
+class SequenceBiasLogitsProcessor : public LogitsProcessor {
+ public:
+  // Of two equal sequences the last counts. Raises InputError for an empty list, an empty sequence or a negative id.
+  explicit SequenceBiasLogitsProcessor(std::vector<SequenceBias> sequence_bias)
+      : SequenceBiasLogitsProcessor(std::move(sequence_bias), "sequence_bias") {
+    require<InputError>(!biases_.empty(), "sequence_bias is empty");
+  }
+  std::string_view name() const override { return "SequenceBiasLogitsProcessor"; }
+  // Raises InputError for an id outside the vocabulary.
+  void process(const SequenceRow& row, std::span<float> scores) const override {
+    const std::span<const TokenId> ids = row.tokens();
+    for (const SequenceBias& entry : biases_) {
+      for (const TokenId id : entry.ids) {
+        detail::require_in_vocabulary(id, scores, what_);
+      }
+      const std::size_t before = entry.ids.size() - 1;
+      if (before > 0 &&
+          (entry.ids.size() > ids.size() ||
+           !std::equal(entry.ids.begin(), entry.ids.end() - 1, ids.end() - static_cast<std::ptrdiff_t>(before)))) {
+        continue;
+      }
+      scores[static_cast<std::size_t>(entry.ids.back())] += static_cast<float>(entry.bias);
+    }
+  }
+
+ protected:
+  SequenceBiasLogitsProcessor(std::vector<SequenceBias> sequence_bias, const char* what) : what_(what) {
+    for (SequenceBias& entry : sequence_bias) {
+      require<InputError>(!entry.ids.empty(), what, ": an empty list of ids");
+      for (const TokenId id : entry.ids) {
+        require<InputError>(id >= 0, what, ": token id ", id, ", expected at least 0");
+      }
+      const auto same = std::find_if(biases_.begin(), biases_.end(),
+                                     [&](const SequenceBias& other) { return other.ids == entry.ids; });
+      if (same != biases_.end()) {
+        same->bias = entry.bias;
+      } else {
+        biases_.push_back(std::move(entry));
+      }
+    }
+  }
+
+ private:
+  const char* what_;
+  std::vector<SequenceBias> biases_;
+};
+
+// Masks the last id of each bad word where its earlier ids end the row. A bad word that is an eos id alone is let
+// through.
+class NoBadWordsLogitsProcessor final : public SequenceBiasLogitsProcessor {
+ public:
+  // Raises InputError for an empty list, an empty word or a negative id.
+  explicit NoBadWordsLogitsProcessor(const std::vector<std::vector<TokenId>>& bad_words_ids,
+                                     const TokenIds& eos_token_id = {})
+      : SequenceBiasLogitsProcessor(biases(bad_words_ids, eos_token_id), "bad_words_ids") {}
+  std::string_view name() const override { return "NoBadWordsLogitsProcessor"; }
+
+ private:
+  static std::vector<SequenceBias> biases(const std::vector<std::vector<TokenId>>& words, const TokenIds& eos) {
+    require<InputError>(!words.empty(), "bad_words_ids is empty");
+    std::vector<SequenceBias> out;
+    for (const std::vector<TokenId>& word : words) {
+      if (word.size() != 1 || !eos.contains(word[0])) {
+        out.push_back({word, static_cast<double>(detail::masked_score)});
+      }
+    }
+    return out;
+  }
+};
+
+QWEN35_END_NAMESPACE

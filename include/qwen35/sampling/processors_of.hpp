@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// The processors that a generation config asks for, in the reference's order.
+#pragma once
+
+#include <qwen35/sampling/constraint_processors.hpp>
+#include <qwen35/sampling/warpers.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+namespace detail {
+
+// A template, like every large function of generate/ without parameters of its own: a file that only includes model.hpp
+// does not compile its body (0.4 s together).
+template <class = void>
+void append_warpers(const GenerationConfig& config, LogitsProcessorList& list) {
+  const auto is = [](const std::optional<double>& field, double neutral) { return field.value_or(neutral) != neutral; };
+  const auto cutoff = [](const std::optional<double>& field) { return field.value_or(0.0) > 0.0 && *field < 1.0; };
+  // Beams must be left with a token that is no eos.
+  const TokenIds eos = config.eos_token_id.value_or(TokenIds());
+  const std::size_t min_keep = config.num_beams.value_or(1) == 1 ? 1 : eos.empty() ? 2 : eos.size() + 1;
+  if (is(config.temperature, 1.0)) {
+    list.push_back(std::make_shared<TemperatureLogitsWarper>(*config.temperature));
+  }
+  if (config.top_h) {
+    list.push_back(std::make_shared<TopHLogitsWarper>(*config.top_h));
+  }
+  if (config.top_k.value_or(0) != 0) {
+    list.push_back(std::make_shared<TopKLogitsWarper>(static_cast<std::size_t>(*config.top_k), min_keep));
+  }
+  if (config.top_p.value_or(1.0) < 1.0) {
+    list.push_back(std::make_shared<TopPLogitsWarper>(*config.top_p, min_keep));
+  }
+  if (config.min_p) {
+    list.push_back(std::make_shared<MinPLogitsWarper>(*config.min_p, min_keep));
+  }
+  if (config.typical_p.value_or(1.0) < 1.0) {
+    list.push_back(std::make_shared<TypicalLogitsWarper>(*config.typical_p, min_keep));
+  }
+  if (cutoff(config.epsilon_cutoff)) {
+    list.push_back(std::make_shared<EpsilonLogitsWarper>(*config.epsilon_cutoff, min_keep));
+  }
+  if (cutoff(config.eta_cutoff)) {
+    list.push_back(std::make_shared<EtaLogitsWarper>(*config.eta_cutoff, min_keep));
+  }
+}
+
+}  // namespace detail
+
+// `config` with all defaults filled in, its max_length counted from the first column; `prompt_length` columns of
+// prompt. `users` stand after the automatic processors and before those of sampling; one with the name of an automatic
+// processor before it takes that one's place. Raises InputError for values out of range.
+template <class = void>
+LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t prompt_length,
+                                  const LogitsProcessorList& users = {},
+                                  const PrefixAllowedTokens& prefix_allowed_tokens_fn = {}) {
+  detail::require_all(users, "logits_processor");
+  config.validate();
+  const TokenIds eos = config.eos_token_id.value_or(TokenIds());
+  const auto is = [](const std::optional<double>& field, double neutral) { return field.value_or(neutral) != neutral; };
+  LogitsProcessorList list;
+  if (config.sequence_bias) {
+    list.push_back(std::make_shared<SequenceBiasLogitsProcessor>(*config.sequence_bias));
+  }
+  if (is(config.repetition_penalty, 1.0)) {
+    list.push_back(std::make_shared<RepetitionPenaltyLogitsProcessor>(*config.repetition_penalty));
+  }
+  if (is(config.presence_penalty, 0.0)) {
+    list.push_back(std::make_shared<PresencePenaltyLogitsProcessor>(*config.presence_penalty));
+  }
+  if (is(config.frequency_penalty, 0.0)) {
+    list.push_back(std::make_shared<FrequencyPenaltyLogitsProcessor>(*config.frequency_penalty));
+  }
+  if (config.no_repeat_ngram_size.value_or(0) > 0) {
+    list.push_back(
+        std::make_shared<NoRepeatNGramLogitsProcessor>(static_cast<std::size_t>(*config.no_repeat_ngram_size)));
+  }
+  if (config.bad_words_ids) {
+    list.push_back(std::make_shared<NoBadWordsLogitsProcessor>(*config.bad_words_ids, eos));
+  }
+  if (config.min_length.value_or(0) > 0 && !eos.empty()) {
+    list.push_back(std::make_shared<MinLengthLogitsProcessor>(static_cast<std::size_t>(*config.min_length), eos));
+  }
+  if (config.min_new_tokens.value_or(0) > 0 && !eos.empty()) {
+    list.push_back(
+        std::make_shared<MinNewTokensLengthLogitsProcessor>(static_cast<std::size_t>(*config.min_new_tokens), eos));
+  }
+  if (prefix_allowed_tokens_fn) {
+    list.push_back(std::make_shared<PrefixConstrainedLogitsProcessor>(prefix_allowed_tokens_fn));
+  }
+  if (config.forced_bos_token_id) {
+    list.push_back(std::make_shared<ForcedBOSTokenLogitsProcessor>(*config.forced_bos_token_id));
+  }
+  if (config.forced_eos_token_id && config.max_length) {
+    list.push_back(std::make_shared<ForcedEOSTokenLogitsProcessor>(static_cast<std::size_t>(*config.max_length),
+                                                                   *config.forced_eos_token_id));
+  }
+  if (config.remove_invalid_values.value_or(false)) {
+    list.push_back(std::make_shared<InfNanRemoveLogitsProcessor>());
+  }
+  if (config.exponential_decay_length_penalty) {
+    list.push_back(std::make_shared<ExponentialDecayLengthPenalty>(*config.exponential_decay_length_penalty, eos));
+  }
+  if (config.suppress_tokens) {
+    list.push_back(std::make_shared<SuppressTokensLogitsProcessor>(*config.suppress_tokens));
+  }
+  if (config.begin_suppress_tokens) {
+    const bool after_bos = prompt_length <= 1 && config.forced_bos_token_id.has_value();
+    list.push_back(std::make_shared<SuppressTokensAtBeginLogitsProcessor>(*config.begin_suppress_tokens,
+                                                                          prompt_length + (after_bos ? 1 : 0)));
+  }
+  list = detail::merge_with_users(std::move(list), users);
+  if (config.do_sample.value_or(false)) {
+    detail::append_warpers(config, list);
+  }
+  if (config.renormalize_logits.value_or(false)) {
+    list.push_back(std::make_shared<LogitNormalization>());
+  }
+  return list;
+}
+
+QWEN35_END_NAMESPACE

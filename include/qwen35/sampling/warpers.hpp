@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+// Processors of the distribution that is sampled from. `min_tokens_to_keep` of the largest scores always survive.
+//
+// None sorts the vocabulary: the largest scores come from `select_largest`, in growing numbers where it is not known
+// how many are needed.
+#pragma once
+
+#include <qwen35/math/softmax.hpp>
+#include <qwen35/sampling/generation_config.hpp>
+#include <qwen35/sampling/logits_processor.hpp>
+#include <qwen35/sampling/ranking.hpp>
+
+#include <cmath>
+
+QWEN35_BEGIN_NAMESPACE
+
+namespace detail {
+
+// The row's scratch memory, or some of one's own.
+class ScratchOf {
+ public:
+  explicit ScratchOf(const SequenceRow& row) : scratch_(row.scratch != nullptr ? row.scratch : &own_) {}
+  Scratch* operator->() { return scratch_; }
+  template <class F>
+  void on_live(std::span<float> scores, F&& f) {
+    on_live_scores(scores, scratch_->live, scratch_->live_scores, f);
+  }
+  // softmax(scores)
+  std::span<const float> softmax(std::span<const float> scores) {
+    scratch_->values.resize(scores.size());
+    math::softmax(scores.data(), scores.size(), scratch_->values.data());
+    return scratch_->values;
+  }
+  // The `count`-th largest score, and the scores down to it in `ranked`.
+  float largest(std::span<const float> scores, std::size_t count) {
+    select_largest(scores, count, scratch_->ranked);
+    return Ranked::score(scratch_->ranked.back());
+  }
+
+ private:
+  Scratch own_;
+  Scratch* scratch_;
+};
+
+inline void mask_below(float bar, std::span<float> scores) {
+  for (float& score : scores) {
+    score = score < bar ? -std::numeric_limits<float>::infinity() : score;
+  }
+}
+
+// Masks all but the first `count` of `ranked`.
+inline void keep_only(std::span<const std::uint64_t> ranked, std::size_t count, std::span<float> scores,
+                      bool last_first = false) {
+  std::fill(scores.begin(), scores.end(), -std::numeric_limits<float>::infinity());
+  for (std::size_t i = 0; i < count; ++i) {
+    scores[Ranked::index(ranked[i], last_first)] = Ranked::score(ranked[i]);
+  }
+}
+
+inline std::size_t require_some(std::size_t min_tokens_to_keep) {
+  require<InputError>(min_tokens_to_keep > 0, "min_tokens_to_keep is 0, expected at least 1");
+  return min_tokens_to_keep;
+}
+
+// Of probabilities p: -sum of p ln p, in nats.
+inline double entropy(std::span<const float> p) {
+  double sum = 0.0;
+  for (const float value : p) {
+    sum -= value > 0.0f ? static_cast<double>(value) * std::log(static_cast<double>(value)) : 0.0;
+  }
+  return sum;
+}
+
+// Masks scores whose probability is below `bar`.
+inline void mask_improbable(float bar, std::size_t min_tokens_to_keep, std::span<const float> p, ScratchOf& scratch,
+                            std::span<float> scores) {
+  const float safe = scratch.largest(scores, min_tokens_to_keep);
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    if (p[i] < bar && scores[i] < safe) {
+      scores[i] = -std::numeric_limits<float>::infinity();
+    }
+  }
+}
+
+}  // namespace detail
+
+// scores / temperature
+class TemperatureLogitsWarper final : public LogitsProcessor {
+ public:
+  // Raises InputError unless temperature > 0.
+  explicit TemperatureLogitsWarper(double temperature) : temperature_(static_cast<float>(temperature)) {
+    require<InputError>(temperature > 0.0, "temperature is ", temperature,
+                        ", expected a number above 0; for greedy search unset do_sample");
+  }
+  std::string_view name() const override { return "TemperatureLogitsWarper"; }
+  void process(const SequenceRow&, std::span<float> scores) const override {
+    for (float& score : scores) {
+      score /= temperature_;
+    }
+  }
+
+ private:
+  float temperature_;
+};
+
+// Masks all below the k-th largest score; ties with it survive.
+class TopKLogitsWarper final : public LogitsProcessor {
+ public:
+  // Raises InputError for a k of 0.
+  explicit TopKLogitsWarper(std::size_t top_k, std::size_t min_tokens_to_keep = 1)
+      : top_k_(std::max(top_k, detail::require_some(min_tokens_to_keep))) {
+    require<InputError>(top_k > 0, "top_k is 0, expected at least 1");
+  }
+  std::string_view name() const override { return "TopKLogitsWarper"; }
+  void process(const SequenceRow& row, std::span<float> scores) const override {
+    if (top_k_ < scores.size()) {
+      detail::mask_below(detail::ScratchOf(row).largest(scores, top_k_), scores);
+    }
+  }
+
+ private:
+  std::size_t top_k_;
+};
+
+// Keeps the largest scores whose probabilities first reach top_p together.
+class TopPLogitsWarper final : public LogitsProcessor {
+ public:
+  // Raises InputError outside [0, 1].
+  explicit TopPLogitsWarper(double top_p, std::size_t min_tokens_to_keep = 1)
+      : bar_(static_cast<float>(1.0 - top_p)), min_keep_(detail::require_some(min_tokens_to_keep)) {
+    require<InputError>(top_p >= 0.0 && top_p <= 1.0, "top_p is ", top_p, ", expected 0 to 1");
+  }
+  std::string_view name() const override { return "TopPLogitsWarper"; }
+  void process(const SequenceRow& row, std::span<float> scores) const override {
+    detail::ScratchOf scratch(row);
+    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
+  }
+
+ private:
+  // A score goes when it and all smaller ones together have at most 1 - top_p.
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
+    const std::span<const float> p = scratch.softmax(scores);
+    double total = 0.0;
+    for (const float value : p) {
+      total += static_cast<double>(value);
+    }
+    for (std::size_t count = 64;; count *= 8) {
+      select_largest(scores, std::max(count, min_keep_), scratch->ranked, true);
+      const std::vector<std::uint64_t>& ranked = scratch->ranked;
+      double rest = total;
+      std::size_t kept = 0;
+      while (kept < ranked.size() && (kept < min_keep_ || !(static_cast<float>(rest) <= bar_))) {
+        rest -= static_cast<double>(p[Ranked::index(ranked[kept], true)]);
+        ++kept;
+      }
+      if (kept < ranked.size() || ranked.size() == scores.size()) {
+        detail::keep_only(ranked, kept, scores, true);
+        return;
+      }
+    }
+  }
+
+  float bar_;
+  std::size_t min_keep_;
+};
+
+// Masks what is less probable than min_p times the most probable.
+class MinPLogitsWarper final : public LogitsProcessor {
+ public:
+  // Raises InputError outside [0, 1].
+  explicit MinPLogitsWarper(double min_p, std::size_t min_tokens_to_keep = 1)
+      : min_p_(static_cast<float>(min_p)), min_keep_(detail::require_some(min_tokens_to_keep)) {
+    require<InputError>(min_p >= 0.0 && min_p <= 1.0, "min_p is ", min_p, ", expected 0 to 1");
+  }
+  std::string_view name() const override { return "MinPLogitsWarper"; }
+  void process(const SequenceRow& row, std::span<float> scores) const override {
+    detail::ScratchOf scratch(row);
+    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
+  }
+
+ private:
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
+    const std::span<const float> p = scratch.softmax(scores);
+    const float bar = min_p_ * math::max_value(p.data(), p.size());
+    select_largest(scores, min_keep_, scratch->ranked);
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      scores[i] = p[i] < bar ? -std::numeric_limits<float>::infinity() : scores[i];
+    }
+    for (const std::uint64_t ranked : scratch->ranked) {
+      scores[Ranked::index(ranked)] = Ranked::score(ranked);
+    }
+  }
+
+  float min_p_;
+  std::size_t min_keep_;
+};
+
+// Among the 100 largest scores keeps those until the running entropy passes top_h of the whole of theirs; the first
+// always.
+class TopHLogitsWarper final : public LogitsProcessor {
+ public:
+  // Raises InputError outside (0, 1].
+  explicit TopHLogitsWarper(double top_h) : top_h_(top_h) {
+    require<InputError>(top_h > 0.0 && top_h <= 1.0, "top_h is ", top_h, ", expected above 0 and at most 1");
+  }
+  std::string_view name() const override { return "TopHLogitsWarper"; }
+  void process(const SequenceRow& row, std::span<float> scores) const override {
+    detail::ScratchOf scratch(row);
+    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
+  }
+
+ private:
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
+    select_largest(scores, 100, scratch->ranked);
+    const std::vector<std::uint64_t>& ranked = scratch->ranked;
+    float p[100];
+    for (std::size_t i = 0; i < ranked.size(); ++i) {
+      p[i] = Ranked::score(ranked[i]);
+    }
+    math::softmax(p, ranked.size(), p);
+    const auto bar = static_cast<float>(top_h_ * detail::entropy({p, ranked.size()}));
+    double running = 0.0;
+    std::size_t kept = 0;
+    while (kept < ranked.size()) {
+      running += detail::entropy({p + kept, 1});
+      if (kept > 0 && !(p[kept] > 0.0f && static_cast<float>(running) <= bar)) {
+        break;
+      }
+      ++kept;
+    }
+    detail::keep_only(ranked, kept, scores);
+  }
+
+  double top_h_;
+};
+
+// Sorts by how far the information of an id is from the entropy, and keeps up to and with the first that makes the
+// probabilities reach `mass`.
+class TypicalLogitsWarper final : public LogitsProcessor {
+ public:
+  // Raises InputError outside (0, 1).
+  explicit TypicalLogitsWarper(double mass, std::size_t min_tokens_to_keep = 1)
+      : mass_(static_cast<float>(mass)), min_keep_(detail::require_some(min_tokens_to_keep)) {
+    require<InputError>(mass > 0.0 && mass < 1.0, "typical_p is ", mass, ", expected above 0 and below 1");
+  }
+  std::string_view name() const override { return "TypicalLogitsWarper"; }
+  void process(const SequenceRow& row, std::span<float> scores) const override {
+    detail::ScratchOf scratch(row);
+    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
+  }
+
+ private:
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
+    const auto h = static_cast<float>(detail::entropy(scratch.softmax(scores)));
+    const float normaliser = math::log_sum_exp(scores.data(), scores.size());
+    std::vector<float>& closeness = scratch->values;  // -| -ln p - h |
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      closeness[i] = -std::fabs(normaliser - scores[i] - h);
+    }
+    for (std::size_t count = 64;; count *= 8) {
+      select_largest(closeness, std::max(count, min_keep_), scratch->ranked);
+      const std::vector<std::uint64_t>& ranked = scratch->ranked;
+      double running = 0.0;
+      std::size_t last = 0;
+      while (last < ranked.size()) {
+        running += std::exp(static_cast<double>(scores[Ranked::index(ranked[last])]) - static_cast<double>(normaliser));
+        if (!(static_cast<float>(running) < mass_)) {
+          break;
+        }
+        ++last;
+      }
+      if (last == ranked.size() && ranked.size() < scores.size()) {
+        continue;
+      }
+      last = std::max(std::min(last, scores.size() - 1), std::min(min_keep_, scores.size()) - 1);
+      const float bar = Ranked::score(ranked[last]);
+      for (std::size_t i = 0; i < scores.size(); ++i) {
+        scores[i] = closeness[i] < bar ? -std::numeric_limits<float>::infinity() : scores[i];
+      }
+      return;
+    }
+  }
+
+  float mass_;
+  std::size_t min_keep_;
+};
+
+// Masks probabilities below epsilon.
+class EpsilonLogitsWarper final : public LogitsProcessor {
+ public:
+  // Raises InputError outside (0, 1).
+  explicit EpsilonLogitsWarper(double epsilon, std::size_t min_tokens_to_keep = 1)
+      : epsilon_(static_cast<float>(epsilon)), min_keep_(detail::require_some(min_tokens_to_keep)) {
+    require<InputError>(epsilon > 0.0 && epsilon < 1.0, "epsilon_cutoff is ", epsilon,
+                        ", expected above 0 and below 1");
+  }
+  std::string_view name() const override { return "EpsilonLogitsWarper"; }
+  void process(const SequenceRow& row, std::span<float> scores) const override {
+    detail::ScratchOf scratch(row);
+    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
+  }
+
+ private:
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
+    detail::mask_improbable(epsilon_, min_keep_, scratch.softmax(scores), scratch, scores);
+  }
+
+  float epsilon_;
+  std::size_t min_keep_;
+};
+
+// Masks probabilities below min(epsilon, sqrt(epsilon) * e^-entropy).
+class EtaLogitsWarper final : public LogitsProcessor {
+ public:
+  // Raises InputError outside (0, 1).
+  explicit EtaLogitsWarper(double epsilon, std::size_t min_tokens_to_keep = 1)
+      : epsilon_(static_cast<float>(epsilon)), min_keep_(detail::require_some(min_tokens_to_keep)) {
+    require<InputError>(epsilon > 0.0 && epsilon < 1.0, "eta_cutoff is ", epsilon, ", expected above 0 and below 1");
+  }
+  std::string_view name() const override { return "EtaLogitsWarper"; }
+  void process(const SequenceRow& row, std::span<float> scores) const override {
+    detail::ScratchOf scratch(row);
+    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
+  }
+
+ private:
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
+    const std::span<const float> p = scratch.softmax(scores);
+    const float eta = std::min(epsilon_, std::sqrt(epsilon_) * static_cast<float>(std::exp(-detail::entropy(p))));
+    detail::mask_improbable(eta, min_keep_, p, scratch, scores);
+  }
+
+  float epsilon_;
+  std::size_t min_keep_;
+};
+
+// Scores as logarithms of probabilities.
+class LogitNormalization final : public LogitsProcessor {
+ public:
+  std::string_view name() const override { return "LogitNormalization"; }
+  void process(const SequenceRow&, std::span<float> scores) const override {
+    const float normaliser = math::log_sum_exp(scores.data(), scores.size());
+    for (float& score : scores) {
+      score -= normaliser;
+    }
+  }
+};
+
+QWEN35_END_NAMESPACE

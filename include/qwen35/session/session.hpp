@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// A conversation with a model that reads only what is new.
+#pragma once
+
+#include <qwen35/generate/generate.hpp>
+#include <qwen35/session/session_encoder.hpp>
+#include <qwen35/session/session_media.hpp>
+#include <qwen35/session/session_options.hpp>
+#include <qwen35/text/output_parser.hpp>
+#include <qwen35/text/tokenizer.hpp>
+
+#include <chrono>
+#include <utility>
+
+QWEN35_BEGIN_NAMESPACE
+
+template <class Model>
+class SessionFile;
+
+// What a session takes for its tokenizer, template and media.
+template <class P>
+concept SessionProcessor = requires(const P& processor) {
+  { processor.media_loader() } -> std::convertible_to<MediaLoader>;
+  { processor.tokenizer } -> std::convertible_to<const Tokenizer&>;
+  { processor.chat_template } -> std::convertible_to<ChatTemplate>;
+};
+
+// Each turn renders and encodes the whole conversation, goes back to the longest point of it that is held (the cache as
+// it stands, or a snapshot), and runs the rest. A snapshot is kept before the first generation prompt after each real
+// user turn (one that is no tool response), since what the model wrote from there on is rendered differently later:
+// without its reasoning. Another is kept after each picture and video, so that a second question about it does not read
+// it again. Pictures and videos in messages are for models that read them (ConditionalGeneration). They are loaded when
+// their message is sent; what is held is compared by their content, not their name. The features are kept within
+// SessionOptions::media_bytes, else made again from the part when needed. The model and the tokenizer must outlive the
+// session. One thread at a time.
+template <GenerativeModel Model>
+class Session {
+ public:
+  using Cache = typename Model::Cache;
+  using Kept = std::remove_cvref_t<decltype(std::declval<const Cache&>().snapshot())>;
+
+  // config: as for generate(); one sequence, no beams. Without a length the answer may go on to the model's last
+  // position. Generation stops at the config's eos ids and always at <|im_end|>. Raises InputError.
+  Session(const Model& model, const Tokenizer& tokenizer, const GenerationConfig& config = {},
+          SessionOptions options = {})
+      : model_(&model), tokenizer_(&tokenizer), options_(std::move(options)), cache_(options_.cache) {
+    set_generation_config(config);
+    require<InputError>(options_.prefill_chunk > 0, "SessionOptions: prefill_chunk is 0, expected at least 1");
+  }
+
+  // The tokenizer, media and template of a Processor, which must outlive the session. (Its template stands above that
+  // of the options.)
+  template <SessionProcessor P>
+  Session(const Model& model, const P& processor, const GenerationConfig& config = {}, SessionOptions options = {})
+      : Session(model, processor.tokenizer, config, with(processor, std::move(options))) {}
+
+  // Adds messages (a user turn, or the answers to tool calls) and lets the model reply. The reply joins the
+  // conversation as far as it came. When not one token was generated, because of a cancellation or an error, the
+  // conversation is as before. Raises InputError (too long, media for a model that reads text alone), MediaError (a
+  // picture that cannot be read), TextError (not UTF-8, what the template refuses).
+  Reply send(Message message, const SessionCallbacks& callbacks = {}) {
+    return send(std::vector<Message>{std::move(message)}, callbacks);
+  }
+  Reply send(const std::vector<Message>& messages, const SessionCallbacks& callbacks = {}) {
+    return extend(messages_.size(), messages, callbacks);
+  }
+  // Puts `message` in the place of the last real user turn and all that followed. Raises InputError when there is none.
+  Reply edit(Message message, const SessionCallbacks& callbacks = {}) {
+    return extend(last_query(messages_), {std::move(message)}, callbacks);
+  }
+  // Another reply to the last real user turn.
+  Reply regenerate(const SessionCallbacks& callbacks = {}) { return extend(last_query(messages_) + 1, {}, callbacks); }
+  // Takes the last real user turn and all that followed out of the conversation.
+  void undo() {
+    messages_.resize(last_query(messages_));
+    media_.resize(std::min(media_.size(), detail::count_media(messages_)));
+  }
+  // An empty conversation; nothing is held any more.
+  void reset() {
+    messages_.clear();
+    media_.clear();
+    features_.clear();
+    held_runs_.clear();
+    snapshots_.clear();
+    cache_.reset();
+    ++lineage_;
+  }
+  // A second session that goes on from here. Keys and values are shared until one of them writes.
+  Session fork() const { return Session(*this, 0); }
+
+  // Without the system prompt.
+  const std::vector<Message>& messages() const { return messages_; }
+  const SessionOptions& options() const { return options_; }
+  const GenerationConfig& generation_config() const { return config_; }
+  const Model& model() const { return *model_; }
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  void set_messages(std::vector<Message> messages) {
+    messages_ = std::move(messages);
+    media_.clear();
+  }
+  void set_system(std::string system) { options_.system = std::move(system); }
+  void set_enable_thinking(std::optional<bool> thinking) { options_.enable_thinking = thinking; }
+  void set_thinking_budget(std::optional<std::size_t> budget) { options_.thinking_budget = budget; }
+  void set_seed(std::uint64_t seed) { options_.seed = seed; }
+  void set_generation_config(const GenerationConfig& config) {
+    GenerationConfig complete = detail::complete_config(*model_, config);
+    require<InputError>(*complete.num_beams == 1 && *complete.num_return_sequences == 1,
+                        "Session: one sequence and no beams, found num_beams ", *complete.num_beams,
+                        ", num_return_sequences ", *complete.num_return_sequences);
+    const TokenId end = tokenizer_->convert_tokens_to_ids("<|im_end|>");
+    TokenIds eos = complete.eos_token_id.value_or(TokenIds());
+    if (end >= 0 && !eos.contains(end)) {
+      eos.push_back(end);
+    }
+    complete.eos_token_id = eos;
+    config_ = complete;
+  }
+
+  std::size_t cached_tokens() const { return cache_.seq_length(); }
+  std::size_t cache_bytes() const { return cache_.bytes(); }
+  std::size_t snapshots() const { return snapshots_.size(); }
+  // Bytes of the pictures' features.
+  std::size_t media_bytes() const { return features_.bytes(); }
+  // Bytes of the snapshots: their linear states, and keys and values that the running cache has left behind.
+  std::size_t snapshot_bytes() const {
+    std::size_t bytes = 0;
+    std::size_t counted = lineage_;
+    for (const Held& held : snapshots_) {
+      bytes += held.snapshot.bytes();
+      if (held.lineage != lineage_ && held.lineage != counted) {
+        bytes += held.kv_bytes;
+        counted = held.lineage;
+      }
+    }
+    return bytes;
+  }
+
+ private:
+  template <class>
+  friend class SessionFile;
+
+  struct Held {
+    Kept snapshot;
+    std::size_t lineage;   // numbers the buffer of keys and values it shares
+    std::size_t kv_bytes;  // of that buffer
+  };
+
+  Session(const Session& other, int)
+      : model_(other.model_),
+        tokenizer_(other.tokenizer_),
+        config_(other.config_),
+        options_(other.options_),
+        messages_(other.messages_),
+        media_(other.media_),
+        features_(other.features_),
+        held_runs_(other.held_runs_),
+        cache_(other.cache_.fork()),
+        snapshots_(other.snapshots_),
+        lineage_(other.lineage_) {
+    options_.cache.storage = {};
+  }
+
+  static bool is_query(const Message& message);
+  // The index of the last real user turn. Raises InputError.
+  static std::size_t last_query(const std::vector<Message>& messages) {
+    for (std::size_t i = messages.size(); i-- > 0;) {
+      if (is_query(messages[i])) {
+        return i;
+      }
+    }
+    raise<InputError>("Session: there is no user turn yet");
+  }
+
+  template <class P>
+  static SessionOptions with(const P& processor, SessionOptions options) {
+    options.chat_template = processor.chat_template;
+    if (!options.media_loader) {
+      options.media_loader = processor.media_loader();
+    }
+    return options;
+  }
+
+  Reply extend(std::size_t keep, const std::vector<Message>& added, const SessionCallbacks& callbacks);
+  EncodedChat encode(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media, bool& thinking,
+                     TurnMedia& turn_media) const;
+  std::size_t token_limit(std::size_t prompt) const;
+  // Pixels of the media that were loaded in this call, by their place in the conversation.
+  using Pixels = std::vector<std::pair<std::size_t, LoadedMedium>>;
+  LoadedMedium load(const Message& message, std::size_t i, std::size_t k) const;
+  void load_new(const std::vector<Message>& conversation, std::vector<SessionMedium>& media, Pixels& pixels) const;
+  bool encode_media(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media, Pixels& pixels,
+                    const SessionCallbacks& callbacks, TurnMedia& turn_media, Reply& reply);
+  bool holds(std::span<const TokenId> held, std::span<const TokenId> ids, std::span<const MediaRun> runs) const;
+  void go_back(std::span<const TokenId> ids, std::span<const MediaRun> runs);
+  void keep_snapshot();
+  void evict() {
+    while (!snapshots_.empty() && snapshot_bytes() > options_.snapshot_bytes) {
+      snapshots_.erase(snapshots_.begin());
+    }
+  }
+  bool read(std::span<const TokenId> ids, const TurnMedia& media, std::size_t snapshot_at,
+            const SessionCallbacks& callbacks, Tensor<float>& logits);
+  // ids: those from the cache's end on, without a part of a media run; `media`: where there are any among them.
+  Tensor<float> forward(std::span<const TokenId> ids, const TurnMedia& media = {});
+
+  using Scratchpad = typename detail::WorkspaceOfInput<typename Model::Input>::type;
+
+  const Model* model_;
+  const Tokenizer* tokenizer_;
+  GenerationConfig config_;
+  SessionOptions options_;
+  std::vector<Message> messages_;
+  std::vector<SessionMedium>
+      media_;  // of messages_, from the first on; those of set_messages() are loaded when they are needed
+  FeatureStore features_;
+  std::vector<MediaRun> held_runs_;  // media among the tokens of the cache and the snapshots, and maybe behind them
+  Cache cache_;
+  std::vector<Held> snapshots_;  // from short to long, each a prefix of the next
+  std::size_t lineage_ = 1;
+  std::shared_ptr<Scratchpad> workspace_;
+};
+
+QWEN35_END_NAMESPACE
+
+#include <qwen35/session/session_impl.hpp>

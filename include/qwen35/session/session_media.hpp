@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pictures and videos of a conversation: what they are, where they stand in the ids, and what the vision tower made
+// of them.
+#pragma once
+
+#include <qwen35/generate/generative_model.hpp>
+#include <qwen35/media/placeholders.hpp>
+#include <qwen35/model/image_features.hpp>
+#include <qwen35/session/session_encoder.hpp>
+#include <qwen35/text/message.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+// A model that encodes pictures apart and takes the result in a forward.
+template <class M>
+concept ReadsMedia = GenerativeModel<M> &&
+    requires(const M& model, typename M::Input input, TensorView<float> pixels, TensorView<std::int64_t> grid,
+             std::function<bool(std::size_t, std::size_t)> progress, std::span<const ImageFeatures> features) {
+  { model.get_image_features(pixels, grid, progress) } -> std::same_as<std::vector<ImageFeatures>>;
+  { model.get_video_features(pixels, grid, progress) } -> std::same_as<std::vector<ImageFeatures>>;
+  input.image_features = features;
+  input.video_features = features;
+  input.mm_token_type_ids = TensorView<std::int32_t>();
+};
+
+// What a session knows of a medium for good, with or without its pixels.
+struct SessionMedium {
+  PartType type = PartType::image;
+  std::array<std::int64_t, 3> grid_thw{};
+  std::vector<double> timestamps;
+  std::size_t merge_size = 2;
+  std::uint64_t content_hash = 0;  // of the patch rows and the grid
+
+  // What stands in the place of its placeholder.
+  std::string replacement() const {
+    const TensorView<std::int64_t> grid(grid_thw.data(), Shape{1, 3});
+    return type == PartType::image ? image_replacements(grid, merge_size)[0]
+                                   : video_replacements(grid, std::span(&timestamps, 1), merge_size)[0];
+  }
+};
+
+// Placeholder tokens that follow each other: those of a picture, or of one temporal patch of a video.
+struct MediaRun {
+  std::size_t begin = 0;  // in the ids
+  std::size_t count = 0;
+  std::size_t medium = 0;  // of the conversation
+  std::size_t frame = 0;   // temporal patch of the medium
+  std::uint64_t content_hash = 0;
+  bool video = false;
+
+  // Two pictures of one size have the same ids: this tells them apart.
+  bool same_content(const MediaRun& other) const {
+    return begin == other.begin && count == other.count && frame == other.frame && content_hash == other.content_hash;
+  }
+};
+
+// What the vision tower made of a medium: one item for a picture, one for each temporal patch of a video, so that a
+// prompt can be cut between them.
+using KeptFeatures = std::shared_ptr<const std::vector<ImageFeatures>>;
+
+// The latest used features, up to a number of bytes.
+class FeatureStore {
+ public:
+  // Null when they are not held.
+  KeptFeatures find(std::uint64_t content_hash) {
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      if (items_[i].first == content_hash) {
+        std::rotate(items_.begin() + static_cast<std::ptrdiff_t>(i),
+                    items_.begin() + static_cast<std::ptrdiff_t>(i) + 1, items_.end());
+        return items_.back().second;
+      }
+    }
+    return nullptr;
+  }
+  void keep(std::uint64_t content_hash, KeptFeatures features, std::size_t max_bytes) {
+    items_.emplace_back(content_hash, std::move(features));
+    while (!items_.empty() && bytes() > max_bytes) {
+      items_.erase(items_.begin());
+    }
+  }
+  std::size_t bytes() const {
+    std::size_t sum = 0;
+    for (const auto& item : items_) {
+      for (const ImageFeatures& features : *item.second) {
+        sum += features.rows.size() * sizeof(float);
+      }
+    }
+    return sum;
+  }
+  void clear() { items_.clear(); }
+
+ private:
+  std::vector<std::pair<std::uint64_t, KeptFeatures>> items_;  // the latest used last
+};
+
+// The media of one call, as far as its tokens are not held yet: everything a piece of the prompt needs.
+struct TurnMedia {
+  std::vector<MediaRun> runs;          // all of the conversation, in order
+  std::vector<std::size_t> ends;       // where the blocks end, marks included
+  std::vector<KeptFeatures> features;  // of each medium; null for those that are held
+
+  // Where a piece of the prompt from `at` to `end` may end without cutting a run.
+  std::size_t piece_end(std::size_t at, std::size_t end) const {
+    for (const MediaRun& run : runs) {
+      if (run.begin < end && end < run.begin + run.count) {
+        return run.begin > at ? run.begin : run.begin + run.count;
+      }
+    }
+    return end;
+  }
+};
+
+namespace detail {
+
+// The media parts of messages, in order: f(message index, part index, part).
+template <class F>
+void each_medium(const std::vector<Message>& messages, const F& f) {
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (const std::vector<ContentPart>* const parts = messages[i].content.parts()) {
+      for (std::size_t k = 0; k < parts->size(); ++k) {
+        if ((*parts)[k].type != PartType::text) {
+          f(i, k, (*parts)[k]);
+        }
+      }
+    }
+  }
+}
+
+inline std::size_t count_media(const std::vector<Message>& messages) {
+  std::size_t count = 0;
+  each_medium(messages, [&](std::size_t, std::size_t, const ContentPart&) { ++count; });
+  return count;
+}
+
+// Each temporal patch as an item of its own: the same rows, and by the reference's rule for videos the same positions.
+inline std::vector<ImageFeatures> by_frame(ImageFeatures item) {
+  std::vector<ImageFeatures> out;
+  const auto frames = static_cast<std::size_t>(item.grid_thw[0]);
+  if (frames <= 1) {
+    out.push_back(std::move(item));
+    return out;
+  }
+  const std::size_t width = item.rows.shape()[1], rows = item.rows.shape()[0] / frames;
+  for (std::size_t t = 0; t < frames; ++t) {
+    const float* const first = item.rows.data() + t * rows * width;
+    out.push_back({Tensor<float>({rows, width}, std::vector<float>(first, first + rows * width)),
+                   {1, item.grid_thw[1], item.grid_thw[2]},
+                   item.content_hash});
+  }
+  return out;
+}
+
+// Where the media of `chat` stand in its ids. `order`: which of the conversation's media each is.
+inline TurnMedia locate_media(const EncodedChat& chat, std::span<const std::size_t> order,
+                              const std::vector<SessionMedium>& media, TokenId image_pad, TokenId video_pad) {
+  TurnMedia out;
+  out.features.resize(media.size());
+  for (std::size_t i = 0; i < chat.media.size(); ++i) {
+    const SessionMedium& medium = media[order[i]];
+    const bool video = medium.type == PartType::video;
+    const TokenId pad = video ? video_pad : image_pad;
+    std::size_t frame = 0;
+    for (std::size_t at = chat.media[i].begin; at < chat.media[i].end;) {
+      if (chat.ids[at] != pad) {
+        ++at;
+        continue;
+      }
+      const std::size_t begin = at;
+      while (at < chat.media[i].end && chat.ids[at] == pad) {
+        ++at;
+      }
+      out.runs.push_back({begin, at - begin, order[i], frame++, medium.content_hash, video});
+    }
+    out.ends.push_back(chat.media[i].end);
+  }
+  return out;
+}
+
+// The features of the runs of one kind in a piece of the prompt, as the model wants them: next to each other.
+class PieceFeatures {
+ public:
+  void add(const ImageFeatures& item) { items_.push_back(&item); }
+  std::span<const ImageFeatures> view() {
+    bool adjacent = !items_.empty();
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      adjacent = adjacent && (i == 0 || items_[i] == items_[i - 1] + 1);
+    }
+    if (adjacent) {
+      return {items_[0], items_.size()};
+    }
+    for (const ImageFeatures* const item : items_) {
+      copies_.push_back(*item);
+    }
+    return copies_;
+  }
+
+ private:
+  std::vector<const ImageFeatures*> items_;
+  std::vector<ImageFeatures> copies_;
+};
+
+}  // namespace detail
+
+QWEN35_END_NAMESPACE

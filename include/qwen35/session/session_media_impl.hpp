@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a session encodes its messages with their media, and runs them. Include session.hpp.
+#pragma once
+
+#include <qwen35/session/session.hpp>
+
+#include <algorithm>
+
+QWEN35_BEGIN_NAMESPACE
+
+template <GenerativeModel Model>
+LoadedMedium Session<Model>::load(const Message& message, std::size_t i, std::size_t k) const {
+  const ContentPart& part = (*message.content.parts())[k];
+  const std::string_view what = part.type == PartType::image ? "a picture" : "a video";
+  require<InputError>(ReadsMedia<Model>, "messages[", i, "].content[", k, "] is ", what,
+                      ", and this model reads text alone");
+  require<InputError>(static_cast<bool>(options_.media_loader), "messages[", i, "].content[", k, "] is ", what,
+                      ", and the session has no SessionOptions::media_loader: make it with a Processor");
+  require<InputError>(!part.value.empty() || part.data != nullptr, "messages[", i, "].content[", k, "] is ", what,
+                      " that neither names nor carries its pixels (a saved conversation does not hold those that were "
+                      "given in memory)");
+  LoadedMedium out = options_.media_loader(part);
+  const Shape& shape = out.pixel_values.shape();
+  require<InputError>(shape.rank() == 2 && shape[0] > 0, "messages[", i, "].content[", k,
+                      "]: the media loader gave patches of shape ", to_string(shape));
+  return out;
+}
+
+// Makes `media` cover the conversation.
+template <GenerativeModel Model>
+void Session<Model>::load_new(const std::vector<Message>& conversation, std::vector<SessionMedium>& media,
+                              Pixels& pixels) const {
+  std::size_t index = 0;
+  detail::each_medium(conversation, [&](std::size_t i, std::size_t k, const ContentPart& part) {
+    if (index == media.size()) {
+      LoadedMedium loaded = load(conversation[i], i, k);
+      const std::uint64_t hash =
+          detail::content_hash(loaded.pixel_values.data(), loaded.pixel_values.size(), loaded.grid_thw);
+      media.push_back({part.type, loaded.grid_thw, loaded.timestamps, loaded.merge_size, hash});
+      pixels.emplace_back(index, std::move(loaded));
+    }
+    ++index;
+  });
+}
+
+// Gives `turn_media` the features of media that are not held yet: kept ones, or what the vision tower makes now. False
+// when cancelled.
+template <GenerativeModel Model>
+bool Session<Model>::encode_media(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media,
+                                  Pixels& pixels, const SessionCallbacks& callbacks, TurnMedia& turn_media,
+                                  Reply& reply) {
+  if constexpr (ReadsMedia<Model>) {
+    for (const MediaRun& run : turn_media.runs) {
+      KeptFeatures& features = turn_media.features[run.medium];
+      if (run.begin < cache_.seq_length() || features != nullptr) {
+        continue;
+      }
+      const SessionMedium& medium = media[run.medium];
+      features = features_.find(medium.content_hash);
+      if (features != nullptr) {
+        continue;
+      }
+      LoadedMedium loaded;
+      const auto have =
+          std::find_if(pixels.begin(), pixels.end(), [&](const auto& entry) { return entry.first == run.medium; });
+      if (have != pixels.end()) {
+        loaded = std::move(have->second);
+      } else {
+        std::size_t index = 0;
+        detail::each_medium(conversation, [&](std::size_t i, std::size_t k, const ContentPart& part) {
+          if (index++ == run.medium) {
+            loaded = load(conversation[i], i, k);
+            require<InputError>(detail::content_hash(loaded.pixel_values.data(), loaded.pixel_values.size(),
+                                                     loaded.grid_thw) == medium.content_hash,
+                                "messages[", i, "].content[", k, "]: ", part.value.substr(0, 300),
+                                " is another than when it was first read");
+          }
+        });
+      }
+      const TensorView<std::int64_t> grid(loaded.grid_thw.data(), Shape{1, 3});
+      std::vector<ImageFeatures> encoded =
+          medium.type == PartType::image ? model_->get_image_features(loaded.pixel_values, grid, callbacks.encoding)
+                                         : model_->get_video_features(loaded.pixel_values, grid, callbacks.encoding);
+      if (encoded.empty()) {
+        return false;
+      }
+      ++reply.usage.encoded_media;
+      features = std::make_shared<const std::vector<ImageFeatures>>(
+          medium.type == PartType::image ? std::move(encoded) : detail::by_frame(std::move(encoded[0])));
+      features_.keep(medium.content_hash, features, options_.media_bytes);
+    }
+  }
+  return true;
+}
+
+template <GenerativeModel Model>
+EncodedChat Session<Model>::encode(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media,
+                                   bool& thinking, TurnMedia& turn_media) const {
+  std::vector<Message> messages;
+  if (!options_.system.empty()) {
+    messages.push_back(Message::system(options_.system));
+  }
+  messages.insert(messages.end(), conversation.begin(), conversation.end());
+  const RenderedChat chat = render_chat(messages, options_.tools,
+                                        {.add_generation_prompt = true,
+                                         .enable_thinking = options_.enable_thinking,
+                                         .preserve_thinking = options_.preserve_thinking,
+                                         .chat_template = options_.chat_template});
+  thinking = opens_thinking(chat.text);
+  if (chat.media.empty()) {
+    return encode_chat(*tokenizer_, chat, messages, options_.injected);
+  }
+  std::vector<std::size_t>
+      order;  // which of the conversation's media each of the chat's is: one in a dropped think block is not among them
+  std::vector<std::string> replacements;
+  std::size_t index = 0;
+  detail::each_medium(messages, [&](std::size_t i, std::size_t k, const ContentPart&) {
+    if (order.size() < chat.media.size() && chat.media[order.size()].message_index == i &&
+        chat.media[order.size()].part_index == k) {
+      order.push_back(index);
+      replacements.push_back(media[index].replacement());
+    }
+    ++index;
+  });
+  EncodedChat out = encode_chat(*tokenizer_, chat, messages, options_.injected, replacements, options_.video_form);
+  constexpr PlaceholderTokens tokens;
+  turn_media = detail::locate_media(out, order, media, tokenizer_->convert_tokens_to_ids(tokens.image),
+                                    tokenizer_->convert_tokens_to_ids(tokens.video));
+  return out;
+}
+
+template <GenerativeModel Model>
+Tensor<float> Session<Model>::forward(std::span<const TokenId> ids, const TurnMedia& media) {
+  const std::size_t begin = cache_.seq_length();
+  const std::size_t capacity = cache_.capacity();
+  typename Model::Input input;
+  input.input_ids = TensorView<TokenId>(ids.data(), Shape{1, ids.size()});
+  input.past_key_values = &cache_;
+  input.use_cache = true;
+  input.logits_to_keep = 1;
+  if constexpr (requires { input.workspace; }) {
+    if (!workspace_) {
+      workspace_ = std::make_shared<Scratchpad>(options_.prefill_chunk);
+    }
+    input.workspace = workspace_.get();
+  }
+  std::vector<std::int32_t> types;
+  detail::PieceFeatures images, videos;
+  if constexpr (ReadsMedia<Model>) {
+    for (const MediaRun& run : media.runs) {
+      if (run.begin >= begin && run.begin < begin + ids.size()) {
+        types.resize(ids.size(), 0);
+        std::fill_n(types.begin() + static_cast<std::ptrdiff_t>(run.begin - begin), run.count, run.video ? 2 : 1);
+        (run.video ? videos : images).add((*media.features[run.medium])[run.frame]);
+      }
+    }
+    if (!types.empty()) {
+      input.mm_token_type_ids = TensorView<std::int32_t>(types.data(), Shape{1, types.size()});
+      input.image_features = images.view();
+      input.video_features = videos.view();
+    }
+  }
+  Tensor<float> logits = std::move(model_->forward(input).logits);
+  if (capacity != 0 && cache_.capacity() != capacity) {
+    ++lineage_;
+  }
+  return logits;
+}
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a chat session is set up with, and what it answers.
+#pragma once
+
+#include <qwen35/cache/hybrid_cache.hpp>
+#include <qwen35/generate/usage.hpp>
+#include <qwen35/media/placeholders.hpp>
+#include <qwen35/processor/media_loader.hpp>
+#include <qwen35/sampling/stopping_criteria.hpp>
+#include <qwen35/text/chat_template_options.hpp>
+#include <qwen35/text/output_events.hpp>
+#include <qwen35/text/tokenizer.hpp>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+struct SessionOptions {
+  std::string system{};                   // the system prompt; empty: none
+  std::optional<bool> enable_thinking{};  // nothing: the template's own default
+  std::vector<json::Value> tools{};       // JSON schemas
+  bool preserve_thinking = false;         // for templates that read it
+  ChatTemplate chat_template = chat_templates::qwen3_5;
+  // How added tokens typed inside user and tool messages are read. With `none` they are plain characters there, and in
+  // an assistant message all but the think and tool-call tags are: nobody outside can end a turn. The system prompt and
+  // the tools are the program's own, and always parsed.
+  added_tokens injected = added_tokens::none;
+  // What snapshots of earlier turns may hold in memory; see Session::snapshot_bytes(). The oldest go first.
+  std::size_t snapshot_bytes = std::size_t{512} << 20;
+  // After so many reasoning tokens the session writes "\n</think>\n\n" itself, and the model goes on with the answer.
+  std::optional<std::size_t> thinking_budget{};
+  std::size_t prefill_chunk =
+      512;  // tokens of the prompt between two calls of `progress`; the tokens of one picture stay together
+  std::uint64_t seed = 0;  // a draw depends on it and on the number of tokens before
+  CacheOptions cache{};
+  // For pictures and videos in messages; a session that is made with a processor has it.
+  MediaLoader media_loader{};
+  VideoForm video_form = VideoForm::pad;
+  // What the vision tower made of pictures is kept for other turns, forks and questions, the latest used of it, up to
+  // so many bytes.
+  std::size_t media_bytes = std::size_t{256} << 20;
+};
+
+struct Reply {
+  std::string text;
+  std::string reasoning;
+  std::vector<ParsedToolCall> tool_calls;
+  FinishReason finish_reason = FinishReason::none;
+  Usage usage;
+  std::vector<TokenId> ids;  // as generated
+  double prompt_seconds = 0.0;
+  double generate_seconds = 0.0;
+};
+
+// All may be empty. Returning false cancels the reply.
+struct SessionCallbacks {
+  std::function<bool(const OutputEvent&)> event{};  // as the answer is written
+  std::function<bool(std::size_t done, std::size_t total)>
+      progress{};                   // of the tokens that have to be read, before the first and after each chunk
+  std::function<bool()> proceed{};  // before each forward
+  // Of the vision tower's work on one picture or video, in its own units.
+  std::function<bool(std::size_t done, std::size_t total)> encoding{};
+};
+
+QWEN35_END_NAMESPACE

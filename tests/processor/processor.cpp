@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <qwen35/processor/processor.hpp>
+
+#include <doctest/doctest.h>
+
+#include "generate/generate_test.hpp"
+#include "media/media_test.hpp"
+#include "support/message_of.hpp"
+
+namespace {
+
+using namespace qwen35;
+using generate_test::as_ids;
+using test_support::contains;
+using test_support::message_of;
+
+const std::string folder = QWEN35_SOURCE_DIR "/examples/shapes";
+
+const Processor& processor() {
+  static const Processor loaded = Processor::from_pretrained(folder);
+  return loaded;
+}
+
+const json::Value& cases() {
+  static const json::Value file = generate_test::read_json("processor.json");
+  return file.at("cases");
+}
+
+bool flag(const json::Value& object, std::string_view key) {
+  return object.find(key) != nullptr && object.at(key).as_bool();
+}
+
+// The recorded clips as frames in memory.
+std::vector<MediumData> clips_of(const json::Value& recorded) {
+  std::vector<MediumData> clips;
+  for (const json::Value& clip : recorded.at("clips").items()) {
+    MediumData data;
+    data.width = media_test::size_of(clip.items()[0]);
+    data.height = media_test::size_of(clip.items()[1]);
+    for (std::size_t k = 0; k < media_test::size_of(clip.items()[2]); ++k) {
+      data.frames.push_back(media_test::picture(data.width, data.height, "noise",
+                                                static_cast<std::uint32_t>(media_test::size_of(clip.items()[3]) + k)));
+    }
+    if (!clip.items()[4].is_null()) {
+      data.fps = clip.items()[4].as_number();
+    }
+    clips.push_back(std::move(data));
+  }
+  return clips;
+}
+
+ChatInput chat_input(const json::Value& recorded) {
+  const json::Value& chat = recorded.at("template");
+  const json::Value& options = recorded.at("options");
+  ChatInput input;
+  input.add_generation_prompt = flag(chat, "add_generation_prompt");
+  input.add_vision_id = flag(chat, "add_vision_id");
+  if (const json::Value* thinking = chat.find("enable_thinking")) {
+    input.enable_thinking = thinking->as_bool();
+  }
+  ProcessorInput& kwargs = input.processor_kwargs;
+  if (const json::Value* padding = options.find("padding")) {
+    kwargs.padding = padding->is_string() ? Padding::max_length : Padding::longest;
+    kwargs.padding_side = options.at("padding_side").as_string() == "left" ? PaddingSide::left : PaddingSide::right;
+  }
+  if (const json::Value* length = options.find("max_length")) {
+    kwargs.max_length = media_test::size_of(*length);
+  }
+  if (options.find("do_sample_frames") != nullptr) {
+    kwargs.videos_kwargs.do_sample_frames = options.at("do_sample_frames").as_bool();
+  }
+  if (options.find("num_frames") != nullptr) {
+    kwargs.videos_kwargs.num_frames = media_test::size_of(options.at("num_frames"));
+  }
+  if (const json::Value* fps = options.find("fps"); fps != nullptr && !fps->is_null()) {
+    kwargs.videos_kwargs.fps = fps->as_number();
+  }
+  if (const json::Value* images = options.find("images_kwargs")) {
+    if (images->find("min_pixels") != nullptr) {
+      kwargs.images_kwargs.min_pixels = media_test::size_of(images->at("min_pixels"));
+      kwargs.images_kwargs.max_pixels = media_test::size_of(images->at("max_pixels"));
+    }
+    if (const json::Value* size = images->find("size")) {
+      kwargs.images_kwargs.size = {media_test::size_of(size->at("shortest_edge")),
+                                   media_test::size_of(size->at("longest_edge"))};
+    }
+    if (images->find("do_normalize") != nullptr) {
+      kwargs.images_kwargs.do_normalize = images->at("do_normalize").as_bool();
+    }
+  }
+  return input;
+}
+
+void check_pixels(const json::Value& recorded, std::string_view values_key, std::string_view grid_key,
+                  const Tensor<float>& values, const Tensor<std::int64_t>& grid) {
+  if (recorded.find(values_key) == nullptr) {
+    CHECK(values.size() == 0);
+    CHECK(grid.size() == 0);
+    return;
+  }
+  const json::Value& expected = recorded.at(values_key);
+  CHECK(values.shape() == Shape{media_test::size_of(expected.at("shape").items()[0]),
+                                media_test::size_of(expected.at("shape").items()[1])});
+  CHECK(media_test::crc_of(std::span<const float>(values.data(), values.size())) == expected.at("crc").as_integer());
+  const auto& rows = recorded.at(grid_key).items();
+  REQUIRE(grid.shape() == Shape{rows.size(), 3});
+  for (std::size_t i = 0; i < grid.size(); ++i) {
+    CHECK(grid[i] == rows[i / 3].items()[i % 3].as_integer());
+  }
+}
+
+void check_output(const json::Value& recorded, const ProcessorOutput& out) {
+  const std::size_t texts = recorded.at("texts").size();
+  REQUIRE(out.input_ids.size() == texts);
+  for (std::size_t i = 0; i < texts; ++i) {
+    CHECK(out.input_ids[i] == as_ids(recorded.at("input_ids").items()[i]));
+    CHECK(out.attention_mask[i] == as_ids(recorded.at("attention_mask").items()[i]));
+    CHECK(out.mm_token_type_ids[i] == as_ids(recorded.at("mm_token_type_ids").items()[i]));
+  }
+  check_pixels(recorded, "pixel_values", "image_grid_thw", out.pixel_values, out.image_grid_thw);
+  check_pixels(recorded, "pixel_values_videos", "video_grid_thw", out.pixel_values_videos, out.video_grid_thw);
+}
+
+std::string media_path(const json::Value& named) {
+  const std::string& path = named.as_string();
+  return media_test::file_path(path.substr(path.find('/') + 1));
+}
+
+}  // namespace
+
+TEST_CASE("conversations with pictures and videos give the reference's inputs") {
+  for (const json::Value& recorded : cases().items()) {
+    CAPTURE(recorded.at("name").as_string());
+    std::vector<MediumData> clips = clips_of(recorded);
+    std::vector<std::vector<Message>> conversations;
+    std::size_t next_clip = 0;
+    ProcessorInput apart = chat_input(recorded).processor_kwargs;
+    for (const json::Value& conversation : recorded.at("conversations").items()) {
+      conversations.push_back(messages_from_json(conversation));
+      for (Message& message : conversations.back()) {
+        if (message.content.is_text()) {
+          continue;
+        }
+        std::vector<ContentPart> parts = *message.content.parts();
+        for (ContentPart& part : parts) {
+          if (part.type == PartType::image) {
+            part.value = media_path(json::Value(part.value));
+            apart.images.push_back(part.value);
+          } else if (part.type == PartType::video) {
+            part = ContentPart::video(clips.at(next_clip++));
+            apart.videos.push_back(video_item(part));
+          }
+        }
+        message.content = parts;
+      }
+    }
+    const ChatInput input = chat_input(recorded);
+    check_output(recorded, processor().apply_chat_template(conversations, input));
+    // The same as texts with placeholders and media beside them.
+    for (std::size_t i = 0; i < conversations.size(); ++i) {
+      CHECK(processor().render(conversations[i], input).text == recorded.at("texts").items()[i].as_string());
+      apart.text.push_back(recorded.at("texts").items()[i].as_string());
+    }
+    // video_item() looks into parts that live in the conversations' copies, which share their data.
+    check_output(recorded, processor()(apart));
+  }
+}
+
+TEST_CASE("a picture may be a path, a data: URL, encoded bytes, pixels, or given apart") {
+  const std::string path = media_test::file_path("rgb.png");
+  const std::vector<std::byte> bytes = read_media_file(path, 1 << 20);
+  const Image image = decode_image(bytes);
+  const auto ask = [](ContentPart part) {
+    return std::vector<Message>{
+        Message::user({std::vector<ContentPart>{std::move(part), ContentPart::text("What is in this image?")}})};
+  };
+  const ProcessorOutput expected = processor().apply_chat_template(ask(ContentPart::image(path)));
+  CHECK(expected.image_grid_thw.shape() == Shape{1, 3});
+  const auto same = [&](const ProcessorOutput& out) {
+    return out.input_ids == expected.input_ids && out.mm_token_type_ids == expected.mm_token_type_ids &&
+           std::equal(out.pixel_values.begin(), out.pixel_values.end(), expected.pixel_values.begin(),
+                      expected.pixel_values.end());
+  };
+  constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string url = "data:image/png;base64,";
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t word = 0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      word = word << 8 | (i + k < bytes.size() ? static_cast<std::uint32_t>(bytes[i + k]) : 0u);
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+      url += i + k <= bytes.size() ? digits[word >> (18 - 6 * k) & 63] : '=';
+    }
+  }
+  CHECK(same(processor().apply_chat_template(ask(ContentPart::image(url)))));
+  MediumData encoded;
+  encoded.file = bytes;
+  CHECK(same(processor().apply_chat_template(ask(ContentPart::image(encoded)))));
+  MediumData pixels;
+  pixels.frames = {{image.pixels().begin(), image.pixels().end()}};
+  pixels.width = image.width();
+  pixels.height = image.height();
+  CHECK(same(processor().apply_chat_template(ask(ContentPart::image(pixels)))));
+  CHECK(same(processor().apply_chat_template(ask(ContentPart::image()), {.processor_kwargs = {.images = {image}}})));
+  CHECK(same(processor().apply_chat_template(ask(ContentPart::image()),
+                                             {.processor_kwargs = {.images = {std::span<const std::byte>(bytes)}}})));
+  const LoadedMedium medium = processor().load(ContentPart::image(path));
+  CHECK(std::equal(medium.pixel_values.begin(), medium.pixel_values.end(), expected.pixel_values.begin(),
+                   expected.pixel_values.end()));
+  CHECK(std::equal(medium.grid_thw.begin(), medium.grid_thw.end(), expected.image_grid_thw.begin(),
+                   expected.image_grid_thw.end()));
+}
+
+TEST_CASE("an animated GIF is a video, as a path and as bytes") {
+  const std::string path = media_test::file_path("moving.gif");
+  const LoadedMedium named = processor().load(ContentPart::video(path));
+  MediumData data;
+  data.file = read_media_file(path, 1 << 20);
+  const LoadedMedium carried = processor().load(ContentPart::video(data));
+  CHECK(named.grid_thw == carried.grid_thw);
+  CHECK(named.timestamps == carried.timestamps);
+  CHECK(named.timestamps.size() == static_cast<std::size_t>(named.grid_thw[0]));
+  CHECK(std::equal(named.pixel_values.begin(), named.pixel_values.end(), carried.pixel_values.begin(),
+                   carried.pixel_values.end()));
+}
+
+TEST_CASE("videos in the form before 5.10: the template's marks are replaced too") {
+  const json::Value& recorded = cases().items()[2];
+  const std::vector<MediumData> clips = clips_of(recorded);
+  const std::vector<Message> messages{Message::user(
+      {std::vector<ContentPart>{ContentPart::video(clips[0]), ContentPart::text("Describe this video.")}})};
+  const TokenId start = processor().tokenizer.convert_tokens_to_ids("<|vision_start|>");
+  const auto starts = [&](VideoForm form) {
+    const ProcessorOutput out = processor().apply_chat_template(messages, {.processor_kwargs = {.video_form = form}});
+    return std::count(out.input_ids[0].begin(), out.input_ids[0].end(), start);
+  };
+  CHECK(starts(VideoForm::pad) == starts(VideoForm::marked) + 1);
+}
+
+TEST_CASE("the checkpoint's files, from a folder and from memory") {
+  const Processor other = Processor::from_checkpoint(Checkpoint::open(folder));
+  CHECK(other.image_processor.config().size == processor().image_processor.config().size);
+  CHECK(other.video_processor.config().max_frames == 16);
+  CHECK(other.tokenizer.pad_token_id() == processor().tokenizer.pad_token_id());
+  CHECK(other.chat_template == processor().chat_template);
+  CHECK(other.image_token_id() == 438);
+  CHECK(other.video_token_id() == 439);
+  const std::vector<std::vector<TokenId>> ids{other.tokenizer.encode("A red circle.<|im_end|>")};
+  CHECK(other.batch_decode(ids, true) == std::vector<std::string>{"A red circle."});
+  CHECK(other.decode(ids[0]) == "A red circle.<|im_end|>");
+  CHECK(other.post_process_image_text_to_text(ids) == std::vector<std::string>{"A red circle."});
+}
+
+TEST_CASE("what does not fit says so") {
+  const Image image = media_test::rgb_picture(64, 64, "noise", 1);
+  const std::string pad = "<|vision_start|><|image_pad|><|vision_end|>";
+  const auto problem = [](const ProcessorInput& input) { return message_of<Error>([&] { processor()(input); }); };
+  CHECK(contains(problem({}), "at least one input"));
+  CHECK(contains(problem({.images = {image}, .text = {pad + pad}}), "more image placeholders than the 1 images given"));
+  CHECK(contains(problem({.images = {image}, .text = {pad}, .max_length = 3, .truncation = true}),
+                 "Mismatch in `image` token count"));
+  CHECK(contains(problem({.text = {"a"}, .padding = Padding::max_length}), "need max_length"));
+  CHECK(contains(problem({.images = {std::string("https://example.org/a.png")}, .text = {pad}}), "nothing is fetched"));
+  CHECK(contains(problem({.images = {std::string("/no/such.png")}, .text = {pad}}), "/no/such.png"));
+  CHECK(contains(problem({.text = {"a"}, .videos = {std::as_bytes(std::span("not a gif", 9))}}), "no GIF"));
+  const auto chat = [](const std::vector<ContentPart>& parts, const ChatInput& input) {
+    return message_of<Error>(
+        [&] { processor().apply_chat_template(std::vector<Message>{Message::user(parts)}, input); });
+  };
+  CHECK(contains(chat({ContentPart::image()}, {}), "messages[0].content[0]: a picture that names nothing"));
+  CHECK(contains(chat({ContentPart::text("a")}, {.processor_kwargs = {.images = {image}}}), "1 pictures"));
+  MediumData bad;
+  bad.frames = {std::vector<std::uint8_t>(10)};
+  bad.width = 2;
+  bad.height = 2;
+  CHECK(contains(chat({ContentPart::image(bad)}, {}), "10 bytes for 2 x 2 pixels"));
+  // Pictures alone, and pictures without a placeholder, are no error here, as in the reference.
+  CHECK(processor()({.images = {image}}).input_ids.empty());
+  CHECK(processor()({.images = {image}, .text = {"none"}}).input_ids[0].size() > 0);
+  // Ragged rows make no tensor.
+  const ProcessorOutput ragged = processor()({.text = {"a", "How many shapes are there?"}});
+  CHECK(contains(message_of<Error>([&] { ragged.ids(); }), "ask for padding"));
+  const ProcessorOutput padded =
+      processor()({.text = {"a", "How many shapes are there?"}, .padding = Padding::longest});
+  CHECK(padded.ids().shape() == Shape{2, padded.input_ids[0].size()});
+  CHECK(padded.mask().row(0)[0] == 0);
+  CHECK(padded.token_types().row(1)[0] == 0);
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <qwen35/json/parse.hpp>
+#include <qwen35/sampling/generation_config.hpp>
+
+#include <doctest/doctest.h>
+
+using namespace qwen35;
+
+namespace {
+
+GenerationConfig read(std::string_view text) {
+  return GenerationConfig::from_json(json::parse(text));
+}
+
+}  // namespace
+
+TEST_CASE("the file of a published checkpoint") {
+  const GenerationConfig config =
+      read(R"({"bos_token_id": 248044, "do_sample": true, "eos_token_id": [248046, 248044], "pad_token_id": 248044,
+    "temperature": 0.6, "top_k": 20, "top_p": 0.95, "transformers_version": "5.2.0"})");
+  CHECK(config == GenerationConfig{.do_sample = true,
+                                   .temperature = 0.6,
+                                   .top_k = 20,
+                                   .top_p = 0.95,
+                                   .pad_token_id = 248044,
+                                   .bos_token_id = 248044,
+                                   .eos_token_id = TokenIds{248046, 248044}});
+  CHECK(GenerationConfig::from_json(json::Value()) == GenerationConfig{});
+  CHECK(read("{}") == GenerationConfig{});
+}
+
+TEST_CASE("every field is read, null is absent") {
+  const GenerationConfig config = read(
+      R"({"max_length": 9, "max_new_tokens": 8, "min_length": 1, "min_new_tokens": 2, "early_stopping": "never", "max_time": 1.5,
+    "stop_strings": ["a", "b"], "do_sample": true, "num_beams": 3, "num_return_sequences": 2, "use_cache": false, "seed": 5, "temperature": 2, "top_k": 0, "top_p": 0.5,
+    "min_p": 0.1, "top_h": 0.4, "typical_p": 0.9, "epsilon_cutoff": 0.01, "eta_cutoff": 0.02, "repetition_penalty": 1.5, "presence_penalty": 0.5,
+    "frequency_penalty": 0.25, "length_penalty": 0.75, "no_repeat_ngram_size": 4, "bad_words_ids": [[1], [2, 3]], "sequence_bias": [[[1, 2], -0.5]],
+    "renormalize_logits": true, "forced_bos_token_id": 4, "forced_eos_token_id": [5, 6], "remove_invalid_values": true,
+    "exponential_decay_length_penalty": [3, 1.1], "suppress_tokens": [7], "begin_suppress_tokens": [8], "output_scores": true, "output_logits": true,
+    "output_hidden_states": true, "output_attentions": true, "pad_token_id": 1, "bos_token_id": 2, "eos_token_id": 3})");
+  std::size_t fields = 0;
+  GenerationConfig::for_each_field([&](const char* name, auto field) {
+    CAPTURE(name);
+    CHECK((config.*field).has_value());
+    ++fields;
+  });
+  CHECK(fields == 41);
+  CHECK(config.early_stopping == EarlyStopping::never);
+  CHECK(config.stop_strings == std::vector<std::string>{"a", "b"});
+  CHECK(config.bad_words_ids == std::vector<std::vector<TokenId>>{{1}, {2, 3}});
+  CHECK(config.sequence_bias == std::vector<SequenceBias>{{{1, 2}, -0.5}});
+  CHECK(config.exponential_decay_length_penalty == ExponentialDecay{3, 1.1});
+  CHECK(config.forced_eos_token_id == TokenIds{5, 6});
+  CHECK(config.temperature == 2.0);
+  CHECK(read(R"({"stop_strings": "x"})").stop_strings == std::vector<std::string>{"x"});
+  CHECK(read(R"({"early_stopping": true, "eos_token_id": null, "top_p": null})") ==
+        GenerationConfig{.early_stopping = EarlyStopping::yes});
+}
+
+TEST_CASE("fields of the wrong kind are named") {
+  const auto refused = [](const char* text, const char* message) {
+    CHECK_THROWS_WITH_AS(read(text), message, ConfigError);
+  };
+  refused(R"([])", "generation_config: expected an object");
+  refused(R"({"max_new_tokens": 1.5})", "generation_config.max_new_tokens: expected a whole number");
+  refused(R"({"temperature": "hot"})", "generation_config.temperature: expected a number");
+  refused(R"({"do_sample": 1})", "generation_config.do_sample: expected true or false");
+  refused(R"({"early_stopping": "always"})", "generation_config.early_stopping: expected true, false or \"never\"");
+  refused(R"({"stop_strings": [1]})", "generation_config.stop_strings: expected a string or a list of strings");
+  refused(R"({"stop_strings": 1})", "generation_config.stop_strings: expected a string or a list of strings");
+  refused(R"({"eos_token_id": -1})",
+          "generation_config.eos_token_id: expected a token id or a list of at most 16 token ids");
+  refused(R"({"eos_token_id": [1, "2"]})",
+          "generation_config.eos_token_id: expected a token id or a list of at most 16 token ids");
+  refused(R"({"pad_token_id": [1]})", "generation_config.pad_token_id: expected one token id");
+  refused(R"({"pad_token_id": 3000000000})", "generation_config.pad_token_id: expected one token id");
+  refused(R"({"suppress_tokens": 4})", "generation_config.suppress_tokens: expected a list of token ids");
+  refused(R"({"bad_words_ids": [1]})", "generation_config.bad_words_ids: expected a list of lists of token ids");
+  refused(R"({"sequence_bias": [[[1], "x"]]})",
+          "generation_config.sequence_bias: expected a list of [list of token ids, number]");
+  refused(R"({"sequence_bias": {"1": 2}})",
+          "generation_config.sequence_bias: expected a list of [list of token ids, number]");
+  refused(R"({"exponential_decay_length_penalty": [1]})",
+          "generation_config.exponential_decay_length_penalty: expected [whole number, number]");
+  refused(R"({"seed": -1})", "generation_config.seed: expected a whole number, not negative");
+}
+
+TEST_CASE("what is not supported is refused, its neutral value is not") {
+  for (const char* const text :
+       {R"({"guidance_scale": 1.5})", R"({"encoder_repetition_penalty": 2})", R"({"num_beam_groups": 2})",
+        R"({"penalty_alpha": 0.6})", R"({"watermarking_config": {}})", R"({"constraints": []})",
+        R"({"token_healing": true})", R"({"prompt_lookup_num_tokens": 3})"}) {
+    CHECK_THROWS_AS(read(text), ConfigError);
+  }
+  CHECK(
+      read(
+          R"({"guidance_scale": 1.0, "encoder_repetition_penalty": 1.0, "num_beam_groups": 1, "diversity_penalty": 0.0, "penalty_alpha": null,
+                 "watermarking_config": null, "token_healing": false, "something_new": {"a": 1}})") ==
+      GenerationConfig{});
+}
+
+TEST_CASE("fields not said come from the other config") {
+  const GenerationConfig mine{.max_new_tokens = 5, .top_k = 0, .eos_token_id = TokenIds()};
+  const GenerationConfig file{.max_new_tokens = 64, .temperature = 0.6, .top_k = 20, .eos_token_id = TokenIds{3}};
+  CHECK(mine.or_else(file) ==
+        GenerationConfig{.max_new_tokens = 5, .temperature = 0.6, .top_k = 0, .eos_token_id = TokenIds()});
+  const GenerationConfig all = GenerationConfig{}.or_else(GenerationConfig::fallbacks());
+  CHECK(all.top_k == 50);
+  CHECK(all.do_sample == false);
+  CHECK_FALSE(all.max_length.has_value());
+}
+
+TEST_CASE("contradictions") {
+  const auto refused = [](const GenerationConfig& config, const char* message) {
+    CHECK_THROWS_WITH_AS(config.validate(), message, InputError);
+  };
+  refused({.max_new_tokens = 0}, "generation config: max_new_tokens is 0, expected 1 to 2147483647");
+  refused({.max_length = -3}, "generation config: max_length is -3, expected 1 to 2147483647");
+  refused({.max_new_tokens = std::int64_t{1} << 40},
+          "generation config: max_new_tokens is 1099511627776, expected 1 to 2147483647");
+  refused({.num_beams = 0}, "generation config: num_beams is 0, expected 1 to 2147483647");
+  refused({.num_return_sequences = 2},
+          "generation config: num_return_sequences is 2, but greedy search finds one; set do_sample or num_beams");
+  refused({.num_beams = 3, .num_return_sequences = 4},
+          "generation config: num_return_sequences is 4, expected at most num_beams, 3");
+  CHECK_NOTHROW(GenerationConfig{.do_sample = true, .num_return_sequences = 2}.validate());
+  const GenerationConfig idle{
+      .early_stopping = EarlyStopping::yes, .temperature = 0.5, .top_k = 50, .length_penalty = 2.0};
+  CHECK_NOTHROW(idle.validate());
+  CHECK_THROWS_WITH_AS(
+      idle.validate(true),
+      "generation config: fields without effect: temperature needs do_sample; early_stopping needs num_beams > 1; "
+      "length_penalty needs num_beams > 1",
+      InputError);
+}
