@@ -34,7 +34,7 @@ void attention(benchmark::State& state) {
   task.head_dim = head_dim;
   task.k = k.data();
   task.v = v.data();
-  task.dtype = dtype;
+  task.format = dtype;
   task.k_stride_bytes = task.v_stride_bytes = row;
   task.scratch = scratch.data();
   for (auto _ : state) {

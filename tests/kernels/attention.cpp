@@ -54,7 +54,7 @@ struct Problem {
     task.head_dim = head_dim;
     task.k = k.data();
     task.v = v.data();
-    task.dtype = dtype;
+    task.format = dtype;
     task.k_stride_bytes = task.v_stride_bytes = row_bytes(dtype, head_dim);
     task.split_origin = origin;
     task.key_valid = valid.empty() ? nullptr : valid.data();

@@ -75,7 +75,7 @@ struct Dump {
 
   void operator()(const Matrix& matrix) {
     Bytes bytes(matrix.data, matrix.data + matrix.bytes());
-    bytes.push_back(static_cast<std::byte>(matrix.dtype));
+    bytes.push_back(static_cast<std::byte>(matrix.format));
     matrices.push_back(std::move(bytes));
   }
   void operator()(const float* data, std::size_t size) { vectors.emplace_back(data, data + size); }
@@ -141,7 +141,7 @@ void check_matrix(const Matrix& matrix, const TestTensor& tensor) {
   CAPTURE(tensor.name);
   CHECK(matrix.rows == tensor.shape[0]);
   CHECK(matrix.cols == tensor.values.size() / tensor.shape[0]);
-  CHECK(name(matrix.dtype) == (tensor.dtype == "F32" ? "f32" : tensor.dtype == "F16" ? "f16" : "bf16"));
+  CHECK(name(matrix.format) == (tensor.dtype == "F32" ? "f32" : tensor.dtype == "F16" ? "f16" : "bf16"));
   CHECK(Bytes(matrix.data, matrix.data + matrix.bytes()) == encode(tensor.values, tensor.dtype));
 }
 
@@ -404,7 +404,7 @@ TEST_CASE("the shapes checkpoint") {
   const TextWeights<configs::Shapes> weights = bind_text<configs::Shapes>(checkpoint);
   CHECK(weights.linear_layers.size() == 3);
   CHECK(weights.full_layers.size() == 1);
-  CHECK(weights.embed_tokens.dtype == DType::bf16);
+  CHECK(weights.embed_tokens.format == DType::bf16);
   CHECK(weights.storage.copies.empty());
   CHECK_THROWS_AS(bind_text<configs::Qwen35_0_8B>(checkpoint), CheckpointError);
 }

@@ -49,13 +49,13 @@ TEST_CASE("matrices are views of the file") {
     const Matrix f16 = fixture.binder.stacked("f16", 2, 3, 4);
     const Matrix conv = fixture.binder.flattened("conv", {3, 2, 1, 2});
     CHECK(fixture.said() == "");
-    CHECK((f32.dtype == DType::f32 && f32.rows == 3 && f32.cols == 4));
-    CHECK((bf16.dtype == DType::bf16 && bf16.rows == 3 && bf16.cols == 4));
-    CHECK((f16.dtype == DType::f16 && f16.rows == 6 && f16.cols == 4));
-    CHECK((conv.dtype == DType::f32 && conv.rows == 3 && conv.cols == 4));
+    CHECK((f32.format == DType::f32 && f32.rows == 3 && f32.cols == 4));
+    CHECK((bf16.format == DType::bf16 && bf16.rows == 3 && bf16.cols == 4));
+    CHECK((f16.format == DType::f16 && f16.rows == 6 && f16.cols == 4));
+    CHECK((conv.format == DType::f32 && conv.rows == 3 && conv.cols == 4));
     const Matrix* const all[] = {&f32, &bf16, &f16, &conv};
     for (std::size_t i = 0; i < 4; ++i) {
-      CHECK(reinterpret_cast<std::uintptr_t>(all[i]->data) % row_bytes(all[i]->dtype, 1) == 0);
+      CHECK(reinterpret_cast<std::uintptr_t>(all[i]->data) % row_bytes(all[i]->format, 1) == 0);
       CHECK(Bytes(all[i]->data, all[i]->data + all[i]->bytes()) == encode(tensors[i].values, tensors[i].dtype));
       const bool inside =
           all[i]->data >= fixture.file.data() && all[i]->data < fixture.file.data() + fixture.file.size();

@@ -1,36 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Storage formats of matrices and caches. A format is a run-time tag: files mix them tensor by tensor.
+// Conversions between f32 and the 16-bit formats.
 #pragma once
 
-#include <qwen35/core/abi.hpp>
+#include <qwen35/core/format.hpp>
 
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 
 QWEN35_BEGIN_NAMESPACE
 
 using TokenId = std::int32_t;
 
-enum class DType : std::uint8_t { f32, f16, bf16 };
-
-constexpr std::string_view name(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return "f32";
-    case DType::f16:
-      return "f16";
-    case DType::bf16:
-      return "bf16";
-  }
-  return "?";
-}
-
-// Bytes of `count` consecutive values of a row.
-constexpr std::size_t row_bytes(DType dtype, std::size_t count) {
-  return count * (dtype == DType::f32 ? 4 : 2);
-}
+// The public name of a format where the reference says `dtype`.
+using DType = Format;
 
 constexpr float bf16_to_f32(std::uint16_t bits) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);

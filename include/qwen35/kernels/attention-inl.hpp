@@ -136,14 +136,14 @@ inline void attention(const AttentionTask& task) {
       end = task.key_end[query] > end ? task.key_end[query] : end;
     }
   }
-  const bool direct = task.dtype == DType::f32 && task.head_dim % lanes == 0;  // values can be read where they are
+  const bool direct = task.format == Format::f32 && task.head_dim % lanes == 0;  // values can be read where they are
   const std::size_t phase = task.split_origin % attention_split;
   while (first < end) {
     // Cuts lie at multiples of attention_split from the origin, on either side of it; the first split may begin in its
     // middle.
     const std::size_t place = (first % attention_split + attention_split - phase) % attention_split;
     const std::size_t keys = end - first < attention_split - place ? end - first : attention_split - place;
-    decode_keys(task.dtype, task.k + first * task.k_stride_bytes, task.k_stride_bytes, place, keys, task.head_dim,
+    decode_keys(task.format, task.k + first * task.k_stride_bytes, task.k_stride_bytes, place, keys, task.head_dim,
                 width, rows);
     mix_rows(
         {reinterpret_cast<const std::byte*>(rows), lanes * sizeof(float), width * lanes * sizeof(float)},
@@ -158,7 +158,7 @@ inline void attention(const AttentionTask& task) {
     const std::byte* values = task.v + first * task.v_stride_bytes;
     std::size_t stride = task.v_stride_bytes;
     if (!direct) {
-      decode_values(task.dtype, values, stride, keys, task.head_dim, width, rows);
+      decode_values(task.format, values, stride, keys, task.head_dim, width, rows);
       values = reinterpret_cast<const std::byte*>(rows);
       stride = width * sizeof(float);
     }

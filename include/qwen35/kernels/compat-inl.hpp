@@ -137,14 +137,14 @@ struct F16 {
   }
 };
 
-template <class Format>
+template <class Stored>
 HWY_NOINLINE Vec load_first(const std::byte* p, std::size_t count) {
-  if constexpr (Format::bytes == sizeof(float)) {
+  if constexpr (Stored::bytes == sizeof(float)) {
     return load_first(reinterpret_cast<const float*>(p), count);
   } else {
-    HWY_ALIGN std::byte padded[lanes * Format::bytes] = {};
-    std::memcpy(padded, p, count * Format::bytes);
-    return Format::load(padded);
+    HWY_ALIGN std::byte padded[lanes * Stored::bytes] = {};
+    std::memcpy(padded, p, count * Stored::bytes);
+    return Stored::load(padded);
   }
 }
 

@@ -132,11 +132,11 @@ QWEN35_KERNELS_API void matmul_packed(const Matrix& w, std::size_t row_begin, st
                                       const float* bias) {
   detail::active_table().matmul_packed(w, row_begin, row_end, k, packed, tokens, y, y_stride, bias);
 }
-QWEN35_KERNELS_API void decode_row(DType dtype, const std::byte* row, std::size_t n, float* out) {
-  detail::active_table().decode_row(dtype, row, n, out);
+QWEN35_KERNELS_API void decode_row(Format format, const std::byte* row, std::size_t n, float* out) {
+  detail::active_table().decode_row(format, row, n, out);
 }
-QWEN35_KERNELS_API void encode_row(DType dtype, const float* in, std::size_t n, std::byte* out) {
-  detail::active_table().encode_row(dtype, in, n, out);
+QWEN35_KERNELS_API void encode_row(Format format, const float* in, std::size_t n, std::byte* out) {
+  detail::active_table().encode_row(format, in, n, out);
 }
 QWEN35_KERNELS_API void attention(const AttentionTask& task) {
   detail::active_table().attention(task);

@@ -94,10 +94,10 @@ constexpr std::size_t matmul_row_granule() {
 }
 
 // `n` stored values as f32, exactly.
-QWEN35_KERNELS_API void decode_row(DType dtype, const std::byte* row, std::size_t n, float* out);
+QWEN35_KERNELS_API void decode_row(Format format, const std::byte* row, std::size_t n, float* out);
 
 // f32 to a stored format, rounding to nearest even.
-QWEN35_KERNELS_API void encode_row(DType dtype, const float* in, std::size_t n, std::byte* out);
+QWEN35_KERNELS_API void encode_row(Format format, const float* in, std::size_t n, std::byte* out);
 
 // Query rows that share one key/value head: any tokens, any heads of its group.
 struct AttentionTask {
@@ -108,7 +108,7 @@ struct AttentionTask {
   std::size_t queries = 0, head_dim = 0;
   const std::byte* k = nullptr;  // rows [keys, head_dim]
   const std::byte* v = nullptr;  // rows [keys, head_dim]
-  DType dtype = DType::f32;      // of k and v
+  Format format = Format::f32;   // of k and v
   std::size_t k_stride_bytes = 0, v_stride_bytes = 0;
   std::size_t split_origin = 0;             // the context is split every `attention_split` keys, counted from this key
   const std::uint8_t* key_valid = nullptr;  // [keys] or null: 0 hides a key from all queries
@@ -190,8 +190,8 @@ struct KernelTable {
   void (*pack_tokens)(const float*, std::size_t, std::size_t, std::size_t, std::size_t, float*);
   void (*matmul_packed)(const Matrix&, std::size_t, std::size_t, std::size_t, const float*, std::size_t, float*,
                         std::size_t, const float*);
-  void (*decode_row)(DType, const std::byte*, std::size_t, float*);
-  void (*encode_row)(DType, const float*, std::size_t, std::byte*);
+  void (*decode_row)(Format, const std::byte*, std::size_t, float*);
+  void (*encode_row)(Format, const float*, std::size_t, std::byte*);
   void (*attention)(const AttentionTask&);
   void (*gated_delta_rule)(const DeltaRuleTask&);
   void (*causal_conv1d_silu)(const float*, const float*, std::size_t, const float*, std::size_t, std::size_t,

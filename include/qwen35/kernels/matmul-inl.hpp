@@ -15,19 +15,19 @@ QWEN35_BEGIN_NAMESPACE
 namespace kernels {
 namespace HWY_NAMESPACE {
 
-template <class Format>
+template <class Stored>
 HWY_INLINE void dot_rows(const std::byte* const* w, const float* const* x, std::size_t columns, std::size_t k,
                          std::size_t length, std::size_t ahead, float* sums) {
   if (columns == 1 || tile_columns == 1) {
-    dot_rows<1, Format>(w, x, k, length, ahead, sums);
+    dot_rows<1, Stored>(w, x, k, length, ahead, sums);
   } else if (columns == 2) {
-    dot_rows<2, Format>(w, x, k, length, ahead, sums);
+    dot_rows<2, Stored>(w, x, k, length, ahead, sums);
   } else if (tile_columns == 3) {
-    dot_rows<tile_columns == 3 ? 3 : 1, Format>(w, x, k, length, ahead, sums);
+    dot_rows<tile_columns == 3 ? 3 : 1, Stored>(w, x, k, length, ahead, sums);
   } else if (columns <= 4) {
-    dot_rows<tile_columns == 6 ? 4 : 1, Format>(w, x, k, length, ahead, sums);
+    dot_rows<tile_columns == 6 ? 4 : 1, Stored>(w, x, k, length, ahead, sums);
   } else {
-    dot_rows<tile_columns == 6 ? 6 : 1, Format>(w, x, k, length, ahead, sums);
+    dot_rows<tile_columns == 6 ? 6 : 1, Stored>(w, x, k, length, ahead, sums);
   }
 }
 
@@ -36,7 +36,7 @@ inline constexpr std::size_t fetch_ahead = 512;  // 256 to 4096 bytes are alike 
 // The rows are read as four plain streams, a quarter of the range each, which the processor recognises and runs ahead
 // of. (Four neighbouring rows at a time gave 40 % of the bandwidth for rows of 1 KiB: each stream ended before it was
 // recognised.)
-template <class Format>
+template <class Stored>
 QWEN35_TILE_FUNCTION void multiply_streams(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x,
                                            std::size_t x_stride, std::size_t tokens, float* y, std::size_t y_stride) {
   const std::size_t block = matmul_block(w.cols);
@@ -47,7 +47,7 @@ QWEN35_TILE_FUNCTION void multiply_streams(const Matrix& w, std::size_t row_begi
     for (std::size_t r = 0; r < 4; ++r) {
       const std::size_t own = row_begin + r * quarter + step;
       row[r] = own < row_end ? own : row_end - 1;  // the last row again, with the same result
-      from[r] = w.data + row[r] * w.cols * Format::bytes;
+      from[r] = w.data + row[r] * w.cols * Stored::bytes;
     }
     float total[4 * few_tokens];
     for (std::size_t k = 0; k < w.cols; k += block) {
@@ -59,7 +59,7 @@ QWEN35_TILE_FUNCTION void multiply_streams(const Matrix& w, std::size_t row_begi
           column[c] = x + (token + (c < columns ? c : columns - 1)) * x_stride;
         }
         float sums[4 * tile_columns];
-        dot_rows<Format>(from, column, columns, k, length, fetch_ahead, sums);
+        dot_rows<Stored>(from, column, columns, k, length, fetch_ahead, sums);
         for (std::size_t i = 0; i < 4 * columns; ++i) {
           total[token * 4 + i] = k == 0 ? sums[i] : total[token * 4 + i] + sums[i];
         }
@@ -151,13 +151,13 @@ inline void fetch_row(const std::byte* row, std::size_t bytes) {
 inline void pack_panel(const Matrix& w, std::size_t row, std::size_t rows, std::size_t k, std::size_t length,
                        float* panel) {
   const std::size_t depth = packed_depth(length);
-  const std::size_t bytes = row_bytes(w.dtype, length);
+  const std::size_t bytes = row_bytes(w.format, length);
   for (std::size_t r = 0; r < (rows + 3) / 4 * 4; ++r) {
-    const std::byte* const from = w.row(row + (r < rows ? r : rows - 1)) + row_bytes(w.dtype, k);
+    const std::byte* const from = w.row(row + (r < rows ? r : rows - 1)) + row_bytes(w.format, k);
     if (r + rows_ahead < rows) {
-      fetch_row(w.row(row + r + rows_ahead) + row_bytes(w.dtype, k), bytes);
+      fetch_row(w.row(row + r + rows_ahead) + row_bytes(w.format, k), bytes);
     }
-    pack_row(w.dtype, from, length, 4, panel + r / 4 * 4 * depth + r % 4 * lanes);
+    pack_row(w.format, from, length, 4, panel + r / 4 * 4 * depth + r % 4 * lanes);
   }
 }
 
@@ -225,14 +225,14 @@ inline void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, 
     return;
   }
   if (tokens > 0) {
-    switch (w.dtype) {
-      case DType::f32:
+    switch (w.format) {
+      case Format::f32:
         multiply_streams<F32>(w, row_begin, row_end, x, x_stride, tokens, y, y_stride);
         break;
-      case DType::f16:
+      case Format::f16:
         multiply_streams<F16>(w, row_begin, row_end, x, x_stride, tokens, y, y_stride);
         break;
-      case DType::bf16:
+      case Format::bf16:
         multiply_streams<BF16>(w, row_begin, row_end, x, x_stride, tokens, y, y_stride);
         break;
     }

@@ -197,7 +197,7 @@ HWY_INLINE void put_columns([[maybe_unused]] Vec a, [[maybe_unused]] Vec b, [[ma
 
 // Keys as columns: value d of the key at place p of the split goes to [p / lanes][d][p % lanes], with room for `width`
 // values. The places before the first key and after the last hold some other key's values; they are hidden later.
-template <class Format>
+template <class Stored>
 inline void decode_columns(const std::byte* keys, std::size_t stride_bytes, std::size_t place, std::size_t count,
                            std::size_t head_dim, std::size_t width, float* to) {
   constexpr std::size_t group = lanes < 4 ? lanes : 4;
@@ -209,41 +209,41 @@ inline void decode_columns(const std::byte* keys, std::size_t stride_bytes, std:
     }
     float* const columns = to + p / lanes * width * lanes + p % lanes;
     for (std::size_t d = 0; d < head_dim; d += lanes) {
-      const std::size_t at = d * Format::bytes;
+      const std::size_t at = d * Stored::bytes;
       const std::size_t left = head_dim - d;
       if constexpr (lanes == 1) {
-        store(Format::load(from[0] + at), columns + d);
+        store(Stored::load(from[0] + at), columns + d);
       } else if (left >= lanes) {
-        put_columns(Format::load(from[0] + at), Format::load(from[1] + at), Format::load(from[2] + at),
-                    Format::load(from[3] + at), columns + d * lanes);
+        put_columns(Stored::load(from[0] + at), Stored::load(from[1] + at), Stored::load(from[2] + at),
+                    Stored::load(from[3] + at), columns + d * lanes);
       } else {
-        put_columns(load_first<Format>(from[0] + at, left), load_first<Format>(from[1] + at, left),
-                    load_first<Format>(from[2] + at, left), load_first<Format>(from[3] + at, left),
+        put_columns(load_first<Stored>(from[0] + at, left), load_first<Stored>(from[1] + at, left),
+                    load_first<Stored>(from[2] + at, left), load_first<Stored>(from[3] + at, left),
                     columns + d * lanes);
       }
     }
   }
 }
 
-inline void decode_keys(DType dtype, const std::byte* keys, std::size_t stride_bytes, std::size_t place,
+inline void decode_keys(Format format, const std::byte* keys, std::size_t stride_bytes, std::size_t place,
                         std::size_t count, std::size_t head_dim, std::size_t width, float* to) {
-  switch (dtype) {
-    case DType::f32:
+  switch (format) {
+    case Format::f32:
       decode_columns<F32>(keys, stride_bytes, place, count, head_dim, width, to);
       return;
-    case DType::f16:
+    case Format::f16:
       decode_columns<F16>(keys, stride_bytes, place, count, head_dim, width, to);
       return;
-    case DType::bf16:
+    case Format::bf16:
       decode_columns<BF16>(keys, stride_bytes, place, count, head_dim, width, to);
       return;
   }
 }
 
-inline void decode_values(DType dtype, const std::byte* values, std::size_t stride_bytes, std::size_t count,
+inline void decode_values(Format format, const std::byte* values, std::size_t stride_bytes, std::size_t count,
                           std::size_t head_dim, std::size_t width, float* to) {
   for (std::size_t r = 0; r < count; ++r) {
-    pack_row(dtype, values + r * stride_bytes, head_dim, 1, to + r * width);
+    pack_row(format, values + r * stride_bytes, head_dim, 1, to + r * width);
     for (std::size_t d = (head_dim + lanes - 1) / lanes * lanes; d < width; ++d) {
       to[r * width + d] = 0.0f;
     }

@@ -14,43 +14,43 @@ QWEN35_BEGIN_NAMESPACE
 namespace kernels {
 namespace HWY_NAMESPACE {
 
-template <class Format>
+template <class Stored>
 inline void decode_as(const std::byte* row, std::size_t n, float* out) {
   const std::size_t full = n / lanes * lanes;
-  pack_as<Format>(row, full, 1, out);
+  pack_as<Stored>(row, full, 1, out);
   if (full < n) {
-    store_first(load_first<Format>(row + full * Format::bytes, n - full), out + full, n - full);
+    store_first(load_first<Stored>(row + full * Stored::bytes, n - full), out + full, n - full);
   }
 }
 
-inline void decode_row(DType dtype, const std::byte* row, std::size_t n, float* out) {
+inline void decode_row(Format format, const std::byte* row, std::size_t n, float* out) {
   if (n == 0) {  // pointers may be null
     return;
   }
-  switch (dtype) {
-    case DType::f32:
+  switch (format) {
+    case Format::f32:
       std::memcpy(out, row, n * sizeof(float));
       return;
-    case DType::f16:
+    case Format::f16:
       decode_as<F16>(row, n, out);
       return;
-    case DType::bf16:
+    case Format::bf16:
       decode_as<BF16>(row, n, out);
       return;
   }
 }
 
-inline void encode_row(DType dtype, const float* in, std::size_t n, std::byte* out) {
+inline void encode_row(Format format, const float* in, std::size_t n, std::byte* out) {
   if (n == 0) {
     return;
   }
-  if (dtype == DType::f32) {
+  if (format == Format::f32) {
     std::memcpy(out, in, n * sizeof(float));
     return;
   }
   std::size_t i = 0;
 #if HWY_TARGET != HWY_SCALAR
-  if (dtype == DType::bf16) {
+  if (format == Format::bf16) {
     const hn::RebindToUnsigned<Tag> wide;
     const hn::RebindToSigned<Tag> wide_signed;
     const hn::Rebind<std::uint16_t, Tag> narrow;
@@ -69,7 +69,7 @@ inline void encode_row(DType dtype, const float* in, std::size_t n, std::byte* o
   }
 #endif
 #if HWY_TARGET <= HWY_AVX2
-  if (dtype == DType::f16) {
+  if (format == Format::f16) {
     const hn::Rebind<hwy::float16_t, Tag> narrow;
     for (; i + lanes <= n; i += lanes) {
       hn::StoreU(hn::DemoteTo(narrow, load(in + i)), narrow, reinterpret_cast<hwy::float16_t*>(out + i * 2));
@@ -77,7 +77,7 @@ inline void encode_row(DType dtype, const float* in, std::size_t n, std::byte* o
   }
 #endif
   for (; i < n; ++i) {
-    const std::uint16_t bits = dtype == DType::f16 ? f32_to_f16(in[i]) : f32_to_bf16(in[i]);
+    const std::uint16_t bits = format == Format::f16 ? f32_to_f16(in[i]) : f32_to_bf16(in[i]);
     std::memcpy(out + i * 2, &bits, sizeof(bits));
   }
 }

@@ -73,15 +73,15 @@ struct SumsArray {
 // Dot products of four stored rows with columns of f32 over `length` values: sums[column * 4 + row]. One chain per
 // product runs over the values in vector steps; its lanes are then summed. `ahead` bytes further on, what later calls
 // will read is fetched.
-template <std::size_t Columns, class Format>
+template <std::size_t Columns, class Stored>
 HWY_INLINE void dot_rows(const std::byte* const* w, const float* const* x, std::size_t k, std::size_t length,
                          std::size_t ahead, float* sums) {
   Tile tile = zero_tile();
   TileRow column = zero_row();
-  const std::byte* const w0 = w[0] + k * Format::bytes;
-  const std::byte* const w1 = w[1] + k * Format::bytes;
-  const std::byte* const w2 = w[2] + k * Format::bytes;
-  const std::byte* const w3 = w[3] + k * Format::bytes;
+  const std::byte* const w0 = w[0] + k * Stored::bytes;
+  const std::byte* const w1 = w[1] + k * Stored::bytes;
+  const std::byte* const w2 = w[2] + k * Stored::bytes;
+  const std::byte* const w3 = w[3] + k * Stored::bytes;
   const float* const x0 = x[0] + k;
   const float* const x1 = x[Columns > 1 ? 1 : 0] + k;
   const float* const x2 = x[Columns > 2 ? 2 : 0] + k;
@@ -91,30 +91,30 @@ HWY_INLINE void dot_rows(const std::byte* const* w, const float* const* x, std::
   std::size_t i = 0;
 #define QWEN35_TILE_LOAD(c) load(x##c + i)
   for (; i + lanes <= length; i += lanes) {
-    const std::size_t at = i * Format::bytes;
-    if (lanes * Format::bytes >= 64 || at % 64 == 0) {
+    const std::size_t at = i * Stored::bytes;
+    if (lanes * Stored::bytes >= 64 || at % 64 == 0) {
       fetch(w0 + at, ahead);
       fetch(w1 + at, ahead);
       fetch(w2 + at, ahead);
       fetch(w3 + at, ahead);
     }
     QWEN35_TILE_COLUMNS(column, QWEN35_TILE_LOAD);
-    multiply_add<Columns>(tile.r0, Format::load(w0 + at), column);
-    multiply_add<Columns>(tile.r1, Format::load(w1 + at), column);
-    multiply_add<Columns>(tile.r2, Format::load(w2 + at), column);
-    multiply_add<Columns>(tile.r3, Format::load(w3 + at), column);
+    multiply_add<Columns>(tile.r0, Stored::load(w0 + at), column);
+    multiply_add<Columns>(tile.r1, Stored::load(w1 + at), column);
+    multiply_add<Columns>(tile.r2, Stored::load(w2 + at), column);
+    multiply_add<Columns>(tile.r3, Stored::load(w3 + at), column);
   }
 #undef QWEN35_TILE_LOAD
   if (i < length) {
-    const std::size_t at = i * Format::bytes;
+    const std::size_t at = i * Stored::bytes;
     const std::size_t rest = length - i;
 #define QWEN35_TILE_LOAD(c) load_first(x##c + i, rest)
     QWEN35_TILE_COLUMNS(column, QWEN35_TILE_LOAD);
 #undef QWEN35_TILE_LOAD
-    multiply_add<Columns>(tile.r0, load_first<Format>(w0 + at, rest), column);
-    multiply_add<Columns>(tile.r1, load_first<Format>(w1 + at, rest), column);
-    multiply_add<Columns>(tile.r2, load_first<Format>(w2 + at, rest), column);
-    multiply_add<Columns>(tile.r3, load_first<Format>(w3 + at, rest), column);
+    multiply_add<Columns>(tile.r0, load_first<Stored>(w0 + at, rest), column);
+    multiply_add<Columns>(tile.r1, load_first<Stored>(w1 + at, rest), column);
+    multiply_add<Columns>(tile.r2, load_first<Stored>(w2 + at, rest), column);
+    multiply_add<Columns>(tile.r3, load_first<Stored>(w3 + at, rest), column);
   }
   sum_tile<Columns>(tile, SumsArray{sums});
 }
@@ -154,34 +154,34 @@ HWY_INLINE Tile dot_packed(const float* w, const float* x, std::size_t vectors) 
 }
 
 // Writes stored values into every `interleave`-th vector of `to`, zeros after the last.
-template <class Format>
+template <class Stored>
 inline void pack_as(const std::byte* from, std::size_t count, std::size_t interleave, float* to) {
   std::size_t i = 0;
   const std::size_t step = interleave * lanes;
   for (; i + 4 * lanes <= count; i += 4 * lanes, to += 4 * step) {
-    const std::byte* const at = from + i * Format::bytes;
-    store(Format::load(at), to);
-    store(Format::load(at + lanes * Format::bytes), to + step);
-    store(Format::load(at + 2 * lanes * Format::bytes), to + 2 * step);
-    store(Format::load(at + 3 * lanes * Format::bytes), to + 3 * step);
+    const std::byte* const at = from + i * Stored::bytes;
+    store(Stored::load(at), to);
+    store(Stored::load(at + lanes * Stored::bytes), to + step);
+    store(Stored::load(at + 2 * lanes * Stored::bytes), to + 2 * step);
+    store(Stored::load(at + 3 * lanes * Stored::bytes), to + 3 * step);
   }
   for (; i + lanes <= count; i += lanes, to += step) {
-    store(Format::load(from + i * Format::bytes), to);
+    store(Stored::load(from + i * Stored::bytes), to);
   }
   if (i < count) {
-    store(load_first<Format>(from + i * Format::bytes, count - i), to);
+    store(load_first<Stored>(from + i * Stored::bytes, count - i), to);
   }
 }
 
-inline void pack_row(DType dtype, const std::byte* from, std::size_t count, std::size_t interleave, float* to) {
-  switch (dtype) {
-    case DType::f32:
+inline void pack_row(Format format, const std::byte* from, std::size_t count, std::size_t interleave, float* to) {
+  switch (format) {
+    case Format::f32:
       pack_as<F32>(from, count, interleave, to);
       return;
-    case DType::f16:
+    case Format::f16:
       pack_as<F16>(from, count, interleave, to);
       return;
-    case DType::bf16:
+    case Format::bf16:
       pack_as<BF16>(from, count, interleave, to);
       return;
   }

@@ -35,7 +35,7 @@ struct GatedAttentionWeights {
 struct GatedAttentionState {
   std::byte* keys = nullptr;
   std::byte* values = nullptr;
-  DType dtype = DType::f32;
+  Format format = Format::f32;
   std::size_t capacity = 0;  // slots
 };
 
@@ -54,7 +54,7 @@ class GatedAttention {
   static constexpr std::size_t group = NumHeads / NumKeyValueHeads;
 
   // Bytes of keys and values for each slot of one sequence.
-  static constexpr std::size_t state_bytes(DType dtype) { return 2 * NumKeyValueHeads * row_bytes(dtype, HeadDim); }
+  static constexpr std::size_t state_bytes(Format format) { return 2 * NumKeyValueHeads * row_bytes(format, HeadDim); }
 
   // Bytes of arena that a pass over `tokens` tokens takes.
   static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t hidden_size) {
@@ -128,14 +128,14 @@ class GatedAttention {
       math::rms_norm(q, weights.q_norm, HeadDim, weights.norm_eps, q);
       math::rotate_half(q, cos, sin, rotary.half, q);
     }
-    const std::size_t row = row_bytes(state.dtype, HeadDim);
+    const std::size_t row = row_bytes(state.format, HeadDim);
     for (std::size_t h = 0; h < NumKeyValueHeads; ++h) {
       float* const key = k + t * kv_size + h * HeadDim;
       math::rms_norm(key, weights.k_norm, HeadDim, weights.norm_eps, key);
       math::rotate_half(key, cos, sin, rotary.half, key);
       const std::size_t place = (h * state.capacity + span.slot + i) * row;
-      kernels::encode_row(state.dtype, key, HeadDim, state.keys + place);
-      kernels::encode_row(state.dtype, v + t * kv_size + h * HeadDim, HeadDim, state.values + place);
+      kernels::encode_row(state.format, key, HeadDim, state.keys + place);
+      kernels::encode_row(state.format, v + t * kv_size + h * HeadDim, HeadDim, state.values + place);
     }
   }
 
@@ -151,7 +151,7 @@ class GatedAttention {
       const std::size_t blocks = (span.count + tokens_per_task - 1) / tokens_per_task;
       const std::size_t tasks = blocks * NumKeyValueHeads;
       const State& state = states[span.sequence];
-      const std::size_t row = row_bytes(state.dtype, HeadDim);
+      const std::size_t row = row_bytes(state.format, HeadDim);
       const Arena::Scope scope(arena);
       std::byte* const scratch = arena.take<std::byte>(tasks * task_bytes());
       detail::share(span.count * query_size * 2 * (span.slot + span.count), tasks, [&](std::size_t task) {
@@ -185,7 +185,7 @@ class GatedAttention {
                             .head_dim = HeadDim,
                             .k = state.keys + kv_head * state.capacity * row,
                             .v = state.values + kv_head * state.capacity * row,
-                            .dtype = state.dtype,
+                            .format = state.format,
                             .k_stride_bytes = row,
                             .v_stride_bytes = row,
                             .split_origin = key_begin[0],
@@ -204,7 +204,7 @@ class GatedAttention {
     const float scale = 1.0f / std::sqrt(static_cast<float>(HeadDim));
     for (const TokenSpan& span : pass.spans) {
       const State& state = states[span.sequence];
-      const std::size_t row = row_bytes(state.dtype, HeadDim);
+      const std::size_t row = row_bytes(state.format, HeadDim);
       parallel_for(span.count * NumHeads, [&](std::size_t task) {
         const std::size_t i = task / NumHeads;
         const std::size_t h = task % NumHeads;
@@ -222,7 +222,7 @@ class GatedAttention {
         for (std::size_t slot = begin; slot < end; ++slot) {
           float score = -std::numeric_limits<float>::infinity();
           if (valid == nullptr || valid[slot] != 0) {
-            kernels::decode_row(state.dtype, keys + slot * row, HeadDim, key);
+            kernels::decode_row(state.format, keys + slot * row, HeadDim, key);
             score = 0.0f;
             for (std::size_t d = 0; d < HeadDim; ++d) {
               score += q[d] * key[d];

@@ -237,7 +237,7 @@ class VisionBlock {
                         .head_dim = HeadDim,
                         .k = reinterpret_cast<const std::byte*>(keys + start),
                         .v = reinterpret_cast<const std::byte*>(values + start),
-                        .dtype = DType::f32,
+                        .format = Format::f32,
                         .k_stride_bytes = HeadDim * sizeof(float),
                         .v_stride_bytes = HeadDim * sizeof(float),
                         .scale = 1.0f / std::sqrt(static_cast<float>(HeadDim)),

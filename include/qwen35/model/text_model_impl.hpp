@@ -57,7 +57,7 @@ std::uint64_t TextModel<Config>::compute_fingerprint() const {
     }
   };
   const auto sample = [&mix](const Matrix& matrix) {
-    const std::size_t shape[] = {matrix.rows, matrix.cols, static_cast<std::size_t>(matrix.dtype)};
+    const std::size_t shape[] = {matrix.rows, matrix.cols, static_cast<std::size_t>(matrix.format)};
     mix(shape, sizeof(shape));
     const std::size_t part = std::min<std::size_t>(64, matrix.bytes());
     mix(matrix.data, part);
@@ -193,8 +193,8 @@ template <class Config>
 void TextModel<Config>::embed(TokenId id, float* out) const {
   require<InputError>(id >= 0 && static_cast<std::size_t>(id) < Text::vocab_size, "token ", id, ", expected 0 to ",
                       Text::vocab_size - 1);
-  kernels::decode_row(weights_.embed_tokens.dtype, weights_.embed_tokens.row(static_cast<std::size_t>(id)), hidden_size,
-                      out);
+  kernels::decode_row(weights_.embed_tokens.format, weights_.embed_tokens.row(static_cast<std::size_t>(id)),
+                      hidden_size, out);
 }
 
 template <class Config>

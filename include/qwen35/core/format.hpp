@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stored formats of matrices, keys and values: their list, and the facts that everything asks of it.
+#pragma once
+
+#include <qwen35/core/abi.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+// One line for each format: its name, and what FormatInfo says of it (values and bytes of a block, ...).
+#define QWEN35_ALL_FORMATS(X) \
+  X(f32, 1, 4)                \
+  X(f16, 1, 2)                \
+  X(bf16, 1, 2)
+
+QWEN35_BEGIN_NAMESPACE
+
+// A run-time tag: files mix formats tensor by tensor.
+enum class Format : std::uint8_t {
+#define QWEN35_FORMAT_NAME(name, ...) name,
+  QWEN35_ALL_FORMATS(QWEN35_FORMAT_NAME)
+#undef QWEN35_FORMAT_NAME
+};
+
+struct FormatInfo {
+  std::string_view name;
+  std::size_t block_values = 1;   // consecutive values of a row that are stored together
+  std::size_t block_bytes = 0;    // what they take
+  std::size_t rows_together = 1;  // rows whose blocks alternate: a matrix is cut only at multiples of it
+};
+
+inline constexpr FormatInfo format_infos[] = {
+#define QWEN35_FORMAT_INFO(name, ...) {#name, __VA_ARGS__},
+    QWEN35_ALL_FORMATS(QWEN35_FORMAT_INFO)
+#undef QWEN35_FORMAT_INFO
+};
+
+inline constexpr std::size_t format_count = sizeof(format_infos) / sizeof(format_infos[0]);
+
+// Of a format that exists: a number from outside is checked against format_count before it becomes a Format.
+constexpr const FormatInfo& format_info(Format format) {
+  return format_infos[static_cast<std::size_t>(format)];
+}
+
+constexpr std::string_view name(Format format) {
+  return static_cast<std::size_t>(format) < format_count ? format_info(format).name : std::string_view("?");
+}
+
+// Bytes of `count` consecutive values of a row, a multiple of block_values.
+constexpr std::size_t row_bytes(Format format, std::size_t count) {
+  return count / format_info(format).block_values * format_info(format).block_bytes;
+}
+
+QWEN35_END_NAMESPACE
