@@ -53,7 +53,7 @@ std::vector<std::byte> made_up_photo(std::size_t width, std::size_t height) {
 const std::vector<std::byte>& photo() {
   static const std::vector<std::byte> bytes = [] {
     const char* const path = std::getenv("QWEN35_BENCH_PICTURE");
-    return path != nullptr ? read_media_file(path, MediaLimits().max_file_bytes) : made_up_photo(4000, 3000);
+    return path != nullptr ? read_file<MediaError>(path, MediaLimits().max_file_bytes) : made_up_photo(4000, 3000);
   }();
   return bytes;
 }

@@ -16,9 +16,8 @@ std::string path_of(const char* variable, const char* otherwise) {
 }
 
 const std::string& tokenizer_json() {
-  static const std::string text = qwen35::detail::read_text_file(path_of("QWEN35_BENCH_TOKENIZER", QWEN35_SOURCE_DIR
-                                                                         "/examples/shapes/tokenizer.json"))
-                                      .value();
+  static const std::string text =
+      qwen35::read_text_file(path_of("QWEN35_BENCH_TOKENIZER", QWEN35_SOURCE_DIR "/examples/shapes/tokenizer.json"));
   return text;
 }
 
@@ -40,7 +39,7 @@ const std::vector<std::string>& documents() {
       out.push_back(text);
       return out;
     }
-    const std::string file = qwen35::detail::read_text_file(path).value();
+    const std::string file = qwen35::read_text_file(path);
     for (std::size_t start = 0; start < file.size();) {
       const std::size_t end = std::min(file.find('\n', start), file.size());
       out.push_back(qwen35::json::parse(std::string_view(file).substr(start, end - start), path).as_string());

@@ -122,7 +122,7 @@ class Chat {
     if (part.type == qwen35::PartType::image) {
       session_.options().media_loader(part);  // an error is better told now than with the message
     } else {
-      qwen35::require<qwen35::InputError>(qwen35::is_data_url(part.value) || qwen35::MappedFile::exists(part.value),
+      qwen35::require<qwen35::InputError>(qwen35::is_data_url(part.value) || qwen35::path_exists(part.value),
                                           part.value, ": no such file or folder");
     }
     attached_.push_back(std::move(part));

@@ -27,12 +27,11 @@ struct Request {
     qwen35::require<qwen35::InputError>(!images.empty() || !video.empty() || !question.empty(),
                                         "no picture, no video and no question");
     for (const std::string& image : images) {
-      qwen35::require<qwen35::InputError>(qwen35::is_data_url(image) || qwen35::MappedFile::exists(image), image,
+      qwen35::require<qwen35::InputError>(qwen35::is_data_url(image) || qwen35::path_exists(image), image,
                                           ": no such file");
     }
-    qwen35::require<qwen35::InputError>(
-        video.empty() || qwen35::is_data_url(video) || qwen35::MappedFile::exists(video), video,
-        ": no such file or folder");
+    qwen35::require<qwen35::InputError>(video.empty() || qwen35::is_data_url(video) || qwen35::path_exists(video),
+                                        video, ": no such file or folder");
   }
   std::string text() const {
     if (!question.empty()) {

@@ -33,7 +33,7 @@ class Bytes {
 };
 
 inline std::string file_text(const std::string& name) {
-  const std::vector<std::byte> bytes = qwen35::read_media_file(media_test::file_path(name), 1 << 20);
+  const std::vector<std::byte> bytes = qwen35::read_file<qwen35::MediaError>(media_test::file_path(name), 1 << 20);
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 

@@ -3,8 +3,8 @@
 // small writers.
 #pragma once
 
+#include <qwen35/io/plain_file.hpp>
 #include <qwen35/json/parse.hpp>
-#include <qwen35/media/file_bytes.hpp>
 #include <qwen35/media/image.hpp>
 
 #include <array>
@@ -29,7 +29,7 @@ inline std::string file_path(const std::string& name) {
 
 inline const qwen35::json::Value& cases() {
   static const qwen35::json::Value value = [] {
-    const std::vector<std::byte> bytes = qwen35::read_media_file(data_folder() + "/cases.json", 1 << 24);
+    const std::vector<std::byte> bytes = qwen35::read_file<qwen35::MediaError>(data_folder() + "/cases.json", 1 << 24);
     return qwen35::json::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, "cases.json");
   }();
   return value;

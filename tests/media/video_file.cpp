@@ -22,7 +22,7 @@ std::string video_path(const std::string& name) {
 
 const json::Value& videos() {
   static const json::Value value = [] {
-    const std::vector<std::byte> bytes = read_media_file(data_folder() + "/videos.json", 1 << 20);
+    const std::vector<std::byte> bytes = read_file<MediaError>(data_folder() + "/videos.json", 1 << 20);
     return json::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, "videos.json");
   }();
   return value;
@@ -113,7 +113,7 @@ TEST_CASE("a file, an animation or a folder by its path") {
 }
 
 TEST_CASE("damaged and hostile files") {
-  const std::vector<std::byte> bytes = read_media_file(video_path("h264.mp4"), 1 << 20);
+  const std::vector<std::byte> bytes = read_file<MediaError>(video_path("h264.mp4"), 1 << 20);
   // Cut off anywhere: an error or, behind the last frame and the index that follows it, the whole video.
   std::size_t refused = 0;
   for (std::size_t size = 0; size < bytes.size(); size += 61) {
@@ -124,7 +124,7 @@ TEST_CASE("damaged and hostile files") {
   }
   CHECK(refused > 40);
   // Fragments stand each behind its index: those that came before the cut are a shorter video.
-  const std::vector<std::byte> parts = read_media_file(video_path("fragments.mp4"), 1 << 20);
+  const std::vector<std::byte> parts = read_file<MediaError>(video_path("fragments.mp4"), 1 << 20);
   for (std::size_t size = 900; size < parts.size(); size += 97) {
     CAPTURE(size);
     CHECK(frames_or_none(std::span(parts).first(size)) <= 9);

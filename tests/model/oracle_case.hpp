@@ -6,7 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <qwen35/core/tensor.hpp>
-#include <qwen35/weights/mapped_file.hpp>
+#include <qwen35/io/mapped_file.hpp>
 #include <qwen35/weights/safetensors.hpp>
 
 #include <algorithm>

@@ -26,7 +26,7 @@ MediumData frames(std::size_t count, std::size_t width, std::size_t height) {
 
 TEST_CASE("a picture from each form is the same picture") {
   const std::string path = file_path("rgb.png");
-  const std::vector<std::byte> bytes = read_media_file(path, 1 << 20);
+  const std::vector<std::byte> bytes = read_file<MediaError>(path, 1 << 20);
   const Image image = decode_image(bytes);
   CHECK(Image(LoadedImage(path).view()) == image);
   CHECK(Image(LoadedImage(std::span<const std::byte>(bytes)).view()) == image);
@@ -63,7 +63,7 @@ TEST_CASE("what a message's part stands for") {
 TEST_CASE("a video from each form") {
   const VideoProcessor processor;
   const std::string path = file_path("moving.gif");
-  const std::vector<std::byte> bytes = read_media_file(path, 1 << 20);
+  const std::vector<std::byte> bytes = read_file<MediaError>(path, 1 << 20);
   const VideoInputs named = process_video(processor, path);
   const VideoInputs carried = process_video(processor, std::span<const std::byte>(bytes));
   CHECK(std::equal(named.pixel_values_videos.begin(), named.pixel_values_videos.end(),

@@ -168,7 +168,7 @@ TEST_CASE("conversations with pictures and videos give the reference's inputs") 
 
 TEST_CASE("a picture may be a path, a data: URL, encoded bytes, pixels, or given apart") {
   const std::string path = media_test::file_path("rgb.png");
-  const std::vector<std::byte> bytes = read_media_file(path, 1 << 20);
+  const std::vector<std::byte> bytes = read_file<MediaError>(path, 1 << 20);
   const Image image = decode_image(bytes);
   const auto ask = [](ContentPart part) {
     return std::vector<Message>{
@@ -215,7 +215,7 @@ TEST_CASE("an animated GIF is a video, as a path and as bytes") {
   const std::string path = media_test::file_path("moving.gif");
   const LoadedMedium named = processor().load(ContentPart::video(path));
   MediumData data;
-  data.file = read_media_file(path, 1 << 20);
+  data.file = read_file<MediaError>(path, 1 << 20);
   const LoadedMedium carried = processor().load(ContentPart::video(data));
   CHECK(named.grid_thw == carried.grid_thw);
   CHECK(named.timestamps == carried.timestamps);

@@ -25,11 +25,12 @@ inline const std::map<std::string, Names, std::less<>>& allowed_folders() {
     rules["core"] = nothing;
     rules["json"] = {"core"};
     rules["unicode"] = {"core"};
+    rules["io"] = {"core"};
     const auto with = [](Names base, std::initializer_list<const char*> more) {
       base.insert(more.begin(), more.end());
       return base;
     };
-    rules["config"] = {"core", "json", "unicode"};
+    rules["config"] = {"core", "json", "unicode", "io"};
     for (const char* second : {"kernels", "math", "dense", "parallel"}) {
       rules[second] = with(rules["config"], {"config"});
     }
@@ -50,7 +51,7 @@ inline const std::map<std::string, Names, std::less<>>& allowed_folders() {
 
 struct Owner {
   std::string_view prefix;  // of the text between < and >
-  std::string_view place;   // folder ("kernels/") or file ("weights/mapped_file.hpp") that alone may include it
+  std::string_view place;   // folder ("kernels/") or file ("core/error.hpp") that alone may include it
 };
 
 // Headers that have moved to a folder above: all they do is to include it.
@@ -61,23 +62,12 @@ inline const Names& forwarding_headers() {
 
 inline const std::vector<Owner>& owners() {
   static const std::vector<Owner> table{
-      {"hwy/", "kernels/"},
-      {"cpuid.h", "kernels/"},
-      {"xsimd/", "math/"},
-      {"Eigen/", "dense/"},
-      {"omp.h", "parallel/"},
-      {"rapidjson/", "json/"},
-      {"utf8proc.h", "unicode/"},
-      {"jpeglib.h", "media/"},
-      {"jerror.h", "media/"},
-      {"png.h", "media/"},
-      {"webp/", "media/"},
-      {"gif_lib.h", "media/"},
-      {"libav", "media/"},
-      {"libsw", "media/"},
-      {"sys/", "weights/mapped_file.hpp"},
-      {"unistd.h", "weights/mapped_file.hpp"},
-      {"fcntl.h", "weights/mapped_file.hpp"},
+      {"hwy/", "kernels/"},       {"cpuid.h", "kernels/"}, {"xsimd/", "math/"},
+      {"Eigen/", "dense/"},       {"omp.h", "parallel/"},  {"rapidjson/", "json/"},
+      {"utf8proc.h", "unicode/"}, {"jpeglib.h", "media/"}, {"jerror.h", "media/"},
+      {"png.h", "media/"},        {"webp/", "media/"},     {"gif_lib.h", "media/"},
+      {"libav", "media/"},        {"libsw", "media/"},     {"sys/", "io/"},
+      {"unistd.h", "io/"},        {"fcntl.h", "io/"},
   };
   return table;
 }

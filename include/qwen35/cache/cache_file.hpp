@@ -5,8 +5,9 @@
 
 #include <qwen35/cache/hybrid_cache.hpp>
 #include <qwen35/core/hash.hpp>
+#include <qwen35/io/file_writer.hpp>
+#include <qwen35/io/plain_file.hpp>
 
-#include <cstdio>
 #include <string>
 
 QWEN35_BEGIN_NAMESPACE
@@ -19,31 +20,39 @@ class CacheFile {
 
   // Raises CacheError when the file cannot be written; an older file of that name is then still there.
   static void save(const Cache& cache, const std::string& path) {
-    const std::string part = path + ".part";
-    Stream stream(part, "wb");
     Header header = header_of(cache);
-    stream.write(&header, sizeof(header));
-    stream.write(cache.ids_.data(), header.batch * header.length * sizeof(TokenId));
+    FileWriter<CacheError> file(path);
+    Hasher sum;
+    const auto write = [&](const void* data, std::size_t bytes) {
+      file.write(std::span(static_cast<const std::byte*>(data), bytes));
+      sum.bytes(data, bytes);
+    };
+    write(&header, sizeof(header));
+    write(cache.ids_.data(), header.batch * header.length * sizeof(TokenId));
     for (const auto& row : cache.valid_) {
-      stream.write(row.data(), header.length);
+      write(row.data(), header.length);
     }
-    stream.write(cache.rope_deltas_.data(), header.deltas * sizeof(std::int32_t));
+    write(cache.rope_deltas_.data(), header.deltas * sizeof(std::int32_t));
     if (cache.kv_) {
-      for_each_block(*cache.kv_, header, [&](std::byte* block, std::size_t bytes) { stream.write(block, bytes); });
+      for_each_block(*cache.kv_, header, [&](std::byte* block, std::size_t bytes) { write(block, bytes); });
     }
-    stream.write(cache.state_.data(), cache.state_.size_bytes());
-    const std::uint64_t checksum = stream.hash();
-    stream.write(&checksum, sizeof(checksum));
-    stream.close();
-    require<CacheError>(std::rename(part.c_str(), path.c_str()) == 0, path, ": cannot be written");
+    write(cache.state_.data(), cache.state_.size_bytes());
+    const std::uint64_t checksum = sum.value();
+    write(&checksum, sizeof(checksum));
+    file.commit();
   }
 
   // A cache that continues bit for bit where the saved one stood. `fingerprint`: of the model that will use it. Raises
   // CacheError for a file that is cut, changed, of another model or of another format than `options`.
   static Cache load(const std::string& path, std::uint64_t fingerprint, const CacheOptions& options = {}) {
-    Stream stream(path, "rb");
+    PlainFile<CacheError> file(path);
+    Hasher sum;
+    const auto read = [&](void* data, std::size_t bytes) {
+      file.read(std::span(static_cast<std::byte*>(data), bytes));
+      sum.bytes(data, bytes);
+    };
     Header header;
-    stream.read(&header, sizeof(header));
+    read(&header, sizeof(header));
     const Header own{};
     require<CacheError>(std::memcmp(header.magic, own.magic, sizeof(header.magic)) == 0, path, ": not a cache file");
     require<CacheError>(header.version == own.version && header.linear_layers == own.linear_layers &&
@@ -55,24 +64,24 @@ class CacheFile {
                         ": its keys are stored in another format than asked for (", name(options.kv_dtype), ")");
     // Sizes are bounded by the file's before anything is allocated from them.
     constexpr std::uint64_t limit = std::uint64_t{1} << 40;
-    require<CacheError>(
-        header.batch > 0 && header.batch < limit && header.length < limit &&
-            (header.deltas == 0 || header.deltas == header.batch) && header.batch * linear_bytes <= stream.size() &&
-            header.length <= stream.size() / header.batch && expected_size(header, options.kv_dtype) == stream.size(),
-        path, ": the file is cut or damaged");
+    require<CacheError>(header.batch > 0 && header.batch < limit && header.length < limit &&
+                            (header.deltas == 0 || header.deltas == header.batch) &&
+                            header.batch * linear_bytes <= file.size() && header.length <= file.size() / header.batch &&
+                            expected_size(header, options.kv_dtype) == file.size(),
+                        path, ": the file is cut or damaged");
     Cache cache(options);
     cache.begin(header.batch, header.length, fingerprint);
     std::vector<TokenId> ids(header.batch * header.length);
     std::vector<std::uint8_t> valid(header.batch * header.length);
     std::vector<std::int32_t> deltas(header.deltas);
-    stream.read(ids.data(), ids.size() * sizeof(TokenId));
-    stream.read(valid.data(), valid.size());
-    stream.read(deltas.data(), deltas.size() * sizeof(std::int32_t));
-    for_each_block(*cache.kv_, header, [&](std::byte* block, std::size_t bytes) { stream.read(block, bytes); });
-    stream.read(cache.state_.data(), cache.state_.size_bytes());
-    const std::uint64_t checksum = stream.hash();
+    read(ids.data(), ids.size() * sizeof(TokenId));
+    read(valid.data(), valid.size());
+    read(deltas.data(), deltas.size() * sizeof(std::int32_t));
+    for_each_block(*cache.kv_, header, [&](std::byte* block, std::size_t bytes) { read(block, bytes); });
+    read(cache.state_.data(), cache.state_.size_bytes());
+    const std::uint64_t checksum = sum.value();
     std::uint64_t stored = 0;
-    stream.read(&stored, sizeof(stored));
+    read(&stored, sizeof(stored));
     require<CacheError>(checksum == stored, path, ": the file is damaged (checksum)");
     cache.ids_ = std::move(ids);
     for (std::size_t b = 0; b < header.batch; ++b) {
@@ -135,45 +144,6 @@ class CacheFile {
       }
     }
   }
-
-  // A file that hashes what passes through it.
-  class Stream {
-   public:
-    Stream(const std::string& path, const char* mode) : path_(path), file_(std::fopen(path.c_str(), mode)) {
-      require<CacheError>(file_ != nullptr, path, ": cannot be opened");
-    }
-    Stream(const Stream&) = delete;
-    Stream& operator=(const Stream&) = delete;
-    ~Stream() {
-      if (file_ != nullptr) {
-        std::fclose(file_);
-      }
-    }
-    void write(const void* data, std::size_t bytes) {
-      require<CacheError>(bytes == 0 || std::fwrite(data, 1, bytes, file_) == bytes, path_, ": cannot be written");
-      hasher_.bytes(data, bytes);
-    }
-    void read(void* data, std::size_t bytes) {
-      require<CacheError>(bytes == 0 || std::fread(data, 1, bytes, file_) == bytes, path_, ": the file is cut");
-      hasher_.bytes(data, bytes);
-    }
-    void close() {
-      std::FILE* const file = std::exchange(file_, nullptr);
-      require<CacheError>(std::fclose(file) == 0, path_, ": cannot be written");
-    }
-    std::uint64_t size() {
-      std::fseek(file_, 0, SEEK_END);
-      const long end = std::ftell(file_);
-      std::fseek(file_, sizeof(Header), SEEK_SET);
-      return end < 0 ? 0 : static_cast<std::uint64_t>(end);
-    }
-    std::uint64_t hash() const { return hasher_.value(); }
-
-   private:
-    std::string path_;
-    std::FILE* file_;
-    Hasher hasher_;
-  };
 };
 
 template <class Config>

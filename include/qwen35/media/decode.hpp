@@ -2,13 +2,13 @@
 // Picture files, encoded bytes and data: URLs to RGB pixels. The kind of file is told by its content.
 #pragma once
 
+#include <qwen35/io/plain_file.hpp>
 #include <qwen35/media/base64.hpp>
 #include <qwen35/media/decode_bmp.hpp>
 #include <qwen35/media/decode_gif.hpp>
 #include <qwen35/media/decode_jpeg.hpp>
 #include <qwen35/media/decode_png.hpp>
 #include <qwen35/media/decode_webp.hpp>
-#include <qwen35/media/file_bytes.hpp>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -56,7 +56,7 @@ inline Image decode_image(std::span<const std::byte> bytes, const MediaLimits& l
 }
 
 inline Image read_image(const std::string& path, const MediaLimits& limits = {}) {
-  return decode_image(read_media_file(path, limits.max_file_bytes), limits, path);
+  return decode_image(read_file<MediaError>(path, limits.max_file_bytes), limits, path);
 }
 
 // A path, or a "data:...;base64,..." URL.

@@ -2,8 +2,8 @@
 // An animated GIF as a video: composited frames, rate = frames / duration.
 #pragma once
 
+#include <qwen35/io/plain_file.hpp>
 #include <qwen35/media/decode_gif.hpp>
-#include <qwen35/media/file_bytes.hpp>
 #include <qwen35/media/video_source.hpp>
 
 QWEN35_BEGIN_NAMESPACE
@@ -21,7 +21,7 @@ class GifVideo {
     metadata_.height = reader_.canvas().height();
   }
   static GifVideo from_file(const std::string& path, const MediaLimits& limits = {}) {
-    return GifVideo(read_media_file(path, limits.max_file_bytes), limits, path);
+    return GifVideo(read_file<MediaError>(path, limits.max_file_bytes), limits, path);
   }
   GifVideo(const GifVideo&) = delete;
   GifVideo& operator=(const GifVideo&) = delete;

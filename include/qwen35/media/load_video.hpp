@@ -2,6 +2,7 @@
 // A path to patch rows, whatever it names: a folder of pictures, an animated GIF, or a video file.
 #pragma once
 
+#include <qwen35/io/plain_file.hpp>
 #include <qwen35/media/gif_video.hpp>
 #include <qwen35/media/image_folder.hpp>
 #include <qwen35/media/video_file.hpp>
@@ -24,11 +25,9 @@ inline VideoInputs load_video(const VideoProcessor& processor, const std::string
   if (std::filesystem::is_directory(path, error)) {
     return processor.preprocess(ImageFolder(path, folder_fps, limits), options);
   }
-  std::ifstream file(path, std::ios::binary);
-  require<MediaError>(file.good(), path, ": cannot be opened");
   char head[6] = "";
-  file.read(head, sizeof(head));
-  const std::string_view start(head, static_cast<std::size_t>(file.gcount()));
+  const std::size_t got = PlainFile<MediaError>(path).read_some(std::as_writable_bytes(std::span(head)));
+  const std::string_view start(head, got);
   if (start == "GIF87a" || start == "GIF89a") {
     return processor.preprocess(GifVideo::from_file(path, limits), options);
   }

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <qwen35/config/json_fields.hpp>
+#include <qwen35/io/plain_file.hpp>
 #include <qwen35/json/parse.hpp>
-#include <qwen35/media/file_bytes.hpp>
 
 #include <array>
 #include <cstdint>
@@ -129,7 +129,7 @@ struct ModelFolder {
     return std::filesystem::exists(path(name), error);
   }
   std::string text(std::string_view name) const {
-    const std::vector<std::byte> bytes = read_media_file(path(name), std::size_t{1} << 24);
+    const std::vector<std::byte> bytes = read_file<MediaError>(path(name), std::size_t{1} << 24);
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
 };

@@ -4,6 +4,7 @@
 
 #if defined(QWEN35_HAS_FFMPEG)
 
+#include <qwen35/io/plain_file.hpp>
 #include <qwen35/media/image.hpp>
 
 #include <memory>
@@ -49,6 +50,7 @@ inline constexpr const char* video_formats =
 class VideoDecoder {
  public:
   VideoDecoder(const std::string& path, const MediaLimits& limits) : path_(path) {
+    PlainFile<MediaError> plain(path);  // FFmpeg would wait for a pipe
     AVDictionary* options = nullptr;
     av_dict_set(&options, "protocol_whitelist", "file", 0);
     av_dict_set(&options, "format_whitelist", video_formats, 0);

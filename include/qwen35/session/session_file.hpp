@@ -3,12 +3,12 @@
 #pragma once
 
 #include <qwen35/cache/cache_file.hpp>
+#include <qwen35/io/file_writer.hpp>
+#include <qwen35/io/plain_file.hpp>
 #include <qwen35/session/session.hpp>
 #include <qwen35/text/chat_json.hpp>
 
 #include <charconv>
-#include <cstdio>
-#include <memory>
 #include <string>
 
 QWEN35_BEGIN_NAMESPACE
@@ -52,15 +52,13 @@ class SessionFile {
       turn.restore(session.snapshots_.back().snapshot);
       CacheFile<typename Model::config_type>::save(turn, path + ".turn");
     }
-    write(path, json::dump(out) + "\n");
+    write_file<CacheError>(path, json::dump(out) + "\n");
   }
 
   // Into a session with the same model; its generation config, template and budgets stay. Raises TextError for a
   // damaged PATH, CacheError for the others and for files of another model; the session is then as before.
   static void load(Session<Model>& session, const std::string& path) {
-    const std::optional<std::string> text = detail::read_text_file(path);
-    require<TextError>(text.has_value(), path, ": cannot be read");
-    const json::Value in = json::parse(*text, path);
+    const json::Value in = json::parse(read_text_file<TextError>(path), path);
     const auto member = [&](std::string_view key) -> const json::Value& {
       const json::Value* found = in.find(key);
       require<TextError>(found != nullptr, path, ": not a session file (no \"", key, "\")");
@@ -229,14 +227,6 @@ class SessionFile {
       out.push_back(run);
     }
     return out;
-  }
-  static void write(const std::string& path, const std::string& text) {
-    const std::string part = path + ".part";
-    std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(part.c_str(), "wb"), std::fclose);
-    require<CacheError>(file != nullptr, path, ": cannot be written");
-    const bool written = std::fwrite(text.data(), 1, text.size(), file.get()) == text.size();
-    const bool closed = std::fclose(file.release()) == 0;
-    require<CacheError>(written && closed && std::rename(part.c_str(), path.c_str()) == 0, path, ": cannot be written");
   }
 };
 

@@ -6,30 +6,9 @@
 #include <qwen35/text/tokenizer_parts.hpp>
 #include <qwen35/text/vocabulary.hpp>
 
-#include <cstdio>
-#include <memory>
-#include <optional>
-
 QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
-
-// Nothing when the file cannot be opened or read.
-inline std::optional<std::string> read_text_file(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
-  if (file == nullptr) {
-    return std::nullopt;
-  }
-  std::string text;
-  for (std::size_t size = std::size_t{1} << 16, got = 0;; size *= 2) {
-    text.resize(size);
-    got += std::fread(text.data() + got, 1, size - got, file.get());
-    if (got < size) {
-      text.resize(got);
-      return std::ferror(file.get()) != 0 ? std::nullopt : std::optional<std::string>(std::move(text));
-    }
-  }
-}
 
 // A member that must be absent, null, empty or false: an option that these tokenizers do not have.
 inline void require_unused(const json::Value& object, std::string_view key, std::string_view where) {

@@ -2,6 +2,7 @@
 // Bodies of Tokenizer.
 #pragma once
 
+#include <qwen35/io/plain_file.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35/text/tokenizer.hpp>
 #include <qwen35/text/tokenizer_file.hpp>
@@ -250,16 +251,14 @@ inline Tokenizer Tokenizer::from_bytes(std::string_view json, std::string_view s
 }
 
 inline Tokenizer Tokenizer::from_file(const std::string& path) {
-  const std::optional<std::string> text = detail::read_text_file(path);
-  require<TextError>(text.has_value(), path, ": cannot be read");
-  return from_bytes(*text, path);
+  return from_bytes(read_text_file<TextError>(path), path);
 }
 
 inline Tokenizer Tokenizer::from_pretrained(const std::string& folder) {
   Tokenizer out = from_file(folder + "/tokenizer.json");
   const std::string path = folder + "/tokenizer_config.json";
-  if (const std::optional<std::string> config = detail::read_text_file(path)) {
-    out.load_config(json::parse(*config, path), path);
+  if (path_exists(path)) {
+    out.load_config(json::parse(read_text_file<TextError>(path), path), path);
   }
   return out;
 }

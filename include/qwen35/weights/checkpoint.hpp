@@ -2,7 +2,7 @@
 // A checkpoint: config.json and the tensors of one or more safetensors files, on disk or in memory.
 #pragma once
 
-#include <qwen35/weights/mapped_file.hpp>
+#include <qwen35/io/mapped_file.hpp>
 #include <qwen35/weights/safetensors.hpp>
 
 #include <functional>
@@ -34,20 +34,20 @@ class Checkpoint {
   static Checkpoint open(const std::string& folder, const LoadProgress& progress = {}) {
     Checkpoint out;
     out.folder_ = folder;
-    require<CheckpointError>(MappedFile::exists(folder), folder, ": no such folder");
+    require<CheckpointError>(path_exists(folder), folder, ": no such folder");
     for (const char* const name : side_files) {
       const std::string path = folder + "/" + name;
-      if (MappedFile::exists(path)) {
+      if (path_exists(path)) {
         out.side_.emplace_back(name, out.map(path));
       }
     }
     out.read_configs(folder + "/");
     const std::string whole = folder + "/model.safetensors";
     const std::string index = folder + "/model.safetensors.index.json";
-    if (MappedFile::exists(whole)) {
-      out.add(out.map(whole, progress, 0, MappedFile::file_size(whole)), whole);
+    if (path_exists(whole)) {
+      out.add(out.map(whole, progress, 0, PlainFile<CheckpointError>(whole).size()), whole);
     } else {
-      require<CheckpointError>(MappedFile::exists(index), folder,
+      require<CheckpointError>(path_exists(index), folder,
                                ": neither model.safetensors nor model.safetensors.index.json");
       out.add_shards(index, progress);
     }
@@ -172,7 +172,8 @@ class Checkpoint {
     if (progress) {
       for (const auto& [tensor, shard] : weight_map->members()) {
         if (shard.is_string() && is_plain_name(shard.as_string()) && shards.insert(shard.as_string()).second) {
-          total += MappedFile::file_size(folder_ + "/" + shard.as_string());
+          const std::string path = folder_ + "/" + shard.as_string();
+          total += path_exists(path) ? PlainFile<CheckpointError>(path).size() : 0;
         }
       }
       shards.clear();
@@ -184,7 +185,7 @@ class Checkpoint {
         continue;
       }
       const std::string path = folder_ + "/" + shard.as_string();
-      if (MappedFile::exists(path)) {
+      if (path_exists(path)) {
         const std::span<const std::byte> bytes = map(path, progress, before, total);
         before += bytes.size();
         add(bytes, path);

@@ -1,27 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file's bytes, mapped read-only. The only header with operating-system calls.
+// A file's bytes, mapped read-only.
 #pragma once
 
 #include <qwen35/core/aligned_buffer.hpp>
-#include <qwen35/core/error.hpp>
+#include <qwen35/io/plain_file.hpp>
 
-#include <cerrno>
 #include <cstddef>
-#include <cstring>
 #include <functional>
 #include <span>
 #include <string>
 #include <utility>
 
-#if !defined(QWEN35_NO_MMAP) && (defined(__unix__) || defined(__APPLE__))
+#if QWEN35_HAS_POSIX && !defined(QWEN35_NO_MMAP)
 #define QWEN35_HAS_MMAP 1
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #else
 #define QWEN35_HAS_MMAP 0
-#include <fstream>
 #endif
 
 QWEN35_BEGIN_NAMESPACE
@@ -35,47 +29,22 @@ class MappedFile {
   // `progress`: told the bytes of this file that are in memory, now and then; it must not throw. Raises CheckpointError
   // with the path and the system's reason.
   explicit MappedFile(const std::string& path, const std::function<void(std::size_t done)>& progress = {}) {
-#if QWEN35_HAS_MMAP
-    // O_NONBLOCK: opening a pipe that nobody writes to must fail, not wait.
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    require_system(file >= 0, path, "cannot be opened");
-    const Closer closer{file};
-    struct stat info {};
-    require_system(::fstat(file, &info) == 0, path, "cannot be examined");
-    require<CheckpointError>(S_ISREG(info.st_mode), path, ": ",
-                             S_ISDIR(info.st_mode) ? "is a folder" : "is not a regular file", ", expected a file");
-    const auto size = static_cast<std::size_t>(info.st_size);
+    PlainFile<CheckpointError> file(path);
+    const std::size_t size = file.size();
     if (size == 0) {
       return;
     }
-    void* const start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
+#if QWEN35_HAS_MMAP
+    void* const start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number(), 0);
     if (start != MAP_FAILED) {
       mapping_ = static_cast<const std::byte*>(start);
       bytes_ = {mapping_, size};
       populate(progress);
       return;
     }
-    copy_ = AlignedBuffer<std::byte>::uninitialised(size);
-    for (std::size_t done = 0; done < size;) {
-      const ssize_t got = ::read(file, copy_.data() + done, size - done);
-      if (got < 0 && errno == EINTR) {
-        continue;
-      }
-      require_system(got >= 0, path, "cannot be read");
-      require<CheckpointError>(got > 0, path, ": ended after ", done, " bytes, expected ", size);
-      done += static_cast<std::size_t>(got);
-    }
-#else
-    errno = 0;
-    std::ifstream file(path, std::ios::binary | std::ios::ate);
-    require_system(static_cast<bool>(file), path, "cannot be opened");
-    const std::streamoff end = file.tellg();
-    require<CheckpointError>(end >= 0 && end < PTRDIFF_MAX, path, ": cannot be read: is it a file?");
-    copy_ = AlignedBuffer<std::byte>::uninitialised(static_cast<std::size_t>(end));
-    file.seekg(0);
-    file.read(reinterpret_cast<char*>(copy_.data()), end);
-    require_system(static_cast<bool>(file) && file.gcount() == end, path, "cannot be read");
 #endif
+    copy_ = AlignedBuffer<std::byte>::uninitialised(size);
+    file.read({copy_.data(), size});
     bytes_ = {copy_.data(), copy_.size()};
     if (progress) {
       progress(bytes_.size());
@@ -105,26 +74,6 @@ class MappedFile {
     return bytes_;
   }
 
-  // 0 when there is no such file.
-  static std::size_t file_size(const std::string& path) {
-#if QWEN35_HAS_MMAP
-    struct stat info {};
-    return ::stat(path.c_str(), &info) == 0 && info.st_size > 0 ? static_cast<std::size_t>(info.st_size) : 0;
-#else
-    std::ifstream file(path, std::ios::binary | std::ios::ate);
-    const std::streamoff end = file ? static_cast<std::streamoff>(file.tellg()) : 0;
-    return end > 0 ? static_cast<std::size_t>(end) : 0;
-#endif
-  }
-  // Is there something of that name?
-  static bool exists(const std::string& path) {
-#if QWEN35_HAS_MMAP
-    return ::access(path.c_str(), F_OK) == 0;
-#else
-    return std::ifstream(path).good();
-#endif
-  }
-
  private:
 #if QWEN35_HAS_MMAP
   // Enters all pages at once. Page by page, the first tokens of a model with many experts run at half speed (a fault
@@ -151,16 +100,7 @@ class MappedFile {
     }
   }
 
-  struct Closer {
-    int file;
-    ~Closer() { ::close(file); }
-  };
 #endif
-  static void require_system(bool condition, const std::string& path, const char* what) {
-    const int reason = errno;
-    require<CheckpointError>(condition, path, ": ", what, ": ",
-                             condition ? "" : static_cast<const char*>(std::strerror(reason)));
-  }
 
   std::span<const std::byte> bytes_;
   const std::byte* mapping_ = nullptr;

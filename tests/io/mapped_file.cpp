@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <qwen35/weights/mapped_file.hpp>
+#include <qwen35/io/mapped_file.hpp>
 
-#include "safetensors_writer.hpp"
+#include "weights/safetensors_writer.hpp"
 
 #include <doctest/doctest.h>
 
@@ -65,12 +65,4 @@ TEST_CASE("what is no readable file is an error with path and reason") {
 #else
   CHECK(contains(problem(folder.path()), folder.path() + ": cannot be read"));
 #endif
-}
-
-TEST_CASE("existence") {
-  const TempFolder folder;
-  folder.write("a", "");
-  CHECK(MappedFile::exists(folder.file("a")));
-  CHECK(MappedFile::exists(folder.path()));
-  CHECK_FALSE(MappedFile::exists(folder.file("b")));
 }

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writing a file: the old one stays whole until the new one is, and a failure leaves nothing behind.
+#pragma once
+
+#include <qwen35/io/file_handle.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#if QWEN35_HAS_POSIX
+#include <cstdio>
+#else
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+#endif
+
+QWEN35_BEGIN_NAMESPACE
+
+// What is written goes to a file with a fresh name in the same folder, which takes the place of `path` in one step when
+// commit() has put it on the disk. Without commit(), and after any error, `path` is as before and the other file gone;
+// only a program that is ended meanwhile leaves one, called .qwen35-*.part. A link in the place of `path` is replaced,
+// not followed; a file that is replaced passes its permissions on. All errors are of type E, with the path and the
+// system's reason.
+template <class E = Error>
+class FileWriter {
+ public:
+  // Raises E when the folder does not exist or cannot be written, and when `path` is there and is no file.
+  explicit FileWriter(const std::string& path) : path_(path) {
+    buffer_.reserve(buffer_bytes);
+    const std::size_t slash = path.find_last_of('/');
+    name_ = slash == std::string::npos ? path : path.substr(slash + 1);
+    require<E>(!name_.empty() && name_ != "." && name_ != "..", path, ": not the name of a file");
+    part_ = fresh_name();
+#if QWEN35_HAS_POSIX
+    const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+    folder_ = detail::FileHandle(
+        detail::without_interruption([&] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+    check(folder_.is_open());
+    struct stat old {};
+    const bool there = ::fstatat(folder_.number(), name_.c_str(), &old, AT_SYMLINK_NOFOLLOW) == 0;
+    check(there || errno == ENOENT);
+    if (there && !S_ISLNK(old.st_mode)) {
+      require<E>(S_ISREG(old.st_mode), path, S_ISDIR(old.st_mode) ? ": is a folder" : ": is not a regular file",
+                 ", expected a file or a new name");
+      keeps_mode_ = true;
+      mode_ = old.st_mode & 07777;
+    }
+    // Private until it has the permissions of the file that it replaces; a new one gets those of any new file.
+    file_ = detail::FileHandle(detail::without_interruption([&] {
+      return ::openat(folder_.number(), part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                      keeps_mode_ ? 0600 : 0666);
+    }));
+    check(file_.is_open());
+#else
+    part_ = path.substr(0, path.size() - name_.size()) + part_;
+    require<E>(!std::filesystem::is_directory(path), path, ": is a folder, expected a file or a new name");
+    file_.open(part_, std::ios::binary | std::ios::trunc);
+    check(file_.good());
+#endif
+    open_ = true;
+  }
+  FileWriter(const FileWriter&) = delete;
+  FileWriter& operator=(const FileWriter&) = delete;
+  ~FileWriter() {
+    discard();
+  }
+
+  // Raises E when the bytes cannot be written, and after an earlier error.
+  void write(std::span<const std::byte> bytes) {
+    require<E>(open_, path_, ": cannot be written: it is finished, or an earlier write failed");
+    if (bytes.size() > buffer_bytes - buffer_.size()) {
+      flush();
+    }
+    if (bytes.size() >= buffer_bytes) {
+      put(bytes);
+    } else {
+      buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+    }
+  }
+  void write(std::string_view text) {
+    write(std::as_bytes(std::span(text)));
+  }
+
+  // The file is at `path` and on the disk. Raises E when it is not.
+  void commit() {
+    require<E>(open_, path_, ": cannot be written: it is finished, or an earlier write failed");
+    flush();
+#if QWEN35_HAS_POSIX
+    check(!keeps_mode_ || ::fchmod(file_.number(), mode_) == 0);
+    check(on_disk(file_));
+    check(file_.close());
+    check(::renameat(folder_.number(), part_.c_str(), folder_.number(), name_.c_str()) == 0);
+    open_ = false;
+    detail::require_system<E>(on_disk(folder_), path_, "is written, but its folder is not on the disk yet");
+#else
+    file_.close();
+    check(!file_.fail());
+    std::error_code error;
+    std::filesystem::rename(part_, path_, error);
+    check(!error);
+    open_ = false;
+#endif
+  }
+
+ private:
+  static constexpr std::size_t buffer_bytes = std::size_t{1} << 16;
+
+  // 128 bits that nobody can know before, so that no other program can have put a file or a link there.
+  static std::string fresh_name() {
+    std::random_device random;
+    std::string name = ".qwen35-";
+    for (int word = 0; word < 4; ++word) {
+      for (std::uint32_t bits = random(), digit = 0; digit < 8; ++digit, bits >>= 4) {
+        name += "0123456789abcdef"[bits & 15];
+      }
+    }
+    return name + ".part";
+  }
+  void check(bool condition) {
+    if (!condition) {
+      const int reason = errno;
+      discard();
+      errno = reason;
+      detail::require_system<E>(false, path_, "cannot be written");
+    }
+  }
+  void flush() {
+    put(buffer_);
+    buffer_.clear();
+  }
+  void put(std::span<const std::byte> bytes) {
+#if QWEN35_HAS_POSIX
+    while (!bytes.empty()) {
+      constexpr std::size_t most = std::size_t{1} << 30;  // some systems refuse more in one call
+      const ssize_t done = detail::without_interruption(
+          [&] { return ::write(file_.number(), bytes.data(), std::min(bytes.size(), most)); });
+      if (done == 0) {
+        errno = ENOSPC;
+      }
+      check(done > 0);
+      bytes = bytes.subspan(static_cast<std::size_t>(done));
+    }
+#else
+    file_.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    check(file_.good());
+#endif
+  }
+  void discard() {
+    if (!std::exchange(open_, false)) {
+      return;
+    }
+#if QWEN35_HAS_POSIX
+    file_.close();
+    ::unlinkat(folder_.number(), part_.c_str(), 0);
+#else
+    file_.close();
+    std::error_code ignored;
+    std::filesystem::remove(part_, ignored);
+#endif
+  }
+#if QWEN35_HAS_POSIX
+  // File systems that have no such thing as being on the disk refuse the question.
+  static bool on_disk(const detail::FileHandle& file) {
+    return detail::without_interruption([&] { return ::fsync(file.number()); }) == 0 || errno == EINVAL ||
+           errno == ENOTSUP;
+  }
+
+  detail::FileHandle folder_;
+  detail::FileHandle file_;
+  bool keeps_mode_ = false;
+  mode_t mode_ = 0;
+#else
+  std::ofstream file_;
+#endif
+  std::string path_;
+  std::string name_;  // in the folder
+  std::string part_;  // what is written to meanwhile
+  bool open_ = false;
+  std::vector<std::byte> buffer_;
+};
+
+// The whole file in one step.
+template <class E = Error>
+void write_file(const std::string& path, std::string_view text) {
+  FileWriter<E> writer(path);
+  writer.write(text);
+  writer.commit();
+}
+
+QWEN35_END_NAMESPACE

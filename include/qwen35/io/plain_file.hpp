@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening and reading a file: only plain ones. A pipe, a device, a folder, a loop of links is an error at once.
+#pragma once
+
+#include <qwen35/io/file_handle.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#if !QWEN35_HAS_POSIX
+#include <filesystem>
+#include <fstream>
+#endif
+
+QWEN35_BEGIN_NAMESPACE
+
+// All errors are of type E, with the path and the system's reason.
+template <class E = Error>
+class PlainFile {
+ public:
+  explicit PlainFile(const std::string& path) : path_(path) {
+#if QWEN35_HAS_POSIX
+    // O_NONBLOCK: opening a pipe that nobody writes to must fail, not wait.
+    file_ = detail::FileHandle(detail::without_interruption(
+        [&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }));
+    detail::require_system<E>(file_.is_open(), path, "cannot be opened");
+    struct stat info {};
+    detail::require_system<E>(::fstat(file_.number(), &info) == 0, path, "cannot be examined");
+    require<E>(S_ISREG(info.st_mode), path, ": ", S_ISDIR(info.st_mode) ? "is a folder" : "is not a regular file",
+               ", expected a file");
+    size_ = static_cast<std::size_t>(info.st_size);
+#else
+    require<E>(!std::filesystem::is_directory(path), path, ": is a folder, expected a file");
+    require<E>(!std::filesystem::exists(path) || std::filesystem::is_regular_file(path), path,
+               ": is not a regular file, expected a file");
+    errno = 0;
+    file_.open(path, std::ios::binary | std::ios::ate);
+    detail::require_system<E>(file_.good(), path, "cannot be opened");
+    size_ = static_cast<std::size_t>(file_.tellg());
+    file_.seekg(0);
+#endif
+  }
+
+  const std::string& path() const {
+    return path_;
+  }
+  // When it was opened. Files that the system makes up while they are read have 0.
+  std::size_t size() const {
+    return size_;
+  }
+
+  // Up to out.size() bytes; 0 at the end of the file.
+  std::size_t read_some(std::span<std::byte> out) {
+    constexpr std::size_t most = std::size_t{1} << 30;  // some systems refuse more in one call
+    const std::size_t wanted = std::min(out.size(), most);
+#if QWEN35_HAS_POSIX
+    const ssize_t got = detail::without_interruption([&] { return ::read(file_.number(), out.data(), wanted); });
+    detail::require_system<E>(got >= 0, path_, "cannot be read");
+    return static_cast<std::size_t>(got);
+#else
+    file_.read(reinterpret_cast<char*>(out.data()), static_cast<std::streamsize>(wanted));
+    require<E>(!file_.bad(), path_, ": cannot be read");
+    return static_cast<std::size_t>(file_.gcount());
+#endif
+  }
+  // Exactly out.size() bytes. Raises E when the file ends before.
+  void read(std::span<std::byte> out) {
+    for (std::size_t done = 0; done < out.size();) {
+      const std::size_t got = read_some(out.subspan(done));
+      require<E>(got > 0, path_, ": ended ", out.size() - done, " bytes too early: the file is cut");
+      done += got;
+    }
+  }
+
+#if QWEN35_HAS_POSIX
+  int number() const {
+    return file_.number();
+  }
+#endif
+
+ private:
+  std::string path_;
+  std::size_t size_ = 0;
+#if QWEN35_HAS_POSIX
+  detail::FileHandle file_;
+#else
+  std::ifstream file_;
+#endif
+};
+
+// Is there something of that name? A link that leads nowhere is: opening it says so.
+inline bool path_exists(const std::string& path) {
+#if QWEN35_HAS_POSIX
+  struct stat info {};
+  return ::lstat(path.c_str(), &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
+#else
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+#endif
+}
+
+// The largest text file (JSON, templates) that is read.
+inline constexpr std::size_t max_text_bytes = std::size_t{1} << 28;
+
+namespace detail {
+
+template <class E, class Bytes>
+Bytes read_whole(const std::string& path, std::size_t max_bytes) {
+  PlainFile<E> file(path);
+  require<E>(file.size() <= max_bytes, path, ": ", file.size(), " bytes, longer than the limit of ", max_bytes,
+             " bytes");
+  Bytes out;
+  // One byte more than it says, to see its end; then in pieces, for files that grow or that the system makes up.
+  for (std::size_t done = 0, room = file.size() + 1;; room = done + std::max<std::size_t>(done, 65536)) {
+    out.resize(room);
+    while (done < room) {
+      const std::size_t got = file.read_some(std::as_writable_bytes(std::span(out)).subspan(done));
+      if (got == 0) {
+        out.resize(done);
+        return out;
+      }
+      done += got;
+      require<E>(done <= max_bytes, path, ": longer than the limit of ", max_bytes, " bytes");
+    }
+  }
+}
+
+}  // namespace detail
+
+// The whole file. Raises E when it is longer than `max_bytes`, before it is read.
+template <class E = Error>
+std::vector<std::byte> read_file(const std::string& path, std::size_t max_bytes) {
+  return detail::read_whole<E, std::vector<std::byte>>(path, max_bytes);
+}
+template <class E = Error>
+std::string read_text_file(const std::string& path, std::size_t max_bytes = max_text_bytes) {
+  return detail::read_whole<E, std::string>(path, max_bytes);
+}
+
+QWEN35_END_NAMESPACE
