@@ -4,37 +4,62 @@ include(CMakePackageConfigHelpers)
 
 install(DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/include/qwen35" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.hpp")
 set(qwen35_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/qwen35")
-install(TARGETS qwen35 qwen35_media qwen35_ffmpeg EXPORT qwen35Targets)
+install(TARGETS qwen35 qwen35_media qwen35_ffmpeg qwen35_dense EXPORT qwen35Targets)
 install(EXPORT qwen35Targets NAMESPACE qwen35:: DESTINATION "${qwen35_package_dir}")
+# The one library with code. An install of a tree that was not built is one of headers alone, without the component `kernels`.
+install(TARGETS qwen35_kernels EXPORT qwen35KernelsTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" OPTIONAL)
+install(EXPORT qwen35KernelsTargets NAMESPACE qwen35:: DESTINATION "${qwen35_package_dir}")
 write_basic_package_version_file("${CMAKE_CURRENT_BINARY_DIR}/qwen35ConfigVersion.cmake" COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+# From the package's folder to the library.
+cmake_path(SET qwen35_kernels_file "${CMAKE_INSTALL_PREFIX}")
+cmake_path(APPEND qwen35_kernels_file "${CMAKE_INSTALL_LIBDIR}" "${CMAKE_STATIC_LIBRARY_PREFIX}qwen35_kernels${CMAKE_STATIC_LIBRARY_SUFFIX}")
+cmake_path(SET qwen35_package_path "${CMAKE_INSTALL_PREFIX}")
+cmake_path(APPEND qwen35_package_path "${qwen35_package_dir}")
+cmake_path(RELATIVE_PATH qwen35_kernels_file BASE_DIRECTORY "${qwen35_package_path}")
 file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/qwen35Config.cmake" @ONLY CONTENT [=[
 include("${CMAKE_CURRENT_LIST_DIR}/dependencies.cmake")
+# Who asks whether we are there is answered; who requires us may get the missing packages by a download.
+if(NOT qwen35_FIND_REQUIRED AND NOT TARGET qwen35::third_party)
+  qwen35_list_missing(qwen35_missing)
+  if(qwen35_missing)
+    list(JOIN qwen35_missing " " qwen35_missing)
+    set(qwen35_FOUND FALSE)
+    set(qwen35_NOT_FOUND_MESSAGE "it needs packages that are not on this system: ${qwen35_missing}")
+    return()
+  endif()
+endif()
+qwen35_make_dependencies()
 include("${CMAKE_CURRENT_LIST_DIR}/qwen35Targets.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/qwen35_embed.cmake")
-include("${CMAKE_CURRENT_LIST_DIR}/qwen35_add_config.cmake" OPTIONAL)
-# find_package(qwen35 COMPONENTS media ffmpeg): fails when their libraries are not on this system.
+include("${CMAKE_CURRENT_LIST_DIR}/qwen35_add_config.cmake")
+# find_package(qwen35 COMPONENTS kernels media ffmpeg dense): fails when what they need is not on this system.
 get_property(qwen35_media_FOUND GLOBAL PROPERTY QWEN35_MEDIA_COMPLETE)
 get_property(qwen35_ffmpeg_FOUND GLOBAL PROPERTY QWEN35_FFMPEG_FOUND)
-set(qwen35_media_missing "image libraries (Debian: libjpeg-dev libpng-dev libwebp-dev libgif-dev)")
-set(qwen35_ffmpeg_missing "FFmpeg's libraries (Debian: libavformat-dev libavcodec-dev libswscale-dev libavutil-dev)")
+get_property(qwen35_dense_FOUND GLOBAL PROPERTY QWEN35_DENSE_FOUND)
+set(qwen35_kernels_FOUND FALSE)
+if(EXISTS "${CMAKE_CURRENT_LIST_DIR}/@qwen35_kernels_file@" AND CMAKE_SYSTEM_PROCESSOR STREQUAL "@CMAKE_SYSTEM_PROCESSOR@")
+  set(qwen35_kernels_FOUND TRUE)
+  include("${CMAKE_CURRENT_LIST_DIR}/qwen35KernelsTargets.cmake")
+endif()
+set(qwen35_media_missing "needs image libraries (Debian: libjpeg-dev libpng-dev libwebp-dev libgif-dev)")
+set(qwen35_ffmpeg_missing "needs FFmpeg's libraries (Debian: libavformat-dev libavcodec-dev libswscale-dev libavutil-dev)")
+set(qwen35_dense_missing "needs Eigen (Debian: libeigen3-dev)")
+set(qwen35_kernels_missing "is not in this installation, which has no compiled library for ${CMAKE_SYSTEM_PROCESSOR}")
 foreach(component IN LISTS qwen35_FIND_COMPONENTS)
   if(qwen35_FIND_REQUIRED_${component} AND NOT qwen35_${component}_FOUND)
     set(qwen35_FOUND FALSE)
     if(DEFINED qwen35_${component}_missing)
-      set(qwen35_NOT_FOUND_MESSAGE "its component ${component} needs ${qwen35_${component}_missing}")
+      set(qwen35_NOT_FOUND_MESSAGE "its component ${component} ${qwen35_${component}_missing}")
     else()
-      set(qwen35_NOT_FOUND_MESSAGE "it has no component ${component}; there are media and ffmpeg")
+      set(qwen35_NOT_FOUND_MESSAGE "it has no component ${component}; there are kernels, media, ffmpeg and dense")
     endif()
   endif()
 endforeach()
 ]=])
 install(FILES
   "${CMAKE_CURRENT_BINARY_DIR}/qwen35Config.cmake" "${CMAKE_CURRENT_BINARY_DIR}/qwen35ConfigVersion.cmake"
-  cmake/dependencies.cmake cmake/qwen35_embed.cmake
+  cmake/dependencies.cmake cmake/qwen35_embed.cmake cmake/qwen35_add_config.cmake
   DESTINATION "${qwen35_package_dir}")
-if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/cmake/qwen35_add_config.cmake")
-  install(FILES cmake/qwen35_add_config.cmake DESTINATION "${qwen35_package_dir}")
-endif()
 
 get_property(qwen35_openmp_flags GLOBAL PROPERTY QWEN35_OPENMP_FLAGS)
 file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/qwen35.pc" @ONLY CONTENT [=[
@@ -44,7 +69,7 @@ includedir=${prefix}/@CMAKE_INSTALL_INCLUDEDIR@
 Name: qwen35
 Description: @PROJECT_DESCRIPTION@
 Version: @PROJECT_VERSION@
-Requires: eigen3 libutf8proc
+Requires: libutf8proc
 Cflags: -I${includedir} @qwen35_openmp_flags@
 Libs: @qwen35_openmp_flags@
 ]=])

@@ -8,7 +8,7 @@
 #   std::span<const std::byte> weights::model_safetensors();     // aligned to 64 bytes, followed by a zero byte that is not counted
 #   std::span<const std::pair<std::string_view, std::span<const std::byte>>> weights::files();    // {"model.safetensors", bytes}, ...
 #
-# NAME is an identifier. Relative paths are looked for in the current source directory. Every character of a file's name that no identifier may
+# NAME is an identifier, another one for each call with the same target. Relative paths are looked for in the current source directory. Every character of a file's name that no identifier may
 # have becomes `_`; a name that starts with a digit or is a C++ keyword gets a `_` in front.
 #
 # The assembler copies the bytes (.incbin), so that 100 MB cost a fraction of a second, and no language but C++ need be enabled. A changed file is
@@ -34,6 +34,11 @@ function(qwen35_embed target)
   if(NOT arg_NAME MATCHES "^[A-Za-z_][A-Za-z0-9_]*$" OR arg_NAME IN_LIST QWEN35_EMBED_KEYWORDS)
     message(FATAL_ERROR "qwen35_embed(${target}): NAME must be an identifier, not '${arg_NAME}'")
   endif()
+  get_target_property(names "${target}" QWEN35_EMBEDDED)
+  if(arg_NAME IN_LIST names)
+    message(FATAL_ERROR "qwen35_embed(${target}): there is a NAME ${arg_NAME} in it already")
+  endif()
+  set_property(TARGET "${target}" APPEND PROPERTY QWEN35_EMBEDDED "${arg_NAME}")
   if(MSVC)
     message(FATAL_ERROR "qwen35_embed(${target}): needs an assembler with .incbin (GCC or Clang)")
   endif()

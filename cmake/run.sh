@@ -20,13 +20,13 @@ usage() {
 
 # install_missing <kind of build>
 install_missing() {
-  libraries="libhwy-dev libxsimd-dev libeigen3-dev rapidjson-dev libutf8proc-dev"
+  libraries="libhwy-dev libxsimd-dev rapidjson-dev libutf8proc-dev"
   images="libjpeg-dev libpng-dev libwebp-dev libgif-dev"
   case "$1" in
     demo) packages="$libraries $images libcli11-dev" ;;
     bench) packages="$libraries $images libbenchmark-dev" ;;
-    test) packages="$libraries $images doctest-dev" ;;
-    all) packages="$libraries $images doctest-dev libbenchmark-dev libcli11-dev libomp-dev" ;;
+    test) packages="$libraries $images libeigen3-dev doctest-dev" ;;
+    all) packages="$libraries $images libeigen3-dev doctest-dev libbenchmark-dev libcli11-dev libomp-dev" ;;
   esac
   missing=""
   if command -v dpkg-query >/dev/null 2>&1; then

@@ -4,6 +4,10 @@
 #include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35_embed/notes.hpp>
 
+#if defined(QWEN35_COMPILED_KERNELS)  // installed, and Eigen asked for
+#include <qwen35/dense/eigen_view.hpp>
+#endif
+
 #include <cstdio>
 #include <cstring>
 
