@@ -39,11 +39,11 @@ class RandomWeights {
   }
   qwen35::MlpWeights mlp() { return {matrix(32, width), matrix(32, width), matrix(width, 32)}; }
   qwen35::MoeWeights experts() {
-    all_experts_.emplace_back();
+    std::vector<qwen35::MlpWeights> routed;
     for (int e = 0; e < 8; ++e) {
-      all_experts_.back().push_back(mlp());
+      routed.push_back(mlp());
     }
-    return {matrix(8, width), all_experts_.back().data(), mlp(), matrix(1, width)};
+    return {matrix(8, width), std::move(routed), mlp(), matrix(1, width)};
   }
   LinearLayer::Weights linear_layer() {
     return {vector(width, 1, 0.1f),
@@ -74,7 +74,6 @@ class RandomWeights {
  private:
   std::mt19937 generator_{1};
   std::vector<std::vector<float>> buffers_;
-  std::vector<std::vector<qwen35::MlpWeights>> all_experts_;
 };
 
 struct Decoder {

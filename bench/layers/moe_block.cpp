@@ -22,7 +22,7 @@ void moe_block(benchmark::State& state) {
   for (std::size_t e = 0; e < 256; ++e) {
     experts.push_back(e < 64 ? mlp() : experts[e % 64]);
   }
-  const MoeWeights weights{random.matrix(256, hidden_size), experts.data(), mlp(), random.matrix(1, hidden_size)};
+  const MoeWeights weights{random.matrix(256, hidden_size), experts, mlp(), random.matrix(1, hidden_size)};
   const std::vector<float> x =
       random.values(16 * tokens * hidden_size, 0.0f, 1.0f);  // 16 batches in turn: other experts each time
   std::vector<float> y(tokens * hidden_size);

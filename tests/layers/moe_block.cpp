@@ -60,7 +60,7 @@ void check_block() {
   for (std::size_t e = 0; e < E; ++e) {
     random.experts.push_back(random.mlp(5));
   }
-  const MoeWeights weights{random.matrix(E, hidden), random.experts.data(), random.mlp(7), random.matrix(1, hidden)};
+  const MoeWeights weights{random.matrix(E, hidden), random.experts, random.mlp(7), random.matrix(1, hidden)};
   constexpr std::size_t tokens = 81;
   std::normal_distribution<float> normal;
   std::vector<float> x(tokens * hidden);

@@ -44,10 +44,10 @@ TEST_CASE("matrices are views of the file") {
   std::size_t views = 0, copies = 0;
   for (std::size_t padding = 0; padding < 4; ++padding) {
     Fixture fixture(tensors, padding);
-    const Matrix f32 = fixture.binder.matrix("f32", 3, 4);
-    const Matrix bf16 = fixture.binder.matrix("bf16", 3, 4);
-    const Matrix f16 = fixture.binder.stacked("f16", 2, 3, 4);
-    const Matrix conv = fixture.binder.flattened("conv", {3, 2, 1, 2});
+    const Matrix f32 = fixture.binder.matrix("f32", {3, 4});
+    const Matrix bf16 = fixture.binder.matrix("bf16", {3, 4});
+    const Matrix f16 = fixture.binder.stacked("f16", {2, 3, 4});
+    const Matrix conv = fixture.binder.matrix("conv", {3, 2, 1, 2});
     CHECK(fixture.said() == "");
     CHECK((f32.format == DType::f32 && f32.rows == 3 && f32.cols == 4));
     CHECK((bf16.format == DType::bf16 && bf16.rows == 3 && bf16.cols == 4));
@@ -75,10 +75,10 @@ TEST_CASE("vectors become f32") {
                                            random_tensor("bf16", {5}, random, "BF16"),
                                            {"conv", {2, 1, 3}, {1, 2, 3, 4, 5, 6}, "F16"}};
   Fixture fixture(tensors, 1);
-  const float* const f32 = fixture.binder.vector("f32", 5);
-  const float* const f16 = fixture.binder.vector("f16", 5);
-  const float* const bf16 = fixture.binder.vector("bf16", 5, [](float value) { return 1.0f + value; });
-  const float* const conv = fixture.binder.depthwise("conv", 2, 3);
+  const float* const f32 = fixture.binder.vector("f32", {5});
+  const float* const f16 = fixture.binder.vector("f16", {5});
+  const float* const bf16 = fixture.binder.vector("bf16", {5}, Meaning::one_plus);
+  const float* const conv = fixture.binder.vector("conv", {2, 1, 3});
   CHECK(fixture.said() == "");
   CHECK(floats(f32, 5) == tensors[0].values);
   CHECK(floats(f16, 5) == tensors[1].values);
@@ -87,7 +87,7 @@ TEST_CASE("vectors become f32") {
   }
   CHECK(floats(conv, 6) == std::vector<float>{1, 4, 2, 5, 3, 6});
   const BoundStorage moved = std::move(fixture.storage);
-  CHECK(f32 == moved.vectors[0].data());
+  CHECK(f32 == moved.vectors[0].values.data());
 }
 
 TEST_CASE("everything that does not fit stands in one error") {
@@ -96,14 +96,14 @@ TEST_CASE("everything that does not fit stands in one error") {
                    random_tensor("v", {5, 1}, random), random_tensor("stack", {6, 4}, random),
                    random_tensor("conv", {2, 3}, random), random_tensor("left", {1}, random),
                    random_tensor("ignored", {1}, random), random_tensor("fine", {1}, random)});
-  CHECK(fixture.binder.matrix("m", 4, 3).empty());
-  CHECK(fixture.binder.matrix("flat", 3, 4).empty());
-  CHECK(fixture.binder.vector("v", 5) == nullptr);
-  CHECK(fixture.binder.stacked("stack", 2, 3, 4).empty());
-  CHECK(fixture.binder.depthwise("conv", 2, 3) == nullptr);
-  CHECK(fixture.binder.matrix("absent", 7, 8).empty());
-  CHECK(fixture.binder.vector("fine", 1) != nullptr);
-  CHECK(fixture.binder.vector("fine", 1) == nullptr);
+  CHECK(fixture.binder.matrix("m", {4, 3}).empty());
+  CHECK(fixture.binder.matrix("flat", {3, 4}).empty());
+  CHECK(fixture.binder.vector("v", {5}) == nullptr);
+  CHECK(fixture.binder.stacked("stack", {2, 3, 4}).empty());
+  CHECK(fixture.binder.vector("conv", {2, 1, 3}) == nullptr);
+  CHECK(fixture.binder.matrix("absent", {7, 8}).empty());
+  CHECK(fixture.binder.vector("fine", {1}) != nullptr);
+  CHECK(fixture.binder.vector("fine", {1}) == nullptr);
   CHECK(fixture.said() ==
         "checkpoint: does not hold this model, 8 problems:\n"
         "  m: shape [3, 4], expected [4, 3]\n"
@@ -123,8 +123,8 @@ TEST_CASE("formats that are no matrix formats here") {
   const Checkpoint checkpoint = Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}});
   BoundStorage storage;
   Binder binder(checkpoint, storage);
-  CHECK(binder.matrix("a", 2, 4).empty());
-  CHECK(binder.vector("b", 2) == nullptr);
+  CHECK(binder.matrix("a", {2, 4}).empty());
+  CHECK(binder.vector("b", {2}) == nullptr);
   CHECK(message_of<CheckpointError>([&] { binder.finish([](std::string_view) { return false; }); }) ==
         "checkpoint: does not hold this model, 3 problems:\n"
         "  a: dtype F8_E4M3, expected F32, F16 or BF16\n"
@@ -135,7 +135,7 @@ TEST_CASE("formats that are no matrix formats here") {
 TEST_CASE("a long list is cut") {
   Fixture fixture({{"a", {1}, {0.0f}, "F32"}});
   for (int i = 0; i < 120; ++i) {
-    fixture.binder.vector(concat("v", i), 3);
+    fixture.binder.vector(concat("v", i), {3});
   }
   const std::string said = fixture.said();
   CHECK(contains(said, "121 problems:"));

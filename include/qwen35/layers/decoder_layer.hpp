@@ -22,6 +22,19 @@ concept FeedForward = requires(const typename F::Weights& weights, const float* 
   F::forward(weights, x, y, tokens, arena);
 };
 
+// The weights of a DecoderLayer; `mixer` and `mlp` are the sizes of its parts, `mixer_name` as in "self_attn.".
+template <class Weights, class MixerSizes, class MlpSizes, class Visitor>
+void visit_parameters(Weights& weights, const MixerSizes& mixer, const MlpSizes& mlp, const char* mixer_name,
+                      const std::string& prefix, Visitor& visitor) {
+  const auto norm = [&](const char* name, auto& weight) {
+    visitor(Parameter{prefix + name, {mlp.hidden_size}, Initial::zeros, Meaning::one_plus}, weight);
+  };
+  norm("input_layernorm.weight", weights.input_layernorm);
+  visit_parameters(weights.mixer, mixer, prefix + mixer_name, visitor);
+  norm("post_attention_layernorm.weight", weights.post_attention_layernorm);
+  visit_parameters(weights.mlp, mlp, prefix + "mlp.", visitor);
+}
+
 template <TokenMixer Mixer, FeedForward Ffn>
 struct DecoderLayer {
   struct Weights {

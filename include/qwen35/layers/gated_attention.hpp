@@ -3,6 +3,7 @@
 // Source: reference `Qwen3_5MoeAttention`.
 #pragma once
 
+#include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
 #include <qwen35/layers/projection.hpp>
 #include <qwen35/layers/workspace.hpp>
@@ -30,6 +31,33 @@ struct GatedAttentionWeights {
   float norm_eps = 1e-6f;         // rms_norm_eps
 };
 
+struct GatedAttentionSizes {
+  std::size_t hidden_size = 0;
+  std::size_t query_size = 0;
+  std::size_t kv_size = 0;
+  std::size_t head_dim = 0;
+  bool bias = false;
+};
+
+template <class Weights, class Visitor>
+void visit_parameters(Weights& weights, const GatedAttentionSizes& sizes, const std::string& prefix, Visitor& visitor) {
+  const auto projection = [&](const char* name, std::size_t rows, std::size_t cols, auto& weight, auto& bias) {
+    visitor(Parameter{prefix + name + ".weight", {rows, cols}}, weight);
+    if (sizes.bias) {
+      visitor(Parameter{prefix + name + ".bias", {rows}, Initial::zeros}, bias);
+    }
+  };
+  const auto norm = [&](const char* name, auto& weight) {
+    visitor(Parameter{prefix + name, {sizes.head_dim}, Initial::zeros, Meaning::one_plus}, weight);
+  };
+  projection("q_proj", 2 * sizes.query_size, sizes.hidden_size, weights.q_proj, weights.q_bias);
+  projection("k_proj", sizes.kv_size, sizes.hidden_size, weights.k_proj, weights.k_bias);
+  projection("v_proj", sizes.kv_size, sizes.hidden_size, weights.v_proj, weights.v_bias);
+  projection("o_proj", sizes.hidden_size, sizes.query_size, weights.o_proj, weights.o_bias);
+  norm("q_norm.weight", weights.q_norm);
+  norm("k_norm.weight", weights.k_norm);
+}
+
 // The keys and values of one sequence in one layer: `[kv heads][capacity][head_dim]` each, keys after norm and
 // rotation.
 struct GatedAttentionState {
@@ -52,6 +80,9 @@ class GatedAttention {
   static constexpr std::size_t query_size = NumHeads * HeadDim;
   static constexpr std::size_t kv_size = NumKeyValueHeads * HeadDim;
   static constexpr std::size_t group = NumHeads / NumKeyValueHeads;
+  static constexpr GatedAttentionSizes sizes(std::size_t hidden_size, bool bias) {
+    return {hidden_size, query_size, kv_size, HeadDim, bias};
+  }
 
   // Bytes of keys and values for each slot of one sequence.
   static constexpr std::size_t state_bytes(Format format) { return 2 * NumKeyValueHeads * row_bytes(format, HeadDim); }

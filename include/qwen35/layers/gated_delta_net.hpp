@@ -3,6 +3,7 @@
 // `Qwen3_5MoeGatedDeltaNet`.
 #pragma once
 
+#include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
 #include <qwen35/layers/projection.hpp>
 #include <qwen35/layers/workspace.hpp>
@@ -28,6 +29,29 @@ struct GatedDeltaNetWeights {
   float norm_eps = 1e-6f;          // rms_norm_eps
 };
 
+struct GatedDeltaNetSizes {
+  std::size_t hidden_size = 0;
+  std::size_t conv_channels = 0;
+  std::size_t conv_kernel = 0;
+  std::size_t value_size = 0;
+  std::size_t value_heads = 0;
+  std::size_t value_dim = 0;
+};
+
+template <class Weights, class Visitor>
+void visit_parameters(Weights& weights, const GatedDeltaNetSizes& sizes, const std::string& prefix, Visitor& visitor) {
+  const std::size_t hidden = sizes.hidden_size, heads = sizes.value_heads;
+  visitor(Parameter{prefix + "in_proj_qkv.weight", {sizes.conv_channels, hidden}}, weights.in_proj_qkv);
+  visitor(Parameter{prefix + "in_proj_z.weight", {sizes.value_size, hidden}}, weights.in_proj_z);
+  visitor(Parameter{prefix + "in_proj_b.weight", {heads, hidden}}, weights.in_proj_b);
+  visitor(Parameter{prefix + "in_proj_a.weight", {heads, hidden}}, weights.in_proj_a);
+  visitor(Parameter{prefix + "out_proj.weight", {hidden, sizes.value_size}}, weights.out_proj);
+  visitor(Parameter{prefix + "conv1d.weight", {sizes.conv_channels, 1, sizes.conv_kernel}}, weights.conv1d);
+  visitor(Parameter{prefix + "dt_bias", {heads}, Initial::ones}, weights.dt_bias);
+  visitor(Parameter{prefix + "A_log", {heads}, Initial::log_uniform, Meaning::minus_exp}, weights.a);
+  visitor(Parameter{prefix + "norm.weight", {sizes.value_dim}, Initial::ones}, weights.norm);
+}
+
 // The state of one sequence in one layer.
 struct GatedDeltaNetState {
   float* conv = nullptr;  // [kernel - 1, Cd]: the last raw columns of in_proj_qkv, oldest first
@@ -52,6 +76,9 @@ class GatedDeltaNet {
   static constexpr std::size_t key_size = KeyHeads * D;
   static constexpr std::size_t value_size = H * ValueDim;
   static constexpr std::size_t conv_channels = 2 * key_size + value_size;
+  static constexpr GatedDeltaNetSizes sizes(std::size_t hidden_size) {
+    return {hidden_size, conv_channels, ConvKernel, value_size, H, ValueDim};
+  }
   static constexpr std::size_t conv_state_size = (ConvKernel - 1) * conv_channels;                 // floats
   static constexpr std::size_t recurrent_state_size = H * kernels::delta_state_size(D, ValueDim);  // floats
   static constexpr std::size_t state_bytes =

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <qwen35/config/text_defaults.hpp>
+#include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/projection.hpp>
 #include <qwen35/layers/workspace.hpp>
 #include <qwen35/math/activations.hpp>
@@ -14,6 +15,19 @@ struct MlpWeights {
   Matrix gate_proj, up_proj;  // [intermediate, hidden_size]
   Matrix down_proj;           // [hidden_size, intermediate]
 };
+
+struct MlpSizes {
+  std::size_t hidden_size = 0;
+  std::size_t intermediate = 0;
+};
+
+template <class Weights, class Visitor>
+void visit_parameters(Weights& weights, const MlpSizes& sizes, const std::string& prefix, Visitor& visitor) {
+  const Shape inward{sizes.intermediate, sizes.hidden_size};
+  visitor(Parameter{prefix + "gate_proj.weight", inward}, weights.gate_proj);
+  visitor(Parameter{prefix + "up_proj.weight", inward}, weights.up_proj);
+  visitor(Parameter{prefix + "down_proj.weight", {sizes.hidden_size, sizes.intermediate}}, weights.down_proj);
+}
 
 namespace detail {
 
@@ -50,6 +64,7 @@ class Mlp {
  public:
   using Weights = MlpWeights;
 
+  static constexpr MlpSizes sizes(std::size_t hidden_size) { return {hidden_size, Intermediate}; }
   static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t) {
     return 2 * Arena::cost<float>(tokens * Intermediate) + projection_bytes(tokens, Intermediate);
   }

@@ -8,15 +8,32 @@
 #include <qwen35/math/softmax.hpp>
 
 #include <cstring>
+#include <vector>
 
 QWEN35_BEGIN_NAMESPACE
 
 struct MoeWeights {
-  Matrix gate;                          // [E, hidden_size]: the router
-  const MlpWeights* experts = nullptr;  // [E]
+  Matrix gate;                      // [E, hidden_size]: the router
+  std::vector<MlpWeights> experts;  // [E]
   MlpWeights shared_expert;
   Matrix shared_expert_gate;  // [1, hidden_size]
 };
+
+struct MoeSizes {
+  std::size_t hidden_size = 0;
+  std::size_t experts = 0;
+  std::size_t intermediate = 0;
+  std::size_t shared_intermediate = 0;
+};
+
+template <class Weights, class Visitor>
+void visit_parameters(Weights& weights, const MoeSizes& sizes, const std::string& prefix, Visitor& visitor) {
+  visitor(Parameter{prefix + "gate.weight", {sizes.experts, sizes.hidden_size}}, weights.gate);
+  visitor(ExpertsParameter{prefix + "experts.", sizes.experts, sizes.intermediate, sizes.hidden_size}, weights.experts);
+  visit_parameters(weights.shared_expert, MlpSizes{sizes.hidden_size, sizes.shared_intermediate},
+                   prefix + "shared_expert.", visitor);
+  visitor(Parameter{prefix + "shared_expert_gate.weight", {1, sizes.hidden_size}}, weights.shared_expert_gate);
+}
 
 template <std::size_t E, std::size_t K, std::size_t Intermediate = 512, std::size_t SharedIntermediate = Intermediate,
           Activation Act = Activation::silu>
@@ -28,6 +45,9 @@ class MoeBlock {
   using Weights = MoeWeights;
 
   static constexpr std::size_t num_experts = E;
+  static constexpr MoeSizes sizes(std::size_t hidden_size) {
+    return {hidden_size, E, Intermediate, SharedIntermediate};
+  }
 
   static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t hidden_size) {
     const std::size_t experts =

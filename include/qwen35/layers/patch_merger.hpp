@@ -12,6 +12,20 @@ struct PatchMergerWeights {
   LinearWeights linear_fc2;  // [out_hidden_size, block * hidden_size]
 };
 
+struct PatchMergerSizes {
+  std::size_t hidden_size = 0;
+  std::size_t block = 0;  // patches
+  std::size_t out_hidden_size = 0;
+};
+
+template <class Weights, class Visitor>
+void visit_parameters(Weights& weights, const PatchMergerSizes& sizes, const std::string& prefix, Visitor& visitor) {
+  const std::size_t width = sizes.block * sizes.hidden_size;
+  visit_layer_norm(weights.norm, sizes.hidden_size, prefix + "norm", visitor);
+  visit_linear(weights.linear_fc1, {width, width}, prefix + "linear_fc1", visitor);
+  visit_linear(weights.linear_fc2, {sizes.out_hidden_size, width}, prefix + "linear_fc2", visitor);
+}
+
 // BlockSize patches (spatial_merge_size squared) follow each other.
 template <std::size_t HiddenSize, std::size_t BlockSize>
 struct PatchMerger {

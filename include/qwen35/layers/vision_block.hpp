@@ -4,6 +4,7 @@
 #pragma once
 
 #include <qwen35/config/vision_config.hpp>
+#include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
 #include <qwen35/layers/projection.hpp>
 #include <qwen35/layers/workspace.hpp>
@@ -36,6 +37,35 @@ struct VisionBlockWeights {
   LinearWeights linear_fc1;  // [intermediate_size, hidden_size]
   LinearWeights linear_fc2;  // [hidden_size, intermediate_size]
 };
+
+template <class Weights, class Visitor>
+void visit_layer_norm(Weights& weights, std::size_t size, const std::string& name, Visitor& visitor) {
+  visitor(Parameter{name + ".weight", {size}, Initial::ones}, weights.weight);
+  visitor(Parameter{name + ".bias", {size}, Initial::zeros}, weights.bias);
+}
+
+// `shape`: of the weight, [out, ...].
+template <class Weights, class Visitor>
+void visit_linear(Weights& weights, const Shape& shape, const std::string& name, Visitor& visitor) {
+  visitor(Parameter{name + ".weight", shape}, weights.weight);
+  visitor(Parameter{name + ".bias", {shape[0]}, Initial::zeros}, weights.bias);
+}
+
+struct VisionBlockSizes {
+  std::size_t hidden_size = 0;
+  std::size_t intermediate = 0;
+};
+
+template <class Weights, class Visitor>
+void visit_parameters(Weights& weights, const VisionBlockSizes& sizes, const std::string& prefix, Visitor& visitor) {
+  const std::size_t hidden = sizes.hidden_size;
+  visit_layer_norm(weights.norm1, hidden, prefix + "norm1", visitor);
+  visit_layer_norm(weights.norm2, hidden, prefix + "norm2", visitor);
+  visit_linear(weights.qkv, {3 * hidden, hidden}, prefix + "attn.qkv", visitor);
+  visit_linear(weights.proj, {hidden, hidden}, prefix + "attn.proj", visitor);
+  visit_linear(weights.linear_fc1, {sizes.intermediate, hidden}, prefix + "mlp.linear_fc1", visitor);
+  visit_linear(weights.linear_fc2, {hidden, sizes.intermediate}, prefix + "mlp.linear_fc2", visitor);
+}
 
 // Rows [first, first + count) see each other: the patches of one frame.
 struct Frame {

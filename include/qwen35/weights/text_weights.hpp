@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// All weights of a text model: views into the checkpoint, and the few vectors that are kept as f32.
+// All weights of a text model, and the one walk over them.
 #pragma once
 
 #include <qwen35/layers/decoder_layer.hpp>
-#include <qwen35/weights/binder.hpp>
+#include <qwen35/weights/bound_storage.hpp>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
 
+// Views into a file or into `storage`, where also the few vectors are that are kept as f32.
 template <class Config>
 struct TextWeights {
+  using config_type = Config;
   using Layers = LayersOf<Config>;
   using LinearLayer = DecoderLayer<typename Layers::Linear, typename Layers::FeedForward>;
   using FullLayer = DecoderLayer<typename Layers::Full, typename Layers::FeedForward>;
@@ -23,9 +26,46 @@ struct TextWeights {
   std::vector<typename FullLayer::Weights> full_layers;      // in model order
 
   // What the views look at.
-  std::vector<MlpWeights> experts;  // [layers, num_experts]
   BoundStorage storage;
   std::shared_ptr<const void> file;
 };
+
+// Calls `visitor` with each parameter of a text model and the member that holds it, see Parameter; the layers exist
+// already. Weights: TextWeights<Config>, const or not. Names are those of the reference's text model, and
+// "lm_head.weight"; `lm_head`: with the head, which belongs to the models around the text model. A tied head is no
+// parameter.
+template <class Weights, class Visitor>
+void visit_text(Weights& weights, Visitor& visitor, bool lm_head = true) {
+  using Layers = typename Weights::Layers;
+  using Text = typename Layers::Text;
+  constexpr std::size_t hidden = Text::hidden_size;
+  const auto feed_forward = Layers::FeedForward::sizes(hidden);
+  visitor(Parameter{"embed_tokens.weight", {Text::vocab_size, hidden}, Initial::normal_but_padding},
+          weights.embed_tokens);
+  visitor(Parameter{"norm.weight", {hidden}, Initial::zeros, Meaning::one_plus}, weights.norm);
+  if (lm_head && !tied_embeddings<typename Weights::config_type>) {
+    visitor(Parameter{"lm_head.weight", {Text::vocab_size, hidden}}, weights.lm_head);
+  }
+  std::size_t linear = 0, full = 0;
+  for (std::size_t layer = 0; layer < Text::num_hidden_layers; ++layer) {
+    const std::string prefix = "layers." + std::to_string(layer) + ".";
+    if (Text::layer_types[layer] == LayerType::linear_attention) {
+      visit_parameters(weights.linear_layers[linear++], Layers::Linear::sizes(hidden), feed_forward, "linear_attn.",
+                       prefix, visitor);
+    } else {
+      visit_parameters(weights.full_layers[full++], Layers::Full::sizes(hidden, Text::attention_bias), feed_forward,
+                       "self_attn.", prefix, visitor);
+    }
+  }
+}
+
+// Weights whose layers are there and whose views are empty: what a walk fills.
+template <class Config>
+TextWeights<Config> empty_text_weights() {
+  TextWeights<Config> weights;
+  weights.linear_layers.resize(TextWeights<Config>::Layers::linear_layers);
+  weights.full_layers.resize(TextWeights<Config>::Layers::full_layers);
+  return weights;
+}
 
 QWEN35_END_NAMESPACE

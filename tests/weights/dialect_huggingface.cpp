@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <qwen35/weights/name_map.hpp>
+#include <qwen35/weights/dialect_huggingface.hpp>
 
 #include "safetensors_writer.hpp"
 
@@ -10,13 +10,13 @@ using namespace weights_test;
 
 namespace {
 
-NameMap map_of(std::initializer_list<const char*> names) {
+HuggingFaceNames map_of(std::initializer_list<const char*> names) {
   std::vector<TestTensor> tensors;
   for (const char* const name : names) {
     tensors.push_back({name, {1}, {0.0f}, "F32"});
   }
   const Bytes file = write_safetensors(tensors), config = bytes_of("{}");
-  return NameMap::of(Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}}));
+  return HuggingFaceNames::of(Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}}));
 }
 
 }  // namespace
@@ -43,16 +43,17 @@ TEST_CASE("where the head stands") {
 TEST_CASE("where the vision tower stands") {
   CHECK(map_of({"model.visual.pos_embed.weight"}).visual == "model.visual.");
   CHECK(map_of({"visual.pos_embed.weight"}).visual == "visual.");
+  CHECK(map_of({"patch_embed.proj.weight"}).visual == "");
   CHECK(map_of({"a"}).visual == "model.visual.");
 }
 
 TEST_CASE("tensors that the text model passes over") {
-  CHECK(NameMap::is_visual("model.visual.pos_embed.weight"));
-  CHECK(NameMap::is_visual("visual.merger.norm.bias"));
-  CHECK_FALSE(NameMap::is_visual("model.layers.0.visual.weight"));
-  CHECK(NameMap::is_multi_token_prediction("mtp.fc.weight"));
-  CHECK(NameMap::is_multi_token_prediction("model.language_model.mtp.fc.weight"));
-  CHECK_FALSE(NameMap::is_multi_token_prediction("model.mtps.fc.weight"));
-  CHECK(NameMap::is_rotary_buffer("model.layers.3.self_attn.rotary_emb.inv_freq"));
-  CHECK_FALSE(NameMap::is_rotary_buffer("model.layers.3.self_attn.q_proj.weight"));
+  CHECK(HuggingFaceNames::is_visual("model.visual.pos_embed.weight"));
+  CHECK(HuggingFaceNames::is_visual("visual.merger.norm.bias"));
+  CHECK_FALSE(HuggingFaceNames::is_visual("model.layers.0.visual.weight"));
+  CHECK(HuggingFaceNames::is_multi_token_prediction("mtp.fc.weight"));
+  CHECK(HuggingFaceNames::is_multi_token_prediction("model.language_model.mtp.fc.weight"));
+  CHECK_FALSE(HuggingFaceNames::is_multi_token_prediction("model.mtps.fc.weight"));
+  CHECK(HuggingFaceNames::is_rotary_buffer("model.layers.3.self_attn.rotary_emb.inv_freq"));
+  CHECK_FALSE(HuggingFaceNames::is_rotary_buffer("model.layers.3.self_attn.q_proj.weight"));
 }

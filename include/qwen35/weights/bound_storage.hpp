@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory behind a model's weights that is not a file's.
+#pragma once
+
+#include <qwen35/core/aligned_buffer.hpp>
+#include <qwen35/kernels/kernels.hpp>
+#include <qwen35/layers/parameter.hpp>
+
+#include <utility>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+// Moving it leaves the views valid.
+struct BoundStorage {
+  // A parameter as f32 values of what it means, and as it is stored: [rows, the other axes].
+  struct Vector {
+    AlignedBuffer<float> values;
+    Matrix stored;
+  };
+
+  std::vector<Vector> vectors;
+  std::vector<AlignedBuffer<std::byte>> copies;
+
+  // Memory for a matrix, not yet filled.
+  std::byte* make(std::size_t bytes) {
+    copies.push_back(AlignedBuffer<std::byte>::uninitialised(bytes));
+    return copies.back().data();
+  }
+
+  // The values that `stored` means, transposed when it has more than one column. It is looked at again when the model
+  // is written.
+  const float* keep(const Matrix& stored, Meaning meaning) {
+    AlignedBuffer<float> values = AlignedBuffer<float>::uninitialised(stored.rows * stored.cols);
+    std::vector<float> row(stored.cols);
+    for (std::size_t i = 0; i < stored.rows; ++i) {
+      kernels::decode_row(stored.dtype, stored.row(i), stored.cols, row.data());
+      for (std::size_t j = 0; j < stored.cols; ++j) {
+        values[j * stored.rows + i] = meant(meaning, row[j]);
+      }
+    }
+    vectors.push_back({std::move(values), stored});
+    return vectors.back().values.data();
+  }
+
+  // As what a vector was stored, or null for one that keep() did not give.
+  const Matrix* stored(const float* values) const {
+    for (const Vector& vector : vectors) {
+      if (vector.values.data() == values) {
+        return &vector.stored;
+      }
+    }
+    return nullptr;
+  }
+};
+
+QWEN35_END_NAMESPACE
