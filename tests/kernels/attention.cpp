@@ -19,6 +19,7 @@ struct Problem {
   std::vector<std::uint8_t> valid;
   std::vector<float> bias;  // [queries, keys]
   std::size_t origin = 0;
+  bool paged = false;
   float scale;
 
   Problem(DType format, std::size_t rows, std::size_t dim, std::size_t length, unsigned seed = 1,
@@ -61,6 +62,24 @@ struct Problem {
     task.bias = bias.empty() ? nullptr : bias_rows.data();
     task.scale = scale;
     task.scratch = scratch.data();
+    std::vector<std::vector<std::byte>> pages;
+    std::vector<const std::byte*> starts;
+    if (paged) {
+      // Each page apart from the next: its values, 3 bytes of something else, its keys.
+      const std::size_t row = row_bytes(dtype, head_dim), half = kernels::attention_split * row;
+      for (std::size_t key = 0; key < keys; key += kernels::attention_split) {
+        const std::size_t used = std::min(kernels::attention_split, keys - key) * row;
+        pages.emplace_back(2 * half + 3, std::byte{0xff});
+        std::memcpy(pages.back().data(), v.data() + key * row, used);
+        std::memcpy(pages.back().data() + half + 3, k.data() + key * row, used);
+      }
+      for (const std::vector<std::byte>& page : pages) {
+        starts.push_back(page.data());
+      }
+      task.k = task.v = nullptr;
+      task.pages = starts.data();
+      task.k_offset = half + 3;
+    }
     kernels::attention(task);
     return out;
   }
@@ -188,6 +207,31 @@ TEST_CASE("attention: a query's bits do not depend on the queries it shares a ta
           for (std::size_t first = 0; first + count <= 17; first += 3) {
             const std::vector<float> part = problem.run(first, count);
             CHECK(std::memcmp(part.data(), together.data() + first * head_dim, part.size() * sizeof(float)) == 0);
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("attention: keys in pages give the bits of keys in one piece, wherever the splits begin") {
+  for_each_isa([] {
+    for (const DType dtype : formats) {
+      for (const std::size_t head_dim : {20u, 32u, 256u}) {
+        for (const std::size_t keys : {1u, 63u, 64u, 65u, 200u}) {
+          for (const std::size_t origin : {0u, 1u, 30u, 63u, 100u}) {
+            Problem problem(dtype, 5, head_dim, keys, 12);
+            problem.origin = origin;
+            for (std::size_t i = 0; i < 5; ++i) {
+              problem.begin[i] = std::min(origin, keys - 1);
+              problem.end[i] = keys - std::min(i, keys - 1);
+            }
+            const std::vector<float> expected = problem.run();
+            problem.paged = true;
+            CAPTURE(head_dim);
+            CAPTURE(keys);
+            CAPTURE(origin);
+            CHECK(same_bits(problem.run(), expected));
           }
         }
       }

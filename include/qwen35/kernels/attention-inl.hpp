@@ -115,6 +115,19 @@ HWY_INLINE void scale_row(float* row, std::size_t width, float factor) {
   }
 }
 
+// Keys [first, first + count) of one split, which may lie in two pages.
+inline KeyRows key_rows(const AttentionTask& task, const std::byte* start, std::size_t offset, std::size_t stride,
+                        std::size_t first, std::size_t count) {
+  if (task.pages == nullptr) {
+    return {start + first * stride, nullptr, count, stride};
+  }
+  const std::size_t page = first / attention_split;
+  const std::size_t in_page = first % attention_split;
+  const std::size_t head = count < attention_split - in_page ? count : attention_split - in_page;
+  return {task.pages[page] + offset + in_page * stride, head < count ? task.pages[page + 1] + offset : nullptr, head,
+          stride};
+}
+
 inline void attention(const AttentionTask& task) {
   const std::size_t queries = task.queries;
   const std::size_t width = attention_width(task.head_dim);
@@ -136,15 +149,15 @@ inline void attention(const AttentionTask& task) {
       end = task.key_end[query] > end ? task.key_end[query] : end;
     }
   }
-  const bool direct = task.format == Format::f32 && task.head_dim % lanes == 0;  // values can be read where they are
+  const bool readable = task.format == Format::f32 && task.head_dim % lanes == 0;  // values can be read where they are
   const std::size_t phase = task.split_origin % attention_split;
   while (first < end) {
     // Cuts lie at multiples of attention_split from the origin, on either side of it; the first split may begin in its
     // middle.
     const std::size_t place = (first % attention_split + attention_split - phase) % attention_split;
     const std::size_t keys = end - first < attention_split - place ? end - first : attention_split - place;
-    decode_keys(task.format, task.k + first * task.k_stride_bytes, task.k_stride_bytes, place, keys, task.head_dim,
-                width, rows);
+    decode_keys(task.format, key_rows(task, task.k, task.k_offset, task.k_stride_bytes, first, keys), place, keys,
+                task.head_dim, width, rows);
     mix_rows(
         {reinterpret_cast<const std::byte*>(rows), lanes * sizeof(float), width * lanes * sizeof(float)},
         attention_split, attention_split / lanes, task.head_dim, queries,
@@ -155,15 +168,15 @@ inline void attention(const AttentionTask& task) {
         scale_row(sums + query * width, width, softmax.shrink[query]);
       }
     }
-    const std::byte* values = task.v + first * task.v_stride_bytes;
-    std::size_t stride = task.v_stride_bytes;
+    const KeyRows stored = key_rows(task, task.v, task.v_offset, task.v_stride_bytes, first, keys);
+    const bool direct = readable && stored.head == keys;
     if (!direct) {
-      decode_values(task.format, values, stride, keys, task.head_dim, width, rows);
-      values = reinterpret_cast<const std::byte*>(rows);
-      stride = width * sizeof(float);
+      decode_values(task.format, stored, keys, task.head_dim, width, rows);
     }
     mix_rows(
-        {values, stride, lanes * sizeof(float)}, width, (task.head_dim + lanes - 1) / lanes, keys, queries,
+        {direct ? stored.first : reinterpret_cast<const std::byte*>(rows),
+         direct ? stored.stride_bytes : width * sizeof(float), lanes * sizeof(float)},
+        width, (task.head_dim + lanes - 1) / lanes, keys, queries,
         [scores, place](std::size_t query) { return scores + query * attention_split + place; }, sums, false);
     first += keys;
   }

@@ -99,6 +99,8 @@ QWEN35_KERNELS_API void decode_row(Format format, const std::byte* row, std::siz
 // f32 to a stored format, rounding to nearest even.
 QWEN35_KERNELS_API void encode_row(Format format, const float* in, std::size_t n, std::byte* out);
 
+inline constexpr std::size_t attention_split = 64;
+
 // Query rows that share one key/value head: any tokens, any heads of its group.
 struct AttentionTask {
   const float* const* q = nullptr;         // [queries] pointers to [head_dim]
@@ -108,7 +110,10 @@ struct AttentionTask {
   std::size_t queries = 0, head_dim = 0;
   const std::byte* k = nullptr;  // rows [keys, head_dim]
   const std::byte* v = nullptr;  // rows [keys, head_dim]
-  Format format = Format::f32;   // of k and v
+  // Or pages, each of attention_split keys: k and v stand so many bytes behind a page's start. Null: k and v.
+  const std::byte* const* pages = nullptr;
+  std::size_t k_offset = 0, v_offset = 0;
+  Format format = Format::f32;  // of k and v
   std::size_t k_stride_bytes = 0, v_stride_bytes = 0;
   std::size_t split_origin = 0;             // the context is split every `attention_split` keys, counted from this key
   const std::uint8_t* key_valid = nullptr;  // [keys] or null: 0 hides a key from all queries
@@ -116,8 +121,6 @@ struct AttentionTask {
   float scale = 1.0f;
   float* scratch = nullptr;  // attention_scratch(queries, head_dim) floats
 };
-
-inline constexpr std::size_t attention_split = 64;
 
 // Heads are worked on padded with zeros to a multiple of 16 values.
 constexpr std::size_t attention_width(std::size_t head_dim) {

@@ -195,17 +195,28 @@ HWY_INLINE void put_columns([[maybe_unused]] Vec a, [[maybe_unused]] Vec b, [[ma
 #endif
 }
 
+// Consecutive keys (or values) of one head. A page ends behind the first `head` of them, the others stand elsewhere.
+struct KeyRows {
+  const std::byte* first;
+  const std::byte* second;
+  std::size_t head, stride_bytes;
+
+  const std::byte* row(std::size_t i) const {
+    return i < head ? first + i * stride_bytes : second + (i - head) * stride_bytes;
+  }
+};
+
 // Keys as columns: value d of the key at place p of the split goes to [p / lanes][d][p % lanes], with room for `width`
 // values. The places before the first key and after the last hold some other key's values; they are hidden later.
 template <class Stored>
-inline void decode_columns(const std::byte* keys, std::size_t stride_bytes, std::size_t place, std::size_t count,
-                           std::size_t head_dim, std::size_t width, float* to) {
+inline void decode_columns(const KeyRows& keys, std::size_t place, std::size_t count, std::size_t head_dim,
+                           std::size_t width, float* to) {
   constexpr std::size_t group = lanes < 4 ? lanes : 4;
   for (std::size_t p = place / lanes * lanes; p < place + count; p += group) {
     const std::byte* from[4];
     for (std::size_t r = 0; r < 4; ++r) {
       const std::size_t own = p + r < place ? 0 : p + r - place;
-      from[r] = keys + (own < count ? own : count - 1) * stride_bytes;
+      from[r] = keys.row(own < count ? own : count - 1);
     }
     float* const columns = to + p / lanes * width * lanes + p % lanes;
     for (std::size_t d = 0; d < head_dim; d += lanes) {
@@ -225,25 +236,25 @@ inline void decode_columns(const std::byte* keys, std::size_t stride_bytes, std:
   }
 }
 
-inline void decode_keys(Format format, const std::byte* keys, std::size_t stride_bytes, std::size_t place,
-                        std::size_t count, std::size_t head_dim, std::size_t width, float* to) {
+inline void decode_keys(Format format, const KeyRows& keys, std::size_t place, std::size_t count, std::size_t head_dim,
+                        std::size_t width, float* to) {
   switch (format) {
     case Format::f32:
-      decode_columns<F32>(keys, stride_bytes, place, count, head_dim, width, to);
+      decode_columns<F32>(keys, place, count, head_dim, width, to);
       return;
     case Format::f16:
-      decode_columns<F16>(keys, stride_bytes, place, count, head_dim, width, to);
+      decode_columns<F16>(keys, place, count, head_dim, width, to);
       return;
     case Format::bf16:
-      decode_columns<BF16>(keys, stride_bytes, place, count, head_dim, width, to);
+      decode_columns<BF16>(keys, place, count, head_dim, width, to);
       return;
   }
 }
 
-inline void decode_values(Format format, const std::byte* values, std::size_t stride_bytes, std::size_t count,
-                          std::size_t head_dim, std::size_t width, float* to) {
+inline void decode_values(Format format, const KeyRows& values, std::size_t count, std::size_t head_dim,
+                          std::size_t width, float* to) {
   for (std::size_t r = 0; r < count; ++r) {
-    pack_row(format, values + r * stride_bytes, head_dim, 1, to + r * width);
+    pack_row(format, values.row(r), head_dim, 1, to + r * width);
     for (std::size_t d = (head_dim + lanes - 1) / lanes * lanes; d < width; ++d) {
       to[r * width + d] = 0.0f;
     }
