@@ -124,7 +124,7 @@ class Binder {
       for (std::size_t i = begin; i < end; ++i) {
         for (std::size_t j = 0; j < from.cols; j += std::size(values)) {
           const std::size_t count = std::min(std::size(values), from.cols - j);
-          kernels::decode_row(from.dtype, from.row(i) + row_bytes(from.dtype, j), count, values);
+          kernels::decode_row(from.format, from.row(i) + row_bytes(from.format, j), count, values);
           kernels::encode_row(dtype, values, count, to + i * row_bytes(dtype, from.cols) + row_bytes(dtype, j));
         }
       }

@@ -34,7 +34,7 @@ struct BoundStorage {
     AlignedBuffer<float> values = AlignedBuffer<float>::uninitialised(stored.rows * stored.cols);
     std::vector<float> row(stored.cols);
     for (std::size_t i = 0; i < stored.rows; ++i) {
-      kernels::decode_row(stored.dtype, stored.row(i), stored.cols, row.data());
+      kernels::decode_row(stored.format, stored.row(i), stored.cols, row.data());
       for (std::size_t j = 0; j < stored.cols; ++j) {
         values[j * stored.rows + i] = meant(meaning, row[j]);
       }
