@@ -252,10 +252,7 @@ int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chr
     return converse(session, settings, screen);
   }
 #endif
-  qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_bytes(checkpoint.text("tokenizer.json"));
-  if (checkpoint.has_file("tokenizer_config.json")) {
-    tokenizer.load_config(qwen35::json::parse(checkpoint.text("tokenizer_config.json"), "tokenizer_config.json"));
-  }
+  const qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_pretrained(checkpoint.files());
   const Model model = load_model<Model>(checkpoint, start, screen);
   qwen35::Session<Model> session(model, tokenizer, settings.config, options);
   return converse(session, settings, screen);

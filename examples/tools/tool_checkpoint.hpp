@@ -77,7 +77,7 @@ inline qwen35::ChatTemplate template_of(const qwen35::Checkpoint& checkpoint, co
            : choice == "qwen3.5-thinking-off" ? variants::qwen3_5_thinking_off
                                               : variants::qwen3_5;
   }
-  const qwen35::RecognisedChatTemplate found = qwen35::recognise_chat_template(checkpoint);
+  const qwen35::RecognisedChatTemplate found = qwen35::recognise_chat_template(checkpoint.files());
   if (!found.exact) {
     screen.note("chat template: not word for word a published template; the published rules are used");
   }
@@ -115,6 +115,9 @@ template <class Model>
 Model load_model(const qwen35::Checkpoint& checkpoint, std::chrono::steady_clock::time_point start, Screen& screen) {
   screen.stage("binding the tensors");
   Model model(checkpoint);
+  for (const std::string& note : checkpoint.notes()) {
+    screen.note(note);
+  }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   screen.note("[loaded " + Screen::size_text(tensor_bytes(checkpoint)) + " in " + Screen::rounded(seconds) + " s]");
   return model;

@@ -107,9 +107,9 @@ TEST_CASE("which file of a folder counts") {
   const Folder folder;
   const std::string path = folder.path.string();
   CHECK(contains(message_of<ConfigError>([&] { ImageProcessorConfig::from_pretrained(path); }),
-                 "no preprocessor_config.json"));
+                 "no file preprocessor_config.json"));
   CHECK(contains(message_of<ConfigError>([&] { VideoProcessorConfig::from_pretrained(path); }),
-                 "no video_preprocessor_config.json"));
+                 "no file video_preprocessor_config.json"));
   folder.put("preprocessor_config.json", published_image);
   CHECK(ImageProcessorConfig::from_pretrained(path).size == PixelArea{65536, 16777216});
   CHECK(VideoProcessorConfig::from_pretrained(path).size == PixelArea{65536, 16777216});

@@ -5,8 +5,9 @@
 
 #include <fstream>
 #include <iterator>
-#include <map>
+#include <span>
 #include <string>
+#include <vector>
 
 using namespace qwen35;
 
@@ -105,25 +106,23 @@ TEST_CASE("another family's template is an error that names what is missing") {
 TEST_CASE(
     "of a model's files, chat_template.jinja comes before tokenizer_config.json, and without either the published "
     "rules hold") {
-  struct Files {
-    std::map<std::string, std::string, std::less<>> files;
-    bool has_file(std::string_view name) const { return files.find(name) != files.end(); }
-    std::string text(std::string_view name) const { return files.find(name)->second; }
-  };
   const std::string base = published(), newer = edited(base, history, kept_history);
   const std::string quoted = "{\"chat_template\": " + json::dump(json::Value(newer)) + "}";
-  const Files both{{{"chat_template.jinja", base}, {"tokenizer_config.json", quoted}}};
-  CHECK(recognise_chat_template(both).chat_template.reads_preserve_thinking == false);
-  CHECK(recognise_chat_template(Files{{{"tokenizer_config.json", quoted}}}).chat_template.reads_preserve_thinking);
-  const Files several{{{"tokenizer_config.json", R"({"chat_template": ["several"]})"}}};
-  for (const Files& files : {Files{}, Files{{{"tokenizer_config.json", "{}"}}}, several}) {
-    const RecognisedChatTemplate found = recognise_chat_template(files);
+  const auto of = [](std::initializer_list<std::pair<std::string_view, std::string_view>> texts) {
+    std::vector<NamedBytes> files;
+    for (const auto& [name, text] : texts) {
+      files.push_back({name, std::as_bytes(std::span(text))});
+    }
+    return recognise_chat_template(ModelFolder::from_bytes(files));
+  };
+  CHECK_FALSE(
+      of({{"chat_template.jinja", base}, {"tokenizer_config.json", quoted}}).chat_template.reads_preserve_thinking);
+  CHECK(of({{"tokenizer_config.json", quoted}}).chat_template.reads_preserve_thinking);
+  for (const RecognisedChatTemplate& found : {of({}), of({{"tokenizer_config.json", "{}"}}),
+                                              of({{"tokenizer_config.json", R"({"chat_template": ["several"]})"}})}) {
     CHECK(found.exact);
     CHECK(found.chat_template.thinking_by_default);
   }
-  const Files broken{{{"tokenizer_config.json", "{"}}};
-  CHECK_THROWS_AS(recognise_chat_template(broken), TextError);
-  CHECK_THROWS_WITH_AS(recognise_chat_template(broken, "folder/"), doctest::Contains("folder/tokenizer_config.json"),
-                       TextError);
-  CHECK_THROWS_AS(recognise_chat_template(Files{{{"chat_template.jinja", "{{ messages }}"}}}), TextError);
+  CHECK_THROWS_WITH_AS(of({{"tokenizer_config.json", "{"}}), doctest::Contains("tokenizer_config.json"), TextError);
+  CHECK_THROWS_AS(of({{"chat_template.jinja", "{{ messages }}"}}), TextError);
 }

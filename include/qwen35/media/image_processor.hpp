@@ -56,8 +56,8 @@ class ImageProcessor {
   explicit ImageProcessor(const ImageProcessorConfig& config) : config_(config) {
     detail::check_preprocessor(config_, "image processor");
   }
-  static ImageProcessor from_pretrained(const std::string& folder) {
-    return ImageProcessor(ImageProcessorConfig::from_pretrained(folder));
+  static ImageProcessor from_pretrained(const ModelFolder& files) {
+    return ImageProcessor(ImageProcessorConfig::from_pretrained(files));
   }
 
   const ImageProcessorConfig& config() const { return config_; }

@@ -3,12 +3,11 @@
 #pragma once
 
 #include <qwen35/config/json_fields.hpp>
-#include <qwen35/io/plain_file.hpp>
+#include <qwen35/io/model_folder.hpp>
 #include <qwen35/json/parse.hpp>
 
 #include <array>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string_view>
 
@@ -43,7 +42,7 @@ struct ImageProcessorConfig : PreprocessorConfig {
   // is not the published models'. Raises ConfigError naming the field.
   static ImageProcessorConfig from_json(const json::Value& file, std::string_view where = "preprocessor_config.json");
   // From a model's folder: "image_processor" in processor_config.json, else preprocessor_config.json.
-  static ImageProcessorConfig from_pretrained(const std::string& folder);
+  static ImageProcessorConfig from_pretrained(const ModelFolder& files);
 };
 
 struct VideoProcessorConfig : PreprocessorConfig {
@@ -56,7 +55,7 @@ struct VideoProcessorConfig : PreprocessorConfig {
   static VideoProcessorConfig from_json(const json::Value& file,
                                         std::string_view where = "video_preprocessor_config.json");
   // "video_processor" in processor_config.json, else video_preprocessor_config.json, else preprocessor_config.json.
-  static VideoProcessorConfig from_pretrained(const std::string& folder);
+  static VideoProcessorConfig from_pretrained(const ModelFolder& files);
 };
 
 namespace detail {
@@ -119,45 +118,26 @@ inline void read_preprocessor(const JsonFields& fields, PreprocessorConfig& conf
   fields.expect(fields.size("resample", 3) == 3, "resample", "3, bicubic: there is no other");
 }
 
-// The files of a model's folder, read when they are asked for.
-struct ModelFolder {
-  std::string folder;
-
-  std::string path(std::string_view name) const { return folder + "/" + std::string(name); }
-  bool has_file(std::string_view name) const {
-    std::error_code error;
-    return std::filesystem::exists(path(name), error);
-  }
-  std::string text(std::string_view name) const {
-    const std::vector<std::byte> bytes = read_file<MediaError>(path(name), std::size_t{1} << 24);
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-  }
-};
-
-// The JSON object of a file in a model's folder, or nothing when there is no such file.
-inline std::optional<json::Value> read_json_file(const std::string& folder, std::string_view name) {
-  const ModelFolder files{folder};
-  if (!files.has_file(name)) {
-    return std::nullopt;
-  }
-  return json::parse(files.text(name), files.path(name));
-}
-
 // The settings object of a processor: nested in processor_config.json, or the first of `names` that is there, with its
-// path.
-inline std::pair<json::Value, std::string> find_preprocessor(const std::string& folder, std::string_view nested,
+// place.
+inline std::pair<json::Value, std::string> find_preprocessor(const ModelFolder& files, std::string_view nested,
                                                              std::initializer_list<std::string_view> names) {
-  if (std::optional<json::Value> file = read_json_file(folder, "processor_config.json")) {
-    if (const json::Value* const inner = file->find(nested)) {
-      return {*inner, concat(folder, "/processor_config.json.", nested)};
+  const auto object = [&](std::string_view name) {
+    return json::parse(files.text<MediaError>(name), files.place(name));
+  };
+  constexpr std::string_view all = "processor_config.json";
+  if (files.has_file(all)) {
+    const json::Value file = object(all);
+    if (const json::Value* const inner = file.find(nested)) {
+      return {*inner, concat(files.place(all), ".", nested)};
     }
   }
   for (const std::string_view name : names) {
-    if (std::optional<json::Value> file = read_json_file(folder, name)) {
-      return {std::move(*file), concat(folder, "/", name)};
+    if (files.has_file(name)) {
+      return {object(name), files.place(name)};
     }
   }
-  raise<ConfigError>(concat(folder, ": no ", *names.begin(), " in this folder"));
+  raise<ConfigError>(concat(files.folder().empty() ? "checkpoint" : files.folder(), ": no file ", *names.begin()));
 }
 
 }  // namespace detail
@@ -178,8 +158,8 @@ inline ImageProcessorConfig ImageProcessorConfig::from_json(const json::Value& f
   return config;
 }
 
-inline ImageProcessorConfig ImageProcessorConfig::from_pretrained(const std::string& folder) {
-  const auto [value, where] = detail::find_preprocessor(folder, "image_processor", {"preprocessor_config.json"});
+inline ImageProcessorConfig ImageProcessorConfig::from_pretrained(const ModelFolder& files) {
+  const auto [value, where] = detail::find_preprocessor(files, "image_processor", {"preprocessor_config.json"});
   return from_json(value, where);
 }
 
@@ -200,8 +180,8 @@ inline VideoProcessorConfig VideoProcessorConfig::from_json(const json::Value& f
   return config;
 }
 
-inline VideoProcessorConfig VideoProcessorConfig::from_pretrained(const std::string& folder) {
-  const auto [value, where] = detail::find_preprocessor(folder, "video_processor",
+inline VideoProcessorConfig VideoProcessorConfig::from_pretrained(const ModelFolder& files) {
+  const auto [value, where] = detail::find_preprocessor(files, "video_processor",
                                                         {"video_preprocessor_config.json", "preprocessor_config.json"});
   return from_json(value, where);
 }

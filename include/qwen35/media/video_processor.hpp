@@ -58,8 +58,8 @@ class VideoProcessor {
   explicit VideoProcessor(const VideoProcessorConfig& config) : config_(config) {
     detail::check_preprocessor(config_, "video processor");
   }
-  static VideoProcessor from_pretrained(const std::string& folder) {
-    return VideoProcessor(VideoProcessorConfig::from_pretrained(folder));
+  static VideoProcessor from_pretrained(const ModelFolder& files) {
+    return VideoProcessor(VideoProcessorConfig::from_pretrained(files));
   }
 
   const VideoProcessorConfig& config() const { return config_; }

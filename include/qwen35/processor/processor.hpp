@@ -107,13 +107,15 @@ class Processor {
         " frames, merged by ", a.merge_size, ", videos into ", b.patch_size, ", ", b.temporal_patch_size, ", ",
         b.merge_size);
   }
-  // A model's folder: tokenizer.json, preprocessor_config.json, video_preprocessor_config.json (or
-  // processor_config.json for these two) and, where they are, tokenizer_config.json and the chat template, which `chat`
-  // replaces. Raises MediaError, ConfigError, and TextError, also for a template that is none of the family's: `chat`
-  // then has to say how to render.
-  static Processor from_pretrained(const std::string& folder, std::optional<ChatTemplate> chat = {});
-  // The same files of an opened checkpoint, or of one in memory. Raises CheckpointError for a file that is missing.
-  static Processor from_checkpoint(const Checkpoint& checkpoint, std::optional<ChatTemplate> chat = {});
+  // A model's folder, on disk or in memory: tokenizer.json, preprocessor_config.json, video_preprocessor_config.json
+  // (or processor_config.json for these two) and, where they are, tokenizer_config.json and the chat template, which
+  // `chat` replaces. Raises MediaError, ConfigError, and TextError, also for a template that is none of the family's:
+  // `chat` then has to say how to render.
+  static Processor from_pretrained(const ModelFolder& files, std::optional<ChatTemplate> chat = {});
+  // The same files of an opened checkpoint, or of one in memory.
+  static Processor from_checkpoint(const Checkpoint& checkpoint, std::optional<ChatTemplate> chat = {}) {
+    return from_pretrained(checkpoint.files(), chat);
+  }
 
   // Raises InputError for counts that do not fit, MediaError for what cannot be read.
   ProcessorOutput process(const ProcessorInput& input) const;

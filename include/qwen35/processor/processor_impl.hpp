@@ -24,41 +24,12 @@ inline namespace with_ffmpeg {
 inline namespace without_ffmpeg {
 #endif
 
-inline Processor Processor::from_pretrained(const std::string& folder, std::optional<ChatTemplate> chat) {
+inline Processor Processor::from_pretrained(const ModelFolder& files, std::optional<ChatTemplate> chat) {
   if (!chat) {
-    chat = recognise_chat_template(detail::ModelFolder{folder}, folder + "/").chat_template;
+    chat = recognise_chat_template(files).chat_template;
   }
-  return Processor(ImageProcessor::from_pretrained(folder), Tokenizer::from_pretrained(folder),
-                   VideoProcessor::from_pretrained(folder), *chat);
-}
-
-inline Processor Processor::from_checkpoint(const Checkpoint& checkpoint, std::optional<ChatTemplate> chat) {
-  const auto json_of = [&](std::string_view name) { return json::parse(checkpoint.text(name), name); };
-  // Nested in processor_config.json, or a file of its own.
-  const auto settings = [&](std::string_view nested, std::initializer_list<std::string_view> names) {
-    if (checkpoint.has_file("processor_config.json")) {
-      const json::Value file = json_of("processor_config.json");
-      if (const json::Value* const inner = file.find(nested)) {
-        return *inner;
-      }
-    }
-    for (const std::string_view name : names) {
-      if (checkpoint.has_file(name)) {
-        return json_of(name);
-      }
-    }
-    return json_of(*names.begin());
-  };
-  Tokenizer tokens = Tokenizer::from_bytes(checkpoint.text("tokenizer.json"));
-  if (checkpoint.has_file("tokenizer_config.json")) {
-    tokens.load_config(json_of("tokenizer_config.json"));
-  }
-  return Processor(
-      ImageProcessor(ImageProcessorConfig::from_json(settings("image_processor", {"preprocessor_config.json"}))),
-      std::move(tokens),
-      VideoProcessor(VideoProcessorConfig::from_json(
-          settings("video_processor", {"video_preprocessor_config.json", "preprocessor_config.json"}))),
-      chat ? *chat : recognise_chat_template(checkpoint).chat_template);
+  return Processor(ImageProcessor::from_pretrained(files), Tokenizer::from_pretrained(files),
+                   VideoProcessor::from_pretrained(files), *chat);
 }
 
 inline ProcessorOutput Processor::process(const ProcessorInput& input) const {

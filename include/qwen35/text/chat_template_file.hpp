@@ -3,11 +3,13 @@
 #pragma once
 
 #include <qwen35/core/error.hpp>
+#include <qwen35/io/model_folder.hpp>
 #include <qwen35/json/parse.hpp>
 #include <qwen35/text/chat_template_options.hpp>
 #include <qwen35/text/sha256.hpp>
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -128,19 +130,15 @@ inline RecognisedChatTemplate recognise_chat_template(std::string_view jinja) {
 }
 
 // The rules of a model's own template: that of chat_template.jinja, else the chat_template in tokenizer_config.json,
-// else the published ones. `files` answers has_file(name) and text(name), as a Checkpoint does; `place` stands before a
-// file's name in messages. Raises TextError as above.
-template <class Files>
-requires requires(const Files& files) {
-  std::string_view(files.text(std::string_view()));
-}
-RecognisedChatTemplate recognise_chat_template(const Files& files, const std::string& place = {}) {
-  if (files.has_file("chat_template.jinja")) {
-    return recognise_chat_template(std::string_view(files.text("chat_template.jinja")));
+// else the published ones. Raises TextError as above.
+template <std::same_as<ModelFolder> Files>  // no text becomes a folder here
+RecognisedChatTemplate recognise_chat_template(const Files& files) {
+  constexpr std::string_view jinja = "chat_template.jinja", tokenizer_config = "tokenizer_config.json";
+  if (files.has_file(jinja)) {
+    return recognise_chat_template(files.template text<TextError>(jinja));
   }
-  if (files.has_file("tokenizer_config.json")) {
-    const json::Value config =
-        json::parse(std::string_view(files.text("tokenizer_config.json")), place + "tokenizer_config.json");
+  if (files.has_file(tokenizer_config)) {
+    const json::Value config = json::parse(files.template text<TextError>(tokenizer_config), files.place(tokenizer_config));
     if (const json::Value* const inside = config.find("chat_template"); inside != nullptr && inside->is_string()) {
       return recognise_chat_template(std::string_view(inside->as_string()));
     }

@@ -2,6 +2,7 @@
 // Text to token ids and back: the byte-level BPE of the family.
 #pragma once
 
+#include <qwen35/io/model_folder.hpp>
 #include <qwen35/json/value.hpp>
 #include <qwen35/text/added_vocabulary.hpp>
 #include <qwen35/text/bpe.hpp>
@@ -28,7 +29,7 @@ class Tokenizer {
   static Tokenizer from_bytes(std::string_view json, std::string_view source_name = "tokenizer.json");
   static Tokenizer from_file(const std::string& path);
   // A folder with tokenizer.json and, if there, tokenizer_config.json.
-  static Tokenizer from_pretrained(const std::string& folder);
+  static Tokenizer from_pretrained(const ModelFolder& files);
 
   // The ids of a text. Raises TextError with the offset of the first ill-formed byte when it is not UTF-8.
   std::vector<TokenId> encode(std::string_view text, added_tokens added = added_tokens::parse) const;

@@ -2,7 +2,6 @@
 // Bodies of Tokenizer.
 #pragma once
 
-#include <qwen35/io/plain_file.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35/text/tokenizer.hpp>
 #include <qwen35/text/tokenizer_file.hpp>
@@ -254,11 +253,11 @@ inline Tokenizer Tokenizer::from_file(const std::string& path) {
   return from_bytes(read_text_file<TextError>(path), path);
 }
 
-inline Tokenizer Tokenizer::from_pretrained(const std::string& folder) {
-  Tokenizer out = from_file(folder + "/tokenizer.json");
-  const std::string path = folder + "/tokenizer_config.json";
-  if (path_exists(path)) {
-    out.load_config(json::parse(read_text_file<TextError>(path), path), path);
+inline Tokenizer Tokenizer::from_pretrained(const ModelFolder& files) {
+  constexpr std::string_view tokenizer = "tokenizer.json", config = "tokenizer_config.json";
+  Tokenizer out = from_bytes(files.text<TextError>(tokenizer), files.place(tokenizer));
+  if (files.has_file(config)) {
+    out.load_config(json::parse(files.text<TextError>(config), files.place(config)), files.place(config));
   }
   return out;
 }

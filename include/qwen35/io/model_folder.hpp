@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The files of a model, in a folder or in memory: how everything that a checkpoint ships beside its weights is read.
+#pragma once
+
+#include <qwen35/io/plain_file.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+// A file given as bytes, for example one embedded in the program. The bytes must outlive whatever is made from them.
+struct NamedBytes {
+  std::string_view name;
+  std::span<const std::byte> bytes;
+};
+
+// Copies share what has been read; they may be used from several threads.
+class ModelFolder {
+ public:
+  // Nothing is opened yet, and the folder need not exist.
+  template <class Path>
+  requires std::is_convertible_v<const Path&, std::string> ModelFolder(const Path& folder)
+      : state_(std::make_shared<State>()) {
+    state_->folder = folder;
+    while (state_->folder.size() > 1 && state_->folder.ends_with('/')) {
+      state_->folder.pop_back();
+    }
+  }
+  // Raises CheckpointError when two files have one name.
+  static ModelFolder from_bytes(std::span<const NamedBytes> files) {
+    ModelFolder out{std::string()};
+    for (const NamedBytes& file : files) {
+      require<CheckpointError>(out.state_->given.try_emplace(std::string(file.name), file.bytes).second,
+                               "checkpoint: two files are called ", file.name);
+    }
+    return out;
+  }
+
+  // Empty for files in memory.
+  const std::string& folder() const { return state_->folder; }
+  // How messages call a file: its path, or its name alone in memory.
+  std::string place(std::string_view name) const {
+    return folder().empty() ? std::string(name) : concat(folder(), "/", name);
+  }
+
+  // Is there something of that name? What is no file, or cannot be read, is too: reading it says so.
+  bool has_file(std::string_view name) const {
+    return folder().empty() ? state_->given.find(name) != state_->given.end() : path_exists(place(name));
+  }
+  // The file's text, read when it is first asked for. It lives as long as some copy of this object. Raises E when there
+  // is no such file, and when it cannot be read or is longer than max_text_bytes.
+  template <class E = CheckpointError>
+  std::string_view text(std::string_view name) const {
+    if (folder().empty()) {
+      const auto found = state_->given.find(name);
+      require<E>(found != state_->given.end(), "checkpoint: no file ", name);
+      return {reinterpret_cast<const char*>(found->second.data()), found->second.size()};
+    }
+    const std::lock_guard<std::mutex> lock(state_->mutex);
+    auto found = state_->read.find(name);
+    if (found == state_->read.end()) {
+      require<E>(has_file(name), folder(), ": no file ", name);
+      found = state_->read.emplace(name, read_text_file<E>(place(name))).first;
+    }
+    return found->second;
+  }
+  // The names of the files in a folder of this one, sorted; none when there is no such folder. Raises E when it cannot
+  // be read or has more than 1000.
+  template <class E = CheckpointError>
+  std::vector<std::string> names_in(const std::string& inner) const {
+    std::vector<std::string> out;
+    const auto add = [&](std::string name) {
+      out.push_back(std::move(name));
+      require<E>(out.size() <= 1000, place(inner), ": more than 1000 files");
+    };
+    if (folder().empty()) {
+      for (const auto& [name, bytes] : state_->given) {
+        if (name.size() > inner.size() && name.starts_with(inner) && name[inner.size()] == '/') {
+          add(name.substr(inner.size() + 1));
+        }
+      }
+    } else if (has_file(inner)) {
+      std::error_code error;
+      for (std::filesystem::directory_iterator entry(place(inner), error), end; !error && entry != end;
+           entry.increment(error)) {
+        add(entry->path().filename().string());
+      }
+      require<E>(!error, place(inner), ": cannot be read as a folder: ", error.message());
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
+ private:
+  struct State {
+    std::string folder;
+    std::map<std::string, std::span<const std::byte>, std::less<>> given;
+    std::mutex mutex;
+    std::map<std::string, std::string, std::less<>> read;
+  };
+
+  std::shared_ptr<State> state_;
+};
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <qwen35/io/model_folder.hpp>
+
+#include "weights/safetensors_writer.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace qwen35;
+using namespace weights_test;
+
+TEST_CASE("a folder on disk: files are read when they are asked for, once") {
+  const TempFolder folder;
+  folder.write("a.json", "first");
+  const ModelFolder files(folder.path() + "//"), copy = files;
+  CHECK(files.folder() == folder.path());
+  CHECK(files.place("a.json") == folder.file("a.json"));
+  CHECK(files.has_file("a.json"));
+  CHECK_FALSE(files.has_file("b.json"));
+  const std::string_view text = files.text("a.json");
+  CHECK(text == "first");
+  folder.write("a.json", "second");
+  CHECK(copy.text("a.json").data() == text.data());
+  CHECK(ModelFolder(folder.path()).text("a.json") == "second");
+  folder.write("b.json", "");
+  CHECK(files.text("b.json").empty());
+  CHECK(message_of<TextError>([&] { files.text<TextError>("c"); }) == folder.path() + ": no file c");
+  CHECK(message_of<CheckpointError>([] { ModelFolder("/no/such").text("c"); }) == "/no/such: no file c");
+}
+
+TEST_CASE("files in memory") {
+  const Bytes a = bytes_of("A"), b = bytes_of("B");
+  const NamedBytes given[] = {{"a", a}, {"more/z", b}, {"more/b", b}, {"moreover", a}};
+  const ModelFolder files = ModelFolder::from_bytes(given);
+  CHECK(files.folder().empty());
+  CHECK(files.place("a") == "a");
+  CHECK(files.has_file("a"));
+  CHECK(files.text("a").data() == reinterpret_cast<const char*>(a.data()));  // not copied
+  CHECK(files.names_in("more") == std::vector<std::string>{"b", "z"});
+  CHECK(files.names_in("less").empty());
+  CHECK(message_of<TextError>([&] { files.text<TextError>("c"); }) == "checkpoint: no file c");
+  const NamedBytes twice[] = {{"a", a}, {"a", b}};
+  CHECK(message_of<CheckpointError>([&] { ModelFolder::from_bytes(twice); }) == "checkpoint: two files are called a");
+}
+
+TEST_CASE("the names in a folder of it") {
+  const TempFolder folder;
+  const ModelFolder files(folder.path());
+  CHECK(files.names_in("more").empty());
+  std::filesystem::create_directory(folder.file("more"));
+  folder.write("more/b", "");
+  folder.write("more/a", "");
+  CHECK(files.names_in("more") == std::vector<std::string>{"a", "b"});
+  CHECK(
+      contains(message_of<CheckpointError>([&] { files.names_in("more/a"); }), "more/a: cannot be read as a folder: "));
+}
+
+#if QWEN35_HAS_POSIX
+TEST_CASE("what is there and cannot be read is an error, not an absent file") {
+  const TempFolder folder;
+  const ModelFolder files(folder.path());
+  REQUIRE(::mkfifo(folder.file("pipe").c_str(), 0600) == 0);
+  std::filesystem::create_symlink("nowhere", folder.file("dangling"));
+  std::filesystem::create_symlink("loop", folder.file("loop"));
+  for (const auto& [name, reason] :
+       {std::pair{"pipe", "is not a regular file"}, {"dangling", "No such file"}, {"loop", "Too many levels"}}) {
+    CAPTURE(name);
+    CHECK(files.has_file(name));
+    CHECK(contains(message_of<CheckpointError>([&] { files.text(name); }), folder.file(name) + ": "));
+    CHECK(contains(message_of<CheckpointError>([&] { files.text(name); }), reason));
+  }
+}
+#endif
