@@ -57,8 +57,8 @@ struct Dense : DenseTextDefaults {
 
 const Bytes config = bytes_of("{}");
 
-Checkpoint in_memory(const Bytes& file) {
-  return Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}});
+Checkpoint in_memory(const Bytes& file, const CheckpointOptions& options = {}) {
+  return Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}}, options);
 }
 
 const TestTensor& named(const std::vector<TestTensor>& tensors, const std::string& name) {
@@ -132,9 +132,9 @@ Dump dump(const TextWeights<Config>& weights) {
 }
 
 template <class Config>
-std::string problem(const std::vector<TestTensor>& tensors) {
+std::string problem(const std::vector<TestTensor>& tensors, const CheckpointOptions& options = {}) {
   const Bytes file = write_safetensors(tensors);
-  return message_of<CheckpointError>([&] { bind_text<Config>(in_memory(file)); });
+  return message_of<CheckpointError>([&] { bind_text<Config>(in_memory(file, options)); });
 }
 
 void check_matrix(const Matrix& matrix, const TestTensor& tensor) {
@@ -340,10 +340,17 @@ TEST_CASE("tensors that the model has not") {
                                   root + "layers.0.mlp.experts.0.gate_proj.weight",
                                   std::string("model.embed_tokens.weight"), std::string("score.weight")}) {
     tensors.push_back(random_tensor(name, {3}, random));
-    const std::string said = problem<Multimodal>(tensors);
+    const std::string said = problem<Multimodal>(tensors, {.strict = true});
     CHECK(contains(said, "\n  " + name + ": not part of the model"));
     CHECK(contains(said, std::to_string(std::count(said.begin(), said.end(), '\n')) + " problem"));
+    CHECK(problem<Multimodal>(tensors).empty());
   }
+  const Bytes file = write_safetensors(tensors);
+  const Checkpoint checkpoint = in_memory(file);
+  bind_text<Multimodal>(checkpoint);
+  REQUIRE(checkpoint.notes().size() == 1);
+  CHECK(checkpoint.notes()[0].starts_with("passed over, because they are not part of the model: "));
+  CHECK(checkpoint.notes()[0].ends_with(", model.embed_tokens.weight, score.weight"));
 }
 
 TEST_CASE("experts: single ones with gaps, and too many") {
@@ -356,7 +363,8 @@ TEST_CASE("experts: single ones with gaps, and too many") {
   std::mt19937 random(2);
   std::vector<TestTensor> more = text_tensors<Experts>({.root = "model.", .per_expert = true});
   more.push_back(random_tensor("model.layers.1.mlp.experts.4.up_proj.weight", {7, 6}, random));
-  CHECK(problem<Experts>(more) ==
+  CHECK(problem<Experts>(more).empty());
+  CHECK(problem<Experts>(more, {.strict = true}) ==
         "checkpoint: does not hold this model, 1 problem:\n  model.layers.1.mlp.experts.4.up_proj.weight: not part of "
         "the model");
 }

@@ -135,6 +135,8 @@ TEST_CASE("the index decides which file a tensor is read from") {
                                  files.folder.file("two.safetensors") + copies + "a",
                                  files.folder.file("three.safetensors") +
                                      ": passed over, because the index does not name them: old.x, old.y"});
+  CHECK(message_of<CheckpointError>([&] { Checkpoint::open(files.folder.path(), {.strict = true}); }) ==
+        checkpoint.notes()[0]);
   checkpoint.note("more");
   CHECK(checkpoint.notes().back() == "more");
 }

@@ -48,14 +48,25 @@ class Binder {
     }
   }
 
-  // Raises one CheckpointError with all tensors that are missing, misshapen, of a format that is no matrix format here,
-  // or left over. Left-over tensors whose names `ignored` accepts are fine.
+  // Raises one CheckpointError with all tensors that are missing, misshapen or of a format that is no matrix format
+  // here. Left-over tensors whose names `ignored` accepts are fine; others stand in that error too, and are one of the
+  // checkpoint's notes when nothing else is wrong, unless it is strict.
   template <class Ignored>
   void finish(const Ignored& ignored) {
+    const bool note_left_over = problems_ == 0 && !checkpoint_.strict();
+    detail::NameList left_over;
     for (const TensorInfo& tensor : checkpoint_.tensors()) {
-      if (!taken_.contains(tensor.name) && !ignored(tensor.name)) {
+      if (taken_.contains(tensor.name) || ignored(tensor.name)) {
+        continue;
+      }
+      if (note_left_over) {
+        left_over.add(tensor.name);
+      } else {
         complain(tensor.name, "not part of the model");
       }
+    }
+    if (left_over.count > 0) {
+      checkpoint_.note(concat("passed over, because they are not part of the model: ", left_over.text()));
     }
     require<CheckpointError>(problems_ == 0, checkpoint_.folder().empty() ? "checkpoint" : checkpoint_.folder(),
                              ": does not hold this model, ", problems_,

@@ -22,30 +22,64 @@ QWEN35_BEGIN_NAMESPACE
 // not throw.
 using LoadProgress = std::function<void(std::size_t done, std::size_t total)>;
 
+// How a checkpoint is opened.
+struct CheckpointOptions {
+  LoadProgress progress{};
+  // Tensors that nothing reads (left over from training, copies in other shards) are an error instead of a note.
+  bool strict = false;
+};
+
+namespace detail {
+
+// Names for a message, at most `shown` of them.
+struct NameList {
+  static constexpr std::size_t shown = 50;
+  std::vector<std::string> names;
+  std::size_t count = 0;
+
+  void add(const std::string& name) {
+    if (count++ < shown) {
+      names.push_back(name.substr(0, 300));
+    }
+  }
+  std::string text(std::string_view between = ", ") const {
+    std::string out;
+    for (const std::string& name : names) {
+      out.append(out.empty() ? "" : between).append(name);
+    }
+    return count > shown ? concat(out, between.empty() ? "\n  " : between, "and ", count - shown, " more") : out;
+  }
+};
+
+}  // namespace detail
+
 class Checkpoint {
  public:
   // A folder with config.json and model.safetensors, or the shards that model.safetensors.index.json names. The index
   // decides which file a tensor is read from: copies in other shards and tensors that it does not name are passed over
   // and stand in notes(). Raises ConfigError for JSON that is not well formed in config.json or generation_config.json,
   // CheckpointError for everything else.
-  static Checkpoint open(const std::string& folder, const LoadProgress& progress = {}) {
-    Checkpoint out{ModelFolder(folder)};
+  static Checkpoint open(const std::string& folder, const CheckpointOptions& options) {
+    Checkpoint out(ModelFolder(folder), options.strict);
     require<CheckpointError>(path_exists(folder), folder, ": no such folder");
     out.read_configs();
     if (out.has_file(whole_name)) {
       const std::string path = out.files_.place(whole_name);
-      out.add(out.map(path, progress, 0, PlainFile<CheckpointError>(path).size()), path);
+      out.add(out.map(path, options.progress, 0, PlainFile<CheckpointError>(path).size()), path);
     } else {
       require<CheckpointError>(out.has_file(index_name), out.folder(), ": neither ", whole_name, " nor ", index_name);
-      out.add_shards(progress);
+      out.add_shards(options.progress);
     }
     return out;
+  }
+  static Checkpoint open(const std::string& folder, const LoadProgress& progress = {}) {
+    return open(folder, CheckpointOptions{.progress = progress});
   }
 
   // Files in memory: "config.json", any number whose names end in ".safetensors", and others (generation_config.json,
   // tokenizer.json, ...) that file() gives back. Raises the same errors.
-  static Checkpoint from_bytes(std::span<const NamedBytes> files) {
-    Checkpoint out(ModelFolder::from_bytes(files));
+  static Checkpoint from_bytes(std::span<const NamedBytes> files, const CheckpointOptions& options = {}) {
+    Checkpoint out(ModelFolder::from_bytes(files), options.strict);
     out.read_configs();
     bool weights = false;
     for (const NamedBytes& given : files) {
@@ -57,8 +91,8 @@ class Checkpoint {
     require<CheckpointError>(weights, "checkpoint: no file among the given ones ends in .safetensors");
     return out;
   }
-  static Checkpoint from_bytes(std::initializer_list<NamedBytes> files) {
-    return from_bytes(std::span(files.begin(), files.size()));
+  static Checkpoint from_bytes(std::initializer_list<NamedBytes> files, const CheckpointOptions& options = {}) {
+    return from_bytes(std::span(files.begin(), files.size()), options);
   }
 
   const json::Value& config() const { return config_; }
@@ -82,13 +116,16 @@ class Checkpoint {
   // Keeps mapped files alive as long as somebody looks at their bytes.
   std::shared_ptr<const void> owner() const { return maps_; }
 
+  bool strict() const { return strict_; }
   // What was passed over while the files were read and models bound, in words for the user; copies of a checkpoint
   // share them.
   std::vector<std::string> notes() const {
     const std::lock_guard<std::mutex> lock(notes_->mutex);
     return notes_->list;
   }
+  // Something was passed over. Raises CheckpointError instead of noting it where the checkpoint was opened `strict`.
   void note(std::string text) const {
+    require<CheckpointError>(!strict_, text);
     const std::lock_guard<std::mutex> lock(notes_->mutex);
     notes_->list.push_back(std::move(text));
   }
@@ -103,7 +140,7 @@ class Checkpoint {
   static constexpr std::string_view whole_name = "model.safetensors";
   static constexpr std::string_view index_name = "model.safetensors.index.json";
 
-  explicit Checkpoint(ModelFolder files) : files_(std::move(files)) {}
+  Checkpoint(ModelFolder files, bool strict) : files_(std::move(files)), strict_(strict) {}
 
   template <class E>
   json::Value parse(std::string_view name) const {
@@ -139,7 +176,7 @@ class Checkpoint {
   // The tensors that the index reads from this shard.
   void add_shard(std::span<const std::byte> bytes, const std::string& source, const std::string& shard,
                  const std::unordered_map<std::string_view, std::string>& shard_of) {
-    NameList copies, unnamed;
+    detail::NameList copies, unnamed;
     for (TensorInfo& tensor : read_safetensors(bytes, source)) {
       const auto place = shard_of.find(tensor.name);
       if (place == shard_of.end()) {
@@ -197,7 +234,7 @@ class Checkpoint {
       before += bytes.size();
       add_shard(bytes, path, shard, shard_of);
     }
-    NameList missing;
+    detail::NameList missing;
     for (const auto& [tensor, shard] : weight_map->members()) {
       if (find(tensor) == nullptr) {
         missing.add(concat("\n  ", tensor, " (in ", shard_of.at(tensor), ")"));
@@ -211,27 +248,8 @@ class Checkpoint {
            name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
   }
 
-  // Names for a message, at most `shown` of them.
-  struct NameList {
-    static constexpr std::size_t shown = 50;
-    std::vector<std::string> names;
-    std::size_t count = 0;
-
-    void add(const std::string& name) {
-      if (count++ < shown) {
-        names.push_back(name.substr(0, 300));
-      }
-    }
-    std::string text(std::string_view between = ", ") const {
-      std::string out;
-      for (const std::string& name : names) {
-        out.append(out.empty() ? "" : between).append(name);
-      }
-      return count > shown ? concat(out, between.empty() ? "\n  " : between, "and ", count - shown, " more") : out;
-    }
-  };
-
   ModelFolder files_;
+  bool strict_ = false;
   json::Value config_;
   json::Value generation_config_;
   std::vector<TensorInfo> tensors_;
