@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+#include <string>
+
 using namespace qwen35;
 using json::Kind;
 using json::Value;
@@ -36,6 +39,29 @@ TEST_CASE("a wrong kind is an error that names both") {
   Value number(3);
   CHECK_THROWS_AS(number["k"], TextError);
   CHECK_THROWS_AS(number.push_back(1), TextError);
+}
+
+TEST_CASE("integers beyond 64 bits") {
+  const Value big = Value::integer("18446744073709551615");
+  CHECK(big == Value(UINT64_MAX));
+  CHECK(big.digits() == "18446744073709551615");
+  CHECK(big.kind() == Kind::integer);
+  CHECK(big.is_number());
+  CHECK_FALSE(big.is_integer());
+  CHECK(big.as_number() == 18446744073709551615.0);
+  CHECK_FALSE(big == Value::integer("18446744073709551616"));
+  CHECK_THROWS_WITH_AS(big.as_integer(), "JSON: found the integer 18446744073709551615, expected one of 64 bits",
+                       TextError);
+  CHECK(Value::integer("-9223372036854775808") == Value(INT64_MIN));
+  CHECK(Value::integer("-0") == Value(0));
+  CHECK(Value(-3).digits() == "-3");
+  CHECK_THROWS_AS(Value(1.0).digits(), TextError);
+  const Value huge = Value::integer("-1" + std::string(5000, '0'));
+  CHECK(huge.digits().size() == 5002);
+  CHECK(huge.as_number() == -std::numeric_limits<double>::infinity());
+  for (const char* bad : {"", "-", "+1", "01", "1.0", "1e3", "--1", " 1", "0x1"}) {
+    CHECK_THROWS_AS(Value::integer(bad), TextError);
+  }
 }
 
 TEST_CASE("objects keep the order of their keys") {

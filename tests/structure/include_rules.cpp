@@ -80,6 +80,13 @@ TEST_CASE("a third-party header outside of its folder is found") {
   CHECK(errors_of("model.hpp", "#include <Eigen/Core>\n").size() == 1);
 }
 
+TEST_CASE("the vocabulary of the JSON library stays in its folder") {
+  for (const char* line : {"rapidjson::SizeType size;\n", "bool StartObject() { return true; }\n"}) {
+    CHECK(errors_of("json/a.hpp", line).empty());
+    CHECK(errors_of("weights/a.hpp", line).size() == 1);
+  }
+}
+
 TEST_CASE("OpenMP, throw, and the first lines of a header") {
   CHECK(errors_of("parallel/a.hpp", "#pragma omp parallel for\n").empty());
   CHECK(errors_of("layers/a.hpp", "#pragma omp parallel for\n").size() == 1);

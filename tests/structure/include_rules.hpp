@@ -169,6 +169,12 @@ inline void check_header(const std::string& file, const std::string& text, Repor
     if (openmp && folder != "parallel") {
       complain(number, "OpenMP belongs to parallel/");
     }
+    for (const std::string_view word :
+         {"rapidjson", "StartObject", "StartArray", "EndObject", "EndArray", "RawNumber"}) {
+      if (folder != "json" && has_word(code, word) && directive(line, "include").empty()) {
+        complain(number, std::string(word) + " is the vocabulary of json/'s library: see json/events.hpp");
+      }
+    }
     if (file != "core/error.hpp" && has_word(code, "throw")) {
       complain(number, "only core/error.hpp throws: call raise<E>(message)");
     }

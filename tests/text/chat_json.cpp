@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <qwen35/text/chat_json.hpp>
 
+#include <qwen35/text/chat_template.hpp>
+#include <qwen35/text/output_parser.hpp>
+
 #include <doctest/doctest.h>
 
 #include <string>
@@ -105,4 +108,24 @@ TEST_CASE("each error names its place") {
   CHECK_THROWS_AS(tools_from_json(json::parse("[{}, 3]")), TextError);
   CHECK(tools_from_json(json::Value()).empty());
   CHECK(tools_from_json(json::parse(R"([{"name": "f"}])")).size() == 1);
+}
+
+TEST_CASE("numbers keep their digits from schema and history into the prompt, and out of the answer") {
+  const std::string big = "18446744073709551616";
+  const json::Value tools = json::parse(R"([{"name": "f", "parameters": {"properties": {"n": {"type": "integer",
+    "maximum": )" + big + R"(, "step": 1e16, "low": 1e-5}}}}])");
+  const json::Value messages = json::parse(R"([{"role": "user", "content": "x"}, {"role": "assistant", "content": "",
+    "tool_calls": [{"name": "f", "arguments": "{\"n\": -)" +
+                                           big + R"(, \"x\": 1E16, \"l\": [0.00001, )" + big + R"(]}"}]}])");
+  const std::string prompt = render_chat(messages_from_json(messages), tools_from_json(tools)).text;
+  CHECK(prompt.find("\"maximum\": " + big + ", \"step\": 1e+16, \"low\": 1e-05}") != std::string::npos);
+  CHECK(prompt.find("<parameter=n>\n-" + big +
+                    "\n</parameter>\n<parameter=x>\n1e+16\n</parameter>\n<parameter=l>\n[1e-05, " + big +
+                    "]\n</parameter>") != std::string::npos);
+  const ParsedOutput out =
+      parse_output("<tool_call><function=f><parameter=n>" + big + "</parameter></function></tool_call>",
+                   {false, tools_from_json(tools)});
+  CHECK(out.tool_calls.at(0).call.arguments.at("n") == json::Value::integer(big));
+  CHECK(out.tool_calls.at(0).arguments.at(0).conversion == Conversion::converted);
+  CHECK(json::dump(messages_to_json({out.to_message()})).find("{\"n\": " + big + "}") != std::string::npos);
 }

@@ -45,7 +45,7 @@ TEST_CASE("plain types") {
   CHECK(convert(R"({"type": "integer"})", "5.0") == "converted: 5");
   CHECK(convert(R"({"type": "integer"})", "5.5") == "failed: \"5.5\"");
   CHECK(convert(R"({"type": "integer"})", "1e300") == "failed: \"1e300\"");
-  CHECK(convert(R"({"type": "integer"})", "99999999999999999999") == "failed: \"99999999999999999999\"");
+  CHECK(convert(R"({"type": "integer"})", "99999999999999999999") == "converted: 99999999999999999999");
   CHECK(convert(R"({"type": "integer"})", "five") == "failed: \"five\"");
   CHECK(convert(R"({"type": "integer"})", "05") == "failed: \"05\"");
   CHECK(convert(R"({"type": "integer"})", "") == "failed: \"\"");

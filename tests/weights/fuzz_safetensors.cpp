@@ -20,9 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } catch (const qwen35::Error&) {
   }
   try {
-    qwen35::json::detail::Builder builder;
-    if (qwen35::json::try_read({reinterpret_cast<const char*>(data), size}, builder).ok) {
-      qwen35::check<qwen35::configs::Shapes>(builder.take());
+    if (const auto value = qwen35::json::try_parse({reinterpret_cast<const char*>(data), size})) {
+      qwen35::check<qwen35::configs::Shapes>(*value);
     }
   } catch (const qwen35::Error&) {
   }

@@ -4,10 +4,14 @@
 
 #include <qwen35/core/error.hpp>
 
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -30,19 +34,41 @@ class Value {
   Value(std::nullptr_t) {}
   Value(bool value) : kind_(Kind::boolean), integer_(value ? 1 : 0) {}
   template <class T>
-  requires(std::is_integral_v<T> && !std::is_same_v<T, bool>) Value(T value)
-      : kind_(Kind::integer), integer_(static_cast<std::int64_t>(value)) {}
+  requires(std::is_integral_v<T> && !std::is_same_v<T, bool>) Value(T value) : kind_(Kind::integer) {
+    if constexpr (std::is_unsigned_v<T> && sizeof(T) >= sizeof(std::int64_t)) {
+      if (value > static_cast<T>(std::numeric_limits<std::int64_t>::max())) {
+        string_ = std::to_string(value);
+        return;
+      }
+    }
+    integer_ = static_cast<std::int64_t>(value);
+  }
   Value(double value) : kind_(Kind::number), number_(value) {}
   Value(std::string value) : kind_(Kind::string), string_(std::move(value)) {}
   Value(std::string_view value) : kind_(Kind::string), string_(value) {}
   Value(const char* value) : kind_(Kind::string), string_(value) {}
+  // The integer that `digits` (JSON's form: "-" or nothing, then digits) write, of any size. Raises TextError for
+  // anything else.
+  static Value integer(std::string_view digits) {
+    const std::string_view unsigned_digits = digits.substr(digits.starts_with('-') ? 1 : 0);
+    require<TextError>(!unsigned_digits.empty() && unsigned_digits.find_first_not_of("0123456789") == digits.npos &&
+                           (unsigned_digits.size() == 1 || unsigned_digits.front() != '0'),
+                       "JSON: expected the digits of an integer, found \"", digits, "\"");
+    Value out(Kind::integer);
+    if (std::from_chars(digits.data(), digits.data() + digits.size(), out.integer_).ec != std::errc()) {
+      out.integer_ = 0;
+      out.string_ = digits;
+    }
+    return out;
+  }
   static Value array() { return Value(Kind::array); }
   static Value object() { return Value(Kind::object); }
 
   Kind kind() const { return kind_; }
   bool is_null() const { return kind_ == Kind::null; }
   bool is_bool() const { return kind_ == Kind::boolean; }
-  bool is_integer() const { return kind_ == Kind::integer; }
+  // An integer of 64 bits: what as_integer takes. Larger ones are of the same kind, and numbers.
+  bool is_integer() const { return kind_ == Kind::integer && string_.empty(); }
   bool is_number() const { return kind_ == Kind::integer || kind_ == Kind::number; }
   bool is_string() const { return kind_ == Kind::string; }
   bool is_array() const { return kind_ == Kind::array; }
@@ -50,9 +76,24 @@ class Value {
 
   // Each raises TextError, naming both kinds, when the value is of another kind.
   bool as_bool() const { return expect(Kind::boolean).integer_ != 0; }
-  std::int64_t as_integer() const { return expect(Kind::integer).integer_; }
+  std::int64_t as_integer() const {
+    require<TextError>(expect(Kind::integer).string_.empty(), "JSON: found the integer ", string_.substr(0, 40),
+                       ", expected one of 64 bits");
+    return integer_;
+  }
+  // The digits of an integer of any size.
+  std::string digits() const { return expect(Kind::integer).string_.empty() ? std::to_string(integer_) : string_; }
+  // The nearest double; infinite for an integer beyond the doubles.
   double as_number() const {
-    return kind_ == Kind::integer ? static_cast<double>(integer_) : expect(Kind::number).number_;
+    if (kind_ != Kind::integer) {
+      return expect(Kind::number).number_;
+    }
+    double out = static_cast<double>(integer_);
+    if (!string_.empty() &&
+        std::from_chars(string_.data(), string_.data() + string_.size(), out).ec == std::errc::result_out_of_range) {
+      out = string_.front() == '-' ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+    }
+    return out;
   }
   const std::string& as_string() const { return expect(Kind::string).string_; }
   const std::vector<Value>& items() const { return expect(Kind::array).items_; }
@@ -115,7 +156,7 @@ class Value {
   Kind kind_ = Kind::null;
   std::int64_t integer_ = 0;
   double number_ = 0.0;
-  std::string string_;
+  std::string string_;  // also the digits of an integer beyond 64 bits
   std::vector<Value> items_;
   std::vector<Member> members_;
 };

@@ -29,11 +29,8 @@ inline std::string python_string(const json::Value& value, std::string_view wher
   if (value.is_bool()) {
     return value.as_bool() ? "True" : "False";
   }
-  if (value.is_integer()) {
-    return std::to_string(value.as_integer());
-  }
   require<TextError>(value.is_number(), where, ": expected a string, found a list or an object");
-  return json::python_repr_number(value.as_number());
+  return json::python_number(value);
 }
 
 inline bool is_list(const json::Value* value) {

@@ -281,7 +281,7 @@ inline void OutputParser::end_call(bool complete) {
   done.complete = complete;
   done.stray_text = std::string(detail::trim_blanks(done.stray_text));
   if (done.arguments.empty() && done.stray_text.starts_with('{')) {
-    if (std::optional<json::Value> object = detail::try_parse_json(done.stray_text)) {
+    if (std::optional<json::Value> object = json::try_parse(done.stray_text)) {
       for (auto& [name, value] : object->members()) {
         std::string text = value.is_string() ? value.as_string() : json::dump(value);
         done.arguments.push_back({name, text, Conversion::converted, true});

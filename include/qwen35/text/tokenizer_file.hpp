@@ -47,20 +47,16 @@ class TokenizerFileReader {
   const std::string& problem() const { return problem_; }
   json::Value rest() { return rest_.take(); }
 
-  bool Null() { return plain() ? rest_.Null() : unexpected(); }
-  bool Bool(bool value) { return plain() ? rest_.Bool(value) : unexpected(); }
-  bool Int(int value) { return plain() ? rest_.Int(value) : id(value); }
-  bool Uint(unsigned value) { return plain() ? rest_.Uint(value) : id(value); }
-  bool Int64(std::int64_t value) { return plain() ? rest_.Int64(value) : id(value); }
-  bool Uint64(std::uint64_t value) { return plain() ? rest_.Uint64(value) : unexpected(); }
-  bool Double(double value) { return plain() ? rest_.Double(value) : unexpected(); }
-  bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }
+  bool null() { return plain() ? rest_.null() : unexpected(); }
+  bool boolean(bool value) { return plain() ? rest_.boolean(value) : unexpected(); }
+  bool integer(std::int64_t value) { return plain() ? rest_.integer(value) : id(value); }
+  bool big_integer(std::string_view digits) { return plain() ? rest_.big_integer(digits) : unexpected(); }
+  bool number(double value) { return plain() ? rest_.number(value) : unexpected(); }
 
-  bool String(const char* text, rapidjson::SizeType size, bool copy) {
+  bool string(std::string_view view) {
     if (plain()) {
-      return rest_.String(text, size, copy);
+      return rest_.string(view);
     }
-    const std::string_view view(text, size);
     if (place_ == Place::merges) {  // "left right"
       const std::size_t space = view.find(' ');
       if (view.starts_with("#version")) {
@@ -79,17 +75,17 @@ class TokenizerFileReader {
     }
     return unexpected();
   }
-  bool Key(const char* text, rapidjson::SizeType size, bool copy) {
+  bool key(std::string_view text) {
     if (place_ == Place::vocab) {
-      parts_.tokens.emplace_back(std::string_view(text, size), 0);
+      parts_.tokens.emplace_back(text, 0);
       return true;
     }
     if (depth_ <= 2) {
-      keys_[depth_ - 1].assign(text, size);
+      keys_[depth_ - 1].assign(text);
     }
-    return rest_.Key(text, size, copy);
+    return rest_.key(text);
   }
-  bool StartObject() {
+  bool begin_object() {
     if (!plain()) {
       return unexpected();
     }
@@ -100,14 +96,14 @@ class TokenizerFileReader {
       parts_.tokens.clear();
       parts_.merges.clear();
     }
-    return rest_.StartObject();
+    return rest_.begin_object();
   }
-  bool EndObject(rapidjson::SizeType size) {
+  bool end_object() {
     --depth_;
     place_ = Place::rest;
-    return rest_.EndObject(size);
+    return rest_.end_object();
   }
-  bool StartArray() {
+  bool begin_array() {
     if (place_ == Place::merges) {
       place_ = Place::merge;
       in_pair_ = 0;
@@ -121,16 +117,16 @@ class TokenizerFileReader {
       place_ = Place::merges;
       parts_.merges.clear();
     }
-    return rest_.StartArray();
+    return rest_.begin_array();
   }
-  bool EndArray(rapidjson::SizeType size) {
+  bool end_array() {
     if (place_ == Place::merge) {
       place_ = Place::merges;
       return in_pair_ == 2 || unexpected();
     }
     --depth_;
     place_ = Place::rest;
-    return rest_.EndArray(size);
+    return rest_.end_array();
   }
 
  private:
@@ -155,7 +151,7 @@ class TokenizerFileReader {
   }
 
   TokenizerParts& parts_;
-  json::detail::Builder rest_;
+  json::Builder rest_;
   std::string problem_;
   std::string keys_[2];  // of the root and of its member
   std::size_t depth_ = 0;

@@ -131,15 +131,6 @@ inline unsigned schema_types(const json::Value& schema, const json::Value& root,
   return types;
 }
 
-// The text as JSON; nothing when it is none. Raises nothing, with or without exceptions: the text is the model's.
-inline std::optional<json::Value> try_parse_json(std::string_view text) {
-  json::detail::Builder builder;
-  if (!json::try_read(text, builder).ok) {
-    return std::nullopt;
-  }
-  return builder.take();
-}
-
 inline std::string_view trim_blanks(std::string_view text) noexcept {
   constexpr std::string_view blanks = " \t\r\n\f\v";
   const std::size_t first = text.find_first_not_of(blanks);
@@ -157,7 +148,7 @@ inline std::optional<json::Value> read_as(std::string_view text, unsigned types)
   } else if (text == "None") {
     value = json::Value();
   } else if (!text.empty() && text.front() != '"') {
-    value = try_parse_json(text);
+    value = json::try_parse(text);
   }
   if (!value.has_value()) {
     return std::nullopt;

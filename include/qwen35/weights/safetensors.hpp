@@ -4,14 +4,17 @@
 #pragma once
 
 #include <qwen35/core/dtype.hpp>
-#include <qwen35/json/parse.hpp>
+#include <qwen35/json/read.hpp>
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <unordered_set>
 #include <vector>
 
@@ -76,29 +79,28 @@ class SafetensorsHeader {
   std::vector<Entry> entries;
   std::string problem;
 
-  bool Null() { return metadata_ || wrong("null"); }
-  bool Bool(bool) { return metadata_ || wrong("a boolean"); }
-  bool Int(int value) {
-    return value >= 0 ? number(static_cast<std::uint64_t>(value)) : metadata_ || wrong("a negative number");
+  bool null() { return metadata_ || wrong("null"); }
+  bool boolean(bool) { return metadata_ || wrong("a boolean"); }
+  bool integer(std::int64_t value) {
+    return value >= 0 ? whole(static_cast<std::uint64_t>(value)) : metadata_ || wrong("a negative number");
   }
-  bool Uint(unsigned value) { return number(value); }
-  bool Int64(std::int64_t value) {
-    return value >= 0 ? number(static_cast<std::uint64_t>(value)) : metadata_ || wrong("a negative number");
+  bool big_integer(std::string_view digits) {
+    std::uint64_t value = 0;
+    return std::from_chars(digits.data(), digits.data() + digits.size(), value).ec == std::errc() ? whole(value)
+                                                                                                  : number(0.0);
   }
-  bool Uint64(std::uint64_t value) { return number(value); }
-  bool Double(double) { return metadata_ || wrong("a fraction or a number that is too large"); }
-  bool RawNumber(const char*, rapidjson::SizeType, bool) { return wrong("a number"); }
-  bool String(const char* text, rapidjson::SizeType size, bool) {
+  bool number(double) { return metadata_ || wrong("a fraction or a number that is too large"); }
+  bool string(std::string_view text) {
     if (metadata_) {
       return true;
     }
     if (depth_ != 2 || field_ != Field::dtype) {
       return wrong("a string");
     }
-    entries.back().dtype.assign(text, size);
+    entries.back().dtype.assign(text);
     return true;
   }
-  bool StartObject() {
+  bool begin_object() {
     ++depth_;
     if (metadata_ || depth_ == 1) {
       return true;
@@ -117,8 +119,7 @@ class SafetensorsHeader {
     }
     return wrong("an object");
   }
-  bool Key(const char* text, rapidjson::SizeType size, bool) {
-    const std::string_view key(text, size);
+  bool key(std::string_view key) {
     if (depth_ == 1) {
       name_.assign(key);
       return true;
@@ -140,7 +141,7 @@ class SafetensorsHeader {
     seen_ |= bit;
     return true;
   }
-  bool EndObject(rapidjson::SizeType) {
+  bool end_object() {
     --depth_;
     if (depth_ == 1) {
       if (!metadata_ && seen_ != 7) {
@@ -150,7 +151,7 @@ class SafetensorsHeader {
     }
     return true;
   }
-  bool StartArray() {
+  bool begin_array() {
     if (metadata_) {
       return true;
     }
@@ -161,7 +162,7 @@ class SafetensorsHeader {
     offsets_ = 0;
     return true;
   }
-  bool EndArray(rapidjson::SizeType) {
+  bool end_array() {
     if (metadata_) {
       return true;
     }
@@ -181,7 +182,7 @@ class SafetensorsHeader {
     return fail(depth_ == 0 ? concat("the header is ", what, ", expected an object")
                             : concat("entry \"", name_, "\": unexpected ", what));
   }
-  bool number(std::uint64_t value) {
+  bool whole(std::uint64_t value) {
     if (metadata_) {
       return true;
     }
