@@ -144,17 +144,10 @@ class Checkpoint {
   Checkpoint(ModelFolder files, bool strict) : files_(std::move(files)), strict_(strict) {}
 
   template <class E>
-<<<<<<< HEAD
   json::Value parse(std::string_view name) const {
     json::Builder builder;
     const json::ReadResult result = json::try_read(text(name), builder);
     require<E>(result.ok, files_.place(name), ": ", result.problem);
-=======
-  static json::Value parse(std::span<const std::byte> bytes, const std::string& source) {
-    json::Builder builder;
-    const json::ReadResult result = json::try_read(as_text(bytes), builder);
-    require<E>(result.ok, source, ": ", result.problem);
->>>>>>> 183865a (JSON: events of its own, integers of any size keep their digits, one header for each noun)
     return builder.take();
   }
   std::span<const std::byte> map(const std::string& path, const LoadProgress& progress, std::size_t before,
