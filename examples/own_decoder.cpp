@@ -6,6 +6,9 @@
 //   48 tokens through 3 layers of 64; state of a sequence: 27 KiB
 //   in two pieces as in one: yes
 #include <qwen35/layers/decoder_layer.hpp>
+#include <qwen35/layers/gated_attention.hpp>
+#include <qwen35/layers/gated_delta_net.hpp>
+#include <qwen35/layers/moe_block.hpp>
 #include <qwen35/layers/rotary_embedding.hpp>
 
 #include <cstdio>

@@ -27,9 +27,11 @@ void moe_block(benchmark::State& state) {
       random.values(16 * tokens * hidden_size, 0.0f, 1.0f);  // 16 batches in turn: other experts each time
   std::vector<float> y(tokens * hidden_size);
   Arena arena(Block::workspace_bytes(tokens, hidden_size));
+  Pass pass;
+  pass.tokens = tokens;
   std::size_t turn = 0;
   for (auto _ : state) {
-    Block::forward(weights, x.data() + turn++ % 16 * tokens * hidden_size, y.data(), tokens, arena);
+    Block::forward(weights, x.data() + turn++ % 16 * tokens * hidden_size, y.data(), pass, arena);
     benchmark::DoNotOptimize(y.data());
   }
   const std::size_t expert = 3 * weights.shared_expert.gate_proj.bytes();

@@ -70,7 +70,10 @@ void check_block() {
   std::vector<float> y(x.size());
   std::vector<float> logits(tokens * E);
   Arena arena(Block::workspace_bytes(tokens, hidden));
-  Block::forward(weights, x.data(), y.data(), tokens, arena, logits.data());
+  Pass pass;
+  pass.tokens = tokens;
+  pass.router_logits = logits.data();
+  Block::forward(weights, x.data(), y.data(), pass, arena);
   for (std::size_t t = 0; t < tokens; ++t) {
     const std::vector<double> row(x.begin() + static_cast<std::ptrdiff_t>(t * hidden),
                                   x.begin() + static_cast<std::ptrdiff_t>((t + 1) * hidden));
@@ -101,7 +104,9 @@ void check_block() {
     }
     // Alone, a token has the same bits.
     std::vector<float> alone(hidden);
-    Block::forward(weights, x.data() + t * hidden, alone.data(), 1, arena);
+    Pass one;
+    one.tokens = 1;
+    Block::forward(weights, x.data() + t * hidden, alone.data(), one, arena);
     CHECK(std::equal(alone.begin(), alone.end(), y.begin() + static_cast<std::ptrdiff_t>(t * hidden)));
   }
 }

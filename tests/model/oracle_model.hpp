@@ -211,7 +211,7 @@ class OracleModel final : public AnyModel {
       if (part == "mixer") {
         run_mixer<Layer>(weights, in.data(), out.data(), pass, states, workspace.arena());
       } else if (part == "mlp") {
-        Layers::FeedForward::forward(weights.mlp, in.data(), out.data(), tokens, workspace.arena());
+        Layers::FeedForward::forward(weights.mlp, in.data(), out.data(), pass, workspace.arena());
       } else {
         Layer::forward(weights, in.data(), hidden, pass, states, workspace.arena());
         out = in;

@@ -2,24 +2,32 @@
 // One decoder layer: norm, token mixer, residual, norm, feed-forward, residual.
 #pragma once
 
-#include <qwen35/layers/layers_of.hpp>
+#include <qwen35/core/arena.hpp>
+#include <qwen35/layers/parameter.hpp>
+#include <qwen35/layers/pass.hpp>
+#include <qwen35/math/elementwise.hpp>
+#include <qwen35/math/norms.hpp>
+#include <qwen35/parallel/parallel_for.hpp>
 
 #include <concepts>
 
 QWEN35_BEGIN_NAMESPACE
 
-// Mixes tokens of a pass: Weights (views) + State (one per sequence) + forward.
+// Mixes tokens of a pass: Weights (views) + State (one per sequence) + forward. `x` and `y` are [pass.tokens,
+// hidden_size].
 template <class M>
-concept TokenMixer = requires(const typename M::Weights& weights, float* x, const Pass& pass,
-                              std::span<const typename M::State> states, Arena& arena) {
-  M::forward(weights, x, x, pass, states, arena);
+concept TokenMixer = requires(const typename M::Weights& weights, const float* x, float* y, const Pass& pass,
+                              std::span<const typename M::State> states, Arena& arena, std::size_t size) {
+  M::forward(weights, x, y, pass, states, arena);
+  { M::workspace_bytes(size, size) } -> std::same_as<std::size_t>;
 };
 
 // Works on each token alone: Weights + forward.
 template <class F>
-concept FeedForward = requires(const typename F::Weights& weights, const float* x, float* y, std::size_t tokens,
-                               Arena& arena) {
-  F::forward(weights, x, y, tokens, arena);
+concept FeedForward = requires(const typename F::Weights& weights, const float* x, float* y, const Pass& pass,
+                               Arena& arena, std::size_t size) {
+  F::forward(weights, x, y, pass, arena);
+  { F::workspace_bytes(size, size) } -> std::same_as<std::size_t>;
 };
 
 // The weights of a DecoderLayer; `mixer` and `mlp` are the sizes of its parts, `mixer_name` as in "self_attn.".
@@ -45,19 +53,25 @@ struct DecoderLayer {
     float norm_eps = 1e-6f;  // rms_norm_eps
   };
 
+  // Bytes of arena that a pass over `tokens` tokens takes.
+  static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t hidden_size) {
+    return scratch_bytes<Scratch<ArenaMeter>>(tokens, hidden_size) +
+           std::max(Mixer::workspace_bytes(tokens, hidden_size), Ffn::workspace_bytes(tokens, hidden_size));
+  }
+
   // hidden `[pass.tokens, hidden_size]` is updated in place; `states`: one per sequence.
   static void forward(const Weights& weights, float* hidden, std::size_t hidden_size, const Pass& pass,
                       std::span<const typename Mixer::State> states, Arena& arena) {
-    const Arena::Scope scope(arena);
-    float* const normed = arena.take<float>(pass.tokens * hidden_size);
-    float* const update = arena.take<float>(pass.tokens * hidden_size);
+    const Scratch<Arena> scratch(arena, pass.tokens, hidden_size);
+    float* const normed = scratch.normed;
+    float* const update = scratch.update;
 
     normalise(hidden, weights.input_layernorm, weights.norm_eps, normed, pass.tokens, hidden_size);
     Mixer::forward(weights.mixer, normed, update, pass, states, arena);
     add_residual(update, hidden, pass.tokens, hidden_size);
 
     normalise(hidden, weights.post_attention_layernorm, weights.norm_eps, normed, pass.tokens, hidden_size);
-    feed_forward(weights.mlp, normed, update, pass, arena);
+    Ffn::forward(weights.mlp, normed, update, pass, arena);
     add_residual(update, hidden, pass.tokens, hidden_size);
   }
 
@@ -72,14 +86,18 @@ struct DecoderLayer {
   }
 
  private:
-  static void feed_forward(const typename Ffn::Weights& weights, const float* x, float* y, const Pass& pass,
-                           Arena& arena) {
-    if constexpr (requires { Ffn::num_experts; }) {
-      Ffn::forward(weights, x, y, pass.tokens, arena, pass.router_logits);
-    } else {
-      Ffn::forward(weights, x, y, pass.tokens, arena);
-    }
-  }
+  template <class A>
+  struct Scratch {
+    typename A::Scope scope;
+    float* normed;  // [tokens, hidden_size]
+    float* update;  // [tokens, hidden_size]
+
+    constexpr Scratch(A& arena, std::size_t tokens, std::size_t hidden_size)
+        : scope(arena),
+          normed(arena.template take<float>(tokens * hidden_size)),
+          update(arena.template take<float>(tokens * hidden_size)) {}
+  };
+
   static void add_residual(const float* update, float* hidden, std::size_t tokens, std::size_t hidden_size) {
     parallel_ranges(tokens, 16, [&](std::size_t begin, std::size_t end) {
       math::add(hidden + begin * hidden_size, update + begin * hidden_size, (end - begin) * hidden_size,

@@ -6,7 +6,6 @@
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
 #include <qwen35/layers/projection.hpp>
-#include <qwen35/layers/workspace.hpp>
 #include <qwen35/math/activations.hpp>
 #include <qwen35/math/norms.hpp>
 #include <qwen35/math/rotary.hpp>
@@ -89,23 +88,25 @@ class GatedAttention {
 
   // Bytes of arena that a pass over `tokens` tokens takes.
   static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t hidden_size) {
-    return Arena::cost<float>(tokens * 2 * query_size) + 2 * Arena::cost<float>(tokens * kv_size) +
-           Arena::cost<float>(tokens * query_size) +
-           std::max({projection_bytes(tokens, hidden_size), projection_bytes(tokens, query_size),
-                     tasks_bound(tokens) * task_bytes()});
+    ArenaMeter meter;
+    const Scratch<ArenaMeter> scratch(meter, tokens);
+    ProjectionScratch<ArenaMeter>(meter, tokens, hidden_size);
+    AttendScratch<ArenaMeter>(meter, tokens);
+    ProjectionScratch<ArenaMeter>(meter, tokens, query_size);
+    return meter.peak();
   }
 
   // x, y `[pass.tokens, hidden_size]`; states: one per sequence, whose slots of the spans are written.
   // A token outside the spans, or one that sees no key, has attention output 0.
   static void forward(const Weights& weights, const float* x, float* y, const Pass& pass, std::span<const State> states,
                       Arena& arena) {
-    const Arena::Scope scope(arena);
     const std::size_t hidden_size = weights.q_proj.cols;
     const std::size_t tokens = pass.tokens;
-    float* const qg = arena.take<float>(tokens * 2 * query_size);
-    float* const k = arena.take<float>(tokens * kv_size);
-    float* const v = arena.take<float>(tokens * kv_size);
-    float* const attended = arena.take<float>(tokens * query_size);
+    const Scratch<Arena> scratch(arena, tokens);
+    float* const qg = scratch.qg;
+    float* const k = scratch.k;
+    float* const v = scratch.v;
+    float* const attended = scratch.attended;
 
     const Projection inputs[] = {{weights.q_proj, qg, 2 * query_size, weights.q_bias},
                                  {weights.k_proj, k, kv_size, weights.k_bias},
@@ -136,14 +137,56 @@ class GatedAttention {
   // Query rows of one task: the heads of a group for a few tokens, so that a key row read once serves them all.
   static constexpr std::size_t tokens_per_task = group >= 32 ? 1 : 32 / group;
   static constexpr std::size_t rows_per_task = tokens_per_task * group;
-  static constexpr std::size_t task_bytes() {
-    return 2 * Arena::cost<const float*>(rows_per_task) + Arena::cost<const float*>(rows_per_task) +
-           2 * Arena::cost<std::size_t>(rows_per_task) +
-           Arena::cost<float>(kernels::attention_scratch(rows_per_task, HeadDim));
-  }
-  static constexpr std::size_t tasks_bound(std::size_t tokens) {
+  static constexpr std::size_t tasks_of(std::size_t tokens) {
     return (tokens + tokens_per_task - 1) / tokens_per_task * NumKeyValueHeads;
   }
+
+  template <class A>
+  struct Scratch {
+    typename A::Scope scope;
+    float* qg;        // [tokens, heads, 2, head_dim]: queries and gates
+    float* k;         // [tokens, kv heads, head_dim]
+    float* v;         // [tokens, kv heads, head_dim]
+    float* attended;  // [tokens, heads, head_dim]
+
+    constexpr Scratch(A& arena, std::size_t tokens)
+        : scope(arena),
+          qg(arena.template take<float>(tokens * 2 * query_size)),
+          k(arena.template take<float>(tokens * kv_size)),
+          v(arena.template take<float>(tokens * kv_size)),
+          attended(arena.template take<float>(tokens * query_size)) {}
+  };
+
+  // What kernels::attention is told of the query rows of a task.
+  template <class A>
+  struct TaskScratch {
+    const float** q;
+    float** out;
+    const float** bias;
+    std::size_t* key_begin;
+    std::size_t* key_end;
+    float* kernel;
+
+    constexpr explicit TaskScratch(A& arena)
+        : q(arena.template take<const float*>(rows_per_task)),
+          out(arena.template take<float*>(rows_per_task)),
+          bias(arena.template take<const float*>(rows_per_task)),
+          key_begin(arena.template take<std::size_t>(rows_per_task)),
+          key_end(arena.template take<std::size_t>(rows_per_task)),
+          kernel(arena.template take<float>(kernels::attention_scratch(rows_per_task, HeadDim))) {}
+  };
+
+  // The tasks of one span of `tokens` tokens.
+  template <class A>
+  struct AttendScratch {
+    static constexpr std::size_t task_bytes = scratch_bytes<TaskScratch<ArenaMeter>>();
+    typename A::Scope scope;
+    std::byte* tasks;
+
+    constexpr AttendScratch(A& arena, std::size_t tokens)
+        : scope(arena), tasks(arena.template take<std::byte>(tasks_of(tokens) * task_bytes)) {}
+    std::span<std::byte> of(std::size_t task) const { return {tasks + task * task_bytes, task_bytes}; }
+  };
 
   static const float* query(const float* qg, std::size_t t, std::size_t head) {
     return qg + (t * NumHeads + head) * 2 * HeadDim;
@@ -179,39 +222,33 @@ class GatedAttention {
     const KeyMask& mask = pass.mask;
     const float scale = 1.0f / std::sqrt(static_cast<float>(HeadDim));
     for (const TokenSpan& span : pass.spans) {
-      const std::size_t blocks = (span.count + tokens_per_task - 1) / tokens_per_task;
-      const std::size_t tasks = blocks * NumKeyValueHeads;
       const State& state = states[span.sequence];
       const std::size_t row = row_bytes(state.format, HeadDim);
-      const Arena::Scope scope(arena);
-      std::byte* const scratch = arena.take<std::byte>(tasks * task_bytes());
-      detail::share(span.count * query_size * 2 * (span.slot + span.count), tasks, [&](std::size_t task) {
-        Arena own(std::span<std::byte>(scratch + task * task_bytes(), task_bytes()));
+      const AttendScratch<Arena> scratch(arena, span.count);
+      const std::size_t multiply_adds = span.count * query_size * 2 * (span.slot + span.count);
+      detail::share(multiply_adds, tasks_of(span.count), [&](std::size_t task) {
+        Arena memory(scratch.of(task));
+        const TaskScratch<Arena> own(memory);
         const std::size_t kv_head = task % NumKeyValueHeads;
         const std::size_t begin = task / NumKeyValueHeads * tokens_per_task;
         const std::size_t end = std::min(begin + tokens_per_task, span.count);
-        const float** const q = own.take<const float*>(rows_per_task);
-        float** const o = own.take<float*>(rows_per_task);
-        const float** const bias = own.take<const float*>(rows_per_task);
-        std::size_t* const key_begin = own.take<std::size_t>(rows_per_task);
-        std::size_t* const key_end = own.take<std::size_t>(rows_per_task);
         std::size_t rows = 0;
         for (std::size_t i = begin; i < end; ++i) {
           const std::size_t t = span.first + i;
           for (std::size_t h = kv_head * group; h < (kv_head + 1) * group; ++h, ++rows) {
-            q[rows] = query(qg, t, h);
-            o[rows] = out + t * query_size + h * HeadDim;
-            key_begin[rows] = mask.additive != nullptr || mask.first_key == nullptr ? 0 : mask.first_key[t];
-            key_end[rows] = mask.additive != nullptr ? mask.keys : span.slot + i + 1;
-            bias[rows] = mask.additive != nullptr ? additive_row(mask, span, i, h) : nullptr;
+            own.q[rows] = query(qg, t, h);
+            own.out[rows] = out + t * query_size + h * HeadDim;
+            own.key_begin[rows] = mask.additive != nullptr || mask.first_key == nullptr ? 0 : mask.first_key[t];
+            own.key_end[rows] = mask.additive != nullptr ? mask.keys : span.slot + i + 1;
+            own.bias[rows] = mask.additive != nullptr ? additive_row(mask, span, i, h) : nullptr;
           }
         }
         const std::uint8_t* const valid =
             mask.additive != nullptr || mask.key_valid == nullptr ? nullptr : mask.key_valid[span.sequence];
-        kernels::attention({.q = q,
-                            .out = o,
-                            .key_begin = key_begin,
-                            .key_end = key_end,
+        kernels::attention({.q = own.q,
+                            .out = own.out,
+                            .key_begin = own.key_begin,
+                            .key_end = own.key_end,
                             .queries = rows,
                             .head_dim = HeadDim,
                             .k = state.keys + kv_head * state.capacity * row,
@@ -219,11 +256,11 @@ class GatedAttention {
                             .format = state.format,
                             .k_stride_bytes = row,
                             .v_stride_bytes = row,
-                            .split_origin = key_begin[0],
+                            .split_origin = own.key_begin[0],
                             .key_valid = valid,
-                            .bias = mask.additive != nullptr ? bias : nullptr,
+                            .bias = mask.additive != nullptr ? own.bias : nullptr,
                             .scale = scale,
-                            .scratch = own.take<float>(kernels::attention_scratch(rows_per_task, HeadDim))});
+                            .scratch = own.kernel});
       });
     }
   }

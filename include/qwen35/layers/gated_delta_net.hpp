@@ -6,7 +6,6 @@
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
 #include <qwen35/layers/projection.hpp>
-#include <qwen35/layers/workspace.hpp>
 #include <qwen35/math/activations.hpp>
 #include <qwen35/math/norms.hpp>
 
@@ -86,45 +85,62 @@ class GatedDeltaNet {
 
   // Bytes of arena that a pass over `tokens` tokens takes.
   static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t hidden_size) {
-    return 2 * Arena::cost<float>(tokens * conv_channels) + 2 * Arena::cost<float>(tokens * value_size) +
-           2 * Arena::cost<float>(tokens * H) +
-           std::max(projection_bytes(tokens, hidden_size), projection_bytes(tokens, value_size));
+    ArenaMeter meter;
+    const Scratch<ArenaMeter> scratch(meter, tokens);
+    ProjectionScratch<ArenaMeter>(meter, tokens, hidden_size);
+    ProjectionScratch<ArenaMeter>(meter, tokens, value_size);
+    return meter.peak();
   }
 
-  // x, y `[pass.tokens, hidden_size]`; states: one per sequence, updated. Rows of x that are holes are set to zero; y
-  // is 0 outside the spans.
-  static void forward(const Weights& weights, float* x, float* y, const Pass& pass, std::span<const State> states,
+  // x, y `[pass.tokens, hidden_size]`; states: one per sequence, updated. A hole enters as a row of zeros; y is 0
+  // outside the spans.
+  static void forward(const Weights& weights, const float* x, float* y, const Pass& pass, std::span<const State> states,
                       Arena& arena) {
-    const Arena::Scope scope(arena);
     const std::size_t hidden_size = weights.in_proj_qkv.cols;
     const std::size_t tokens = pass.tokens;
-    float* const mixed = arena.take<float>(tokens * conv_channels);
-    float* const convolved = arena.take<float>(tokens * conv_channels);
-    float* const z = arena.take<float>(tokens * value_size);
-    float* const core = arena.take<float>(tokens * value_size);
-    float* const beta = arena.take<float>(tokens * H);
-    float* const decay = arena.take<float>(tokens * H);
-    zero_holes(pass, x, hidden_size);
-
-    const Projection inputs[] = {{weights.in_proj_qkv, mixed, conv_channels},
-                                 {weights.in_proj_z, z, value_size},
-                                 {weights.in_proj_b, beta, H},
-                                 {weights.in_proj_a, decay, H}};
+    const Scratch<Arena> scratch(arena, tokens);
+    const Projection inputs[] = {{weights.in_proj_qkv, scratch.mixed, conv_channels},
+                                 {weights.in_proj_z, scratch.z, value_size},
+                                 {weights.in_proj_b, scratch.beta, H},
+                                 {weights.in_proj_a, scratch.decay, H}};
     project(inputs, x, tokens, arena);
-    convolve(weights, mixed, convolved, pass, states);
+    for (const Projection& input : inputs) {
+      zero_holes(pass, input.y, input.y_stride);
+    }
+    convolve(weights, scratch.mixed, scratch.convolved, pass, states);
     if (covered(pass) < tokens) {
-      std::memset(core, 0, tokens * value_size * sizeof(float));
+      std::memset(scratch.core, 0, tokens * value_size * sizeof(float));
     }
     detail::share(4 * tokens * value_size * D, pass.spans.size() * KeyHeads, [&](std::size_t task) {
       const TokenSpan& span = pass.spans[task / KeyHeads];
-      mix_heads(weights, states[span.sequence], span, task % KeyHeads, convolved, z, beta, decay, core);
+      mix_heads(weights, states[span.sequence], span, task % KeyHeads, scratch);
     });
-    project({weights.out_proj, y, hidden_size}, core, tokens, arena);
+    project({weights.out_proj, y, hidden_size}, scratch.core, tokens, arena);
   }
 
  private:
   static constexpr std::size_t heads_per_key = H / KeyHeads;
   static constexpr float l2_eps = 1e-6f;
+
+  template <class A>
+  struct Scratch {
+    typename A::Scope scope;
+    float* mixed;      // [tokens, Cd]: in_proj_qkv of x
+    float* convolved;  // [tokens, Cd]
+    float* z;          // [tokens, Vd]: in_proj_z of x
+    float* core;       // [tokens, Vd]: what the heads give
+    float* beta;       // [tokens, H]
+    float* decay;      // [tokens, H]
+
+    constexpr Scratch(A& arena, std::size_t tokens)
+        : scope(arena),
+          mixed(arena.template take<float>(tokens * conv_channels)),
+          convolved(arena.template take<float>(tokens * conv_channels)),
+          z(arena.template take<float>(tokens * value_size)),
+          core(arena.template take<float>(tokens * value_size)),
+          beta(arena.template take<float>(tokens * H)),
+          decay(arena.template take<float>(tokens * H)) {}
+  };
 
   static std::size_t covered(const Pass& pass) {
     std::size_t count = 0;
@@ -134,10 +150,11 @@ class GatedDeltaNet {
     return count;
   }
 
-  static void zero_holes(const Pass& pass, float* x, std::size_t hidden_size) {
+  // The products of a row of zeros are zeros.
+  static void zero_holes(const Pass& pass, float* y, std::size_t width) {
     for (std::size_t t = 0; pass.hole != nullptr && t < pass.tokens; ++t) {
       if (pass.hole[t] != 0) {
-        std::memset(x + t * hidden_size, 0, hidden_size * sizeof(float));
+        std::memset(y + t * width, 0, width * sizeof(float));
       }
     }
   }
@@ -176,9 +193,9 @@ class GatedDeltaNet {
 
   // One key head and the value heads that read it: gates, normalised q and k, the recurrence, the gated norm.
   static void mix_heads(const Weights& weights, const State& state, const TokenSpan& span, std::size_t key_head,
-                        float* convolved, const float* z, float* beta, float* decay, float* core) {
+                        const Scratch<Arena>& scratch) {
     const float scale = 1.0f / std::sqrt(static_cast<float>(D));
-    float* const q = convolved + span.first * conv_channels + key_head * D;
+    float* const q = scratch.convolved + span.first * conv_channels + key_head * D;
     float* const k = q + key_size;
     for (std::size_t t = 0; t < span.count; ++t) {
       float* const q_row = q + t * conv_channels;
@@ -187,18 +204,18 @@ class GatedDeltaNet {
       math::l2_normalise(k_row, D, l2_eps, 1.0f, k_row);
     }
     for (std::size_t head = key_head * heads_per_key; head < (key_head + 1) * heads_per_key; ++head) {
-      float* const head_beta = beta + span.first * H + head;
-      float* const head_decay = decay + span.first * H + head;
+      float* const head_beta = scratch.beta + span.first * H + head;
+      float* const head_decay = scratch.decay + span.first * H + head;
       for (std::size_t t = 0; t < span.count; ++t) {
         head_beta[t * H] = math::sigmoid(head_beta[t * H]);
         head_decay[t * H] = std::exp(weights.a[head] * math::softplus(head_decay[t * H] + weights.dt_bias[head]));
       }
-      float* const out = core + span.first * value_size + head * ValueDim;
+      float* const out = scratch.core + span.first * value_size + head * ValueDim;
       kernels::gated_delta_rule({.state = state.recurrent + head * kernels::delta_state_size(D, ValueDim),
                                  .q = q,
                                  .k = k,
                                  .qk_stride = conv_channels,
-                                 .v = convolved + span.first * conv_channels + 2 * key_size + head * ValueDim,
+                                 .v = scratch.convolved + span.first * conv_channels + 2 * key_size + head * ValueDim,
                                  .v_stride = conv_channels,
                                  .decay = head_decay,
                                  .beta = head_beta,
@@ -208,7 +225,7 @@ class GatedDeltaNet {
                                  .tokens = span.count,
                                  .key_dim = D,
                                  .value_dim = ValueDim});
-      const float* const gate = z + span.first * value_size + head * ValueDim;
+      const float* const gate = scratch.z + span.first * value_size + head * ValueDim;
       for (std::size_t t = 0; t < span.count; ++t) {
         math::gated_rms_norm(out + t * value_size, weights.norm, gate + t * value_size, ValueDim, weights.norm_eps,
                              out + t * value_size);

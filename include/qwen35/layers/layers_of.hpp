@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/config/text_config.hpp>
+#include <qwen35/layers/decoder_layer.hpp>
 #include <qwen35/layers/gated_attention.hpp>
 #include <qwen35/layers/gated_delta_net.hpp>
 #include <qwen35/layers/moe_block.hpp>
@@ -23,7 +24,7 @@ struct FeedForwardOf<Text, true> {
 
 }  // namespace detail
 
-// The layers of a config (composite or text).
+// The layers of a config (composite or text). A layer type that the config has none of may be named, not used.
 template <class Config>
 struct LayersOf {
   using Text = text_config_t<Config>;
@@ -31,6 +32,8 @@ struct LayersOf {
                                Text::linear_value_head_dim, Text::linear_conv_kernel_dim>;
   using Full = GatedAttention<Text::num_attention_heads, Text::num_key_value_heads, Text::head_dim>;
   using FeedForward = typename detail::FeedForwardOf<Text, is_moe<Text>>::type;
+  using LinearLayer = DecoderLayer<Linear, FeedForward>;
+  using FullLayer = DecoderLayer<Full, FeedForward>;
 
   static constexpr std::size_t count(LayerType type) {
     std::size_t found = 0;

@@ -5,8 +5,8 @@
 
 #include <qwen35/config/text_defaults.hpp>
 #include <qwen35/layers/parameter.hpp>
+#include <qwen35/layers/pass.hpp>
 #include <qwen35/layers/projection.hpp>
-#include <qwen35/layers/workspace.hpp>
 #include <qwen35/math/activations.hpp>
 
 QWEN35_BEGIN_NAMESPACE
@@ -66,22 +66,37 @@ class Mlp {
 
   static constexpr MlpSizes sizes(std::size_t hidden_size) { return {hidden_size, Intermediate}; }
   static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t) {
-    return 2 * Arena::cost<float>(tokens * Intermediate) + projection_bytes(tokens, Intermediate);
+    ArenaMeter meter;
+    const Scratch<ArenaMeter> scratch(meter, tokens);
+    ProjectionScratch<ArenaMeter>(meter, tokens, Intermediate);
+    return meter.peak();
   }
 
-  // x, y `[tokens, hidden_size]`.
-  static void forward(const Weights& weights, const float* x, float* y, std::size_t tokens, Arena& arena) {
-    const Arena::Scope scope(arena);
+  // x, y `[pass.tokens, hidden_size]`.
+  static void forward(const Weights& weights, const float* x, float* y, const Pass& pass, Arena& arena) {
+    const std::size_t tokens = pass.tokens;
+    const Scratch<Arena> scratch(arena, tokens);
     const std::size_t hidden_size = weights.gate_proj.cols;
-    float* const gate = arena.take<float>(tokens * Intermediate);
-    float* const hidden = arena.take<float>(tokens * Intermediate);
     const std::size_t step = detail::rows_per_task(Intermediate);
     detail::share(2 * tokens * Intermediate * hidden_size, (Intermediate + step - 1) / step, [&](std::size_t task) {
       detail::gate_up<Act>(weights, task * step, std::min(task * step + step, Intermediate), x, hidden_size, tokens,
-                           gate, hidden, Intermediate);
+                           scratch.gate, scratch.hidden, Intermediate);
     });
-    project({weights.down_proj, y, hidden_size}, hidden, tokens, arena);
+    project({weights.down_proj, y, hidden_size}, scratch.hidden, tokens, arena);
   }
+
+ private:
+  template <class A>
+  struct Scratch {
+    typename A::Scope scope;
+    float* gate;    // [tokens, Intermediate]
+    float* hidden;  // [tokens, Intermediate]
+
+    constexpr Scratch(A& arena, std::size_t tokens)
+        : scope(arena),
+          gate(arena.template take<float>(tokens * Intermediate)),
+          hidden(arena.template take<float>(tokens * Intermediate)) {}
+  };
 };
 
 QWEN35_END_NAMESPACE

@@ -50,70 +50,62 @@ class MoeBlock {
   }
 
   static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t hidden_size) {
-    const std::size_t experts =
-        2 * Arena::cost<float>(tokens * K) + 2 * Arena::cost<std::uint32_t>(tokens * K) +
-        2 * Arena::cost<std::uint32_t>(E + 1) + 2 * Arena::cost<float>(tokens * K * Intermediate) +
-        2 * Arena::cost<float>(tokens * SharedIntermediate) + 2 * Arena::cost<float>(tokens * K * hidden_size) +
-        Arena::cost<float>(tokens * hidden_size);
-    return Arena::cost<float>(tokens * E) + Arena::cost<float>(tokens) +
-           std::max(projection_bytes(tokens, hidden_size), experts);
+    ArenaMeter meter;
+    const RouterScratch<ArenaMeter> router(meter, tokens);
+    ProjectionScratch<ArenaMeter>(meter, tokens, hidden_size);
+    const Scratch<ArenaMeter> scratch(meter, tokens, hidden_size);
+    return meter.peak();
   }
 
-  // x, y `[tokens, hidden_size]`; router_logits `[tokens, E]` or null receives the raw router logits.
-  static void forward(const Weights& weights, const float* x, float* y, std::size_t tokens, Arena& arena,
-                      float* router_logits = nullptr) {
-    const Arena::Scope scope(arena);
+  // x, y `[pass.tokens, hidden_size]`; pass.router_logits receives the raw router logits if it is not null.
+  static void forward(const Weights& weights, const float* x, float* y, const Pass& pass, Arena& arena) {
+    const std::size_t tokens = pass.tokens;
     const std::size_t hidden_size = weights.gate.cols;
-    float* const logits = router_logits != nullptr ? router_logits : arena.take<float>(tokens * E);
-    float* const shared_gate = arena.take<float>(tokens);
-    const Projection routers[] = {{weights.gate, logits, E}, {weights.shared_expert_gate, shared_gate, 1}};
+    const RouterScratch<Arena> router(arena, tokens);
+    float* const logits = pass.router_logits != nullptr ? pass.router_logits : router.logits;
+    const Projection routers[] = {{weights.gate, logits, E}, {weights.shared_expert_gate, router.shared_gate, 1}};
     project(routers, x, tokens, arena);
 
-    const Routes routes = route(logits, tokens, arena);
+    Scratch<Arena> own(arena, tokens, hidden_size);
+    Routes<Arena>& routes = own.routes;
+    route(logits, tokens, routes);
     // One token reads x itself for every expert; many tokens are gathered, so that an expert's tokens are consecutive
     // rows.
     const float* rows = x;
     std::size_t row_stride = 0;
     if (tokens > 1) {
-      float* const gathered = arena.take<float>(tokens * K * hidden_size);
       parallel_ranges(tokens * K, 64, [&](std::size_t begin, std::size_t end) {
         for (std::size_t p = begin; p < end; ++p) {
-          std::memcpy(gathered + p * hidden_size, x + routes.token[p] * hidden_size, hidden_size * sizeof(float));
+          std::memcpy(own.gathered + p * hidden_size, x + routes.token[p] * hidden_size, hidden_size * sizeof(float));
         }
       });
-      rows = gathered;
+      rows = own.gathered;
       row_stride = hidden_size;
     }
-    float* const gate = arena.take<float>(tokens * K * Intermediate);
-    float* const hidden = arena.take<float>(tokens * K * Intermediate);
-    float* const shared_scratch = arena.take<float>(tokens * SharedIntermediate);
-    float* const shared_hidden = arena.take<float>(tokens * SharedIntermediate);
-    float* const expert_out = arena.take<float>(tokens * K * hidden_size);
-    float* const shared_out = arena.take<float>(tokens * hidden_size);
 
     over_experts(routes, Intermediate, SharedIntermediate,
                  2 * tokens * hidden_size * (K * Intermediate + SharedIntermediate),
                  [&](std::size_t expert, std::size_t begin, std::size_t end) {
                    if (expert == E) {
-                     detail::gate_up<Act>(weights.shared_expert, begin, end, x, hidden_size, tokens, shared_scratch,
-                                          shared_hidden, SharedIntermediate);
+                     detail::gate_up<Act>(weights.shared_expert, begin, end, x, hidden_size, tokens, own.shared_gate,
+                                          own.shared_hidden, SharedIntermediate);
                      return;
                    }
                    const std::size_t p = routes.begin[expert];
                    detail::gate_up<Act>(weights.experts[expert], begin, end, rows + p * row_stride, row_stride,
-                                        routes.begin[expert + 1] - p, gate + p * Intermediate,
-                                        hidden + p * Intermediate, Intermediate);
+                                        routes.begin[expert + 1] - p, own.gate + p * Intermediate,
+                                        own.hidden + p * Intermediate, Intermediate);
                  });
     over_experts(routes, hidden_size, hidden_size, tokens * hidden_size * (K * Intermediate + SharedIntermediate),
                  [&](std::size_t expert, std::size_t begin, std::size_t end) {
                    if (expert == E) {
-                     kernels::matmul(weights.shared_expert.down_proj, begin, end, shared_hidden, SharedIntermediate,
-                                     tokens, shared_out, hidden_size);
+                     kernels::matmul(weights.shared_expert.down_proj, begin, end, own.shared_hidden, SharedIntermediate,
+                                     tokens, own.shared_out, hidden_size);
                      return;
                    }
                    const std::size_t p = routes.begin[expert];
-                   kernels::matmul(weights.experts[expert].down_proj, begin, end, hidden + p * Intermediate,
-                                   Intermediate, routes.begin[expert + 1] - p, expert_out + p * hidden_size,
+                   kernels::matmul(weights.experts[expert].down_proj, begin, end, own.hidden + p * Intermediate,
+                                   Intermediate, routes.begin[expert + 1] - p, own.expert_out + p * hidden_size,
                                    hidden_size);
                  });
     // The sum over a token's experts runs in top-k order, whatever else is in the batch.
@@ -122,29 +114,70 @@ class MoeBlock {
         float* const out = y + t * hidden_size;
         std::memset(out, 0, hidden_size * sizeof(float));
         for (std::size_t slot = 0; slot < K; ++slot) {
-          math::scale_add(routes.weight[t * K + slot], expert_out + routes.place[t * K + slot] * hidden_size,
+          math::scale_add(routes.weight[t * K + slot], own.expert_out + routes.place[t * K + slot] * hidden_size,
                           hidden_size, out);
         }
-        math::scale_add(math::sigmoid(shared_gate[t]), shared_out + t * hidden_size, hidden_size, out);
+        math::scale_add(math::sigmoid(router.shared_gate[t]), own.shared_out + t * hidden_size, hidden_size, out);
       }
     });
   }
 
  private:
+  template <class A>
+  struct RouterScratch {
+    typename A::Scope scope;
+    float* logits;       // [tokens, E]
+    float* shared_gate;  // [tokens]
+
+    constexpr RouterScratch(A& arena, std::size_t tokens)
+        : scope(arena),
+          logits(arena.template take<float>(tokens * E)),
+          shared_gate(arena.template take<float>(tokens)) {}
+  };
+
   // The chosen experts. Places [begin[e], begin[e + 1]) belong to expert e, in token order.
+  template <class A>
   struct Routes {
     float* weight;          // [tokens, K]: renormalised probabilities, largest first
     std::uint32_t* place;   // [tokens, K]: where the token stands among the experts' rows
     std::uint32_t* token;   // [tokens * K]: the token at each place
     std::uint32_t* begin;   // [E + 1]
     std::uint32_t* active;  // [active_count]: experts with tokens
-    std::size_t active_count;
+    std::size_t active_count = 0;
+
+    constexpr Routes(A& arena, std::size_t tokens)
+        : weight(arena.template take<float>(tokens * K)),
+          place(arena.template take<std::uint32_t>(tokens * K)),
+          token(arena.template take<std::uint32_t>(tokens * K)),
+          begin(arena.template take<std::uint32_t>(E + 1)),
+          active(arena.template take<std::uint32_t>(E)) {}
   };
 
-  static Routes route(const float* logits, std::size_t tokens, Arena& arena) {
-    Routes routes{arena.take<float>(tokens * K),         arena.take<std::uint32_t>(tokens * K),
-                  arena.take<std::uint32_t>(tokens * K), arena.take<std::uint32_t>(E + 1),
-                  arena.take<std::uint32_t>(E + 1),      0};
+  template <class A>
+  struct Scratch {
+    typename A::Scope scope;
+    Routes<A> routes;
+    float* gathered;       // [tokens * K, hidden_size]: rows of x, expert after expert; unused for one token
+    float* gate;           // [tokens * K, Intermediate]
+    float* hidden;         // [tokens * K, Intermediate]
+    float* shared_gate;    // [tokens, SharedIntermediate]
+    float* shared_hidden;  // [tokens, SharedIntermediate]
+    float* expert_out;     // [tokens * K, hidden_size]
+    float* shared_out;     // [tokens, hidden_size]
+
+    constexpr Scratch(A& arena, std::size_t tokens, std::size_t hidden_size)
+        : scope(arena),
+          routes(arena, tokens),
+          gathered(arena.template take<float>(tokens > 1 ? tokens * K * hidden_size : 0)),
+          gate(arena.template take<float>(tokens * K * Intermediate)),
+          hidden(arena.template take<float>(tokens * K * Intermediate)),
+          shared_gate(arena.template take<float>(tokens * SharedIntermediate)),
+          shared_hidden(arena.template take<float>(tokens * SharedIntermediate)),
+          expert_out(arena.template take<float>(tokens * K * hidden_size)),
+          shared_out(arena.template take<float>(tokens * hidden_size)) {}
+  };
+
+  static void route(const float* logits, std::size_t tokens, Routes<Arena>& routes) {
     std::memset(routes.begin, 0, (E + 1) * sizeof(std::uint32_t));
     for (std::size_t t = 0; t < tokens; ++t) {
       top_k(logits + t * E, routes.weight + t * K,
@@ -168,7 +201,6 @@ class MoeBlock {
         routes.token[place] = static_cast<std::uint32_t>(t);
       }
     }
-    return routes;
   }
 
   // Softmax over all experts, the K largest in descending order (the lower id wins a tie), renormalised to sum 1.
@@ -194,8 +226,8 @@ class MoeBlock {
   // Calls fn(expert, begin, end) for row ranges of each active expert and of the shared one (id E), in one parallel
   // region.
   template <class Fn>
-  static void over_experts(const Routes& routes, std::size_t rows, std::size_t shared_rows, std::size_t multiply_adds,
-                           const Fn& fn) {
+  static void over_experts(const Routes<Arena>& routes, std::size_t rows, std::size_t shared_rows,
+                           std::size_t multiply_adds, const Fn& fn) {
     const std::size_t step = detail::rows_per_task(routes.active_count * rows + shared_rows);
     const std::size_t blocks = (rows + step - 1) / step;
     const std::size_t shared_blocks = (shared_rows + step - 1) / step;

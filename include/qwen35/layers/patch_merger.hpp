@@ -34,23 +34,37 @@ struct PatchMerger {
   static constexpr std::size_t width = HiddenSize * BlockSize;
 
   static constexpr std::size_t workspace_bytes(std::size_t blocks) {
-    const std::size_t chunk = detail::vision_chunk(blocks);
-    return 2 * Arena::cost<float>(chunk * width) + projection_bytes(chunk, width);
+    ArenaMeter meter;
+    const Scratch<ArenaMeter> scratch(meter, blocks);
+    ProjectionScratch<ArenaMeter>(meter, detail::vision_chunk(blocks), width);
+    return meter.peak();
   }
 
   // x `[blocks * BlockSize, HiddenSize]` -> y `[blocks, out_hidden_size]`
   static void forward(const Weights& weights, const float* x, float* y, std::size_t blocks, Arena& arena) {
-    const Arena::Scope scope(arena);
-    const std::size_t chunk = detail::vision_chunk(blocks), out = weights.linear_fc2.weight.rows;
-    float* const normed = arena.take<float>(chunk * width);
-    float* const hidden = arena.take<float>(chunk * width);
+    const Scratch<Arena> scratch(arena, blocks);
+    const std::size_t out = weights.linear_fc2.weight.rows;
     detail::each_vision_chunk(blocks, [&](std::size_t first, std::size_t count) {
-      detail::layer_norm_rows(weights.norm, x + first * width, count * BlockSize, HiddenSize, normed);
-      project({weights.linear_fc1.weight, hidden, width, weights.linear_fc1.bias}, normed, count, arena);
-      detail::activate_rows<Activation::gelu>(hidden, count, width);
-      project({weights.linear_fc2.weight, y + first * out, out, weights.linear_fc2.bias}, hidden, count, arena);
+      detail::layer_norm_rows(weights.norm, x + first * width, count * BlockSize, HiddenSize, scratch.normed);
+      project({weights.linear_fc1.weight, scratch.hidden, width, weights.linear_fc1.bias}, scratch.normed, count,
+              arena);
+      detail::activate_rows<Activation::gelu>(scratch.hidden, count, width);
+      project({weights.linear_fc2.weight, y + first * out, out, weights.linear_fc2.bias}, scratch.hidden, count, arena);
     });
   }
+
+ private:
+  template <class A>
+  struct Scratch {
+    typename A::Scope scope;
+    float* normed;  // [chunk, width]
+    float* hidden;  // [chunk, width]
+
+    constexpr Scratch(A& arena, std::size_t blocks)
+        : scope(arena),
+          normed(arena.template take<float>(detail::vision_chunk(blocks) * width)),
+          hidden(arena.template take<float>(detail::vision_chunk(blocks) * width)) {}
+  };
 };
 
 QWEN35_END_NAMESPACE

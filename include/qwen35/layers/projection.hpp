@@ -3,9 +3,9 @@
 // region.
 #pragma once
 
+#include <qwen35/core/arena.hpp>
 #include <qwen35/core/matrix.hpp>
 #include <qwen35/kernels/kernels.hpp>
-#include <qwen35/layers/workspace.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
 
 #include <algorithm>
@@ -76,10 +76,20 @@ inline void over_rows(std::span<const Projection> projections, std::size_t token
 }  // namespace detail
 
 // What project() takes of the arena while it works on rows of `in` values.
+template <class A>
+struct ProjectionScratch {
+  typename A::Scope scope;
+  float* packed = nullptr;  // a block of the values of all tokens
+
+  constexpr ProjectionScratch(A& arena, std::size_t tokens, std::size_t in) : scope(arena) {
+    if (tokens > kernels::few_tokens) {
+      packed = arena.template take<float>(kernels::packed_size(tokens, std::min(in, kernels::matmul_block(in))));
+    }
+  }
+};
+
 constexpr std::size_t projection_bytes(std::size_t tokens, std::size_t in) {
-  return tokens <= kernels::few_tokens
-             ? 0
-             : Arena::cost<float>(kernels::packed_size(tokens, std::min(in, kernels::matmul_block(in))));
+  return scratch_bytes<ProjectionScratch<ArenaMeter>>(tokens, in);
 }
 
 // All projections of x `[tokens, in]`. Many tokens go through block by block of their values, so that what every thread
@@ -93,17 +103,16 @@ inline void project(std::span<const Projection> projections, const float* x, std
     });
     return;
   }
-  const Arena::Scope scope(arena);
+  const ProjectionScratch<Arena> scratch(arena, tokens, in);
   constexpr std::size_t granule = kernels::packed_granule;
   const std::size_t block = kernels::matmul_block(in);
-  float* const packed = arena.take<float>(kernels::packed_size(tokens, std::min(in, block)));
   for (std::size_t k = 0; k < in; k += block) {
     parallel_ranges(tokens, granule, [&](std::size_t begin, std::size_t end) {
-      kernels::pack_tokens(x + k, in, begin, end, std::min(block, in - k), packed);
+      kernels::pack_tokens(x + k, in, begin, end, std::min(block, in - k), scratch.packed);
     });
     detail::over_rows(projections, tokens, [&](const Projection& projection, std::size_t begin, std::size_t end) {
-      kernels::matmul_packed(projection.weight, begin, end, k, packed, tokens, projection.y, projection.y_stride,
-                             projection.bias);
+      kernels::matmul_packed(projection.weight, begin, end, k, scratch.packed, tokens, projection.y,
+                             projection.y_stride, projection.bias);
     });
   }
 }

@@ -7,7 +7,6 @@
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
 #include <qwen35/layers/projection.hpp>
-#include <qwen35/layers/workspace.hpp>
 #include <qwen35/math/activations.hpp>
 #include <qwen35/math/elementwise.hpp>
 #include <qwen35/math/norms.hpp>
@@ -138,26 +137,25 @@ class VisionBlock {
 
   static constexpr std::size_t workspace_bytes(std::size_t rows, std::size_t frames, std::size_t intermediate_size) {
     const std::size_t chunk = detail::vision_chunk(rows);
-    const std::size_t attention =
-        2 * Arena::cost<float>(rows * hidden_size) + 2 * Arena::cost<float>(chunk * hidden_size) +
-        Arena::cost<QueryBlock>(blocks_bound(chunk, frames)) + blocks_bound(chunk, frames) * NumHeads * task_bytes() +
-        projection_bytes(chunk, hidden_size);
-    const std::size_t feed_forward =
-        Arena::cost<float>(chunk * intermediate_size) +
-        std::max(projection_bytes(chunk, hidden_size), projection_bytes(chunk, intermediate_size));
-    return 2 * Arena::cost<float>(chunk * hidden_size) + std::max(attention, feed_forward);
+    ArenaMeter meter;
+    const Scratch<ArenaMeter> scratch(meter, rows);
+    {
+      const AttentionScratch<ArenaMeter> attention(meter, rows, frames);
+      ProjectionScratch<ArenaMeter>(meter, chunk, hidden_size);
+    }
+    const FeedForwardScratch<ArenaMeter> feed_forward(meter, rows, intermediate_size);
+    ProjectionScratch<ArenaMeter>(meter, chunk, hidden_size);
+    ProjectionScratch<ArenaMeter>(meter, chunk, intermediate_size);
+    return meter.peak();
   }
 
   // x `[rows, hidden_size]` is updated in place. `frames` cover the rows in order; rotary: a row of HeadDim / 2 for
   // each.
   static void forward(const Weights& weights, float* x, std::size_t rows, std::span<const Frame> frames,
                       const RotaryTable& rotary, Arena& arena) {
-    const Arena::Scope scope(arena);
-    const std::size_t chunk = detail::vision_chunk(rows);
-    float* const normed = arena.take<float>(chunk * hidden_size);
-    float* const update = arena.take<float>(chunk * hidden_size);
-    attention(weights, x, rows, frames, rotary, normed, update, arena);
-    feed_forward(weights, x, rows, normed, update, arena);
+    const Scratch<Arena> scratch(arena, rows);
+    attention(weights, x, rows, frames, rotary, scratch, arena);
+    feed_forward(weights, x, rows, scratch, arena);
   }
 
  private:
@@ -173,10 +171,67 @@ class VisionBlock {
   static constexpr std::size_t blocks_bound(std::size_t chunk, std::size_t frames) {
     return (chunk + queries_per_task - 1) / queries_per_task + std::min(chunk, frames + 1);
   }
-  static constexpr std::size_t task_bytes() {
-    return 2 * Arena::cost<const float*>(queries_per_task) + 2 * Arena::cost<std::size_t>(queries_per_task) +
-           Arena::cost<float>(kernels::attention_scratch(queries_per_task, HeadDim));
-  }
+
+  template <class A>
+  struct Scratch {
+    typename A::Scope scope;
+    float* normed;  // [chunk, hidden_size]
+    float* update;  // [chunk, hidden_size]
+
+    constexpr Scratch(A& arena, std::size_t rows)
+        : scope(arena),
+          normed(arena.template take<float>(detail::vision_chunk(rows) * hidden_size)),
+          update(arena.template take<float>(detail::vision_chunk(rows) * hidden_size)) {}
+  };
+
+  // What kernels::attention is told of the queries of a task.
+  template <class A>
+  struct TaskScratch {
+    const float** q;
+    float** out;
+    std::size_t* key_begin;
+    std::size_t* key_end;
+    float* kernel;
+
+    constexpr explicit TaskScratch(A& arena)
+        : q(arena.template take<const float*>(queries_per_task)),
+          out(arena.template take<float*>(queries_per_task)),
+          key_begin(arena.template take<std::size_t>(queries_per_task)),
+          key_end(arena.template take<std::size_t>(queries_per_task)),
+          kernel(arena.template take<float>(kernels::attention_scratch(queries_per_task, HeadDim))) {}
+  };
+
+  template <class A>
+  struct AttentionScratch {
+    static constexpr std::size_t task_bytes = scratch_bytes<TaskScratch<ArenaMeter>>();
+    typename A::Scope scope;
+    float* keys;         // [heads, rows, HeadDim], rotated
+    float* values;       // [heads, rows, HeadDim]
+    float* q;            // [chunk, hidden_size]
+    float* attended;     // [chunk, hidden_size]
+    QueryBlock* blocks;  // of a chunk
+    std::byte* tasks;
+
+    constexpr AttentionScratch(A& arena, std::size_t rows, std::size_t frames)
+        : scope(arena),
+          keys(arena.template take<float>(rows * hidden_size)),
+          values(arena.template take<float>(rows * hidden_size)),
+          q(arena.template take<float>(detail::vision_chunk(rows) * hidden_size)),
+          attended(arena.template take<float>(detail::vision_chunk(rows) * hidden_size)),
+          blocks(arena.template take<QueryBlock>(blocks_bound(detail::vision_chunk(rows), frames))),
+          tasks(arena.template take<std::byte>(blocks_bound(detail::vision_chunk(rows), frames) * NumHeads *
+                                               task_bytes)) {}
+    std::span<std::byte> of(std::size_t task) const { return {tasks + task * task_bytes, task_bytes}; }
+  };
+
+  template <class A>
+  struct FeedForwardScratch {
+    typename A::Scope scope;
+    float* hidden;  // [chunk, intermediate_size]
+
+    constexpr FeedForwardScratch(A& arena, std::size_t rows, std::size_t intermediate_size)
+        : scope(arena), hidden(arena.template take<float>(detail::vision_chunk(rows) * intermediate_size)) {}
+  };
 
   static void add_update(const float* update, std::size_t count, float* x) {
     parallel_ranges(count, 16, [&](std::size_t begin, std::size_t end) {
@@ -186,15 +241,11 @@ class VisionBlock {
   }
 
   static void attention(const Weights& weights, float* x, std::size_t rows, std::span<const Frame> frames,
-                        const RotaryTable& rotary, float* normed, float* update, Arena& arena) {
-    const Arena::Scope scope(arena);
-    const std::size_t chunk = detail::vision_chunk(rows);
-    float* const keys = arena.take<float>(rows * hidden_size);    // [heads, rows, HeadDim], rotated
-    float* const values = arena.take<float>(rows * hidden_size);  // [heads, rows, HeadDim]
-    float* const q = arena.take<float>(chunk * hidden_size);
-    float* const attended = arena.take<float>(chunk * hidden_size);
-    QueryBlock* const blocks = arena.take<QueryBlock>(blocks_bound(chunk, frames.size()));
-    std::byte* const scratch = arena.take<std::byte>(blocks_bound(chunk, frames.size()) * NumHeads * task_bytes());
+                        const RotaryTable& rotary, const Scratch<Arena>& rooms, Arena& arena) {
+    const AttentionScratch<Arena> own(arena, rows, frames.size());
+    float* const normed = rooms.normed;
+    float* const q = own.q;
+    float* const attended = own.attended;
     const auto part = [&](std::size_t index, float* y) {
       return Projection{weights.qkv.weight.slice(index * hidden_size, hidden_size), y, hidden_size,
                         weights.qkv.bias + index * hidden_size};
@@ -208,8 +259,8 @@ class VisionBlock {
         for (std::size_t i = begin; i < end; ++i) {
           for (std::size_t h = 0; h < NumHeads; ++h) {
             const std::size_t place = (h * rows + first + i) * HeadDim;
-            rotate(q + i * hidden_size + h * HeadDim, rotary, first + i, keys + place);
-            std::memcpy(values + place, attended + i * hidden_size + h * HeadDim, HeadDim * sizeof(float));
+            rotate(q + i * hidden_size + h * HeadDim, rotary, first + i, own.keys + place);
+            std::memcpy(own.values + place, attended + i * hidden_size + h * HeadDim, HeadDim * sizeof(float));
           }
         }
       });
@@ -225,15 +276,14 @@ class VisionBlock {
         }
         const std::size_t end =
             std::min({row + queries_per_task, first + count, frames[frame].first + frames[frame].count});
-        blocks[used++] = {row, end - row, frames[frame]};
+        own.blocks[used++] = {row, end - row, frames[frame]};
         row = end;
       }
       detail::share(count * hidden_size * 4 * frames[frame].count, used * NumHeads, [&](std::size_t task) {
-        attend(blocks[task % used], task / used, first, rows, rotary, q, keys, values, attended,
-               std::span<std::byte>(scratch + task * task_bytes(), task_bytes()));
+        attend(own.blocks[task % used], task / used, first, rows, rotary, own, own.of(task));
       });
-      project({weights.proj.weight, update, hidden_size, weights.proj.bias}, attended, count, arena);
-      add_update(update, count, x + first * hidden_size);
+      project({weights.proj.weight, rooms.update, hidden_size, weights.proj.bias}, attended, count, arena);
+      add_update(rooms.update, count, x + first * hidden_size);
     });
   }
 
@@ -243,42 +293,41 @@ class VisionBlock {
 
   // One head of a block of queries against the keys of its frame. Rows of q and attended count from `first`.
   static void attend(const QueryBlock& block, std::size_t head, std::size_t first, std::size_t rows,
-                     const RotaryTable& rotary, float* q, const float* keys, const float* values, float* attended,
-                     std::span<std::byte> memory) {
+                     const RotaryTable& rotary, const AttentionScratch<Arena>& scratch, std::span<std::byte> memory) {
     Arena arena(memory);
-    const float** const queries = arena.take<const float*>(block.count);
-    float** const out = arena.take<float*>(block.count);
-    std::size_t* const begin = arena.take<std::size_t>(block.count);
-    std::size_t* const end = arena.take<std::size_t>(block.count);
+    const TaskScratch<Arena> own(arena);
     for (std::size_t i = 0; i < block.count; ++i) {
       const std::size_t place = (block.first - first + i) * hidden_size + head * HeadDim;
-      rotate(q + place, rotary, block.first + i, q + place);
-      queries[i] = q + place;
-      out[i] = attended + place;
-      begin[i] = 0;
-      end[i] = block.frame.count;
+      float* const q = scratch.q + place;
+      rotate(q, rotary, block.first + i, q);
+      own.q[i] = q;
+      own.out[i] = scratch.attended + place;
+      own.key_begin[i] = 0;
+      own.key_end[i] = block.frame.count;
     }
     const std::size_t start = (head * rows + block.frame.first) * HeadDim;
-    kernels::attention({.q = queries,
-                        .out = out,
-                        .key_begin = begin,
-                        .key_end = end,
+    kernels::attention({.q = own.q,
+                        .out = own.out,
+                        .key_begin = own.key_begin,
+                        .key_end = own.key_end,
                         .queries = block.count,
                         .head_dim = HeadDim,
-                        .k = reinterpret_cast<const std::byte*>(keys + start),
-                        .v = reinterpret_cast<const std::byte*>(values + start),
+                        .k = reinterpret_cast<const std::byte*>(scratch.keys + start),
+                        .v = reinterpret_cast<const std::byte*>(scratch.values + start),
                         .format = Format::f32,
                         .k_stride_bytes = HeadDim * sizeof(float),
                         .v_stride_bytes = HeadDim * sizeof(float),
                         .scale = 1.0f / std::sqrt(static_cast<float>(HeadDim)),
-                        .scratch = arena.take<float>(kernels::attention_scratch(block.count, HeadDim))});
+                        .scratch = own.kernel});
   }
 
-  static void feed_forward(const Weights& weights, float* x, std::size_t rows, float* normed, float* update,
+  static void feed_forward(const Weights& weights, float* x, std::size_t rows, const Scratch<Arena>& rooms,
                            Arena& arena) {
-    const Arena::Scope scope(arena);
     const std::size_t width = weights.linear_fc1.weight.rows;
-    float* const hidden = arena.take<float>(detail::vision_chunk(rows) * width);
+    const FeedForwardScratch<Arena> own(arena, rows, width);
+    float* const normed = rooms.normed;
+    float* const update = rooms.update;
+    float* const hidden = own.hidden;
     detail::each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
       detail::layer_norm_rows(weights.norm2, x + first * hidden_size, count, hidden_size, normed);
       project({weights.linear_fc1.weight, hidden, width, weights.linear_fc1.bias}, normed, count, arena);

@@ -2,7 +2,7 @@
 // Scratch memory of a model's forward, sized by its config.
 #pragma once
 
-#include <qwen35/layers/decoder_layer.hpp>
+#include <qwen35/layers/layers_of.hpp>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -17,20 +17,19 @@ class Workspace {
   // Bytes for passes of `tokens` tokens in at most `sequences` sequences.
   static constexpr std::size_t bytes(std::size_t tokens, std::size_t sequences = 1) {
     constexpr std::size_t hidden = Layers::Text::hidden_size;
-    std::size_t mixer = 0;
+    std::size_t layer = 0;
     if constexpr (Layers::linear_layers > 0) {
-      mixer = std::max(mixer, Layers::Linear::workspace_bytes(tokens, hidden));
+      layer = std::max(layer, Layers::LinearLayer::workspace_bytes(tokens, hidden));
     }
     if constexpr (Layers::full_layers > 0) {
-      mixer = std::max(mixer, Layers::Full::workspace_bytes(tokens, hidden));
+      layer = std::max(layer, Layers::FullLayer::workspace_bytes(tokens, hidden));
     }
     const std::size_t rotary =
         2 * Arena::cost<float>(tokens * ((Layers::Text::head_dim + 1) / 2 + 1)) + Arena::cost<std::int32_t>(3 * tokens);
     const std::size_t masks = Arena::cost<TokenSpan>(sequences) + Arena::cost<std::uint8_t>(tokens) +
                               Arena::cost<std::size_t>(tokens) + Arena::cost<const std::uint8_t*>(sequences) +
                               Arena::cost<GatedDeltaNetState>(sequences) + Arena::cost<GatedAttentionState>(sequences);
-    return masks + rotary + router_bytes(tokens) + 3 * Arena::cost<float>(tokens * hidden) +
-           std::max(mixer, Layers::FeedForward::workspace_bytes(tokens, hidden));
+    return masks + rotary + router_bytes(tokens) + Arena::cost<float>(tokens * hidden) + layer;
   }
 
   Workspace() = default;

@@ -2,7 +2,7 @@
 // All weights of a text model, and the one walk over them.
 #pragma once
 
-#include <qwen35/layers/decoder_layer.hpp>
+#include <qwen35/layers/layers_of.hpp>
 #include <qwen35/weights/bound_storage.hpp>
 
 #include <memory>
@@ -16,8 +16,8 @@ template <class Config>
 struct TextWeights {
   using config_type = Config;
   using Layers = LayersOf<Config>;
-  using LinearLayer = DecoderLayer<typename Layers::Linear, typename Layers::FeedForward>;
-  using FullLayer = DecoderLayer<typename Layers::Full, typename Layers::FeedForward>;
+  using LinearLayer = typename Layers::LinearLayer;
+  using FullLayer = typename Layers::FullLayer;
 
   Matrix embed_tokens;                                       // [vocab_size, hidden_size]
   Matrix lm_head;                                            // [vocab_size, hidden_size]; embed_tokens when tied
