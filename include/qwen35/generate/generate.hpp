@@ -4,11 +4,7 @@
 
 #include <qwen35/generate/beam_search.hpp>
 #include <qwen35/generate/generative_model.hpp>
-#include <qwen35/generate/usage.hpp>
-#include <qwen35/sampling/generation_config.hpp>
-#include <qwen35/sampling/processors_of.hpp>
-#include <qwen35/sampling/sampler.hpp>
-#include <qwen35/sampling/stopping_criteria.hpp>
+#include <qwen35/generate/sequence.hpp>
 
 #include <memory>
 #include <optional>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/generate/generative_model.hpp>
+#include <qwen35/generate/sequence.hpp>
 #include <qwen35/sampling/generation_config.hpp>
 
 #include <algorithm>
@@ -68,7 +69,7 @@ class RunningBatch {
     return padding_[b];
   }                                                               // masked columns at the front of the ids of prompt b
   std::size_t tokens(std::size_t b) const { return tokens_[b]; }  // unmasked columns of prompt b, cached ones included
-  std::vector<std::vector<TokenId>>& ids() { return ids_; }       // [batch], after prefill [rows]
+  const std::vector<TokenId>& prompt(std::size_t b) const { return ids_[b]; }  // its columns
   Cache* cache() { return cache_; }
   std::unique_ptr<Cache> take_owned_cache() { return std::move(owned_cache_); }
 
@@ -81,8 +82,8 @@ class RunningBatch {
       cache_->reorder(from);
     }
   }
-  // One token further: `tokens` [rows] stand at the end of ids() already.
-  Output forward(const std::vector<TokenId>& tokens);
+  // One token further: the newest of each row, which stands at the end of its ids.
+  Output forward(std::span<const Sequence> rows);
 
  private:
   void read_ids();
@@ -139,8 +140,8 @@ class RunningBatch {
   std::size_t fresh_ = 0;   // columns that the first forward runs
   std::size_t planes_ = 1;  // of the positions
   bool plane_axis_ = false;
-  bool masked_ = false;  // is any column masked?
-  std::vector<std::vector<TokenId>> ids_;
+  bool masked_ = false;                    // is any column masked?
+  std::vector<std::vector<TokenId>> ids_;  // of the prompts
   std::vector<std::int32_t> mask_;  // [batch, width_], after prefill [rows, columns so far]; only kept up where masked_
   std::vector<std::int32_t>
       positions_;  // [planes, rows, fresh_], after prefill the last column of it, or without a cache all so far

@@ -192,15 +192,12 @@ void RunningBatch<M>::expand_rows(std::size_t expand, Output& output) {
     return;
   }
   std::vector<std::size_t> from;
-  std::vector<std::vector<TokenId>> ids;
   std::vector<std::int32_t> mask;
   for (std::size_t row = 0; row < rows_; ++row) {
     from.push_back(row / expand);
-    ids.push_back(ids_[row / expand]);
     const auto start = mask_.begin() + static_cast<std::ptrdiff_t>(row / expand * width_);
     mask.insert(mask.end(), start, start + static_cast<std::ptrdiff_t>(width_));
   }
-  ids_ = std::move(ids);
   mask_ = std::move(mask);
   reorder(from);
   output.logits = repeat_rows(output.logits, expand);
@@ -217,23 +214,25 @@ void RunningBatch<M>::expand_rows(std::size_t expand, Output& output) {
 }
 
 template <class M>
-typename RunningBatch<M>::Output RunningBatch<M>::forward(const std::vector<TokenId>& tokens) {
+typename RunningBatch<M>::Output RunningBatch<M>::forward(std::span<const Sequence> rows) {
   Input next = use_cache_ ? Input{} : input_.model_kwargs;
-  std::vector<TokenId> all;
+  std::vector<TokenId> ids;
   std::size_t length = 1;
   if (use_cache_) {
     for (std::int32_t& position : positions_) {
       ++position;
     }
-    next.input_ids = TensorView<TokenId>(tokens.data(), {rows_, 1});
+    for (const Sequence& row : rows) {
+      ids.push_back(row.ids.back());
+    }
   } else {
     append_column(positions_, planes_ * rows_, [](std::int32_t last) { return last + 1; });
-    for (const std::vector<TokenId>& row : ids_) {
-      all.insert(all.end(), row.begin(), row.end());
+    for (const Sequence& row : rows) {
+      ids.insert(ids.end(), row.ids.begin(), row.ids.end());
     }
-    length = all.size() / rows_;
-    next.input_ids = TensorView<TokenId>(all.data(), {rows_, length});
+    length = ids.size() / rows_;
   }
+  next.input_ids = TensorView<TokenId>(ids.data(), {rows_, length});
   next.attention_mask = {};
   if (masked_) {
     append_column(mask_, rows_, [](std::int32_t) { return 1; });

@@ -28,12 +28,12 @@ struct Scratch {
 
 // A sequence that is being generated.
 struct SequenceRow {
-  std::span<const TokenId> input_ids;  // every column: padding, prompt, generated
-  std::size_t prompt_length = 0;       // columns of the prompt, its padding included
-  std::size_t padding = 0;             // masked columns at the front
-  std::size_t batch_id = 0;            // which prompt
-  std::size_t row = 0;                 // which row of the running batch (with beams: prompt * num_beams + beam)
-  Scratch* scratch = nullptr;          // for the processors of the library
+  std::span<const TokenId> input_ids{};  // every column: padding, prompt, generated
+  std::size_t prompt_length = 0;         // columns of the prompt, its padding included
+  std::size_t padding = 0;               // masked columns at the front
+  std::size_t batch_id = 0;              // which prompt
+  std::size_t row = 0;                   // which row of the running batch (with beams: prompt * num_beams + beam)
+  Scratch* scratch = nullptr;            // for the processors of the library
 
   // The sequence itself. The penalties read this: a prompt gives the same tokens padded or not (the reference counts
   // the padding in).

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/generate/generate.hpp>
+#include <qwen35/generate/generation_defaults.hpp>
 #include <qwen35/session/session_encoder.hpp>
 #include <qwen35/session/session_media.hpp>
 #include <qwen35/session/session_options.hpp>
@@ -103,7 +104,7 @@ class Session {
   void set_thinking_budget(std::optional<std::size_t> budget) { options_.thinking_budget = budget; }
   void set_seed(std::uint64_t seed) { options_.seed = seed; }
   void set_generation_config(const GenerationConfig& config) {
-    GenerationConfig complete = detail::complete_config(*model_, config);
+    GenerationConfig complete = complete_config(*model_, config);
     require<InputError>(*complete.num_beams == 1 && *complete.num_return_sequences == 1,
                         "Session: one sequence and no beams, found num_beams ", *complete.num_beams,
                         ", num_return_sequences ", *complete.num_return_sequences);

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a generation config leaves open, filled in from the model and the prompt.
+#pragma once
+
+#include <qwen35/sampling/generation_config.hpp>
+
+#include <algorithm>
+
+QWEN35_BEGIN_NAMESPACE
+
+// The fields that nobody set: from the model's own generation config, then from `GenerationConfig::fallbacks()`;
+// special tokens also from the model's config. Raises InputError for a config that contradicts itself.
+template <class M>
+GenerationConfig complete_config(const M& model, GenerationConfig config) {
+  if constexpr (requires { GenerationConfig::from_json(model.generation_config()); }) {
+    config = config.or_else(GenerationConfig::from_json(model.generation_config()));
+  }
+  config = config.or_else(GenerationConfig::fallbacks());
+  if constexpr (requires { TokenIds(model.config().eos_token_id); }) {
+    if (!config.eos_token_id) {
+      config.eos_token_id = TokenIds(model.config().eos_token_id);
+    }
+  }
+  if constexpr (requires { TokenIds(model.config().pad_token_id); }) {
+    if (const TokenIds pad = model.config().pad_token_id; !config.pad_token_id && !pad.empty()) {
+      config.pad_token_id = pad[0];
+    }
+  }
+  if (!config.pad_token_id && config.eos_token_id && !config.eos_token_id->empty()) {
+    config.pad_token_id = (*config.eos_token_id)[0];
+  }
+  config.validate();
+  return config;
+}
+
+// max_length and min_length of a complete config, counted in columns of ids of which the prompt has `prompt`; it takes
+// `columns` of the model, which are more where embeddings were given without ids. Raises InputError when nothing can be
+// generated. Source: the reference's `_prepare_generated_length`, `_validate_generated_length`.
+template <class M>
+void set_lengths(const M& model, std::size_t prompt, std::size_t columns, GenerationConfig& config) {
+  const auto ids = static_cast<std::int64_t>(prompt);
+  const auto all = static_cast<std::int64_t>(columns);
+  if (config.max_new_tokens) {
+    config.max_length = *config.max_new_tokens + ids;
+  } else if (config.max_length) {
+    *config.max_length -= ids != all ? all : 0;
+  } else {
+    config.max_length = 20 + ids;
+    if constexpr (requires { model.config().max_position_embeddings; }) {
+      config.max_length =
+          std::min(*config.max_length, static_cast<std::int64_t>(model.config().max_position_embeddings));
+    }
+  }
+  if (config.min_new_tokens) {
+    config.min_length = *config.min_new_tokens + ids;
+  } else if (ids != all) {
+    config.min_length = std::max<std::int64_t>(*config.min_length - all, 0);
+  }
+  require<InputError>(ids < *config.max_length, "generate: the input has ", ids, " tokens and max_length is ",
+                      *config.max_length, ": nothing can be generated");
+}
+
+QWEN35_END_NAMESPACE
