@@ -127,8 +127,8 @@ TEST_CASE("ill-formed UTF-8: an error with the offset, or replaced") {
   CHECK(tokenizer.encode_lossy("abc\xE4\xB8z") == tokenizer.encode("abc\xEF\xBF\xBDz"));
   CHECK(tokenizer.encode_lossy("\xED\xA0\x80") == tokenizer.encode("\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"));
   CHECK(tokenizer.encode_lossy("fine") == tokenizer.encode("fine"));
-  CHECK_THROWS_WITH_AS(tokenizer.encode_batch(std::vector<std::string>{"a", "b", "c\xC0"}),
-                       "encode_batch: text 2 is not UTF-8 at byte 1", TextError);
+  CHECK_THROWS_WITH_AS(tokenizer.encode(std::vector<std::string>{"a", "b", "c\xC0"}),
+                       "tokenizer: text 2 is not UTF-8 at byte 1", TextError);
 }
 
 TEST_CASE("batches") {
@@ -137,14 +137,14 @@ TEST_CASE("batches") {
   for (std::size_t i = 0; i < 300; ++i) {
     texts.push_back(strings()[i].items()[0].as_string());
   }
-  const std::vector<Ids> batch = tokenizer.encode_batch(texts);
+  const std::vector<Ids> batch = tokenizer.encode(texts);
   const std::vector<std::string> back = tokenizer.batch_decode(batch, true);
   REQUIRE(batch.size() == texts.size());
   for (std::size_t i = 0; i < texts.size(); ++i) {
     CHECK(batch[i] == tokenizer.encode(texts[i]));
     CHECK(back[i] == tokenizer.decode(batch[i], true));
   }
-  CHECK(tokenizer.encode_batch(std::vector<std::string>{}).empty());
+  CHECK(tokenizer.encode(std::vector<std::string>{}).empty());
 }
 
 TEST_CASE("tokens by name") {

@@ -17,9 +17,6 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-enum class Padding : std::uint8_t { none, longest, max_length };
-enum class PaddingSide : std::uint8_t { left, right };
-
 // Arguments as in the reference; padding_side defaults to the side that generate() wants.
 struct ProcessorInput {
   std::vector<ImageItem> images{};  // in the order of the placeholders, counted on from text to text
@@ -29,18 +26,18 @@ struct ProcessorInput {
   VideoOptions videos_kwargs{};
   Padding padding = Padding::none;
   PaddingSide padding_side = PaddingSide::left;
-  std::optional<std::size_t> max_length{};  // of Padding::max_length, and of truncation
+  std::optional<std::size_t> max_length{};  // of Padding::max_length, and of truncation; nothing: model_max_length
   bool truncation = false;                  // cuts the end off; an error where that cuts a picture
+  std::size_t pad_to_multiple_of = 0;
+  bool return_offsets_mapping = false;  // in the text with its placeholders expanded
   bool return_mm_token_type_ids = true;
   VideoForm video_form = VideoForm::pad;
   std::optional<double> folder_fps{};  // the rate of the pictures of a folder that is a video
   MediaLimits limits{};
 };
 
-// Outputs as in the reference. The rows of the first three are as long as their texts unless they were padded.
-struct ProcessorOutput {
-  std::vector<std::vector<TokenId>> input_ids;               // [texts][tokens]
-  std::vector<std::vector<std::int32_t>> attention_mask;     // 0 for padding
+// Outputs as in the reference: the tokenizer's, and what belongs to pictures and videos.
+struct ProcessorOutput : BatchEncoding {
   std::vector<std::vector<std::int32_t>> mm_token_type_ids;  // 1 for a picture's token, 2 for a video's, else 0
   Tensor<float> pixel_values;           // [patches of all pictures, 3 * temporal_patch_size * patch_size^2]
   Tensor<std::int64_t> image_grid_thw;  // [pictures, 3]
@@ -48,21 +45,7 @@ struct ProcessorOutput {
   Tensor<std::int64_t> video_grid_thw;  // [videos, 3]
   std::vector<VideoMetadata> video_metadata;
 
-  // The rows as [texts, tokens], for the model. Raises InputError when they differ in length.
-  Tensor<TokenId> ids() const { return rectangular(input_ids, "input_ids"); }
-  Tensor<std::int32_t> mask() const { return rectangular(attention_mask, "attention_mask"); }
   Tensor<std::int32_t> token_types() const { return rectangular(mm_token_type_ids, "mm_token_type_ids"); }
-
- private:
-  static Tensor<std::int32_t> rectangular(const std::vector<std::vector<std::int32_t>>& rows, std::string_view name) {
-    std::vector<std::int32_t> values;
-    for (const std::vector<std::int32_t>& row : rows) {
-      require<InputError>(row.size() == rows[0].size(), name, ": rows of ", rows[0].size(), " and ", row.size(),
-                          " tokens; ask for padding");
-      values.insert(values.end(), row.begin(), row.end());
-    }
-    return Tensor<std::int32_t>({rows.size(), rows.empty() ? 0 : rows[0].size()}, std::move(values));
-  }
 };
 
 // Of apply_chat_template(). Media parts that name nothing and carry nothing stand for processor_kwargs.images and
@@ -145,13 +128,14 @@ class Processor {
   std::string decode(std::span<const TokenId> ids, bool skip_special_tokens = false) const {
     return tokenizer.decode(ids, skip_special_tokens);
   }
-  std::vector<std::string> batch_decode(std::span<const std::vector<TokenId>> sequences,
-                                        bool skip_special_tokens = false) const {
-    return tokenizer.batch_decode(sequences, skip_special_tokens);
+  // The text of each row: of `sequences` that generate() gave, of rows of ids.
+  template <class Rows>
+  std::vector<std::string> batch_decode(const Rows& rows, bool skip_special_tokens = false) const {
+    return tokenizer.batch_decode(rows, skip_special_tokens);
   }
-  std::vector<std::string> post_process_image_text_to_text(std::span<const std::vector<TokenId>> sequences,
-                                                           bool skip_special_tokens = true) const {
-    return tokenizer.batch_decode(sequences, skip_special_tokens);
+  template <class Rows>
+  std::vector<std::string> post_process_image_text_to_text(const Rows& rows, bool skip_special_tokens = true) const {
+    return tokenizer.batch_decode(rows, skip_special_tokens);
   }
   TokenId image_token_id() const { return image_token_id_; }
   TokenId video_token_id() const { return video_token_id_; }
@@ -175,7 +159,7 @@ class Processor {
     require<TextError>(id >= 0, "processor: the tokenizer has no token ", name);
     return id;
   }
-  void tokenize(const ProcessorInput& input, std::vector<std::string> texts, ProcessorOutput& out) const;
+  void tokenize(const ProcessorInput& input, const std::vector<std::string>& texts, ProcessorOutput& out) const;
 
   TokenId image_token_id_ = -1;
   TokenId video_token_id_ = -1;

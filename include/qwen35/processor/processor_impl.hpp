@@ -57,23 +57,21 @@ inline ProcessorOutput Processor::process(const ProcessorInput& input) const {
   if (!input.text.empty()) {
     std::vector<std::string> texts = input.text;
     expand_placeholders(texts, image_texts, video_texts, {}, input.video_form);
-    tokenize(input, std::move(texts), out);
+    tokenize(input, texts, out);
   }
   return out;
 }
 
-inline void Processor::tokenize(const ProcessorInput& input, std::vector<std::string> texts,
+inline void Processor::tokenize(const ProcessorInput& input, const std::vector<std::string>& texts,
                                 ProcessorOutput& out) const {
-  require<InputError>(input.max_length || (!input.truncation && input.padding != Padding::max_length),
-                      "processor: padding to max_length and truncation need max_length");
-  out.input_ids = tokenizer.encode_batch(texts);
-  std::size_t longest_row = 0;
+  static_cast<BatchEncoding&>(out) = tokenizer(texts, {.padding = input.padding,
+                                                       .truncation = input.truncation,
+                                                       .max_length = input.max_length,
+                                                       .return_offsets_mapping = input.return_offsets_mapping,
+                                                       .padding_side = input.padding_side,
+                                                       .pad_to_multiple_of = input.pad_to_multiple_of});
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    std::vector<TokenId>& ids = out.input_ids[i];
-    if (input.truncation && ids.size() > *input.max_length) {
-      ids.resize(*input.max_length);
-    }
-    longest_row = std::max(longest_row, ids.size());
+    const std::vector<TokenId>& ids = out.input_ids[i];
     for (const bool video : {false, true}) {
       constexpr PlaceholderTokens names;
       const auto in_ids =
@@ -83,27 +81,8 @@ inline void Processor::tokenize(const ProcessorInput& input, std::vector<std::st
                           "` token count between text and `input_ids`. Text ", i, ": ids ", in_ids, ", text ", in_text,
                           ". Likely due to truncation: disable it or increase `max_length`.");
     }
-    out.attention_mask.emplace_back(ids.size(), 1);
     if (input.return_mm_token_type_ids) {
       out.mm_token_type_ids.push_back(mm_token_type_ids(ids, image_token_id_, video_token_id_));
-    }
-  }
-  if (input.padding == Padding::none) {
-    return;
-  }
-  const TokenId pad = tokenizer.pad_token_id();
-  require<InputError>(pad >= 0, "processor: padding, but tokenizer_config.json names no pad token");
-  const std::size_t length = input.padding == Padding::longest ? longest_row : *input.max_length;
-  const auto fill = [&](std::vector<std::int32_t>& row, std::int32_t value) {
-    if (row.size() < length) {
-      row.insert(input.padding_side == PaddingSide::left ? row.begin() : row.end(), length - row.size(), value);
-    }
-  };
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    fill(out.input_ids[i], pad);
-    fill(out.attention_mask[i], 0);
-    if (input.return_mm_token_type_ids) {
-      fill(out.mm_token_type_ids[i], 0);
     }
   }
 }

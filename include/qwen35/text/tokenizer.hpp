@@ -5,18 +5,17 @@
 #include <qwen35/io/model_folder.hpp>
 #include <qwen35/json/value.hpp>
 #include <qwen35/text/added_vocabulary.hpp>
+#include <qwen35/text/batch_encoding.hpp>
 #include <qwen35/text/bpe.hpp>
+#include <qwen35/text/special_tokens.hpp>
 #include <qwen35/text/split_pattern.hpp>
 #include <qwen35/text/tokenizer_parts.hpp>
 #include <qwen35/text/vocabulary.hpp>
 
 #include <span>
+#include <unordered_map>
 
 QWEN35_BEGIN_NAMESPACE
-
-// Whether added tokens such as <|im_end|> in the text become their ids, or are read as plain characters (text from
-// outside).
-enum class added_tokens : std::uint8_t { parse, none };
 
 // Immutable once loaded; may be shared between threads. The ids and texts are those of the reference's `tokenizers`
 // library.
@@ -31,6 +30,19 @@ class Tokenizer {
   // A folder with tokenizer.json and, if there, tokenizer_config.json.
   static Tokenizer from_pretrained(const ModelFolder& files);
 
+  // The reference's `tokenizer(texts, ...)`: each text's ids with their mask and, if asked for, their places; truncated
+  // and padded. Raises TextError for a text that is not UTF-8, InputError for options that contradict each other or
+  // need a pad token or length that the tokenizer does not have. Logs a warning for an option without effect, and for
+  // texts that are longer than model_max_length.
+  BatchEncoding operator()(std::span<const std::string> texts, const TokenizerOptions& options = {}) const;
+  BatchEncoding operator()(std::initializer_list<std::string_view> texts, const TokenizerOptions& options = {}) const {
+    return (*this)(std::vector<std::string>(texts.begin(), texts.end()), options);
+  }
+  // A batch of one.
+  BatchEncoding operator()(std::string_view text, const TokenizerOptions& options = {}) const {
+    return (*this)(std::initializer_list<std::string_view>{text}, options);
+  }
+
   // The ids of a text. Raises TextError with the offset of the first ill-formed byte when it is not UTF-8.
   std::vector<TokenId> encode(std::string_view text, added_tokens added = added_tokens::parse) const;
   // The same after each maximal ill-formed subsequence has become U+FFFD.
@@ -38,8 +50,16 @@ class Tokenizer {
     return encode(unicode::repair_utf8(text), added);
   }
   // The ids of each text, in parallel. An error names the text.
-  std::vector<std::vector<TokenId>> encode_batch(std::span<const std::string> texts,
-                                                 added_tokens added = added_tokens::parse) const;
+  std::vector<std::vector<TokenId>> encode(std::span<const std::string> texts,
+                                           added_tokens added = added_tokens::parse) const;
+  [[deprecated("use encode")]] std::vector<std::vector<TokenId>> encode_batch(
+      std::span<const std::string> texts, added_tokens added = added_tokens::parse) const {
+    return encode(texts, added);
+  }
+  // The tokens of a text by name.
+  std::vector<std::string> tokenize(std::string_view text, added_tokens added = added_tokens::parse) const {
+    return convert_ids_to_tokens(encode(text, added));
+  }
   // The number of ids.
   std::size_t count(std::string_view text, added_tokens added = added_tokens::parse) const;
 
@@ -47,7 +67,11 @@ class Tokenizer {
   std::string decode(std::span<const TokenId> ids, bool skip_special_tokens = false) const {
     return unicode::repair_utf8(decode_bytes(ids, skip_special_tokens));
   }
-  std::vector<std::string> batch_decode(std::span<const std::vector<TokenId>> sequences,
+  // The text of each row: of `sequences` that generate() gave, of rows of ids.
+  std::vector<std::string> batch_decode(TensorView<TokenId> sequences, bool skip_special_tokens = false) const;
+  std::vector<std::string> batch_decode(std::span<const std::span<const TokenId>> rows,
+                                        bool skip_special_tokens = false) const;
+  std::vector<std::string> batch_decode(std::span<const std::vector<TokenId>> rows,
                                         bool skip_special_tokens = false) const;
   std::string decode_bytes(std::span<const TokenId> ids, bool skip_special_tokens = false) const;
   // The bytes of one token; empty for an id without one.
@@ -58,7 +82,13 @@ class Tokenizer {
   TokenId convert_tokens_to_ids(std::string_view token) const { return tokens_.find_name(token); }
   std::vector<TokenId> convert_tokens_to_ids(std::span<const std::string> tokens) const;
   std::string convert_ids_to_tokens(TokenId id) const { return tokens_.token(id); }
-  std::vector<std::string> convert_ids_to_tokens(std::span<const TokenId> ids) const;
+  std::vector<std::string> convert_ids_to_tokens(std::span<const TokenId> ids, bool skip_special_tokens = false) const;
+  std::string convert_tokens_to_string(std::span<const std::string> tokens) const {
+    return decode(convert_tokens_to_ids(tokens));
+  }
+  // Each token's id by its name; of the added ones alone.
+  std::unordered_map<std::string, TokenId> get_vocab() const;
+  std::unordered_map<std::string, TokenId> get_added_vocab() const;
   bool contains(TokenId id) const { return tokens_.contains(id); }
   bool is_special(TokenId id) const { return has_flag(id, special_flag); }
   bool is_added(TokenId id) const { return has_flag(id, added_flag); }
@@ -67,20 +97,45 @@ class Tokenizer {
   std::size_t id_end() const { return tokens_.id_end(); }  // one more than the largest id
   SplitPattern pattern() const { return splitter_.pattern(); }
 
-  // Reads a tokenizer_config.json: the tokens by name, and added tokens that the tokenizer did not have. Raises
-  // TextError when a named token does not exist.
+  // Reads a tokenizer_config.json: the tokens by name, the longest text, the sides, and added tokens that the tokenizer
+  // did not have. Raises TextError when a named token does not exist.
   void load_config(const json::Value& config, std::string_view source_name = "tokenizer_config.json");
-  // -1 when nothing gave them.
-  TokenId eos_token_id() const { return eos_token_id_; }
-  TokenId pad_token_id() const { return pad_token_id_; }
-  TokenId bos_token_id() const { return bos_token_id_; }
-  TokenId unk_token_id() const { return unk_token_id_; }
+
+  // Special tokens by name, -1 and "" when nothing gave them; `name` as in the file: "image_token".
+  const SpecialTokens& special_tokens() const { return special_tokens_; }
+  TokenId special_token_id(std::string_view name) const { return special_tokens_.id(name); }
+  std::string special_token(std::string_view name) const { return convert_ids_to_tokens(special_token_id(name)); }
+  TokenId bos_token_id() const { return special_token_id("bos_token"); }
+  TokenId eos_token_id() const { return special_token_id("eos_token"); }
+  TokenId unk_token_id() const { return special_token_id("unk_token"); }
+  TokenId pad_token_id() const { return special_token_id("pad_token"); }
+  std::string bos_token() const { return special_token("bos_token"); }
+  std::string eos_token() const { return special_token("eos_token"); }
+  std::string unk_token() const { return special_token("unk_token"); }
+  std::string pad_token() const { return special_token("pad_token"); }
+  // Those that have a name, in the reference's order: the standard names, then the file's own.
+  std::vector<std::pair<std::string, std::string>> special_tokens_map() const;
+  std::vector<TokenId> all_special_ids() const { return special_tokens_.ids(); }
+  std::vector<std::string> all_special_tokens() const { return convert_ids_to_tokens(special_tokens_.ids()); }
+  // Gives a token that is there the name "pad_token" or another. Raises TextError for one that is not there.
+  void set_special_token(std::string_view name, std::string_view token);
+
+  // Tokens of the longest text that the model was made for, where the file says it.
+  std::optional<std::size_t> model_max_length() const { return model_max_length_; }
+  // What the file says, else left (unlike the reference's right): the side that generate() reads.
+  PaddingSide padding_side() const { return padding_side_.value_or(PaddingSide::left); }
+  TruncationSide truncation_side() const { return truncation_side_.value_or(TruncationSide::right); }
+  void set_padding_side(PaddingSide side) { padding_side_ = side; }
+  void set_truncation_side(TruncationSide side) { truncation_side_ = side; }
 
  private:
   static constexpr std::uint8_t special_flag = 1;
   static constexpr std::uint8_t added_flag = 2;
 
   void add_token(const AddedToken& token);
+  static void check_utf8(std::span<const std::string> texts);
+  AddedVocabulary::Match find_added(const AddedVocabulary& vocabulary, std::string_view text, std::size_t from,
+                                    added_tokens added) const;
   bool has_flag(TokenId id, std::uint8_t flag) const {
     return id >= 0 && static_cast<std::size_t>(id) < flags_.size() &&
            (flags_[static_cast<std::size_t>(id)] & flag) != 0;
@@ -101,14 +156,15 @@ class Tokenizer {
   AddedVocabulary added_raw_;
   AddedVocabulary added_normalized_;
   std::vector<std::uint8_t> flags_;  // by id, up to the largest added one
-  TokenId eos_token_id_ = -1;
-  TokenId pad_token_id_ = -1;
-  TokenId bos_token_id_ = -1;
-  TokenId unk_token_id_ = -1;
+  SpecialTokens special_tokens_;
+  std::optional<std::size_t> model_max_length_;
+  std::optional<PaddingSide> padding_side_;
+  std::optional<TruncationSide> truncation_side_;
   std::uint32_t serial_ = 0;  // tells the tokenizers apart in the word caches
 };
 
 QWEN35_END_NAMESPACE
 
 #include <qwen35/text/stream_decoder.hpp>
+#include <qwen35/text/tokenizer_call_impl.hpp>
 #include <qwen35/text/tokenizer_impl.hpp>

@@ -16,12 +16,16 @@ namespace detail {
 
 struct IdList {
   std::vector<TokenId> ids;
+  void stretch(std::string_view, std::string_view) {}
+  void added(TokenId id, std::size_t) { ids.push_back(id); }
   void add(TokenId id) { ids.push_back(id); }
   void add(const TokenId* first, std::size_t count) { ids.insert(ids.end(), first, first + count); }
 };
 
 struct IdCount {
   std::size_t count = 0;
+  void stretch(std::string_view, std::string_view) {}
+  void added(TokenId, std::size_t) { ++count; }
   void add(TokenId) { ++count; }
   void add(const TokenId*, std::size_t more) { count += more; }
 };
@@ -83,18 +87,31 @@ inline void Tokenizer::add_token(const AddedToken& token) {
   }
 }
 
+// The next token of `vocabulary` that is cut out of the text, and its place.
+inline AddedVocabulary::Match Tokenizer::find_added(const AddedVocabulary& vocabulary, std::string_view text,
+                                                    std::size_t from, added_tokens added) const {
+  if (added == added_tokens::none) {
+    return {};
+  }
+  AddedVocabulary::Match match = vocabulary.find(text, from);
+  while (added == added_tokens::split_special && match.start != std::string_view::npos && is_special(match.id)) {
+    match = vocabulary.find(text, match.start + match.size);
+  }
+  return match;
+}
+
 template <class Sink>
 inline void Tokenizer::encode_to(std::string_view text, added_tokens added, Sink& sink) const {
   const std::size_t bad = unicode::find_ill_formed(text);
   require<TextError>(bad == std::string_view::npos, "encode: the text is not UTF-8 at byte ", bad);
   std::size_t start = 0;
-  if (added == added_tokens::parse) {
-    for (auto match = added_raw_.find(text, 0); match.start != std::string_view::npos;
-         match = added_raw_.find(text, start)) {
-      encode_stretch(text.substr(start, match.start - start), added, sink);
-      sink.add(match.id);
-      start = match.start + match.size;
-    }
+  for (auto match = find_added(added_raw_, text, 0, added); match.start != std::string_view::npos;
+       match = find_added(added_raw_, text, start, added)) {
+    encode_stretch(text.substr(start, match.start - start), added, sink);
+    const std::string_view whole = text.substr(match.start, match.size);
+    sink.stretch(whole, whole);
+    sink.added(match.id, match.size);
+    start = match.start + match.size;
   }
   encode_stretch(text.substr(start), added, sink);
 }
@@ -102,17 +119,19 @@ inline void Tokenizer::encode_to(std::string_view text, added_tokens added, Sink
 // A stretch between added tokens: normalises it.
 template <class Sink>
 inline void Tokenizer::encode_stretch(std::string_view text, added_tokens added, Sink& sink) const {
+  const std::string_view original = text;
   std::string normal;
   if (nfc_ && unicode::find_nfc_active(text) != std::string_view::npos) {
     normal = unicode::nfc(text);
     text = normal;
   }
+  sink.stretch(original, text);
   std::size_t start = 0;
-  if (added == added_tokens::parse && !added_normalized_.empty()) {
-    for (auto match = added_normalized_.find(text, 0); match.start != std::string_view::npos;
-         match = added_normalized_.find(text, start)) {
+  if (!added_normalized_.empty()) {
+    for (auto match = find_added(added_normalized_, text, 0, added); match.start != std::string_view::npos;
+         match = find_added(added_normalized_, text, start, added)) {
       encode_plain(text.substr(start, match.start - start), sink);
-      sink.add(match.id);
+      sink.added(match.id, match.size);
       start = match.start + match.size;
     }
   }
@@ -167,12 +186,9 @@ inline std::size_t Tokenizer::count(std::string_view text, added_tokens added) c
   return counter.count;
 }
 
-inline std::vector<std::vector<TokenId>> Tokenizer::encode_batch(std::span<const std::string> texts,
-                                                                 added_tokens added) const {
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    const std::size_t bad = unicode::find_ill_formed(texts[i]);
-    require<TextError>(bad == std::string_view::npos, "encode_batch: text ", i, " is not UTF-8 at byte ", bad);
-  }
+inline std::vector<std::vector<TokenId>> Tokenizer::encode(std::span<const std::string> texts,
+                                                           added_tokens added) const {
+  check_utf8(texts);
   std::vector<std::vector<TokenId>> out(texts.size());
   parallel_for(texts.size(), [&](std::size_t i) { out[i] = encode(texts[i], added); });
   return out;
@@ -185,29 +201,6 @@ inline std::string Tokenizer::decode_bytes(std::span<const TokenId> ids, bool sk
     if (!skip_special_tokens || !is_special(id)) {
       out += tokens_.bytes(id);
     }
-  }
-  return out;
-}
-
-inline std::vector<std::string> Tokenizer::batch_decode(std::span<const std::vector<TokenId>> sequences,
-                                                        bool skip_special_tokens) const {
-  std::vector<std::string> out(sequences.size());
-  parallel_for(sequences.size(), [&](std::size_t i) { out[i] = decode(sequences[i], skip_special_tokens); });
-  return out;
-}
-
-inline std::vector<TokenId> Tokenizer::convert_tokens_to_ids(std::span<const std::string> tokens) const {
-  std::vector<TokenId> out;
-  for (const std::string& token : tokens) {
-    out.push_back(convert_tokens_to_ids(token));
-  }
-  return out;
-}
-
-inline std::vector<std::string> Tokenizer::convert_ids_to_tokens(std::span<const TokenId> ids) const {
-  std::vector<std::string> out;
-  for (const TokenId id : ids) {
-    out.push_back(convert_ids_to_tokens(id));
   }
   return out;
 }
@@ -226,23 +219,25 @@ inline void Tokenizer::load_config(const json::Value& config, std::string_view s
       }
     }
   }
-  const auto named = [&](std::string_view key) -> TokenId {
-    const json::Value* value = config.find(key);
-    if (value != nullptr && value->is_object()) {
-      value = value->find("content");
+  special_tokens_ = SpecialTokens::from_json(config, source_name,
+                                             [&](const std::string& token) { return convert_tokens_to_ids(token); });
+  const auto side = [&]<class Side>(std::string_view key, std::optional<Side>& out) {
+    out.reset();
+    if (const json::Value* const value = config.find(key); value != nullptr && !value->is_null()) {
+      require<TextError>(value->is_string() && (value->as_string() == "left" || value->as_string() == "right"),
+                         source_name, ": ", key, ": expected \"left\" or \"right\"");
+      out = value->as_string() == "left" ? Side::left : Side::right;
     }
-    if (value == nullptr || value->is_null()) {
-      return -1;
-    }
-    require<TextError>(value->is_string(), source_name, ": ", key, ": expected a token");
-    const TokenId id = convert_tokens_to_ids(value->as_string());
-    require<TextError>(id >= 0, source_name, ": ", key, ": the tokenizer has no token \"", value->as_string(), "\"");
-    return id;
   };
-  eos_token_id_ = named("eos_token");
-  pad_token_id_ = named("pad_token");
-  bos_token_id_ = named("bos_token");
-  unk_token_id_ = named("unk_token");
+  side("padding_side", padding_side_);
+  side("truncation_side", truncation_side_);
+  model_max_length_.reset();  // the reference writes 1e30 for "no limit"
+  if (const json::Value* const length = config.find("model_max_length"); length != nullptr && length->is_number()) {
+    const double tokens = length->as_number();
+    if (tokens >= 1 && tokens <= 1e15) {
+      model_max_length_ = static_cast<std::size_t>(tokens);
+    }
+  }
 }
 
 inline Tokenizer Tokenizer::from_bytes(std::string_view json, std::string_view source_name) {

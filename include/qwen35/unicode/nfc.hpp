@@ -50,14 +50,9 @@ class NfcStretch {
       const CodePoint c = decode_utf8(text, i);
       i += c.size;
       utf8proc_int32_t parts[8];
-      int bound_class = 0;
-      const utf8proc_ssize_t count =
-          utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c.point), parts, 8, options(), &bound_class);
-      require<TextError>(count >= 0 && count <= 8, "NFC: code point ", c.point, ": ",
-                         count < 0 ? utf8proc_errmsg(count) : "too long a decomposition");
-      points_.insert(points_.end(), parts, parts + count);
+      points_.insert(points_.end(), parts, parts + decompose(c.point, parts));
     }
-    order();
+    sort_marks(points_, combining_class);
     const utf8proc_ssize_t size =
         utf8proc_normalize_utf32(points_.data(), static_cast<utf8proc_ssize_t>(points_.size()), options());
     require<TextError>(size >= 0, "NFC: ", size < 0 ? utf8proc_errmsg(size) : "");
@@ -66,56 +61,79 @@ class NfcStretch {
     }
   }
 
- private:
-  static utf8proc_option_t options() { return static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE); }
-  static int combining_class(utf8proc_int32_t point) { return utf8proc_get_property(point)->combining_class; }
-
+  // The canonical decomposition of one code point; returns its length.
+  static utf8proc_ssize_t decompose(std::uint32_t point, utf8proc_int32_t (&parts)[8]) {
+    int bound_class = 0;
+    const utf8proc_ssize_t count =
+        utf8proc_decompose_char(static_cast<utf8proc_int32_t>(point), parts, 8, options(), &bound_class);
+    require<TextError>(count >= 0 && count <= 8, "NFC: code point ", point, ": ",
+                       count < 0 ? utf8proc_errmsg(count) : "too long a decomposition");
+    return count;
+  }
   // The canonical ordering algorithm: each run of marks is sorted by combining class, equals keep their order.
-  void order() {
-    for (auto start = points_.begin(); start != points_.end();) {
-      const auto end =
-          std::find_if(start, points_.end(), [](utf8proc_int32_t point) { return combining_class(point) == 0; });
+  template <class Point, class ClassOf>
+  static void sort_marks(std::vector<Point>& points, const ClassOf& class_of) {
+    for (auto start = points.begin(); start != points.end();) {
+      const auto end = std::find_if(start, points.end(), [&](const Point& point) { return class_of(point) == 0; });
       if (end - start > 1) {
-        std::stable_sort(
-            start, end, [](utf8proc_int32_t a, utf8proc_int32_t b) { return combining_class(a) < combining_class(b); });
+        std::stable_sort(start, end, [&](const Point& a, const Point& b) { return class_of(a) < class_of(b); });
       }
-      start = end == points_.end() ? end : end + 1;
+      start = end == points.end() ? end : end + 1;
     }
   }
+  static int combining_class(utf8proc_int32_t point) { return utf8proc_get_property(point)->combining_class; }
+  // The composition of two code points, or -1.
+  static utf8proc_int32_t compose(utf8proc_int32_t first, utf8proc_int32_t second) {
+    utf8proc_int32_t pair[] = {first, second};
+    return utf8proc_normalize_utf32(pair, 2, options()) == 1 ? pair[0] : -1;
+  }
+
+ private:
+  static utf8proc_option_t options() { return static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE); }
 
   std::vector<utf8proc_int32_t> points_;
 };
 
 }  // namespace detail
 
-// `text` is well-formed UTF-8. Only active code points and the one before each run of them are worked on. A code point
-// later than Unicode 9.0 is never among these, so it is copied: in those tables it composes and reorders with nothing.
+// The stretches of `text` that normalisation has to work on: each run of active code points with the one before it.
+// work(start, end) is called for each, in order. A code point later than Unicode 9.0 is never in one: in those tables
+// it composes and reorders with nothing.
+template <class Work>
+void for_each_nfc_stretch(std::string_view text, const Work& work) {
+  const ClassTable& table = ClassTable::instance();
+  std::size_t done = 0;
+  for (std::size_t active = find_nfc_active(text); active != std::string_view::npos;
+       active = find_nfc_active(text, done)) {
+    std::size_t start = active;
+    if (start > done) {
+      do {
+        --start;
+      } while ((static_cast<unsigned char>(text[start]) & 0xC0) == 0x80);
+      start = table.later_than_unicode_9(decode_utf8(text, start).point) ? active : start;
+    }
+    std::size_t end = active;
+    for (CodePoint c; end < text.size() && table.nfc_active((c = decode_utf8(text, end)).point);) {
+      end += c.size;
+    }
+    work(start, end);
+    done = end;
+  }
+}
+
+// `text` is well-formed UTF-8.
 inline std::string nfc(std::string_view text) {
   std::string out;
-  std::size_t active = find_nfc_active(text);
   std::size_t copied = 0;
-  if (active != std::string_view::npos) {
-    const ClassTable& table = ClassTable::instance();
-    detail::NfcStretch stretch;
-    out.reserve(text.size());
-    while (active != std::string_view::npos) {
-      std::size_t start = active;
-      if (start > copied) {
-        do {
-          --start;
-        } while ((static_cast<unsigned char>(text[start]) & 0xC0) == 0x80);
-        start = table.later_than_unicode_9(decode_utf8(text, start).point) ? active : start;
-      }
-      std::size_t end = active;
-      for (CodePoint c; end < text.size() && table.nfc_active((c = decode_utf8(text, end)).point);) {
-        end += c.size;
-      }
-      out.append(text.substr(copied, start - copied));
-      stretch.append(text.substr(start, end - start), out);
-      copied = end;
-      active = find_nfc_active(text, end);
+  detail::NfcStretch stretch;
+  for_each_nfc_stretch(text, [&](std::size_t start, std::size_t end) {
+    if (out.empty()) {
+      out.reserve(text.size());
     }
-  }
+    out.append(text.substr(copied, start - copied));
+    stretch.append(text.substr(start, end - start), out);
+    copied = end;
+  });
   out.append(text.substr(copied));
   return out;
 }

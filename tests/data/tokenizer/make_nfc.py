@@ -1,12 +1,24 @@
 """Normalisation form C as the reference library does it (with the tables of Unicode 9.0): python3 make_nfc.py > nfc.jsonl
 
 The first line gives the library's version and a digest over every code point alone: FNV-1a (64 bits) of the UTF-8 of NFC(c) + U+000A, in order.
-Each following line is [text, NFC(text)] for random texts of marks, letters that compose, Hangul, and code points of all ages.
+Each following line is [text, NFC(text), places] for random texts of marks, letters that compose, Hangul, and code points of all ages. The places are
+where in the text each code point of NFC(text) starts, as the library aligns them (its end is one more).
 """
 import json, random, unicodedata
 import tokenizers, transformers
 
 nfc = tokenizers.normalizers.NFC().normalize_str
+characters = tokenizers.Tokenizer(tokenizers.models.WordLevel({"?": 0}, unk_token="?"))
+characters.normalizer = tokenizers.normalizers.NFC()
+characters.pre_tokenizer = tokenizers.pre_tokenizers.Split(tokenizers.Regex(r"[\s\S]"), "isolated")
+
+
+def places(text):
+    offsets = characters.encode(text).offsets
+    assert len(offsets) == len(nfc(text)) and all(end == start + 1 for start, end in offsets), (text, offsets)
+    return [start for start, _ in offsets]
+
+
 digest = 0xCBF29CE484222325
 for point in range(0x110000):
     if not 0xD800 <= point < 0xE000:
@@ -24,4 +36,4 @@ late = [chr(c) for c in (0x11935, 0x11930, 0x11938, 0x1E08F, 0x1E4EC, 0x10EFD, 0
 pools = [marks, marks, changed, parts, parts, hangul, late, everything, list("aeiouAEIOU cnz\n")]
 for _ in range(1500):
     text = "".join(rng.choice(rng.choice(pools)) for _ in range(rng.randint(1, 14)))
-    print(json.dumps([text, nfc(text)], ensure_ascii=False))
+    print(json.dumps([text, nfc(text), places(text)], ensure_ascii=False))

@@ -79,42 +79,43 @@ def dump(file, value):
     file.write(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
-mode, path = sys.argv[1], sys.argv[2]
-parts = json.load(open(path, encoding="utf-8"))
-added = [token["content"] for token in parts["added_tokens"]]
-tokenizer = tokenizers.Tokenizer.from_file(path)
-encode = lambda text: tokenizer.encode(text, add_special_tokens=False).ids
+if __name__ == "__main__":
+    mode, path = sys.argv[1], sys.argv[2]
+    parts = json.load(open(path, encoding="utf-8"))
+    added = [token["content"] for token in parts["added_tokens"]]
+    tokenizer = tokenizers.Tokenizer.from_file(path)
+    encode = lambda text: tokenizer.encode(text, add_special_tokens=False).ids
 
-if mode == "compare":
-    count, seed = int(sys.argv[3]), int(sys.argv[4])
-    corpus = [json.loads(line) for line in open(sys.argv[7], encoding="utf-8")] if len(sys.argv) > 7 else ()
-    source = Strings(seed, added, corpus)
-    with open(sys.argv[5], "w", encoding="utf-8") as strings, open(sys.argv[6], "w") as ids:
-        for _ in range(count):
-            text = source.text(14)
-            strings.write(json.dumps(text, ensure_ascii=False) + "\n")
-            ids.write(json.dumps(encode(text)) + "\n")
-elif mode == "record":
-    plain = tokenizers.Tokenizer.from_str(json.dumps({**parts, "added_tokens": []}))
-    source = Strings(20260, added)
-    with open(sys.argv[3], "w", encoding="utf-8") as out:
-        dump(out, VERSIONS)
-        for _ in range(20000):
-            text = source.text(7)
-            digests = [digest(encode(text)), digest(plain.encode(text, add_special_tokens=False).ids)]
-            dump(out, [text, *(digests if digests[0] != digests[1] else digests[:1])])
-    rng = random.Random(7)
-    with open(sys.argv[4], "w", encoding="utf-8") as out:
-        dump(out, VERSIONS)
-        last = tokenizer.get_vocab_size() - 1
-        for i in range(1200):
-            if i % 2 == 0:  # any ids: mostly not UTF-8; some beyond the vocabulary
-                ids = [rng.randint(0, last + 3) for _ in range(rng.randint(0, 12))]
-            else:  # the ids of a text, with some left out and added tokens put in
-                ids = [id for id in encode(source.text(5)) if rng.random() < 0.9][:40]
-                for _ in range(rng.randint(0, 2)):
-                    ids.insert(rng.randint(0, len(ids)), rng.choice(parts["added_tokens"])["id"])
-            dump(out, [ids, tokenizer.decode(ids, skip_special_tokens=False), tokenizer.decode(ids, skip_special_tokens=True)])
-elif mode == "qwen35":
-    parts["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = QWEN35
-    json.dump(parts, open(sys.argv[3], "w", encoding="utf-8"), ensure_ascii=False)
+    if mode == "compare":
+        count, seed = int(sys.argv[3]), int(sys.argv[4])
+        corpus = [json.loads(line) for line in open(sys.argv[7], encoding="utf-8")] if len(sys.argv) > 7 else ()
+        source = Strings(seed, added, corpus)
+        with open(sys.argv[5], "w", encoding="utf-8") as strings, open(sys.argv[6], "w") as ids:
+            for _ in range(count):
+                text = source.text(14)
+                strings.write(json.dumps(text, ensure_ascii=False) + "\n")
+                ids.write(json.dumps(encode(text)) + "\n")
+    elif mode == "record":
+        plain = tokenizers.Tokenizer.from_str(json.dumps({**parts, "added_tokens": []}))
+        source = Strings(20260, added)
+        with open(sys.argv[3], "w", encoding="utf-8") as out:
+            dump(out, VERSIONS)
+            for _ in range(20000):
+                text = source.text(7)
+                digests = [digest(encode(text)), digest(plain.encode(text, add_special_tokens=False).ids)]
+                dump(out, [text, *(digests if digests[0] != digests[1] else digests[:1])])
+        rng = random.Random(7)
+        with open(sys.argv[4], "w", encoding="utf-8") as out:
+            dump(out, VERSIONS)
+            last = tokenizer.get_vocab_size() - 1
+            for i in range(1200):
+                if i % 2 == 0:  # any ids: mostly not UTF-8; some beyond the vocabulary
+                    ids = [rng.randint(0, last + 3) for _ in range(rng.randint(0, 12))]
+                else:  # the ids of a text, with some left out and added tokens put in
+                    ids = [id for id in encode(source.text(5)) if rng.random() < 0.9][:40]
+                    for _ in range(rng.randint(0, 2)):
+                        ids.insert(rng.randint(0, len(ids)), rng.choice(parts["added_tokens"])["id"])
+                dump(out, [ids, tokenizer.decode(ids, skip_special_tokens=False), tokenizer.decode(ids, skip_special_tokens=True)])
+    elif mode == "qwen35":
+        parts["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = QWEN35
+        json.dump(parts, open(sys.argv[3], "w", encoding="utf-8"), ensure_ascii=False)
