@@ -62,7 +62,14 @@ class Model {
                 "Model<Config>: the vision tower's out_hidden_size is not the text model's hidden_size");
 
   Model(VisionTower<Vision> tower, TextModel<Config> text, const ConfigValues& values = ConfigValues::from<Config>())
-      : visual(std::move(tower)), language_model(std::move(text)), values_(values) {}
+      : visual(std::move(tower)), language_model(std::move(text)), values_(values) {
+    Fingerprint both;
+    both.add(language_model.fingerprint_);
+    both.add(visual.fingerprint());
+    both.add(values.image_token_id);
+    both.add(values.video_token_id);
+    language_model.fingerprint_ = both.value();
+  }
   // Checks config.json against the type and binds the tensors of both parts. Raises ConfigError, CheckpointError.
   explicit Model(const Checkpoint& checkpoint) : Model(checkpoint, check<Config>(checkpoint.config())) {}
   static Model from_pretrained(const std::string& folder) { return Model(Checkpoint::open(folder)); }
@@ -102,7 +109,7 @@ class Model {
 
   const Matrix& get_input_embeddings() const { return language_model.weights().embed_tokens; }
   const ConfigValues& config() const { return values_; }
-  // Of the text model: a cache does not know which tower its pictures came through.
+  // Of both parts: a cache holds what pictures became.
   std::uint64_t fingerprint() const { return language_model.fingerprint(); }
 
   VisionTower<Vision> visual;
@@ -120,7 +127,7 @@ class Model {
   };
 
   Model(const Checkpoint& checkpoint, const ConfigValues& values)
-      : visual(checkpoint), language_model(checkpoint), values_(values) {}
+      : Model(VisionTower<Vision>(checkpoint), TextModel<Config>(checkpoint), values) {}
   RopeIndex positions(const Input& input, const MediaInput& images, const MediaInput& videos) const;
   std::vector<std::size_t> placeholders(const Input& input, TokenId id) const;
   // Encodes what is not encoded: a row for each placeholder token, null for the others; empty without media.

@@ -9,6 +9,7 @@
 #include <qwen35/model/forward_plan.hpp>
 #include <qwen35/model/workspace_of.hpp>
 #include <qwen35/weights/bind.hpp>
+#include <qwen35/weights/fingerprint.hpp>
 
 #include <memory>
 #include <optional>
@@ -82,10 +83,13 @@ class TextModel {
 
   const TextWeights<Config>& weights() const { return weights_; }
   const TextValues& config() const { return values_; }
-  // Identifies the weights: a cache belongs to one model.
+  // Identifies the model: a cache belongs to one. In a multimodal model, whose caches hold rows of pictures too, it
+  // tells the towers apart as well.
   std::uint64_t fingerprint() const { return fingerprint_; }
 
  private:
+  template <class>
+  friend class Model;
   using LinearLayer = typename TextWeights<Config>::LinearLayer;
   using FullLayer = typename TextWeights<Config>::FullLayer;
 
@@ -97,7 +101,6 @@ class TextModel {
             std::size_t count, Output& output) const;
   void embed(const Input& input, const ForwardPlan& plan, std::size_t begin, std::size_t count, float* hidden) const;
   void prepare(const ForwardPlan& plan, std::size_t begin, std::size_t count, Arena& arena, Pass& pass) const;
-  std::uint64_t compute_fingerprint() const;
 
   TextWeights<Config> weights_;
   TextValues values_;

@@ -33,7 +33,7 @@ TextModel<Config>::TextModel(TextWeights<Config> weights, const TextValues& valu
   };
   set_eps(weights_.linear_layers);
   set_eps(weights_.full_layers);
-  fingerprint_ = compute_fingerprint();
+  fingerprint_ = qwen35::fingerprint(weights_, values_);
 }
 
 template <class Config>
@@ -45,39 +45,6 @@ TextModel<Config>::TextModel(const Checkpoint& checkpoint)
 template <class Config>
 TextModel<Config>::TextModel(const Checkpoint& checkpoint, const TextValues& values)
     : TextModel(bind_text<Config>(checkpoint), values) {}
-
-// FNV-1a over the shapes and formats of all matrices and a sample of their bytes, and the values that change results.
-template <class Config>
-std::uint64_t TextModel<Config>::compute_fingerprint() const {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  const auto mix = [&hash](const void* data, std::size_t size) {
-    const auto* const bytes = static_cast<const unsigned char*>(data);
-    for (std::size_t i = 0; i < size; ++i) {
-      hash = (hash ^ bytes[i]) * 0x100000001b3u;
-    }
-  };
-  const auto sample = [&mix](const Matrix& matrix) {
-    const std::size_t shape[] = {matrix.rows, matrix.cols, static_cast<std::size_t>(matrix.format)};
-    mix(shape, sizeof(shape));
-    const std::size_t part = std::min<std::size_t>(64, matrix.bytes());
-    mix(matrix.data, part);
-    mix(matrix.data + matrix.bytes() / 2 / 64 * 64, std::min(part, matrix.bytes() - matrix.bytes() / 2 / 64 * 64));
-    mix(matrix.data + matrix.bytes() - part, part);
-  };
-  mix(&values_.rms_norm_eps, sizeof(values_.rms_norm_eps));
-  mix(&values_.rope_parameters.rope_type, sizeof(RopeType));
-  mix(&values_.rope_parameters.rope_theta, sizeof(double));
-  sample(weights_.embed_tokens);
-  for (const auto& layer : weights_.linear_layers) {
-    sample(layer.mixer.in_proj_qkv);
-    sample(layer.mixer.out_proj);
-  }
-  for (const auto& layer : weights_.full_layers) {
-    sample(layer.mixer.q_proj);
-    sample(layer.mixer.o_proj);
-  }
-  return hash == 0 ? 1 : hash;
-}
 
 template <class Config>
 ForwardPlan TextModel<Config>::plan(const Input& input, bool keep_cache) const {

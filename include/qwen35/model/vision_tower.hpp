@@ -7,6 +7,7 @@
 #include <qwen35/layers/vision_positions.hpp>
 #include <qwen35/model/image_features.hpp>
 #include <qwen35/weights/bind_vision.hpp>
+#include <qwen35/weights/fingerprint.hpp>
 
 #include <functional>
 #include <vector>
@@ -50,7 +51,8 @@ class VisionTower {
   // of memory meanwhile.
   static constexpr std::size_t group_patches = 4096;
 
-  explicit VisionTower(VisionWeights weights) : weights_(std::move(weights)) {}
+  explicit VisionTower(VisionWeights weights)
+      : weights_(std::move(weights)), fingerprint_(qwen35::fingerprint<Vision>(weights_)) {}
   // Holds the vision_config of config.json against the type and binds the visual tensors. Raises ConfigError,
   // CheckpointError.
   explicit VisionTower(const Checkpoint& checkpoint)
@@ -69,6 +71,8 @@ class VisionTower {
   Tensor<float> patch_embed(TensorView<float> pixel_values) const;
 
   const VisionWeights& weights() const { return weights_; }
+  // Identifies the tower: rows of one are not rows of another.
+  std::uint64_t fingerprint() const { return fingerprint_; }
 
  private:
   // Consecutive frames of the input that go through the blocks together.
@@ -86,6 +90,7 @@ class VisionTower {
   static std::size_t workspace_bytes(const Group& group);
 
   VisionWeights weights_;
+  std::uint64_t fingerprint_;
 };
 
 QWEN35_END_NAMESPACE

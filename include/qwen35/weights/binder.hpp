@@ -2,13 +2,10 @@
 // Takes tensors of a checkpoint by name and shape, and collects everything that does not fit into one error.
 #pragma once
 
-#include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35/weights/bound_storage.hpp>
 #include <qwen35/weights/checkpoint.hpp>
 
-#include <algorithm>
 #include <cstring>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <unordered_set>
@@ -121,25 +118,12 @@ class Binder {
       out.data = copy.data();
     }
     if (dtype_.value_or(dtype) != dtype) {
-      return converted(out, *dtype_);
+      return storage_.make(*dtype_, rows, out.cols,
+                           [&](std::size_t i, std::size_t j, std::size_t count, float* values) {
+                             kernels::decode_row(dtype, out.row(i) + row_bytes(dtype, j), count, values);
+                           });
     }
     storage_.copies.push_back(std::move(copy));
-    return out;
-  }
-
-  Matrix converted(const Matrix& from, DType dtype) {
-    std::byte* const to = storage_.make(from.rows * row_bytes(dtype, from.cols));
-    const Matrix out{to, dtype, from.rows, from.cols};
-    parallel_ranges(from.rows, 16, [&](std::size_t begin, std::size_t end) {
-      float values[256];
-      for (std::size_t i = begin; i < end; ++i) {
-        for (std::size_t j = 0; j < from.cols; j += std::size(values)) {
-          const std::size_t count = std::min(std::size(values), from.cols - j);
-          kernels::decode_row(from.format, from.row(i) + row_bytes(from.format, j), count, values);
-          kernels::encode_row(dtype, values, count, to + i * row_bytes(dtype, from.cols) + row_bytes(dtype, j));
-        }
-      }
-    });
     return out;
   }
 

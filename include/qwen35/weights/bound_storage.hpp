@@ -5,7 +5,10 @@
 #include <qwen35/core/aligned_buffer.hpp>
 #include <qwen35/kernels/kernels.hpp>
 #include <qwen35/layers/parameter.hpp>
+#include <qwen35/parallel/parallel_for.hpp>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -22,10 +25,23 @@ struct BoundStorage {
   std::vector<Vector> vectors;
   std::vector<AlignedBuffer<std::byte>> copies;
 
-  // Memory for a matrix, not yet filled.
-  std::byte* make(std::size_t bytes) {
-    copies.push_back(AlignedBuffer<std::byte>::uninitialised(bytes));
-    return copies.back().data();
+  // A matrix of its own: fill(row, column, count, out) writes the values from that one on, on any thread.
+  template <class Fill>
+  Matrix make(Format format, std::size_t rows, std::size_t cols, const Fill& fill) {
+    const std::size_t stride = row_bytes(format, cols);
+    copies.push_back(AlignedBuffer<std::byte>::uninitialised(rows * stride));
+    std::byte* const data = copies.back().data();
+    parallel_ranges(rows, 16, [&](std::size_t begin, std::size_t end) {
+      float values[256];
+      for (std::size_t i = begin; i < end; ++i) {
+        for (std::size_t j = 0; j < cols; j += std::size(values)) {
+          const std::size_t count = std::min(std::size(values), cols - j);
+          fill(i, j, count, values);
+          kernels::encode_row(format, values, count, data + i * stride + row_bytes(format, j));
+        }
+      }
+    });
+    return {data, format, rows, cols};
   }
 
   // The values that `stored` means, transposed when it has more than one column. It is looked at again when the model

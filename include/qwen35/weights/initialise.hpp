@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Freshly initialised weights, for training elsewhere, for tests, and for measuring without a checkpoint.
+#pragma once
+
+#include <qwen35/config/config_file.hpp>
+#include <qwen35/core/hash.hpp>
+#include <qwen35/layers/mlp.hpp>
+#include <qwen35/weights/text_weights.hpp>
+#include <qwen35/weights/vision_weights.hpp>
+
+#include <cmath>
+#include <numbers>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+struct InitOptions {
+  std::uint64_t seed = 0;
+  Format dtype = Format::f32;  // of every parameter
+};
+
+namespace detail {
+
+// The config's initializer_range. As in the reference 0 counts as none, and none is 0.02.
+template <class C>
+constexpr double initializer_range() {
+  double range = 0.0;
+  if constexpr (requires { C::initializer_range; }) {
+    range = C::initializer_range;
+  }
+  return range == 0.0 ? 0.02 : range;
+}
+
+// The visitor that fills parameters. A value depends on the seed, the parameter's name and its place alone. Source:
+// reference `Qwen3_5MoePreTrainedModel._init_weights`.
+class Initialiser {
+ public:
+  Initialiser(BoundStorage& storage, const InitOptions& options, double range, const TokenIds& padding = {})
+      : storage_(storage), options_(options), range_(static_cast<float>(range)), padding_(padding) {}
+
+  void operator()(const Parameter& parameter, Matrix& out) {
+    const std::size_t rows = parameter.shape[0], cols = parameter.shape.size() / rows;
+    Hasher hasher(options_.seed);
+    hasher.bytes(parameter.name.data(), parameter.name.size());
+    const std::uint64_t key = hasher.value();
+    out =
+        storage_.make(options_.dtype, rows, cols, [&](std::size_t i, std::size_t j, std::size_t count, float* values) {
+          for (std::size_t k = 0; k < count; ++k) {
+            values[k] = value(parameter.initial, key, i, i * cols + j + k);
+          }
+        });
+  }
+  void operator()(const Parameter& parameter, const float*& out) {
+    Matrix stored;
+    (*this)(parameter, stored);
+    out = storage_.keep(stored, parameter.meaning);
+  }
+  void operator()(const ExpertsParameter& experts, std::vector<MlpWeights>& out) {
+    out.resize(experts.count);
+    for (std::size_t e = 0; e < experts.count; ++e) {
+      visit_parameters(out[e], MlpSizes{experts.hidden_size, experts.intermediate},
+                       experts.name + std::to_string(e) + ".", *this);
+    }
+  }
+
+ private:
+  float value(Initial initial, std::uint64_t key, std::size_t row, std::size_t index) const {
+    switch (initial) {
+      case Initial::zeros:
+        return 0.0f;
+      case Initial::ones:
+        return 1.0f;
+      case Initial::normal:
+        return range_ * normal(key, index);
+      case Initial::normal_but_padding:
+        return padding_.contains(static_cast<TokenId>(row)) ? 0.0f : range_ * normal(key, index);
+      case Initial::log_uniform:
+        return std::log(16.0f * uniform(static_cast<std::uint32_t>(random(key, index) >> 32)));
+    }
+    return 0.0f;
+  }
+  // In (0, 1].
+  static float uniform(std::uint32_t bits) { return static_cast<float>((bits >> 8) + 1) * 0x1p-24f; }
+  // The method of Box and Muller.
+  static float normal(std::uint64_t key, std::size_t index) {
+    const std::uint64_t bits = random(key, index);
+    const float radius = std::sqrt(-2.0f * std::log(uniform(static_cast<std::uint32_t>(bits >> 32))));
+    return radius * std::cos(2.0f * std::numbers::pi_v<float> * uniform(static_cast<std::uint32_t>(bits)));
+  }
+  // SplitMix64 at a place of its sequence. Source: Steele, Lea, Flood, "Fast splittable pseudorandom number
+  // generators", OOPSLA 2014.
+  static std::uint64_t random(std::uint64_t key, std::uint64_t index) {
+    std::uint64_t bits = key + (index + 1) * 0x9e3779b97f4a7c15u;
+    bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9u;
+    bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebu;
+    return bits ^ (bits >> 31);
+  }
+
+  BoundStorage& storage_;
+  InitOptions options_;
+  float range_;
+  TokenIds padding_;
+};
+
+}  // namespace detail
+
+// Weights as training begins: matrices from a normal distribution of the config's initializer_range, the padding
+// token's embedding 0, norms as 1, biases 0, decays from the logarithm of a number between 0 and 16. `lm_head`: with
+// the head of a model that has one.
+template <class Config>
+TextWeights<Config> initialised_text(const InitOptions& options, const TextValues& values, bool lm_head) {
+  TextWeights<Config> weights = empty_text_weights<Config>();
+  detail::Initialiser initialiser(weights.storage, options, detail::initializer_range<text_config_t<Config>>(),
+                                  values.pad_token_id);
+  visit_text(weights, initialiser, lm_head);
+  if (tied_embeddings<Config>) {
+    weights.lm_head = weights.embed_tokens;
+  }
+  return weights;
+}
+
+template <VisionConfig Vision>
+VisionWeights initialised_vision(const InitOptions& options) {
+  VisionWeights weights = empty_vision_weights<Vision>();
+  detail::Initialiser initialiser(weights.storage, options, detail::initializer_range<Vision>());
+  visit_vision<Vision>(weights, initialiser);
+  return weights;
+}
+
+QWEN35_END_NAMESPACE

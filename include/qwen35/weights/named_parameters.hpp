@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parameters of a model as a list: names, shapes, formats, bytes.
+#pragma once
+
+#include <qwen35/layers/mlp.hpp>
+#include <qwen35/weights/dialect_huggingface.hpp>
+#include <qwen35/weights/text_weights.hpp>
+#include <qwen35/weights/vision_weights.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+// A parameter as it is stored; the model must outlive it.
+struct NamedParameter {
+  std::string name;  // as the reference calls it
+  Shape shape;
+  Format format = Format::f32;
+  std::vector<Matrix> pieces;                     // what is stored, one after the other; of one format, or of several
+  std::shared_ptr<const std::vector<float>> own;  // what a piece looks at that is stored nowhere else
+
+  // In `format`.
+  std::size_t bytes() const {
+    std::size_t sum = 0;
+    for (const Matrix& piece : pieces) {
+      sum += piece.rows * row_bytes(format, piece.cols);
+    }
+    return sum;
+  }
+};
+
+inline std::size_t num_parameters(const std::vector<NamedParameter>& parameters) {
+  std::size_t sum = 0;
+  for (const NamedParameter& parameter : parameters) {
+    sum += parameter.shape.size();
+  }
+  return sum;
+}
+
+namespace detail {
+
+// The visitor that makes the list.
+class ParameterList {
+ public:
+  explicit ParameterList(const BoundStorage& storage) : storage_(storage) {}
+
+  void operator()(const Parameter& parameter, const Matrix& matrix) {
+    out.push_back({parameter.name, parameter.shape, matrix.format, {matrix}, nullptr});
+  }
+  void operator()(const Parameter& parameter, const float* const& values) {
+    if (const Matrix* const stored = storage_.stored(values)) {
+      (*this)(parameter, *stored);
+      return;
+    }
+    const std::size_t rows = parameter.shape[0], cols = parameter.shape.size() / rows;
+    std::vector<float> stored(rows * cols);
+    for (std::size_t i = 0; i < stored.size(); ++i) {
+      stored[i] = stored_value(parameter.meaning, values[i % cols * rows + i / cols]);
+    }
+    const auto own = std::make_shared<const std::vector<float>>(std::move(stored));
+    const Matrix matrix(reinterpret_cast<const std::byte*>(own->data()), Format::f32, rows, cols);
+    out.push_back({parameter.name, parameter.shape, Format::f32, {matrix}, own});
+  }
+  void operator()(const ExpertsParameter& experts, const std::vector<MlpWeights>& weights) {
+    std::vector<Matrix> gate_up, down;
+    for (const MlpWeights& expert : weights) {
+      gate_up.push_back(expert.gate_proj);
+      gate_up.push_back(expert.up_proj);
+      down.push_back(expert.down_proj);
+    }
+    add(experts.gate_up_proj(), std::move(gate_up));
+    add(experts.down_proj(), std::move(down));
+  }
+
+  std::vector<NamedParameter> out;
+
+ private:
+  // Experts of different formats are written as f32, which holds all of them.
+  void add(const Parameter& parameter, std::vector<Matrix> pieces) {
+    Format format = pieces[0].format;
+    for (const Matrix& piece : pieces) {
+      format = piece.format == format ? format : Format::f32;
+    }
+    out.push_back({parameter.name, parameter.shape, format, std::move(pieces), nullptr});
+  }
+
+  const BoundStorage& storage_;
+};
+
+}  // namespace detail
+
+// In the order of the walk; `lm_head` as in visit_text.
+template <class Config>
+std::vector<NamedParameter> named_parameters(const TextWeights<Config>& weights, const HuggingFaceNames& names,
+                                             bool lm_head) {
+  detail::ParameterList list(weights.storage);
+  visit_text(weights, list, lm_head);
+  for (NamedParameter& parameter : list.out) {
+    parameter.name = names.text_name(parameter.name);
+  }
+  return std::move(list.out);
+}
+
+template <VisionConfig Vision>
+std::vector<NamedParameter> named_parameters(const VisionWeights& weights, const HuggingFaceNames& names) {
+  detail::ParameterList list(weights.storage);
+  visit_vision<Vision>(weights, list);
+  for (NamedParameter& parameter : list.out) {
+    parameter.name = names.vision_name(parameter.name);
+  }
+  return std::move(list.out);
+}
+
+QWEN35_END_NAMESPACE
