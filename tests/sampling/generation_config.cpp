@@ -34,7 +34,8 @@ TEST_CASE("every field is read, null is absent") {
       R"({"max_length": 9, "max_new_tokens": 8, "min_length": 1, "min_new_tokens": 2, "early_stopping": "never", "max_time": 1.5,
     "stop_strings": ["a", "b"], "do_sample": true, "num_beams": 3, "num_return_sequences": 2, "use_cache": false, "seed": 5, "temperature": 2, "top_k": 0, "top_p": 0.5,
     "min_p": 0.1, "top_h": 0.4, "typical_p": 0.9, "epsilon_cutoff": 0.01, "eta_cutoff": 0.02, "repetition_penalty": 1.5, "presence_penalty": 0.5,
-    "frequency_penalty": 0.25, "length_penalty": 0.75, "no_repeat_ngram_size": 4, "bad_words_ids": [[1], [2, 3]], "sequence_bias": [[[1, 2], -0.5]],
+    "frequency_penalty": 0.25, "length_penalty": 0.75, "no_repeat_ngram_size": 4, "encoder_repetition_penalty": 1.25, "encoder_no_repeat_ngram_size": 5,
+    "watermarking_config": {"greenlist_ratio": 0.5, "bias": 1.5, "hashing_key": 7, "seeding_scheme": "selfhash", "context_width": 2}, "bad_words_ids": [[1], [2, 3]], "sequence_bias": [[[1, 2], -0.5]],
     "renormalize_logits": true, "forced_bos_token_id": 4, "forced_eos_token_id": [5, 6], "remove_invalid_values": true,
     "exponential_decay_length_penalty": [3, 1.1], "suppress_tokens": [7], "begin_suppress_tokens": [8], "output_scores": true, "output_logits": true,
     "output_hidden_states": true, "output_attentions": true, "pad_token_id": 1, "bos_token_id": 2, "eos_token_id": 3})");
@@ -44,7 +45,8 @@ TEST_CASE("every field is read, null is absent") {
     CHECK((config.*field).has_value());
     ++fields;
   });
-  CHECK(fields == 41);
+  CHECK(fields == 44);
+  CHECK(config.watermarking_config == WatermarkingConfig{0.5, 1.5, 7, SeedingScheme::selfhash, 2});
   CHECK(config.early_stopping == EarlyStopping::never);
   CHECK(config.stop_strings == std::vector<std::string>{"a", "b"});
   CHECK(config.bad_words_ids == std::vector<std::vector<TokenId>>{{1}, {2, 3}});
@@ -82,21 +84,24 @@ TEST_CASE("fields of the wrong kind are named") {
           "generation_config.sequence_bias: expected a list of [list of token ids, number]");
   refused(R"({"exponential_decay_length_penalty": [1]})",
           "generation_config.exponential_decay_length_penalty: expected [whole number, number]");
+  refused(R"({"watermarking_config": {"seeding_scheme": "hash"}})",
+          "generation_config.watermarking_config: expected seeding_scheme \"lefthash\" or \"selfhash\"");
+  refused(R"({"watermarking_config": {"hashing_key": 0.5}})",
+          "generation_config.watermarking_config: expected whole numbers for hashing_key and context_width");
   refused(R"({"seed": -1})", "generation_config.seed: expected a whole number, not negative");
 }
 
 TEST_CASE("what is not supported is refused, its neutral value is not") {
   for (const char* const text :
-       {R"({"guidance_scale": 1.5})", R"({"encoder_repetition_penalty": 2})", R"({"num_beam_groups": 2})",
-        R"({"penalty_alpha": 0.6})", R"({"watermarking_config": {}})", R"({"constraints": []})",
+       {R"({"guidance_scale": 1.5})", R"({"diversity_penalty": 2})", R"({"num_beam_groups": 2})",
+        R"({"penalty_alpha": 0.6})", R"({"watermarking_config": {"ngram_len": 5}})", R"({"constraints": []})",
         R"({"token_healing": true})", R"({"prompt_lookup_num_tokens": 3})"}) {
     CHECK_THROWS_AS(read(text), ConfigError);
   }
-  CHECK(
-      read(
-          R"({"guidance_scale": 1.0, "encoder_repetition_penalty": 1.0, "num_beam_groups": 1, "diversity_penalty": 0.0, "penalty_alpha": null,
+  CHECK(read(
+            R"({"guidance_scale": 1.0, "num_beam_groups": 1, "diversity_penalty": 0.0, "penalty_alpha": null,
                  "watermarking_config": null, "token_healing": false, "something_new": {"a": 1}})") ==
-      GenerationConfig{});
+        GenerationConfig{});
 }
 
 TEST_CASE("fields not said come from the other config") {

@@ -2,6 +2,7 @@
 // What a generation config leaves open, filled in from the model and the prompt.
 #pragma once
 
+#include <qwen35/core/log.hpp>
 #include <qwen35/sampling/generation_config.hpp>
 
 #include <algorithm>
@@ -9,11 +10,18 @@
 QWEN35_BEGIN_NAMESPACE
 
 // The fields that nobody set: from the model's own generation config, then from `GenerationConfig::fallbacks()`;
-// special tokens also from the model's config. Raises InputError for a config that contradicts itself.
+// special tokens also from the model's config. Logs a warning where a max_length that the caller gave is overruled by a
+// max_new_tokens, which may be the model's. Raises InputError for a config that contradicts itself.
 template <class M>
 GenerationConfig complete_config(const M& model, GenerationConfig config) {
+  const bool says_max_length = config.max_length.has_value();
+  const bool says_max_new_tokens = config.max_new_tokens.has_value();
   if constexpr (requires { GenerationConfig::from_json(model.generation_config()); }) {
     config = config.or_else(GenerationConfig::from_json(model.generation_config()));
+  }
+  if (says_max_length && config.max_new_tokens) {
+    log_warning("generate: max_length ", *config.max_length, " is overruled by max_new_tokens ", *config.max_new_tokens,
+                says_max_new_tokens ? "" : " of the model's generation config");
   }
   config = config.or_else(GenerationConfig::fallbacks());
   if constexpr (requires { TokenIds(model.config().eos_token_id); }) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/config/json_fields.hpp>
+#include <qwen35/sampling/watermarking_config.hpp>
 
 #include <cstdint>
 #include <limits>
@@ -63,6 +64,8 @@ struct GenerationConfig {
   std::optional<double> frequency_penalty{};  // the same, once for each time
   std::optional<double> length_penalty{};     // beams: score = sum of log probabilities / length^length_penalty
   std::optional<std::int64_t> no_repeat_ngram_size{};
+  std::optional<double> encoder_repetition_penalty{};          // of the prompt's ids: above 1 they are favoured
+  std::optional<std::int64_t> encoder_no_repeat_ngram_size{};  // of the prompt
   std::optional<std::vector<std::vector<TokenId>>> bad_words_ids{};
   std::optional<std::vector<SequenceBias>> sequence_bias{};
   std::optional<bool> renormalize_logits{};
@@ -72,6 +75,7 @@ struct GenerationConfig {
   std::optional<ExponentialDecay> exponential_decay_length_penalty{};
   std::optional<std::vector<TokenId>> suppress_tokens{};
   std::optional<std::vector<TokenId>> begin_suppress_tokens{};
+  std::optional<WatermarkingConfig> watermarking_config{};
 
   // --- what to return beside the sequences ---
   std::optional<bool> output_scores{};
@@ -142,6 +146,8 @@ constexpr void GenerationConfig::for_each_field(F&& f) {
   f("frequency_penalty", &C::frequency_penalty);
   f("length_penalty", &C::length_penalty);
   f("no_repeat_ngram_size", &C::no_repeat_ngram_size);
+  f("encoder_repetition_penalty", &C::encoder_repetition_penalty);
+  f("encoder_no_repeat_ngram_size", &C::encoder_no_repeat_ngram_size);
   f("bad_words_ids", &C::bad_words_ids);
   f("sequence_bias", &C::sequence_bias);
   f("renormalize_logits", &C::renormalize_logits);
@@ -151,6 +157,7 @@ constexpr void GenerationConfig::for_each_field(F&& f) {
   f("exponential_decay_length_penalty", &C::exponential_decay_length_penalty);
   f("suppress_tokens", &C::suppress_tokens);
   f("begin_suppress_tokens", &C::begin_suppress_tokens);
+  f("watermarking_config", &C::watermarking_config);
   f("output_scores", &C::output_scores);
   f("output_logits", &C::output_logits);
   f("output_hidden_states", &C::output_hidden_states);
@@ -191,6 +198,8 @@ GenerationConfig GenerationConfig::fallbacks() {
           .frequency_penalty = 0.0,
           .length_penalty = 1.0,
           .no_repeat_ngram_size = 0,
+          .encoder_repetition_penalty = 1.0,
+          .encoder_no_repeat_ngram_size = 0,
           .renormalize_logits = false,
           .remove_invalid_values = false,
           .output_scores = false,
@@ -237,7 +246,11 @@ void GenerationConfig::validate(bool strict) const {
   at_least(num_beams, "num_beams", 1);
   at_least(num_return_sequences, "num_return_sequences", 1);
   at_least(no_repeat_ngram_size, "no_repeat_ngram_size", 0);
+  at_least(encoder_no_repeat_ngram_size, "encoder_no_repeat_ngram_size", 0);
   at_least(top_k, "top_k", 0);
+  if (watermarking_config) {
+    watermarking_config->validate();
+  }
   if (num_return_sequences.value_or(1) > 1) {
     if (num_beams.value_or(1) == 1) {
       require<InputError>(do_sample.value_or(false), "generation config: num_return_sequences is ",

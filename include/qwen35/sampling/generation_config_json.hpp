@@ -94,19 +94,36 @@ inline void read(const JsonFields& fields, const json::Value& value, std::string
   out = {value.items()[0].as_integer(), value.items()[1].as_number()};
 }
 
+inline void read(const JsonFields& fields, const json::Value& value, std::string_view key, WatermarkingConfig& out) {
+  fields.expect(value.is_object(), key, "an object");
+  for (const auto& [name, item] : value.members()) {
+    if (name == "greenlist_ratio" || name == "bias") {
+      fields.expect(item.is_number(), key, "numbers for greenlist_ratio and bias");
+      (name == "bias" ? out.bias : out.greenlist_ratio) = item.as_number();
+    } else if (name == "hashing_key" || name == "context_width") {
+      fields.expect(item.is_integer(), key, "whole numbers for hashing_key and context_width");
+      (name == "hashing_key" ? out.hashing_key : out.context_width) = item.as_integer();
+    } else if (name == "seeding_scheme") {
+      const bool self = item.is_string() && item.as_string() == "selfhash";
+      fields.expect(self || (item.is_string() && item.as_string() == "lefthash"), key,
+                    "seeding_scheme \"lefthash\" or \"selfhash\"");
+      out.seeding_scheme = self ? SeedingScheme::selfhash : SeedingScheme::lefthash;
+    } else {
+      fields.expect(false, key, concat("the fields of WatermarkingConfig: \"", name, "\" is not supported"));
+    }
+  }
+}
+
 // Ways of generating that the file may ask for and this library does not have. Their neutral values pass.
 inline void refuse_unknown_ways(const JsonFields& fields) {
   const auto neutral = [&](const char* key, double value) {
     fields.expect(fields.number(key, value) == value, key, "the value that switches it off: it is not supported");
   };
   neutral("guidance_scale", 1.0);
-  neutral("encoder_repetition_penalty", 1.0);
-  neutral("encoder_no_repeat_ngram_size", 0.0);
   neutral("num_beam_groups", 1.0);
   neutral("diversity_penalty", 0.0);
   neutral("penalty_alpha", 0.0);
-  for (const char* const key :
-       {"watermarking_config", "constraints", "force_words_ids", "dola_layers", "prompt_lookup_num_tokens"}) {
+  for (const char* const key : {"constraints", "force_words_ids", "dola_layers", "prompt_lookup_num_tokens"}) {
     fields.expect(fields.find(key) == nullptr, key, "null: it is not supported");
   }
   for (const char* const key : {"token_healing", "low_memory", "is_assistant"}) {

@@ -38,6 +38,7 @@ struct SequenceRow {
   // The sequence itself. The penalties read this: a prompt gives the same tokens padded or not (the reference counts
   // the padding in).
   std::span<const TokenId> tokens() const { return input_ids.subspan(padding); }
+  std::span<const TokenId> prompt() const { return input_ids.subspan(padding, prompt_length - padding); }
   std::span<const TokenId> generated() const { return input_ids.subspan(prompt_length); }
 };
 

@@ -43,6 +43,22 @@ inline void for_each_distinct(std::span<const TokenId> ids, std::span<const floa
   }
 }
 
+// Masks each id that stands in `where` behind the last `size` - 1 ids of the sequence.
+inline void mask_ngram_ends(std::span<const TokenId> where, std::span<const TokenId> sequence, std::size_t size,
+                            std::span<float> scores) {
+  if (sequence.size() + 1 < size) {
+    return;
+  }
+  const std::span<const TokenId> end = sequence.last(size - 1);
+  for (std::size_t i = 0; i + size <= where.size(); ++i) {
+    const TokenId next = where[i + size - 1];
+    if (std::equal(end.begin(), end.end(), where.begin() + static_cast<std::ptrdiff_t>(i)) &&
+        in_vocabulary(next, scores)) {
+      scores[static_cast<std::size_t>(next)] = masked_score;
+    }
+  }
+}
+
 }  // namespace detail
 
 // Scores of ids that occur in the sequence, prompt included: negative ones times `penalty`, the others divided by it.
@@ -105,18 +121,42 @@ class NoRepeatNGramLogitsProcessor final : public LogitsProcessor {
   }
   std::string_view name() const override { return "NoRepeatNGramLogitsProcessor"; }
   void process(const SequenceRow& row, std::span<float> scores) const override {
-    const std::span<const TokenId> ids = row.tokens();
-    if (ids.size() < size_) {
-      return;
-    }
-    const std::span<const TokenId> end = ids.last(size_ - 1);
-    for (std::size_t i = 0; i + size_ <= ids.size(); ++i) {
-      const TokenId next = ids[i + size_ - 1];
-      if (std::equal(end.begin(), end.end(), ids.begin() + static_cast<std::ptrdiff_t>(i)) &&
-          detail::in_vocabulary(next, scores)) {
-        scores[static_cast<std::size_t>(next)] = detail::masked_score;
-      }
-    }
+    detail::mask_ngram_ends(row.tokens(), row.tokens(), size_, scores);
+  }
+
+ private:
+  std::size_t size_;
+};
+
+// The repetition penalty with 1 / penalty on the ids of the prompt, which a decoder's "encoder input" is: above 1 it
+// favours them.
+class EncoderRepetitionPenaltyLogitsProcessor final : public LogitsProcessor {
+ public:
+  // Raises InputError unless penalty > 0.
+  explicit EncoderRepetitionPenaltyLogitsProcessor(double penalty) : penalty_(static_cast<float>(1.0 / penalty)) {
+    require<InputError>(penalty > 0.0, "encoder_repetition_penalty is ", penalty, ", expected a number above 0");
+  }
+  std::string_view name() const override { return "EncoderRepetitionPenaltyLogitsProcessor"; }
+  void process(const SequenceRow& row, std::span<float> scores) const override {
+    detail::for_each_distinct(row.prompt(), scores, row.scratch, [&](std::size_t id, std::size_t) {
+      scores[id] = scores[id] < 0.0f ? scores[id] * penalty_ : scores[id] / penalty_;
+    });
+  }
+
+ private:
+  float penalty_;
+};
+
+// Masks every id that would end an n-gram which the prompt has.
+class EncoderNoRepeatNGramLogitsProcessor final : public LogitsProcessor {
+ public:
+  // Raises InputError for a size of 0.
+  explicit EncoderNoRepeatNGramLogitsProcessor(std::size_t encoder_ngram_size) : size_(encoder_ngram_size) {
+    require<InputError>(encoder_ngram_size > 0, "encoder_no_repeat_ngram_size is 0, expected at least 1");
+  }
+  std::string_view name() const override { return "EncoderNoRepeatNGramLogitsProcessor"; }
+  void process(const SequenceRow& row, std::span<float> scores) const override {
+    detail::mask_ngram_ends(row.prompt(), row.tokens(), size_, scores);
   }
 
  private:

@@ -4,6 +4,7 @@
 
 #include <qwen35/sampling/constraint_processors.hpp>
 #include <qwen35/sampling/warpers.hpp>
+#include <qwen35/sampling/watermark.hpp>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -61,6 +62,9 @@ LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t pr
   if (config.sequence_bias) {
     list.push_back(std::make_shared<SequenceBiasLogitsProcessor>(*config.sequence_bias));
   }
+  if (is(config.encoder_repetition_penalty, 1.0)) {
+    list.push_back(std::make_shared<EncoderRepetitionPenaltyLogitsProcessor>(*config.encoder_repetition_penalty));
+  }
   if (is(config.repetition_penalty, 1.0)) {
     list.push_back(std::make_shared<RepetitionPenaltyLogitsProcessor>(*config.repetition_penalty));
   }
@@ -73,6 +77,10 @@ LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t pr
   if (config.no_repeat_ngram_size.value_or(0) > 0) {
     list.push_back(
         std::make_shared<NoRepeatNGramLogitsProcessor>(static_cast<std::size_t>(*config.no_repeat_ngram_size)));
+  }
+  if (config.encoder_no_repeat_ngram_size.value_or(0) > 0) {
+    list.push_back(std::make_shared<EncoderNoRepeatNGramLogitsProcessor>(
+        static_cast<std::size_t>(*config.encoder_no_repeat_ngram_size)));
   }
   if (config.bad_words_ids) {
     list.push_back(std::make_shared<NoBadWordsLogitsProcessor>(*config.bad_words_ids, eos));
@@ -111,6 +119,9 @@ LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t pr
   list = detail::merge_with_users(std::move(list), users);
   if (config.do_sample.value_or(false)) {
     detail::append_warpers(config, list);
+  }
+  if (config.watermarking_config) {
+    list.push_back(std::make_shared<WatermarkLogitsProcessor>(*config.watermarking_config));
   }
   if (config.renormalize_logits.value_or(false)) {
     list.push_back(std::make_shared<LogitNormalization>());

@@ -50,9 +50,12 @@ def add(name, settings, rows=2, vocab=61, length=9, prompt=5, scale=3.0, ids=Non
     model._prepare_special_tokens(config, True, "cpu")
     if config.min_new_tokens is not None:
         config.min_length = config.min_new_tokens + prompt
-    processors = model._get_logits_processor(config, input_ids_seq_length=prompt, encoder_input_ids=None, logits_processor=[], device="cpu", model_kwargs={})
     if ids is None:
         ids = torch.randint(0, 12 if vocab > 12 else vocab, (rows, length))  # few kinds, so that ids and n-grams repeat
+    model.config.vocab_size = vocab  # the watermark's
+    processors = model._get_logits_processor(
+        config, input_ids_seq_length=prompt, encoder_input_ids=ids[:, :prompt], logits_processor=[], device="cpu", model_kwargs={}
+    )
     if scores is None:
         scores = random_scores(ids.shape[0], vocab, scale)
     out = processors(ids, scores.clone())
@@ -159,6 +162,27 @@ for i in range(60):
         settings.pop("no_repeat_ngram_size", None)
     prompt = random.randrange(1, 8)
     add("together %d" % i, settings, rows=1, prompt=prompt, length=prompt + random.randrange(0, 9), scale=random.choice([1.0, 4.0]))
+
+for p in (1.3, 0.8):
+    add("encoder repetition %g" % p, dict(encoder_repetition_penalty=p), length=12)
+for n in (1, 2, 3, 6):
+    add("encoder ngram %d" % n, dict(encoder_no_repeat_ngram_size=n), length=24, prompt=18)
+add("encoder ngram longer than the row", dict(encoder_no_repeat_ngram_size=12), length=9)
+add("both penalties of the prompt", dict(encoder_repetition_penalty=1.4, repetition_penalty=1.2, encoder_no_repeat_ngram_size=2, no_repeat_ngram_size=2), length=24, prompt=18)
+for settings in (
+    dict(),
+    dict(greenlist_ratio=0.5, bias=1.25),
+    dict(hashing_key=5),
+    dict(hashing_key=2**61 + 12345),
+    dict(context_width=3),
+    dict(seeding_scheme="selfhash"),
+    dict(seeding_scheme="selfhash", context_width=4, greenlist_ratio=0.4),
+    dict(seeding_scheme="selfhash", context_width=2, hashing_key=987654321987),
+):
+    add("watermark %s" % settings, dict(watermarking_config=settings), rows=3, length=14)
+add("watermark of a large vocabulary", dict(watermarking_config=dict()), rows=1, vocab=2003)
+add("watermark of a row that is too short", dict(watermarking_config=dict(context_width=12)), rows=1)
+add("watermark of what sampling left", dict(watermarking_config=dict(greenlist_ratio=0.5), do_sample=True, top_k=20, temperature=0.7, renormalize_logits=True))
 
 with open("processors.json", "w") as f:
     f.write(json.dumps(dict(transformers=transformers.__version__, cases=[])).replace("[]}", "[\n"))
