@@ -9,9 +9,9 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// `[batch, past + sequence]` integers (1: a token, 0: masked), or a ready-made 4-D mask `[batch or 1, heads or 1,
-// sequence, past + sequence]`: booleans (1: visible) or floats that are added to the scores. A ready-made mask is used
-// verbatim by the full-attention layers and does nothing in the linear ones.
+// `[batch, past + sequence]` integers, booleans or floats (1: a token, 0: masked), or a ready-made 4-D mask `[batch or
+// 1, heads or 1, sequence, past + sequence]`: booleans (1: visible) or floats that are added to the scores. A
+// ready-made mask is used verbatim by the full-attention layers and does nothing in the linear ones.
 class AttentionMask {
  public:
   AttentionMask() = default;
@@ -21,6 +21,8 @@ class AttentionMask {
       : integers_(values) {}
   AttentionMask(std::initializer_list<std::int32_t> values) : integers_(values) {}
   AttentionMask(TensorView<std::uint8_t> visible) : booleans_(visible) {}
+  AttentionMask(TensorView<bool> visible)
+      : booleans_(reinterpret_cast<const std::uint8_t*>(visible.data()), visible.shape()) {}
   AttentionMask(const Tensor<std::uint8_t>& visible) : booleans_(visible) {}
   AttentionMask(TensorView<float> additive) : additive_(additive) {}
   AttentionMask(const Tensor<float>& additive) : additive_(additive) {}
@@ -32,9 +34,18 @@ class AttentionMask {
     return integers_ ? integers_.shape() : booleans_ ? booleans_.shape() : additive_.shape();
   }
   bool is_ready_made() const { return static_cast<bool>(*this) && shape().rank() == 4; }
-  bool is_additive() const { return static_cast<bool>(additive_); }
-  // Whether value i of an integer or boolean mask is not 0.
-  bool visible(std::size_t i) const { return integers_ ? integers_[i] != 0 : booleans_[i] != 0; }
+  // Floats that are added to the scores.
+  bool is_additive() const { return static_cast<bool>(additive_) && additive_.shape().rank() == 4; }
+  // Whether value i of a mask that is not additive is not 0. Raises InputError for a float that is neither 1 nor 0: an
+  // additive mask without its four axes.
+  bool visible(std::size_t i) const {
+    if (!additive_) {
+      return integers_ ? integers_[i] != 0 : booleans_[i] != 0;
+    }
+    require<InputError>(additive_[i] == 0.0f || additive_[i] == 1.0f, "attention_mask[", i, "] is ", additive_[i],
+                        ", expected 1 or 0: a mask that is added to the scores has four axes");
+    return additive_[i] != 0.0f;
+  }
   TensorView<float> additive() const { return additive_; }
 
  private:
