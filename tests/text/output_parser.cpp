@@ -2,9 +2,11 @@
 #include <qwen35/text/output_parser.hpp>
 
 #include <qwen35/text/chat_template.hpp>
+#include "output_check.hpp"
 
 #include <doctest/doctest.h>
 
+#include <fstream>
 #include <memory>
 #include <random>
 #include <string>
@@ -23,49 +25,16 @@ const std::vector<json::Value>& tools() {
   return list;
 }
 
-// Neighbouring deltas of one kind joined.
-std::vector<OutputEvent> joined(const std::vector<OutputEvent>& events) {
-  std::vector<OutputEvent> out;
-  for (const OutputEvent& event : events) {
-    const bool delta = event.type == OutputEventType::reasoning || event.type == OutputEventType::content ||
-                       event.type == OutputEventType::argument_delta;
-    if (delta && !out.empty() && out.back().type == event.type && out.back().call == event.call &&
-        out.back().name == event.name) {
-      out.back().text += event.text;
-    } else {
-      out.push_back(event);
-    }
-  }
-  return out;
-}
-
-std::vector<OutputEvent> events_of(const std::string& text, const std::vector<std::size_t>& cuts,
-                                   const OutputParserOptions& options, ParsedOutput* whole = nullptr) {
-  OutputParser parser(options);
-  std::vector<OutputEvent> events;
-  const auto take = [&events](std::vector<OutputEvent> more) { events.insert(events.end(), more.begin(), more.end()); };
-  std::size_t begin = 0;
-  for (const std::size_t cut : cuts) {
-    take(parser.push(text.substr(begin, cut - begin)));
-    begin = cut;
-  }
-  take(parser.push(text.substr(begin)));
-  take(parser.finish());
-  if (whole != nullptr) {
-    *whole = parser.output();
-  }
-  return joined(events);
-}
-
 // Every cut in two, one character at a time, and random cuts give the same events and the same whole; how many ways
-// differ.
+// differ, or contradict themselves.
 int differences_between_cuts(const std::string& text, const OutputParserOptions& options, bool every_cut = true) {
-  ParsedOutput whole;
-  const std::vector<OutputEvent> expected = events_of(text, {}, options, &whole);
-  ParsedOutput other;
-  int wrong = 0;
+  const output_check::Stream expected = output_check::parse(text, {}, options);
+  const std::string problem = output_check::contradiction(expected);
+  CHECK_MESSAGE(problem.empty(), text << ": " << problem);
+  int wrong = output_check::survives_think_close(text, options) ? 1 : 0;
   const auto compare = [&](const std::vector<std::size_t>& cuts) {
-    wrong += events_of(text, cuts, options, &other) == expected && other == whole ? 0 : 1;
+    const output_check::Stream other = output_check::parse(text, cuts, options);
+    wrong += other.problem.empty() && other.events == expected.events && other.whole == expected.whole ? 0 : 1;
   };
   std::vector<std::size_t> all;
   for (std::size_t cut = 1; cut < text.size(); ++cut) {
@@ -160,9 +129,10 @@ TEST_CASE("a tool call in each place") {
   CHECK(inside.reasoning == "I should search.");
   CHECK(inside.content.empty());
   CHECK(inside.thinking_closed);
-  const ParsedOutput late_close = parse("x" + search_call + "\n</think>\n\nDone.", true);
-  check_search(late_close);
-  CHECK(late_close.content == "Done.");
+  const ParsedOutput drafted = parse("x" + search_call + "\n</think>\n\nDone.", true);
+  CHECK(drafted.tool_calls.empty());
+  CHECK(drafted.reasoning == "x" + search_call);
+  CHECK(drafted.content == "Done.");
   const ParsedOutput before = parse("Let me look.\n\n" + search_call);
   check_search(before);
   CHECK(before.content == "Let me look.");
@@ -275,8 +245,11 @@ TEST_CASE("an output cut off inside a call") {
     const bool closed = length >= search_call.find("</function>") + 11;
     CHECK(out.tool_calls.size() == (length >= 22 ? 1U : 0U));
     if (!out.tool_calls.empty()) {
-      CHECK(out.tool_calls[0].complete == closed);
-      CHECK((out.tool_calls[0] == whole.tool_calls[0]) == closed);
+      ParsedToolCall call = out.tool_calls[0];
+      CHECK(call.complete == closed);
+      CHECK((call.recovery == Recovery::missing_close) == closed);
+      call.recovery = Recovery::none;
+      CHECK((call == whole.tool_calls[0]) == closed);
     }
   }
   const ParsedOutput out = parse("<tool_call><function=search><parameter=limit>12");
@@ -299,13 +272,17 @@ TEST_CASE("the events of a stream, one by one") {
   CHECK(delta[0] == OutputEvent{.type = OutputEventType::argument_delta, .text = "1", .name = "limit"});
   CHECK(parser.push("2\n</parameter>\n").at(0).text == "2");
   const auto rest = parser.push("</function>\n</tool_call>");
-  REQUIRE(rest.size() == 2);
+  REQUIRE(rest.size() == 1);
   CHECK(rest[0] == OutputEvent{.type = OutputEventType::argument,
                                .text = "12",
                                .name = "limit",
                                .value = json::Value(12),
                                .conversion = Conversion::converted});
-  CHECK(rest[1] == OutputEvent{.type = OutputEventType::tool_call_end, .text = "search"});
+  CHECK_FALSE(parser.output().tool_calls.at(0).complete);  // a </think> may follow
+  const auto end = parser.finish();
+  REQUIRE(end.size() == 1);
+  CHECK(end[0] == OutputEvent{.type = OutputEventType::tool_call_end, .text = "search"});
+  CHECK(parser.output().tool_calls.at(0).complete);
   CHECK(parser.finish().empty());
   CHECK(parser.push("more").empty());
   const OutputParser copy = parser;
@@ -361,6 +338,50 @@ TEST_CASE("what the chat template writes is read back") {
   CHECK(wrong == 0);
 }
 
+// streams.jsonl: outputs that make_streams.py composed, with what they are composed of.
+TEST_CASE("recorded outputs, at every cut") {
+  std::ifstream file(std::string(QWEN35_TEST_DATA) + "/output_parser/streams.jsonl");
+  std::string line;
+  REQUIRE(std::getline(file, line));
+  const std::vector<json::Value> offered = json::parse(line).at("tools").items();
+  const char* conversions[] = {"text", "converted", "untyped", "failed"};
+  int count = 0;
+  for (; std::getline(file, line); ++count) {
+    const json::Value record = json::parse(line);
+    const std::string& text = record.at("s").as_string();
+    const OutputParserOptions options{record.at("t").as_bool(),
+                                      record.at("o").as_bool() ? offered : std::vector<json::Value>()};
+    const ParsedOutput out = parse_output(text, options);
+    json::Value calls = json::Value::array();
+    for (const ParsedToolCall& call : out.tool_calls) {
+      json::Value arguments = json::Value::array();
+      for (const ParsedArgument& one : call.arguments) {
+        json::Value item = json::Value::array();
+        item.push_back(one.name);
+        item.push_back(one.text);
+        item.push_back(call.call.arguments.at(one.name));
+        item.push_back(conversions[static_cast<int>(one.conversion)]);
+        item.push_back(one.complete);
+        item.push_back(name(one.recovery));
+        arguments.push_back(std::move(item));
+      }
+      json::Value item = json::Value::array();
+      item.push_back(call.call.name);
+      item.push_back(call.known_tool);
+      item.push_back(call.complete);
+      item.push_back(name(call.recovery));
+      item.push_back(std::move(arguments));
+      calls.push_back(std::move(item));
+    }
+    CHECK_MESSAGE(json::dump(calls) == json::dump(record.at("c")), text);
+    CHECK_MESSAGE(out.reasoning == record.at("r").as_string(), text);
+    CHECK_MESSAGE(out.content == record.at("a").as_string(), text);
+    CHECK_MESSAGE(out.thinking_closed == record.at("closed").as_bool(), text);
+    CHECK_MESSAGE(differences_between_cuts(text, options) == 0, text);
+  }
+  CHECK(count >= 400);
+}
+
 TEST_CASE("tags in any order never make a difference between cuts") {
   const std::vector<std::string> pieces = {"<think>",
                                            "</think>",
@@ -383,7 +404,13 @@ TEST_CASE("tags in any order never make a difference between cuts") {
                                            "<",
                                            "</",
                                            "{\"a\": 1}",
-                                           "é"};
+                                           "é",
+                                           "{\"name\": \"now\"}",
+                                           "{\"name\": \"search\", \"arguments\": {",
+                                           "```",
+                                           "```json\n",
+                                           "\"}}",
+                                           "<|im_end|>"};
   std::mt19937 random(7);
   int wrong = 0;
   for (int round = 0; round < 4000; ++round) {

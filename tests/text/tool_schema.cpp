@@ -16,7 +16,8 @@ std::string convert(const std::string& schema, const std::string& text, const st
       schema + "}" + more + "}}}")};
   const ConvertedArgument out = ToolSchema::find(tools, "f").convert("p", text);
   const char* names[] = {"text", "converted", "untyped", "failed"};
-  return std::string(names[static_cast<int>(out.conversion)]) + ": " + json::dump(out.value);
+  const std::string recovery = out.recovery == Recovery::none ? "" : " (" + name(out.recovery) + ")";
+  return names[static_cast<int>(out.conversion)] + recovery + ": " + json::dump(out.value);
 }
 
 }  // namespace
@@ -64,7 +65,13 @@ TEST_CASE("plain types") {
   CHECK(convert(R"({"type": "array"})", "{}") == "failed: \"{}\"");
   CHECK(convert(R"({"type": "array"})", "[1,") == "failed: \"[1,\"");
   CHECK(convert(R"({"type": "object"})", "{\"a\": {}}") == "converted: {\"a\": {}}");
-  CHECK(convert(R"({"type": "object"})", "{'a': 1}") == "failed: \"{'a': 1}\"");
+  CHECK(convert(R"({"type": "object"})", "{'a': 1}") == "converted (python_literal): {\"a\": 1}");
+  CHECK(convert(R"({"type": "object"})", "{a: 1}") == "failed: \"{a: 1}\"");
+  CHECK(convert(R"({"type": "array"})", "[('a', None), True,]") == "converted (python_literal): [[\"a\", null], true]");
+  CHECK(convert(R"({"type": "array"})", "[\"a\n\tb\"]") == "converted (control_characters): [\"a\\n\\tb\"]");
+  CHECK(convert(R"({"type": "boolean"})", "TRUE") == "converted (letter_case): true");
+  CHECK(convert(R"({"type": "null"})", "NULL") == "converted (letter_case): null");
+  CHECK(convert(R"({"type": ["boolean", "string"]})", "tRuE") == "text: \"tRuE\"");
   CHECK(convert(R"({"type": "object"})", std::string(5000, '[')) == "failed: \"" + std::string(5000, '[') + "\"");
 }
 
@@ -87,4 +94,24 @@ TEST_CASE("several types, alternatives, enums, references") {
   CHECK(convert("3", "7") == "untyped: \"7\"");
   CHECK(convert(R"({"type": "strange"})", "7") == "untyped: \"7\"");
   CHECK(convert(R"({"type": 3, "anyOf": 3, "enum": {}})", "7") == "untyped: \"7\"");
+}
+
+TEST_CASE("arguments that are JSON values already") {
+  const std::vector<json::Value> tools = {json::parse(
+      R"({"name": "f", "parameters": {"properties": {"s": {"type": "string"}, "i": {"type": "integer"}, "o": {"type": "object"}}}})")};
+  const ToolSchema schema = ToolSchema::find(tools, "f");
+  const auto shown = [&](std::string_view name, const char* value) {
+    const ConvertedArgument out = schema.convert_json(name, json::parse(value));
+    return std::to_string(static_cast<int>(out.conversion)) + " " + json::dump(out.value);
+  };
+  CHECK(shown("s", R"("x")") == "0 \"x\"");
+  CHECK(shown("s", "7") == "0 \"7\"");
+  CHECK(shown("s", R"({"a": [1]})") == R"(0 "{\"a\": [1]}")");
+  CHECK(shown("i", "7") == "1 7");
+  CHECK(shown("i", "7.0") == "1 7");
+  CHECK(shown("i", R"("7")") == "1 7");
+  CHECK(shown("i", R"("x")") == "3 \"x\"");
+  CHECK(shown("o", R"({"a": 1})") == R"(1 {"a": 1})");
+  CHECK(shown("o", R"("{'a': 1}")") == R"(1 {"a": 1})");
+  CHECK(shown("other", "7") == "2 7");
 }

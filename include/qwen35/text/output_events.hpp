@@ -5,6 +5,7 @@
 #include <qwen35/core/abi.hpp>
 #include <qwen35/json/value.hpp>
 #include <qwen35/text/message.hpp>
+#include <qwen35/text/recovery.hpp>
 #include <qwen35/text/tool_schema.hpp>
 
 #include <algorithm>
@@ -23,7 +24,8 @@ enum class OutputEventType : std::uint8_t {
   tool_call_begin,  // text: the function's name
   argument_delta,   // text: more of the argument `name`, as written
   argument,         // the argument `name` is whole: text as written, value, conversion
-  tool_call_end     // text: the function's name; complete: whether its end was seen
+  tool_call_end  // text: the function's name; complete: it is whole, and no draft. Comes when that is certain: at the
+                 // end of the output
 };
 
 struct OutputEvent {
@@ -33,7 +35,8 @@ struct OutputEvent {
   std::size_t call = 0;   // which tool call of this output, from 0
   json::Value value = {};
   Conversion conversion = Conversion::untyped;
-  bool complete = true;  // argument, tool_call_end: false when the output stopped inside it
+  bool complete = true;                // argument: false when the output stopped inside it
+  Recovery recovery = Recovery::none;  // tool_call_begin: what is known by then; argument: its own; tool_call_end: all
   friend bool operator==(const OutputEvent&, const OutputEvent&) = default;
 };
 
@@ -43,16 +46,19 @@ struct ParsedArgument {
   std::string text;  // as written, less one newline at either end
   Conversion conversion = Conversion::untyped;
   bool complete = true;
+  Recovery recovery = Recovery::none;
   friend bool operator==(const ParsedArgument&, const ParsedArgument&) = default;
 };
 
-// A tool call in an output. Run it only when `complete`, and look at the arguments that failed to convert.
+// A tool call in an output. Run it only when `complete`, and look at the arguments that failed to convert, and at what
+// had to be recovered.
 struct ParsedToolCall {
   ToolCall call;  // an argument given twice has the last value
   std::vector<ParsedArgument> arguments = {};
   bool known_tool = false;      // a tool of that name was offered
-  bool complete = false;        // the call was closed
+  bool complete = false;        // the call was closed, the output has ended, and no later </think> made it a draft
   std::string stray_text = {};  // what stood between the arguments and belongs to none
+  Recovery recovery = Recovery::none;  // of the call and its arguments
   friend bool operator==(const ParsedToolCall&, const ParsedToolCall&) = default;
 };
 
@@ -63,14 +69,17 @@ struct ParsedOutput {
   std::vector<ParsedToolCall> tool_calls;
   bool thinking_closed = true;  // false when the output ended inside its reasoning
 
-  // As the assistant's message of the conversation; reasoning_content is set when there was reasoning.
+  // As the assistant's message of the conversation; reasoning_content is set when there was reasoning. Withdrawn calls
+  // are left out.
   Message to_message() const {
     Message out = Message::assistant(content);
     if (!reasoning.empty()) {
       out.reasoning_content = reasoning;
     }
     for (const ParsedToolCall& parsed : tool_calls) {
-      out.tool_calls.push_back(parsed.call);
+      if (!has(parsed.recovery, Recovery::withdrawn)) {
+        out.tool_calls.push_back(parsed.call);
+      }
     }
     return out;
   }

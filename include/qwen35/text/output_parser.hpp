@@ -3,13 +3,16 @@
 #pragma once
 
 #include <qwen35/core/abi.hpp>
+#include <qwen35/json/respelling.hpp>
 #include <qwen35/json/value.hpp>
+#include <qwen35/text/json_tool_calls.hpp>
 #include <qwen35/text/output_events.hpp>
+#include <qwen35/text/quoted_tags.hpp>
 #include <qwen35/text/tool_schema.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,145 +37,107 @@ inline bool opens_thinking(std::string_view prompt) {
 
 // Reads a model's output as it comes, in pieces cut anywhere, and tells what it is made of. The events do not depend on
 // the cuts, except that neighbouring deltas may be split differently. Nothing the model writes is an error: what cannot
-// be a tool call is text.
+// be a tool call is text. No event takes back what an earlier one told.
 //
-// - Reasoning goes up to </think>, or up to a <tool_call> followed by <function=. It, and the answer behind it, are
-// given without the white
-//   space around them. An answer that comes without a think block keeps the white space it begins with.
-// - A <think> counts at the beginning only, in an answer as in reasoning; a </think> without reasoning before it is
-// dropped.
+// - Reasoning goes up to </think>, with all that stands in it: a call drafted there is reasoning. From the first thing
+//   that may be a call on, nothing more is told until that is decided: without a </think> up to the output's end the
+//   calls are real, and the reasoning ends before them.
+// - Reasoning, and the answer behind it, are given without the white space around them. An answer that comes without a
+//   think block keeps the white space it begins with.
+// - A <think> counts at the beginning only, in an answer as in reasoning. Once there was reasoning, or a call, no later
+//   </think> shows in the answer, and calls before it are withdrawn: they were drafts. That is why a call's end is told
+//   at the end of the output.
 // - A tool call is <tool_call> <function=NAME> <parameter=KEY> VALUE </parameter> ... </function> </tool_call> with any
-// white space between
-//   the tags, up to 64 characters. <tool_call> may be missing behind another call, or at the beginning of a line when
-//   NAME is an offered tool. Closing tags may be missing before the next tag that only makes sense without; a bare JSON
-//   object is taken as the arguments.
+//   white space between the tags, up to 64 characters. <tool_call> may be missing behind another call, or at the
+//   beginning of a line when NAME is an offered tool. Closing tags may be missing before the next tag that only makes
+//   sense without; a bare JSON object is taken as the arguments.
 // - A VALUE loses one newline at either end. It ends at a </parameter> with another tag behind it, so that a value can
-// hold the tag as text.
+//   hold the tag as text. Tags that it opens itself it closes itself: a whole call can be quoted in a value.
+// - An offered tool may also be called by JSON: <tool_call> {"name": ..., "arguments": {...}} </tool_call>, or a list
+//   of these, also in a fenced block; or in nothing but fenced blocks, if the answer is made of them alone.
+// - What departs from the template's form is marked: see Recovery.
+// - An <|im_end|> at the very end is no part of the output.
 class OutputParser {
  public:
   explicit OutputParser(OutputParserOptions options = {})
       : tools_(std::make_shared<const std::vector<json::Value>>(std::move(options.tools))),
-        state_(options.starts_in_thinking ? State::thinking : State::content) {
+        state_(options.starts_in_thinking ? State::thinking : State::content),
+        thought_(options.starts_in_thinking) {
     reasoning_.drop_leading();
     output_.thinking_closed = !options.starts_in_thinking;
   }
 
   // The events that are certain after this piece of text.
-  std::vector<OutputEvent> push(std::string_view text) {
-    pending_ += text;
-    return run();
-  }
-
+  std::vector<OutputEvent> push(std::string_view text);
   // The remaining events: the output ends here. Further text is passed over.
-  std::vector<OutputEvent> finish() {
-    final_ = true;
-    return run();
-  }
-
+  std::vector<OutputEvent> finish();
   // All that was read so far.
   const ParsedOutput& output() const noexcept { return output_; }
 
  private:
-  enum class State : std::uint8_t { thinking, content, function_name, call_body, parameter_name, value, done };
+  enum class State : std::uint8_t {
+    thinking,
+    content,
+    json_call,
+    function_name,
+    call_body,
+    json_arguments,
+    parameter_name,
+    value,
+    done
+  };
   enum class Look : std::uint8_t { no, yes, wait };  // wait: more text is needed to tell
   static constexpr std::size_t longest_gap = 64;
   static constexpr std::size_t longest_name = 256;
+  static constexpr std::string_view think_open = "<think>", think_close = "</think>", turn_end = "<|im_end|>",
+                                    fence_mark = "```";
+
+  // An object or list of JSON that is being read, from at_ on. Until it is whole it stays in pending_, since it may
+  // turn out to be text.
+  struct JsonForm {
+    json::Respelling reader = {};
+    std::size_t size = 0;          // read so far, of pending_ from at_; at first what stands before the object
+    bool tagged = false;           // behind <tool_call>
+    bool outer_fence = false;      // a fence begins before all
+    bool inner_fence = false;      // a fence begins behind <tool_call>
+    bool inside_thinking = false;  // to go back to, if it is text
+  };
 
   std::vector<OutputEvent> run();
+  bool step();
   bool step_thinking();
+  Look step_fence();
   bool step_content();
+  bool step_json_call();
   bool step_function_name();
   bool step_call_body();
+  bool step_json_arguments();
   bool step_parameter_name();
   bool step_value();
 
   std::string_view rest(std::size_t at) const noexcept { return std::string_view(pending_).substr(at); }
   bool at_end() const noexcept { return at_ == pending_.size(); }
-
-  // Whether `tag` stands at `at`.
-  Look look(std::size_t at, std::string_view tag) const noexcept {
-    const std::string_view text = rest(at);
-    if (text.size() >= tag.size()) {
-      return text.starts_with(tag) ? Look::yes : Look::no;
-    }
-    return !final_ && tag.starts_with(text) ? Look::wait : Look::no;
+  // The text up to the next '<'.
+  std::string_view take_plain() {
+    const std::string_view text = rest(at_);
+    const std::string_view plain = text.substr(0, text.find('<'));
+    at_ += plain.size();
+    return plain;
   }
 
-  // The first place at or behind `at` that is not blank; nothing when there are more than longest_gap blanks.
-  std::optional<std::size_t> skip_gap(std::size_t at) const noexcept {
-    const std::size_t limit = at + longest_gap;
-    while (at < pending_.size() && detail::is_blank(pending_[at])) {
-      if (at++ == limit) {
-        return std::nullopt;
-      }
-    }
-    return at;
-  }
-
-  // Whether one of `tags`, or the end of the output, follows `at`, with blanks between. A tag that the end cuts off
-  // counts.
-  template <std::size_t N>
-  Look look_behind(std::size_t at, const std::string_view (&tags)[N]) const noexcept {
-    const std::optional<std::size_t> next = skip_gap(at);
-    if (!next.has_value()) {
-      return Look::no;
-    }
-    const std::string_view text = rest(*next);
-    bool cut_off = text.empty();
-    for (const std::string_view tag : tags) {
-      if (text.starts_with(tag)) {
-        return Look::yes;
-      }
-      cut_off = cut_off || tag.starts_with(text);
-    }
-    return !cut_off ? Look::no : final_ ? Look::yes : Look::wait;
-  }
-
-  // Whether <tool_call> <function= stands at `at`; then `length` is that of the two with the blanks between.
-  Look look_call(std::size_t at, std::size_t& length) const noexcept {
-    if (const Look open = look(at, tool_call_open); open != Look::yes) {
-      return open;
-    }
-    const std::optional<std::size_t> next = skip_gap(at + tool_call_open.size());
-    if (!next.has_value()) {
-      return Look::no;
-    }
-    length = *next + function_open.size() - at;
-    return look(*next, function_open);
-  }
-
-  // The name from `at` up to '>'; nothing when it is not there, with `wait` set when it may yet come.
-  std::optional<std::string_view> look_name(std::size_t at, bool& wait) const noexcept {
-    const std::string_view text = rest(at).substr(0, longest_name);
-    const std::size_t end = text.find_first_of(">\n");
-    wait = end == std::string_view::npos && text.size() < longest_name && !final_;
-    return end != std::string_view::npos && text[end] == '>' ? std::optional(clean_name(text.substr(0, end)))
-                                                             : std::nullopt;
-  }
-  // <function= with the name of an offered tool.
-  Look look_offered_function(std::size_t at) const {
-    if (const Look open = look(at, function_open); open != Look::yes || tools_->empty()) {
-      return tools_->empty() ? Look::no : open;
-    }
-    bool wait = false;
-    const std::optional<std::string_view> name = look_name(at + function_open.size(), wait);
-    return name.has_value() && ToolSchema::find(*tools_, *name).known() ? Look::yes : wait ? Look::wait : Look::no;
-  }
-  // <parameter= with the name of a parameter of this tool that was not given yet.
-  Look look_missing_parameter(std::size_t at) const {
-    if (const Look open = look(at, parameter_open); open != Look::yes) {
-      return open;
-    }
-    bool wait = false;
-    const std::optional<std::string_view> name = look_name(at + parameter_open.size(), wait);
-    if (!name.has_value()) {
-      return wait ? Look::wait : Look::no;
-    }
-    return schema_.has_parameter(*name) && *name != parameter_ && call().call.arguments.find(*name) == nullptr
-               ? Look::yes
-               : Look::no;
-  }
-  Look look_value_end(std::size_t at, std::size_t& consumed) const;
+  Look look(std::size_t at, std::string_view tag) const noexcept;
+  std::optional<std::size_t> skip_gap(std::size_t at) const noexcept;
+  Look skip_fence(std::size_t& at) const noexcept;
+  Look look_behind(std::size_t at, std::initializer_list<std::string_view> tags) const noexcept;
+  Look look_call(std::size_t at, std::size_t& length) const noexcept;
+  Look look_json(std::size_t at, bool fences, JsonForm& form) const noexcept;
+  Look look_fenced_call(std::size_t& length) const noexcept;
+  std::optional<std::string_view> look_name(std::size_t at, bool& wait) const noexcept;
+  Look look_offered_function(std::size_t at) const;
+  Look look_missing_parameter(std::size_t at) const;
+  Look look_outer_tag(std::size_t at, CallTag inner) const noexcept;
+  Look look_value_end(CallTag closing_tag, bool line_start) const noexcept;
+  bool find_think_close();
 
   static std::string_view clean_name(std::string_view name) noexcept {
     name = detail::trim_blanks(name);
@@ -181,49 +146,59 @@ class OutputParser {
     }
     return name;
   }
-  // Takes a name that goes up to '>' or to the end of the line; nothing while its end is not there.
-  std::optional<std::string> take_name();
+  // Takes a name that goes up to '>', to the end of the line or to a closing tag; nothing while its end is not there.
+  std::optional<std::string> take_name(Recovery& recovery);
 
   void emit(OutputEvent event) { events_.push_back(std::move(event)); }
   void emit_delta(OutputEventType type, std::string text, const std::string& name = {});
   void add_reasoning(std::string_view text) { emit_delta(OutputEventType::reasoning, reasoning_.add(text)); }
   void add_content(std::string_view text);
-  void end_thinking() {
-    output_.thinking_closed = true;
-    content_.drop_leading();
-    state_ = State::content;
-  }
-  void begin_call(std::size_t length) {
-    at_ += length;
-    content_.drop_leading();
-    state_ = State::function_name;
-  }
-  void end_call(bool complete);
+  void end_thinking();
+  void begin_json(JsonForm form, State state);
+  void json_is_text();
+  Look look_json_end(std::size_t& end, Recovery& recovery) const noexcept;
+  void begin_call(std::size_t length, Recovery recovery);
+  void open_call(std::string name, Recovery recovery);
+  void add_argument(ParsedArgument argument, json::Value value);
+  void add_json_argument(const std::string& name, const json::Value& value, bool whole);
+  void add_stray(std::string_view text);
+  void close_call(bool whole);
+  void leave_wrapper();
+  void tell_ends(bool withdrawn);
   void add_value(std::string_view text);
-  void end_value(bool complete);
+  void end_value(bool complete, Recovery recovery);
   ParsedToolCall& call() noexcept { return output_.tool_calls.back(); }
   const ParsedToolCall& call() const noexcept { return output_.tool_calls.back(); }
   std::size_t call_index() const noexcept { return output_.tool_calls.size() - 1; }
 
-  static constexpr std::string_view think_open = "<think>", think_close = "</think>", tool_call_open = "<tool_call>",
-                                    tool_call_close = "</tool_call>",
-                                    function_open = "<function=", function_close = "</function>",
-                                    parameter_open = "<parameter=", parameter_close = "</parameter>";
-
   std::shared_ptr<const std::vector<json::Value>> tools_;  // shared, since schema_ points into it
   State state_;
+  bool thought_;  // there was a think block: no </think> shows in the answer
   bool final_ = false;
-  std::string pending_;      // text not yet understood
-  std::size_t at_ = 0;       // how much of it is used up
-  std::size_t scanned_ = 0;  // how far behind at_ a name's end was looked for
+  std::string tail_;              // text that may be the end of the turn
+  std::string pending_;           // text not yet understood
+  std::size_t at_ = 0;            // how much of it is used up
+  std::size_t scanned_ = 0;       // how far behind at_ a name's end was looked for
+  std::size_t close_search_ = 0;  // no </think> begins in pending_ before here
+  std::size_t text_until_ = 0;    // no JSON call begins in pending_ before here
   detail::TrimmedText reasoning_;
   detail::TrimmedText content_;
-  bool behind_call_ = false;  // nothing but blanks since the last call
-  std::size_t held_before_ =
-      0;  // the blanks content_ held at the end of the last call; those up to </tool_call> are not content
+  JsonForm json_;
+  Recovery next_call_ = Recovery::none;   // of the call whose name is being read
+  Recovery every_call_ = Recovery::none;  // inside_thinking, once that is certain
+  bool behind_call_ = false;              // nothing but blanks since the last call
+  bool wrapper_open_ = false;             // a <tool_call> waits for its end
+  bool fence_ahead_ = true;               // at the beginning of the answer, or right behind a call
+  bool fence_open_ = false;               // a fence was passed over before a call
+  std::size_t held_before_ = 0;  // blanks content_ held at the end of the last call; those up to </tool_call> are none
+  std::vector<bool> whole_;      // of each call: it was closed
+  std::size_t told_ends_ = 0;    // calls whose end was told
+  bool draft_at_end_ = false;    // the output ended in a value with a </think>
   ToolSchema schema_;
   std::string parameter_;
+  Recovery parameter_recovery_ = Recovery::none;
   std::string value_;
+  QuotedTags quoted_;
   bool value_begun_ = false;   // a leading newline was taken off, or is not there
   bool newline_held_ = false;  // a newline that is the value's last, unless more comes
   std::vector<OutputEvent> events_;
@@ -240,4 +215,7 @@ inline ParsedOutput parse_output(std::string_view text, OutputParserOptions opti
 
 QWEN35_END_NAMESPACE
 
+#include <qwen35/text/output_parser_call_impl.hpp>
 #include <qwen35/text/output_parser_impl.hpp>
+#include <qwen35/text/output_parser_json_impl.hpp>
+#include <qwen35/text/output_parser_look_impl.hpp>

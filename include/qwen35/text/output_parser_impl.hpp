@@ -1,70 +1,114 @@
 // SPDX-License-Identifier: Apache-2.0
-// The steps of the output parser; included by output_parser.hpp.
+// The output parser's steps through reasoning and answer; included by output_parser.hpp.
 #pragma once
 
 #include <qwen35/text/output_parser.hpp>
 
+#include <algorithm>
+
 QWEN35_BEGIN_NAMESPACE
 
-inline std::vector<OutputEvent> OutputParser::run() {
-  bool more = true;
-  while (more) {
-    switch (state_) {
-      case State::thinking:
-        more = step_thinking();
+inline std::vector<OutputEvent> OutputParser::push(std::string_view text) {
+  // What may be the end of the turn, with blanks behind it, waits for what follows.
+  tail_ += text;
+  std::size_t certain = tail_.size();
+  const std::size_t end = tail_.rfind(turn_end);
+  if (end != std::string::npos && tail_.size() - end <= turn_end.size() + longest_gap &&
+      detail::trim_blanks(std::string_view(tail_).substr(end + turn_end.size())).empty()) {
+    certain = end;
+  } else {
+    for (std::size_t size = std::min(turn_end.size() - 1, tail_.size()); size > 0; --size) {
+      if (tail_.ends_with(turn_end.substr(0, size))) {
+        certain = tail_.size() - size;
         break;
-      case State::content:
-        more = step_content();
-        break;
-      case State::function_name:
-        more = step_function_name();
-        break;
-      case State::call_body:
-        more = step_call_body();
-        break;
-      case State::parameter_name:
-        more = step_parameter_name();
-        break;
-      case State::value:
-        more = step_value();
-        break;
-      case State::done:
-        at_ = pending_.size();
-        more = false;
-        break;
+      }
     }
   }
-  if (final_) {
+  pending_.append(tail_, 0, certain);
+  tail_.erase(0, certain);
+  return run();
+}
+
+inline std::vector<OutputEvent> OutputParser::finish() {
+  if (!tail_.starts_with(turn_end)) {
+    pending_ += tail_;
+  }
+  tail_.clear();
+  final_ = true;
+  return run();
+}
+
+inline std::vector<OutputEvent> OutputParser::run() {
+  while (step()) {
+  }
+  if (final_ && state_ != State::done) {
+    leave_wrapper();
+    tell_ends(draft_at_end_);
     state_ = State::done;
   }
   pending_.erase(0, at_);
+  close_search_ -= std::min(close_search_, at_);
+  text_until_ -= std::min(text_until_, at_);
   at_ = 0;
   return std::exchange(events_, {});
 }
 
-// Each step uses up some text and tells whether there may be more to do. It waits whenever more text could change what
-// it does, so that its decisions depend on the text alone and not on where it was cut.
+// Each step uses up some text and tells whether there may be more to do.
+inline bool OutputParser::step() {
+  switch (state_) {
+    case State::thinking:
+      return step_thinking();
+    case State::content:
+      return step_content();
+    case State::json_call:
+      return step_json_call();
+    case State::function_name:
+      return step_function_name();
+    case State::call_body:
+      return step_call_body();
+    case State::json_arguments:
+      return step_json_arguments();
+    case State::parameter_name:
+      return step_parameter_name();
+    case State::value:
+      return step_value();
+    case State::done:
+      at_ = pending_.size();
+      break;
+  }
+  return false;
+}
+
 inline bool OutputParser::step_thinking() {
-  const std::string_view text = rest(at_);
-  const std::size_t plain = std::min(text.find('<'), text.size());
-  add_reasoning(text.substr(0, plain));
-  at_ += plain;
+  add_reasoning(take_plain());
   if (at_end()) {
     return false;
   }
   std::size_t length = 0;
+  JsonForm form{.inside_thinking = true};
   const Look close = look(at_, think_close);
   const Look open = reasoning_.blank() ? look(at_, think_open) : Look::no;
   const Look call = look_call(at_, length);
+  const Look json = look_json(at_, false, form);
   if (close == Look::yes) {
     at_ += think_close.size();
     end_thinking();
   } else if (open == Look::yes) {
     at_ += think_open.size();
-  } else if (call == Look::yes) {
-    end_thinking();
-    begin_call(length);
-  } else if (close == Look::wait || open == Look::wait || call == Look::wait) {
+  } else if (call == Look::yes || json == Look::yes) {
+    if (find_think_close()) {  // a draft
+      add_reasoning(rest(at_).substr(0, close_search_ - at_));
+      at_ = close_search_;
+    } else if (!final_) {
+      return false;
+    } else if (call == Look::yes) {
+      every_call_ = Recovery::inside_thinking;
+      end_thinking();
+      begin_call(length, Recovery::none);
+    } else {
+      begin_json(std::move(form), State::json_call);
+    }
+  } else if (close == Look::wait || open == Look::wait || call == Look::wait || json == Look::wait) {
     return false;
   } else {
     add_reasoning("<");
@@ -73,39 +117,90 @@ inline bool OutputParser::step_thinking() {
   return true;
 }
 
+inline void OutputParser::end_thinking() {
+  output_.thinking_closed = true;
+  thought_ = true;
+  content_.drop_leading();
+  fence_ahead_ = true;
+  state_ = State::content;
+}
+
+// At the beginning of the answer, or behind a call: a fence with a call in it, or the end of one.
+inline OutputParser::Look OutputParser::step_fence() {
+  if (!fence_ahead_ || !content_.blank()) {
+    return Look::no;
+  }
+  if (fence_open_ && behind_call_) {
+    const std::size_t next = skip_gap(at_).value_or(at_);
+    const Look end = look(next, fence_mark);
+    if (end == Look::yes) {
+      at_ = next + fence_mark.size();
+      fence_open_ = false;
+    }
+    if (end != Look::no) {
+      return end;
+    }
+  }
+  JsonForm form;
+  std::size_t length = 0;
+  const Look json = look_json(at_, true, form);
+  const Look call = look_fenced_call(length);
+  if (json == Look::yes) {
+    begin_json(std::move(form), State::json_call);
+  } else if (call == Look::yes) {
+    at_ += length;
+    content_.drop_leading();
+    fence_open_ = true;
+  }
+  return json == Look::yes || call == Look::yes     ? Look::yes
+         : json == Look::wait || call == Look::wait ? Look::wait
+                                                    : Look::no;
+}
+
 inline bool OutputParser::step_content() {
-  const std::string_view text = rest(at_);
-  const std::size_t plain = std::min(text.find('<'), text.size());
-  add_content(text.substr(0, plain));
-  at_ += plain;
+  if (const Look fence = step_fence(); fence != Look::no) {
+    return fence == Look::yes;
+  }
+  add_content(take_plain());
   if (at_end()) {
     return false;
   }
   std::size_t length = 0;
+  JsonForm form;
+  const bool calls = !output_.tool_calls.empty();
   const Look call = look_call(at_, length);
-  const Look open = content_.blank() && output_.tool_calls.empty() ? look(at_, think_open) : Look::no;
-  const Look think_end = content_.blank() || behind_call_ ? look(at_, think_close) : Look::no;
-  const Look call_end = behind_call_ ? look(at_, tool_call_close) : Look::no;
-  const Look function = behind_call_               ? look(at_, function_open)
+  const Look json = look_json(at_, false, form);
+  const Look open = content_.blank() && told_ends_ == output_.tool_calls.size() ? look(at_, think_open) : Look::no;
+  const Look think_end = content_.blank() || thought_ || calls ? look(at_, think_close) : Look::no;
+  const Look call_end = behind_call_ ? look(at_, closing(CallTag::call)) : Look::no;
+  const Look function = behind_call_               ? look(at_, opening(CallTag::function))
                         : content_.at_line_start() ? look_offered_function(at_)
                                                    : Look::no;
   if (call == Look::yes) {
-    begin_call(length);
+    begin_call(length, Recovery::none);
+  } else if (json == Look::yes) {
+    begin_json(std::move(form), State::json_call);
   } else if (open == Look::yes) {
     at_ += think_open.size();
     reasoning_.break_line();
     output_.thinking_closed = false;
+    thought_ = true;
     state_ = State::thinking;
   } else if (think_end == Look::yes) {
     at_ += think_close.size();
+    leave_wrapper();
+    tell_ends(true);
+    behind_call_ = false;
     end_thinking();
   } else if (call_end == Look::yes) {
-    at_ += tool_call_close.size();
+    at_ += closing(CallTag::call).size();
     content_.drop_held(held_before_);
+    wrapper_open_ = false;
+    fence_ahead_ = true;
   } else if (function == Look::yes) {
-    begin_call(function_open.size());
-  } else if (call == Look::wait || open == Look::wait || think_end == Look::wait || call_end == Look::wait ||
-             function == Look::wait) {
+    begin_call(opening(CallTag::function).size(), Recovery::missing_open);
+  } else if (call == Look::wait || json == Look::wait || open == Look::wait || think_end == Look::wait ||
+             call_end == Look::wait || function == Look::wait) {
     return false;
   } else {
     add_content("<");
@@ -114,145 +209,14 @@ inline bool OutputParser::step_content() {
   return true;
 }
 
-inline std::optional<std::string> OutputParser::take_name() {
-  const std::string_view text = rest(at_);
-  const std::size_t end = text.find_first_of(">\n", scanned_);
-  if (end == std::string_view::npos && !final_) {
-    scanned_ = text.size();
-    return std::nullopt;
+inline void OutputParser::add_content(std::string_view text) {
+  fence_ahead_ = fence_ahead_ && text.empty();
+  std::string certain = content_.add(text);
+  if (!certain.empty()) {
+    behind_call_ = false;
+    leave_wrapper();
   }
-  scanned_ = 0;
-  std::string name(clean_name(text.substr(0, end)));
-  // A line's end in place of '>' stays: it is the newline that may come before a value.
-  at_ = end == std::string_view::npos ? pending_.size() : at_ + end + (text[end] == '>' ? 1 : 0);
-  return name;
-}
-
-inline bool OutputParser::step_function_name() {
-  std::optional<std::string> name = take_name();
-  if (!name.has_value()) {
-    return false;
-  }
-  schema_ = ToolSchema::find(*tools_, *name);
-  output_.tool_calls.push_back({});
-  call().call.name = *name;
-  call().known_tool = schema_.known();
-  emit({.type = OutputEventType::tool_call_begin, .text = std::move(*name), .call = call_index()});
-  state_ = State::call_body;
-  return true;
-}
-
-inline bool OutputParser::step_call_body() {
-  const std::string_view text = rest(at_);
-  const std::size_t plain = std::min(text.find('<'), text.size());
-  call().stray_text += text.substr(0, plain);
-  at_ += plain;
-  if (at_end()) {
-    if (final_) {
-      end_call(false);
-    }
-    return false;
-  }
-  std::size_t length = 0;
-  const Look parameter = look(at_, parameter_open);
-  const Look call_end = look(at_, function_close);
-  const Look wrapper_end = look(at_, tool_call_close);
-  const Look next_call = look_call(at_, length);
-  const Look next_function = look(at_, function_open);
-  const Look lone_end = look(at_, parameter_close);
-  if (parameter == Look::yes) {
-    at_ += parameter_open.size();
-    state_ = State::parameter_name;
-  } else if (call_end == Look::yes) {
-    at_ += function_close.size();
-    end_call(true);
-  } else if (wrapper_end == Look::yes) {
-    at_ += tool_call_close.size();
-    end_call(true);
-  } else if (next_call == Look::yes) {
-    end_call(true);
-    begin_call(length);
-  } else if (next_function == Look::yes) {
-    end_call(true);
-    begin_call(function_open.size());
-  } else if (lone_end == Look::yes) {
-    at_ += parameter_close.size();
-  } else if (parameter == Look::wait || call_end == Look::wait || wrapper_end == Look::wait ||
-             next_call == Look::wait || next_function == Look::wait || lone_end == Look::wait) {
-    return false;
-  } else {
-    call().stray_text += '<';
-    ++at_;
-  }
-  return true;
-}
-
-inline bool OutputParser::step_parameter_name() {
-  std::optional<std::string> name = take_name();
-  if (!name.has_value()) {
-    return false;
-  }
-  parameter_ = std::move(*name);
-  value_.clear();
-  value_begun_ = false;
-  newline_held_ = false;
-  state_ = State::value;
-  return true;
-}
-
-// Whether a value ends at `at`; then `consumed` is the length of what closes it (0 when the next tag is to be read
-// again).
-inline OutputParser::Look OutputParser::look_value_end(std::size_t at, std::size_t& consumed) const {
-  static constexpr std::string_view behind_parameter[] = {parameter_open, function_close, tool_call_close,
-                                                          tool_call_open, function_open};
-  static constexpr std::string_view behind_function[] = {tool_call_close, tool_call_open};
-  static constexpr std::string_view behind_wrapper[] = {tool_call_open};
-  const bool line_start = newline_held_ || value_.empty();
-  consumed = 0;
-  Look found = look(at, parameter_close);
-  if (found == Look::yes) {
-    consumed = parameter_close.size();
-    return look_behind(at + consumed, behind_parameter);
-  }
-  if (found == Look::no && (found = look(at, function_close)) == Look::yes) {
-    return look_behind(at + function_close.size(), behind_function);
-  }
-  if (found == Look::no && line_start && (found = look(at, tool_call_close)) == Look::yes) {
-    return look_behind(at + tool_call_close.size(), behind_wrapper);
-  }
-  if (found == Look::no && line_start) {
-    found = look_missing_parameter(at);
-  }
-  return found;
-}
-
-inline bool OutputParser::step_value() {
-  const std::string_view text = rest(at_);
-  const std::size_t plain = std::min(text.find('<'), text.size());
-  add_value(text.substr(0, plain));
-  at_ += plain;
-  if (at_end()) {
-    if (final_) {
-      end_value(false);
-      end_call(false);
-    }
-    return false;
-  }
-  std::size_t consumed = 0;
-  switch (look_value_end(at_, consumed)) {
-    case Look::wait:
-      return false;
-    case Look::yes:
-      at_ += consumed;
-      end_value(true);
-      state_ = State::call_body;
-      return true;
-    case Look::no:
-      break;
-  }
-  add_value("<");
-  ++at_;
-  return true;
+  emit_delta(OutputEventType::content, std::move(certain));
 }
 
 inline void OutputParser::emit_delta(OutputEventType type, std::string text, const std::string& name) {
@@ -268,68 +232,6 @@ inline void OutputParser::emit_delta(OutputEventType type, std::string text, con
     return;
   }
   emit({.type = type, .text = std::move(text), .name = name, .call = index});
-}
-
-inline void OutputParser::add_content(std::string_view text) {
-  std::string certain = content_.add(text);
-  behind_call_ = behind_call_ && certain.empty();
-  emit_delta(OutputEventType::content, std::move(certain));
-}
-
-inline void OutputParser::end_call(bool complete) {
-  ParsedToolCall& done = call();
-  done.complete = complete;
-  done.stray_text = std::string(detail::trim_blanks(done.stray_text));
-  if (done.arguments.empty() && done.stray_text.starts_with('{')) {
-    if (std::optional<json::Value> object = json::try_parse(done.stray_text)) {
-      for (auto& [name, value] : object->members()) {
-        std::string text = value.is_string() ? value.as_string() : json::dump(value);
-        done.arguments.push_back({name, text, Conversion::converted, true});
-        emit({.type = OutputEventType::argument,
-              .text = std::move(text),
-              .name = name,
-              .call = call_index(),
-              .value = value,
-              .conversion = Conversion::converted});
-      }
-      done.call.arguments = std::move(*object);
-      done.stray_text.clear();
-    }
-  }
-  emit({.type = OutputEventType::tool_call_end, .text = done.call.name, .call = call_index(), .complete = complete});
-  behind_call_ = true;
-  held_before_ = content_.held();
-  state_ = State::content;
-}
-
-inline void OutputParser::add_value(std::string_view text) {
-  if (!text.empty() && !value_begun_) {
-    value_begun_ = true;
-    text.remove_prefix(text.front() == '\n' ? 1 : 0);
-  }
-  if (text.empty()) {
-    return;
-  }
-  std::string certain = newline_held_ ? "\n" : "";
-  newline_held_ = text.ends_with('\n');
-  certain += text.substr(0, text.size() - (newline_held_ ? 1 : 0));
-  value_ += certain;
-  emit_delta(OutputEventType::argument_delta, std::move(certain), parameter_);
-}
-
-inline void OutputParser::end_value(bool complete) {
-  ConvertedArgument converted =
-      complete ? schema_.convert(parameter_, value_) : ConvertedArgument{json::Value(value_), Conversion::failed};
-  call().arguments.push_back({parameter_, value_, converted.conversion, complete});
-  call().call.arguments[parameter_] = converted.value;
-  emit({.type = OutputEventType::argument,
-        .text = std::move(value_),
-        .name = parameter_,
-        .call = call_index(),
-        .value = std::move(converted.value),
-        .conversion = converted.conversion,
-        .complete = complete});
-  value_.clear();
 }
 
 QWEN35_END_NAMESPACE

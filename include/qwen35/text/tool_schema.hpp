@@ -3,8 +3,10 @@
 #pragma once
 
 #include <qwen35/core/error.hpp>
-#include <qwen35/json/parse.hpp>
+#include <qwen35/json/dump.hpp>
+#include <qwen35/json/respelling.hpp>
 #include <qwen35/json/value.hpp>
+#include <qwen35/text/recovery.hpp>
 
 #include <cmath>
 #include <cstddef>
@@ -21,13 +23,14 @@ QWEN35_BEGIN_NAMESPACE
 enum class Conversion : std::uint8_t {
   text,       // the schema allows a string: the text as written
   converted,  // read as the schema's type
-  untyped,    // no schema names this argument: the text as written
+  untyped,    // no schema names this argument: the text as written, or the value that JSON held
   failed      // the text is no value of the schema's types: the text as written
 };
 
 struct ConvertedArgument {
   json::Value value;
   Conversion conversion = Conversion::untyped;
+  Recovery recovery = Recovery::none;  // python_literal, control_characters, letter_case
 };
 
 namespace detail {
@@ -131,6 +134,11 @@ inline unsigned schema_types(const json::Value& schema, const json::Value& root,
   return types;
 }
 
+inline Recovery recovery_of(bool python, bool controls) noexcept {
+  return (python ? Recovery::python_literal : Recovery::none) |
+         (controls ? Recovery::control_characters : Recovery::none);
+}
+
 inline std::string_view trim_blanks(std::string_view text) noexcept {
   constexpr std::string_view blanks = " \t\r\n\f\v";
   const std::size_t first = text.find_first_not_of(blanks);
@@ -138,17 +146,21 @@ inline std::string_view trim_blanks(std::string_view text) noexcept {
                                          : text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
-// The text as a value of one of `types` (no string among those looked for); nothing when it is none. JSON, or Python's
-// True, False, None.
-inline std::optional<json::Value> read_as(std::string_view text, unsigned types) {
+// The text as a value of one of `types` (no string among those looked for); nothing when it is none. JSON or Python's
+// literals; `recovery` tells what is neither JSON nor how the chat template writes scalars.
+inline std::optional<json::Value> read_as(std::string_view text, unsigned types, Recovery& recovery) {
   text = trim_blanks(text);
   std::optional<json::Value> value;
-  if (text == "True" || text == "False") {
-    value = json::Value(text == "True");
-  } else if (text == "None") {
+  if (text == "True" || text == "TRUE" || text == "False" || text == "FALSE") {
+    value = json::Value(text.front() == 'T');
+    recovery |= text[1] < 'a' ? Recovery::letter_case : Recovery::none;
+  } else if (text == "None" || text == "NULL") {
     value = json::Value();
+    recovery |= text == "NULL" ? Recovery::letter_case : Recovery::none;
   } else if (!text.empty() && text.front() != '"') {
-    value = json::try_parse(text);
+    json::Respelt read = json::try_parse_respelt(text);
+    value = std::move(read.value);
+    recovery |= recovery_of(read.python, read.controls);
   }
   if (!value.has_value()) {
     return std::nullopt;
@@ -196,22 +208,43 @@ class ToolSchema {
   // The argument `name`, written as `text`, as a value. Where a string is allowed among other types, the other types
   // are tried first (null before "null"), then the text stands. Never fails: see Conversion.
   ConvertedArgument convert(std::string_view name, std::string_view text) const {
-    const json::Value* schema = parameter(name);
-    int budget = 64;
-    const unsigned types = schema != nullptr ? detail::schema_types(*schema, *parameters_, budget) : 0U;
+    const unsigned types = types_of(name);
     if (types == 0) {
       return {json::Value(text), Conversion::untyped};
     }
     const unsigned others = types & ~detail::SchemaTypes::string;
     if (others != 0) {
-      if (std::optional<json::Value> value = detail::read_as(text, others)) {
-        return {std::move(*value), Conversion::converted};
+      Recovery recovery = Recovery::none;
+      if (std::optional<json::Value> value = detail::read_as(text, others, recovery)) {
+        return {std::move(*value), Conversion::converted, recovery};
       }
     }
     return {json::Value(text), others == types ? Conversion::failed : Conversion::text};
   }
 
+  // The argument `name`, written as a JSON value. It stands where the schema allows its type or says nothing; else it
+  // is read as if its text (see argument_text) had been written.
+  ConvertedArgument convert_json(std::string_view name, const json::Value& value) const {
+    const unsigned types = types_of(name);
+    if (types == 0) {
+      return {value, Conversion::untyped};
+    }
+    if ((types & detail::SchemaTypes::of_value(value)) != 0) {
+      return {value, value.is_string() ? Conversion::text : Conversion::converted};
+    }
+    return convert(name, argument_text(value));
+  }
+  // A value as a parameter's text: a string itself, else JSON.
+  static std::string argument_text(const json::Value& value) {
+    return value.is_string() ? value.as_string() : json::dump(value);
+  }
+
  private:
+  unsigned types_of(std::string_view name) const {
+    const json::Value* schema = parameter(name);
+    int budget = 64;
+    return schema != nullptr ? detail::schema_types(*schema, *parameters_, budget) : 0U;
+  }
   const json::Value* parameter(std::string_view name) const {
     return detail::member(detail::member(parameters_, "properties"), name);
   }

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// Objects and arrays as people and models write them, respelt as JSON.
+#pragma once
+
+#include <qwen35/json/parse.hpp>
+#include <qwen35/json/value.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+QWEN35_BEGIN_NAMESPACE
+namespace json {
+
+// Takes an object or array piece by piece and writes it anew as JSON. Beside JSON it understands Python's literals -
+// either quote, tuples, True, TRUE, None, a comma before the end, Python's escapes - and control characters inside
+// strings. It finds where the value ends and rejects early what is no such value; whether what it wrote is well formed
+// is for the parser to say.
+class Respelling {
+ public:
+  enum class State : std::uint8_t { open, done, failed };
+  static constexpr std::size_t depth_limit = 64;
+
+  State state() const noexcept { return state_; }
+  // Whether something was respelt as Python's, or was a control character inside a string.
+  bool python() const noexcept { return python_; }
+  bool controls() const noexcept { return controls_; }
+  // The value as JSON, as far as it was read.
+  const std::string& text() const noexcept { return out_; }
+  // An open value as if it ended behind its last whole item.
+  std::string closed() const { return out_.substr(0, last_comma_) + closers(at_last_comma_); }
+  // One that failed as if it ended before the byte that does not belong there.
+  std::string completed() const { return out_ + closers(open_); }
+
+  // Takes the next bytes, and nothing behind the value's end: how many were taken.
+  std::size_t push(std::string_view text) {
+    std::size_t taken = 0;
+    while (taken < text.size() && state_ == State::open) {
+      take(text[taken++]);
+    }
+    return taken;
+  }
+
+ private:
+  static bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
+  static bool is_word(char c) noexcept {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' || c == '-' ||
+           c == '.';
+  }
+  static char closer(char open) noexcept { return open == '{' ? '}' : open == '[' ? ']' : ')'; }
+  static std::string closers(std::string_view open) {
+    std::string out;
+    for (std::size_t i = open.size(); i-- > 0;) {
+      out += open[i] == '{' ? '}' : ']';
+    }
+    return out;
+  }
+
+  void fail() noexcept { state_ = State::failed; }
+
+  void take(char c) {
+    if (quote_ != 0) {
+      take_in_string(c);
+    } else if (is_word(c) && !open_.empty()) {
+      word_ += c;
+      if (word_.size() > 400) {
+        fail();
+      }
+    } else if (end_word()) {
+      take_mark(c);
+    }
+  }
+
+  // A bracket, comma, colon, quote or blank.
+  void take_mark(char c) {
+    if (is_space(c)) {
+      return;
+    }
+    const bool first_of_object = last_ == '{';
+    if (open_.empty() ? c != '{' && c != '[' : first_of_object && c != '"' && c != '\'' && c != '}') {
+      return fail();
+    }
+    switch (c) {
+      case '{':
+      case '[':
+      case '(':
+        if (open_.size() == depth_limit) {
+          return fail();
+        }
+        python_ = python_ || c == '(';
+        open_ += c;
+        out_ += c == '(' ? '[' : c;
+        break;
+      case '}':
+      case ']':
+      case ')':
+        if (closer(open_.back()) != c) {
+          return fail();
+        }
+        if (last_ == ',') {
+          out_.pop_back();
+          python_ = true;
+        }
+        out_ += c == ')' ? ']' : c;
+        open_.pop_back();
+        state_ = open_.empty() ? State::done : State::open;
+        break;
+      case ',':
+        if (last_ == ',' || last_ == ':' || last_ == '{' || last_ == '[' || last_ == '(') {
+          return fail();
+        }
+        last_comma_ = out_.size();
+        at_last_comma_ = open_;
+        out_ += c;
+        break;
+      case ':':
+        out_ += c;
+        break;
+      case '"':
+      case '\'':
+        quote_ = c;
+        python_ = python_ || c == '\'';
+        out_ += '"';
+        break;
+      default:
+        return fail();
+    }
+    last_ = c;
+  }
+
+  // Writes the word that ends here; false when it is none that JSON or Python has.
+  bool end_word() {
+    if (word_.empty()) {
+      return true;
+    }
+    const auto is = [this](std::string_view json, std::string_view python, std::string_view upper) {
+      if (word_ != json && word_ != python && word_ != upper) {
+        return false;
+      }
+      python_ = python_ || word_ != json;
+      out_ += json;
+      return true;
+    };
+    if (last_ == '{') {
+      fail();
+    } else if (word_[0] == '-' || (word_[0] >= '0' && word_[0] <= '9')) {
+      out_ += word_;
+    } else if (!is("true", "True", "TRUE") && !is("false", "False", "FALSE") && !is("null", "None", "NULL")) {
+      fail();
+    }
+    last_ = 'w';
+    word_.clear();
+    return state_ == State::open;
+  }
+
+  void take_in_string(char c) {
+    if (!escape_.empty()) {
+      escape_ += c;
+      end_escape();
+    } else if (c == quote_) {
+      quote_ = 0;
+      out_ += '"';
+    } else if (c == '\\') {
+      escape_ = "\\";
+    } else if (c == '"') {
+      out_ += "\\\"";
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      controls_ = true;
+      write_code(static_cast<unsigned char>(c));
+    } else {
+      out_ += c;
+    }
+  }
+
+  // Once it is whole.
+  void end_escape() {
+    const char kind = escape_[1];
+    if (std::string_view("\"\\/bfnrtu").find(kind) != std::string_view::npos) {
+      out_ += escape_;
+    } else if (const std::size_t digits = kind == 'x' ? 2U : kind == 'U' ? 8U : 0U; digits != 0) {
+      if (escape_.size() < 2 + digits) {
+        return;
+      }
+      end_hex_escape();
+    } else if (kind == '\'' || kind == '\n') {
+      out_ += kind == '\'' ? "'" : "";  // a line's end behind a backslash joins the lines
+    } else if (kind == 'a' || kind == 'v' || kind == '0') {
+      write_code(kind == 'a' ? 7U : kind == 'v' ? 11U : 0U);
+    } else {  // as Python reads one that it does not know: \d of a pattern
+      out_ += "\\\\";
+      escape_.erase(0, 1);
+      python_ = true;
+      const char plain = escape_[0];
+      escape_.clear();
+      return take_in_string(plain);
+    }
+    python_ = python_ || std::string_view("\"\\/bfnrtu").find(kind) == std::string_view::npos;
+    escape_.clear();
+  }
+
+  void end_hex_escape() {
+    std::uint32_t code = 0;
+    for (const char c : std::string_view(escape_).substr(2)) {
+      const int digit = c >= '0' && c <= '9'   ? c - '0'
+                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                               : -1;
+      if (digit < 0) {
+        return fail();
+      }
+      code = code * 16 + static_cast<std::uint32_t>(digit);
+    }
+    if (code > 0x10FFFF) {
+      return fail();
+    }
+    if (code > 0xFFFF) {
+      write_code(0xD800 + ((code - 0x10000) >> 10));
+      code = 0xDC00 + ((code - 0x10000) & 0x3FF);
+    }
+    write_code(code);
+  }
+
+  // A character as \u and four digits.
+  void write_code(std::uint32_t code) {
+    constexpr char hex[] = "0123456789abcdef";
+    out_ += "\\u";
+    for (const unsigned shift : {12U, 8U, 4U, 0U}) {
+      out_ += hex[(code >> shift) & 15U];
+    }
+  }
+
+  State state_ = State::open;
+  bool python_ = false;
+  bool controls_ = false;
+  char quote_ = 0;      // of the string it is in
+  char last_ = 0;       // the last mark, 'w' behind a word
+  std::string escape_;  // begun with its backslash
+  std::string word_;    // a number or name that has begun
+  std::string open_;    // the brackets that are open
+  std::string out_;
+  std::string at_last_comma_;  // the brackets open there
+  std::size_t last_comma_ = 0;
+};
+
+// What `try_parse_respelt` found.
+struct Respelt {
+  std::optional<Value> value;
+  bool python = false;
+  bool controls = false;
+};
+
+// The whole of `text` as JSON, else as what Respelling understands; no value when it is neither. Raises nothing.
+inline Respelt try_parse_respelt(std::string_view text) {
+  Respelt out{try_parse(text)};
+  if (!out.value.has_value()) {
+    Respelling reader;
+    if (reader.push(text) == text.size() && reader.state() == Respelling::State::done) {
+      out = {try_parse(reader.text()), reader.python(), reader.controls()};
+    }
+  }
+  return out;
+}
+
+}  // namespace json
+QWEN35_END_NAMESPACE

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// The output parser's steps through a tool call; included by output_parser.hpp.
+#pragma once
+
+#include <qwen35/text/output_parser.hpp>
+
+#include <algorithm>
+
+QWEN35_BEGIN_NAMESPACE
+
+inline std::optional<std::string> OutputParser::take_name(Recovery& recovery) {
+  const std::string_view text = rest(at_);
+  std::size_t end = text.find_first_of(">\n<", scanned_);
+  while (end != std::string_view::npos && text[end] == '<' &&
+         (end + 1 < text.size() ? text[end + 1] != '/' : !final_)) {
+    if (end + 1 == text.size()) {
+      scanned_ = end;
+      return std::nullopt;
+    }
+    end = text.find_first_of(">\n<", end + 1);
+  }
+  if (end == std::string_view::npos && !final_) {
+    scanned_ = text.size();
+    return std::nullopt;
+  }
+  scanned_ = 0;
+  const std::string_view written = text.substr(0, end);
+  std::string name(clean_name(written));
+  const bool closed = end != std::string_view::npos && text[end] == '>';
+  recovery |= closed && name == detail::trim_blanks(written) ? Recovery::none : Recovery::loose_name;
+  // A line's end in place of '>' stays: it is the newline that may come before a value.
+  at_ = end == std::string_view::npos ? pending_.size() : at_ + end + (closed ? 1 : 0);
+  return name;
+}
+
+inline void OutputParser::begin_call(std::size_t length, Recovery recovery) {
+  leave_wrapper();
+  at_ += length;
+  next_call_ = recovery;
+  wrapper_open_ = !has(recovery, Recovery::missing_open);
+  content_.drop_leading();
+  state_ = State::function_name;
+}
+
+inline bool OutputParser::step_function_name() {
+  std::optional<std::string> name = take_name(next_call_);
+  if (name.has_value()) {
+    open_call(std::move(*name), next_call_);
+    state_ = State::call_body;
+  }
+  return name.has_value();
+}
+
+inline void OutputParser::open_call(std::string name, Recovery recovery) {
+  schema_ = ToolSchema::find(*tools_, name);
+  output_.tool_calls.push_back({});
+  whole_.push_back(false);
+  call().call.name = name;
+  call().known_tool = schema_.known();
+  call().recovery = recovery | every_call_;
+  emit({.type = OutputEventType::tool_call_begin,
+        .text = std::move(name),
+        .call = call_index(),
+        .recovery = call().recovery});
+}
+
+inline void OutputParser::add_stray(std::string_view text) {
+  std::string& stray = call().stray_text;
+  const std::size_t begin = stray.empty() ? text.find_first_not_of(" \t\r\n\f\v") : 0;
+  stray += text.substr(std::min(begin, text.size()));
+}
+
+inline bool OutputParser::step_call_body() {
+  std::string_view plain = take_plain();
+  if (call().stray_text.empty() && call().arguments.empty()) {
+    const std::size_t object = plain.find_first_not_of(" \t\r\n\f\v");
+    const std::size_t place = at_ - plain.size() + object;
+    if (object != std::string_view::npos && plain[object] == '{' && place >= text_until_) {
+      at_ = place;
+      begin_json({}, State::json_arguments);
+      return true;
+    }
+  }
+  add_stray(plain);
+  if (at_end()) {
+    if (final_) {
+      close_call(false);
+    }
+    return false;
+  }
+  std::size_t length = 0;
+  const Look parameter = look(at_, opening(CallTag::parameter));
+  const Look call_end = look(at_, closing(CallTag::function));
+  const Look wrapper_end = look(at_, closing(CallTag::call));
+  const Look next_call = look_call(at_, length);
+  const Look next_function = look(at_, opening(CallTag::function));
+  const Look lone_end = look(at_, closing(CallTag::parameter));
+  const Look think_end = look(at_, think_close);
+  if (parameter == Look::yes) {
+    at_ += opening(CallTag::parameter).size();
+    parameter_recovery_ = Recovery::none;
+    state_ = State::parameter_name;
+  } else if (call_end == Look::yes) {
+    at_ += closing(CallTag::function).size();
+    close_call(true);
+  } else if (wrapper_end == Look::yes) {
+    at_ += closing(CallTag::call).size();
+    call().recovery |= Recovery::missing_close;
+    wrapper_open_ = false;
+    close_call(true);
+  } else if (next_call == Look::yes || next_function == Look::yes) {
+    call().recovery |= Recovery::missing_close;
+    close_call(true);
+    begin_call(next_call == Look::yes ? length : opening(CallTag::function).size(),
+               next_call == Look::yes ? Recovery::none : Recovery::missing_open);
+  } else if (think_end == Look::yes) {
+    close_call(false);
+  } else if (lone_end == Look::yes) {
+    at_ += closing(CallTag::parameter).size();
+  } else if (parameter == Look::wait || call_end == Look::wait || wrapper_end == Look::wait ||
+             next_call == Look::wait || next_function == Look::wait || lone_end == Look::wait ||
+             think_end == Look::wait) {
+    return false;
+  } else {
+    add_stray("<");
+    ++at_;
+  }
+  return true;
+}
+
+inline void OutputParser::add_argument(ParsedArgument argument, json::Value value) {
+  call().call.arguments[argument.name] = value;
+  call().recovery |= argument.recovery;
+  emit({.type = OutputEventType::argument,
+        .text = argument.text,
+        .name = argument.name,
+        .call = call_index(),
+        .value = std::move(value),
+        .conversion = argument.conversion,
+        .complete = argument.complete,
+        .recovery = argument.recovery});
+  call().arguments.push_back(std::move(argument));
+}
+
+inline void OutputParser::close_call(bool whole) {
+  whole_.back() = whole;
+  call().stray_text = std::string(detail::trim_blanks(call().stray_text));
+  behind_call_ = true;
+  fence_ahead_ = true;
+  held_before_ = content_.held();
+  state_ = State::content;
+}
+
+// What follows the last call stands outside of its <tool_call>, closed or not.
+inline void OutputParser::leave_wrapper() {
+  if (wrapper_open_ && !whole_.empty() && whole_.back()) {
+    call().recovery |= Recovery::missing_close;
+  }
+  wrapper_open_ = false;
+}
+
+// Tells the ends that are due. A call that was closed is complete, unless it was a draft.
+inline void OutputParser::tell_ends(bool withdrawn) {
+  for (; told_ends_ < output_.tool_calls.size(); ++told_ends_) {
+    ParsedToolCall& done = output_.tool_calls[told_ends_];
+    done.complete = whole_[told_ends_] && !withdrawn;
+    done.recovery |= withdrawn ? Recovery::withdrawn : Recovery::none;
+    emit({.type = OutputEventType::tool_call_end,
+          .text = done.call.name,
+          .call = told_ends_,
+          .complete = done.complete,
+          .recovery = done.recovery});
+  }
+}
+
+inline bool OutputParser::step_parameter_name() {
+  std::optional<std::string> name = take_name(parameter_recovery_);
+  if (!name.has_value()) {
+    return false;
+  }
+  parameter_ = std::move(*name);
+  value_.clear();
+  quoted_.clear();
+  value_begun_ = false;
+  newline_held_ = false;
+  state_ = State::value;
+  return true;
+}
+
+inline bool OutputParser::step_value() {
+  add_value(take_plain());
+  if (at_end()) {
+    if (final_) {
+      draft_at_end_ = value_.find(think_close) != std::string::npos;
+      end_value(false, Recovery::none);
+      close_call(false);
+    }
+    return false;
+  }
+  const bool line_start = newline_held_ || value_.empty();
+  const auto add_tag = [this](std::string_view tag) {
+    add_value(tag);
+    at_ += tag.size();
+    return true;
+  };
+  bool wait = false;
+  for (const CallTag tag : call_tags) {
+    const Look found = look(at_, closing(tag));
+    const Look end = found == Look::yes ? look_value_end(tag, line_start) : found;
+    if (end == Look::yes) {
+      const bool own = tag == CallTag::parameter;
+      at_ += own ? closing(tag).size() : 0;
+      end_value(true, own ? Recovery::none : Recovery::missing_close);
+      return true;
+    }
+    if (found == Look::yes && end == Look::no) {
+      if (quoted_.open(tag)) {
+        quoted_.close(tag);
+      }
+      return add_tag(closing(tag));
+    }
+    wait = wait || end == Look::wait;
+  }
+  if (!wait && line_start && !quoted_.open(CallTag::function)) {
+    const Look missing = look_missing_parameter(at_);
+    if (missing == Look::yes) {
+      end_value(true, Recovery::missing_close);
+      return true;
+    }
+    wait = missing == Look::wait;
+  }
+  for (const CallTag tag : call_tags) {
+    const Look found = wait ? Look::wait : look(at_, opening(tag));
+    if (found == Look::yes) {
+      quoted_.push(tag);
+      return add_tag(opening(tag));
+    }
+    wait = found == Look::wait;
+  }
+  return !wait && add_tag("<");
+}
+
+inline void OutputParser::add_value(std::string_view text) {
+  if (!text.empty() && !value_begun_) {
+    value_begun_ = true;
+    text.remove_prefix(text.front() == '\n' ? 1 : 0);
+  }
+  if (text.empty()) {
+    return;
+  }
+  std::string certain = newline_held_ ? "\n" : "";
+  newline_held_ = text.ends_with('\n');
+  certain += text.substr(0, text.size() - (newline_held_ ? 1 : 0));
+  value_ += certain;
+  emit_delta(OutputEventType::argument_delta, std::move(certain), parameter_);
+}
+
+inline void OutputParser::end_value(bool complete, Recovery recovery) {
+  ConvertedArgument converted =
+      complete ? schema_.convert(parameter_, value_) : ConvertedArgument{json::Value(value_), Conversion::failed};
+  recovery |= parameter_recovery_ | converted.recovery;
+  add_argument({parameter_, std::move(value_), converted.conversion, complete, recovery}, std::move(converted.value));
+  value_.clear();
+  state_ = State::call_body;
+}
+
+QWEN35_END_NAMESPACE

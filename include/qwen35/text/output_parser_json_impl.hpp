@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// The output parser's steps through JSON: whole calls, and arguments; included by output_parser.hpp.
+#pragma once
+
+#include <qwen35/text/output_parser.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+inline void OutputParser::begin_json(JsonForm form, State state) {
+  json_ = std::move(form);
+  state_ = state;
+}
+
+// It was no call: its first character is text, and none of what was read begins another.
+inline void OutputParser::json_is_text() {
+  text_until_ = at_ + json_.size;
+  state_ = json_.inside_thinking ? State::thinking : State::content;
+}
+
+// Whether the JSON, which is whole, stands as a call does; then `end` is where that ends.
+inline OutputParser::Look OutputParser::look_json_end(std::size_t& end, Recovery& recovery) const noexcept {
+  // Moves `end` behind `mark` and the blanks before it, if it is there.
+  const auto pass = [&](std::string_view mark) {
+    const std::optional<std::size_t> next = skip_gap(end);
+    const Look found = next.has_value() ? look(*next, mark) : Look::no;
+    end = found == Look::yes ? *next + mark.size() : end;
+    return found;
+  };
+  end = at_ + json_.size;
+  if (json_.inner_fence && pass(fence_mark) == Look::wait) {
+    return Look::wait;
+  }
+  if (!json_.tagged) {
+    const Look fence = pass(fence_mark);
+    return fence != Look::yes ? fence : look_behind(end, {fence_mark, opening(CallTag::call)});
+  }
+  if (const Look tag = look_behind(end, {closing(CallTag::call), opening(CallTag::call), think_close});
+      tag != Look::yes) {
+    return tag;
+  }
+  if (pass(closing(CallTag::call)) != Look::yes) {
+    recovery |= Recovery::missing_close;
+  }
+  return json_.outer_fence && pass(fence_mark) == Look::wait ? Look::wait : Look::yes;
+}
+
+inline bool OutputParser::step_json_call() {
+  json_.size += json_.reader.push(rest(at_ + json_.size));
+  std::string text;
+  std::size_t end = 0;
+  bool whole = true;
+  Recovery recovery = Recovery::json_call;
+  recovery |= json_.outer_fence || json_.inner_fence ? Recovery::code_fence : Recovery::none;
+  recovery |= json_.tagged ? Recovery::none : Recovery::missing_open;
+  recovery |= detail::recovery_of(json_.reader.python(), json_.reader.controls());
+  Look found = Look::no;
+  switch (json_.reader.state()) {
+    case json::Respelling::State::done:
+      found = look_json_end(end, recovery);
+      text = json_.reader.text();
+      break;
+    case json::Respelling::State::failed:  // at a </tool_call> only closing brackets are missing
+      end = at_ + json_.size - 1;
+      found = json_.tagged ? look(end, closing(CallTag::call)) : Look::no;
+      end += closing(CallTag::call).size();
+      text = json_.reader.completed();
+      recovery |= Recovery::missing_close;
+      break;
+    case json::Respelling::State::open:  // cut off
+      if (!final_) {
+        return false;
+      }
+      end = pending_.size();
+      found = json_.tagged && rest(at_).find(think_close) == std::string_view::npos ? Look::yes : Look::no;
+      text = json_.reader.closed();
+      whole = false;
+      break;
+  }
+  if (found == Look::wait) {
+    return false;
+  }
+  std::optional<json::Value> value = found == Look::yes ? json::try_parse(text) : std::nullopt;
+  std::optional<std::vector<JsonToolCall>> calls = value.has_value() ? json_tool_calls(*value, *tools_) : std::nullopt;
+  if (!calls.has_value()) {
+    json_is_text();
+    return true;
+  }
+  if (json_.inside_thinking) {
+    every_call_ = Recovery::inside_thinking;
+    end_thinking();
+  }
+  leave_wrapper();
+  content_.drop_leading();
+  at_ = end;
+  for (const JsonToolCall& one : *calls) {
+    open_call(one.name, recovery | one.recovery);
+    for (const auto& [name, argument] : one.arguments.members()) {
+      add_json_argument(name, argument, whole);
+    }
+    close_call(whole);
+  }
+  return true;
+}
+
+inline bool OutputParser::step_json_arguments() {
+  json_.size += json_.reader.push(rest(at_ + json_.size));
+  const bool done = json_.reader.state() == json::Respelling::State::done;
+  if (json_.reader.state() == json::Respelling::State::open && !final_) {
+    return false;
+  }
+  const std::optional<json::Value> object = done ? json::try_parse(json_.reader.text()) : std::nullopt;
+  state_ = State::call_body;
+  if (!object.has_value()) {
+    text_until_ = at_ + json_.size;
+    return true;
+  }
+  at_ += json_.size;
+  call().recovery |= Recovery::json_arguments | detail::recovery_of(json_.reader.python(), json_.reader.controls());
+  for (const auto& [name, value] : object->members()) {
+    add_json_argument(name, value, true);
+  }
+  return true;
+}
+
+inline void OutputParser::add_json_argument(const std::string& name, const json::Value& value, bool whole) {
+  ConvertedArgument converted = schema_.convert_json(name, value);
+  std::string text = ToolSchema::argument_text(value);
+  emit_delta(OutputEventType::argument_delta, text, name);
+  add_argument({name, std::move(text), converted.conversion, whole, converted.recovery}, std::move(converted.value));
+}
+
+QWEN35_END_NAMESPACE

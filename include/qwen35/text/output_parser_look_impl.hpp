@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the output parser looks ahead; included by output_parser.hpp. Each answer depends on the text alone, not on where
+// it was cut: while more text could change it, the answer is `wait`.
+#pragma once
+
+#include <qwen35/text/output_parser.hpp>
+
+#include <algorithm>
+
+QWEN35_BEGIN_NAMESPACE
+
+// Whether `tag` stands at `at`.
+inline OutputParser::Look OutputParser::look(std::size_t at, std::string_view tag) const noexcept {
+  const std::string_view text = rest(at);
+  if (text.size() >= tag.size()) {
+    return text.starts_with(tag) ? Look::yes : Look::no;
+  }
+  return !final_ && tag.starts_with(text) ? Look::wait : Look::no;
+}
+
+// The first place at or behind `at` that is not blank; nothing when there are more than longest_gap blanks.
+inline std::optional<std::size_t> OutputParser::skip_gap(std::size_t at) const noexcept {
+  const std::size_t limit = at + longest_gap;
+  while (at < pending_.size() && detail::is_blank(pending_[at])) {
+    if (at++ == limit) {
+      return std::nullopt;
+    }
+  }
+  return at;
+}
+
+// Whether a fence with or without a language begins at `at`; then `at` moves to what stands in it.
+inline OutputParser::Look OutputParser::skip_fence(std::size_t& at) const noexcept {
+  if (const Look mark = look(at, fence_mark); mark != Look::yes) {
+    return mark;
+  }
+  constexpr std::size_t longest_language = 16;
+  std::size_t end = at + fence_mark.size();
+  const std::size_t limit = end + longest_language;
+  while (end < pending_.size() && ((pending_[end] | 0x20) >= 'a' && (pending_[end] | 0x20) <= 'z')) {
+    if (end++ == limit) {
+      return Look::no;
+    }
+  }
+  const std::optional<std::size_t> next = skip_gap(end);
+  if (!next.has_value()) {
+    return Look::no;
+  }
+  if (*next == pending_.size()) {
+    return final_ ? Look::no : Look::wait;
+  }
+  at = *next;
+  return Look::yes;
+}
+
+// Whether one of `tags`, or the end of the output, follows `at`, with blanks between. A tag that the end cuts off
+// counts.
+inline OutputParser::Look OutputParser::look_behind(std::size_t at,
+                                                    std::initializer_list<std::string_view> tags) const noexcept {
+  const std::optional<std::size_t> next = skip_gap(at);
+  if (!next.has_value()) {
+    return Look::no;
+  }
+  const std::string_view text = rest(*next);
+  bool cut_off = text.empty();
+  for (const std::string_view tag : tags) {
+    if (text.starts_with(tag)) {
+      return Look::yes;
+    }
+    cut_off = cut_off || tag.starts_with(text);
+  }
+  return !cut_off ? Look::no : final_ ? Look::yes : Look::wait;
+}
+
+// Whether <tool_call> <function= stands at `at`; then `length` is that of the two with the blanks between.
+inline OutputParser::Look OutputParser::look_call(std::size_t at, std::size_t& length) const noexcept {
+  if (const Look open = look(at, opening(CallTag::call)); open != Look::yes) {
+    return open;
+  }
+  const std::optional<std::size_t> next = skip_gap(at + opening(CallTag::call).size());
+  if (!next.has_value()) {
+    return Look::no;
+  }
+  length = *next + opening(CallTag::function).size() - at;
+  return look(*next, opening(CallTag::function));
+}
+
+// Whether an object or list begins at `at` behind <tool_call>, a fence, or both; a fence before all only with `fences`.
+inline OutputParser::Look OutputParser::look_json(std::size_t at, bool fences, JsonForm& form) const noexcept {
+  if (tools_->empty() || at < text_until_) {
+    return Look::no;
+  }
+  std::size_t next = at;
+  if (fences) {
+    const std::optional<std::size_t> begin = skip_gap(at);
+    next = begin.value_or(at);
+    if (const Look fence = begin.has_value() ? skip_fence(next) : Look::no; fence != Look::yes) {
+      return fence;
+    }
+    form.outer_fence = true;
+  }
+  const Look tag = look(next, opening(CallTag::call));
+  if (tag == Look::wait || (tag == Look::no && !fences)) {
+    return tag;
+  }
+  if (tag == Look::yes) {
+    const std::optional<std::size_t> begin = skip_gap(next + opening(CallTag::call).size());
+    if (!begin.has_value()) {
+      return Look::no;
+    }
+    form.tagged = true;
+    next = *begin;
+    const Look fence = skip_fence(next);
+    if (fence == Look::wait) {
+      return fence;
+    }
+    form.inner_fence = fence == Look::yes;
+  }
+  if (next == pending_.size()) {
+    return final_ ? Look::no : Look::wait;
+  }
+  form.size = next - at;
+  return pending_[next] == '{' || pending_[next] == '[' ? Look::yes : Look::no;
+}
+
+// Whether the answer goes on with a fence and a call of tags in it; then `length` goes up to the <tool_call>.
+inline OutputParser::Look OutputParser::look_fenced_call(std::size_t& length) const noexcept {
+  const std::optional<std::size_t> begin = skip_gap(at_);
+  if (!begin.has_value()) {
+    return Look::no;
+  }
+  std::size_t next = *begin;
+  if (const Look fence = skip_fence(next); fence != Look::yes) {
+    return fence;
+  }
+  length = next - at_;
+  std::size_t tags = 0;
+  return look_call(next, tags);
+}
+
+// The name from `at` up to '>'; nothing when it is not there, with `wait` set when it may yet come.
+inline std::optional<std::string_view> OutputParser::look_name(std::size_t at, bool& wait) const noexcept {
+  const std::string_view text = rest(at).substr(0, longest_name);
+  const std::size_t end = text.find_first_of(">\n");
+  wait = end == std::string_view::npos && text.size() < longest_name && !final_;
+  return end != std::string_view::npos && text[end] == '>' ? std::optional(clean_name(text.substr(0, end)))
+                                                           : std::nullopt;
+}
+
+// <function= with the name of an offered tool.
+inline OutputParser::Look OutputParser::look_offered_function(std::size_t at) const {
+  if (const Look open = look(at, opening(CallTag::function)); open != Look::yes || tools_->empty()) {
+    return tools_->empty() ? Look::no : open;
+  }
+  bool wait = false;
+  const std::optional<std::string_view> name = look_name(at + opening(CallTag::function).size(), wait);
+  return name.has_value() && ToolSchema::find(*tools_, *name).known() ? Look::yes : wait ? Look::wait : Look::no;
+}
+
+// <parameter= with the name of a parameter of this tool that was not given yet.
+inline OutputParser::Look OutputParser::look_missing_parameter(std::size_t at) const {
+  if (const Look open = look(at, opening(CallTag::parameter)); open != Look::yes) {
+    return open;
+  }
+  bool wait = false;
+  const std::optional<std::string_view> name = look_name(at + opening(CallTag::parameter).size(), wait);
+  if (!name.has_value()) {
+    return wait ? Look::wait : Look::no;
+  }
+  return schema_.has_parameter(*name) && *name != parameter_ && call().call.arguments.find(*name) == nullptr ? Look::yes
+                                                                                                             : Look::no;
+}
+
+// Whether a tag follows that a value which closed its own `inner` would not have there: a closing one further out that
+// it has not opened, or one of the call's next parameter.
+inline OutputParser::Look OutputParser::look_outer_tag(std::size_t at, CallTag inner) const noexcept {
+  const std::optional<std::size_t> next = skip_gap(at);
+  if (!next.has_value()) {
+    return Look::no;
+  }
+  Look found =
+      inner == CallTag::parameter && !quoted_.open(CallTag::function) ? look_missing_parameter(*next) : Look::no;
+  for (const CallTag tag : call_tags) {
+    if (tag > inner && !quoted_.open(tag) && found != Look::yes) {
+      const Look one = look(*next, closing(tag));
+      found = one == Look::no ? found : one;
+    }
+  }
+  return found;
+}
+
+// Whether the closing tag that stands at at_ ends the value. One of the value's own does not, unless a tag follows that
+// is none of the value's.
+inline OutputParser::Look OutputParser::look_value_end(CallTag tag, bool line_start) const noexcept {
+  const std::size_t behind = at_ + closing(tag).size();
+  if (quoted_.open(tag)) {
+    if (const Look outer = look_outer_tag(behind, tag); outer != Look::yes) {
+      return outer;
+    }
+  }
+  switch (tag) {
+    case CallTag::parameter:
+      return look_behind(behind, {opening(CallTag::parameter), closing(CallTag::function), closing(CallTag::call),
+                                  opening(CallTag::call), opening(CallTag::function), think_close});
+    case CallTag::function:
+      return look_behind(behind, {closing(CallTag::call), opening(CallTag::call), think_close});
+    case CallTag::call:
+      break;
+  }
+  return line_start ? look_behind(behind, {opening(CallTag::call), think_close}) : Look::no;
+}
+
+// Whether a </think> stands at or behind at_; then close_search_ is its place. Each byte is looked at once.
+inline bool OutputParser::find_think_close() {
+  const std::size_t from = std::max(at_, close_search_);
+  const std::size_t found = std::string_view(pending_).find(think_close, from);
+  const std::size_t tail = think_close.size() - 1;
+  close_search_ =
+      found != std::string_view::npos ? found : std::max(from, pending_.size() - std::min(pending_.size(), tail));
+  return found != std::string_view::npos;
+}
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <qwen35/text/recovery.hpp>
+
+#include <doctest/doctest.h>
+
+using namespace qwen35;
+
+TEST_CASE("a set of recoveries") {
+  Recovery set = Recovery::none;
+  CHECK(name(set).empty());
+  set |= Recovery::letter_case;
+  CHECK(name(set) == "letter_case");
+  set |= Recovery::missing_open | Recovery::json_call;
+  CHECK(name(set) == "missing_open, json_call, letter_case");
+  CHECK(has(set, Recovery::json_call));
+  CHECK(has(set, Recovery::none));
+  CHECK_FALSE(has(set, Recovery::json_call | Recovery::withdrawn));
+}
