@@ -142,3 +142,35 @@ TEST_CASE("a long list is cut") {
   CHECK(contains(said, "\n  v49: missing, expected shape [3]\n  and 71 more"));
   CHECK_FALSE(contains(said, "v50"));
 }
+
+TEST_CASE("every tensor in the format that was asked for, rounded to the nearest even value") {
+  std::mt19937 random(6);
+  std::vector<TestTensor> tensors = {random_tensor("f32", {3, 300}, random),
+                                     random_tensor("f16", {2, 5}, random, "F16"),
+                                     random_tensor("bf16", {4}, random, "BF16")};
+  tensors[0].values[0] = 1.00390625f;  // halfway between two bf16 values: to the even one, 1
+  tensors[0].values[1] = 1.01171875f;  // the same: up, to 1.015625
+  tensors[0].values[2] = 1e30f;        // too large for f16
+  const Bytes file = write_safetensors(tensors, 1);
+  for (const Format format : {Format::f32, Format::f16, Format::bf16}) {
+    const std::string dtype = format == Format::f32 ? "F32" : format == Format::f16 ? "F16" : "BF16";
+    const Checkpoint checkpoint =
+        Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}}, {.dtype = format});
+    BoundStorage storage;
+    Binder binder(checkpoint, storage);
+    const Matrix all[] = {binder.matrix("f32", {3, 300}), binder.matrix("f16", {2, 5})};
+    const float* const vector = binder.vector("bf16", {4}, Meaning::one_plus);
+    binder.finish([](std::string_view) { return false; });
+    for (std::size_t i = 0; i < 2; ++i) {
+      CHECK(all[i].format == format);
+      CHECK(Bytes(all[i].data, all[i].data + all[i].bytes()) == encode(tensors[i].values, dtype));
+    }
+    CHECK(storage.stored(vector)->format == format);
+    CHECK(storage.stored(vector + 1) == nullptr);
+    for (std::size_t i = 0; i < 4; ++i) {
+      const float stored = format == Format::f16 ? f16_to_f32(f32_to_f16(tensors[2].values[i])) : tensors[2].values[i];
+      CHECK(vector[i] == 1.0f + stored);
+    }
+    CHECK_FALSE(binder.uses_checkpoint());  // the data is not aligned, so nothing is a view
+  }
+}

@@ -4,6 +4,7 @@
 #include <qwen35/weights/bind_vision.hpp>
 #include <qwen35/weights/fingerprint.hpp>
 
+#include "small_models.hpp"
 #include "text_tensors.hpp"
 
 #include <doctest/doctest.h>
@@ -16,54 +17,27 @@ using namespace weights_test;
 
 namespace {
 
-struct Experts : MoeTextDefaults {
-  static constexpr std::size_t vocab_size = 11;
-  static constexpr std::size_t hidden_size = 6;
-  static constexpr std::size_t num_hidden_layers = 2;
-  static constexpr auto layer_types = hybrid_layer_types<2>(2);
-  static constexpr std::size_t num_attention_heads = 4;
-  static constexpr std::size_t num_key_value_heads = 2;
-  static constexpr std::size_t head_dim = 10;
-  static constexpr std::size_t linear_num_key_heads = 1;
-  static constexpr std::size_t linear_num_value_heads = 2;
-  static constexpr std::size_t linear_key_head_dim = 3;
-  static constexpr std::size_t linear_value_head_dim = 5;
-  static constexpr std::size_t num_experts = 4;
-  static constexpr std::size_t num_experts_per_tok = 2;
-  static constexpr std::size_t moe_intermediate_size = 7;
-  static constexpr std::size_t shared_expert_intermediate_size = 9;
-  static constexpr bool attention_bias = true;
-};
-struct Vision : VisionDefaults {
-  static constexpr std::size_t depth = 1;
-  static constexpr std::size_t hidden_size = 8;
-  static constexpr std::size_t intermediate_size = 12;
-  static constexpr std::size_t num_heads = 2;
-  static constexpr std::size_t patch_size = 2;
-  static constexpr std::size_t num_position_embeddings = 4;
-  static constexpr std::size_t out_hidden_size = 6;
-};
-// As Experts in every shape.
-struct OneMoreExpert : Experts {
+// As SmallText in every shape.
+struct OneMoreExpert : SmallText {
   static constexpr std::size_t num_experts_per_tok = 3;
 };
-struct OtherActivation : Experts {
+struct OtherActivation : SmallText {
   static constexpr Activation hidden_act = Activation::gelu;
 };
 const Bytes config = bytes_of("{}");
 
-template <class Config = Experts>
-std::uint64_t of(const std::vector<TestTensor>& tensors, const TextValues& values = TextValues::from<Experts>(),
-                 const BindOptions& options = {}) {
+template <class Config = SmallText>
+std::uint64_t of(const std::vector<TestTensor>& tensors, const TextValues& values = TextValues::from<SmallText>(),
+                 const CheckpointOptions& options = {}) {
   const Bytes file = write_safetensors(tensors);
   return fingerprint(
-      bind_text<Config>(Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}}), options), values);
+      bind_text<Config>(Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}}, options)), values);
 }
 
 std::vector<TestTensor> vision_tensors() {
   std::vector<TestTensor> out;
   std::mt19937 random(3);
-  VisionWeights none = empty_vision_weights<Vision>();
+  const VisionWeights none = empty_vision_weights<SmallVision>();
   const auto add = [&](const Parameter& parameter, const auto&) {
     Extents shape;
     for (std::size_t axis = 0; axis < parameter.shape.rank(); ++axis) {
@@ -71,14 +45,14 @@ std::vector<TestTensor> vision_tensors() {
     }
     out.push_back(random_tensor("model.visual." + parameter.name, shape, random));
   };
-  visit_vision<Vision>(none, add);
+  visit_vision<SmallVision>(none, add);
   return out;
 }
 
 std::uint64_t of_tower(const std::vector<TestTensor>& tensors) {
   const Bytes file = write_safetensors(tensors);
-  return fingerprint<Vision>(
-      bind_vision<Vision>(Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}})));
+  return fingerprint<SmallVision>(
+      bind_vision<SmallVision>(Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}})));
 }
 
 // The smallest change that the format of the tensor can hold.
@@ -114,19 +88,19 @@ void check_each(std::vector<TestTensor> tensors,
 }  // namespace
 
 TEST_CASE("one value of any tensor makes another model") {
-  check_each(text_tensors<Experts>({.root = "model."}), [](const auto& tensors) { return of(tensors); });
+  check_each(text_tensors<SmallText>({.root = "model."}), [](const auto& tensors) { return of(tensors); });
   check_each(vision_tensors(), of_tower);
 }
 
 TEST_CASE("the same values are the same model, whatever their names in the file; another format is another model") {
-  const std::vector<TestTensor> tensors = text_tensors<Experts>({.root = "model."});
-  CHECK(of(tensors) == of(text_tensors<Experts>({.root = "model.language_model.", .per_expert = true})));
-  CHECK(of(tensors) != of(tensors, TextValues::from<Experts>(), {.dtype = Format::f32}));
-  CHECK(of(tensors) != of(text_tensors<Experts>({.root = "model."}, 2)));
+  const std::vector<TestTensor> tensors = text_tensors<SmallText>({.root = "model."});
+  CHECK(of(tensors) == of(text_tensors<SmallText>({.root = "model.language_model.", .per_expert = true})));
+  CHECK(of(tensors) != of(tensors, TextValues::from<SmallText>(), {.dtype = Format::f32}));
+  CHECK(of(tensors) != of(text_tensors<SmallText>({.root = "model."}, 2)));
 }
 
 TEST_CASE("a cache of one model is refused by another") {
-  std::vector<TestTensor> tensors = text_tensors<Experts>({.root = "model."});
+  std::vector<TestTensor> tensors = text_tensors<SmallText>({.root = "model."});
   const std::uint64_t first = of(tensors);
   for (TestTensor& tensor : tensors) {
     if (tensor.name == "model.layers.1.mlp.experts.down_proj") {
@@ -134,19 +108,19 @@ TEST_CASE("a cache of one model is refused by another") {
     }
   }
   const TempFolder folder;
-  HybridCache<Experts> cache;
+  HybridCache<SmallText> cache;
   cache.begin(1, 3, first);
   cache.commit(3, std::vector<TokenId>{1, 2, 3}.data(), nullptr);
   save_cache(cache, folder.file("kept"));
-  CHECK_NOTHROW(load_cache<Experts>(folder.file("kept"), first));
-  CHECK(contains(message_of<CacheError>([&] { load_cache<Experts>(folder.file("kept"), of(tensors)); }),
+  CHECK_NOTHROW(load_cache<SmallText>(folder.file("kept"), first));
+  CHECK(contains(message_of<CacheError>([&] { load_cache<SmallText>(folder.file("kept"), of(tensors)); }),
                  "another model"));
   CHECK(contains(message_of<CacheError>([&] { cache.begin(1, 1, of(tensors)); }), "another model"));
 }
 
 TEST_CASE("each value of the config that changes results makes another model") {
-  const std::vector<TestTensor> tensors = text_tensors<Experts>({.root = "model."});
-  const TextValues values = TextValues::from<Experts>();
+  const std::vector<TestTensor> tensors = text_tensors<SmallText>({.root = "model."});
+  const TextValues values = TextValues::from<SmallText>();
   std::set<std::uint64_t> seen = {of(tensors, values)};
   const auto other = [&](const char* what, const auto& set) {
     TextValues changed = values;

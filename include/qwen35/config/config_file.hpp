@@ -205,11 +205,14 @@ inline void check_vision(const JsonFields& vision, Differences& differences) {
 
 }  // namespace detail
 
-// Holds the vision_config of a composite config file against Vision. Raises one ConfigError with every difference.
+// Holds the vision_config of a composite config file, or the config file of a tower alone, against Vision. Raises one
+// ConfigError with every difference.
 template <class Vision>
 void check_vision(const json::Value& config) {
   require<ConfigError>(config.is_object(), "config.json: expected an object");
-  const json::Value* const vision = JsonFields(&config, "config").object("vision_config");
+  const JsonFields top(&config, "config");
+  const bool alone = top.text("model_type", "").ends_with("_vision");
+  const json::Value* const vision = alone ? &config : top.object("vision_config");
   require<ConfigError>(vision != nullptr, "config.json: no vision_config, the model reads text alone");
   detail::Differences differences;
   detail::check_vision<Vision>(JsonFields(vision, "vision_config"), differences);

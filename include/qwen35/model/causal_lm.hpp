@@ -50,10 +50,15 @@ class CausalLM {
   using Output = MoeCausalLMOutputWithPast<Config>;
 
   explicit CausalLM(TextModel<Config> text) : model(std::move(text)) {}
+  // With fresh weights. Raises ConfigError for rope parameters that contradict each other.
+  explicit CausalLM(const InitOptions& options, const TextValues& values = TextValues::from<Config>())
+      : model(initialised_text<Config>(options, values, true), values) {}
   explicit CausalLM(const Checkpoint& checkpoint)
-      : model(checkpoint), generation_config_(checkpoint.generation_config()) {}
+      : model(checkpoint, Head::required), generation_config_(checkpoint.generation_config()) {}
   // A folder with config.json and safetensors files, text-only or multimodal. Raises ConfigError, CheckpointError.
-  static CausalLM from_pretrained(const std::string& folder) { return CausalLM(Checkpoint::open(folder)); }
+  static CausalLM from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
+    return CausalLM(Checkpoint::open(folder, options));
+  }
 
   // Raises InputError, CacheError.
   Output forward(const Input& input) const;
@@ -69,6 +74,15 @@ class CausalLM {
     return run_generation(*this, input, config);
   }
 
+  // The text model's, and the head's unless it is tied.
+  std::vector<NamedParameter> named_parameters() const {
+    return qwen35::named_parameters(model.weights(), HuggingFaceNames::of_causal_lm(), true);
+  }
+  static std::size_t num_parameters() { return num_text_parameters<Config>(true); }
+  // Writes a folder that from_pretrained() and the reference load, with the generation config if there is one; see
+  // save_checkpoint(). Raises CheckpointError.
+  void save_pretrained(const std::string& folder, const SaveOptions& options = {}) const;
+
   const Matrix& lm_head_weight() const { return model.weights().lm_head; }
   const TextValues& config() const { return model.config(); }
   const json::Value& generation_config() const { return generation_config_; }  // null when the checkpoint has none
@@ -79,6 +93,13 @@ class CausalLM {
  private:
   json::Value generation_config_;
 };
+
+template <class Config>
+void CausalLM<Config>::save_pretrained(const std::string& folder, const SaveOptions& options) const {
+  json::Value written = text_config_json<Config>(config(), tied_embeddings<Config>);
+  written["architectures"].push_back(architecture<Config>("ForCausalLM"));
+  save_checkpoint(folder, std::move(written), named_parameters(), options, generation_config_files(generation_config_));
+}
 
 template <class Config>
 typename CausalLM<Config>::Output CausalLM<Config>::forward(const Input& input) const {

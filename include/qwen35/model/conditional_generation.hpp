@@ -60,11 +60,15 @@ class ConditionalGeneration {
   using Output = Qwen3_5MoeCausalLMOutputWithPast<Config>;
 
   explicit ConditionalGeneration(Model<Config> multimodal) : model(std::move(multimodal)) {}
+  // With fresh weights. Raises ConfigError for rope parameters that contradict each other.
+  explicit ConditionalGeneration(const InitOptions& options, const ConfigValues& values = ConfigValues::from<Config>())
+      : model(VisionTower<vision_config_t<Config>>(options),
+              TextModel<Config>(initialised_text<Config>(options, values.text, true), values.text), values) {}
   explicit ConditionalGeneration(const Checkpoint& checkpoint)
-      : model(checkpoint), generation_config_(checkpoint.generation_config()) {}
+      : model(checkpoint, Head::required), generation_config_(checkpoint.generation_config()) {}
   // A folder with config.json and safetensors files. Raises ConfigError, CheckpointError.
-  static ConditionalGeneration from_pretrained(const std::string& folder) {
-    return ConditionalGeneration(Checkpoint::open(folder));
+  static ConditionalGeneration from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
+    return ConditionalGeneration(Checkpoint::open(folder, options));
   }
 
   // Raises InputError, CacheError.
@@ -101,6 +105,18 @@ class ConditionalGeneration {
   // gives a function that puts them, as inputs_embeds, into the input of a batch in which each sequence of the prompt
   // stands any number of times in a row and may have grown. It holds views of `prompt`'s features. Raises InputError.
   std::function<void(Input&)> repeat_media_for_generation(const Input& prompt) const;
+
+  // The text model's and the tower's, and the head's unless it is tied.
+  std::vector<NamedParameter> named_parameters() const {
+    return model.named_parameters(HuggingFaceNames::of_conditional_generation(), true);
+  }
+  static std::size_t num_parameters() { return num_text_parameters<Config>(true) + num_vision_parameters<vision_config_t<Config>>(); }
+  // Writes a folder that from_pretrained() and the reference load, with the generation config if there is one; see
+  // save_checkpoint(). Raises CheckpointError.
+  void save_pretrained(const std::string& folder, const SaveOptions& options = {}) const {
+    model.save_pretrained(folder, "ForConditionalGeneration", named_parameters(), options,
+                          generation_config_files(generation_config_));
+  }
 
   const Matrix& lm_head_weight() const { return model.language_model.weights().lm_head; }
   const TextValues& config() const { return model.config().text; }             // the whole config: model.config()

@@ -70,9 +70,15 @@ class Model {
     both.add(values.video_token_id);
     language_model.fingerprint_ = both.value();
   }
+  // With fresh weights. Raises ConfigError for rope parameters that contradict each other.
+  explicit Model(const InitOptions& options, const ConfigValues& values = ConfigValues::from<Config>())
+      : Model(VisionTower<Vision>(options), TextModel<Config>(options, values.text), values) {}
   // Checks config.json against the type and binds the tensors of both parts. Raises ConfigError, CheckpointError.
-  explicit Model(const Checkpoint& checkpoint) : Model(checkpoint, check<Config>(checkpoint.config())) {}
-  static Model from_pretrained(const std::string& folder) { return Model(Checkpoint::open(folder)); }
+  explicit Model(const Checkpoint& checkpoint, Head head = Head::if_present)
+      : Model(checkpoint, check<Config>(checkpoint.config()), head) {}
+  static Model from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
+    return Model(Checkpoint::open(folder, options));
+  }
 
   // Raises InputError for arguments that contradict each other or the config, CacheError when the cache is full or of
   // another model.
@@ -107,6 +113,14 @@ class Model {
   // reference: give position_ids. Raises InputError.
   RopeIndex positions(const Input& input) const;
 
+  // The text model's, then the tower's.
+  std::vector<NamedParameter> named_parameters() const { return named_parameters(HuggingFaceNames::of_model(), false); }
+  static std::size_t num_parameters() { return num_text_parameters<Config>(false) + num_vision_parameters<Vision>(); }
+  // Writes a folder that from_pretrained() and the reference load, see save_checkpoint(). Raises CheckpointError.
+  void save_pretrained(const std::string& folder, const SaveOptions& options = {}) const {
+    save_pretrained(folder, "Model", named_parameters(), options, {});
+  }
+
   const Matrix& get_input_embeddings() const { return language_model.weights().embed_tokens; }
   const ConfigValues& config() const { return values_; }
   // Of both parts: a cache holds what pictures became.
@@ -126,8 +140,12 @@ class Model {
     MediaInput videos;
   };
 
-  Model(const Checkpoint& checkpoint, const ConfigValues& values)
-      : Model(VisionTower<Vision>(checkpoint), TextModel<Config>(checkpoint), values) {}
+  Model(const Checkpoint& checkpoint, const ConfigValues& values, Head head)
+      : Model(VisionTower<Vision>(checkpoint), TextModel<Config>(checkpoint, head), values) {}
+  std::vector<NamedParameter> named_parameters(const HuggingFaceNames& names, bool lm_head) const;
+  void save_pretrained(const std::string& folder, std::string_view class_name,
+                       const std::vector<NamedParameter>& parameters, const SaveOptions& options,
+                       const std::vector<SideFile>& side_files) const;
   RopeIndex positions(const Input& input, const MediaInput& images, const MediaInput& videos) const;
   std::vector<std::size_t> placeholders(const Input& input, TokenId id) const;
   // Encodes what is not encoded: a row for each placeholder token, null for the others; empty without media.

@@ -2,6 +2,7 @@
 // Bodies of Model, out of class so that `extern template` can keep them in one translation unit.
 #pragma once
 
+#include <qwen35/config/config_writer.hpp>
 #include <qwen35/model/multimodal_model.hpp>
 
 QWEN35_BEGIN_NAMESPACE
@@ -92,6 +93,24 @@ Shape token_shape(const Input& input) {
 }
 
 }  // namespace detail
+
+template <class Config>
+std::vector<NamedParameter> Model<Config>::named_parameters(const HuggingFaceNames& names, bool lm_head) const {
+  std::vector<NamedParameter> all = qwen35::named_parameters(language_model.weights(), names, lm_head);
+  for (NamedParameter& parameter : qwen35::named_parameters<Vision>(visual.weights(), names)) {
+    all.push_back(std::move(parameter));
+  }
+  return all;
+}
+
+template <class Config>
+void Model<Config>::save_pretrained(const std::string& folder, std::string_view class_name,
+                                    const std::vector<NamedParameter>& parameters, const SaveOptions& options,
+                                    const std::vector<SideFile>& side_files) const {
+  json::Value config = composite_config_json<Config>(values_);
+  config["architectures"].push_back(architecture<Config>(class_name));
+  save_checkpoint(folder, std::move(config), parameters, options, side_files);
+}
 
 template <class Config>
 RopeIndex Model<Config>::positions(const Input& input) const {

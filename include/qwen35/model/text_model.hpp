@@ -10,6 +10,8 @@
 #include <qwen35/model/workspace_of.hpp>
 #include <qwen35/weights/bind.hpp>
 #include <qwen35/weights/fingerprint.hpp>
+#include <qwen35/weights/initialise.hpp>
+#include <qwen35/weights/save_checkpoint.hpp>
 
 #include <memory>
 #include <optional>
@@ -69,9 +71,14 @@ class TextModel {
   static constexpr std::size_t hidden_size = Text::hidden_size;
 
   TextModel(TextWeights<Config> weights, const TextValues& values);
+  // With fresh weights. Raises ConfigError for rope parameters that contradict each other.
+  explicit TextModel(const InitOptions& options, const TextValues& values = TextValues::from<Config>())
+      : TextModel(initialised_text<Config>(options, values, false), values) {}
   // Checks config.json against the type and binds all tensors. Raises ConfigError, CheckpointError.
-  explicit TextModel(const Checkpoint& checkpoint);
-  static TextModel from_pretrained(const std::string& folder) { return TextModel(Checkpoint::open(folder)); }
+  explicit TextModel(const Checkpoint& checkpoint, Head head = Head::if_present);
+  static TextModel from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
+    return TextModel(Checkpoint::open(folder, options));
+  }
 
   // Raises InputError for arguments that contradict each other or the config, CacheError when the cache is full or of
   // another model.
@@ -80,6 +87,14 @@ class TextModel {
 
   // The embedding of a token, [hidden_size]. Raises InputError for an id that is none.
   void embed(TokenId id, float* out) const;
+
+  // In the order of the layers; of the head, which belongs to the models around this one, nothing.
+  std::vector<NamedParameter> named_parameters() const {
+    return qwen35::named_parameters(weights_, HuggingFaceNames::of_part(), false);
+  }
+  static std::size_t num_parameters() { return num_text_parameters<Config>(false); }
+  // Writes a folder that from_pretrained() and the reference load, see save_checkpoint(). Raises CheckpointError.
+  void save_pretrained(const std::string& folder, const SaveOptions& options = {}) const;
 
   const TextWeights<Config>& weights() const { return weights_; }
   const TextValues& config() const { return values_; }
@@ -93,7 +108,7 @@ class TextModel {
   using LinearLayer = typename TextWeights<Config>::LinearLayer;
   using FullLayer = typename TextWeights<Config>::FullLayer;
 
-  TextModel(const Checkpoint& checkpoint, const TextValues& values);
+  TextModel(const Checkpoint& checkpoint, const TextValues& values, Head head);
   ForwardPlan plan(const Input& input, bool keep_cache) const;
   void run(const Input& input, const ForwardPlan& plan, Cache& cache, Workspace<Config>& workspace,
            Output& output) const;

@@ -2,6 +2,7 @@
 // Bodies of TextModel, out of class so that `extern template` can keep them in one translation unit.
 #pragma once
 
+#include <qwen35/config/config_writer.hpp>
 #include <qwen35/model/text_model.hpp>
 
 QWEN35_BEGIN_NAMESPACE
@@ -37,14 +38,21 @@ TextModel<Config>::TextModel(TextWeights<Config> weights, const TextValues& valu
 }
 
 template <class Config>
-TextModel<Config>::TextModel(const Checkpoint& checkpoint)
-    : TextModel(checkpoint, check<Config>(checkpoint.config()).text) {}
+TextModel<Config>::TextModel(const Checkpoint& checkpoint, Head head)
+    : TextModel(checkpoint, check<Config>(checkpoint.config()).text, head) {}
 
 // The config is checked before a tensor is looked for: a wrong type is one ConfigError, not a list of misshapen
 // tensors.
 template <class Config>
-TextModel<Config>::TextModel(const Checkpoint& checkpoint, const TextValues& values)
-    : TextModel(bind_text<Config>(checkpoint), values) {}
+TextModel<Config>::TextModel(const Checkpoint& checkpoint, const TextValues& values, Head head)
+    : TextModel(bind_text<Config>(checkpoint, head), values) {}
+
+template <class Config>
+void TextModel<Config>::save_pretrained(const std::string& folder, const SaveOptions& options) const {
+  json::Value config = text_config_json<Config>(values_, tied_embeddings<Config>);
+  config["architectures"].push_back(architecture<Config>("TextModel"));
+  save_checkpoint(folder, std::move(config), named_parameters(), options);
+}
 
 template <class Config>
 ForwardPlan TextModel<Config>::plan(const Input& input, bool keep_cache) const {

@@ -8,6 +8,8 @@
 #include <qwen35/model/image_features.hpp>
 #include <qwen35/weights/bind_vision.hpp>
 #include <qwen35/weights/fingerprint.hpp>
+#include <qwen35/weights/initialise.hpp>
+#include <qwen35/weights/save_checkpoint.hpp>
 
 #include <functional>
 #include <vector>
@@ -53,11 +55,15 @@ class VisionTower {
 
   explicit VisionTower(VisionWeights weights)
       : weights_(std::move(weights)), fingerprint_(qwen35::fingerprint<Vision>(weights_)) {}
+  // With fresh weights.
+  explicit VisionTower(const InitOptions& options) : VisionTower(initialised_vision<Vision>(options)) {}
   // Holds the vision_config of config.json against the type and binds the visual tensors. Raises ConfigError,
   // CheckpointError.
   explicit VisionTower(const Checkpoint& checkpoint)
       : VisionTower((check_vision<Vision>(checkpoint.config()), bind_vision<Vision>(checkpoint))) {}
-  static VisionTower from_pretrained(const std::string& folder) { return VisionTower(Checkpoint::open(folder)); }
+  static VisionTower from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
+    return VisionTower(Checkpoint::open(folder, options));
+  }
 
   // Raises InputError for patch rows and grids that contradict each other or the config.
   BaseModelOutputWithPooling forward(const VisionTowerInput& input) const;
@@ -69,6 +75,14 @@ class VisionTower {
 
   // The patch embedding alone: `[patches, patch_values]` -> `[patches, hidden_size]`.
   Tensor<float> patch_embed(TensorView<float> pixel_values) const;
+
+  std::vector<NamedParameter> named_parameters() const {
+    return qwen35::named_parameters<Vision>(weights_, HuggingFaceNames::of_part());
+  }
+  static std::size_t num_parameters() { return num_vision_parameters<Vision>(); }
+  // Writes a folder that from_pretrained() and the reference load, see save_checkpoint(). `moe`: as the tower of a
+  // model with experts. Raises CheckpointError.
+  void save_pretrained(const std::string& folder, const SaveOptions& options = {}, bool moe = true) const;
 
   const VisionWeights& weights() const { return weights_; }
   // Identifies the tower: rows of one are not rows of another.

@@ -2,9 +2,17 @@
 // Bodies of VisionTower, out of class so that `extern template` can keep them in one translation unit.
 #pragma once
 
+#include <qwen35/config/config_writer.hpp>
 #include <qwen35/model/vision_tower.hpp>
 
 QWEN35_BEGIN_NAMESPACE
+
+template <VisionConfig Vision>
+void VisionTower<Vision>::save_pretrained(const std::string& folder, const SaveOptions& options, bool moe) const {
+  json::Value config = vision_config_json<Vision>(moe);
+  config["architectures"].push_back(moe ? "Qwen3_5MoeVisionModel" : "Qwen3_5VisionModel");
+  save_checkpoint(folder, std::move(config), named_parameters(), options);
+}
 
 template <VisionConfig Vision>
 void VisionTower<Vision>::check(TensorView<float> pixel_values) {

@@ -7,27 +7,21 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// How a checkpoint's weights are taken.
-struct BindOptions {
-  // Every tensor in this format, rounded to the nearest even value: the weights are then in memory of their own. None:
-  // each as the file has it, where it is.
-  std::optional<DType> dtype{};
-  // Must the head be there? A text model alone runs without one.
-  bool lm_head = true;
-};
+// Must the head be there? A text model alone runs without one.
+enum class Head : std::uint8_t { if_present, required };
 
 // Binds every tensor of the text model; vision and multi-token-prediction tensors are passed over. Raises one
 // CheckpointError that lists all missing, unknown and misshapen tensors. Source: the published checkpoints' names, with
 // or without the `language_model` level.
 template <class Config>
-TextWeights<Config> bind_text(const Checkpoint& checkpoint, const BindOptions& options = {}) {
+TextWeights<Config> bind_text(const Checkpoint& checkpoint, Head lm_head = Head::required) {
   using Text = text_config_t<Config>;
   TextWeights<Config> weights = empty_text_weights<Config>();
-  Binder binder(checkpoint, weights.storage, options.dtype);
+  Binder binder(checkpoint, weights.storage);
   const HuggingFaceDialect dialect(checkpoint, HuggingFaceDialect::Part::text);
   const auto bind = [&](const auto& parameter, auto& value) { dialect.bind(binder, parameter, value); };
   const std::string head = dialect.file_name("lm_head.weight");
-  visit_text(weights, bind, options.lm_head || binder.has(head));
+  visit_text(weights, bind, lm_head == Head::required || binder.has(head));
   if (tied_embeddings<Config>) {
     weights.lm_head = weights.embed_tokens;
     if (binder.has(head)) {  // some exports write the tied matrix twice

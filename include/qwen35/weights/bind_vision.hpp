@@ -8,12 +8,12 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Binds every tensor of the vision tower; those of other parts are passed over. `dtype` as in BindOptions. Raises one
-// CheckpointError that lists all missing, unknown and misshapen tensors.
+// Binds every tensor of the vision tower; those of other parts are passed over. Raises one CheckpointError that lists
+// all missing, unknown and misshapen tensors.
 template <VisionConfig Vision>
-VisionWeights bind_vision(const Checkpoint& checkpoint, std::optional<DType> dtype = {}) {
+VisionWeights bind_vision(const Checkpoint& checkpoint) {
   VisionWeights weights = empty_vision_weights<Vision>();
-  Binder binder(checkpoint, weights.storage, dtype);
+  Binder binder(checkpoint, weights.storage);
   const HuggingFaceDialect dialect(checkpoint, HuggingFaceDialect::Part::vision);
   const auto bind = [&](const auto& parameter, auto& value) { dialect.bind(binder, parameter, value); };
   visit_vision<Vision>(weights, bind);

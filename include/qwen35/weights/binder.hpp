@@ -6,7 +6,6 @@
 #include <qwen35/weights/checkpoint.hpp>
 
 #include <cstring>
-#include <optional>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -17,9 +16,7 @@ QWEN35_BEGIN_NAMESPACE
 // used after finish() has returned: a tensor that does not fit is empty or null until then.
 class Binder {
  public:
-  // `dtype`: the format that every tensor is to have, rounded to the nearest even value; none: as the file has it.
-  Binder(const Checkpoint& checkpoint, BoundStorage& storage, std::optional<DType> dtype = {})
-      : checkpoint_(checkpoint), storage_(storage), dtype_(dtype) {}
+  Binder(const Checkpoint& checkpoint, BoundStorage& storage) : checkpoint_(checkpoint), storage_(storage) {}
 
   bool has(const std::string& name) const { return checkpoint_.find(name) != nullptr; }
   // Does anything that was handed out look at the checkpoint's own bytes?
@@ -104,10 +101,11 @@ class Binder {
     if (tensor == nullptr) {
       return {};
     }
-    const DType dtype = *dtype_of(tensor->dtype);
-    const bool aligned = reinterpret_cast<std::uintptr_t>(tensor->bytes.data()) % row_bytes(dtype, 1) == 0;
-    Matrix out{tensor->bytes.data(), dtype, rows, shape.size() / rows};
-    if (aligned && dtype_.value_or(dtype) == dtype) {
+    const Format format = *dtype_of(tensor->dtype);
+    const Format wanted = checkpoint_.dtype().value_or(format);
+    const bool aligned = reinterpret_cast<std::uintptr_t>(tensor->bytes.data()) % row_bytes(format, 1) == 0;
+    Matrix out{tensor->bytes.data(), format, rows, shape.size() / rows};
+    if (aligned && wanted == format) {
       uses_checkpoint_ = true;
       return out;
     }
@@ -117,11 +115,10 @@ class Binder {
       std::memcpy(copy.data(), tensor->bytes.data(), tensor->bytes.size());
       out.data = copy.data();
     }
-    if (dtype_.value_or(dtype) != dtype) {
-      return storage_.make(*dtype_, rows, out.cols,
-                           [&](std::size_t i, std::size_t j, std::size_t count, float* values) {
-                             kernels::decode_row(dtype, out.row(i) + row_bytes(dtype, j), count, values);
-                           });
+    if (wanted != format) {
+      return storage_.make(wanted, rows, out.cols, [&](std::size_t i, std::size_t j, std::size_t count, float* values) {
+        kernels::decode_row(format, out.row(i) + row_bytes(format, j), count, values);
+      });
     }
     storage_.copies.push_back(std::move(copy));
     return out;
@@ -129,7 +126,6 @@ class Binder {
 
   const Checkpoint& checkpoint_;
   BoundStorage& storage_;
-  std::optional<DType> dtype_;
   bool uses_checkpoint_ = false;
   std::unordered_set<std::string_view> taken_;  // names of the checkpoint's own table
   std::string text_;

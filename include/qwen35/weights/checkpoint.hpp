@@ -11,6 +11,7 @@
 #include <initializer_list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -28,6 +29,9 @@ struct CheckpointOptions {
   LoadProgress progress{};
   // Tensors that nothing reads (left over from training, copies in other shards) are an error instead of a note.
   bool strict = false;
+  // The format in which models take every tensor, rounded to the nearest even value; one that the file has in another
+  // is then in memory of its own. None: each as the file has it.
+  std::optional<Format> dtype{};
 };
 
 namespace detail {
@@ -61,7 +65,7 @@ class Checkpoint {
   // and stand in notes(). Raises ConfigError for JSON that is not well formed in config.json or generation_config.json,
   // CheckpointError for everything else.
   static Checkpoint open(const std::string& folder, const CheckpointOptions& options) {
-    Checkpoint out(ModelFolder(folder), options.strict);
+    Checkpoint out(ModelFolder(folder), options);
     require<CheckpointError>(path_exists(folder), folder, ": no such folder");
     out.read_configs();
     if (out.has_file(whole_name)) {
@@ -80,7 +84,7 @@ class Checkpoint {
   // Files in memory: "config.json", any number whose names end in ".safetensors", and others (generation_config.json,
   // tokenizer.json, ...) that file() gives back. Raises the same errors.
   static Checkpoint from_bytes(std::span<const NamedBytes> files, const CheckpointOptions& options = {}) {
-    Checkpoint out(ModelFolder::from_bytes(files), options.strict);
+    Checkpoint out(ModelFolder::from_bytes(files), options);
     out.read_configs();
     bool weights = false;
     for (const NamedBytes& given : files) {
@@ -118,6 +122,7 @@ class Checkpoint {
   std::shared_ptr<const void> owner() const { return maps_; }
 
   bool strict() const { return strict_; }
+  std::optional<Format> dtype() const { return dtype_; }
   // What was passed over while the files were read and models bound, in words for the user; copies of a checkpoint
   // share them.
   std::vector<std::string> notes() const {
@@ -141,7 +146,8 @@ class Checkpoint {
   static constexpr std::string_view whole_name = "model.safetensors";
   static constexpr std::string_view index_name = "model.safetensors.index.json";
 
-  Checkpoint(ModelFolder files, bool strict) : files_(std::move(files)), strict_(strict) {}
+  Checkpoint(ModelFolder files, const CheckpointOptions& options)
+      : files_(std::move(files)), strict_(options.strict), dtype_(options.dtype) {}
 
   template <class E>
   json::Value parse(std::string_view name) const {
@@ -251,6 +257,7 @@ class Checkpoint {
 
   ModelFolder files_;
   bool strict_ = false;
+  std::optional<Format> dtype_;
   json::Value config_;
   json::Value generation_config_;
   std::vector<TensorInfo> tensors_;

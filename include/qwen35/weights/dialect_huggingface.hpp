@@ -17,6 +17,14 @@ struct HuggingFaceNames {
   std::string lm_head = "lm_head.weight";
   std::string visual = "model.visual.";  // stands before patch_embed. ..., blocks.N. ...
 
+  // As the reference's models save themselves.
+  static HuggingFaceNames of_part() { return {"", "lm_head.weight", ""}; }  // a text model or a tower alone
+  static HuggingFaceNames of_causal_lm() { return {}; }
+  static HuggingFaceNames of_model() { return {"language_model.", "lm_head.weight", "visual."}; }
+  static HuggingFaceNames of_conditional_generation() {
+    return {"model.language_model.", "lm_head.weight", "model.visual."};
+  }
+
   // Looks at the names of the checkpoint; what is not there has the name that is expected of such a checkpoint.
   static HuggingFaceNames of(const Checkpoint& checkpoint) {
     HuggingFaceNames names;

@@ -31,15 +31,20 @@ struct NamedParameter {
   }
 };
 
-inline std::size_t num_parameters(const std::vector<NamedParameter>& parameters) {
+namespace detail {
+
+// The visitor that counts values.
+struct ParameterCount {
   std::size_t sum = 0;
-  for (const NamedParameter& parameter : parameters) {
+
+  template <class Value>
+  void operator()(const Parameter& parameter, const Value&) {
     sum += parameter.shape.size();
   }
-  return sum;
-}
-
-namespace detail {
+  void operator()(const ExpertsParameter& experts, const std::vector<MlpWeights>&) {
+    sum += experts.gate_up_proj().shape.size() + experts.down_proj().shape.size();
+  }
+};
 
 // The visitor that makes the list.
 class ParameterList {
@@ -90,6 +95,23 @@ class ParameterList {
 };
 
 }  // namespace detail
+
+// How many values the parameters of a config's text model are, without a model; `lm_head` as in visit_text.
+template <class Config>
+std::size_t num_text_parameters(bool lm_head) {
+  const TextWeights<Config> weights = empty_text_weights<Config>();
+  detail::ParameterCount count;
+  visit_text(weights, count, lm_head);
+  return count.sum;
+}
+
+template <VisionConfig Vision>
+std::size_t num_vision_parameters() {
+  const VisionWeights weights = empty_vision_weights<Vision>();
+  detail::ParameterCount count;
+  visit_vision<Vision>(weights, count);
+  return count.sum;
+}
 
 // In the order of the walk; `lm_head` as in visit_text.
 template <class Config>

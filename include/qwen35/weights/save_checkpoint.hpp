@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// A checkpoint folder is written: config.json and safetensors files that the reference loads.
+#pragma once
+
+#include <qwen35/io/file_writer.hpp>
+#include <qwen35/json/dump.hpp>
+#include <qwen35/kernels/kernels.hpp>
+#include <qwen35/weights/named_parameters.hpp>
+#include <qwen35/weights/safetensors.hpp>
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+struct SaveOptions {
+  std::size_t max_shard_size = 5'000'000'000;  // bytes of tensors in one file; a larger tensor has one of its own
+};
+
+namespace detail {
+
+using Shard = std::vector<const NamedParameter*>;
+
+// The name of a format in safetensors files. Raises CheckpointError for one that they do not have.
+inline std::string safetensors_name(Format format) {
+  std::string out(name(format));
+  for (char& c : out) {
+    c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  require<CheckpointError>(dtype_of(out) == format, "safetensors files have no format ", name(format));
+  return out;
+}
+
+// In their order, as many as fit; inside a file wider values come first, so that each tensor is aligned to its values.
+inline std::vector<Shard> shards_of(const std::vector<NamedParameter>& parameters, std::size_t limit) {
+  std::vector<Shard> shards(1);
+  std::size_t size = 0;
+  for (const NamedParameter& parameter : parameters) {
+    const std::size_t bytes = parameter.bytes();
+    if (!shards.back().empty() && bytes > limit - std::min(limit, size)) {
+      shards.emplace_back();
+      size = 0;
+    }
+    shards.back().push_back(&parameter);
+    size += bytes;
+  }
+  for (Shard& shard : shards) {
+    std::stable_sort(shard.begin(), shard.end(), [](const NamedParameter* a, const NamedParameter* b) {
+      return row_bytes(a->format, 1) > row_bytes(b->format, 1);
+    });
+  }
+  return shards;
+}
+
+// "model.safetensors", or "model-00002-of-00003.safetensors" for index 1 of 3.
+inline std::string shard_name(std::size_t index, std::size_t count) {
+  if (count == 1) {
+    return "model.safetensors";
+  }
+  const auto five = [](std::size_t number) {
+    const std::string digits = std::to_string(number);
+    return std::string(digits.size() < 5 ? 5 - digits.size() : 0, '0') + digits;
+  };
+  return concat("model-", five(index + 1), "-of-", five(count), ".safetensors");
+}
+
+inline bool is_shard_name(std::string_view file) {
+  constexpr std::string_view form = "model-#####-of-#####.safetensors";
+  return file.size() == form.size() && std::equal(file.begin(), file.end(), form.begin(), [](char have, char want) {
+           return want == '#' ? have >= '0' && have <= '9' : have == want;
+         });
+}
+
+inline std::string safetensors_header(const Shard& shard) {
+  json::Value header = json::Value::object();
+  header["__metadata__"]["format"] = "pt";
+  std::size_t offset = 0;
+  for (const NamedParameter* const parameter : shard) {
+    json::Value entry = json::Value::object();
+    entry["dtype"] = safetensors_name(parameter->format);
+    entry["shape"] = json::Value::array();
+    for (std::size_t axis = 0; axis < parameter->shape.rank(); ++axis) {
+      entry["shape"].push_back(parameter->shape[axis]);
+    }
+    entry["data_offsets"].push_back(offset);
+    offset += parameter->bytes();
+    entry["data_offsets"].push_back(offset);
+    header.members().emplace_back(parameter->name, std::move(entry));
+  }
+  std::string text = json::dump(header);
+  text.append((8 - text.size() % 8) % 8, ' ');
+  return text;
+}
+
+inline void write_shard(const Shard& shard, FileWriter<CheckpointError>& file) {
+  const std::string header = safetensors_header(shard);
+  std::array<std::byte, 8> length;
+  for (std::size_t i = 0; i < length.size(); ++i) {
+    length[i] = static_cast<std::byte>(std::uint64_t{header.size()} >> (8 * i));
+  }
+  file.write(length);
+  file.write(header);
+  for (const NamedParameter* const parameter : shard) {
+    for (const Matrix& piece : parameter->pieces) {
+      if (piece.format == parameter->format) {
+        file.write(std::span(piece.data, piece.bytes()));
+        continue;
+      }
+      std::vector<float> values(piece.cols);
+      std::vector<std::byte> row(row_bytes(parameter->format, piece.cols));
+      for (std::size_t i = 0; i < piece.rows; ++i) {
+        kernels::decode_row(piece.format, piece.row(i), piece.cols, values.data());
+        kernels::encode_row(parameter->format, values.data(), piece.cols, row.data());
+        file.write(row);
+      }
+    }
+  }
+}
+
+inline std::string shard_index(const std::vector<Shard>& shards) {
+  json::Value index = json::Value::object();
+  std::size_t total = 0;
+  json::Value map = json::Value::object();
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    for (const NamedParameter* const parameter : shards[i]) {
+      total += parameter->bytes();
+      map.members().emplace_back(parameter->name, shard_name(i, shards.size()));
+    }
+  }
+  index["metadata"]["total_size"] = total;
+  index["weight_map"] = std::move(map);
+  return json::dump(index) + "\n";
+}
+
+// The config's entry "dtype": the format of most bytes, as the reference calls it.
+inline std::string dtype_entry(const std::vector<NamedParameter>& parameters) {
+  std::vector<std::size_t> bytes(format_count);
+  for (const NamedParameter& parameter : parameters) {
+    bytes[static_cast<std::size_t>(parameter.format)] += parameter.bytes();
+  }
+  const auto most = static_cast<Format>(std::max_element(bytes.begin(), bytes.end()) - bytes.begin());
+  std::string out(name(most));
+  return out.replace(out.find('f'), 1, "float");
+}
+
+}  // namespace detail
+
+// A text of a checkpoint folder beside its weights.
+struct SideFile {
+  std::string name;
+  std::string text;
+};
+
+// generation_config.json, or nothing when it is null.
+inline std::vector<SideFile> generation_config_files(const json::Value& generation_config) {
+  std::vector<SideFile> files;
+  if (!generation_config.is_null()) {
+    files.push_back({"generation_config.json", json::dump(generation_config) + "\n"});
+  }
+  return files;
+}
+
+// Writes config.json, `side_files` and the parameters into `folder`, which is made when it is not there: one
+// model.safetensors, or shards with an index. Everything is written under other names first, so a full disk leaves the
+// folder as it was; then the old config.json goes, the new files take their places, shards of an earlier model go, and
+// the new config.json comes last: a folder that a crash left half-way does not load, and never as a mixture. Raises
+// CheckpointError.
+inline void save_checkpoint(const std::string& folder, json::Value config,
+                            const std::vector<NamedParameter>& parameters, const SaveOptions& options = {},
+                            const std::vector<SideFile>& side_files = {}) {
+  namespace fs = std::filesystem;
+  const std::vector<detail::Shard> shards = detail::shards_of(parameters, options.max_shard_size);
+  config["dtype"] = detail::dtype_entry(parameters);
+  std::error_code error;
+  fs::create_directories(folder, error);
+  require<CheckpointError>(!error && fs::is_directory(folder, error), folder, ": cannot be made");
+  const auto path = [&](const std::string& name) { return folder + "/" + name; };
+
+  std::vector<std::string> names;
+  std::deque<FileWriter<CheckpointError>> files;
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    names.push_back(detail::shard_name(i, shards.size()));
+    detail::write_shard(shards[i], files.emplace_back(path(names.back())));
+  }
+  const auto write = [&](const std::string& name, const std::string& text) {
+    names.push_back(name);
+    files.emplace_back(path(name)).write(text);
+  };
+  constexpr const char* index_name = "model.safetensors.index.json";
+  if (shards.size() > 1) {
+    write(index_name, detail::shard_index(shards));
+  }
+  for (const SideFile& file : side_files) {
+    write(file.name, file.text);
+  }
+  write("config.json", json::dump(config) + "\n");
+
+  const auto remove = [&](const std::string& name) {
+    fs::remove(path(name), error);
+    require<CheckpointError>(!error, path(name), ": cannot be removed: ", error.message());
+  };
+  remove("config.json");
+  for (std::size_t i = 0; i + 1 < files.size(); ++i) {
+    files[i].commit();
+  }
+  std::vector<std::string> old;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    const bool weights = detail::is_shard_name(name) || name == "model.safetensors" || name == index_name;
+    if (weights && std::find(names.begin(), names.end(), name) == names.end()) {
+      old.push_back(name);
+    }
+  }
+  require<CheckpointError>(!error, folder, ": cannot be read as a folder: ", error.message());
+  for (const std::string& name : old) {
+    remove(name);
+  }
+  files.back().commit();
+}
+
+QWEN35_END_NAMESPACE
