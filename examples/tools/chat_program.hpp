@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <exception>
 #include <iostream>
-#include <random>
 
 #include "tool_checkpoint.hpp"
 
@@ -30,7 +29,6 @@ struct Settings {
   std::string chat_template = "auto";
   bool whole_input = false;
   std::optional<double> fps;  // of videos; see the flag
-  std::optional<std::uint64_t> seed;
   qwen35::GenerationConfig config;
 };
 
@@ -240,7 +238,6 @@ int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chr
   if (settings.thinking_budget >= 0) {
     options.thinking_budget = static_cast<std::size_t>(settings.thinking_budget);
   }
-  options.seed = settings.seed.value_or(std::random_device()());
 #if defined(QWEN35_TOOL_MEDIA)
   const bool settings_there =
       checkpoint.has_file("preprocessor_config.json") || checkpoint.has_file("processor_config.json");
@@ -295,7 +292,7 @@ inline void add_options(CLI::App& app, Settings& settings) {
   app.add_option("--presence-penalty", config.presence_penalty);
   app.add_option("--frequency-penalty", config.frequency_penalty);
   app.add_option("--stop", config.stop_strings, "a text that ends the answer; may be repeated");
-  app.add_option("--seed", settings.seed, "for the same draws again");
+  app.add_option("--seed", config.seed, "for the same draws again");
 }
 
 }  // namespace chat_tool

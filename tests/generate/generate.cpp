@@ -82,6 +82,20 @@ TEST_CASE("a prompt is run once, however many sequences continue it") {
   CHECK(output.past_key_values->seq_length() == 8);
 }
 
+TEST_CASE("without a seed each call draws one and tells it") {
+  const ToyModel model;
+  const std::vector<TokenId> ids{1, 2, 3};
+  GenerationConfig config{.max_new_tokens = 12, .do_sample = true, .temperature = 50.0, .top_k = 0};
+  const auto first = generate(model, {.input_ids = ids}, config);
+  const auto second = generate(model, {.input_ids = ids}, config);
+  CHECK(first.seed != second.seed);
+  CHECK(flat(first.sequences) != flat(second.sequences));
+  config.seed = first.seed;
+  const auto again = generate(model, {.input_ids = ids}, config);
+  CHECK(again.seed == first.seed);
+  CHECK(flat(again.sequences) == flat(first.sequences));
+}
+
 TEST_CASE("draws depend on seed, prompt number and position alone") {
   ToyModel model;
   const Tensor<TokenId> batch({3, 4}, {7, 8, 9, 10, 1, 1, 11, 12, 1, 13, 14, 15});

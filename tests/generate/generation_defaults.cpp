@@ -39,5 +39,9 @@ TEST_CASE("fields come from the caller, then from the model, then from the fallb
   CHECK(config.top_k == 3);
   CHECK(config.max_new_tokens == 64);
   CHECK(config.top_p == 1.0);
+  CHECK(config.seed == 0);  // no draws are made
+  CHECK_FALSE(merge_config(model, {.do_sample = true}).seed.has_value());
+  CHECK(complete_config(model, {.do_sample = true, .seed = 7}).seed == 7);
+  CHECK(complete_config(model, {.do_sample = true}).seed != complete_config(model, {.do_sample = true}).seed);
   CHECK(config.pad_token_id == 5);  // the first eos, where nothing says it
 }

@@ -245,6 +245,10 @@ TEST_CASE("the checkpoint's files, from a folder and from memory") {
   CHECK(other.chat_template == processor().chat_template);
   CHECK(other.image_token_id() == 438);
   CHECK(other.video_token_id() == 439);
+  CHECK(other.vision_start_token_id() == 436);
+  CHECK(other.vision_end_token_id() == 437);
+  CHECK(other.image_token() == "<|image_pad|>");
+  CHECK(other.video_token() == "<|video_pad|>");
   const std::vector<std::vector<TokenId>> ids{other.tokenizer.encode("A red circle.<|im_end|>")};
   CHECK(other.batch_decode(ids, true) == std::vector<std::string>{"A red circle."});
   CHECK(other.decode(ids[0]) == "A red circle.<|im_end|>");

@@ -388,6 +388,33 @@ TEST_CASE("a thinking budget closes the block and the answer follows") {
   }
 }
 
+TEST_CASE("draws: another reply each time without a seed, the same with the one that a reply tells") {
+  SessionOptions options;
+  options.enable_thinking = false;
+  const qwen35::GenerationConfig config{.max_new_tokens = 12, .do_sample = true, .temperature = 50.0, .top_k = 0};
+  Watched model;
+  Session session(model, tokenizer(), config, options);
+  const Reply first = session.send(Message::user(questions[0]));
+  const Reply second = session.regenerate();
+  CHECK(first.seed != second.seed);
+  CHECK(first.ids != second.ids);
+  session.set_seed(first.seed);
+  session.undo();
+  CHECK(session.send(Message::user(questions[0])).ids == first.ids);
+  // With a seed the attempts differ, each the same again.
+  const Reply other = session.regenerate();
+  CHECK(other.seed == qwen35::seed_of_attempt(first.seed, 1));
+  CHECK(other.ids != first.ids);
+  const Reply third = session.regenerate();
+  CHECK(third.seed == qwen35::seed_of_attempt(first.seed, 2));
+  CHECK(session.edit(Message::user(questions[0])).ids == first.ids);
+  CHECK(session.regenerate().ids == other.ids);
+  Session fork = session.fork();
+  CHECK(fork.regenerate().ids == third.ids);
+  session.set_seed({});
+  CHECK(session.regenerate().seed != third.seed);
+}
+
 TEST_CASE("length, stop strings, limits") {
   SessionOptions options;
   options.enable_thinking = false;

@@ -52,6 +52,7 @@ struct GenerateOutput {
   std::vector<std::size_t> generated;       // [rows]: new tokens, the eos included
   std::vector<FinishReason> finish_reason;  // [rows]
   std::vector<Usage> usage;                 // [rows]
+  std::uint64_t seed = 0;                   // do_sample: of the draws, to have them again
   std::vector<float> sequences_scores;      // beams: [rows]
   Tensor<std::int32_t> beam_indices{
       Shape{0, 0}};                   // beams: [rows, most generated], the running row of each token; -1 after the end

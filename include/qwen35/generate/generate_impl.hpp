@@ -25,6 +25,7 @@ class GenerateRun {
                                              ChooserExtras{input.logits_processor, input.prefix_allowed_tokens_fn,
                                                            input.stopping_criteria, input.token_text});
     output_.prompt_length = rows_.prompt_length();
+    output_.seed = *config_.seed;
   }
 
   GenerateOutput<M> run() {

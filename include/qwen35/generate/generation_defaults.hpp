@@ -4,16 +4,18 @@
 
 #include <qwen35/core/log.hpp>
 #include <qwen35/sampling/generation_config.hpp>
+#include <qwen35/sampling/seed.hpp>
 
 #include <algorithm>
 
 QWEN35_BEGIN_NAMESPACE
 
-// The fields that nobody set: from the model's own generation config, then from `GenerationConfig::fallbacks()`;
-// special tokens also from the model's config. Logs a warning where a max_length that the caller gave is overruled by a
-// max_new_tokens, which may be the model's. Raises InputError for a config that contradicts itself.
+// The fields that nobody set, but for the seed: from the model's own generation config, then from
+// `GenerationConfig::fallbacks()`; special tokens also from the model's config. Logs a warning where a max_length that
+// the caller gave is overruled by a max_new_tokens, which may be the model's. Raises InputError for a config that
+// contradicts itself.
 template <class M>
-GenerationConfig complete_config(const M& model, GenerationConfig config) {
+GenerationConfig merge_config(const M& model, GenerationConfig config) {
   const bool says_max_length = config.max_length.has_value();
   const bool says_max_new_tokens = config.max_new_tokens.has_value();
   if constexpr (requires { GenerationConfig::from_json(model.generation_config()); }) {
@@ -39,6 +41,16 @@ GenerationConfig complete_config(const M& model, GenerationConfig config) {
   }
   config.validate();
   return config;
+}
+
+// The same with a seed: one of the system's entropy where draws are made and nobody gave one.
+template <class M>
+GenerationConfig complete_config(const M& model, const GenerationConfig& config) {
+  GenerationConfig out = merge_config(model, config);
+  if (!out.seed) {
+    out.seed = out.do_sample.value_or(false) ? random_seed() : 0;
+  }
+  return out;
 }
 
 // max_length and min_length of a complete config, counted in columns of ids of which the prompt has `prompt`; it takes

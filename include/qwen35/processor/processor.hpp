@@ -137,8 +137,12 @@ class Processor {
   std::vector<std::string> post_process_image_text_to_text(const Rows& rows, bool skip_special_tokens = true) const {
     return tokenizer.batch_decode(rows, skip_special_tokens);
   }
+  std::string image_token() const { return std::string(PlaceholderTokens().image); }
+  std::string video_token() const { return std::string(PlaceholderTokens().video); }
   TokenId image_token_id() const { return image_token_id_; }
   TokenId video_token_id() const { return video_token_id_; }
+  TokenId vision_start_token_id() const { return token(PlaceholderTokens().vision_start); }
+  TokenId vision_end_token_id() const { return token(PlaceholderTokens().vision_end); }
 
   // For sessions; of `options` it reads the media's (images_kwargs, videos_kwargs, folder_fps, limits). The processor
   // must outlive it.

@@ -47,7 +47,9 @@ struct GenerationConfig {
   std::optional<std::int64_t> num_beams{};
   std::optional<std::int64_t> num_return_sequences{};
   std::optional<bool> use_cache{};
-  std::optional<std::uint64_t> seed{};  // of the draws; see GenerateInput::sequence_ids
+  // Of the draws, which are the same again with the same one; see GenerateInput::sequence_ids. Where nobody says it,
+  // each call draws one of the system's entropy, and tells it.
+  std::optional<std::uint64_t> seed{};
 
   // --- scores ---
   std::optional<double> temperature{};
@@ -186,7 +188,6 @@ GenerationConfig GenerationConfig::fallbacks() {
           .num_beams = 1,
           .num_return_sequences = 1,
           .use_cache = true,
-          .seed = 0,
           .temperature = 1.0,
           .top_k = 50,
           .top_p = 1.0,

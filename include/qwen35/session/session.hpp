@@ -40,8 +40,9 @@ class Session {
   using Cache = typename Model::Cache;
   using Kept = std::remove_cvref_t<decltype(std::declval<const Cache&>().snapshot())>;
 
-  // config: as for generate(); one sequence, no beams. Without a length the answer may go on to the model's last
-  // position. Generation stops at the config's eos ids and always at <|im_end|>. Raises InputError.
+  // config: as for generate(); one sequence, no beams. With a seed in it the same conversation gets the same replies,
+  // else each reply draws its own. Without a length the answer may go on to the model's last position. Generation stops
+  // at the config's eos ids and always at <|im_end|>. Raises InputError.
   Session(const Model& model, const Tokenizer& tokenizer, const GenerationConfig& config = {},
           SessionOptions options = {})
       : model_(&model), tokenizer_(&tokenizer), options_(std::move(options)), cache_(options_.cache) {
@@ -69,16 +70,21 @@ class Session {
   Reply edit(Message message, const SessionCallbacks& callbacks = {}) {
     return extend(last_query(messages_), {std::move(message)}, callbacks);
   }
-  // Another reply to the last real user turn.
-  Reply regenerate(const SessionCallbacks& callbacks = {}) { return extend(last_query(messages_) + 1, {}, callbacks); }
+  // Another reply to the last real user turn: with a seed, what the next seed_of_attempt() gives. (Greedy search has
+  // one reply.)
+  Reply regenerate(const SessionCallbacks& callbacks = {}) {
+    return extend(last_query(messages_) + 1, {}, callbacks, attempt_ + 1);
+  }
   // Takes the last real user turn and all that followed out of the conversation.
   void undo() {
     messages_.resize(last_query(messages_));
+    attempt_ = 0;
     media_.resize(std::min(media_.size(), detail::count_media(messages_)));
   }
   // An empty conversation; nothing is held any more.
   void reset() {
     messages_.clear();
+    attempt_ = 0;
     media_.clear();
     features_.clear();
     held_runs_.clear();
@@ -97,14 +103,16 @@ class Session {
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   void set_messages(std::vector<Message> messages) {
     messages_ = std::move(messages);
+    attempt_ = 0;
     media_.clear();
   }
   void set_system(std::string system) { options_.system = std::move(system); }
   void set_enable_thinking(std::optional<bool> thinking) { options_.enable_thinking = thinking; }
   void set_thinking_budget(std::optional<std::size_t> budget) { options_.thinking_budget = budget; }
-  void set_seed(std::uint64_t seed) { options_.seed = seed; }
+  // Nothing: each reply draws its own.
+  void set_seed(std::optional<std::uint64_t> seed) { config_.seed = seed; }
   void set_generation_config(const GenerationConfig& config) {
-    GenerationConfig complete = complete_config(*model_, config);
+    GenerationConfig complete = merge_config(*model_, config);
     require<InputError>(*complete.num_beams == 1 && *complete.num_return_sequences == 1,
                         "Session: one sequence and no beams, found num_beams ", *complete.num_beams,
                         ", num_return_sequences ", *complete.num_return_sequences);
@@ -152,6 +160,7 @@ class Session {
         config_(other.config_),
         options_(other.options_),
         messages_(other.messages_),
+        attempt_(other.attempt_),
         media_(other.media_),
         features_(other.features_),
         held_runs_(other.held_runs_),
@@ -181,7 +190,8 @@ class Session {
     return options;
   }
 
-  Reply extend(std::size_t keep, const std::vector<Message>& added, const SessionCallbacks& callbacks);
+  Reply extend(std::size_t keep, const std::vector<Message>& added, const SessionCallbacks& callbacks,
+               std::uint32_t attempt = 0);
   EncodedChat encode(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media, bool& thinking,
                      TurnMedia& turn_media) const;
   std::size_t token_limit(std::size_t prompt) const;
@@ -211,6 +221,7 @@ class Session {
   GenerationConfig config_;
   SessionOptions options_;
   std::vector<Message> messages_;
+  std::uint32_t attempt_ = 0;  // at the last reply
   std::vector<SessionMedium>
       media_;  // of messages_, from the first on; those of set_messages() are loaded when they are needed
   FeatureStore features_;

@@ -38,6 +38,9 @@ class SessionFile {
     }
     out["tools"] = std::move(tools);
     out["messages"] = messages_to_json(session.messages_);
+    if (session.attempt_ > 0) {
+      out["attempt"] = integer(session.attempt_);
+    }
     if (!session.media_.empty() || !session.held_runs_.empty()) {
       out["media"] = media_to_json(session.media_);
       out["held"] = runs_to_json(session.held_runs_, std::max(session.cache_.seq_length(), snapshot_tokens(session)));
@@ -73,6 +76,9 @@ class SessionFile {
     options.preserve_thinking = member("preserve_thinking").as_bool();
     options.tools = tools_from_json(member("tools"));
     std::vector<Message> messages = messages_from_json(member("messages"));
+    const json::Value* const attempt = in.find("attempt");
+    const std::size_t attempts =
+        attempt == nullptr ? 0 : number(*attempt, 1, std::numeric_limits<std::int32_t>::max(), path, "attempt");
     Cache cache(session.options_.cache);
     if (member("cache").as_bool()) {
       const Cache stored = read(session, path + ".cache");
@@ -99,6 +105,7 @@ class SessionFile {
                        path, ": held: a picture is cut");
     session.options_ = std::move(options);
     session.messages_ = std::move(messages);
+    session.attempt_ = static_cast<std::uint32_t>(attempts);
     session.media_ = std::move(media);
     session.held_runs_ = std::move(runs);
     session.features_.clear();

@@ -169,7 +169,8 @@ bool Session<Model>::read(std::span<const TokenId> ids, const TurnMedia& media, 
 }
 
 template <GenerativeModel Model>
-Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added, const SessionCallbacks& callbacks) {
+Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added, const SessionCallbacks& callbacks,
+                             std::uint32_t attempt) {
   std::vector<Message> conversation(messages_.begin(), messages_.begin() + static_cast<std::ptrdiff_t>(keep));
   conversation.insert(conversation.end(), added.begin(), added.end());
   // Of the messages that stay, the media are known.
@@ -189,6 +190,9 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
   config.max_new_tokens.reset();
 
   Reply reply;
+  if (*config.do_sample) {
+    reply.seed = config.seed ? seed_of_attempt(*config.seed, attempt) : random_seed();
+  }
   auto start = std::chrono::steady_clock::now();
   go_back(ids, turn_media.runs);
   reply.usage.prompt_tokens = prompt;
@@ -228,7 +232,7 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
       closed_by_us = true;
     } else {
       process(processors, row, logits.row(0));
-      const DrawKey key{.seed = options_.seed, .position = static_cast<std::uint32_t>(ids.size())};
+      const DrawKey key{.seed = reply.seed, .position = static_cast<std::uint32_t>(ids.size())};
       next.push_back(*config.do_sample ? multinomial(logits.row(0), key) : greedy(logits.row(0), key));
     }
     for (const TokenId id : next) {
@@ -266,6 +270,7 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
   message.reasoning_content = output.reasoning;  // also when empty: the answer is then not searched for a think block
   conversation.push_back(std::move(message));
   messages_ = std::move(conversation);
+  attempt_ = attempt;
   media_ = std::move(media);
   evict();
   reply.generate_seconds = detail::seconds_since(start);

@@ -35,7 +35,6 @@ struct SessionOptions {
   std::optional<std::size_t> thinking_budget{};
   std::size_t prefill_chunk =
       512;  // tokens of the prompt between two calls of `progress`; the tokens of one picture stay together
-  std::uint64_t seed = 0;  // a draw depends on it and on the number of tokens before
   CacheOptions cache{};
   // For pictures and videos in messages; a session that is made with a processor has it.
   MediaLoader media_loader{};
@@ -52,6 +51,7 @@ struct Reply {
   FinishReason finish_reason = FinishReason::none;
   Usage usage;
   std::vector<TokenId> ids;  // as generated
+  std::uint64_t seed = 0;    // do_sample: of the draws; with it the conversation, sent again, gets this reply again
   double prompt_seconds = 0.0;
   double generate_seconds = 0.0;
 };

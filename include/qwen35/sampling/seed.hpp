@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Seeds of draws that nobody gave one for.
+#pragma once
+
+#include <qwen35/sampling/counter_rng.hpp>
+
+#include <random>
+
+QWEN35_BEGIN_NAMESPACE
+
+// From the system's entropy: another one with each call.
+inline std::uint64_t random_seed() {
+  std::random_device entropy;
+  const std::uint64_t high = entropy();
+  return high << 32 | entropy();
+}
+
+// The seed of a further attempt at an answer that `seed` began; of attempt 0 it is `seed`.
+constexpr std::uint64_t seed_of_attempt(std::uint64_t seed, std::uint32_t attempt) {
+  if (attempt == 0) {
+    return seed;
+  }
+  const auto words =
+      philox4x32({attempt, 0x5EEDu, 0, 0}, {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
+  return std::uint64_t{words[0]} << 32 | words[1];
+}
+
+QWEN35_END_NAMESPACE
