@@ -3,7 +3,7 @@
 // patches; those of a video stand in groups, each after the time of its frames.
 #pragma once
 
-#include <qwen35/core/tensor.hpp>
+#include <qwen35/core/grid.hpp>
 
 #include <charconv>
 #include <cstdint>
@@ -37,36 +37,15 @@ inline std::string repeat(std::string_view text, std::size_t count) {
   return out;
 }
 
-// Merged patches of one temporal patch of row `i` of a grid [n, 3].
-inline std::size_t tokens_of_grid(const TensorView<std::int64_t>& grid, std::size_t i, std::size_t merge_size) {
-  const std::int64_t h = grid[3 * i + 1], w = grid[3 * i + 2];
-  require<InputError>(merge_size > 0 && merge_size <= 1 << 10, "merge_size is ", merge_size,
-                      ", expected a small positive number");
-  const auto merge = static_cast<std::int64_t>(merge_size);
-  constexpr std::int64_t most = 1 << 28;  // patches: each token is ten bytes of text or more
-  const bool sane = grid[3 * i] > 0 && h > 0 && w > 0 && h % merge == 0 && w % merge == 0 && h <= most &&
-                    w <= most / h && grid[3 * i] <= most / (h * w);
-  require<InputError>(sane, "grid of ", grid[3 * i], " x ", h, " x ", w,
-                      " patches: expected positive numbers, sides of a multiple of ", merge, ", and at most ", most,
-                      " patches");
-  return static_cast<std::size_t>(h * w) / (merge_size * merge_size);
-}
-
-inline std::size_t grid_rows(const TensorView<std::int64_t>& grid, std::string_view name) {
-  require<InputError>(!grid || (grid.shape().rank() == 2 && grid.shape()[1] == 3), name,
-                      ": expected a shape [n, 3], got ", to_string(grid.shape()));
-  return grid ? grid.shape()[0] : 0;
-}
-
 }  // namespace detail
 
 // What stands for each picture. grid: image_grid_thw [pictures, 3].
 inline std::vector<std::string> image_replacements(const TensorView<std::int64_t>& image_grid_thw,
                                                    std::size_t merge_size = 2, const PlaceholderTokens& tokens = {}) {
   std::vector<std::string> out;
-  for (std::size_t i = 0; i < detail::grid_rows(image_grid_thw, "image_grid_thw"); ++i) {
-    const auto frames = static_cast<std::size_t>(image_grid_thw[3 * i]);
-    out.push_back(detail::repeat(tokens.image, frames * detail::tokens_of_grid(image_grid_thw, i, merge_size)));
+  for (std::size_t i = 0; i < grid_count(image_grid_thw, "image_grid_thw"); ++i) {
+    const Grid grid = grid_at(image_grid_thw, i, merge_size, "image_grid_thw");
+    out.push_back(detail::repeat(tokens.image, grid.tokens(merge_size)));
   }
   return out;
 }
@@ -76,13 +55,14 @@ inline std::vector<std::string> image_replacements(const TensorView<std::int64_t
 inline std::vector<std::string> video_replacements(const TensorView<std::int64_t>& video_grid_thw,
                                                    std::span<const std::vector<double>> timestamps,
                                                    std::size_t merge_size = 2, const PlaceholderTokens& tokens = {}) {
-  const std::size_t videos = detail::grid_rows(video_grid_thw, "video_grid_thw");
+  const std::size_t videos = grid_count(video_grid_thw, "video_grid_thw");
   require<InputError>(timestamps.size() == videos, videos, " videos with timestamps for ", timestamps.size());
   std::vector<std::string> out(videos);
   for (std::size_t i = 0; i < videos; ++i) {
-    const std::string pads = detail::repeat(tokens.video, detail::tokens_of_grid(video_grid_thw, i, merge_size));
-    require<InputError>(timestamps[i].size() == static_cast<std::size_t>(video_grid_thw[3 * i]), "video ", i, ": ",
-                        timestamps[i].size(), " timestamps for ", video_grid_thw[3 * i], " temporal patches");
+    const Grid grid = grid_at(video_grid_thw, i, merge_size, "video_grid_thw");
+    const std::string pads = detail::repeat(tokens.video, grid.frame_tokens(merge_size));
+    require<InputError>(timestamps[i].size() == grid.frames(), "video ", i, ": ", timestamps[i].size(),
+                        " timestamps for ", grid.t, " temporal patches");
     for (const double seconds : timestamps[i]) {
       char text[400];  // a double with one decimal has at most 311 characters
       const std::to_chars_result end = std::to_chars(text, text + sizeof(text), seconds, std::chars_format::fixed, 1);

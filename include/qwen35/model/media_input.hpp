@@ -2,6 +2,7 @@
 // The pictures or the videos of a forward call: pixels to be encoded, or features that were encoded before.
 #pragma once
 
+#include <qwen35/core/grid.hpp>
 #include <qwen35/model/image_features.hpp>
 
 #include <algorithm>
@@ -85,18 +86,14 @@ inline void MediaInput::check() {
   require<InputError>(!pixels_ || grid_, pixel_name, " were given without ", grid_name);
   require<InputError>(!pixels_ || pixels_.shape().rank() == 2, pixel_name, " of shape ", to_string(pixels_.shape()),
                       ", expected [patches, values]");
-  require<InputError>(!grid_ || (grid_.shape().rank() == 2 && grid_.shape()[1] == 3), grid_name, " of shape ",
-                      to_string(grid_.shape()), ", expected [items, 3]");
+  grid_count(grid_, grid_name);
   for (std::size_t i = 0; i < features_.size(); ++i) {
     const auto& [t, h, w] = features_[i].grid_thw;
     const Shape& shape = features_[i].rows.shape();
-    const auto merge = static_cast<std::int64_t>(merge_);
-    constexpr std::int64_t limit = 1 << 20;  // the product of three fits
-    const bool sane =
-        t > 0 && h > 0 && w > 0 && t <= limit && h <= limit && w <= limit && h % merge == 0 && w % merge == 0;
-    require<InputError>(sane && shape == Shape{static_cast<std::size_t>(t * (h / merge) * (w / merge)), width_},
-                        feature_name, "[", i, "] has rows ", to_string(shape), " for a grid of (", t, ", ", h, ", ", w,
-                        "), expected one of ", width_, " values for each ", merge, " x ", merge, " patches");
+    const Grid grid{t, h, w};
+    require<InputError>(grid.possible(merge_) && shape == Shape{grid.tokens(merge_), width_}, feature_name, "[", i,
+                        "] has rows ", to_string(shape), " for a grid of (", t, ", ", h, ", ", w, "), expected one of ",
+                        width_, " values for each ", merge_, " x ", merge_, " patches");
     own_grid_.insert(own_grid_.end(), {t, h, w});
   }
   if (features_.empty()) {

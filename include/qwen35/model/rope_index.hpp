@@ -3,7 +3,7 @@
 #pragma once
 
 #include <qwen35/core/dtype.hpp>
-#include <qwen35/core/tensor.hpp>
+#include <qwen35/core/grid.hpp>
 #include <qwen35/model/attention_mask.hpp>
 
 #include <algorithm>
@@ -43,16 +43,9 @@ class GridRuns {
  public:
   // A video's frames are separated by timestamps, so each is a run: `by_frame`.
   GridRuns(std::string_view name, TensorView<std::int64_t> grids, std::size_t merge, bool by_frame)
-      : name_(name), grids_(grids), merge_(static_cast<std::int64_t>(merge)), by_frame_(by_frame) {
-    const Shape& shape = grids.shape();
-    require<InputError>(!grids || (shape.rank() == 2 && shape[1] == 3), name, " of shape ", to_string(shape),
-                        ", expected [items, 3]");
-    count_ = grids ? shape[0] : 0;
+      : name_(name), grids_(grids), merge_(merge), by_frame_(by_frame), count_(grid_count(grids, name)) {
     for (std::size_t i = 0; i < count_; ++i) {
-      const std::int64_t* const g = grids.data() + 3 * i;
-      require<InputError>(g[0] > 0 && g[1] > 0 && g[2] > 0 && g[1] % merge_ == 0 && g[2] % merge_ == 0, name, "[", i,
-                          "] is (", g[0], ", ", g[1], ", ", g[2],
-                          "), expected sizes above 0, height and width multiples of ", merge_);
+      grid_at(grids, i, merge, name);
     }
   }
 
@@ -65,15 +58,14 @@ class GridRuns {
     require<InputError>(item_ < count_, "get_rope_index: ", name_, by_frame_ ? " has no frame" : " has no item",
                         " left for the ", length, " placeholder tokens from token ", column, " of sequence ", row,
                         " on");
-    const std::int64_t* const g = grids_.data() + 3 * item_;
-    const Run run{by_frame_ ? 1 : g[0], g[1] / merge_, g[2] / merge_};
-    // No factor of a product is above the length, so that nothing overflows.
-    const bool fits = run.frames <= length && run.height <= length && run.width <= length &&
-                      run.height * run.width <= length && run.frames * (run.height * run.width) == length;
-    require<InputError>(fits, "get_rope_index: ", length, " placeholder tokens from token ", column, " of sequence ",
-                        row, " on, but ", name_, "[", item_, "] has ", run.frames, " x ", run.height, " x ", run.width,
-                        " merged patches", by_frame_ ? " a frame" : "");
-    if (!by_frame_ || ++frame_ == g[0]) {
+    const Grid grid = grid_at(grids_, item_, merge_, name_);
+    const auto merge = static_cast<std::int64_t>(merge_);
+    const Run run{by_frame_ ? 1 : grid.t, grid.h / merge, grid.w / merge};
+    require<InputError>(run.frames * run.height * run.width == length, "get_rope_index: ", length,
+                        " placeholder tokens from token ", column, " of sequence ", row, " on, but ", name_, "[", item_,
+                        "] has ", run.frames, " x ", run.height, " x ", run.width, " merged patches",
+                        by_frame_ ? " a frame" : "");
+    if (!by_frame_ || ++frame_ == grid.t) {
       frame_ = 0;
       ++item_;
     }
@@ -88,7 +80,7 @@ class GridRuns {
  private:
   std::string_view name_;
   TensorView<std::int64_t> grids_;
-  std::int64_t merge_;
+  std::size_t merge_;
   bool by_frame_;
   std::size_t count_ = 0;
   std::size_t item_ = 0;
@@ -117,7 +109,7 @@ RopeIndex rope_index(const RopeIndexInput& input) {
   const Shape& tokens = input.tokens;
   require<InputError>(tokens.rank() == 2, "get_rope_index: input_ids of shape ", to_string(tokens),
                       ", expected [batch, sequence]");
-  require<InputError>(input.spatial_merge_size > 0 && input.spatial_merge_size <= 1 << 16,
+  require<InputError>(input.spatial_merge_size > 0 && input.spatial_merge_size <= Grid::max_merge,
                       "get_rope_index: spatial_merge_size is ", input.spatial_merge_size);
   const std::size_t batch = tokens[0];
   const std::size_t length = tokens[1];

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <qwen35/config/config_file.hpp>
+#include <qwen35/core/grid.hpp>
 #include <qwen35/layers/vision_positions.hpp>
 #include <qwen35/model/image_features.hpp>
 #include <qwen35/weights/bind_vision.hpp>

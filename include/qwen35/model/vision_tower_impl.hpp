@@ -25,26 +25,19 @@ void VisionTower<Vision>::check(TensorView<float> pixel_values) {
 template <VisionConfig Vision>
 std::vector<typename VisionTower<Vision>::Group> VisionTower<Vision>::groups_of(const VisionTowerInput& input) {
   check(input.hidden_states);
-  const Shape& shape = input.grid_thw.shape();
-  require<InputError>(input.grid_thw && shape.rank() == 2 && shape[1] == 3 && shape[0] > 0, "grid_thw of shape ",
-                      to_string(shape), ", expected [items, 3], not empty");
+  const std::size_t items = grid_count(input.grid_thw, "grid_thw");
+  require<InputError>(items > 0, "grid_thw of shape ", to_string(input.grid_thw.shape()),
+                      ", expected [items, 3], not empty");
   constexpr std::size_t merge = Vision::spatial_merge_size;
   const std::size_t patches = input.hidden_states.shape()[0];
   std::vector<Group> groups(1);
   std::size_t seen = 0;
-  for (std::size_t item = 0; item < shape[0]; ++item) {
-    const std::int64_t* const grid = input.grid_thw.data() + 3 * item;
-    const auto limit = static_cast<std::int64_t>(patches);
-    const bool sane =
-        grid[0] > 0 && grid[1] > 0 && grid[2] > 0 && grid[0] <= limit && grid[1] <= limit && grid[2] <= limit / grid[1];
-    const PatchGrid frame{sane ? static_cast<std::size_t>(grid[1]) : 0, sane ? static_cast<std::size_t>(grid[2]) : 0,
-                          merge};
-    require<InputError>(sane && frame.h % merge == 0 && frame.w % merge == 0 &&
-                            static_cast<std::size_t>(grid[0]) <= (patches - seen) / frame.size(),
-                        "grid_thw[", item, "] is ", grid[0], " x ", grid[1], " x ", grid[2],
-                        ": expected positive numbers, sides of a multiple of ", merge, ", and no more than the ",
-                        patches, " patches of all items");
-    for (std::int64_t t = 0; t < grid[0]; ++t, seen += frame.size()) {
+  for (std::size_t item = 0; item < items; ++item) {
+    const Grid grid = grid_at(input.grid_thw, item, merge, "grid_thw");
+    require<InputError>(grid.patches() <= patches - seen, "grid_thw[", item, "] is (", grid.t, ", ", grid.h, ", ",
+                        grid.w, "), of the ", patches, " patches there are ", patches - seen, " left");
+    const PatchGrid frame{static_cast<std::size_t>(grid.h), static_cast<std::size_t>(grid.w), merge};
+    for (std::size_t t = 0; t < grid.frames(); ++t, seen += frame.size()) {
       if (groups.back().rows > 0 && groups.back().rows + frame.size() > group_patches) {
         groups.emplace_back().first = seen;
       }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/cache/cache_file.hpp>
+#include <qwen35/core/grid.hpp>
 #include <qwen35/io/file_writer.hpp>
 #include <qwen35/io/plain_file.hpp>
 #include <qwen35/session/session.hpp>
@@ -202,11 +203,14 @@ class SessionFile {
       const std::vector<json::Value>& grid = list_of(field(item, "grid_thw", path), "grid_thw", path);
       require<TextError>(grid.size() == 3, path, ": grid_thw: expected 3 numbers");
       for (std::size_t k = 0; k < 3; ++k) {
-        medium.grid_thw[k] = static_cast<std::int64_t>(number(grid[k], 1, 1 << 16, path, "grid_thw"));
+        medium.grid_thw[k] = static_cast<std::int64_t>(number(grid[k], 1, Grid::max_patches, path, "grid_thw"));
       }
-      require<TextError>(medium.grid_thw[0] * medium.grid_thw[1] * medium.grid_thw[2] <= 1 << 26, path,
-                         ": grid_thw: too many patches");
-      medium.merge_size = number(field(item, "merge_size", path), 1, 64, path, "merge_size");
+      medium.merge_size =
+          number(field(item, "merge_size", path), 1, static_cast<std::int64_t>(Grid::max_merge), path, "merge_size");
+      const Grid sizes{medium.grid_thw[0], medium.grid_thw[1], medium.grid_thw[2]};
+      require<TextError>(sizes.possible(medium.merge_size), path,
+                         ": grid_thw: expected height and width multiples of merge_size, and at most ",
+                         Grid::max_patches, " patches");
       medium.content_hash = hash_of(field(item, "content_hash", path), path);
       for (const json::Value& seconds : list_of(field(item, "timestamps", path), "timestamps", path)) {
         require<TextError>(seconds.is_number(), path, ": timestamps: expected numbers");
