@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <qwen35/core/error.hpp>
+
+#include <doctest/doctest.h>
+#include <support/message_of.hpp>
+
+using namespace qwen35;
+using test_support::message_of;
+
+TEST_CASE("pieces of a message are put together as they are written") {
+  const std::string text = "text";
+  CHECK(concat() == "");
+  CHECK(concat("a", text, std::string_view("view"), 'c', true, false, -3, 7u, std::size_t{1} << 40) ==
+        "atextviewctruefalse-371099511627776");
+  CHECK(concat("[", 0.5f, "]") == "[0.500000]");
+}
+
+TEST_CASE("a condition that holds costs nothing, one that does not raises what was asked for") {
+  CHECK(message_of<Error>([] { require(true, "never"); }) == "");
+  CHECK(message_of<CacheError>([] { require<CacheError>(false, "slot ", 3, ": full"); }) == "slot 3: full");
+  CHECK(message_of<MediaError>([] { raise<MediaError>("cut"); }) == "cut");
+  CHECK_THROWS_AS(require(false), Error);
+}
+
+TEST_CASE("every error is an Error and a std::runtime_error, and no other kind") {
+  static_assert(std::is_base_of_v<std::runtime_error, Error>);
+  const auto caught_as = []<class E>(const E* /*kind*/) {
+    try {
+      raise<E>("x");
+    } catch (const Error& error) {
+      return dynamic_cast<const E*>(&error) != nullptr;
+    }
+  };
+  CHECK(caught_as(static_cast<const ConfigError*>(nullptr)));
+  CHECK(caught_as(static_cast<const CheckpointError*>(nullptr)));
+  CHECK(caught_as(static_cast<const InputError*>(nullptr)));
+  CHECK(caught_as(static_cast<const CacheError*>(nullptr)));
+  CHECK(caught_as(static_cast<const TextError*>(nullptr)));
+  CHECK(caught_as(static_cast<const MediaError*>(nullptr)));
+  CHECK_THROWS_AS(message_of<CacheError>([] { raise<InputError>("other"); }), InputError);
+}
