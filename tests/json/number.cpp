@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <fstream>
 #include <string>
 
@@ -37,6 +38,10 @@ TEST_CASE("floats as Python writes them") {
     CHECK(json::python_repr_number(value) == text);
     CHECK(dump(Value(value)) == text);
   }
+  CHECK(json::python_number(Value(1e300 * 1e300)) == "inf");
+  CHECK(json::python_number(Value(-1e300 * 1e300)) == "-inf");
+  CHECK(json::python_number(Value(std::nan(""))) == "nan");
+  CHECK(dump(Value(std::nan(""))) == "NaN");
   CHECK(dump(Value(1e300 * 1e300)) == "Infinity");
   CHECK(dump(Value(-1e300 * 1e300)) == "-Infinity");
 }

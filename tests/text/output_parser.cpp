@@ -289,6 +289,35 @@ TEST_CASE("the events of a stream, one by one") {
   CHECK(copy.output() == parser.output());
 }
 
+TEST_CASE("while a call in the reasoning is provisional, nothing of it is told") {
+  const OutputParserOptions options{true, tools()};
+  OutputParser draft(options);
+  CHECK(draft.push("Maybe\n").at(0) == OutputEvent{.type = OutputEventType::reasoning, .text = "Maybe"});
+  CHECK(draft.push(search_call).empty());
+  CHECK(draft.output().tool_calls.empty());
+  OutputParser real = draft;
+  const auto closed = draft.push("\n</think>\n\nNo");
+  REQUIRE(closed.size() == 2);
+  CHECK(closed[0] == OutputEvent{.type = OutputEventType::reasoning, .text = "\n" + search_call});
+  CHECK(closed[1] == OutputEvent{.type = OutputEventType::content, .text = "No"});
+  CHECK(draft.finish().empty());
+  CHECK(real.push("<|im_end|>").empty());
+  const auto ended = real.finish();
+  REQUIRE_FALSE(ended.empty());
+  CHECK(ended.front() ==
+        OutputEvent{.type = OutputEventType::tool_call_begin, .text = "search", .recovery = Recovery::inside_thinking});
+  CHECK(ended.back() ==
+        OutputEvent{.type = OutputEventType::tool_call_end, .text = "search", .recovery = Recovery::inside_thinking});
+}
+
+TEST_CASE("a withdrawn call is not part of the message") {
+  const ParsedOutput out = parse(search_call + "\n</think>\n\n<tool_call><function=now></function></tool_call>");
+  REQUIRE(out.tool_calls.size() == 2);
+  CHECK(out.tool_calls[0].recovery == Recovery::withdrawn);
+  CHECK_FALSE(out.tool_calls[0].complete);
+  CHECK(out.to_message().tool_calls == std::vector<ToolCall>{{"now"}});
+}
+
 TEST_CASE("a parser copied in the middle of a call goes on by itself") {
   auto first = std::make_unique<OutputParser>(OutputParserOptions{false, tools()});
   first->push("<tool_call><function=search><parameter=limit>4");

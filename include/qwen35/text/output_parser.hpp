@@ -117,6 +117,11 @@ class OutputParser {
 
   std::string_view rest(std::size_t at) const noexcept { return std::string_view(pending_).substr(at); }
   bool at_end() const noexcept { return at_ == pending_.size(); }
+  // Whether the '<' at at_ begins no tag, all of which go on with one of `second`: most do not, and need no closer
+  // look.
+  bool no_tag(std::string_view second) const noexcept {
+    return at_ + 1 < pending_.size() && second.find(pending_[at_ + 1]) == std::string_view::npos;
+  }
   // The text up to the next '<'.
   std::string_view take_plain() {
     const std::string_view text = rest(at_);

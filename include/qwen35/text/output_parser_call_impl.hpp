@@ -203,6 +203,9 @@ inline bool OutputParser::step_value() {
     at_ += tag.size();
     return true;
   };
+  if (no_tag("/tfp")) {
+    return add_tag("<");
+  }
   bool wait = false;
   for (const CallTag tag : call_tags) {
     const Look found = look(at_, closing(tag));

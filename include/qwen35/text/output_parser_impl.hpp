@@ -11,19 +11,12 @@ QWEN35_BEGIN_NAMESPACE
 inline std::vector<OutputEvent> OutputParser::push(std::string_view text) {
   // What may be the end of the turn, with blanks behind it, waits for what follows.
   tail_ += text;
-  std::size_t certain = tail_.size();
-  const std::size_t end = tail_.rfind(turn_end);
-  if (end != std::string::npos && tail_.size() - end <= turn_end.size() + longest_gap &&
-      detail::trim_blanks(std::string_view(tail_).substr(end + turn_end.size())).empty()) {
-    certain = end;
-  } else {
-    for (std::size_t size = std::min(turn_end.size() - 1, tail_.size()); size > 0; --size) {
-      if (tail_.ends_with(turn_end.substr(0, size))) {
-        certain = tail_.size() - size;
-        break;
-      }
-    }
-  }
+  const std::size_t mark = std::min(tail_.rfind('<'), tail_.size());
+  const std::string_view end = std::string_view(tail_).substr(mark);
+  const bool may_end =
+      turn_end.starts_with(end) || (end.starts_with(turn_end) && end.size() <= turn_end.size() + longest_gap &&
+                                    detail::trim_blanks(end.substr(turn_end.size())).empty());
+  const std::size_t certain = may_end ? mark : tail_.size();
   pending_.append(tail_, 0, certain);
   tail_.erase(0, certain);
   return run();
@@ -83,6 +76,11 @@ inline bool OutputParser::step_thinking() {
   add_reasoning(take_plain());
   if (at_end()) {
     return false;
+  }
+  if (no_tag("/t")) {
+    add_reasoning("<");
+    ++at_;
+    return true;
   }
   std::size_t length = 0;
   JsonForm form{.inside_thinking = true};
@@ -164,6 +162,11 @@ inline bool OutputParser::step_content() {
   add_content(take_plain());
   if (at_end()) {
     return false;
+  }
+  if (no_tag("/tf")) {
+    add_content("<");
+    ++at_;
+    return true;
   }
   std::size_t length = 0;
   JsonForm form;
