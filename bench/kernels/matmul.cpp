@@ -18,7 +18,7 @@ void run(benchmark::State& state, DType dtype, std::size_t cols, std::size_t row
   constexpr std::size_t step = 64;
   for (auto _ : state) {
     qwen35::parallel_for((rows + step - 1) / step, [&](std::size_t i) {
-      qwen35::kernels::matmul(w, i * step, std::min(rows, (i + 1) * step), x.data(), cols, tokens, y.data(), rows);
+      qwen35::kernels::matmul({w, i * step, std::min(rows, (i + 1) * step), x.data(), cols, tokens, y.data(), rows});
     });
     benchmark::ClobberMemory();
   }

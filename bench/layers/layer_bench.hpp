@@ -4,6 +4,7 @@
 
 #include <qwen35/core/aligned_buffer.hpp>
 #include <qwen35/core/matrix.hpp>
+#include <qwen35/formats/bf16.hpp>
 #include <qwen35/layers/pass.hpp>
 
 #include <benchmark/benchmark.h>

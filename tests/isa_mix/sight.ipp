@@ -30,7 +30,7 @@ Sight SIGHT() {
   const float weights[3][5] = {{1, 2, 3, 4, 5}, {-1, 0, 1, 0, -1}, {2, 2, 2, 2, 2}};
   const float rows[2][5] = {{1, 1, 1, 1, 1}, {1, 0, -1, 0, 2}};
   const qwen35::Matrix matrix{reinterpret_cast<const std::byte*>(weights), qwen35::DType::f32, 3, 5};
-  qwen35::kernels::matmul(matrix, 0, 3, &rows[0][0], 5, 2, sight.product, 3);
+  qwen35::kernels::matmul({matrix, 0, 3, &rows[0][0], 5, 2, sight.product, 3});
   const float one = 1.0f;
   qwen35::math::silu(&one, 1, &sight.silu);
   std::atomic<int> sum{0};

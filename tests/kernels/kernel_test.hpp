@@ -4,7 +4,9 @@
 #pragma once
 
 #include <qwen35/core/error.hpp>
+#include <qwen35/formats/formats.hpp>
 #include <qwen35/kernels/kernels.hpp>
+#include <qwen35/kernels/matmul_blocks.hpp>
 
 #include <doctest/doctest.h>
 
@@ -44,24 +46,21 @@ struct Stored {
   std::vector<std::byte> bytes;
   std::vector<float> values;
   std::size_t offset = 0;
-  qwen35::DType dtype = qwen35::DType::f32;
+  qwen35::Format format = qwen35::Format::f32;
 
-  Stored(qwen35::DType format, const std::vector<float>& source, std::size_t byte_offset)
-      : bytes(byte_offset + qwen35::row_bytes(format, source.size())),
+  Stored(qwen35::Format stored, const std::vector<float>& source, std::size_t byte_offset)
+      : bytes(byte_offset + qwen35::row_bytes(stored, source.size())),
         values(source),
         offset(byte_offset),
-        dtype(format) {
-    for (std::size_t i = 0; i < source.size(); ++i) {
-      std::byte* const to = bytes.data() + offset + qwen35::row_bytes(format, i);
-      if (format == qwen35::DType::f32) {
-        std::memcpy(to, &source[i], 4);
-        continue;
+        format(stored) {
+    qwen35::visit(format, [this]<qwen35::Format F>(qwen35::StoredAs<F>) {
+      for (std::size_t i = 0; i < values.size(); i += qwen35::format_info(F).block_values) {
+        typename qwen35::StoredAs<F>::Block block;
+        qwen35::StoredAs<F>::encode(&values[i], block);
+        qwen35::StoredAs<F>::decode(block, &values[i]);
+        std::memcpy(bytes.data() + offset + qwen35::row_bytes(F, i), &block, sizeof(block));
       }
-      const std::uint16_t bits =
-          format == qwen35::DType::f16 ? qwen35::f32_to_f16(source[i]) : qwen35::f32_to_bf16(source[i]);
-      values[i] = format == qwen35::DType::f16 ? qwen35::f16_to_f32(bits) : qwen35::bf16_to_f32(bits);
-      std::memcpy(to, &bits, 2);
-    }
+    });
   }
   const std::byte* data() const { return bytes.data() + offset; }
 };
@@ -80,6 +79,10 @@ inline double distance(const std::vector<float>& a, const std::vector<double>& t
   return std::sqrt(difference / (size > 0 ? size : 1));
 }
 
-inline constexpr qwen35::DType formats[] = {qwen35::DType::f32, qwen35::DType::f16, qwen35::DType::bf16};
+inline constexpr qwen35::Format formats[] = {
+#define QWEN35_TEST_FORMAT(name, ...) qwen35::Format::name,
+    QWEN35_ALL_FORMATS(QWEN35_TEST_FORMAT)
+#undef QWEN35_TEST_FORMAT
+};
 
 }  // namespace kernel_test

@@ -23,7 +23,7 @@ struct Problem {
         x(random_values(t * (k + pad), 2)),
         bias(random_values(n, 3)),
         x_stride(k + pad) {}
-  Matrix matrix() const { return {w.data(), w.dtype, rows, cols}; }
+  Matrix matrix() const { return {w.data(), w.format, rows, cols}; }
   // The largest error of y, as a share of the sum of the terms' sizes.
   double error(const std::vector<float>& y, bool with_bias) const {
     double worst = 0;
@@ -44,7 +44,7 @@ struct Problem {
   }
   std::vector<float> run(bool with_bias) const {
     std::vector<float> y(tokens * rows, NAN);
-    kernels::matmul(matrix(), 0, rows, x.data(), x_stride, tokens, y.data(), rows, with_bias ? bias.data() : nullptr);
+    kernels::matmul({matrix(), 0, rows, x.data(), x_stride, tokens, y.data(), rows, with_bias ? bias.data() : nullptr});
     return y;
   }
 };
@@ -81,8 +81,8 @@ TEST_CASE("matmul: a value's bits do not depend on the number of tokens") {
         for (std::size_t tokens = 1; tokens <= 67; tokens += tokens < 14 ? 1 : 7) {
           for (const std::size_t first : {std::size_t{0}, (67 - tokens) / 2, 67 - tokens}) {
             std::vector<float> y(tokens * rows, NAN);
-            kernels::matmul(all.matrix(), 0, rows, all.x.data() + first * cols, cols, tokens, y.data(), rows,
-                            all.bias.data());
+            kernels::matmul(
+                {all.matrix(), 0, rows, all.x.data() + first * cols, cols, tokens, y.data(), rows, all.bias.data()});
             CHECK(std::memcmp(y.data(), expected.data() + first * rows, y.size() * sizeof(float)) == 0);
           }
         }
@@ -99,8 +99,8 @@ TEST_CASE("many tokens, packed in parts or not, have the bits of each token alon
         const Problem all(dtype, rows, cols, 145, cols % 5, 3);
         std::vector<float> expected(all.tokens * rows, NAN);
         for (std::size_t t = 0; t < all.tokens; ++t) {
-          kernels::matmul(all.matrix(), 0, rows, all.x.data() + t * all.x_stride, all.x_stride, 1,
-                          expected.data() + t * rows, rows, all.bias.data());
+          kernels::matmul({all.matrix(), 0, rows, all.x.data() + t * all.x_stride, all.x_stride, 1,
+                           expected.data() + t * rows, rows, all.bias.data()});
         }
         CHECK(all.error(expected, true) < 1e-6);
         for (const std::size_t tokens : {std::size_t{129}, std::size_t{131}, all.tokens}) {
@@ -108,7 +108,7 @@ TEST_CASE("many tokens, packed in parts or not, have the bits of each token alon
           CAPTURE(cols);
           CAPTURE(tokens);
           std::vector<float> y(tokens * rows, NAN);
-          kernels::matmul(all.matrix(), 0, rows, all.x.data(), all.x_stride, tokens, y.data(), rows, all.bias.data());
+          kernels::matmul({all.matrix(), 0, rows, all.x.data(), all.x_stride, tokens, y.data(), rows, all.bias.data()});
           CHECK(std::memcmp(y.data(), expected.data(), y.size() * sizeof(float)) == 0);
 
           std::fill(y.begin(), y.end(), NAN);
@@ -117,11 +117,11 @@ TEST_CASE("many tokens, packed in parts or not, have the bits of each token alon
           std::vector<float> packed(kernels::packed_size(tokens, block) + 1, -7.0f);
           for (std::size_t k = 0; k < cols; k += block) {
             const std::size_t length = std::min(block, cols - k);
-            kernels::pack_tokens(all.x.data() + k, all.x_stride, middle, tokens, length, packed.data());
-            kernels::pack_tokens(all.x.data() + k, all.x_stride, 0, middle, length, packed.data());
+            kernels::pack_tokens({all.x.data() + k, all.x_stride, middle, tokens, length, packed.data()});
+            kernels::pack_tokens({all.x.data() + k, all.x_stride, 0, middle, length, packed.data()});
             for (const std::size_t begin : {std::size_t{5}, std::size_t{0}}) {
-              kernels::matmul_packed(all.matrix(), begin, begin == 0 ? 5 : rows, k, packed.data(), tokens, y.data(),
-                                     rows, all.bias.data());
+              kernels::matmul_packed({all.matrix(), begin, begin == 0 ? 5 : rows, k, packed.data(), tokens, y.data(),
+                                      rows, all.bias.data()});
             }
           }
           CHECK(packed.back() == -7.0f);
@@ -144,8 +144,8 @@ TEST_CASE("matmul: a value's bits do not depend on the row range, and other rows
               continue;
             }
             std::vector<float> y(tokens * 70, -7.0f);
-            kernels::matmul(problem.matrix(), begin, end, problem.x.data(), 530, tokens, y.data(), 70,
-                            problem.bias.data());
+            kernels::matmul(
+                {problem.matrix(), begin, end, problem.x.data(), 530, tokens, y.data(), 70, problem.bias.data()});
             bool equal = true;
             for (std::size_t t = 0; t < tokens; ++t) {
               for (std::size_t n = 0; n < 70; ++n) {
@@ -172,7 +172,7 @@ TEST_CASE("matmul: a value's bits do not depend on the address of weights and ac
           std::vector<float> shifted(plain.x.size() + offset);
           std::memcpy(shifted.data() + offset, plain.x.data(), plain.x.size() * sizeof(float));
           std::vector<float> y(tokens * 21);
-          kernels::matmul(moved.matrix(), 0, 21, shifted.data() + offset, 549, tokens, y.data(), 21);
+          kernels::matmul({moved.matrix(), 0, 21, shifted.data() + offset, 549, tokens, y.data(), 21});
           CHECK(same_bits(y, expected));
         }
       }
@@ -186,13 +186,14 @@ TEST_CASE("matmul: empty sums, no tokens, no rows") {
     const float x[2] = {3.0f, 4.0f};
     const float w[4] = {1.0f, 2.0f, 3.0f, 4.0f};
     std::vector<float> y(4, 9.0f);
-    kernels::matmul({reinterpret_cast<const std::byte*>(w), DType::f32, 2, 0}, 0, 2, x, 0, 2, y.data(), 2, bias.data());
+    kernels::matmul(
+        {{reinterpret_cast<const std::byte*>(w), DType::f32, 2, 0}, 0, 2, x, 0, 2, y.data(), 2, bias.data()});
     CHECK(y == std::vector<float>{1.5f, -2.0f, 1.5f, -2.0f});
     const Matrix matrix{reinterpret_cast<const std::byte*>(w), DType::f32, 2, 2};
-    kernels::matmul(matrix, 1, 1, x, 2, 1, y.data(), 2);
-    kernels::matmul(matrix, 0, 2, x, 2, 0, y.data(), 2, bias.data());
+    kernels::matmul({matrix, 1, 1, x, 2, 1, y.data(), 2});
+    kernels::matmul({matrix, 0, 2, x, 2, 0, y.data(), 2, bias.data()});
     CHECK(y == std::vector<float>{1.5f, -2.0f, 1.5f, -2.0f});
-    kernels::matmul(matrix, 0, 2, x, 2, 1, y.data(), 2, bias.data());
+    kernels::matmul({matrix, 0, 2, x, 2, 1, y.data(), 2, bias.data()});
     CHECK(y == std::vector<float>{12.5f, 23.0f, 1.5f, -2.0f});
   });
 }
@@ -206,7 +207,7 @@ TEST_CASE("matmul carries infinities and NaN to their own row and token only") {
       std::vector<float> x(tokens * 33, 1.0f);
       std::vector<float> y(tokens * 6);
       const Stored stored(DType::bf16, w, 0);
-      kernels::matmul({stored.data(), DType::bf16, 6, 33}, 0, 6, x.data(), 33, tokens, y.data(), 6);
+      kernels::matmul({{stored.data(), DType::bf16, 6, 33}, 0, 6, x.data(), 33, tokens, y.data(), 6});
       for (std::size_t t = 0; t < tokens; ++t) {
         CHECK(std::isfinite(y[t * 6]));
         CHECK(y[t * 6 + 2] == INFINITY);

@@ -46,7 +46,7 @@ TEST_CASE("sums down the columns, for any number of taps and columns, on every i
         CAPTURE(taps);
         CAPTURE(n);
         std::vector<std::uint8_t> out(n + 1, 99);
-        kernels::resize_column(in.data() + 3, 211, weights.data(), taps, 15, n, out.data());
+        kernels::resize_column({in.data() + 3, 211, weights.data(), taps, 15, n, out.data()});
         bool equal = out[n] == 99;
         for (std::size_t x = 0; x < n; ++x) {
           std::int64_t sum = 0;
@@ -83,7 +83,7 @@ TEST_CASE("sums along a row of RGB") {
           w = static_cast<std::int16_t>(static_cast<int>(sequence.next() % 9000) - 3000);
         }
         std::vector<std::uint8_t> out(3 * n + 1, 99);
-        kernels::resize_row(in.data(), first.data(), weights.data(), taps, 14, n, out.data());
+        kernels::resize_row({in.data(), first.data(), weights.data(), taps, 14, n, out.data()});
         bool equal = out[3 * n] == 99;
         for (std::size_t k = 0; k < 3 * n; ++k) {
           std::int64_t sum = 0;

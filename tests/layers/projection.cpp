@@ -37,8 +37,8 @@ TEST_CASE(
     const std::vector<float> x = random_values(205 * in, 4);
     std::vector<float> alone(205 * 100);
     for (std::size_t t = 0; t < 205; ++t) {
-      kernels::matmul(matrix(first, in), 0, 97, x.data() + t * in, in, 1, alone.data() + t * 100, 100, bias.data());
-      kernels::matmul(matrix(second, in), 0, 3, x.data() + t * in, in, 1, alone.data() + t * 100 + 97, 100);
+      kernels::matmul({matrix(first, in), 0, 97, x.data() + t * in, in, 1, alone.data() + t * 100, 100, bias.data()});
+      kernels::matmul({matrix(second, in), 0, 3, x.data() + t * in, in, 1, alone.data() + t * 100 + 97, 100});
     }
     for (const std::size_t tokens : {std::size_t{1}, kernels::few_tokens, kernels::few_tokens + 1, std::size_t{205}}) {
       for (const int threads : {1, 2, 3}) {

@@ -26,13 +26,14 @@ inline const std::map<std::string, Names, std::less<>>& allowed_folders() {
     rules["json"] = {"core"};
     rules["unicode"] = {"core"};
     rules["io"] = {"core"};
+    rules["formats"] = {"core"};
     const auto with = [](Names base, std::initializer_list<const char*> more) {
       base.insert(more.begin(), more.end());
       return base;
     };
     rules["config"] = {"core", "json", "unicode", "io"};
     for (const char* second : {"kernels", "math", "dense", "parallel"}) {
-      rules[second] = with(rules["config"], {"config"});
+      rules[second] = with(rules["config"], {"config", "formats"});
     }
     rules["layers"] = with(rules["kernels"], {"kernels", "math", "dense", "parallel"});
     rules["cache"] = with(rules["layers"], {"layers"});

@@ -404,7 +404,7 @@ TEST_CASE("quantised checkpoints are refused with their format") {
   const Bytes changed = bytes_of(text);
   CHECK(message_of<CheckpointError>([&] { bind_text<Experts>(in_memory(changed)); }) ==
         "checkpoint: does not hold this model, 1 problem:\n  model.layers.0.mlp.experts.down_proj: dtype I16, expected "
-        "F32, F16 or BF16");
+        "one of F32, F16, BF16, F8_E4M3");
 }
 
 TEST_CASE("the shapes checkpoint") {

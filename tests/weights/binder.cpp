@@ -118,7 +118,7 @@ TEST_CASE("everything that does not fit stands in one error") {
 
 TEST_CASE("formats that are no matrix formats here") {
   const Bytes file = raw_safetensors(
-      R"({"a":{"dtype":"F8_E4M3","shape":[2,4],"data_offsets":[0,8]},"b":{"dtype":"I64","shape":[1],"data_offsets":[8,16]}})",
+      R"({"a":{"dtype":"F8_E5M2","shape":[2,4],"data_offsets":[0,8]},"b":{"dtype":"I64","shape":[1],"data_offsets":[8,16]}})",
       Bytes(16));
   const Checkpoint checkpoint = Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}});
   BoundStorage storage;
@@ -127,9 +127,9 @@ TEST_CASE("formats that are no matrix formats here") {
   CHECK(binder.vector("b", {2}) == nullptr);
   CHECK(message_of<CheckpointError>([&] { binder.finish([](std::string_view) { return false; }); }) ==
         "checkpoint: does not hold this model, 3 problems:\n"
-        "  a: dtype F8_E4M3, expected F32, F16 or BF16\n"
+        "  a: dtype F8_E5M2, expected one of F32, F16, BF16, F8_E4M3\n"
         "  b: shape [1], expected [2]\n"
-        "  b: dtype I64, expected F32, F16 or BF16");
+        "  b: dtype I64, expected one of F32, F16, BF16, F8_E4M3");
 }
 
 TEST_CASE("a long list is cut") {

@@ -57,14 +57,15 @@ std::uint64_t of_tower(const std::vector<TestTensor>& tensors) {
 
 // The smallest change that the format of the tensor can hold.
 void change(TestTensor& tensor, std::size_t index) {
-  Bytes bytes = encode(tensor.values, tensor.dtype);
-  const std::size_t size = bytes.size() / tensor.values.size();
-  std::uint32_t bits = 0;
-  std::memcpy(&bits, bytes.data() + index * size, size);
-  bits ^= 1;
-  tensor.values[index] = tensor.dtype == "F32"   ? std::bit_cast<float>(bits)
-                         : tensor.dtype == "F16" ? f16_to_f32(static_cast<std::uint16_t>(bits))
-                                                 : bf16_to_f32(static_cast<std::uint16_t>(bits));
+  visit(dtype_of(tensor.dtype).value(), [value = &tensor.values[index]]<class Stored>(Stored) {
+    typename Stored::Block block;
+    Stored::encode(value, block);
+    std::byte first;
+    std::memcpy(&first, &block, 1);  // the lowest bits of a number
+    first ^= std::byte{1};
+    std::memcpy(&block, &first, 1);
+    Stored::decode(block, value);
+  });
 }
 
 // One value of each tensor in turn: the first, one inside, the last.

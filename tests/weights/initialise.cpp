@@ -38,7 +38,7 @@ Values values_of(const std::vector<NamedParameter>& list) {
     std::vector<float>& values = out[parameter.name];
     for (const Matrix& piece : parameter.pieces) {
       std::vector<float> part(piece.rows * piece.cols);
-      kernels::decode_row(piece.format, piece.data, part.size(), part.data());
+      kernels::decode_row({piece.format, piece.data, part.size(), part.data()});
       values.insert(values.end(), part.begin(), part.end());
     }
   }

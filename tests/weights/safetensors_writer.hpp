@@ -2,8 +2,8 @@
 // Safetensors files for tests, in memory, sound or broken on purpose; and a folder that goes when the test ends.
 #pragma once
 
-#include <qwen35/core/dtype.hpp>
 #include <qwen35/core/error.hpp>
+#include <qwen35/weights/safetensors.hpp>
 
 #include "support/message_of.hpp"
 
@@ -42,16 +42,15 @@ inline Bytes raw_safetensors(std::string_view header, const Bytes& data) {
 }
 
 inline Bytes encode(const std::vector<float>& values, const std::string& dtype) {
-  Bytes out(values.size() * (dtype == "F32" ? 4u : 2u));
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (dtype == "F32") {
-      std::memcpy(out.data() + 4 * i, &values[i], 4);
-    } else {
-      const std::uint16_t bits = dtype == "F16" ? qwen35::f32_to_f16(values[i]) : qwen35::f32_to_bf16(values[i]);
-      std::memcpy(out.data() + 2 * i, &bits, 2);
+  return qwen35::visit(qwen35::dtype_of(dtype).value(), [&]<class Stored>(Stored) {
+    typename Stored::Block block;
+    Bytes out(values.size() * sizeof(block));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      Stored::encode(&values[i], block);
+      std::memcpy(out.data() + i * sizeof(block), &block, sizeof(block));
     }
-  }
-  return out;
+    return out;
+  });
 }
 
 struct TestTensor {
@@ -92,9 +91,11 @@ inline TestTensor random_tensor(const std::string& name, const Extents& shape, s
   TestTensor out{name, shape, std::vector<float>(size), dtype};
   for (float& value : out.values) {
     value = static_cast<float>(static_cast<int>(random() % 2001) - 1000) / 512.0f;
-    value = dtype == "F16"    ? qwen35::f16_to_f32(qwen35::f32_to_f16(value))
-            : dtype == "BF16" ? qwen35::bf16_to_f32(qwen35::f32_to_bf16(value))
-                              : value;
+    qwen35::visit(qwen35::dtype_of(dtype).value(), [&value]<class Stored>(Stored) {
+      typename Stored::Block block;
+      Stored::encode(&value, block);
+      Stored::decode(block, &value);
+    });
   }
   return out;
 }

@@ -41,13 +41,19 @@
 #define QWEN35_ABI_ERRORS handler
 #endif
 
-#define QWEN35_ABI_JOIN(major, minor, isa, dispatch, threads, errors) \
-  v##major##_##minor##_##isa##_##dispatch##_##threads##_##errors
-#define QWEN35_ABI_EXPAND(major, minor, isa, dispatch, threads, errors) \
-  QWEN35_ABI_JOIN(major, minor, isa, dispatch, threads, errors)
+#if defined(QWEN35_FORMATS)
+#define QWEN35_ABI_FORMATS some
+#else
+#define QWEN35_ABI_FORMATS all
+#endif
+
+#define QWEN35_ABI_JOIN(major, minor, isa, dispatch, threads, errors, formats) \
+  v##major##_##minor##_##isa##_##dispatch##_##threads##_##errors##_##formats
+#define QWEN35_ABI_EXPAND(major, minor, isa, dispatch, threads, errors, formats) \
+  QWEN35_ABI_JOIN(major, minor, isa, dispatch, threads, errors, formats)
 #define QWEN35_ABI                                                                                   \
   QWEN35_ABI_EXPAND(QWEN35_VERSION_MAJOR, QWEN35_VERSION_MINOR, QWEN35_ABI_ISA, QWEN35_ABI_DISPATCH, \
-                    QWEN35_ABI_THREADS, QWEN35_ABI_ERRORS)
+                    QWEN35_ABI_THREADS, QWEN35_ABI_ERRORS, QWEN35_ABI_FORMATS)
 
 #define QWEN35_BEGIN_NAMESPACE \
   namespace qwen35 {           \

@@ -8,11 +8,21 @@
 #include <cstdint>
 #include <string_view>
 
-// One line for each format: its name, and what FormatInfo says of it (values and bytes of a block, ...).
+// A format is a line here, its definition formats/<name>.hpp and its vectors kernels/formats/<name>-inl.hpp: name, then
+// what FormatInfo says of it (values and bytes of a block, ...).
 #define QWEN35_ALL_FORMATS(X) \
   X(f32, 1, 4)                \
   X(f16, 1, 2)                \
-  X(bf16, 1, 2)
+  X(bf16, 1, 2)               \
+  X(f8_e4m3, 1, 1)
+
+// The formats whose code a program holds. It may list fewer: -D'QWEN35_FORMATS(X)=X(f32) X(bf16)'. Meeting one that was
+// left out is an error. Give the same list to all files that share our types. f32 cannot be left out.
+#if defined(QWEN35_FORMATS)
+#define QWEN35_LISTED_FORMATS QWEN35_FORMATS
+#else
+#define QWEN35_LISTED_FORMATS QWEN35_ALL_FORMATS
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -51,5 +61,17 @@ constexpr std::string_view name(Format format) {
 constexpr std::size_t row_bytes(Format format, std::size_t count) {
   return count / format_info(format).block_values * format_info(format).block_bytes;
 }
+
+// Where a block may begin: at multiples of the largest power of 2 that divides its size.
+constexpr std::size_t alignment(Format format) {
+  return format_info(format).block_bytes & (~format_info(format).block_bytes + 1);
+}
+
+// What formats/<name>.hpp defines of a format:
+//   Block                                               block_values stored values
+//   static void decode(const Block&, float* values)     exactly, or what the format's own definition computes
+//   static void encode(const float* values, Block&)     if this library writes it
+template <Format>
+struct StoredAs;
 
 QWEN35_END_NAMESPACE

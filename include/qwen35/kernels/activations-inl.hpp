@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Activation functions where the rows are long enough to matter beside the products around them.
-#include <qwen35/kernels/compat-inl.hpp>
+#include <qwen35/kernels/vectors-inl.hpp>
 
 #if defined(QWEN35_KERNELS_ACTIVATIONS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef QWEN35_KERNELS_ACTIVATIONS_INL_HPP
@@ -21,23 +21,28 @@ HWY_INLINE Vec gelu_tanh(Vec x) {
   return hn::Div(x, hn::Add(broadcast(1.0f), exp(minus_2u)));
 }
 
-inline void gelu_tanh(const float* x, std::size_t n, float* out) {
+inline void gelu_tanh(const ActivationTask& task) {
+  const float* const x = task.x;
+  const std::size_t n = task.n;
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    store(gelu_tanh(load(x + i)), out + i);
+    store(gelu_tanh(load(x + i)), task.out + i);
   }
   if (i < n) {
-    store_first(gelu_tanh(load_first(x + i, n - i)), out + i, n - i);
+    store_first(gelu_tanh(load_first(x + i, n - i)), task.out + i, n - i);
   }
 }
 
-inline void silu_multiply(const float* gate, const float* up, std::size_t n, float* out) {
+inline void silu_multiply(const ActivationTask& task) {
+  const float* const x = task.x;
+  const float* const up = task.up;
+  const std::size_t n = task.n;
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    store(hn::Mul(silu(load(gate + i)), load(up + i)), out + i);
+    store(hn::Mul(silu(load(x + i)), load(up + i)), task.out + i);
   }
   if (i < n) {
-    store_first(hn::Mul(silu(load_first(gate + i, n - i)), load_first(up + i, n - i)), out + i, n - i);
+    store_first(hn::Mul(silu(load_first(x + i, n - i)), load_first(up + i, n - i)), task.out + i, n - i);
   }
 }
 

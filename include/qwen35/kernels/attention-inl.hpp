@@ -4,7 +4,8 @@
 // One split of the context at a time: its keys are decoded to columns, its values to rows. Scores and outputs are then
 // the same product, with one multiply-add for each key value (or each key) and no sum across lanes, whatever the head's
 // size.
-#include <qwen35/kernels/mix-inl.hpp>
+#include <qwen35/kernels/split_decode-inl.hpp>
+#include <qwen35/kernels/weighted_sum-inl.hpp>
 
 #include <limits>
 
@@ -149,7 +150,9 @@ inline void attention(const AttentionTask& task) {
       end = task.key_end[query] > end ? task.key_end[query] : end;
     }
   }
-  const bool readable = task.format == Format::f32 && task.head_dim % lanes == 0;  // values can be read where they are
+  // Values can be read where they are.
+  const bool readable =
+      task.head_dim % lanes == 0 && visit(task.format, []<Format F>(StoredAs<F>) { return is_f32<F>; });
   const std::size_t phase = task.split_origin % attention_split;
   while (first < end) {
     // Cuts lie at multiples of attention_split from the origin, on either side of it; the first split may begin in its
@@ -158,7 +161,7 @@ inline void attention(const AttentionTask& task) {
     const std::size_t keys = end - first < attention_split - place ? end - first : attention_split - place;
     decode_keys(task.format, key_rows(task, task.k, task.k_offset, task.k_stride_bytes, first, keys), place, keys,
                 task.head_dim, width, rows);
-    mix_rows(
+    weighted_sums(
         {reinterpret_cast<const std::byte*>(rows), lanes * sizeof(float), width * lanes * sizeof(float)},
         attention_split, attention_split / lanes, task.head_dim, queries,
         [&task](std::size_t query) { return task.q[query]; }, scores, true);
@@ -173,7 +176,7 @@ inline void attention(const AttentionTask& task) {
     if (!direct) {
       decode_values(task.format, stored, keys, task.head_dim, width, rows);
     }
-    mix_rows(
+    weighted_sums(
         {direct ? stored.first : reinterpret_cast<const std::byte*>(rows),
          direct ? stored.stride_bytes : width * sizeof(float), lanes * sizeof(float)},
         width, (task.head_dim + lanes - 1) / lanes, keys, queries,

@@ -118,51 +118,12 @@ inline const KernelTable& active_table() {
 
 }  // namespace detail
 
-QWEN35_KERNELS_API void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x,
-                               std::size_t x_stride, std::size_t tokens, float* y, std::size_t y_stride,
-                               const float* bias) {
-  detail::active_table().matmul(w, row_begin, row_end, x, x_stride, tokens, y, y_stride, bias);
-}
-QWEN35_KERNELS_API void pack_tokens(const float* x, std::size_t x_stride, std::size_t begin, std::size_t end,
-                                    std::size_t length, float* packed) {
-  detail::active_table().pack_tokens(x, x_stride, begin, end, length, packed);
-}
-QWEN35_KERNELS_API void matmul_packed(const Matrix& w, std::size_t row_begin, std::size_t row_end, std::size_t k,
-                                      const float* packed, std::size_t tokens, float* y, std::size_t y_stride,
-                                      const float* bias) {
-  detail::active_table().matmul_packed(w, row_begin, row_end, k, packed, tokens, y, y_stride, bias);
-}
-QWEN35_KERNELS_API void decode_row(Format format, const std::byte* row, std::size_t n, float* out) {
-  detail::active_table().decode_row(format, row, n, out);
-}
-QWEN35_KERNELS_API void encode_row(Format format, const float* in, std::size_t n, std::byte* out) {
-  detail::active_table().encode_row(format, in, n, out);
-}
-QWEN35_KERNELS_API void attention(const AttentionTask& task) {
-  detail::active_table().attention(task);
-}
-QWEN35_KERNELS_API void gated_delta_rule(const DeltaRuleTask& task) {
-  detail::active_table().gated_delta_rule(task);
-}
-QWEN35_KERNELS_API void causal_conv1d_silu(const float* history, const float* x, std::size_t x_stride,
-                                           const float* weight, std::size_t kernel, std::size_t channels,
-                                           std::size_t tokens, float* out, std::size_t out_stride) {
-  detail::active_table().causal_conv1d_silu(history, x, x_stride, weight, kernel, channels, tokens, out, out_stride);
-}
-QWEN35_KERNELS_API void gelu_tanh(const float* x, std::size_t n, float* out) {
-  detail::active_table().gelu_tanh(x, n, out);
-}
-QWEN35_KERNELS_API void silu_multiply(const float* gate, const float* up, std::size_t n, float* out) {
-  detail::active_table().silu_multiply(gate, up, n, out);
-}
-QWEN35_KERNELS_API void resize_column(const std::uint8_t* in, std::size_t stride, const std::int16_t* weights,
-                                      std::size_t taps, int precision, std::size_t n, std::uint8_t* out) {
-  detail::active_table().resize_column(in, stride, weights, taps, precision, n, out);
-}
-QWEN35_KERNELS_API void resize_row(const std::uint8_t* in, const std::uint32_t* first, const std::int16_t* weights,
-                                   std::size_t taps, int precision, std::size_t n, std::uint8_t* out) {
-  detail::active_table().resize_row(in, first, weights, taps, precision, n, out);
-}
+#define QWEN35_KERNEL_CALL(name, Task)             \
+  QWEN35_KERNELS_API void name(const Task& task) { \
+    detail::active_table().name(task);             \
+  }
+QWEN35_KERNELS(QWEN35_KERNEL_CALL)
+#undef QWEN35_KERNEL_CALL
 
 }  // namespace kernels
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products of stored matrices with rows of activations. The order of each sum is given in kernels.hpp; every path below
 // keeps it.
+#include <qwen35/kernels/matmul_blocks.hpp>
 #include <qwen35/kernels/tile-inl.hpp>
 
 #if defined(QWEN35_KERNELS_MATMUL_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -15,19 +16,19 @@ QWEN35_BEGIN_NAMESPACE
 namespace kernels {
 namespace HWY_NAMESPACE {
 
-template <class Stored>
-HWY_INLINE void dot_rows(const std::byte* const* w, const float* const* x, std::size_t columns, std::size_t k,
-                         std::size_t length, std::size_t ahead, float* sums) {
+template <Format F>
+HWY_INLINE void dot_rows(const std::byte* const* w, const float* const* x, std::size_t columns, std::size_t begin,
+                         std::size_t end, std::size_t ahead, float* sums) {
   if (columns == 1 || tile_columns == 1) {
-    dot_rows<1, Stored>(w, x, k, length, ahead, sums);
+    dot_rows<1, F>(w, x, begin, end, ahead, sums);
   } else if (columns == 2) {
-    dot_rows<2, Stored>(w, x, k, length, ahead, sums);
+    dot_rows<2, F>(w, x, begin, end, ahead, sums);
   } else if (tile_columns == 3) {
-    dot_rows<tile_columns == 3 ? 3 : 1, Stored>(w, x, k, length, ahead, sums);
+    dot_rows<tile_columns == 3 ? 3 : 1, F>(w, x, begin, end, ahead, sums);
   } else if (columns <= 4) {
-    dot_rows<tile_columns == 6 ? 4 : 1, Stored>(w, x, k, length, ahead, sums);
+    dot_rows<tile_columns == 6 ? 4 : 1, F>(w, x, begin, end, ahead, sums);
   } else {
-    dot_rows<tile_columns == 6 ? 6 : 1, Stored>(w, x, k, length, ahead, sums);
+    dot_rows<tile_columns == 6 ? 6 : 1, F>(w, x, begin, end, ahead, sums);
   }
 }
 
@@ -36,30 +37,30 @@ inline constexpr std::size_t fetch_ahead = 512;  // 256 to 4096 bytes are alike 
 // The rows are read as four plain streams, a quarter of the range each, which the processor recognises and runs ahead
 // of. (Four neighbouring rows at a time gave 40 % of the bandwidth for rows of 1 KiB: each stream ended before it was
 // recognised.)
-template <class Stored>
-QWEN35_TILE_FUNCTION void multiply_streams(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x,
-                                           std::size_t x_stride, std::size_t tokens, float* y, std::size_t y_stride) {
-  const std::size_t block = matmul_block(w.cols);
-  const std::size_t quarter = (row_end - row_begin + 3) / 4;
-  for (std::size_t step = 0; step < quarter && w.cols > 0; ++step) {
+template <Format F>
+QWEN35_TILE_FUNCTION void multiply_streams(const MatmulTask& task) {
+  const std::size_t cols = task.w.cols, tokens = task.tokens;
+  const std::size_t block = matmul_block(cols);
+  const std::size_t quarter = (task.row_end - task.row_begin + 3) / 4;
+  for (std::size_t step = 0; step < quarter && cols > 0; ++step) {
     std::size_t row[4];
     const std::byte* from[4];
     for (std::size_t r = 0; r < 4; ++r) {
-      const std::size_t own = row_begin + r * quarter + step;
-      row[r] = own < row_end ? own : row_end - 1;  // the last row again, with the same result
-      from[r] = w.data + row[r] * w.cols * Stored::bytes;
+      const std::size_t own = task.row_begin + r * quarter + step;
+      row[r] = own < task.row_end ? own : task.row_end - 1;  // the last row again, with the same result
+      from[r] = task.w.row(row[r]);
     }
     float total[4 * few_tokens];
-    for (std::size_t k = 0; k < w.cols; k += block) {
-      const std::size_t length = w.cols - k < block ? w.cols - k : block;
+    for (std::size_t k = 0; k < cols; k += block) {
+      const std::size_t end = cols - k < block ? cols : k + block;
       for (std::size_t token = 0; token < tokens; token += tile_columns) {
         const std::size_t columns = tokens - token < tile_columns ? tokens - token : tile_columns;
         const float* column[6];
         for (std::size_t c = 0; c < 6; ++c) {
-          column[c] = x + (token + (c < columns ? c : columns - 1)) * x_stride;
+          column[c] = task.x + (token + (c < columns ? c : columns - 1)) * task.x_stride;
         }
         float sums[4 * tile_columns];
-        dot_rows<Stored>(from, column, columns, k, length, fetch_ahead, sums);
+        dot_rows<F>(from, column, columns, k, end, fetch_ahead, sums);
         for (std::size_t i = 0; i < 4 * columns; ++i) {
           total[token * 4 + i] = k == 0 ? sums[i] : total[token * 4 + i] + sums[i];
         }
@@ -67,7 +68,7 @@ QWEN35_TILE_FUNCTION void multiply_streams(const Matrix& w, std::size_t row_begi
     }
     for (std::size_t token = 0; token < tokens; ++token) {
       for (std::size_t r = 0; r < 4; ++r) {
-        y[token * y_stride + row[r]] = total[token * 4 + r];
+        task.y[token * task.y_stride + row[r]] = total[token * 4 + r];
       }
     }
   }
@@ -151,13 +152,13 @@ inline void fetch_row(const std::byte* row, std::size_t bytes) {
 inline void pack_panel(const Matrix& w, std::size_t row, std::size_t rows, std::size_t k, std::size_t length,
                        float* panel) {
   const std::size_t depth = packed_depth(length);
-  const std::size_t bytes = row_bytes(w.format, length);
+  const std::size_t start = row_bytes(w.format, k), bytes = row_bytes(w.format, length);
   for (std::size_t r = 0; r < (rows + 3) / 4 * 4; ++r) {
-    const std::byte* const from = w.row(row + (r < rows ? r : rows - 1)) + row_bytes(w.format, k);
     if (r + rows_ahead < rows) {
-      fetch_row(w.row(row + r + rows_ahead) + row_bytes(w.format, k), bytes);
+      fetch_row(w.row(row + r + rows_ahead) + start, bytes);
     }
-    pack_row(w.format, from, length, 4, panel + r / 4 * 4 * depth + r % 4 * lanes);
+    const std::byte* const from = w.row(row + (r < rows ? r : rows - 1));
+    decode_vectors(w.format, from, k, length, 4, panel + r / 4 * 4 * depth + r % 4 * lanes);
   }
 }
 
@@ -169,80 +170,81 @@ inline void pack_tiles(const float* x, std::size_t x_stride, std::size_t tokens,
       if (token + c + rows_ahead < tokens) {
         fetch_row(reinterpret_cast<const std::byte*>(from + rows_ahead * x_stride), length * sizeof(float));
       }
-      pack_as<F32>(reinterpret_cast<const std::byte*>(from), length, tile_columns, tiles + c * lanes);
+      decode_vectors<Format::f32>(reinterpret_cast<const std::byte*>(from), 0, length, tile_columns, tiles + c * lanes);
     }
   }
 }
 
-inline void pack_tokens(const float* x, std::size_t x_stride, std::size_t begin, std::size_t end, std::size_t length,
-                        float* packed) {
-  pack_tiles(x + begin * x_stride, x_stride, end - begin, length, packed + begin * packed_depth(length));
+inline void pack_tokens(const PackTokensTask& task) {
+  pack_tiles(task.x + task.begin * task.x_stride, task.x_stride, task.end - task.begin, task.length,
+             task.packed + task.begin * packed_depth(task.length));
 }
 
-inline void matmul_packed(const Matrix& w, std::size_t row_begin, std::size_t row_end, std::size_t k,
-                          const float* packed, std::size_t tokens, float* y, std::size_t y_stride, const float* bias) {
+inline void matmul_packed(const PackedMatmulTask& task) {
   HWY_ALIGN float panel[panel_rows * matmul_block_limit];
-  const std::size_t block = matmul_block(w.cols);
-  const std::size_t length = w.cols - k < block ? w.cols - k : block;
+  const std::size_t cols = task.w.cols, block = matmul_block(cols);
+  const std::size_t length = cols - task.k < block ? cols - task.k : block;
   const std::size_t depth = packed_depth(length);
-  const Sink to{y, y_stride, k == 0, k + length == w.cols ? bias : nullptr};
-  for (std::size_t row = row_begin; row < row_end; row += panel_rows) {
-    const std::size_t rows = row_end - row < panel_rows ? row_end - row : panel_rows;
-    pack_panel(w, row, rows, k, length, panel);
-    for (std::size_t token = 0; token < tokens; token += group_tokens) {
-      const std::size_t count = tokens - token < group_tokens ? tokens - token : group_tokens;
-      multiply_group(panel, rows, packed + token * depth, count, depth, to.at(token, row));
+  const Sink to{task.y, task.y_stride, task.k == 0, task.k + length == cols ? task.bias : nullptr};
+  for (std::size_t row = task.row_begin; row < task.row_end; row += panel_rows) {
+    const std::size_t rows = task.row_end - row < panel_rows ? task.row_end - row : panel_rows;
+    pack_panel(task.w, row, rows, task.k, length, panel);
+    for (std::size_t token = 0; token < task.tokens; token += group_tokens) {
+      const std::size_t count = task.tokens - token < group_tokens ? task.tokens - token : group_tokens;
+      multiply_group(panel, rows, task.packed + token * depth, count, depth, to.at(token, row));
     }
   }
 }
 
 // The same when nobody else packs the tokens: a few of them at a time, anew for each panel.
-inline void multiply_many(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x,
-                          std::size_t x_stride, std::size_t tokens, float* y, std::size_t y_stride, const float* bias) {
+inline void multiply_decoded(const MatmulTask& task) {
   constexpr std::size_t own_tokens = tile_columns > 4 ? tile_columns : 4 * tile_columns;
   HWY_ALIGN float panel[panel_rows * matmul_block_limit];
   HWY_ALIGN float tiles[own_tokens * matmul_block_limit];
-  const std::size_t block = matmul_block(w.cols);
-  for (std::size_t row = row_begin; row < row_end; row += panel_rows) {
-    const std::size_t rows = row_end - row < panel_rows ? row_end - row : panel_rows;
-    for (std::size_t k = 0; k < w.cols; k += block) {
-      const std::size_t length = w.cols - k < block ? w.cols - k : block;
-      const Sink to{y, y_stride, k == 0, k + length == w.cols ? bias : nullptr};
-      pack_panel(w, row, rows, k, length, panel);
-      for (std::size_t token = 0; token < tokens; token += own_tokens) {
-        const std::size_t count = tokens - token < own_tokens ? tokens - token : own_tokens;
-        pack_tiles(x + token * x_stride + k, x_stride, count, length, tiles);
+  const std::size_t cols = task.w.cols, block = matmul_block(cols);
+  for (std::size_t row = task.row_begin; row < task.row_end; row += panel_rows) {
+    const std::size_t rows = task.row_end - row < panel_rows ? task.row_end - row : panel_rows;
+    for (std::size_t k = 0; k < cols; k += block) {
+      const std::size_t length = cols - k < block ? cols - k : block;
+      const Sink to{task.y, task.y_stride, k == 0, k + length == cols ? task.bias : nullptr};
+      pack_panel(task.w, row, rows, k, length, panel);
+      for (std::size_t token = 0; token < task.tokens; token += own_tokens) {
+        const std::size_t count = task.tokens - token < own_tokens ? task.tokens - token : own_tokens;
+        pack_tiles(task.x + token * task.x_stride + k, task.x_stride, count, length, tiles);
         multiply_group(panel, rows, tiles, count, packed_depth(length), to.at(token, row));
       }
     }
   }
 }
 
-inline void matmul(const Matrix& w, std::size_t row_begin, std::size_t row_end, const float* x, std::size_t x_stride,
-                   std::size_t tokens, float* y, std::size_t y_stride, const float* bias) {
-  if (w.cols > 0 && tokens > few_tokens) {
-    multiply_many(w, row_begin, row_end, x, x_stride, tokens, y, y_stride, bias);
+// y = bias, or y += bias after a product that did not add it.
+inline void add_bias(const MatmulTask& task, bool fresh) {
+  for (std::size_t token = 0; token < task.tokens && (task.bias != nullptr || fresh); ++token) {
+    for (std::size_t row = task.row_begin; row < task.row_end; ++row) {
+      float& value = task.y[token * task.y_stride + row];
+      value = (fresh ? 0.0f : value) + (task.bias == nullptr ? 0.0f : task.bias[row]);
+    }
+  }
+}
+
+inline void matmul(const MatmulTask& task) {
+  if (task.tokens == 0) {
     return;
   }
-  if (tokens > 0) {
-    switch (w.format) {
-      case Format::f32:
-        multiply_streams<F32>(w, row_begin, row_end, x, x_stride, tokens, y, y_stride);
-        break;
-      case Format::f16:
-        multiply_streams<F16>(w, row_begin, row_end, x, x_stride, tokens, y, y_stride);
-        break;
-      case Format::bf16:
-        multiply_streams<BF16>(w, row_begin, row_end, x, x_stride, tokens, y, y_stride);
-        break;
-    }
+  if (task.w.cols == 0) {
+    add_bias(task, true);
+    return;
   }
-  for (std::size_t token = 0; token < tokens && (bias != nullptr || w.cols == 0); ++token) {
-    for (std::size_t row = row_begin; row < row_end; ++row) {
-      float& value = y[token * y_stride + row];
-      value = (w.cols == 0 ? 0.0f : value) + (bias == nullptr ? 0.0f : bias[row]);
+  visit(task.w.format, [&task]<Format F>(StoredAs<F>) {
+    if constexpr (requires { VectorsOf<F>::streams; }) {
+      if (task.tokens <= few_tokens) {
+        multiply_streams<F>(task);
+        add_bias(task, false);
+        return;
+      }
     }
-  }
+    multiply_decoded(task);
+  });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weighted sums of 8-bit pixels in fixed point, along a row of RGB and down its columns. Integer sums: equal on every
 // instruction set.
-#include <qwen35/kernels/compat-inl.hpp>
+#include <qwen35/kernels/vectors-inl.hpp>
 
 #if defined(QWEN35_KERNELS_RESIZE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef QWEN35_KERNELS_RESIZE_INL_HPP
@@ -46,8 +46,12 @@ HWY_INLINE void pixel_sums(const std::uint8_t* in, std::size_t stride, const std
 #define QWEN35_KERNELS_PAIRS 0
 #endif
 
-inline void resize_column(const std::uint8_t* in, std::size_t stride, const std::int16_t* weights, std::size_t taps,
-                          int precision, std::size_t n, std::uint8_t* out) {
+inline void resize_column(const ResizeColumnTask& task) {
+  const std::size_t stride = task.stride, taps = task.taps, n = task.n;
+  const std::uint8_t* const in = task.in;
+  const std::int16_t* const weights = task.weights;
+  const int precision = task.precision;
+  std::uint8_t* const out = task.out;
   std::size_t x = 0;
 #if QWEN35_KERNELS_PAIRS
   const hn::ScalableTag<std::int16_t> d16;
@@ -91,8 +95,13 @@ inline void resize_column(const std::uint8_t* in, std::size_t stride, const std:
   }
 }
 
-inline void resize_row(const std::uint8_t* in, const std::uint32_t* first, const std::int16_t* weights,
-                       std::size_t taps, int precision, std::size_t n, std::uint8_t* out) {
+inline void resize_row(const ResizeRowTask& task) {
+  const std::size_t taps = task.taps, n = task.n;
+  const std::uint8_t* const in = task.in;
+  const std::uint32_t* const first = task.first;
+  const std::int16_t* weights = task.weights;
+  const int precision = task.precision;
+  std::uint8_t* const out = task.out;
 #if QWEN35_KERNELS_PAIRS
   // Four taps a step: pixels 0 and 1 in the lower 128 bits, 2 and 3 in the upper ones, as pairs of 16 bits for each
   // channel.

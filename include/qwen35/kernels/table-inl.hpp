@@ -2,11 +2,11 @@
 // Every kernel of one instruction set, and the table that names them. dispatch.hpp includes this file once for each.
 #include <qwen35/kernels/activations-inl.hpp>
 #include <qwen35/kernels/attention-inl.hpp>
-#include <qwen35/kernels/conv-inl.hpp>
-#include <qwen35/kernels/delta-inl.hpp>
+#include <qwen35/kernels/causal_conv1d-inl.hpp>
+#include <qwen35/kernels/gated_delta_rule-inl.hpp>
 #include <qwen35/kernels/matmul-inl.hpp>
 #include <qwen35/kernels/resize-inl.hpp>
-#include <qwen35/kernels/rows-inl.hpp>
+#include <qwen35/kernels/row_conversion-inl.hpp>
 
 #if defined(QWEN35_KERNELS_TABLE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef QWEN35_KERNELS_TABLE_INL_HPP
@@ -36,9 +36,9 @@ namespace HWY_NAMESPACE {
 #define QWEN35_KERNELS_ISA "generic"
 #endif
 
-inline constexpr KernelTable table = {
-    QWEN35_KERNELS_ISA, matmul,    pack_tokens,   matmul_packed, decode_row, encode_row, attention, gated_delta_rule,
-    causal_conv1d_silu, gelu_tanh, silu_multiply, resize_column, resize_row};
+#define QWEN35_KERNEL_ENTRY(name, Task) , name
+inline constexpr KernelTable table = {QWEN35_KERNELS_ISA QWEN35_KERNELS(QWEN35_KERNEL_ENTRY)};
+#undef QWEN35_KERNEL_ENTRY
 
 #undef QWEN35_KERNELS_ISA
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The register tile that matrix products and attention share: four vectors of "rows" times up to six "columns".
-#include <qwen35/kernels/compat-inl.hpp>
+#include <qwen35/kernels/formats-inl.hpp>
 
 #if defined(QWEN35_KERNELS_TILE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef QWEN35_KERNELS_TILE_INL_HPP
@@ -70,51 +70,53 @@ struct SumsArray {
   HWY_INLINE void operator()(std::size_t column, Sums own) const { store_sums(own, sums + column * 4); }
 };
 
-// Dot products of four stored rows with columns of f32 over `length` values: sums[column * 4 + row]. One chain per
+// Dot products of four stored rows with columns of f32 over values [begin, end): sums[column * 4 + row]. One chain per
 // product runs over the values in vector steps; its lanes are then summed. `ahead` bytes further on, what later calls
 // will read is fetched.
-template <std::size_t Columns, class Stored>
-HWY_INLINE void dot_rows(const std::byte* const* w, const float* const* x, std::size_t k, std::size_t length,
+template <std::size_t Columns, Format F>
+HWY_INLINE void dot_rows(const std::byte* const* w, const float* const* x, std::size_t begin, std::size_t end,
                          std::size_t ahead, float* sums) {
+  using Stored = VectorsOf<F>;
+  constexpr std::size_t bytes = format_info(F).block_bytes, values = format_info(F).block_values;
+  constexpr std::size_t line_values = 64 * values / bytes;
   Tile tile = zero_tile();
   TileRow column = zero_row();
-  const std::byte* const w0 = w[0] + k * Stored::bytes;
-  const std::byte* const w1 = w[1] + k * Stored::bytes;
-  const std::byte* const w2 = w[2] + k * Stored::bytes;
-  const std::byte* const w3 = w[3] + k * Stored::bytes;
-  const float* const x0 = x[0] + k;
-  const float* const x1 = x[Columns > 1 ? 1 : 0] + k;
-  const float* const x2 = x[Columns > 2 ? 2 : 0] + k;
-  const float* const x3 = x[Columns > 3 ? 3 : 0] + k;
-  const float* const x4 = x[Columns > 4 ? 4 : 0] + k;
-  const float* const x5 = x[Columns > 5 ? 5 : 0] + k;
-  std::size_t i = 0;
+  const std::byte* const w0 = w[0];
+  const std::byte* const w1 = w[1];
+  const std::byte* const w2 = w[2];
+  const std::byte* const w3 = w[3];
+  const float* const x0 = x[0];
+  const float* const x1 = x[Columns > 1 ? 1 : 0];
+  const float* const x2 = x[Columns > 2 ? 2 : 0];
+  const float* const x3 = x[Columns > 3 ? 3 : 0];
+  const float* const x4 = x[Columns > 4 ? 4 : 0];
+  const float* const x5 = x[Columns > 5 ? 5 : 0];
+  std::size_t i = begin;
 #define QWEN35_TILE_LOAD(c) load(x##c + i)
-  for (; i + lanes <= length; i += lanes) {
-    const std::size_t at = i * Stored::bytes;
-    if (lanes * Stored::bytes >= 64 || at % 64 == 0) {
+  for (; i + lanes <= end; i += lanes) {
+    if (lanes >= line_values || i % line_values == 0) {
+      const std::size_t at = i * bytes / values;
       fetch(w0 + at, ahead);
       fetch(w1 + at, ahead);
       fetch(w2 + at, ahead);
       fetch(w3 + at, ahead);
     }
     QWEN35_TILE_COLUMNS(column, QWEN35_TILE_LOAD);
-    multiply_add<Columns>(tile.r0, Stored::load(w0 + at), column);
-    multiply_add<Columns>(tile.r1, Stored::load(w1 + at), column);
-    multiply_add<Columns>(tile.r2, Stored::load(w2 + at), column);
-    multiply_add<Columns>(tile.r3, Stored::load(w3 + at), column);
+    multiply_add<Columns>(tile.r0, Stored::load(w0, i), column);
+    multiply_add<Columns>(tile.r1, Stored::load(w1, i), column);
+    multiply_add<Columns>(tile.r2, Stored::load(w2, i), column);
+    multiply_add<Columns>(tile.r3, Stored::load(w3, i), column);
   }
 #undef QWEN35_TILE_LOAD
-  if (i < length) {
-    const std::size_t at = i * Stored::bytes;
-    const std::size_t rest = length - i;
+  if (i < end) {
+    const std::size_t rest = end - i;
 #define QWEN35_TILE_LOAD(c) load_first(x##c + i, rest)
     QWEN35_TILE_COLUMNS(column, QWEN35_TILE_LOAD);
 #undef QWEN35_TILE_LOAD
-    multiply_add<Columns>(tile.r0, load_first<Stored>(w0 + at, rest), column);
-    multiply_add<Columns>(tile.r1, load_first<Stored>(w1 + at, rest), column);
-    multiply_add<Columns>(tile.r2, load_first<Stored>(w2 + at, rest), column);
-    multiply_add<Columns>(tile.r3, load_first<Stored>(w3 + at, rest), column);
+    multiply_add<Columns>(tile.r0, load_first<F>(w0, i, rest), column);
+    multiply_add<Columns>(tile.r1, load_first<F>(w1, i, rest), column);
+    multiply_add<Columns>(tile.r2, load_first<F>(w2, i, rest), column);
+    multiply_add<Columns>(tile.r3, load_first<F>(w3, i, rest), column);
   }
   sum_tile<Columns>(tile, SumsArray{sums});
 }
@@ -151,40 +153,6 @@ HWY_INLINE Tile dot_packed(const float* w, const float* x, std::size_t vectors) 
     add_packed<Columns>(tile, w, x);
   }
   return tile;
-}
-
-// Writes stored values into every `interleave`-th vector of `to`, zeros after the last.
-template <class Stored>
-inline void pack_as(const std::byte* from, std::size_t count, std::size_t interleave, float* to) {
-  std::size_t i = 0;
-  const std::size_t step = interleave * lanes;
-  for (; i + 4 * lanes <= count; i += 4 * lanes, to += 4 * step) {
-    const std::byte* const at = from + i * Stored::bytes;
-    store(Stored::load(at), to);
-    store(Stored::load(at + lanes * Stored::bytes), to + step);
-    store(Stored::load(at + 2 * lanes * Stored::bytes), to + 2 * step);
-    store(Stored::load(at + 3 * lanes * Stored::bytes), to + 3 * step);
-  }
-  for (; i + lanes <= count; i += lanes, to += step) {
-    store(Stored::load(from + i * Stored::bytes), to);
-  }
-  if (i < count) {
-    store(load_first<Stored>(from + i * Stored::bytes, count - i), to);
-  }
-}
-
-inline void pack_row(Format format, const std::byte* from, std::size_t count, std::size_t interleave, float* to) {
-  switch (format) {
-    case Format::f32:
-      pack_as<F32>(from, count, interleave, to);
-      return;
-    case Format::f16:
-      pack_as<F16>(from, count, interleave, to);
-      return;
-    case Format::bf16:
-      pack_as<BF16>(from, count, interleave, to);
-      return;
-  }
 }
 
 }  // namespace HWY_NAMESPACE

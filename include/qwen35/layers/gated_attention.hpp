@@ -208,8 +208,8 @@ class GatedAttention {
       math::rms_norm(key, weights.k_norm, HeadDim, weights.norm_eps, key);
       math::rotate_half(key, cos, sin, rotary.half, key);
       const std::size_t place = (h * state.capacity + span.slot + i) * row;
-      kernels::encode_row(state.format, key, HeadDim, state.keys + place);
-      kernels::encode_row(state.format, v + t * kv_size + h * HeadDim, HeadDim, state.values + place);
+      kernels::encode_row({state.format, key, HeadDim, state.keys + place});
+      kernels::encode_row({state.format, v + t * kv_size + h * HeadDim, HeadDim, state.values + place});
     }
   }
 
@@ -290,7 +290,7 @@ class GatedAttention {
         for (std::size_t slot = begin; slot < end; ++slot) {
           float score = -std::numeric_limits<float>::infinity();
           if (valid == nullptr || valid[slot] != 0) {
-            kernels::decode_row(state.format, keys + slot * row, HeadDim, key);
+            kernels::decode_row({state.format, keys + slot * row, HeadDim, key});
             score = 0.0f;
             for (std::size_t d = 0; d < HeadDim; ++d) {
               score += q[d] * key[d];

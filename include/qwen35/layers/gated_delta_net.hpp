@@ -169,19 +169,19 @@ class GatedDeltaNet {
       float* const y = out + span.first * conv_channels;
       // Runs of tokens carry their own history: the K-1 columns before them.
       constexpr std::size_t run = 64;  // at least ConvKernel - 1
-      detail::share(span.count * conv_channels * (ConvKernel + 16), (span.count + run - 1) / run,
-                    [&](std::size_t task) {
-                      const std::size_t begin = task * run;
-                      const std::size_t count = std::min(run, span.count - begin);
-                      if (begin == 0) {
-                        kernels::causal_conv1d_silu(kept, x, conv_channels, weights.conv1d, ConvKernel, conv_channels,
-                                                    count, y, conv_channels);
-                      } else {
-                        kernels::causal_conv1d_silu(x + (begin - history) * conv_channels, x + begin * conv_channels,
-                                                    conv_channels, weights.conv1d, ConvKernel, conv_channels, count,
-                                                    y + begin * conv_channels, conv_channels);
-                      }
-                    });
+      detail::share(
+          span.count * conv_channels * (ConvKernel + 16), (span.count + run - 1) / run, [&](std::size_t task) {
+            const std::size_t begin = task * run;
+            const std::size_t count = std::min(run, span.count - begin);
+            if (begin == 0) {
+              kernels::causal_conv1d_silu(
+                  {kept, x, conv_channels, weights.conv1d, ConvKernel, conv_channels, count, y, conv_channels});
+            } else {
+              kernels::causal_conv1d_silu({x + (begin - history) * conv_channels, x + begin * conv_channels,
+                                           conv_channels, weights.conv1d, ConvKernel, conv_channels, count,
+                                           y + begin * conv_channels, conv_channels});
+            }
+          });
       if constexpr (history > 0) {
         const std::size_t fresh = std::min(history, span.count);
         std::memmove(kept, kept + fresh * conv_channels, (history - fresh) * conv_channels * sizeof(float));

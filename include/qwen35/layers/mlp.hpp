@@ -35,7 +35,7 @@ namespace detail {
 template <Activation Act>
 inline void gated_activation(const float* gate, const float* up, std::size_t n, float* out) {
   if constexpr (Act == Activation::silu) {
-    kernels::silu_multiply(gate, up, n, out);
+    kernels::silu_multiply({gate, up, n, out});
   } else if constexpr (Act == Activation::gelu_pytorch_tanh) {
     math::gelu_tanh_multiply(gate, up, n, out);
   } else {
@@ -47,8 +47,8 @@ inline void gated_activation(const float* gate, const float* up, std::size_t n, 
 template <Activation Act>
 inline void gate_up(const MlpWeights& weights, std::size_t begin, std::size_t end, const float* x, std::size_t x_stride,
                     std::size_t tokens, float* gate, float* hidden, std::size_t stride) {
-  kernels::matmul(weights.gate_proj, begin, end, x, x_stride, tokens, gate, stride);
-  kernels::matmul(weights.up_proj, begin, end, x, x_stride, tokens, hidden, stride);
+  kernels::matmul({weights.gate_proj, begin, end, x, x_stride, tokens, gate, stride});
+  kernels::matmul({weights.up_proj, begin, end, x, x_stride, tokens, hidden, stride});
   for (std::size_t t = 0; t < tokens; ++t) {
     gated_activation<Act>(gate + t * stride + begin, hidden + t * stride + begin, end - begin,
                           hidden + t * stride + begin);

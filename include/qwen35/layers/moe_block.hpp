@@ -96,18 +96,18 @@ class MoeBlock {
                                         routes.begin[expert + 1] - p, own.gate + p * Intermediate,
                                         own.hidden + p * Intermediate, Intermediate);
                  });
-    over_experts(routes, hidden_size, hidden_size, tokens * hidden_size * (K * Intermediate + SharedIntermediate),
-                 [&](std::size_t expert, std::size_t begin, std::size_t end) {
-                   if (expert == E) {
-                     kernels::matmul(weights.shared_expert.down_proj, begin, end, own.shared_hidden, SharedIntermediate,
-                                     tokens, own.shared_out, hidden_size);
-                     return;
-                   }
-                   const std::size_t p = routes.begin[expert];
-                   kernels::matmul(weights.experts[expert].down_proj, begin, end, own.hidden + p * Intermediate,
-                                   Intermediate, routes.begin[expert + 1] - p, own.expert_out + p * hidden_size,
-                                   hidden_size);
-                 });
+    over_experts(
+        routes, hidden_size, hidden_size, tokens * hidden_size * (K * Intermediate + SharedIntermediate),
+        [&](std::size_t expert, std::size_t begin, std::size_t end) {
+          if (expert == E) {
+            kernels::matmul({weights.shared_expert.down_proj, begin, end, own.shared_hidden, SharedIntermediate, tokens,
+                             own.shared_out, hidden_size});
+            return;
+          }
+          const std::size_t p = routes.begin[expert];
+          kernels::matmul({weights.experts[expert].down_proj, begin, end, own.hidden + p * Intermediate, Intermediate,
+                           routes.begin[expert + 1] - p, own.expert_out + p * hidden_size, hidden_size});
+        });
     // The sum over a token's experts runs in top-k order, whatever else is in the batch.
     parallel_ranges(tokens, 8, [&](std::size_t begin, std::size_t end) {
       for (std::size_t t = begin; t < end; ++t) {

@@ -6,6 +6,7 @@
 #include <qwen35/core/arena.hpp>
 #include <qwen35/core/matrix.hpp>
 #include <qwen35/kernels/kernels.hpp>
+#include <qwen35/kernels/matmul_blocks.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
 
 #include <algorithm>
@@ -40,7 +41,7 @@ inline void share(std::size_t multiply_adds, std::size_t tasks, const Fn& fn) {
 // Rows of one task: enough tasks for the threads to share evenly, none so small that handing it out costs more than its
 // work (64 rows of 2048 bf16 values are 256 KiB, about 20 us of memory time).
 inline std::size_t rows_per_task(std::size_t rows) {
-  const std::size_t granule = kernels::matmul_row_granule();
+  const std::size_t granule = kernels::matmul_row_granule;
   const std::size_t threads = static_cast<std::size_t>(num_threads());
   const std::size_t wanted = std::clamp<std::size_t>(rows / (threads * 16), granule, 64);
   return (wanted + granule - 1) / granule * granule;
@@ -99,7 +100,8 @@ inline void project(std::span<const Projection> projections, const float* x, std
   const std::size_t in = projections.front().weight.cols;
   if (tokens <= kernels::few_tokens || in == 0) {
     detail::over_rows(projections, tokens, [&](const Projection& projection, std::size_t begin, std::size_t end) {
-      kernels::matmul(projection.weight, begin, end, x, in, tokens, projection.y, projection.y_stride, projection.bias);
+      kernels::matmul(
+          {projection.weight, begin, end, x, in, tokens, projection.y, projection.y_stride, projection.bias});
     });
     return;
   }
@@ -108,11 +110,11 @@ inline void project(std::span<const Projection> projections, const float* x, std
   const std::size_t block = kernels::matmul_block(in);
   for (std::size_t k = 0; k < in; k += block) {
     parallel_ranges(tokens, granule, [&](std::size_t begin, std::size_t end) {
-      kernels::pack_tokens(x + k, in, begin, end, std::min(block, in - k), scratch.packed);
+      kernels::pack_tokens({x + k, in, begin, end, std::min(block, in - k), scratch.packed});
     });
     detail::over_rows(projections, tokens, [&](const Projection& projection, std::size_t begin, std::size_t end) {
-      kernels::matmul_packed(projection.weight, begin, end, k, scratch.packed, tokens, projection.y,
-                             projection.y_stride, projection.bias);
+      kernels::matmul_packed({projection.weight, begin, end, k, scratch.packed, tokens, projection.y,
+                              projection.y_stride, projection.bias});
     });
   }
 }

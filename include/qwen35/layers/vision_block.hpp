@@ -113,7 +113,7 @@ inline void activate_rows(float* x, std::size_t rows, std::size_t size) {
     float* const first = x + begin * size;
     const std::size_t count = (end - begin) * size;
     if constexpr (Act == Activation::gelu_pytorch_tanh) {
-      kernels::gelu_tanh(first, count, first);
+      kernels::gelu_tanh({.x = first, .n = count, .out = first});
     } else if constexpr (Act == Activation::silu) {
       math::silu(first, count, first);
     } else {

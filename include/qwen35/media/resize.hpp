@@ -106,8 +106,13 @@ class BicubicRows {
     if (along_y_.taps == 0) {
       row_to_rgb(rows_.row(y), out, width_, rows_.format);
     } else {
-      kernels::resize_column(rows_.row(along_y_.first[y]), rows_.row_stride(), along_y_.row(y), along_y_.count[y],
-                             along_y_.precision, 3 * width_, out);
+      kernels::resize_column({.in = rows_.row(along_y_.first[y]),
+                              .stride = rows_.row_stride(),
+                              .weights = along_y_.row(y),
+                              .taps = along_y_.count[y],
+                              .precision = along_y_.precision,
+                              .n = 3 * width_,
+                              .out = out});
     }
   }
 
@@ -122,8 +127,13 @@ class BicubicRows {
       for (std::size_t y = begin; y < end; ++y) {
         row_to_rgb(source.row(y), resized ? line.data() : narrow_.row(y), source.width, source.format);
         if (resized) {
-          kernels::resize_row(line.data(), weights.first.data(), weights.values.data(), weights.taps, weights.precision,
-                              width_, narrow_.row(y));
+          kernels::resize_row({.in = line.data(),
+                               .first = weights.first.data(),
+                               .weights = weights.values.data(),
+                               .taps = weights.taps,
+                               .precision = weights.precision,
+                               .n = width_,
+                               .out = narrow_.row(y)});
         }
       }
     });

@@ -90,7 +90,7 @@ class Binder {
       complain(name, "shape " + shape_text(tensor->shape) + ", expected " + to_string(shape));
     }
     if (!dtype_of(tensor->dtype)) {
-      complain(name, "dtype " + tensor->dtype + ", expected F32, F16 or BF16");
+      complain(name, "dtype " + tensor->dtype + ", expected one of " + dtype_names());
       fits = false;
     }
     return fits ? tensor : nullptr;
@@ -103,7 +103,7 @@ class Binder {
     }
     const Format format = *dtype_of(tensor->dtype);
     const Format wanted = checkpoint_.dtype().value_or(format);
-    const bool aligned = reinterpret_cast<std::uintptr_t>(tensor->bytes.data()) % row_bytes(format, 1) == 0;
+    const bool aligned = reinterpret_cast<std::uintptr_t>(tensor->bytes.data()) % alignment(format) == 0;
     Matrix out{tensor->bytes.data(), format, rows, shape.size() / rows};
     if (aligned && wanted == format) {
       uses_checkpoint_ = true;
@@ -117,7 +117,7 @@ class Binder {
     }
     if (wanted != format) {
       return storage_.make(wanted, rows, out.cols, [&](std::size_t i, std::size_t j, std::size_t count, float* values) {
-        kernels::decode_row(format, out.row(i) + row_bytes(format, j), count, values);
+        kernels::decode_row({format, out.row(i) + row_bytes(format, j), count, values});
       });
     }
     storage_.copies.push_back(std::move(copy));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/aligned_buffer.hpp>
+#include <qwen35/formats/formats.hpp>
 #include <qwen35/kernels/kernels.hpp>
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
@@ -28,6 +29,7 @@ struct BoundStorage {
   // A matrix of its own: fill(row, column, count, out) writes the values from that one on, on any thread.
   template <class Fill>
   Matrix make(Format format, std::size_t rows, std::size_t cols, const Fill& fill) {
+    require<InputError>(is_encodable(format), "weights cannot be stored as ", name(format));
     const std::size_t stride = row_bytes(format, cols);
     copies.push_back(AlignedBuffer<std::byte>::uninitialised(rows * stride));
     std::byte* const data = copies.back().data();
@@ -37,7 +39,7 @@ struct BoundStorage {
         for (std::size_t j = 0; j < cols; j += std::size(values)) {
           const std::size_t count = std::min(std::size(values), cols - j);
           fill(i, j, count, values);
-          kernels::encode_row(format, values, count, data + i * stride + row_bytes(format, j));
+          kernels::encode_row({format, values, count, data + i * stride + row_bytes(format, j)});
         }
       }
     });
@@ -50,7 +52,7 @@ struct BoundStorage {
     AlignedBuffer<float> values = AlignedBuffer<float>::uninitialised(stored.rows * stored.cols);
     std::vector<float> row(stored.cols);
     for (std::size_t i = 0; i < stored.rows; ++i) {
-      kernels::decode_row(stored.format, stored.row(i), stored.cols, row.data());
+      kernels::decode_row({stored.format, stored.row(i), stored.cols, row.data()});
       for (std::size_t j = 0; j < stored.cols; ++j) {
         values[j * stored.rows + i] = meant(meaning, row[j]);
       }

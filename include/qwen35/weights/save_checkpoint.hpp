@@ -116,8 +116,8 @@ inline void write_shard(const Shard& shard, FileWriter<CheckpointError>& file) {
       std::vector<float> values(piece.cols);
       std::vector<std::byte> row(row_bytes(parameter->format, piece.cols));
       for (std::size_t i = 0; i < piece.rows; ++i) {
-        kernels::decode_row(piece.format, piece.row(i), piece.cols, values.data());
-        kernels::encode_row(parameter->format, values.data(), piece.cols, row.data());
+        kernels::decode_row({piece.format, piece.row(i), piece.cols, values.data()});
+        kernels::encode_row({parameter->format, values.data(), piece.cols, row.data()});
         file.write(row);
       }
     }

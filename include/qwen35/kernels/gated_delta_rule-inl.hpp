@@ -6,13 +6,13 @@
 //   u = S'^T k,  d = beta (v - u),  S = S' + k d^T,  o = S^T q,
 // so one pass per token does it: update with token t, and from the fresh value add to o_t and to the next token's S^T
 // k.
-#include <qwen35/kernels/compat-inl.hpp>
+#include <qwen35/kernels/vectors-inl.hpp>
 
-#if defined(QWEN35_KERNELS_DELTA_INL_HPP) == defined(HWY_TARGET_TOGGLE)
-#ifdef QWEN35_KERNELS_DELTA_INL_HPP
-#undef QWEN35_KERNELS_DELTA_INL_HPP
+#if defined(QWEN35_KERNELS_GATED_DELTA_RULE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef QWEN35_KERNELS_GATED_DELTA_RULE_INL_HPP
+#undef QWEN35_KERNELS_GATED_DELTA_RULE_INL_HPP
 #else
-#define QWEN35_KERNELS_DELTA_INL_HPP
+#define QWEN35_KERNELS_GATED_DELTA_RULE_INL_HPP
 #endif
 
 HWY_BEFORE_NAMESPACE();

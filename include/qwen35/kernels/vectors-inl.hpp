@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vectors of floats for one instruction set: loads of every stored format, tails, sums of lanes, exponential. Hides
-// Highway 1.0.3's gaps.
+// Vectors of floats for one instruction set: loads, tails, sums of lanes, exponential. Hides Highway 1.0.3's gaps.
 //
 // A *-inl.hpp file is compiled once for each instruction set, in a namespace of its own, by dispatch.hpp; it is not to
 // be included alone.
-#include <qwen35/core/dtype.hpp>
+#include <qwen35/core/format.hpp>
 
 #include <cmath>
 #include <cstddef>
@@ -13,11 +12,11 @@
 
 #include <hwy/highway.h>
 
-#if defined(QWEN35_KERNELS_COMPAT_INL_HPP) == defined(HWY_TARGET_TOGGLE)
-#ifdef QWEN35_KERNELS_COMPAT_INL_HPP
-#undef QWEN35_KERNELS_COMPAT_INL_HPP
+#if defined(QWEN35_KERNELS_VECTORS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef QWEN35_KERNELS_VECTORS_INL_HPP
+#undef QWEN35_KERNELS_VECTORS_INL_HPP
 #else
-#define QWEN35_KERNELS_COMPAT_INL_HPP
+#define QWEN35_KERNELS_VECTORS_INL_HPP
 #endif
 
 HWY_BEFORE_NAMESPACE();
@@ -92,60 +91,27 @@ HWY_INLINE void fetch(const std::byte* p, std::size_t ahead) {
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(p) + ahead));
 }
 
-// Stored formats: `load` reads one vector of them as f32.
-struct F32 {
-  static constexpr std::size_t bytes = 4;
-  static HWY_INLINE Vec load(const std::byte* p) { return HWY_NAMESPACE::load(reinterpret_cast<const float*>(p)); }
-};
+// What kernels/formats/<name>-inl.hpp gives of a format:
+//   static Vec load(const std::byte* row, std::size_t i)       values i, i + 1, ... of a row; i is a multiple of
+//   `lanes`
+//                                                              from the start of a block
+//   static void store(Vec v, std::byte* row, std::size_t i)    optional: its definition's encode in vectors
+//   static constexpr bool streams = true                       optional: rows are fast enough to read that products of
+//                                                              few tokens decode them anew for each tile of tokens;
+//                                                              each such format has its own copy of that kernel
+template <Format>
+struct VectorsOf;
 
-struct BF16 {
-  static constexpr std::size_t bytes = 2;
-  static HWY_INLINE Vec load(const std::byte* p) {
-#if HWY_TARGET == HWY_SCALAR
-    std::uint16_t bits;
-    std::memcpy(&bits, p, sizeof(bits));
-    return broadcast(bf16_to_f32(bits));
-#else
-    const hn::RebindToUnsigned<Tag> wide;
-    const hn::Rebind<std::uint16_t, Tag> narrow;
-    return hn::BitCast(
-        Tag(), hn::ShiftLeft<16>(hn::PromoteTo(wide, hn::LoadU(narrow, reinterpret_cast<const std::uint16_t*>(p)))));
-#endif
+// For instruction sets without a way of their own.
+template <Format F>
+HWY_INLINE Vec load_scalar(const std::byte* row, std::size_t i) {
+  HWY_ALIGN float values[lanes];
+  for (std::size_t lane = 0; lane < lanes; ++lane) {
+    typename StoredAs<F>::Block block;
+    std::memcpy(&block, row + (i + lane) * sizeof(block), sizeof(block));
+    StoredAs<F>::decode(block, values + lane);
   }
-};
-
-struct F16 {
-  static constexpr std::size_t bytes = 2;
-  static HWY_INLINE Vec load(const std::byte* p) {
-#if HWY_TARGET == HWY_SCALAR
-    std::uint16_t bits;
-    std::memcpy(&bits, p, sizeof(bits));
-    return broadcast(f16_to_f32(bits));
-#elif HWY_TARGET <= HWY_AVX2
-    const hn::Rebind<hwy::float16_t, Tag> narrow;
-    return hn::PromoteTo(Tag(), hn::LoadU(narrow, reinterpret_cast<const hwy::float16_t*>(p)));
-#else
-    // Without a conversion instruction that treats infinities: one value at a time.
-    HWY_ALIGN float wide[lanes];
-    for (std::size_t i = 0; i < lanes; ++i) {
-      std::uint16_t bits;
-      std::memcpy(&bits, p + i * bytes, sizeof(bits));
-      wide[i] = f16_to_f32(bits);
-    }
-    return hn::Load(Tag(), wide);
-#endif
-  }
-};
-
-template <class Stored>
-HWY_NOINLINE Vec load_first(const std::byte* p, std::size_t count) {
-  if constexpr (Stored::bytes == sizeof(float)) {
-    return load_first(reinterpret_cast<const float*>(p), count);
-  } else {
-    HWY_ALIGN std::byte padded[lanes * Stored::bytes] = {};
-    std::memcpy(padded, p, count * Stored::bytes);
-    return Stored::load(padded);
-  }
+  return load(values);
 }
 
 // Four sums: a vector, or where vectors have one lane an array.

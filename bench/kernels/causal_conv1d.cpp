@@ -12,8 +12,8 @@ void causal_conv1d_silu(benchmark::State& state) {
   const auto x = kernel_bench::filled_floats(tokens * channels);
   auto out = kernel_bench::filled_floats(tokens * channels);
   for (auto _ : state) {
-    qwen35::kernels::causal_conv1d_silu(history.data(), x.data(), channels, weight.data(), kernel, channels, tokens,
-                                        out.data(), channels);
+    qwen35::kernels::causal_conv1d_silu(
+        {history.data(), x.data(), channels, weight.data(), kernel, channels, tokens, out.data(), channels});
     benchmark::ClobberMemory();
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(tokens) * static_cast<std::int64_t>(state.iterations()));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The short causal depthwise convolution with SiLU.
-#include <qwen35/kernels/compat-inl.hpp>
+#include <qwen35/kernels/vectors-inl.hpp>
 
-#if defined(QWEN35_KERNELS_CONV_INL_HPP) == defined(HWY_TARGET_TOGGLE)
-#ifdef QWEN35_KERNELS_CONV_INL_HPP
-#undef QWEN35_KERNELS_CONV_INL_HPP
+#if defined(QWEN35_KERNELS_CAUSAL_CONV1D_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef QWEN35_KERNELS_CAUSAL_CONV1D_INL_HPP
+#undef QWEN35_KERNELS_CAUSAL_CONV1D_INL_HPP
 #else
-#define QWEN35_KERNELS_CONV_INL_HPP
+#define QWEN35_KERNELS_CAUSAL_CONV1D_INL_HPP
 #endif
 
 HWY_BEFORE_NAMESPACE();
@@ -14,10 +14,8 @@ QWEN35_BEGIN_NAMESPACE
 namespace kernels {
 namespace HWY_NAMESPACE {
 
-inline void causal_conv1d_silu(const float* history, const float* x, std::size_t x_stride, const float* weight,
-                               std::size_t kernel, std::size_t channels, std::size_t tokens, float* out,
-                               std::size_t out_stride) {
-  const std::size_t before = kernel - 1;
+inline void causal_conv1d_silu(const CausalConv1dTask& task) {
+  const std::size_t kernel = task.kernel, channels = task.channels, tokens = task.tokens, before = kernel - 1;
   // A strip of channels whose taps stay in the first-level cache over all tokens.
   constexpr std::size_t strip = 1024;
   for (std::size_t start = 0; start < channels; start += strip) {
@@ -28,12 +26,12 @@ inline void causal_conv1d_silu(const float* history, const float* x, std::size_t
         Vec sum = zero();
         for (std::size_t j = 0; j < kernel; ++j) {
           const float* const column =
-              (t + j < before ? history + (t + j) * channels : x + (t + j - before) * x_stride) + c;
-          const float* const tap = weight + j * channels + c;
+              (t + j < before ? task.history + (t + j) * channels : task.x + (t + j - before) * task.x_stride) + c;
+          const float* const tap = task.weight + j * channels + c;
           sum = count == lanes ? hn::MulAdd(load(tap), load(column), sum)
                                : hn::MulAdd(load_first(tap, count), load_first(column, count), sum);
         }
-        float* const to = out + t * out_stride + c;
+        float* const to = task.out + t * task.out_stride + c;
         if (count == lanes) {
           store(silu(sum), to);
         } else {

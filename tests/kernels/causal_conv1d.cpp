@@ -15,8 +15,8 @@ TEST_CASE("the causal convolution agrees with its definition, for any split of t
         const std::vector<float> x = random_values(tokens * stride, 2, 3.0f);
         const std::vector<float> weight = random_values(kernel * channels, 3, 2.0f);
         std::vector<float> out(tokens * out_stride, 55.0f);
-        kernels::causal_conv1d_silu(history.data(), x.data(), stride, weight.data(), kernel, channels, tokens,
-                                    out.data(), out_stride);
+        kernels::causal_conv1d_silu(
+            {history.data(), x.data(), stride, weight.data(), kernel, channels, tokens, out.data(), out_stride});
         const auto column = [&](std::size_t t, std::size_t c) {
           return static_cast<double>(t < before ? history[t * channels + c] : x[(t - before) * stride + c]);
         };
@@ -40,8 +40,8 @@ TEST_CASE("the causal convolution agrees with its definition, for any split of t
         std::vector<float> columns(history);  // one token at a time, history carried on
         std::vector<float> single(out.size(), 55.0f);
         for (std::size_t t = 0; t < tokens; ++t) {
-          kernels::causal_conv1d_silu(columns.data(), x.data() + t * stride, stride, weight.data(), kernel, channels, 1,
-                                      single.data() + t * out_stride, out_stride);
+          kernels::causal_conv1d_silu({columns.data(), x.data() + t * stride, stride, weight.data(), kernel, channels,
+                                       1, single.data() + t * out_stride, out_stride});
           columns.insert(columns.end(), x.data() + t * stride, x.data() + t * stride + channels);
           columns.erase(columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(channels));
         }
@@ -56,7 +56,7 @@ TEST_CASE("silu at its ends") {
     const std::vector<float> x = {0.0f, -100.0f, 100.0f, -1e30f, 1e30f, 20.0f, -20.0f, NAN, 1e-20f};
     const std::vector<float> weight(x.size(), 1.0f);
     std::vector<float> out(x.size());
-    kernels::causal_conv1d_silu(nullptr, x.data(), x.size(), weight.data(), 1, x.size(), 1, out.data(), x.size());
+    kernels::causal_conv1d_silu({nullptr, x.data(), x.size(), weight.data(), 1, x.size(), 1, out.data(), x.size()});
     CHECK(out[0] == 0.0f);
     CHECK(std::abs(out[1]) < 1e-30f);
     CHECK(out[2] == 100.0f);

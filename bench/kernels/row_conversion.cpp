@@ -11,7 +11,7 @@ void decode_row(benchmark::State& state) {
   const auto stored = kernel_bench::filled(qwen35::row_bytes(dtype, width));
   auto values = kernel_bench::filled_floats(width);
   for (auto _ : state) {
-    qwen35::kernels::decode_row(dtype, stored.data(), width, values.data());
+    qwen35::kernels::decode_row({dtype, stored.data(), width, values.data()});
     benchmark::ClobberMemory();
   }
   kernel_bench::report(state, static_cast<double>(width), 4.0 * static_cast<double>(width));
@@ -22,7 +22,7 @@ void encode_row(benchmark::State& state) {
   auto stored = kernel_bench::filled(qwen35::row_bytes(dtype, width));
   const auto values = kernel_bench::filled_floats(width);
   for (auto _ : state) {
-    qwen35::kernels::encode_row(dtype, values.data(), width, stored.data());
+    qwen35::kernels::encode_row({dtype, values.data(), width, stored.data()});
     benchmark::ClobberMemory();
   }
   kernel_bench::report(state, static_cast<double>(width), 4.0 * static_cast<double>(width));

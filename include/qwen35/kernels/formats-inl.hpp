@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stored formats in vectors.
+#include <qwen35/formats/formats.hpp>
+#include <qwen35/kernels/formats/bf16-inl.hpp>
+#include <qwen35/kernels/formats/f16-inl.hpp>
+#include <qwen35/kernels/formats/f32-inl.hpp>
+#include <qwen35/kernels/formats/f8_e4m3-inl.hpp>
+
+#if defined(QWEN35_KERNELS_FORMATS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef QWEN35_KERNELS_FORMATS_INL_HPP
+#undef QWEN35_KERNELS_FORMATS_INL_HPP
+#else
+#define QWEN35_KERNELS_FORMATS_INL_HPP
+#endif
+
+HWY_BEFORE_NAMESPACE();
+QWEN35_BEGIN_NAMESPACE
+namespace kernels {
+namespace HWY_NAMESPACE {
+
+// Whether rows of the format are rows of f32 as they are.
+template <Format F>
+inline constexpr bool is_f32 = std::is_same_v<typename StoredAs<F>::Block, float>;
+
+// Values i, i + 1, ... i + count - 1 of a row, `count` < lanes; the other lanes 0. Reads nothing beyond them.
+template <Format F>
+HWY_NOINLINE Vec load_first(const std::byte* row, std::size_t i, std::size_t count) {
+  constexpr FormatInfo info = format_info(F);
+  static_assert(info.block_values == 1 || info.block_values % 16 == 0, "blocks hold whole vectors");
+  if constexpr (is_f32<F>) {
+    return load_first(reinterpret_cast<const float*>(row) + i, count);
+  } else if constexpr (info.block_values == 1) {
+    HWY_ALIGN std::byte padded[lanes * info.block_bytes] = {};
+    std::memcpy(padded, row + i * info.block_bytes, count * info.block_bytes);
+    return VectorsOf<F>::load(padded, 0);
+  } else {
+    return VectorsOf<F>::load(row, i);
+  }
+}
+
+// Stored values into every `interleave`-th vector of `to`, zeros after the last.
+template <Format F>
+inline void decode_vectors(const std::byte* row, std::size_t begin, std::size_t count, std::size_t interleave,
+                           float* to) {
+  const std::size_t end = begin + count, step = interleave * lanes;
+  std::size_t i = begin;
+  for (; i + 4 * lanes <= end; i += 4 * lanes, to += 4 * step) {
+    store(VectorsOf<F>::load(row, i), to);
+    store(VectorsOf<F>::load(row, i + lanes), to + step);
+    store(VectorsOf<F>::load(row, i + 2 * lanes), to + 2 * step);
+    store(VectorsOf<F>::load(row, i + 3 * lanes), to + 3 * step);
+  }
+  for (; i + lanes <= end; i += lanes, to += step) {
+    store(VectorsOf<F>::load(row, i), to);
+  }
+  if (i < end) {
+    store(load_first<F>(row, i, end - i), to);
+  }
+}
+
+inline void decode_vectors(Format format, const std::byte* row, std::size_t begin, std::size_t count,
+                           std::size_t interleave, float* to) {
+  visit(format, [=]<Format F>(StoredAs<F>) { decode_vectors<F>(row, begin, count, interleave, to); });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace kernels
+QWEN35_END_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// How products are cut: which way many tokens go, blocks of a row, rows of a thread, the layout of packed tokens. For
+// the kernels and for what spreads products over the threads.
+#pragma once
+
+#include <qwen35/core/abi.hpp>
+
+#include <cstddef>
+
+QWEN35_BEGIN_NAMESPACE
+
+namespace kernels {
+
+// Up to this many tokens reading the rows once matters more than what it costs to decode them again for each tile of
+// tokens. (At 64 tokens both ways are alike; at 128 tokens AVX2 on Zen 3 gains 40 % by packing, AVX-512 on Zen 4
+// nothing yet.)
+inline constexpr std::size_t few_tokens = 64;
+
+// Tokens are packed in groups of so many.
+inline constexpr std::size_t packed_granule = 6;
+
+// Floats of a packed block.
+constexpr std::size_t packed_size(std::size_t tokens, std::size_t length) {
+  return (tokens + packed_granule - 1) / packed_granule * packed_granule * ((length + 15) / 16 * 16);
+}
+
+// Four rows and six tokens of a block fill 25 of the 32 KiB of a first-level cache.
+inline constexpr std::size_t matmul_block_limit = 640;
+
+// Length of the blocks of a row: the fewest that keep to the limit, evenly long. A multiple of 16.
+constexpr std::size_t matmul_block(std::size_t cols) {
+  const std::size_t blocks = (cols + matmul_block_limit - 1) / matmul_block_limit;
+  return blocks == 0 ? 16 : ((cols + blocks - 1) / blocks + 15) / 16 * 16;
+}
+
+// Rows to hand out to a thread: any multiple of it is efficient.
+inline constexpr std::size_t matmul_row_granule = 16;
+
+}  // namespace kernels
+
+QWEN35_END_NAMESPACE

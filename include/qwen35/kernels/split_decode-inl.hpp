@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keys and values of one split of the context, decoded: keys as columns, values as rows.
+#include <qwen35/kernels/formats-inl.hpp>
+
+#if defined(QWEN35_KERNELS_SPLIT_DECODE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef QWEN35_KERNELS_SPLIT_DECODE_INL_HPP
+#undef QWEN35_KERNELS_SPLIT_DECODE_INL_HPP
+#else
+#define QWEN35_KERNELS_SPLIT_DECODE_INL_HPP
+#endif
+
+HWY_BEFORE_NAMESPACE();
+QWEN35_BEGIN_NAMESPACE
+namespace kernels {
+namespace HWY_NAMESPACE {
+
+// The four blocks of four lanes of a vector, to rows 0, 4, 8, 12 of columns `lanes` wide.
+HWY_INLINE void put_blocks(Vec v, float* to) {
+#if HWY_TARGET <= HWY_AVX3
+  const hn::Half<Tag> half;
+  const hn::Half<hn::Half<Tag>> quarter;
+  const auto low = hn::LowerHalf(half, v);
+  const auto high = hn::UpperHalf(half, v);
+  hn::StoreU(hn::LowerHalf(quarter, low), quarter, to);
+  hn::StoreU(hn::UpperHalf(quarter, low), quarter, to + 4 * lanes);
+  hn::StoreU(hn::LowerHalf(quarter, high), quarter, to + 8 * lanes);
+  hn::StoreU(hn::UpperHalf(quarter, high), quarter, to + 12 * lanes);
+#elif HWY_TARGET == HWY_AVX2
+  const hn::Half<Tag> half;
+  hn::StoreU(hn::LowerHalf(half, v), half, to);
+  hn::StoreU(hn::UpperHalf(half, v), half, to + 4 * lanes);
+#else
+  store(v, to);
+#endif
+}
+
+// `lanes` values of four keys, one vector each, as four columns of rows that are `lanes` wide.
+HWY_INLINE void put_columns([[maybe_unused]] Vec a, [[maybe_unused]] Vec b, [[maybe_unused]] Vec c,
+                            [[maybe_unused]] Vec d, [[maybe_unused]] float* to) {
+#if HWY_TARGET != HWY_SCALAR
+  const Tag tag;
+  const hn::Repartition<double, Tag> pair;
+  const auto ab_low = hn::BitCast(pair, hn::InterleaveLower(tag, a, b));
+  const auto ab_high = hn::BitCast(pair, hn::InterleaveUpper(tag, a, b));
+  const auto cd_low = hn::BitCast(pair, hn::InterleaveLower(tag, c, d));
+  const auto cd_high = hn::BitCast(pair, hn::InterleaveUpper(tag, c, d));
+  put_blocks(hn::BitCast(tag, hn::InterleaveLower(pair, ab_low, cd_low)), to);
+  put_blocks(hn::BitCast(tag, hn::InterleaveUpper(pair, ab_low, cd_low)), to + lanes);
+  put_blocks(hn::BitCast(tag, hn::InterleaveLower(pair, ab_high, cd_high)), to + 2 * lanes);
+  put_blocks(hn::BitCast(tag, hn::InterleaveUpper(pair, ab_high, cd_high)), to + 3 * lanes);
+#endif
+}
+
+// Consecutive keys (or values) of one head. A page ends behind the first `head` of them, the others stand elsewhere.
+struct KeyRows {
+  const std::byte* first;
+  const std::byte* second;
+  std::size_t head, stride_bytes;
+
+  const std::byte* row(std::size_t i) const {
+    return i < head ? first + i * stride_bytes : second + (i - head) * stride_bytes;
+  }
+};
+
+// Keys as columns: value d of the key at place p of the split goes to [p / lanes][d][p % lanes], with room for `width`
+// values. The places before the first key and after the last hold some other key's values; they are hidden later.
+template <Format F>
+inline void decode_columns(const KeyRows& keys, std::size_t place, std::size_t count, std::size_t head_dim,
+                           std::size_t width, float* to) {
+  constexpr std::size_t group = lanes < 4 ? lanes : 4;
+  for (std::size_t p = place / lanes * lanes; p < place + count; p += group) {
+    const std::byte* from[4];
+    for (std::size_t r = 0; r < 4; ++r) {
+      const std::size_t own = p + r < place ? 0 : p + r - place;
+      from[r] = keys.row(own < count ? own : count - 1);
+    }
+    float* const columns = to + p / lanes * width * lanes + p % lanes;
+    for (std::size_t d = 0; d < head_dim; d += lanes) {
+      const std::size_t left = head_dim - d;
+      if constexpr (lanes == 1) {
+        store(VectorsOf<F>::load(from[0], d), columns + d);
+      } else if (left >= lanes) {
+        put_columns(VectorsOf<F>::load(from[0], d), VectorsOf<F>::load(from[1], d), VectorsOf<F>::load(from[2], d),
+                    VectorsOf<F>::load(from[3], d), columns + d * lanes);
+      } else {
+        put_columns(load_first<F>(from[0], d, left), load_first<F>(from[1], d, left), load_first<F>(from[2], d, left),
+                    load_first<F>(from[3], d, left), columns + d * lanes);
+      }
+    }
+  }
+}
+
+inline void decode_keys(Format format, const KeyRows& keys, std::size_t place, std::size_t count, std::size_t head_dim,
+                        std::size_t width, float* to) {
+  visit(format, [&]<Format F>(StoredAs<F>) { decode_columns<F>(keys, place, count, head_dim, width, to); });
+}
+
+inline void decode_values(Format format, const KeyRows& values, std::size_t count, std::size_t head_dim,
+                          std::size_t width, float* to) {
+  for (std::size_t r = 0; r < count; ++r) {
+    decode_vectors(format, values.row(r), 0, head_dim, 1, to + r * width);
+    for (std::size_t d = (head_dim + lanes - 1) / lanes * lanes; d < width; ++d) {
+      to[r * width + d] = 0.0f;
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace kernels
+QWEN35_END_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
