@@ -137,7 +137,7 @@ TEST_CASE("ill-formed UTF-8 and half surrogates are errors") {
   CHECK(parse("\"\\ud7ff\\ue000\"").as_string() == "\xED\x9F\xBF\xEE\x80\x80");
 }
 
-TEST_CASE("depth") {
+TEST_CASE("nesting above 512 levels is refused") {
   const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
   CHECK_NOTHROW(parse(nested(512)));
   CHECK(says(nested(513), "nested too deeply"));

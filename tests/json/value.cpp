@@ -79,7 +79,7 @@ TEST_CASE("objects keep the order of their keys") {
   CHECK(Value(3).find("q") == nullptr);
 }
 
-TEST_CASE("equality") {
+TEST_CASE("values are equal when all their parts are") {
   Value a;
   a["x"] = 1;
   a["y"].push_back("s");

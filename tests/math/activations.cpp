@@ -19,7 +19,7 @@ double gelu_erf(double x) {
 }
 }  // namespace
 
-TEST_CASE("scalars") {
+TEST_CASE("sigmoid and softplus of single values") {
   for (const float x : sweep(-80.0f, 80.0f, 1001)) {
     const double wide = static_cast<double>(x);
     CHECK(static_cast<double>(math::sigmoid(x)) == doctest::Approx(1.0 / (1.0 + std::exp(-wide))).epsilon(1e-6));

@@ -61,7 +61,7 @@ TEST_CASE("from a GIF to rows") {
   CHECK(got.video_grid_thw[0] == 2);
 }
 
-TEST_CASE("limits") {
+TEST_CASE("an animation above the limits is refused") {
   MediaLimits limits;
   limits.max_frames = 5;
   CHECK(contains(message_of<MediaError>([&] { GifVideo::from_file(file_path("moving.gif"), limits); }),

@@ -309,7 +309,7 @@ TEST_CASE("GIF") {
   CHECK(peak_megabytes() - before < 40);
 }
 
-TEST_CASE("animations") {
+TEST_CASE("animations are refused at the limits without the memory that they promise") {
   const std::string one = GifPart().str();
   const auto video = [](const std::string& bytes, const MediaLimits& most) {
     const std::span<const std::byte> view = bytes_of(bytes);
@@ -447,7 +447,7 @@ TEST_CASE("data: URLs") {
   CHECK(contains(message("data:image/png;base64,iVBORw0KGgo="), "not a sound PNG"));
 }
 
-TEST_CASE("folders") {
+TEST_CASE("folders of frames are refused with the reason") {
   namespace fs = std::filesystem;
   const fs::path folder = fs::temp_directory_path() / "qwen35_test_hostile_folder";
   fs::remove_all(folder);
@@ -485,7 +485,7 @@ TEST_CASE("folders") {
   CHECK(contains(message(), "cannot be read as a folder"));
 }
 
-TEST_CASE("settings") {
+TEST_CASE("settings of the image processor are refused with the reason") {
   const auto message = [](const std::string& text) {
     keep_seed("settings " + std::to_string(std::hash<std::string>()(text)), text);
     return message_of<Error>(

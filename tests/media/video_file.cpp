@@ -151,7 +151,7 @@ TEST_CASE("damaged and hostile files") {
   CHECK(contains(message_of<MediaError>([] { VideoFile video(data_folder()); }), data_folder()));
 }
 
-TEST_CASE("limits") {
+TEST_CASE("a video above the limits is refused") {
   MediaLimits limits;
   limits.max_frames = 12;
   CHECK(contains(message_of<MediaError>([&] { VideoFile video(video_path("h264.mp4"), limits); }),

@@ -131,7 +131,7 @@ TEST_CASE("ill-formed UTF-8: an error with the offset, or replaced") {
                        "tokenizer: text 2 is not UTF-8 at byte 1", TextError);
 }
 
-TEST_CASE("batches") {
+TEST_CASE("a batch of texts is encoded as each alone") {
   const Tokenizer& tokenizer = shapes::tokenizer();
   std::vector<std::string> texts;
   for (std::size_t i = 0; i < 300; ++i) {
