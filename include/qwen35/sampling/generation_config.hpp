@@ -103,6 +103,12 @@ struct GenerationConfig {
   // wrong kind or one that asks for what is not supported, InputError where the fields contradict each other.
   template <class = void>
   static GenerationConfig from_json(const json::Value& file);
+  // The fields that are said.
+  template <class = void>
+  json::Value to_json() const;
+  // Writes generation_config.json into a folder that is there. Raises ConfigError.
+  template <class = void>
+  void save_pretrained(const std::string& folder) const;
 
   // These fields, those not said taken from `other`.
   template <class = void>
@@ -270,3 +276,4 @@ void GenerationConfig::validate(bool strict) const {
 QWEN35_END_NAMESPACE
 
 #include <qwen35/sampling/generation_config_json.hpp>
+#include <qwen35/sampling/generation_config_writer.hpp>
