@@ -80,16 +80,16 @@ BENCHMARK(decode)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 void resize(benchmark::State& state) {
   const ThreadCount threads(static_cast<int>(state.range(0)));
-  const ImageSize size = ImageProcessor().resized_size(picture().width(), picture().height(), options_of(state));
+  const ImageSize size = ImageProcessor().resized_size({picture().width(), picture().height()}, options_of(state));
   for (auto _ : state) {
-    benchmark::DoNotOptimize(resize_bicubic(picture(), size.width, size.height));
+    benchmark::DoNotOptimize(resize_bicubic(picture(), size));
   }
 }
 
 void patches(benchmark::State& state) {
   const ThreadCount threads(static_cast<int>(state.range(0)));
-  const ImageSize size = ImageProcessor().resized_size(picture().width(), picture().height(), options_of(state));
-  const Image resized = resize_bicubic(picture(), size.width, size.height);
+  const ImageSize size = ImageProcessor().resized_size({picture().width(), picture().height()}, options_of(state));
+  const Image resized = resize_bicubic(picture(), size);
   ImageOptions as_it_is;
   as_it_is.do_resize = false;
   const ImageProcessor processor;

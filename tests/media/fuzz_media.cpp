@@ -65,7 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const json::Value value = json::parse(text, "settings");
       attempt([&] {
         const ImageProcessor processor(ImageProcessorConfig::from_json(value));
-        const ImageSize to = processor.resized_size(70, 40);
+        const ImageSize to = processor.resized_size({70, 40});
         if (to.width * to.height * processor.config().temporal_patch_size < most) {
           processor.preprocess(Image(70, 40));
         }
@@ -73,7 +73,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       attempt([&] {
         const std::vector<Image> frames(3, Image(70, 40));
         const VideoProcessor processor(VideoProcessorConfig::from_json(value));
-        const ImageSize to = processor.resized_size(3, 70, 40);
+        const ImageSize to = processor.resized_size(3, {70, 40});
         if (to.width * to.height * (processor.config().temporal_patch_size + 3) < most) {
           processor.preprocess(FrameList(frames, 24.0));
         }

@@ -42,7 +42,7 @@ TEST_CASE("rows and grids of the reference, bit for bit") {
       const std::size_t width = size_of(size.items()[0]), height = size_of(size.items()[1]);
       images.push_back(rgb_picture(width, height, c.at("kind").as_string(),
                                    static_cast<std::uint32_t>(size_of(c.at("seed")) + images.size())));
-      tokens += processor.image_tokens(width, height, options);
+      tokens += processor.image_tokens({width, height}, options);
     }
     CAPTURE(json::dump(c.at("sizes")));
     CAPTURE(json::dump(c.at("options")));
@@ -82,18 +82,18 @@ TEST_CASE("the settings of the reference's class, where a file gives none") {
 
 TEST_CASE("the price of a picture, without its pixels") {
   const ImageProcessor processor;
-  CHECK(processor.image_tokens(1920, 1080) == 2040);
-  CHECK(processor.image_tokens(640, 480) == 300);
-  CHECK(processor.image_tokens(320, 240) == 80);
-  CHECK(processor.image_tokens(7000, 5000) == 16308);
-  CHECK(processor.image_tokens(1000, 48) == 74);
-  CHECK(processor.get_number_of_image_patches(480, 640) == 1200);
+  CHECK(processor.image_tokens({1920, 1080}) == 2040);
+  CHECK(processor.image_tokens({640, 480}) == 300);
+  CHECK(processor.image_tokens({320, 240}) == 80);
+  CHECK(processor.image_tokens({7000, 5000}) == 16308);
+  CHECK(processor.image_tokens({1000, 48}) == 74);
+  CHECK(processor.get_number_of_image_patches({640, 480}) == 1200);
   ImageOptions options;
   options.max_pixels = 65536;
-  CHECK(processor.image_tokens(7000, 5000, options) < 65);
+  CHECK(processor.image_tokens({7000, 5000}, options) < 65);
   options.min_pixels = 65536;
   options.max_pixels.reset();
-  CHECK(processor.image_tokens(64, 64, options) == 64);
+  CHECK(processor.image_tokens({64, 64}, options) == 64);
 }
 
 TEST_CASE("layouts and threads do not change a bit") {

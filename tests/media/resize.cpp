@@ -16,7 +16,7 @@ TEST_CASE("equal to the reference's kernel, bit for bit") {
     CAPTURE(width);
     CAPTURE(height);
     CAPTURE(c.at("kind").as_string());
-    const Image out = resize_bicubic(PixelView{pixels.data(), width, height}, size_of(to[0]), size_of(to[1]));
+    const Image out = resize_bicubic(PixelView{pixels.data(), width, height}, {size_of(to[0]), size_of(to[1])});
     REQUIRE(out.width() == size_of(to[0]));
     REQUIRE(out.height() == size_of(to[1]));
     CHECK(crc_of(out) == c.at("crc").as_integer());
@@ -29,7 +29,7 @@ TEST_CASE("a small case by hand") {
   for (std::size_t k = 0; k < 35; ++k) {
     grey[k] = static_cast<std::uint8_t>((97 * k * k + 11) % 256);
   }
-  const Image out = resize_bicubic(PixelView{grey, 7, 5, PixelFormat::grey}, 4, 8);
+  const Image out = resize_bicubic(PixelView{grey, 7, 5, PixelFormat::grey}, {4, 8});
   const int expected[8][4] = {{51, 131, 55, 158}, {82, 159, 132, 119}, {117, 179, 231, 81}, {87, 87, 213, 161},
                               {68, 62, 183, 157}, {70, 108, 152, 66},  {86, 78, 86, 70},    {98, 50, 43, 88}};
   for (std::size_t y = 0; y < 8; ++y) {
@@ -53,20 +53,20 @@ TEST_CASE("layouts and threads do not change a bit") {
     std::memcpy(wide.data() + y * (width * 3 + 5), plain.row(y), width * 3);
   }
   const PixelView padded{wide.data(), width, height, PixelFormat::rgb, width * 3 + 5};
-  for (const auto& [w, h] : {std::pair<std::size_t, std::size_t>{32, 64}, {61, 20}, {61, 47}, {200, 47}, {90, 33}}) {
+  for (const ImageSize size : {ImageSize{32, 64}, {61, 20}, {61, 47}, {200, 47}, {90, 33}}) {
     Image one;
     {
       ThreadCount threads(1);
-      one = resize_bicubic(plain, w, h);
+      one = resize_bicubic(plain, size);
     }
-    CHECK(resize_bicubic(view, w, h) == one);
-    CHECK(resize_bicubic(padded, w, h) == one);
+    CHECK(resize_bicubic(view, size) == one);
+    CHECK(resize_bicubic(padded, size) == one);
     for (const int count : {2, 3, 7}) {
       ThreadCount threads(count);
-      CHECK(resize_bicubic(plain, w, h) == one);
+      CHECK(resize_bicubic(plain, size) == one);
     }
   }
-  CHECK(resize_bicubic(view, width, height) == plain);
+  CHECK(resize_bicubic(view, {width, height}) == plain);
 }
 
 TEST_CASE("instruction sets do not change a bit") {
@@ -79,7 +79,7 @@ TEST_CASE("instruction sets do not change a bit") {
     for (const Image* const image : {&noise, &edges}) {
       // Widths around the size of vectors, shrinking and growing.
       for (const std::size_t size : {1u, 5u, 6u, 11u, 32u, 64u, 199u, 300u}) {
-        Image got = resize_bicubic(*image, size, size + 3);
+        Image got = resize_bicubic(*image, {size, size + 3});
         if (next == expected.size()) {
           expected.push_back(std::move(got));
         } else {
@@ -94,8 +94,8 @@ TEST_CASE("instruction sets do not change a bit") {
 
 TEST_CASE("impossible sizes") {
   const Image image(4, 4);
-  CHECK_THROWS_AS(resize_bicubic(image, 0, 4), InputError);
-  CHECK_THROWS_AS(resize_bicubic(image, 4, 0), InputError);
-  CHECK_THROWS_AS(resize_bicubic(image, std::size_t{1} << 30, 4), InputError);
-  CHECK_THROWS_AS(resize_bicubic(PixelView{}, 4, 4), InputError);
+  CHECK_THROWS_AS(resize_bicubic(image, {0, 4}), InputError);
+  CHECK_THROWS_AS(resize_bicubic(image, {4, 0}), InputError);
+  CHECK_THROWS_AS(resize_bicubic(image, {std::size_t{1} << 30, 4}), InputError);
+  CHECK_THROWS_AS(resize_bicubic(PixelView{}, {4, 4}), InputError);
 }

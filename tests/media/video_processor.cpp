@@ -117,7 +117,7 @@ TEST_CASE("rows, grids and times of the reference, bit for bit") {
       }
       CHECK(equal);
     }
-    CHECK(processor.video_tokens(frames, rate, width, height, options) * 4 == got.pixel_values_videos.shape()[0]);
+    CHECK(processor.video_tokens(frames, rate, {width, height}, options) * 4 == got.pixel_values_videos.shape()[0]);
   }
 }
 
@@ -125,10 +125,10 @@ TEST_CASE("the price of a video, without its pixels") {
   const VideoProcessor processor;
   VideoOptions all;
   all.do_sample_frames = false;
-  CHECK(processor.video_tokens(20, 10.0, 1280, 720, all) == 10 * 880);
-  CHECK(processor.video_tokens(768, 24.0, 1920, 1080, all) == 384 * 28);
-  CHECK(processor.video_tokens(5, std::nullopt, 640, 480, all) == 3 * 300);
-  CHECK(processor.get_number_of_video_patches(8, 360, 640) == 4 * 22 * 40);
+  CHECK(processor.video_tokens(20, 10.0, {1280, 720}, all) == 10 * 880);
+  CHECK(processor.video_tokens(768, 24.0, {1920, 1080}, all) == 384 * 28);
+  CHECK(processor.video_tokens(5, std::nullopt, {640, 480}, all) == 3 * 300);
+  CHECK(processor.get_number_of_video_patches(8, {640, 360}) == 4 * 22 * 40);
 }
 
 TEST_CASE("frames that were sampled before keep their places") {

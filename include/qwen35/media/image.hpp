@@ -2,6 +2,7 @@
 // Pixels: `Image` owns 8-bit RGB, `PixelView` looks at the caller's pixels in the usual layouts.
 #pragma once
 
+#include <qwen35/media/image_size.hpp>
 #include <qwen35/media/limits.hpp>
 
 #include <algorithm>
@@ -24,6 +25,7 @@ struct PixelView {
   PixelFormat format = PixelFormat::rgb;
   std::size_t stride = 0;  // bytes from one row to the next; 0: rows follow each other
 
+  ImageSize size() const { return {width, height}; }
   std::size_t row_stride() const { return stride != 0 ? stride : width * bytes_per_pixel(format); }
   const std::uint8_t* row(std::size_t y) const { return data + y * row_stride(); }
 };

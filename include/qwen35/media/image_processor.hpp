@@ -41,7 +41,8 @@ inline Config with_options(Config config, const Options& options) {
   return config;
 }
 
-inline void check_unresized(std::size_t width, std::size_t height, std::size_t factor) {
+inline void check_unresized(ImageSize size, std::size_t factor) {
+  const auto [width, height] = size;
   require<MediaError>(width > 0 && height > 0 && width % factor == 0 && height % factor == 0, "picture of ", width,
                       " x ", height, " pixels without resizing: each side must be a multiple of ", factor);
 }
@@ -63,22 +64,21 @@ class ImageProcessor {
   const ImageProcessorConfig& config() const { return config_; }
 
   // The size that a picture of this size is brought to. Raises MediaError for an aspect ratio above 200.
-  ImageSize resized_size(std::size_t width, std::size_t height, const ImageOptions& options = {}) const {
+  ImageSize resized_size(ImageSize size, const ImageOptions& options = {}) const {
     const ImageProcessorConfig config = detail::with_options(config_, options);
     if (config.do_resize) {
-      return smart_resize(height, width, config.factor(), config.size.shortest_edge, config.size.longest_edge);
+      return smart_resize(size, config.factor(), config.size.shortest_edge, config.size.longest_edge);
     }
-    detail::check_unresized(width, height, config.factor());
-    return {height, width};
+    detail::check_unresized(size, config.factor());
+    return size;
   }
-  std::size_t get_number_of_image_patches(std::size_t height, std::size_t width,
-                                          const ImageOptions& options = {}) const {
-    const ImageSize size = resized_size(width, height, options);
-    return (size.height / config_.patch_size) * (size.width / config_.patch_size);
+  std::size_t get_number_of_image_patches(ImageSize size, const ImageOptions& options = {}) const {
+    const ImageSize resized = resized_size(size, options);
+    return (resized.height / config_.patch_size) * (resized.width / config_.patch_size);
   }
   // What a picture costs in the text: its number of placeholder tokens.
-  std::size_t image_tokens(std::size_t width, std::size_t height, const ImageOptions& options = {}) const {
-    return get_number_of_image_patches(height, width, options) / (config_.merge_size * config_.merge_size);
+  std::size_t image_tokens(ImageSize size, const ImageOptions& options = {}) const {
+    return get_number_of_image_patches(size, options) / (config_.merge_size * config_.merge_size);
   }
 
   // Raises MediaError for a picture that cannot be resized, InputError for pixels that contradict each other.
@@ -88,11 +88,11 @@ class ImageProcessor {
     std::size_t rows = 0;
     for (const PixelView& image : images) {
       detail::check_view(image);
-      const ImageSize size = resized_size(image.width, image.height, options);
-      layouts.push_back({config.patch_size, config.temporal_patch_size, config.merge_size, size.height, size.width});
+      layouts.push_back(
+          {config.patch_size, config.temporal_patch_size, config.merge_size, resized_size(image.size(), options)});
       rows += layouts.back().rows();
     }
-    const PatchLayout layout{config.patch_size, config.temporal_patch_size, config.merge_size, 0, 0};
+    const PatchLayout layout{config.patch_size, config.temporal_patch_size, config.merge_size, {}};
     ImageInputs out{Tensor<float>({rows, layout.row_size()}), Tensor<std::int64_t>({images.size(), 3})};
     const PixelTable table(config);
     float* target = out.pixel_values.data();

@@ -38,18 +38,17 @@ class PixelTable {
   std::array<std::array<float, 256>, 3> values_;
 };
 
-// The layout of the patch rows of a clip whose frames are height x width pixels, both multiples of patch x merge.
+// The layout of the patch rows of a clip whose frames are of `size`, both sides multiples of patch x merge.
 // Rows run over (temporal patch, block row, block column, row in block, column in block): the merge x merge patches of
 // a block follow each other. A row holds (channel, frame of the temporal patch, y, x).
 struct PatchLayout {
   std::size_t patch_size = 16;
   std::size_t temporal_patch_size = 2;
   std::size_t merge_size = 2;
-  std::size_t height = 0;
-  std::size_t width = 0;
+  ImageSize size{};
 
-  std::size_t grid_h() const { return height / patch_size; }
-  std::size_t grid_w() const { return width / patch_size; }
+  std::size_t grid_h() const { return size.height / patch_size; }
+  std::size_t grid_w() const { return size.width / patch_size; }
   std::size_t rows() const { return grid_h() * grid_w(); }  // of one temporal patch
   std::size_t row_size() const { return 3 * temporal_patch_size * patch_size * patch_size; }
 };
@@ -58,8 +57,8 @@ struct PatchLayout {
 // first_frame to last_frame (exclusive) of it. The picture must have the layout's size.
 inline void write_patches(const PixelView& image, const PatchLayout& layout, const PixelTable& table,
                           std::size_t first_frame, std::size_t last_frame, float* rows) {
-  require<InputError>(image.width == layout.width && image.height == layout.height, "patches: a picture of ",
-                      image.width, " x ", image.height, " pixels, expected ", layout.width, " x ", layout.height);
+  require<InputError>(image.size() == layout.size, "patches: a picture of ", image.width, " x ", image.height,
+                      " pixels, expected ", layout.size.width, " x ", layout.size.height);
   const std::size_t p = layout.patch_size, merge = layout.merge_size, grid_w = layout.grid_w();
   const std::size_t step = bytes_per_pixel(image.format);
   const bool grey = image.format == PixelFormat::grey;
@@ -93,15 +92,15 @@ inline void write_patches(const PixelView& image, const PatchLayout& layout, con
 // a whole would cost more time for its memory pages than for its pixels.
 inline void resize_to_patches(const PixelView& image, const PatchLayout& layout, const PixelTable& table,
                               std::size_t first_frame, std::size_t last_frame, float* rows) {
-  if (image.width == layout.width && image.height == layout.height) {
+  if (image.size() == layout.size) {
     write_patches(image, layout, table, first_frame, last_frame, rows);
     return;
   }
-  const detail::BicubicRows resized(image, layout.width, layout.height);
+  const detail::BicubicRows resized(image, layout.size);
   PatchLayout strip_layout = layout;
-  strip_layout.height = layout.patch_size * layout.merge_size;
-  parallel_ranges(layout.height / strip_layout.height, 1, [&](std::size_t begin, std::size_t end) {
-    Image strip(layout.width, strip_layout.height);
+  strip_layout.size.height = layout.patch_size * layout.merge_size;
+  parallel_ranges(layout.size.height / strip_layout.size.height, 1, [&](std::size_t begin, std::size_t end) {
+    Image strip(layout.size.width, strip_layout.size.height);
     for (std::size_t i = begin; i < end; ++i) {
       for (std::size_t y = 0; y < strip.height(); ++y) {
         resized.row(i * strip.height() + y, strip.row(y));

@@ -83,7 +83,8 @@ inline ResizeWeights resize_weights(std::size_t n_in, std::size_t n_out) {
 // not be in memory as a whole. The source must outlive it.
 class BicubicRows {
  public:
-  BicubicRows(const PixelView& source, std::size_t width, std::size_t height) : rows_(source), width_(width) {
+  BicubicRows(const PixelView& source, ImageSize size) : rows_(source), width_(size.width) {
+    const auto [width, height] = size;
     check_view(source);
     require<InputError>(width > 0 && height > 0 && width <= max_side && height <= max_side, "resizing to ", width,
                         " x ", height, " pixels, expected sides from 1 to ", max_side);
@@ -148,12 +149,12 @@ class BicubicRows {
 
 }  // namespace detail
 
-// The picture at `width` x `height`. First along x, rounded and clamped to 8 bits, then along y; an axis that keeps its
+// The picture at `size`. First along x, rounded and clamped to 8 bits, then along y; an axis that keeps its
 // size is left alone. Raises InputError when a size is 0 or beyond 2^24.
-inline Image resize_bicubic(const PixelView& source, std::size_t width, std::size_t height) {
-  const detail::BicubicRows rows(source, width, height);
-  Image out(width, height);
-  parallel_ranges(height, rows.grain(), [&](std::size_t begin, std::size_t end) {
+inline Image resize_bicubic(const PixelView& source, ImageSize size) {
+  const detail::BicubicRows rows(source, size);
+  Image out(size.width, size.height);
+  parallel_ranges(size.height, rows.grain(), [&](std::size_t begin, std::size_t end) {
     for (std::size_t y = begin; y < end; ++y) {
       rows.row(y, out.row(y));
     }

@@ -2,18 +2,13 @@
 // The size that a picture or video is brought to before it is cut into patches.
 #pragma once
 
+#include <qwen35/media/image_size.hpp>
 #include <qwen35/media/limits.hpp>
 
 #include <algorithm>
 #include <cmath>
 
 QWEN35_BEGIN_NAMESPACE
-
-struct ImageSize {
-  std::size_t height = 0;
-  std::size_t width = 0;
-  friend bool operator==(const ImageSize&, const ImageSize&) = default;
-};
 
 // What one picture or clip (all its frames) may be brought to: as many patches as the published models' whole context
 // holds, 262144 x 32 x 32 pixels.
@@ -29,7 +24,8 @@ inline double round_half_even(double value) {
   return up ? below + 1.0 : below;
 }
 
-inline void check_aspect(std::size_t height, std::size_t width) {
+inline void check_aspect(ImageSize size) {
+  const auto [width, height] = size;
   require<MediaError>(height > 0 && width > 0 && height <= max_side && width <= max_side, "picture of ", width, " x ",
                       height, " pixels, expected sides from 1 to ", max_side);
   const double ratio = static_cast<double>(std::max(height, width)) / static_cast<double>(std::min(height, width));
@@ -39,9 +35,9 @@ inline void check_aspect(std::size_t height, std::size_t width) {
 
 // The rule shared by pictures and videos, in float64 and the reference's order of evaluation. `area` is the clip's
 // number of values frames x height x width; the comparison uses the padded number of frames.
-inline ImageSize fit_area(std::size_t height, std::size_t width, std::size_t factor, double frames,
-                          double padded_frames, double min_pixels, double max_pixels) {
-  const auto h = static_cast<double>(height), w = static_cast<double>(width), f = static_cast<double>(factor);
+inline ImageSize fit_area(ImageSize size, std::size_t factor, double frames, double padded_frames, double min_pixels,
+                          double max_pixels) {
+  const auto h = static_cast<double>(size.height), w = static_cast<double>(size.width), f = static_cast<double>(factor);
   double h_bar = round_half_even(h / f) * f;
   double w_bar = round_half_even(w / f) * f;
   if (padded_frames * h_bar * w_bar > max_pixels) {
@@ -54,10 +50,10 @@ inline ImageSize fit_area(std::size_t height, std::size_t width, std::size_t fac
     w_bar = std::ceil(w * beta / f) * f;
   }
   const auto most = static_cast<double>(max_resized_pixels);
-  require<MediaError>(h_bar > 0 && w_bar > 0 && padded_frames * h_bar * w_bar <= most, "picture of ", width, " x ",
-                      height, " pixels cannot be brought to an area from ", min_pixels, " to ",
+  require<MediaError>(h_bar > 0 && w_bar > 0 && padded_frames * h_bar * w_bar <= most, "picture of ", size.width, " x ",
+                      size.height, " pixels cannot be brought to an area from ", min_pixels, " to ",
                       std::min(max_pixels, most), " in multiples of ", factor);
-  return {static_cast<std::size_t>(h_bar), static_cast<std::size_t>(w_bar)};
+  return {static_cast<std::size_t>(w_bar), static_cast<std::size_t>(h_bar)};
 }
 
 }  // namespace detail
@@ -65,25 +61,22 @@ inline ImageSize fit_area(std::size_t height, std::size_t width, std::size_t fac
 // Sides that are multiples of `factor`, an area from min_pixels to max_pixels, and nearly the aspect ratio of the
 // picture. Small pictures grow. Raises MediaError when one side is over 200 times the other. (reference: smart_resize
 // of the image processor)
-inline ImageSize smart_resize(std::size_t height, std::size_t width, std::size_t factor, std::size_t min_pixels,
-                              std::size_t max_pixels) {
-  detail::check_aspect(height, width);
-  return detail::fit_area(height, width, factor, 1.0, 1.0, static_cast<double>(min_pixels),
-                          static_cast<double>(max_pixels));
+inline ImageSize smart_resize(ImageSize size, std::size_t factor, std::size_t min_pixels, std::size_t max_pixels) {
+  detail::check_aspect(size);
+  return detail::fit_area(size, factor, 1.0, 1.0, static_cast<double>(min_pixels), static_cast<double>(max_pixels));
 }
 
 // The same for a clip: the area is that of all frames together. Raises MediaError also when a side is below `factor`.
 // (reference: smart_resize of the video processor; the scale uses num_frames, the comparison the number padded to
 // temporal_factor)
-inline ImageSize smart_resize_video(std::size_t num_frames, std::size_t height, std::size_t width,
-                                    std::size_t temporal_factor, std::size_t factor, std::size_t min_pixels,
-                                    std::size_t max_pixels) {
+inline ImageSize smart_resize_video(std::size_t num_frames, ImageSize size, std::size_t temporal_factor,
+                                    std::size_t factor, std::size_t min_pixels, std::size_t max_pixels) {
   require<MediaError>(num_frames > 0, "a video without frames");
-  require<MediaError>(height >= factor && width >= factor, "video of ", width, " x ", height,
+  require<MediaError>(size.height >= factor && size.width >= factor, "video of ", size.width, " x ", size.height,
                       " pixels: each side must be at least ", factor);
-  detail::check_aspect(height, width);
+  detail::check_aspect(size);
   const std::size_t padded = (num_frames + temporal_factor - 1) / temporal_factor * temporal_factor;
-  return detail::fit_area(height, width, factor, static_cast<double>(num_frames), static_cast<double>(padded),
+  return detail::fit_area(size, factor, static_cast<double>(num_frames), static_cast<double>(padded),
                           static_cast<double>(min_pixels), static_cast<double>(max_pixels));
 }
 

@@ -82,27 +82,26 @@ class VideoProcessor {
 
   // The size that frames of a clip of `num_frames` (after sampling) are brought to. Raises MediaError when one side is
   // too small or the aspect ratio above 200.
-  ImageSize resized_size(std::size_t num_frames, std::size_t width, std::size_t height,
-                         const VideoOptions& options = {}) const {
+  ImageSize resized_size(std::size_t num_frames, ImageSize size, const VideoOptions& options = {}) const {
     const VideoProcessorConfig config = detail::with_options(config_, options);
     if (config.do_resize) {
-      return smart_resize_video(num_frames, height, width, config.temporal_patch_size, config.factor(),
+      return smart_resize_video(num_frames, size, config.temporal_patch_size, config.factor(),
                                 config.size.shortest_edge, config.size.longest_edge);
     }
-    detail::check_unresized(width, height, config.factor());
-    return {height, width};
+    detail::check_unresized(size, config.factor());
+    return size;
   }
-  std::size_t get_number_of_video_patches(std::size_t num_frames, std::size_t height, std::size_t width,
+  std::size_t get_number_of_video_patches(std::size_t num_frames, ImageSize size,
                                           const VideoOptions& options = {}) const {
-    const ImageSize size = resized_size(num_frames, width, height, options);
-    return patches_of(num_frames) * (size.height / config_.patch_size) * (size.width / config_.patch_size);
+    const ImageSize resized = resized_size(num_frames, size, options);
+    return patches_of(num_frames) * (resized.height / config_.patch_size) * (resized.width / config_.patch_size);
   }
   // What a video costs in the text: its number of placeholder tokens. The time and two marks before each temporal patch
   // come on top.
-  std::size_t video_tokens(std::size_t total_num_frames, std::optional<double> source_fps, std::size_t width,
-                           std::size_t height, const VideoOptions& options = {}) const {
+  std::size_t video_tokens(std::size_t total_num_frames, std::optional<double> source_fps, ImageSize size,
+                           const VideoOptions& options = {}) const {
     const std::size_t taken = sample_frames(total_num_frames, source_fps, options).size();
-    return get_number_of_video_patches(taken, height, width, options) / (config_.merge_size * config_.merge_size);
+    return get_number_of_video_patches(taken, size, options) / (config_.merge_size * config_.merge_size);
   }
 
   // One video. Raises MediaError for one that cannot be read or resized, InputError for options that contradict each
@@ -112,8 +111,8 @@ class VideoProcessor {
     const VideoProcessorConfig config = detail::with_options(config_, options);
     VideoMetadata metadata = source.metadata();
     const std::vector<std::size_t> taken = sample_frames(metadata.total_num_frames, metadata.fps, options);
-    const ImageSize size = resized_size(taken.size(), metadata.width, metadata.height, options);
-    const PatchLayout layout{config.patch_size, config.temporal_patch_size, config.merge_size, size.height, size.width};
+    const PatchLayout layout{config.patch_size, config.temporal_patch_size, config.merge_size,
+                             resized_size(taken.size(), {metadata.width, metadata.height}, options)};
     const std::size_t grid_t = patches_of(taken.size()), span = layout.temporal_patch_size;
     VideoInputs out;
     out.pixel_values_videos = Tensor<float>({grid_t * layout.rows(), layout.row_size()});
