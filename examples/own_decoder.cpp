@@ -24,7 +24,7 @@ using Attention = qwen35::GatedAttention<4, 2, 16>;  // 4 query heads on 2 key-v
 using Experts = qwen35::MoeBlock<8, 2, 32>;          // 2 of 8 experts, 32 wide
 using LinearLayer = qwen35::DecoderLayer<Mixer, Experts>;
 using FullLayer = qwen35::DecoderLayer<Attention, Experts>;
-constexpr std::size_t capacity = 64;  // slots of the attention layer
+constexpr std::size_t capacity = qwen35::kernels::attention_split;  // slots of the attention layer: one page
 
 // Random weights that live as long as this object.
 class RandomWeights {
@@ -91,11 +91,10 @@ struct Decoder {
 struct State {
   std::vector<float> conv = std::vector<float>(2 * Mixer::conv_state_size);
   std::vector<float> recurrent = std::vector<float>(2 * Mixer::recurrent_state_size);
-  std::vector<std::byte> keys = std::vector<std::byte>(capacity * Attention::state_bytes(qwen35::DType::f32) / 2);
-  std::vector<std::byte> values = keys;
+  std::vector<std::byte> page = std::vector<std::byte>(capacity * Attention::state_bytes(qwen35::DType::f32));
   std::size_t length = 0;
 
-  std::size_t bytes() const { return (conv.size() + recurrent.size()) * sizeof(float) + 2 * keys.size(); }
+  std::size_t bytes() const { return (conv.size() + recurrent.size()) * sizeof(float) + page.size(); }
 };
 
 // hidden `[tokens, width]`, in place.
@@ -118,7 +117,8 @@ void forward(const Decoder& decoder, State& state, std::vector<float>& hidden) {
   const qwen35::GatedDeltaNetState linear[] = {
       {state.conv.data(), state.recurrent.data()},
       {state.conv.data() + Mixer::conv_state_size, state.recurrent.data() + Mixer::recurrent_state_size}};
-  const qwen35::GatedAttentionState full{state.keys.data(), state.values.data(), qwen35::DType::f32, capacity};
+  std::byte* const pages[] = {state.page.data()};
+  const qwen35::GatedAttentionState full{pages, 0, state.page.size() / 2, qwen35::DType::f32};
   LinearLayer::forward(decoder.first, hidden.data(), width, pass, {&linear[0], 1}, arena);
   LinearLayer::forward(decoder.second, hidden.data(), width, pass, {&linear[1], 1}, arena);
   FullLayer::forward(decoder.third, hidden.data(), width, pass, {&full, 1}, arena);

@@ -24,13 +24,18 @@ void gated_attention(benchmark::State& state) {
   const std::vector<float> x = random.values(tokens * hidden_size, 0.0f, 1.0f);
   std::vector<float> y(x.size());
   const std::vector<float> cos = random.values(tokens * 32, 0.0f, 1.0f);
-  const std::size_t capacity = past + tokens;
-  const Matrix keys = random.matrix(2 * capacity, 256);
-  const Matrix values = random.matrix(2 * capacity, 256);
-  AlignedBuffer<std::byte> kv(2 * keys.bytes());
-  std::copy(keys.data, keys.data + keys.bytes(), kv.data());
-  std::copy(values.data, values.data + values.bytes(), kv.data() + keys.bytes());
-  const GatedAttentionState own{kv.data(), kv.data() + keys.bytes(), dtype, capacity};
+  // Pages of keys, then values, as a cache has them.
+  constexpr std::size_t page_slots = kernels::attention_split;
+  const std::size_t half = page_slots * 2 * row_bytes(dtype, 256);
+  const std::size_t count = (past + tokens + page_slots - 1) / page_slots;
+  const Matrix kv = random.matrix(count * page_slots * 4, 256);
+  AlignedBuffer<std::byte> memory(kv.bytes());
+  std::copy(kv.data, kv.data + kv.bytes(), memory.data());
+  std::vector<std::byte*> pages;
+  for (std::size_t page = 0; page < count; ++page) {
+    pages.push_back(memory.data() + page * 2 * half);
+  }
+  const GatedAttentionState own{pages.data(), 0, half, dtype};
   const TokenSpan span{0, 0, tokens, past};
   Pass pass;
   pass.tokens = tokens;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 
 namespace {
 
@@ -55,10 +56,25 @@ double bytes_per_token(const CausalLM<Config>& model) {
   return bytes;
 }
 
+// Tokens that nobody has read, for the sake of a long context.
 template <class Config>
-void decode(benchmark::State& state, const CausalLM<Config>& model) {
+void fill(HybridCache<Config>& cache, std::size_t tokens, std::uint64_t fingerprint) {
+  cache.begin(1, tokens, fingerprint);
+  SequenceCache& sequence = cache.sequence(0);
+  for (std::size_t page = 0; page < sequence.pages(); ++page) {
+    std::memset(sequence.page_data()[page], 0, sequence.layout().page_bytes());
+  }
+  sequence.commit(tokens, nullptr);
+  cache.commit(tokens, nullptr, nullptr);
+}
+
+template <class Config>
+void decode(benchmark::State& state, const CausalLM<Config>& model, std::size_t context = 0) {
   Workspace<Config> workspace(64);
   HybridCache<Config> cache;
+  if (context > 0) {
+    fill(cache, context, model.fingerprint());
+  }
   model.forward(
       {.input_ids = prompt(16, 400), .past_key_values = &cache, .logits_to_keep = 1, .workspace = &workspace});
   std::vector<TokenId> next = {1};
@@ -89,12 +105,12 @@ const CausalLM<configs::Shapes>& shapes() {
   return model;
 }
 void shapes_decode(benchmark::State& state) {
-  decode(state, shapes());
+  decode(state, shapes(), static_cast<std::size_t>(state.range(0)));
 }
 void shapes_prompt(benchmark::State& state) {
   read_prompt(state, shapes());
 }
-BENCHMARK(shapes_decode)->UseRealTime();
+BENCHMARK(shapes_decode)->ArgName("context")->Arg(0)->Arg(32768)->UseRealTime();
 BENCHMARK(shapes_prompt)->Arg(64)->Arg(512)->UseRealTime();
 
 const char* const large_folder = std::getenv("QWEN35_BENCH_MODEL");

@@ -10,6 +10,12 @@ class Checkpoint;
 class Tokenizer;
 class StreamDecoder;
 struct CacheOptions;
+class SequenceCache;
+class RectangleCache;
+class ForwardWorkspace;
+struct SequenceSlice;
+struct ForwardInput;
+struct ForwardOutput;
 struct GenerationConfig;
 struct ImageFeatures;
 

@@ -132,7 +132,7 @@ TEST_CASE("a cache in the caller's memory") {
   cache.restore(snapshot);
   CHECK(logits({3, 4}, cache) == next);
   CHECK_THROWS_AS(Cache({.storage = storage}), InputError);
-  Cache small({.capacity = 64, .storage = storage});
+  Cache small({.capacity = 65, .storage = storage});  // a second page
   CHECK_THROWS_AS(logits(ids, small), CacheError);
 }
 

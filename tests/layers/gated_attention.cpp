@@ -148,17 +148,25 @@ struct Case {
 constexpr double hidden_key = -std::numeric_limits<double>::infinity();
 constexpr auto causal = [](std::size_t, std::size_t t, std::size_t s) { return s <= t ? 0.0 : hidden_key; };
 
-// Keys and values of a few sequences.
+// Keys and values of a few sequences, in pages.
 struct Cache {
   std::vector<std::vector<std::byte>> memory;
+  std::vector<std::vector<std::byte*>> pages;
   std::vector<GatedAttentionState> states;
 
   template <class Layer>
   static Cache of(std::size_t sequences, std::size_t capacity, Format format = Format::f32) {
+    constexpr std::size_t page_slots = kernels::attention_split;
+    const std::size_t page_bytes = page_slots * Layer::state_bytes(format);
+    const std::size_t count = (capacity + page_slots - 1) / page_slots;
     Cache out;
     for (std::size_t i = 0; i < sequences; ++i) {
-      std::vector<std::byte>& bytes = out.memory.emplace_back(capacity * Layer::state_bytes(format));
-      out.states.push_back({bytes.data(), bytes.data() + bytes.size() / 2, format, capacity});
+      std::vector<std::byte>& bytes = out.memory.emplace_back(count * page_bytes);
+      std::vector<std::byte*>& pages = out.pages.emplace_back();
+      for (std::size_t page = 0; page < count; ++page) {
+        pages.push_back(bytes.data() + page * page_bytes);
+      }
+      out.states.push_back({pages.data(), 0, page_bytes / 2, format});
     }
     return out;
   }
@@ -167,7 +175,8 @@ struct Cache {
 // Runs tokens [slot, slot + count) of a sequence of its own.
 template <class Layer, class Case>
 std::vector<float> run(const Case& c, const std::vector<float>& x, std::size_t slot, std::size_t count,
-                       const Cache& cache, const KeyMask& mask = {}, const AttentionProbabilities& probabilities = {}) {
+                       const Cache& cache, const KeyMask& mask = {},
+                       const AttentionProbabilities* probabilities = nullptr) {
   const TokenSpan span{0, 0, count, slot};
   Pass pass;
   pass.tokens = count;
@@ -276,13 +285,13 @@ TEST_CASE("masked keys, and additive masks with a bias for each head") {
 
   // An additive mask replaces causality: here later keys are seen too.
   const std::vector<float> bias = c.random(4 * tokens * tokens, 0.0f);
+  const AdditiveMask values{
+      .data = bias.data(), .head_stride = tokens * tokens, .row_stride = tokens, .keys = tokens, .first_slot = 0};
   KeyMask additive;
-  additive.additive = bias.data();
-  additive.head_stride = tokens * tokens;
-  additive.keys = tokens;
+  additive.additive = &values;
   std::vector<double> expected;
   std::vector<float> probabilities(4 * tokens * tokens);
-  const AttentionProbabilities out{probabilities.data(), tokens, tokens, 0};
+  const AttentionProbabilities out{probabilities.data(), tokens * tokens, tokens, 0};
   const std::vector<double> reference = c.reference(
       x,
       [&](std::size_t h, std::size_t t, std::size_t s) {
@@ -292,7 +301,7 @@ TEST_CASE("masked keys, and additive masks with a bias for each head") {
   // The keys of later tokens must be in the cache: a first pass puts them there.
   const Cache cache = Cache::of<Layer>(1, tokens);
   run<Layer>(c, x, 0, tokens, cache);
-  check_near(run<Layer>(c, x, 0, tokens, cache, additive, out), reference);
+  check_near(run<Layer>(c, x, 0, tokens, cache, additive, &out), reference);
   for (std::size_t i = 0; i < probabilities.size(); ++i) {
     CHECK(static_cast<double>(probabilities[i]) == doctest::Approx(expected[i]).epsilon(1e-4));
   }

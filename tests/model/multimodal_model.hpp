@@ -139,9 +139,9 @@ class MediaModel final : public AnyMediaModel {
             .mm_token_type_ids = a.mm_token_type_ids,
             .image_features = a.image_features,
             .video_features = a.video_features,
-            .logits_to_keep = a.logits_to_keep,
             .output_hidden_states = a.output_hidden_states,
-            .output_router_logits = a.output_router_logits};
+            .output_router_logits = a.output_router_logits,
+            .logits_to_keep = a.logits_to_keep};
   }
 
   Model model_;

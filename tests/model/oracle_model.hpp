@@ -101,10 +101,15 @@ class OracleCache final : public AnyCache {
       for (std::size_t row = 0; row < batch * Text::num_key_value_heads; ++row) {
         const qwen35::GatedAttentionState state = cache.full_state(among, row / Text::num_key_value_heads);
         const std::size_t head = row % Text::num_key_value_heads;
-        std::memcpy(
-            out.data() + row * slots * Text::head_dim,
-            (part == "keys" ? state.keys : state.values) + head * state.capacity * Text::head_dim * sizeof(float),
-            slots * Text::head_dim * sizeof(float));
+        constexpr std::size_t page = qwen35::kv_page_slots;
+        const std::size_t sequence_slots = cache.sequence(row / Text::num_key_value_heads).tokens();
+        const std::size_t pads = slots - sequence_slots;
+        for (std::size_t slot = 0; slot < sequence_slots; ++slot) {
+          std::memcpy(out.data() + (row * slots + pads + slot) * Text::head_dim,
+                      state.pages[slot / page] + (part == "keys" ? state.key_offset : state.value_offset) +
+                          (head * page + slot % page) * Text::head_dim * sizeof(float),
+                      Text::head_dim * sizeof(float));
+        }
       }
       return out;
     }

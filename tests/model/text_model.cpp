@@ -73,3 +73,105 @@ TEST_CASE("rows that stand instead of embeddings") {
   CHECK(contains(message(std::span(rows).first(3)), "replaced_rows has 3 entries, expected one for each of 4 tokens"));
   CHECK(contains(message_of<InputError>([&] { model.embed(512, a.data()); }), "token 512, expected 0 to 511"));
 }
+
+TEST_CASE("sequences of any lengths together give the bits of each alone") {
+  const auto model = TextModel<configs::Shapes>::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+  constexpr std::size_t count = 4;
+  // Prompt pieces and single tokens of one sequence: rounds[sequence][round].
+  const std::size_t rounds[count][3] = {{70, 1, 1}, {1, 1, 40}, {33, 64, 1}, {5, 1, 90}};
+  const auto ids_of = [](std::size_t sequence, std::size_t tokens) {
+    std::vector<TokenId> ids(tokens);
+    for (std::size_t i = 0; i < tokens; ++i) {
+      ids[i] = static_cast<TokenId>((i * 37 + sequence * 101 + tokens) % 400);
+    }
+    return ids;
+  };
+  const auto run = [&](const std::vector<std::size_t>& sequences, std::size_t tokens, std::size_t at_once) {
+    const auto pool = std::make_shared<KvPool>(model.cache_layout());
+    std::vector<SequenceCache> caches(sequences.size());
+    std::vector<std::vector<float>> found(sequences.size());
+    ForwardWorkspace workspace(tokens, at_once);
+    for (std::size_t round = 0; round < 3; ++round) {
+      std::vector<SequenceSlice> slices;
+      std::vector<std::vector<TokenId>> ids;
+      for (const std::size_t sequence : sequences) {
+        ids.push_back(ids_of(sequence, rounds[sequence][round]));
+      }
+      for (std::size_t i = 0; i < sequences.size(); ++i) {
+        if (round == 0) {
+          caches[i] = SequenceCache(pool);
+        }
+        slices.push_back({.cache = &caches[i], .ids = ids[i], .wanted = std::min<std::size_t>(ids[i].size(), 3)});
+      }
+      const SliceRows rows = model.forward(slices, workspace);
+      std::size_t row = 0;
+      for (std::size_t i = 0; i < sequences.size(); ++i) {
+        for (std::size_t wanted = 0; wanted < slices[i].wanted; ++wanted, ++row) {
+          found[i].insert(found[i].end(), rows.hidden_row(row).begin(), rows.hidden_row(row).end());
+        }
+      }
+      CHECK(row == rows.count);
+    }
+    return found;
+  };
+  std::vector<std::vector<float>> alone;
+  for (std::size_t sequence = 0; sequence < count; ++sequence) {
+    alone.push_back(run({sequence}, 512, 1)[0]);
+  }
+  CHECK(alone[0] != alone[1]);
+  CHECK(run({0, 1, 2, 3}, 512, 4) == alone);
+  CHECK(run({0, 1, 2, 3}, 16, 4) == alone);
+  CHECK(run({0, 1, 2, 3}, 100, 2) == alone);
+  CHECK(run({2, 0}, 7, 8) == std::vector<std::vector<float>>{alone[2], alone[0]});
+  // And those of the rectangle.
+  HybridCache<configs::Shapes> cache;
+  std::vector<float> rectangle;
+  for (const std::size_t tokens : rounds[0]) {
+    const auto ids = ids_of(0, tokens);
+    const auto out = model.forward({.input_ids = ids, .past_key_values = &cache});
+    const std::size_t wanted = std::min<std::size_t>(tokens, 3) * 128;
+    rectangle.insert(rectangle.end(), out.last_hidden_state.end() - static_cast<std::ptrdiff_t>(wanted),
+                     out.last_hidden_state.end());
+  }
+  CHECK(rectangle == alone[0]);
+}
+
+TEST_CASE("a text model takes no pictures, a model without a head no labels") {
+  const auto model = TextModel<configs::Shapes>::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+  const Tensor<float> pixels({4, 8});
+  CHECK(contains(message_of<InputError>([&] { model.forward({.input_ids = {1}, .pixel_values = pixels}); }),
+                 "this model reads text alone"));
+  CHECK(contains(message_of<InputError>([&] { model.forward({.input_ids = {1}, .labels = {1}}); }), "has no head"));
+  const CacheLayout other{.linear_layers = 1, .full_layers = 1, .kv_heads = 1, .head_dim = 8};
+  SequenceCache cache(other);
+  const std::vector<TokenId> ids = {1};
+  const SequenceSlice slices[] = {{.cache = &cache, .ids = ids}};
+  ForwardWorkspace workspace(1);
+  CHECK(contains(message_of<CacheError>([&] { model.forward(slices, workspace); }), "a cache of another model shape"));
+}
+
+TEST_CASE("a forward without room for all leaves each sequence as it was") {
+  const auto model = TextModel<configs::Shapes>::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+  const std::vector<TokenId> ids(60, 7);
+  const auto run = [&](SequenceCache& cache, std::size_t tokens) {
+    ForwardWorkspace workspace(64);
+    const SequenceSlice slices[] = {{.cache = &cache, .ids = std::span(ids).first(tokens)}};
+    const SliceRows rows = model.forward(slices, workspace);
+    return std::vector<float>(rows.hidden_row(0).begin(), rows.hidden_row(0).end());
+  };
+  SequenceCache roomy(model.cache_layout());
+  run(roomy, 60);
+  const std::vector<float> expected = run(roomy, 2);
+  const auto pool = std::make_shared<KvPool>(model.cache_layout(), 2);
+  SequenceCache first(pool);
+  SequenceCache second(pool);
+  run(first, 60);
+  run(second, 60);
+  ForwardWorkspace workspace(64, 2);
+  const SequenceSlice slices[] = {{.cache = &first, .ids = std::span(ids).first(2)},
+                                  {.cache = &second, .ids = std::span(ids).first(5)}};
+  CHECK(contains(message_of<CacheError>([&] { model.forward(slices, workspace); }), "memory is full"));
+  CHECK(first.tokens() == 60);
+  CHECK(run(first, 2) == expected);
+  CHECK(run(second, 2) == expected);
+}

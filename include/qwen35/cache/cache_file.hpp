@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A cache on disk: token ids, keys and values, linear states, positions, and the fingerprint of the model they belong
-// to.
+// A cache on disk: of each sequence the token ids, keys and values, linear states, position offset, and the fingerprint
+// of the model they belong to.
 #pragma once
 
 #include <qwen35/cache/hybrid_cache.hpp>
@@ -12,148 +12,164 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Writes and reads one cache. Everything is in the machine's byte order; a checksum ends the file.
-template <class Config>
-class CacheFile {
- public:
-  using Cache = HybridCache<Config>;
+namespace detail {
 
-  // Raises CacheError when the file cannot be written; an older file of that name is then still there.
-  static void save(const Cache& cache, const std::string& path) {
-    Header header = header_of(cache);
-    FileWriter<CacheError> file(path);
-    Hasher sum;
-    const auto write = [&](const void* data, std::size_t bytes) {
-      file.write(std::span(static_cast<const std::byte*>(data), bytes));
-      sum.bytes(data, bytes);
-    };
-    write(&header, sizeof(header));
-    write(cache.ids_.data(), header.batch * header.length * sizeof(TokenId));
-    for (const auto& row : cache.valid_) {
-      write(row.data(), header.length);
-    }
-    write(cache.rope_deltas_.data(), header.deltas * sizeof(std::int32_t));
-    if (cache.kv_) {
-      for_each_block(*cache.kv_, header, [&](std::byte* block, std::size_t bytes) { write(block, bytes); });
-    }
-    write(cache.state_.data(), cache.state_.size_bytes());
-    const std::uint64_t checksum = sum.value();
-    write(&checksum, sizeof(checksum));
-    file.commit();
-  }
+// Everything is in the machine's byte order: the header, a row for each sequence, the ids [batch, length], each
+// sequence, a checksum.
+struct CacheFileHeader {
+  char magic[8] = {'q', 'w', '3', '5', 'k', 'v', 's', 't'};
+  std::uint64_t version = 3;
+  std::uint64_t layout[7] = {};
+  std::uint64_t fingerprint = 0;
+  std::uint64_t batch = 0;
+  std::uint64_t length = 0;
 
-  // A cache that continues bit for bit where the saved one stood. `fingerprint`: of the model that will use it. Raises
-  // CacheError for a file that is cut, changed, of another model or of another format than `options`.
-  static Cache load(const std::string& path, std::uint64_t fingerprint, const CacheOptions& options = {}) {
-    PlainFile<CacheError> file(path);
-    Hasher sum;
-    const auto read = [&](void* data, std::size_t bytes) {
-      file.read(std::span(static_cast<std::byte*>(data), bytes));
-      sum.bytes(data, bytes);
-    };
-    Header header;
-    read(&header, sizeof(header));
-    const Header own{};
-    require<CacheError>(std::memcmp(header.magic, own.magic, sizeof(header.magic)) == 0, path, ": not a cache file");
-    require<CacheError>(header.version == own.version && header.linear_layers == own.linear_layers &&
-                            header.full_layers == own.full_layers && header.state_stride == own.state_stride &&
-                            header.kv_heads == own.kv_heads && header.head_dim == own.head_dim,
-                        path, ": a cache of another version or model shape");
-    require<CacheError>(header.fingerprint == fingerprint, path, ": a cache of another model");
-    require<CacheError>(header.kv_dtype == static_cast<std::uint64_t>(options.kv_dtype), path,
-                        ": its keys are stored in another format than asked for (", name(options.kv_dtype), ")");
-    // Sizes are bounded by the file's before anything is allocated from them.
-    constexpr std::uint64_t limit = std::uint64_t{1} << 40;
-    require<CacheError>(header.batch > 0 && header.batch < limit && header.length < limit &&
-                            (header.deltas == 0 || header.deltas == header.batch) &&
-                            header.batch * linear_bytes <= file.size() && header.length <= file.size() / header.batch &&
-                            expected_size(header, options.kv_dtype) == file.size(),
-                        path, ": the file is cut or damaged");
-    Cache cache(options);
-    cache.begin(header.batch, header.length, fingerprint);
-    std::vector<TokenId> ids(header.batch * header.length);
-    std::vector<std::uint8_t> valid(header.batch * header.length);
-    std::vector<std::int32_t> deltas(header.deltas);
-    read(ids.data(), ids.size() * sizeof(TokenId));
-    read(valid.data(), valid.size());
-    read(deltas.data(), deltas.size() * sizeof(std::int32_t));
-    for_each_block(*cache.kv_, header, [&](std::byte* block, std::size_t bytes) { read(block, bytes); });
-    read(cache.state_.data(), cache.state_.size_bytes());
-    const std::uint64_t checksum = sum.value();
-    std::uint64_t stored = 0;
-    read(&stored, sizeof(stored));
-    require<CacheError>(checksum == stored, path, ": the file is damaged (checksum)");
-    cache.ids_ = std::move(ids);
-    for (std::size_t b = 0; b < header.batch; ++b) {
-      cache.valid_[b].assign(valid.begin() + static_cast<std::ptrdiff_t>(b * header.length),
-                             valid.begin() + static_cast<std::ptrdiff_t>((b + 1) * header.length));
-    }
-    cache.rope_deltas_ = std::move(deltas);
-    cache.length_ = header.length;
-    return cache;
-  }
-
- private:
-  using Text = typename LayersOf<Config>::Text;
-  static constexpr std::uint64_t linear_bytes = Cache::linear_layers * Cache::state_stride * sizeof(float);
-
-  struct Header {
-    char magic[8] = {'q', 'w', '3', '5', 'k', 'v', 's', 't'};
-    std::uint64_t version = 2;
-    std::uint64_t linear_layers = Cache::linear_layers;
-    std::uint64_t full_layers = Cache::full_layers;
-    std::uint64_t state_stride = Cache::state_stride;
-    std::uint64_t kv_heads = Text::num_key_value_heads;
-    std::uint64_t head_dim = Text::head_dim;
-    std::uint64_t fingerprint = 0;
-    std::uint64_t kv_dtype = 0;
-    std::uint64_t batch = 0;
-    std::uint64_t length = 0;
-    std::uint64_t deltas = 0;
-  };
-
-  static Header header_of(const Cache& cache) {
-    require<CacheError>(cache.batch_size() > 0, "an empty cache cannot be saved");
-    Header header;
-    header.fingerprint = cache.fingerprint();
-    header.kv_dtype = static_cast<std::uint64_t>(cache.kv_dtype());
-    header.batch = cache.batch_size();
-    header.length = cache.seq_length();
-    header.deltas = cache.rope_deltas().size();
-    return header;
-  }
-
-  static std::uint64_t expected_size(const Header& header, DType dtype) {
-    const std::uint64_t tokens = header.batch * header.length;
-    return sizeof(Header) + tokens * (sizeof(TokenId) + 1 + Cache::slot_bytes(dtype)) +
-           header.deltas * sizeof(std::int32_t) + header.batch * linear_bytes + sizeof(std::uint64_t);
-  }
-
-  // The filled slots of each head of each sequence, keys then values.
-  template <class Fn>
-  static void for_each_block(KvBuffer& kv, const Header& header, const Fn& fn) {
-    const auto dtype = static_cast<DType>(header.kv_dtype);
-    const std::size_t row = row_bytes(dtype, Text::head_dim);
-    for (std::size_t layer = 0; layer < Cache::full_layers; ++layer) {
-      for (std::size_t b = 0; b < header.batch; ++b) {
-        const GatedAttentionState state = Cache::kv_state(kv, layer, b, header.batch, dtype);
-        for (std::size_t h = 0; h < Text::num_key_value_heads; ++h) {
-          fn(state.keys + h * state.capacity * row, header.length * row);
-          fn(state.values + h * state.capacity * row, header.length * row);
-        }
-      }
-    }
-  }
+  CacheFileHeader() = default;
+  explicit CacheFileHeader(const CacheLayout& of)
+      : layout{of.linear_layers,
+               of.full_layers,
+               of.conv_floats,
+               of.recurrent_floats,
+               of.kv_heads,
+               of.head_dim,
+               static_cast<std::uint64_t>(of.kv_dtype)} {}
 };
 
-template <class Config>
-void save_cache(const HybridCache<Config>& cache, const std::string& path) {
-  CacheFile<Config>::save(cache, path);
+struct CacheFileRow {
+  std::uint64_t pads = 0;
+  std::uint64_t has_holes = 0;  // then validity follows, [tokens]
+  std::uint64_t has_rope_delta = 0;
+  std::int64_t rope_delta = 0;
+};
+
+// What a sequence of `tokens` slots takes, after its row.
+inline std::uint64_t cache_file_bytes(const CacheLayout& layout, std::uint64_t tokens, bool has_holes) {
+  return tokens * (layout.slot_bytes() + (has_holes ? 1 : 0)) + layout.state_bytes();
 }
 
+// Calls fn(bytes) for the filled slots of each head of each layer, page by page.
+template <class Fn>
+void each_filled_block(std::byte* const* pages, const CacheLayout& layout, std::size_t tokens, const Fn& fn) {
+  const std::size_t head = layout.head_bytes();
+  for (std::size_t slot = 0; slot < tokens; slot += kv_page_slots) {
+    const std::size_t slots = std::min(kv_page_slots, tokens - slot);
+    for (std::size_t block = 0; block < layout.full_layers * 2 * layout.kv_heads; ++block) {
+      fn(std::span(pages[slot / kv_page_slots] + block * kv_page_slots * head, slots * head));
+    }
+  }
+}
+
+}  // namespace detail
+
+// Raises CacheError when the file cannot be written; an older file of that name is then still there.
+inline void save_cache(const RectangleCache& cache, const std::string& path) {
+  require<CacheError>(cache.batch_size() > 0 && cache.fingerprint() != 0, "an empty cache cannot be saved");
+  const CacheLayout& layout = cache.sequence(0).layout();
+  FileWriter<CacheError> file(path);
+  Hasher sum;
+  const auto write = [&](std::span<const std::byte> bytes) {
+    file.write(bytes);
+    sum.bytes(bytes.data(), bytes.size());
+  };
+  detail::CacheFileHeader header(layout);
+  header.fingerprint = cache.fingerprint();
+  header.batch = cache.batch_size();
+  header.length = cache.seq_length();
+  write(std::as_bytes(std::span(&header, 1)));
+  for (std::size_t b = 0; b < header.batch; ++b) {
+    const SequenceCache& sequence = cache.sequence(b);
+    const detail::CacheFileRow row{cache.pads(b), sequence.has_holes() ? 1u : 0u, sequence.rope_delta() ? 1u : 0u,
+                                   sequence.rope_delta().value_or(0)};
+    write(std::as_bytes(std::span(&row, 1)));
+  }
+  write(std::as_bytes(cache.ids()));
+  for (std::size_t b = 0; b < header.batch; ++b) {
+    const SequenceCache& sequence = cache.sequence(b);
+    if (sequence.has_holes()) {
+      write(std::as_bytes(sequence.valid()));
+    }
+    detail::each_filled_block(sequence.page_data(), layout, sequence.tokens(), write);
+    write(std::as_bytes(sequence.states()));
+  }
+  const std::uint64_t checksum = sum.value();
+  write(std::as_bytes(std::span(&checksum, 1)));
+  file.commit();
+}
+
+// A cache that continues bit for bit where the saved one stood. `fingerprint`: of the model that will use it. Raises
+// CacheError for a file that is cut, changed, of another model or of another format than `options`.
+inline RectangleCache load_cache(const std::string& path, CacheLayout layout, std::uint64_t fingerprint,
+                                 const CacheOptions& options = {}) {
+  layout.kv_dtype = options.kv_dtype;
+  PlainFile<CacheError> file(path);
+  Hasher sum;
+  const auto read = [&](std::span<std::byte> bytes) {
+    file.read(bytes);
+    sum.bytes(bytes.data(), bytes.size());
+  };
+  detail::CacheFileHeader header;
+  read(std::as_writable_bytes(std::span(&header, 1)));
+  const detail::CacheFileHeader own(layout);
+  require<CacheError>(std::memcmp(header.magic, own.magic, sizeof(header.magic)) == 0, path, ": not a cache file");
+  require<CacheError>(header.version == own.version && std::equal(own.layout, own.layout + 6, header.layout), path,
+                      ": a cache of another version or model shape");
+  require<CacheError>(header.fingerprint == fingerprint && fingerprint != 0, path, ": a cache of another model");
+  require<CacheError>(header.layout[6] == own.layout[6], path,
+                      ": its keys are stored in another format than asked for (", name(options.kv_dtype), ")");
+  // Sizes are bounded by the file's before anything is allocated from them.
+  const auto check = [&](bool condition) { require<CacheError>(condition, path, ": the file is cut or damaged"); };
+  const std::uint64_t size = file.size();
+  check(header.batch > 0 && header.batch <= size / sizeof(detail::CacheFileRow) &&
+        header.length <= size / sizeof(TokenId) / header.batch);
+  std::vector<detail::CacheFileRow> rows(header.batch);
+  read(std::as_writable_bytes(std::span(rows)));
+  std::uint64_t expected = sizeof(header) +
+                           header.batch * (sizeof(detail::CacheFileRow) + header.length * sizeof(TokenId)) +
+                           sizeof(std::uint64_t);
+  std::vector<std::size_t> pads;
+  std::vector<std::int32_t> deltas;
+  for (const detail::CacheFileRow& row : rows) {
+    check(row.pads <= header.length && row.has_holes <= 1 && row.has_rope_delta == rows[0].has_rope_delta &&
+          row.has_rope_delta <= 1 && header.length <= size / (layout.slot_bytes() + 2));
+    expected += detail::cache_file_bytes(layout, header.length - row.pads, row.has_holes != 0);
+    check(expected <= size);
+    pads.push_back(row.pads);
+    if (row.has_rope_delta != 0) {
+      deltas.push_back(static_cast<std::int32_t>(row.rope_delta));
+    }
+  }
+  check(expected == size);
+  std::vector<TokenId> ids(header.batch * header.length);  // [length, batch], as RectangleCache::ids() has them
+  read(std::as_writable_bytes(std::span(ids)));
+  std::vector<TokenId> by_row(ids.size());
+  RectangleCache cache(options);
+  cache.begin(header.batch, header.length, layout, fingerprint);
+  for (std::size_t b = 0; b < header.batch; ++b) {
+    for (std::size_t s = 0; s < header.length; ++s) {
+      by_row[b * header.length + s] = ids[s * header.batch + b];
+    }
+    SequenceCache& sequence = cache.sequence(b);
+    const std::size_t tokens = header.length - pads[b];
+    std::vector<std::uint8_t> valid(rows[b].has_holes != 0 ? tokens : 0);
+    read(std::as_writable_bytes(std::span(valid)));
+    sequence.begin(tokens, fingerprint, valid.empty() ? nullptr : valid.data());
+    detail::each_filled_block(sequence.page_data(), layout, tokens, read);
+    read(std::as_writable_bytes(sequence.states()));
+    sequence.commit(tokens, by_row.data() + b * header.length + pads[b]);
+  }
+  const std::uint64_t checksum = sum.value();
+  std::uint64_t stored = 0;
+  read(std::as_writable_bytes(std::span(&stored, 1)));
+  require<CacheError>(checksum == stored, path, ": the file is damaged (checksum)");
+  cache.commit(header.length, by_row.data(), pads.data());
+  cache.set_rope_deltas(std::move(deltas));
+  return cache;
+}
+
+// The same for a model that is known to the compiler.
 template <class Config>
 HybridCache<Config> load_cache(const std::string& path, std::uint64_t fingerprint, const CacheOptions& options = {}) {
-  return CacheFile<Config>::load(path, fingerprint, options);
+  return HybridCache<Config>(load_cache(path, cache_layout<Config>(), fingerprint, options));
 }
 
 QWEN35_END_NAMESPACE

@@ -57,13 +57,14 @@ void visit_parameters(Weights& weights, const GatedAttentionSizes& sizes, const 
   norm("k_norm.weight", weights.k_norm);
 }
 
-// The keys and values of one sequence in one layer: `[kv heads][capacity][head_dim]` each, keys after norm and
-// rotation.
+// The keys and values of one sequence in one layer, in pages of kernels::attention_split slots: slot s stands in page
+// s / attention_split. A page holds `[kv heads][attention_split][head_dim]` of each, keys after norm and rotation, so
+// many bytes behind its start.
 struct GatedAttentionState {
-  std::byte* keys = nullptr;
-  std::byte* values = nullptr;
+  std::byte* const* pages = nullptr;
+  std::size_t key_offset = 0;
+  std::size_t value_offset = 0;
   Format format = Format::f32;
-  std::size_t capacity = 0;  // slots
 };
 
 template <std::size_t NumHeads, std::size_t NumKeyValueHeads, std::size_t HeadDim>
@@ -119,7 +120,7 @@ class GatedAttention {
       });
     }
     attend(pass, states, qg, attended, arena);
-    if (pass.probabilities.data != nullptr) {
+    if (pass.probabilities != nullptr) {
       record(pass, states, qg);
     }
     parallel_ranges(tokens, 16, [&](std::size_t begin, std::size_t end) {
@@ -192,6 +193,12 @@ class GatedAttention {
     return qg + (t * NumHeads + head) * 2 * HeadDim;
   }
 
+  // Where a slot's key or value of a head stands, but for its offset.
+  static std::byte* place(const State& state, std::size_t kv_head, std::size_t slot) {
+    constexpr std::size_t page = kernels::attention_split;
+    return state.pages[slot / page] + (kv_head * page + slot % page) * row_bytes(state.format, HeadDim);
+  }
+
   static void prepare_token(const Weights& weights, const TokenSpan& span, std::size_t i, float* qg, float* k,
                             const float* v, const RotaryTable& rotary, const State& state) {
     const std::size_t t = span.first + i;
@@ -202,26 +209,43 @@ class GatedAttention {
       math::rms_norm(q, weights.q_norm, HeadDim, weights.norm_eps, q);
       math::rotate_half(q, cos, sin, rotary.half, q);
     }
-    const std::size_t row = row_bytes(state.format, HeadDim);
     for (std::size_t h = 0; h < NumKeyValueHeads; ++h) {
       float* const key = k + t * kv_size + h * HeadDim;
       math::rms_norm(key, weights.k_norm, HeadDim, weights.norm_eps, key);
       math::rotate_half(key, cos, sin, rotary.half, key);
-      const std::size_t place = (h * state.capacity + span.slot + i) * row;
-      kernels::encode_row({state.format, key, HeadDim, state.keys + place});
-      kernels::encode_row({state.format, v + t * kv_size + h * HeadDim, HeadDim, state.values + place});
+      std::byte* const own = place(state, h, span.slot + i);
+      kernels::encode_row({state.format, key, HeadDim, own + state.key_offset});
+      kernels::encode_row({state.format, v + t * kv_size + h * HeadDim, HeadDim, own + state.value_offset});
     }
   }
 
-  static const float* additive_row(const KeyMask& mask, const TokenSpan& span, std::size_t i, std::size_t head) {
-    return mask.additive + span.sequence * mask.batch_stride + head * mask.head_stride +
-           (span.slot + i - mask.first_slot) * mask.keys;
-  }
+  // What the tokens of a span see.
+  struct Visible {
+    const AdditiveMask* additive = nullptr;  // null: causality
+    const std::size_t* first_key = nullptr;
+    const std::uint8_t* valid = nullptr;
+
+    Visible(const KeyMask& mask, std::size_t sequence) {
+      if (mask.additive != nullptr && mask.additive[sequence].data != nullptr) {
+        additive = &mask.additive[sequence];
+        return;
+      }
+      first_key = mask.first_key;
+      valid = mask.key_valid != nullptr ? mask.key_valid[sequence] : nullptr;
+    }
+    std::size_t begin(std::size_t token) const { return first_key != nullptr ? first_key[token] : 0; }
+    std::size_t end(std::size_t slot) const { return additive != nullptr ? additive->keys : slot + 1; }
+    const float* bias(std::size_t slot, std::size_t head) const {
+      return additive == nullptr
+                 ? nullptr
+                 : additive->data + head * additive->head_stride + (slot - additive->first_slot) * additive->row_stride;
+    }
+  };
 
   static void attend(const Pass& pass, std::span<const State> states, const float* qg, float* out, Arena& arena) {
-    const KeyMask& mask = pass.mask;
     const float scale = 1.0f / std::sqrt(static_cast<float>(HeadDim));
     for (const TokenSpan& span : pass.spans) {
+      const Visible visible(pass.mask, span.sequence);
       const State& state = states[span.sequence];
       const std::size_t row = row_bytes(state.format, HeadDim);
       const AttendScratch<Arena> scratch(arena, span.count);
@@ -238,27 +262,26 @@ class GatedAttention {
           for (std::size_t h = kv_head * group; h < (kv_head + 1) * group; ++h, ++rows) {
             own.q[rows] = query(qg, t, h);
             own.out[rows] = out + t * query_size + h * HeadDim;
-            own.key_begin[rows] = mask.additive != nullptr || mask.first_key == nullptr ? 0 : mask.first_key[t];
-            own.key_end[rows] = mask.additive != nullptr ? mask.keys : span.slot + i + 1;
-            own.bias[rows] = mask.additive != nullptr ? additive_row(mask, span, i, h) : nullptr;
+            own.key_begin[rows] = visible.begin(t);
+            own.key_end[rows] = visible.end(span.slot + i);
+            own.bias[rows] = visible.bias(span.slot + i, h);
           }
         }
-        const std::uint8_t* const valid =
-            mask.additive != nullptr || mask.key_valid == nullptr ? nullptr : mask.key_valid[span.sequence];
         kernels::attention({.q = own.q,
                             .out = own.out,
                             .key_begin = own.key_begin,
                             .key_end = own.key_end,
                             .queries = rows,
                             .head_dim = HeadDim,
-                            .k = state.keys + kv_head * state.capacity * row,
-                            .v = state.values + kv_head * state.capacity * row,
+                            .pages = state.pages,
+                            .k_offset = state.key_offset + kv_head * kernels::attention_split * row,
+                            .v_offset = state.value_offset + kv_head * kernels::attention_split * row,
                             .format = state.format,
                             .k_stride_bytes = row,
                             .v_stride_bytes = row,
                             .split_origin = own.key_begin[0],
-                            .key_valid = valid,
-                            .bias = mask.additive != nullptr ? own.bias : nullptr,
+                            .key_valid = visible.valid,
+                            .bias = visible.additive != nullptr ? own.bias : nullptr,
                             .scale = scale,
                             .scratch = own.kernel});
       });
@@ -267,35 +290,31 @@ class GatedAttention {
 
   // The probabilities written out, for `output_attentions`: a plain second pass, off the hot path.
   static void record(const Pass& pass, std::span<const State> states, const float* qg) {
-    const KeyMask& mask = pass.mask;
-    const AttentionProbabilities& out = pass.probabilities;
     const float scale = 1.0f / std::sqrt(static_cast<float>(HeadDim));
     for (const TokenSpan& span : pass.spans) {
+      const Visible visible(pass.mask, span.sequence);
+      const AttentionProbabilities& out = pass.probabilities[span.sequence];
       const State& state = states[span.sequence];
-      const std::size_t row = row_bytes(state.format, HeadDim);
       parallel_for(span.count * NumHeads, [&](std::size_t task) {
         const std::size_t i = task / NumHeads;
         const std::size_t h = task % NumHeads;
         const std::size_t t = span.first + i;
         const float* const q = query(qg, t, h);
-        const std::byte* const keys = state.keys + h / group * state.capacity * row;
-        const std::size_t begin = mask.additive != nullptr || mask.first_key == nullptr ? 0 : mask.first_key[t];
-        const std::size_t end = mask.additive != nullptr ? mask.keys : span.slot + i + 1;
-        const std::uint8_t* const valid =
-            mask.additive != nullptr || mask.key_valid == nullptr ? nullptr : mask.key_valid[span.sequence];
-        float* const p =
-            out.data + ((span.sequence * NumHeads + h) * out.length + (span.slot + i - out.first_slot)) * out.keys;
+        const std::size_t begin = visible.begin(t);
+        const std::size_t end = visible.end(span.slot + i);
+        const float* const bias = visible.bias(span.slot + i, h);
+        float* const p = out.data + h * out.head_stride + (span.slot + i - out.first_slot) * out.row_stride;
         float key[HeadDim];
         bool any = false;
         for (std::size_t slot = begin; slot < end; ++slot) {
           float score = -std::numeric_limits<float>::infinity();
-          if (valid == nullptr || valid[slot] != 0) {
-            kernels::decode_row({state.format, keys + slot * row, HeadDim, key});
+          if (visible.valid == nullptr || visible.valid[slot] != 0) {
+            kernels::decode_row({state.format, place(state, h / group, slot) + state.key_offset, HeadDim, key});
             score = 0.0f;
             for (std::size_t d = 0; d < HeadDim; ++d) {
               score += q[d] * key[d];
             }
-            score = score * scale + (mask.additive != nullptr ? additive_row(mask, span, i, h)[slot] : 0.0f);
+            score = score * scale + (bias != nullptr ? bias[slot] : 0.0f);
           }
           any = any || score > -std::numeric_limits<float>::infinity();
           p[slot] = score;

@@ -27,37 +27,42 @@ struct RotaryTable {
   std::size_t half = 0;
 };
 
-// Which slots of the cache a token may look at. A token at slot s sees [first_key, s] (causal) unless a ready-made mask
-// is given.
-struct KeyMask {
-  const std::size_t* first_key = nullptr;          // [tokens] or null (0): first visible slot
-  const std::uint8_t* const* key_valid = nullptr;  // [sequences] -> [slots] or null; 0 hides a slot
-  // A ready-made additive mask, used verbatim instead of causality: value at b * batch_stride + h * head_stride + q *
-  // keys + slot, where q counts a sequence's tokens from `first_slot`.
-  const float* additive = nullptr;
-  std::size_t batch_stride = 0;
+// A mask of one sequence that is added to the scores, used verbatim instead of causality: the value for head h, the
+// token at slot s and key k at data[h * head_stride + (s - first_slot) * row_stride + k].
+struct AdditiveMask {
+  const float* data = nullptr;  // null: causality
   std::size_t head_stride = 0;
-  std::size_t keys = 0;
+  std::size_t row_stride = 0;
+  std::size_t keys = 0;  // slots that the mask tells about
   std::size_t first_slot = 0;
 };
 
-// Receives attention probabilities: value at ((b * heads + h) * length + q) * keys + slot. Zero-filled by the caller.
-struct AttentionProbabilities {
-  float* data = nullptr;
-  std::size_t length = 0;      // queries of a sequence in the whole forward
-  std::size_t keys = 0;        // slots of the whole forward
-  std::size_t first_slot = 0;  // slot of the first query
+// Which slots of its sequence's cache a token may look at. A token at slot s sees [first_key, s], which is causal,
+// unless its sequence has an additive mask.
+struct KeyMask {
+  const std::size_t* first_key = nullptr;          // [tokens] or null (0): first visible slot
+  const std::uint8_t* const* key_valid = nullptr;  // [sequences] -> [slots] or null; or null; 0 hides a slot
+  const AdditiveMask* additive = nullptr;          // [sequences] or null
 };
 
-// A pass over `tokens` flat tokens. Left pads are in no span: the mixers never see them.
+// Receives attention probabilities of one sequence, zero-filled by the caller: the value for head h, the token at slot
+// s and key k at data[h * head_stride + (s - first_slot) * row_stride + k].
+struct AttentionProbabilities {
+  float* data = nullptr;
+  std::size_t head_stride = 0;
+  std::size_t row_stride = 0;
+  std::size_t first_slot = 0;
+};
+
+// A pass over `tokens` flat tokens of one or more sequences. Left pads are in no span: the mixers never see them.
 struct Pass {
   std::size_t tokens = 0;
   std::span<const TokenSpan> spans;
   const std::uint8_t* hole = nullptr;  // [tokens] or null; 1: masked inside a span, enters a linear mixer as a zero row
   RotaryTable rotary;
   KeyMask mask;
-  AttentionProbabilities probabilities;  // data null: not asked for
-  float* router_logits = nullptr;        // [tokens, experts] or null: not asked for
+  const AttentionProbabilities* probabilities = nullptr;  // [sequences] or null: not asked for
+  float* router_logits = nullptr;                         // [tokens, experts] or null: not asked for
 };
 
 QWEN35_END_NAMESPACE

@@ -2,39 +2,16 @@
 // The text model with a language-model head. Source: reference `Qwen3_5MoeForCausalLM`.
 #pragma once
 
-#include <qwen35/model/lm_head.hpp>
-#include <qwen35/model/losses.hpp>
+#include <qwen35/model/head_forward.hpp>
 #include <qwen35/model/text_model.hpp>
 
 QWEN35_BEGIN_NAMESPACE
 
-// Arguments as in the reference; those of the text model, see TextModelInput.
+// The arguments and results under the reference's names for this model.
 template <class Config>
-struct CausalLMInput {
-  TensorView<TokenId> input_ids{};          // [batch, sequence]
-  AttentionMask attention_mask{};           // [batch, past + sequence] or 4-D
-  TensorView<std::int32_t> position_ids{};  // [batch, sequence], or that with a leading 1, 3 or 4
-  HybridCache<Config>* past_key_values = nullptr;
-  TensorView<float> inputs_embeds{};           // [batch, sequence, hidden_size]
-  TensorView<std::int32_t> labels{};           // [batch, sequence]; -100 is ignored
-  TensorView<std::int32_t> shift_labels{};     // [batch, sequence]: labels that are shifted already
-  std::optional<double> num_items_in_batch{};  // divides the summed loss instead of the number of targets
-  std::optional<bool> use_cache{};
-  TensorView<std::int32_t> cache_position{};
-  bool output_hidden_states = false;
-  bool output_attentions = false;
-  std::optional<bool> output_router_logits{};
-  LogitsToKeep logits_to_keep = 0;
-  Workspace<Config>* workspace = nullptr;
-};
-
-// Outputs as in the reference `MoeCausalLMOutputWithPast`.
+using CausalLMInput = ForwardInput;
 template <class Config>
-struct MoeCausalLMOutputWithPast : OutputWithPast<Config> {
-  std::optional<float> loss{};      // with labels
-  std::optional<float> aux_loss{};  // with router logits
-  Tensor<float> logits;             // [batch, kept, vocab_size]
-};
+using MoeCausalLMOutputWithPast = ForwardOutput;
 
 struct GenerationConfig;
 template <class Model>
@@ -46,8 +23,8 @@ class CausalLM {
   using config_type = Config;
   using Text = text_config_t<Config>;
   using Cache = HybridCache<Config>;
-  using Input = CausalLMInput<Config>;
-  using Output = MoeCausalLMOutputWithPast<Config>;
+  using Input = ForwardInput;
+  using Output = ForwardOutput;
 
   explicit CausalLM(TextModel<Config> text) : model(std::move(text)) {}
   // With fresh weights. Raises ConfigError for rope parameters that contradict each other.
@@ -63,6 +40,14 @@ class CausalLM {
   // Raises InputError, CacheError.
   Output forward(const Input& input) const;
   Output operator()(const Input& input) const { return forward(input); }
+  // Slices of sequences together, see TextModel; with the logits of the wanted rows.
+  SliceRows forward(std::span<const SequenceSlice> slices, ForwardWorkspace& workspace,
+                    const ForwardRecord& record = {}) const {
+    return forward_with_head(model, slices, workspace, record);
+  }
+  static constexpr CacheLayout cache_layout(DType kv_dtype = DType::f32) {
+    return qwen35::cache_layout<Config>(kv_dtype);
+  }
 
   // The reference's generate(), with the checkpoint's generation_config.json or one given. Needs generate/generate.hpp.
   template <class M = CausalLM>
@@ -103,30 +88,18 @@ void CausalLM<Config>::save_pretrained(const std::string& folder, const SaveOpti
 
 template <class Config>
 typename CausalLM<Config>::Output CausalLM<Config>::forward(const Input& input) const {
-  auto text = model.forward({.input_ids = input.input_ids,
-                             .attention_mask = input.attention_mask,
-                             .position_ids = input.position_ids,
-                             .past_key_values = input.past_key_values,
-                             .inputs_embeds = input.inputs_embeds,
-                             .use_cache = input.use_cache,
-                             .cache_position = input.cache_position,
-                             .output_hidden_states = input.output_hidden_states,
-                             .output_attentions = input.output_attentions,
-                             .output_router_logits = input.output_router_logits,
-                             .workspace = input.workspace});
-  Output output;
-  output.logits = lm_head(lm_head_weight(), text.last_hidden_state, input.logits_to_keep);
-  static_cast<OutputWithPast<Config>&>(output) = std::move(text);
+  Input inner = input;
+  inner.labels = {};
+  inner.shift_labels = {};
+  Output output = model.forward(inner);
+  output.logits = lm_head(lm_head_weight(), output.last_hidden_state, input.logits_to_keep);
+  output.last_hidden_state = {};
   if (input.labels || input.shift_labels) {
     output.loss = causal_lm_loss(output.logits, input.labels, input.shift_labels, input.num_items_in_batch);
   }
   if constexpr (is_moe<Text>) {
     if (!output.router_logits.empty()) {
-      output.aux_loss =
-          load_balancing_loss(output.router_logits, Text::num_experts, Text::num_experts_per_tok, input.attention_mask);
-      if (output.loss) {
-        *output.loss += static_cast<float>(model.config().router_aux_loss_coef) * *output.aux_loss;
-      }
+      add_router_loss(output, input, Text::num_experts, Text::num_experts_per_tok, model.config().router_aux_loss_coef);
     }
   }
   return output;

@@ -2,8 +2,7 @@
 // The multimodal model with a language-model head. Source: reference `Qwen3_5MoeForConditionalGeneration`.
 #pragma once
 
-#include <qwen35/model/lm_head.hpp>
-#include <qwen35/model/losses.hpp>
+#include <qwen35/model/head_forward.hpp>
 #include <qwen35/model/multimodal_model.hpp>
 
 #include <functional>
@@ -11,40 +10,11 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Arguments as in the reference; those of the model, see ModelInput.
+// The arguments and results under the reference's names for this model.
 template <class Config>
-struct ConditionalGenerationInput {
-  TensorView<TokenId> input_ids{};          // [batch, sequence]
-  AttentionMask attention_mask{};           // [batch, past + sequence] or 4-D
-  TensorView<std::int32_t> position_ids{};  // [batch, sequence], or that with a leading 1, 3 or 4
-  HybridCache<Config>* past_key_values = nullptr;
-  TensorView<float> inputs_embeds{};  // [batch, sequence, hidden_size]
-  TensorView<std::int32_t> labels{};  // [batch, sequence]; -100 is ignored
-  TensorView<float> pixel_values{};   // [patches, values of a patch]
-  TensorView<float> pixel_values_videos{};
-  TensorView<std::int64_t> image_grid_thw{};        // [pictures, 3]
-  TensorView<std::int64_t> video_grid_thw{};        // [videos, 3]
-  TensorView<std::int32_t> mm_token_type_ids{};     // [batch, sequence]
-  std::span<const ImageFeatures> image_features{};  // instead of pixel_values
-  std::span<const ImageFeatures> video_features{};  // instead of pixel_values_videos
-  LogitsToKeep logits_to_keep = 0;
-  std::optional<bool> use_cache{};
-  TensorView<std::int32_t> cache_position{};
-  bool output_hidden_states = false;
-  bool output_attentions = false;
-  // Only true, said here, gives aux_loss, as in the reference; the config's flag only fills router_logits.
-  std::optional<bool> output_router_logits{};
-  Workspace<Config>* workspace = nullptr;
-};
-
-// Outputs as in the reference.
+using ConditionalGenerationInput = ForwardInput;
 template <class Config>
-struct Qwen3_5MoeCausalLMOutputWithPast : OutputWithPast<Config> {
-  std::optional<float> loss{};            // with labels
-  std::optional<float> aux_loss{};        // with output_router_logits = true
-  Tensor<float> logits;                   // [batch, kept, vocab_size]
-  std::vector<std::int32_t> rope_deltas;  // [batch]
-};
+using Qwen3_5MoeCausalLMOutputWithPast = ForwardOutput;
 
 struct GenerationConfig;
 template <class Model>
@@ -56,8 +26,8 @@ class ConditionalGeneration {
   using config_type = Config;
   using Text = text_config_t<Config>;
   using Cache = HybridCache<Config>;
-  using Input = ConditionalGenerationInput<Config>;
-  using Output = Qwen3_5MoeCausalLMOutputWithPast<Config>;
+  using Input = ForwardInput;
+  using Output = ForwardOutput;
 
   explicit ConditionalGeneration(Model<Config> multimodal) : model(std::move(multimodal)) {}
   // With fresh weights. Raises ConfigError for rope parameters that contradict each other.
@@ -74,6 +44,14 @@ class ConditionalGeneration {
   // Raises InputError, CacheError.
   Output forward(const Input& input) const;
   Output operator()(const Input& input) const { return forward(input); }
+  // Slices of sequences together, see TextModel; with the logits of the wanted rows. Pictures stand in replaced_rows.
+  SliceRows forward(std::span<const SequenceSlice> slices, ForwardWorkspace& workspace,
+                    const ForwardRecord& record = {}) const {
+    return forward_with_head(model.language_model, slices, workspace, record);
+  }
+  static constexpr CacheLayout cache_layout(DType kv_dtype = DType::f32) {
+    return qwen35::cache_layout<Config>(kv_dtype);
+  }
 
   // The reference's generate(), with the checkpoint's generation_config.json or one given. Media are given in
   // `model_kwargs`, for the tokens that are not in a cache yet. Needs generate/generate.hpp.
@@ -110,7 +88,9 @@ class ConditionalGeneration {
   std::vector<NamedParameter> named_parameters() const {
     return model.named_parameters(HuggingFaceNames::of_conditional_generation(), true);
   }
-  static std::size_t num_parameters() { return num_text_parameters<Config>(true) + num_vision_parameters<vision_config_t<Config>>(); }
+  static std::size_t num_parameters() {
+    return num_text_parameters<Config>(true) + num_vision_parameters<vision_config_t<Config>>();
+  }
   // Writes a folder that from_pretrained() and the reference load, with the generation config if there is one; see
   // save_checkpoint(). Raises CheckpointError.
   void save_pretrained(const std::string& folder, const SaveOptions& options = {}) const {
@@ -126,47 +106,24 @@ class ConditionalGeneration {
   Model<Config> model;
 
  private:
-  static ModelInput<Config> model_input(const Input& input) {
-    return {.input_ids = input.input_ids,
-            .attention_mask = input.attention_mask,
-            .position_ids = input.position_ids,
-            .past_key_values = input.past_key_values,
-            .inputs_embeds = input.inputs_embeds,
-            .pixel_values = input.pixel_values,
-            .pixel_values_videos = input.pixel_values_videos,
-            .image_grid_thw = input.image_grid_thw,
-            .video_grid_thw = input.video_grid_thw,
-            .mm_token_type_ids = input.mm_token_type_ids,
-            .image_features = input.image_features,
-            .video_features = input.video_features,
-            .use_cache = input.use_cache,
-            .cache_position = input.cache_position,
-            .output_hidden_states = input.output_hidden_states,
-            .output_attentions = input.output_attentions,
-            .output_router_logits = input.output_router_logits,
-            .workspace = input.workspace};
-  }
-
   json::Value generation_config_;
 };
 
 template <class Config>
 typename ConditionalGeneration<Config>::Output ConditionalGeneration<Config>::forward(const Input& input) const {
-  auto result = model.forward(model_input(input));
-  Output output;
-  output.logits = lm_head(lm_head_weight(), result.last_hidden_state, input.logits_to_keep);
-  output.rope_deltas = std::move(result.rope_deltas);
-  static_cast<OutputWithPast<Config>&>(output) = std::move(result);
+  require<InputError>(!input.shift_labels && !input.num_items_in_batch,
+                      "shift_labels and num_items_in_batch are arguments of CausalLM alone");
+  Input inner = input;
+  inner.labels = {};
+  Output output = model.forward(inner);
+  output.logits = lm_head(lm_head_weight(), output.last_hidden_state, input.logits_to_keep);
+  output.last_hidden_state = {};
   if (input.labels) {
     output.loss = causal_lm_loss(output.logits, input.labels, {}, {});
   }
   if constexpr (is_moe<Text>) {
     if (input.output_router_logits.value_or(false)) {
-      output.aux_loss =
-          load_balancing_loss(output.router_logits, Text::num_experts, Text::num_experts_per_tok, input.attention_mask);
-      if (output.loss) {
-        *output.loss += static_cast<float>(config().router_aux_loss_coef) * *output.aux_loss;
-      }
+      add_router_loss(output, input, Text::num_experts, Text::num_experts_per_tok, config().router_aux_loss_coef);
     }
   }
   return output;
@@ -174,7 +131,7 @@ typename ConditionalGeneration<Config>::Output ConditionalGeneration<Config>::fo
 
 template <class Config>
 Tensor<std::int32_t> ConditionalGeneration<Config>::prepare_position_ids_for_generation(const Input& input) const {
-  RopeIndex chosen = model.positions(model_input(input));
+  RopeIndex chosen = model.positions(input);
   if (chosen.position_ids.empty()) {
     const detail::TokenCounts counts =
         detail::count_tokens(detail::token_shape(input), input.attention_mask, input.past_key_values);
@@ -197,9 +154,8 @@ ConditionalGeneration<Config>::repeat_media_for_generation(const Input& prompt) 
     Tensor<float> embeds;
   };
   require<InputError>(static_cast<bool>(prompt.input_ids), "repeat_media_for_generation: expected input_ids");
-  const auto given = model_input(prompt);
-  const Shape tokens = detail::token_shape(given);
-  const std::shared_ptr<Shared> shared(new Shared{{model, given}, tokens, {}, {}});
+  const Shape tokens = detail::token_shape(prompt);
+  const std::shared_ptr<Shared> shared(new Shared{{model, prompt}, tokens, {}, {}});
   shared->rows = model.replaced_rows(shared->media, tokens.size());
   return [this, shared](Input& input) {
     input.pixel_values = {};

@@ -66,4 +66,13 @@ inline Tensor<float> lm_head(const Matrix& weight, const Tensor<float>& hidden, 
   return logits;
 }
 
+// The same for rows [count, hidden_size] to logits [count, vocab_size], at most `at_once` of them in one product.
+inline void lm_head(const Matrix& weight, const float* rows, std::size_t count, float* logits, std::size_t at_once,
+                    Arena& arena) {
+  for (std::size_t row = 0; row < count; row += at_once) {
+    const std::size_t some = std::min(at_once, count - row);
+    project({weight, logits + row * weight.rows, weight.rows}, rows + row * weight.cols, some, arena);
+  }
+}
+
 QWEN35_END_NAMESPACE

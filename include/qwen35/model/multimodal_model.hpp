@@ -10,40 +10,11 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Arguments as in the reference; those of the text model, see TextModelInput. Exactly one of input_ids and
-// inputs_embeds is given. Media are those of the new tokens, in the order of their placeholder tokens through the whole
-// batch.
+// The arguments and results under the reference's names for this model.
 template <class Config>
-struct ModelInput {
-  TensorView<TokenId> input_ids{};  // [batch, sequence]
-  AttentionMask attention_mask{};   // [batch, past + sequence] or 4-D
-  TensorView<std::int32_t>
-      position_ids{};  // [batch, sequence], or that with a leading 1, 3 or 4; none: chosen, see Model::positions()
-  HybridCache<Config>* past_key_values = nullptr;
-  TensorView<float>
-      inputs_embeds{};  // [batch, sequence, hidden_size]; a row equal to a placeholder's embedding is a placeholder
-  TensorView<float> pixel_values{};           // [patches, values of a patch] of all pictures
-  TensorView<float> pixel_values_videos{};    // the same of all videos
-  TensorView<std::int64_t> image_grid_thw{};  // [pictures, 3]
-  TensorView<std::int64_t> video_grid_thw{};  // [videos, 3]
-  TensorView<std::int32_t>
-      mm_token_type_ids{};  // [batch, sequence]: 0 text, 1 picture, 2 video; needed with grids and input_ids
-  std::span<const ImageFeatures> image_features{};  // instead of pixel_values: what get_image_features() gave before
-  std::span<const ImageFeatures> video_features{};  // instead of pixel_values_videos
-  std::optional<bool> use_cache{};
-  TensorView<std::int32_t> cache_position{};
-  bool output_hidden_states = false;
-  bool output_attentions = false;
-  std::optional<bool> output_router_logits{};
-  Workspace<Config>* workspace = nullptr;
-};
-
-// Outputs as in the reference.
+using ModelInput = ForwardInput;
 template <class Config>
-struct Qwen3_5MoeModelOutputWithPast : OutputWithPast<Config> {
-  Tensor<float> last_hidden_state;        // [batch, sequence, hidden_size], after the final norm
-  std::vector<std::int32_t> rope_deltas;  // [batch], as in RopeIndex; empty: positions count slots
-};
+using Qwen3_5MoeModelOutputWithPast = ForwardOutput;
 
 // Immutable and shared between threads, as its two parts are.
 template <class Config>
@@ -56,8 +27,8 @@ class Model {
   using Vision = vision_config_t<Config>;
   using Text = text_config_t<Config>;
   using Cache = HybridCache<Config>;
-  using Input = ModelInput<Config>;
-  using Output = Qwen3_5MoeModelOutputWithPast<Config>;
+  using Input = ForwardInput;
+  using Output = ForwardOutput;
   static_assert(VisionFeedsText<Vision, Text>,
                 "Model<Config>: the vision tower's out_hidden_size is not the text model's hidden_size");
 

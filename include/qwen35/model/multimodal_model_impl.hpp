@@ -22,8 +22,8 @@ struct TokenCounts {
   bool visible(std::size_t b, std::size_t s) const { return !mask || mask.visible(b * (past + tokens[1]) + past + s); }
 };
 
-template <class Cache>
-TokenCounts count_tokens(const Shape& tokens, const AttentionMask& mask, const Cache* cache) {
+// Without a mask it does not look at the slots.
+inline TokenCounts count_tokens(const Shape& tokens, const AttentionMask& mask, const RectangleCache* cache) {
   TokenCounts out;
   out.tokens = tokens;
   out.past = cache != nullptr ? cache->seq_length() : 0;
@@ -43,9 +43,13 @@ TokenCounts count_tokens(const Shape& tokens, const AttentionMask& mask, const C
   }
   out.known = cache->rope_deltas().size() == batch;
   for (std::size_t b = 0; b < batch; ++b) {
-    const std::span<const std::uint8_t> held = cache->valid(b);
-    for (std::size_t k = 0; k < out.past; ++k) {
-      out.seen[b] += held[k] != 0 && (!out.mask || out.mask.visible(b * (out.past + tokens[1]) + k)) ? 1 : 0;
+    const SequenceCache& sequence = cache->sequence(b);
+    if (!out.mask) {
+      out.seen[b] = static_cast<std::int32_t>(sequence.tokens() - sequence.holes());
+    }
+    for (std::size_t slot = 0; out.mask && slot < sequence.tokens(); ++slot) {
+      const bool held = sequence.valid().empty() || sequence.valid()[slot] != 0;
+      out.seen[b] += held && out.mask.visible(b * (out.past + tokens[1]) + cache->pads(b) + slot) ? 1 : 0;
     }
     out.deltas[b] = out.known ? cache->rope_deltas()[b] : static_cast<std::int32_t>(out.past) - out.seen[b];
   }
@@ -54,8 +58,7 @@ TokenCounts count_tokens(const Shape& tokens, const AttentionMask& mask, const C
 
 // The offsets behind tokens whose positions the caller gave, so that a next call goes on from the largest. position_ids
 // fits the tokens.
-template <class = void>
-std::vector<std::int32_t> deltas_behind(const TokenCounts& counts, TensorView<std::int32_t> position_ids) {
+inline std::vector<std::int32_t> deltas_behind(const TokenCounts& counts, TensorView<std::int32_t> position_ids) {
   const Shape& shape = position_ids.shape();
   const std::size_t length = counts.tokens[1];
   const std::size_t planes = shape.rank() == 3 ? shape[0] : 1;
@@ -81,8 +84,7 @@ std::vector<std::int32_t> deltas_behind(const TokenCounts& counts, TensorView<st
   return out;
 }
 
-template <class Input>
-Shape token_shape(const Input& input) {
+inline Shape token_shape(const ForwardInput& input) {
   require<InputError>(static_cast<bool>(input.input_ids) != static_cast<bool>(input.inputs_embeds),
                       "give exactly one of input_ids and inputs_embeds");
   const Shape& shape = input.input_ids ? input.input_ids.shape() : input.inputs_embeds.shape();
@@ -212,22 +214,19 @@ typename Model<Config>::Output Model<Config>::forward(const Input& input) const 
                                                     : TensorView<std::int32_t>(chosen.position_ids);
   const detail::TokenCounts counts = detail::count_tokens(tokens, input.attention_mask, input.past_key_values);
   const std::vector<const float*> rows = replaced_rows(media, tokens.size());
-  auto text = language_model.forward({.input_ids = input.input_ids,
-                                      .attention_mask = input.attention_mask,
-                                      .position_ids = position_ids,
-                                      .past_key_values = input.past_key_values,
-                                      .inputs_embeds = input.inputs_embeds,
-                                      .replaced_rows = rows,
-                                      .use_cache = input.use_cache,
-                                      .cache_position = input.cache_position,
-                                      .output_hidden_states = input.output_hidden_states,
-                                      .output_attentions = input.output_attentions,
-                                      .output_router_logits = input.output_router_logits,
-                                      .workspace = input.workspace});
-  Output output;
+  Input inner = input;
+  inner.position_ids = position_ids;
+  inner.pixel_values = {};
+  inner.pixel_values_videos = {};
+  inner.image_grid_thw = {};
+  inner.video_grid_thw = {};
+  inner.image_features = {};
+  inner.video_features = {};
+  if (!rows.empty()) {
+    inner.replaced_rows = rows;
+  }
+  Output output = language_model.forward(inner);
   output.rope_deltas = input.position_ids ? detail::deltas_behind(counts, position_ids) : std::move(chosen.rope_deltas);
-  output.last_hidden_state = std::move(text.last_hidden_state);
-  static_cast<OutputWithPast<Config>&>(output) = std::move(text);
   if (output.past_key_values != nullptr) {
     output.past_key_values->set_rope_deltas(output.rope_deltas);
   }

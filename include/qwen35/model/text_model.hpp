@@ -6,7 +6,8 @@
 #include <qwen35/cache/hybrid_cache.hpp>
 #include <qwen35/config/config_file.hpp>
 #include <qwen35/layers/rotary_embedding.hpp>
-#include <qwen35/model/forward_plan.hpp>
+#include <qwen35/model/forward_input.hpp>
+#include <qwen35/model/rectangle.hpp>
 #include <qwen35/model/workspace_of.hpp>
 #include <qwen35/weights/bind.hpp>
 #include <qwen35/weights/fingerprint.hpp>
@@ -20,41 +21,11 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Arguments as in the reference. Exactly one of input_ids and inputs_embeds is given.
+// The arguments and results under the reference's names for this model.
 template <class Config>
-struct TextModelInput {
-  TensorView<TokenId> input_ids{};          // [batch, sequence]; a flat vector is a batch of one
-  AttentionMask attention_mask{};           // [batch, past + sequence] or 4-D, see AttentionMask
-  TensorView<std::int32_t> position_ids{};  // [batch, sequence], or that with a leading 1, 3 or 4
-  HybridCache<Config>* past_key_values = nullptr;
-  TensorView<float> inputs_embeds{};  // [batch, sequence, hidden_size]
-  // [batch * sequence] or empty: a row of hidden_size values that stands instead of the token's embedding (a
-  // picture's), or null. Not copied.
-  std::span<const float* const> replaced_rows{};
-  std::optional<bool> use_cache{};  // default: the config's; without past_key_values the output then holds a new cache
-  TensorView<std::int32_t> cache_position{};  // [sequence]; if given, must be past ... past + sequence - 1
-  bool output_hidden_states = false;
-  bool output_attentions = false;
-  std::optional<bool> output_router_logits{};  // default: the config's
-  Workspace<Config>* workspace = nullptr;      // reused scratch; none: the call makes its own
-};
-
-// What the outputs of every model have in common.
+using TextModelInput = ForwardInput;
 template <class Config>
-struct OutputWithPast {
-  HybridCache<Config>* past_key_values = nullptr;  // the caller's, or the one below; null without a cache
-  std::unique_ptr<HybridCache<Config>> owned_cache;
-  std::vector<Tensor<float>>
-      hidden_states;  // layers + 1: embeddings, outputs of all layers but the last, last_hidden_state
-  std::vector<Tensor<float>> attentions;     // full-attention layers: [batch, heads, sequence, past + sequence]
-  std::vector<Tensor<float>> router_logits;  // layers: [batch * sequence, num_experts], raw
-};
-
-// As the reference's of that name.
-template <class Config>
-struct BaseModelOutputWithPast : OutputWithPast<Config> {
-  Tensor<float> last_hidden_state;  // [batch, sequence, hidden_size], after the final norm
-};
+using BaseModelOutputWithPast = ForwardOutput;
 
 // Immutable and shared between threads: `forward` is const, what changes is in the cache and the workspace.
 template <class Config>
@@ -64,8 +35,8 @@ class TextModel {
   using Layers = LayersOf<Config>;
   using Text = typename Layers::Text;
   using Cache = HybridCache<Config>;
-  using Input = TextModelInput<Config>;
-  using Output = BaseModelOutputWithPast<Config>;
+  using Input = ForwardInput;
+  using Output = ForwardOutput;
   static_assert(qwen35::TextConfig<Text>, "TextModel<Config>: Config is not a TextConfig");
 
   static constexpr std::size_t hidden_size = Text::hidden_size;
@@ -81,9 +52,34 @@ class TextModel {
   }
 
   // Raises InputError for arguments that contradict each other or the config, CacheError when the cache is full or of
-  // another model.
+  // another model. The cache is then as before.
   Output forward(const Input& input) const;
   Output operator()(const Input& input) const { return forward(input); }
+
+  // Runs slices of sequences together, which is what every forward is made of; each gives the bits that it gives alone.
+  // With a workspace that has seen as many wanted rows nothing is allocated, but a page of keys and values for each
+  // kv_page_slots tokens (see SequenceCache::reserve). Raises InputError, CacheError; the caches are then as before.
+  SliceRows forward(std::span<const SequenceSlice> slices, ForwardWorkspace& workspace,
+                    const ForwardRecord& record = {}) const {
+    const std::size_t count = wanted_rows(slices);
+    float* const rows = prepare(workspace, hidden_size, count);
+    run(slices, workspace, rows, record);
+    return {.count = count, .hidden_size = hidden_size, .hidden = rows};
+  }
+  // The same with the wanted rows, `[wanted_rows(slices), hidden_size]`, in memory of the caller's.
+  void run(std::span<const SequenceSlice> slices, ForwardWorkspace& workspace, float* rows,
+           const ForwardRecord& record = {}) const;
+
+  // Memory of the workspace for the results of `rows` rows. Raises InputError for one that is too small.
+  static float* prepare(ForwardWorkspace& workspace, std::size_t row_floats, std::size_t rows) {
+    return workspace.prepare(Workspace<Config>::arena_bytes(workspace.tokens(), workspace.sequences()), row_floats,
+                             rows);
+  }
+
+  // What the cache of a sequence for this model looks like.
+  static constexpr CacheLayout cache_layout(DType kv_dtype = DType::f32) {
+    return qwen35::cache_layout<Config>(kv_dtype);
+  }
 
   // The embedding of a token, [hidden_size]. Raises InputError for an id that is none.
   void embed(TokenId id, float* out) const;
@@ -109,13 +105,10 @@ class TextModel {
   using FullLayer = typename TextWeights<Config>::FullLayer;
 
   TextModel(const Checkpoint& checkpoint, const TextValues& values, Head head);
-  ForwardPlan plan(const Input& input, bool keep_cache) const;
-  void run(const Input& input, const ForwardPlan& plan, Cache& cache, Workspace<Config>& workspace,
-           Output& output) const;
-  void pass(const Input& input, const ForwardPlan& plan, Cache& cache, Arena& arena, std::size_t begin,
-            std::size_t count, Output& output) const;
-  void embed(const Input& input, const ForwardPlan& plan, std::size_t begin, std::size_t count, float* hidden) const;
-  void prepare(const ForwardPlan& plan, std::size_t begin, std::size_t count, Arena& arena, Pass& pass) const;
+  void check_slices(std::span<const SequenceSlice> slices, std::size_t at_once) const;
+  void run_pass(std::span<const SequenceSlice> slices, std::span<const SlicePart> parts, std::size_t flat,
+                const PassScratch<Arena>& scratch, Arena& arena, float*& rows, const ForwardRecord& record) const;
+  void embed(const SequenceSlice& slice, const SlicePart& part, float* hidden) const;
 
   TextWeights<Config> weights_;
   TextValues values_;

@@ -7,19 +7,6 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-namespace detail {
-
-// Copies rows [batch, count] of a pass to their place [begin, begin + count) of `[batch, length]` rows of `width`
-// floats.
-inline void scatter_rows(const float* rows, std::size_t batch, std::size_t begin, std::size_t count, std::size_t length,
-                         std::size_t width, float* out) {
-  for (std::size_t b = 0; b < batch; ++b) {
-    std::memcpy(out + (b * length + begin) * width, rows + b * count * width, count * width * sizeof(float));
-  }
-}
-
-}  // namespace detail
-
 template <class Config>
 TextModel<Config>::TextModel(TextWeights<Config> weights, const TextValues& values)
     : weights_(std::move(weights)),
@@ -55,86 +42,56 @@ void TextModel<Config>::save_pretrained(const std::string& folder, const SaveOpt
 }
 
 template <class Config>
-ForwardPlan TextModel<Config>::plan(const Input& input, bool keep_cache) const {
-  require<InputError>(static_cast<bool>(input.input_ids) != static_cast<bool>(input.inputs_embeds),
-                      "give exactly one of input_ids and inputs_embeds");
-  const Shape& shape = input.input_ids ? input.input_ids.shape() : input.inputs_embeds.shape();
-  if (input.input_ids) {
-    require<InputError>(shape.rank() == 2 && shape.size() > 0, "input_ids of shape ", to_string(shape),
-                        ", expected [batch, sequence], not empty");
-    for (std::size_t i = 0; i < input.input_ids.size(); ++i) {
-      const TokenId id = input.input_ids[i];
-      require<InputError>(id >= 0 && static_cast<std::size_t>(id) < Text::vocab_size, "input_ids[", i, "] is ", id,
-                          ", expected 0 to ", Text::vocab_size - 1);
-    }
-  } else {
-    require<InputError>(shape.rank() == 3 && shape.size() > 0 && shape[2] == hidden_size, "inputs_embeds of shape ",
-                        to_string(shape), ", expected [batch, sequence, ", hidden_size, "]");
-  }
-  ForwardPlan plan;
-  plan.batch = shape[0];
-  plan.length = shape[1];
-  require<InputError>(input.replaced_rows.empty() || input.replaced_rows.size() == plan.batch * plan.length,
-                      "replaced_rows has ", input.replaced_rows.size(), " entries, expected one for each of ",
-                      plan.batch * plan.length, " tokens");
-  const Cache* const cache = input.past_key_values;
-  plan.past = cache != nullptr ? cache->seq_length() : 0;
-  require<InputError>(cache == nullptr || cache->batch_size() == 0 || cache->batch_size() == plan.batch,
-                      "past_key_values holds ", cache != nullptr ? cache->batch_size() : 0,
-                      " sequences, the input has ", plan.batch);
-  for (std::size_t s = 0; s < input.cache_position.size(); ++s) {
-    require<InputError>(input.cache_position.size() == plan.length &&
-                            input.cache_position[s] == static_cast<std::int32_t>(plan.past + s),
-                        "cache_position must count from ", plan.past, " to ", plan.past + plan.length - 1);
-  }
-  std::vector<std::int32_t> text;
-  detail::plan_positions(plan, input.position_ids, text);
-  std::vector<std::span<const std::uint8_t>> known;
-  for (std::size_t b = 0; plan.past > 0 && b < plan.batch; ++b) {
-    known.push_back(cache->valid(b));
-  }
-  detail::plan_mask(plan, input.attention_mask, known, Text::num_attention_heads);
-  if (!input.attention_mask && cache == nullptr && !keep_cache && !text.empty()) {
-    detail::plan_segments(plan, text);
-  }
-  return plan;
-}
-
-template <class Config>
 typename TextModel<Config>::Output TextModel<Config>::forward(const Input& input) const {
+  require_no_media(input);
+  require_no_labels(input);
   const bool keep_cache = input.use_cache.value_or(values_.use_cache);
-  const ForwardPlan plan = this->plan(input, keep_cache);
+  Rectangle rectangle(input, {hidden_size, Text::vocab_size, Text::num_attention_heads}, keep_cache);
+  const std::size_t batch = rectangle.batch();
+  const std::size_t length = rectangle.length();
   Output output;
-  if (input.past_key_values == nullptr) {
-    output.owned_cache = std::make_unique<Cache>();
-  }
-  Cache& cache = input.past_key_values != nullptr ? *input.past_key_values : *output.owned_cache;
-  output.last_hidden_state = Tensor<float>({plan.batch, plan.length, hidden_size});
+  output.last_hidden_state = Tensor<float>({batch, length, hidden_size});
+  std::vector<float*> hidden_states, router_logits;
+  std::vector<AttentionProbabilities> attentions;
+  const auto make = [](std::size_t count, const Shape& shape, std::vector<Tensor<float>>& out,
+                       std::vector<float*>& pointers) {
+    out.assign(count, Tensor<float>(shape));
+    for (Tensor<float>& tensor : out) {
+      pointers.push_back(tensor.data());
+    }
+  };
   if (input.output_hidden_states) {
-    output.hidden_states.assign(Text::num_hidden_layers, Tensor<float>({plan.batch, plan.length, hidden_size}));
+    make(Text::num_hidden_layers, {batch, length, hidden_size}, output.hidden_states, hidden_states);
   }
   if (input.output_attentions) {
     output.attentions.assign(Layers::full_layers,
-                             Tensor<float>({plan.batch, Text::num_attention_heads, plan.length, plan.keys()}));
+                             Tensor<float>({batch, Text::num_attention_heads, length, rectangle.keys()}));
+    for (std::size_t i = 0; i < Layers::full_layers * batch; ++i) {
+      attentions.push_back(rectangle.probabilities(i % batch, output.attentions[i / batch].data()));
+    }
   }
   if constexpr (is_moe<Text>) {
     if (input.output_router_logits.value_or(values_.output_router_logits)) {
-      output.router_logits.assign(Text::num_hidden_layers,
-                                  Tensor<float>({plan.batch * plan.length, Text::num_experts}));
+      make(Text::num_hidden_layers, {batch * length, Text::num_experts}, output.router_logits, router_logits);
     }
   }
 
-  // A ready-made mask may look ahead, so its tokens go through in one piece.
-  const std::size_t tokens = plan.batch * plan.length;
-  const std::size_t least = plan.ready_made ? tokens : plan.batch;
-  if (input.workspace != nullptr && input.workspace->sequences() >= plan.batch && input.workspace->tokens() >= least) {
-    run(input, plan, cache, *input.workspace, output);
-  } else {
-    require<InputError>(input.workspace == nullptr, "the workspace is too small: ", plan.batch, " sequences and ",
-                        least, " tokens at once needed");
-    Workspace<Config> own(std::max(least, std::min(tokens, Workspace<Config>::default_tokens)), plan.batch);
-    run(input, plan, cache, own, output);
+  // A mask that is added may look ahead, so a row's tokens then go through in one piece.
+  const std::size_t least = rectangle.has_additive_mask() ? length : 1;
+  require<InputError>(input.workspace == nullptr || input.workspace->tokens() >= least,
+                      "the workspace is too small: ", least, " tokens at once needed");
+  std::optional<Workspace<Config>> own;
+  if (input.workspace == nullptr) {
+    own.emplace(std::max(least, std::min(batch * length, Workspace<Config>::default_tokens)), batch);
   }
+  ForwardWorkspace& workspace = input.workspace != nullptr ? *input.workspace : *own;
+  if (input.past_key_values == nullptr) {
+    output.owned_cache = std::make_unique<RectangleCache>();
+  }
+  RectangleCache& cache = input.past_key_values != nullptr ? *input.past_key_values : *output.owned_cache;
+  cache.begin(batch, length, cache_layout(), fingerprint_);
+  run(rectangle.slices(cache), workspace, output.last_hidden_state.data(), {hidden_states, router_logits, attentions});
+  rectangle.commit(cache);
 
   if (input.output_hidden_states) {
     output.hidden_states.push_back(output.last_hidden_state);
@@ -147,21 +104,33 @@ typename TextModel<Config>::Output TextModel<Config>::forward(const Input& input
 }
 
 template <class Config>
-void TextModel<Config>::run(const Input& input, const ForwardPlan& plan, Cache& cache, Workspace<Config>& workspace,
-                            Output& output) const {
-  cache.begin(plan.batch, plan.length, fingerprint_);
-  const std::size_t step = workspace.tokens() / plan.batch;
-  for (std::size_t begin = 0; begin < plan.length; begin += step) {
-    pass(input, plan, cache, workspace.arena(), begin, std::min(step, plan.length - begin), output);
+void TextModel<Config>::check_slices(std::span<const SequenceSlice> slices, std::size_t at_once) const {
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    check_slice(slices[i], i, hidden_size, Text::vocab_size);
+    const std::size_t tokens = slice_tokens(slices[i], hidden_size);
+    require<InputError>(slices[i].mask.additive.data == nullptr || tokens <= at_once,
+                        "the workspace is too small: ", tokens, " tokens at once needed");
+    const CacheLayout& layout = slices[i].cache->layout();
+    require<CacheError>(layout == cache_layout(layout.kv_dtype), "slice ", i, ": a cache of another model shape");
   }
-  std::vector<std::uint8_t> fresh;
-  if (!plan.valid.empty()) {
-    for (std::size_t b = 0; b < plan.batch; ++b) {
-      const auto* const row = plan.valid.data() + b * plan.keys() + plan.past;
-      fresh.insert(fresh.end(), row, row + plan.length);
-    }
+}
+
+template <class Config>
+void TextModel<Config>::run(std::span<const SequenceSlice> slices, ForwardWorkspace& workspace, float* rows,
+                            const ForwardRecord& record) const {
+  check_slices(slices, workspace.tokens());
+  prepare(workspace, hidden_size, 0);
+  SliceForward forward(slices, hidden_size, fingerprint_);
+  const PassScratch<Arena> scratch(workspace.arena(),
+                                   {workspace.tokens(), workspace.sequences(), rotary_.half(), hidden_size,
+                                    record.router_logits.empty() ? 0 : Workspace<Config>::experts()});
+  for (SliceCursor cursor; cursor.slice < slices.size();) {
+    const std::size_t flat = cursor.flat;
+    const auto parts =
+        next_parts(slices, cursor, workspace.tokens(), workspace.sequences(), hidden_size, scratch.parts);
+    run_pass(slices, parts, flat, scratch, workspace.arena(), rows, record);
   }
-  cache.commit(plan.length, input.input_ids.data(), fresh.empty() ? nullptr : fresh.data());
+  forward.commit();
 }
 
 template <class Config>
@@ -173,132 +142,79 @@ void TextModel<Config>::embed(TokenId id, float* out) const {
 }
 
 template <class Config>
-void TextModel<Config>::embed(const Input& input, const ForwardPlan& plan, std::size_t begin, std::size_t count,
-                              float* hidden) const {
-  for (std::size_t b = 0; b < plan.batch; ++b) {
-    for (std::size_t i = 0; i < count; ++i) {
-      float* const row = hidden + (b * count + i) * hidden_size;
-      const std::size_t token = b * plan.length + begin + i;
-      if (!input.replaced_rows.empty() && input.replaced_rows[token] != nullptr) {
-        std::memcpy(row, input.replaced_rows[token], hidden_size * sizeof(float));
-      } else if (input.input_ids) {
-        embed(input.input_ids[token], row);
-      } else {
-        std::memcpy(row, input.inputs_embeds.data() + token * hidden_size, hidden_size * sizeof(float));
-      }
+void TextModel<Config>::embed(const SequenceSlice& slice, const SlicePart& part, float* hidden) const {
+  for (std::size_t i = 0; i < part.count; ++i) {
+    float* const row = hidden + (part.first + i) * hidden_size;
+    const std::size_t token = part.begin + i;
+    if (!slice.replaced_rows.empty() && slice.replaced_rows[token] != nullptr) {
+      std::memcpy(row, slice.replaced_rows[token], hidden_size * sizeof(float));
+    } else if (!slice.ids.empty()) {
+      embed(slice.ids[token], row);
+    } else {
+      std::memcpy(row, slice.embeds.data() + token * hidden_size, hidden_size * sizeof(float));
     }
   }
 }
 
-// Spans, holes, visible keys and rotary rows of tokens [begin, begin + count) of each sequence.
 template <class Config>
-void TextModel<Config>::prepare(const ForwardPlan& plan, std::size_t begin, std::size_t count, Arena& arena,
-                                Pass& pass) const {
-  const std::size_t tokens = plan.batch * count;
-  const std::size_t slot = plan.past + begin;
-  pass.tokens = tokens;
-  TokenSpan* const spans = arena.take<TokenSpan>(plan.batch);
-  std::uint8_t* const hole = arena.take<std::uint8_t>(tokens);
-  std::size_t* const first_key = arena.take<std::size_t>(tokens);
-  const std::uint8_t** const valid = arena.take<const std::uint8_t*>(plan.batch);
-  std::size_t used = 0;
-  for (std::size_t b = 0; b < plan.batch; ++b) {
-    const std::size_t pads = std::min(count, plan.first[b] > slot ? plan.first[b] - slot : 0);
-    if (pads < count) {
-      spans[used++] = {b, b * count + pads, count - pads, slot + pads};
-    }
-    valid[b] = plan.valid.empty() ? nullptr : plan.valid.data() + b * plan.keys();
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t token = b * plan.length + begin + i;
-      first_key[b * count + i] = plan.segment.empty() ? plan.first[b] : plan.segment[token];
-      hole[b * count + i] = valid[b] != nullptr && valid[b][slot + i] == 0 ? 1 : 0;
-    }
-  }
-  pass.spans = {spans, used};
-  pass.mask.first_key = first_key;
-  if (!plan.valid.empty()) {
-    pass.hole = hole;
-    pass.mask.key_valid = valid;
-  }
-  if (plan.ready_made) {
-    const Shape& shape = plan.ready_made.shape();
-    const std::size_t block = plan.length * plan.keys();
-    pass.mask.additive = plan.ready_made.data();
-    pass.mask.head_stride = shape[1] == 1 ? 0 : block;
-    pass.mask.batch_stride = shape[0] == 1 ? 0 : shape[1] * block;
-    pass.mask.keys = plan.keys();
-    pass.mask.first_slot = plan.past;
-  }
-
-  const std::size_t half = rotary_.half();
-  float* const cos = arena.take<float>(tokens * half);
-  float* const sin = arena.take<float>(tokens * half);
-  std::int32_t* const positions = arena.take<std::int32_t>(3 * tokens);
-  for (std::size_t plane = 0; plane < 3; ++plane) {
-    for (std::size_t b = 0; b < plan.batch; ++b) {
-      std::memcpy(positions + plane * tokens + b * count,
-                  plan.positions.data() + (plane * plan.batch + b) * plan.length + begin, count * sizeof(std::int32_t));
-    }
-  }
-  rotary_.fill(positions, tokens, tokens, plan.longest, cos, sin);
-  pass.rotary = {cos, sin, half};
-}
-
-template <class Config>
-void TextModel<Config>::pass(const Input& input, const ForwardPlan& plan, Cache& cache, Arena& arena, std::size_t begin,
-                             std::size_t count, Output& output) const {
-  const Arena::Scope scope(arena);
-  const std::size_t tokens = plan.batch * count;
-  const auto scatter = [&](const float* rows, std::size_t width, Tensor<float>& out) {
-    detail::scatter_rows(rows, plan.batch, begin, count, plan.length, width, out.data());
+void TextModel<Config>::run_pass(std::span<const SequenceSlice> slices, std::span<const SlicePart> parts,
+                                 std::size_t flat, const PassScratch<Arena>& scratch, Arena& arena, float*& rows,
+                                 const ForwardRecord& record) const {
+  Pass pass = make_pass(slices, parts, hidden_size, rotary_, scratch);
+  const auto write = [&](const float* values, std::size_t width, float* out) {
+    std::memcpy(out + flat * width, values, pass.tokens * width * sizeof(float));
   };
-  Pass pass;
-  prepare(plan, begin, count, arena, pass);
-  float* const hidden = arena.take<float>(tokens * hidden_size);
-  embed(input, plan, begin, count, hidden);
+  float* const hidden = scratch.hidden;
+  for (const SlicePart& part : parts) {
+    embed(slices[part.slice], part, hidden);
+  }
   if constexpr (is_moe<Text>) {
-    if (!output.router_logits.empty()) {
-      pass.router_logits = arena.take<float>(tokens * Text::num_experts);
+    if (!record.router_logits.empty()) {
+      pass.router_logits = scratch.router_logits;
     }
   }
-  GatedDeltaNetState* const linear_states = arena.take<GatedDeltaNetState>(plan.batch);
-  GatedAttentionState* const full_states = arena.take<GatedAttentionState>(plan.batch);
 
   std::size_t linear = 0;
   std::size_t full = 0;
   for (std::size_t layer = 0; layer < Text::num_hidden_layers; ++layer) {
-    if (!output.hidden_states.empty()) {
-      scatter(hidden, hidden_size, output.hidden_states[layer]);
+    if (!record.hidden_states.empty()) {
+      write(hidden, hidden_size, record.hidden_states[layer]);
     }
     if (Text::layer_types[layer] == LayerType::linear_attention) {
       if constexpr (Layers::linear_layers > 0) {
-        for (std::size_t b = 0; b < plan.batch; ++b) {
-          linear_states[b] = cache.linear_state(linear, b);
+        for (std::size_t p = 0; p < parts.size(); ++p) {
+          scratch.linear_states[p] = slices[parts[p].slice].cache->linear_state(linear);
         }
-        LinearLayer::forward(weights_.linear_layers[linear], hidden, hidden_size, pass, {linear_states, plan.batch},
-                             arena);
+        LinearLayer::forward(weights_.linear_layers[linear], hidden, hidden_size, pass,
+                             {scratch.linear_states, parts.size()}, arena);
         ++linear;
       }
     } else {
       if constexpr (Layers::full_layers > 0) {
-        for (std::size_t b = 0; b < plan.batch; ++b) {
-          full_states[b] = cache.full_state(full, b);
+        for (std::size_t p = 0; p < parts.size(); ++p) {
+          scratch.full_states[p] = slices[parts[p].slice].cache->full_state(full);
+          if (!record.attentions.empty()) {
+            scratch.probabilities[p] = record.attentions[full * slices.size() + parts[p].slice];
+            pass.probabilities = scratch.probabilities;
+          }
         }
-        if (!output.attentions.empty()) {
-          pass.probabilities = {output.attentions[full].data(), plan.length, plan.keys(), plan.past};
-        }
-        FullLayer::forward(weights_.full_layers[full], hidden, hidden_size, pass, {full_states, plan.batch}, arena);
+        FullLayer::forward(weights_.full_layers[full], hidden, hidden_size, pass, {scratch.full_states, parts.size()},
+                           arena);
         ++full;
       }
     }
     if constexpr (is_moe<Text>) {
       if (pass.router_logits != nullptr) {
-        scatter(pass.router_logits, Text::num_experts, output.router_logits[layer]);
+        write(pass.router_logits, Text::num_experts, record.router_logits[layer]);
       }
     }
   }
-  FullLayer::normalise(hidden, weights_.norm, static_cast<float>(values_.rms_norm_eps), hidden, tokens, hidden_size);
-  scatter(hidden, hidden_size, output.last_hidden_state);
+  for (const SlicePart& part : parts) {
+    const std::size_t wanted = wanted_of(slices[part.slice], part, hidden_size);
+    FullLayer::normalise(hidden + (part.first + part.count - wanted) * hidden_size, weights_.norm,
+                         static_cast<float>(values_.rms_norm_eps), rows, wanted, hidden_size);
+    rows += wanted * hidden_size;
+  }
 }
 
 QWEN35_END_NAMESPACE

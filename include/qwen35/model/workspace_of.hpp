@@ -3,19 +3,36 @@
 #pragma once
 
 #include <qwen35/layers/layers_of.hpp>
+#include <qwen35/model/forward_workspace.hpp>
+#include <qwen35/model/ragged_pass.hpp>
 
 QWEN35_BEGIN_NAMESPACE
 
-// Belongs to one caller at a time; reuse it to forward without allocating. A pass handles at most `tokens` tokens at
-// once, longer inputs go through in pieces with the same result.
+// See ForwardWorkspace.
 template <class Config>
-class Workspace {
+class Workspace : public ForwardWorkspace {
  public:
   using Layers = LayersOf<Config>;
   static constexpr std::size_t default_tokens = 512;
+  // A wanted row: the last hidden state and the logits.
+  static constexpr std::size_t row_floats = Layers::Text::hidden_size + Layers::Text::vocab_size;
 
-  // Bytes for passes of `tokens` tokens in at most `sequences` sequences.
+  // Bytes for passes of `tokens` tokens in at most `sequences` sequences, and for the results of a row of each.
   static constexpr std::size_t bytes(std::size_t tokens, std::size_t sequences = 1) {
+    return arena_bytes(tokens, sequences) + Arena::cost<float>(sequences * row_floats);
+  }
+  std::size_t bytes() const { return ForwardWorkspace::bytes(); }
+
+  explicit Workspace(std::size_t tokens, std::size_t sequences = 1) : ForwardWorkspace(tokens, sequences) {
+    prepare(arena_bytes(tokens, sequences), row_floats, sequences);
+  }
+  // In the caller's memory: at least bytes(tokens, sequences), aligned to 64.
+  Workspace(std::span<std::byte> memory, std::size_t tokens, std::size_t sequences = 1)
+      : ForwardWorkspace(checked(memory, tokens, sequences), tokens, sequences, arena_bytes(tokens, sequences),
+                         row_floats) {}
+
+  // What passes take of the arena.
+  static constexpr std::size_t arena_bytes(std::size_t tokens, std::size_t sequences) {
     constexpr std::size_t hidden = Layers::Text::hidden_size;
     std::size_t layer = 0;
     if constexpr (Layers::linear_layers > 0) {
@@ -24,40 +41,25 @@ class Workspace {
     if constexpr (Layers::full_layers > 0) {
       layer = std::max(layer, Layers::FullLayer::workspace_bytes(tokens, hidden));
     }
-    const std::size_t rotary =
-        2 * Arena::cost<float>(tokens * ((Layers::Text::head_dim + 1) / 2 + 1)) + Arena::cost<std::int32_t>(3 * tokens);
-    const std::size_t masks = Arena::cost<TokenSpan>(sequences) + Arena::cost<std::uint8_t>(tokens) +
-                              Arena::cost<std::size_t>(tokens) + Arena::cost<const std::uint8_t*>(sequences) +
-                              Arena::cost<GatedDeltaNetState>(sequences) + Arena::cost<GatedAttentionState>(sequences);
-    return masks + rotary + router_bytes(tokens) + Arena::cost<float>(tokens * hidden) + layer;
+    return scratch_bytes<PassScratch<ArenaMeter>>(
+               PassSizes{tokens, sequences, (Layers::Text::head_dim + 1) / 2 + 1, hidden, experts()}) +
+           layer;
   }
-
-  Workspace() = default;
-  explicit Workspace(std::size_t tokens, std::size_t sequences = 1)
-      : tokens_(tokens), sequences_(sequences), arena_(bytes(tokens, sequences)) {}
-  // In the caller's memory: at least bytes(tokens, sequences), aligned to 64.
-  Workspace(std::span<std::byte> memory, std::size_t tokens, std::size_t sequences = 1)
-      : tokens_(tokens), sequences_(sequences), arena_(memory) {
-    require<InputError>(memory.size() >= bytes(tokens, sequences), "workspace memory of ", memory.size(), " bytes, ",
-                        bytes(tokens, sequences), " needed for ", tokens, " tokens");
-  }
-
-  std::size_t tokens() const { return tokens_; }
-  std::size_t sequences() const { return sequences_; }
-  Arena& arena() { return arena_; }
-
- private:
-  static constexpr std::size_t router_bytes(std::size_t tokens) {
+  // 0: no router.
+  static constexpr std::size_t experts() {
     if constexpr (requires { Layers::FeedForward::num_experts; }) {
-      return Arena::cost<float>(tokens * Layers::FeedForward::num_experts);
+      return Layers::FeedForward::num_experts;
     } else {
       return 0;
     }
   }
 
-  std::size_t tokens_ = 0;
-  std::size_t sequences_ = 0;
-  Arena arena_;
+ private:
+  static std::span<std::byte> checked(std::span<std::byte> memory, std::size_t tokens, std::size_t sequences) {
+    require<InputError>(memory.size() >= bytes(tokens, sequences), "workspace memory of ", memory.size(), " bytes, ",
+                        bytes(tokens, sequences), " needed for ", tokens, " tokens");
+    return memory;
+  }
 };
 
 QWEN35_END_NAMESPACE

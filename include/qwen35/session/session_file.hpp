@@ -49,12 +49,12 @@ class SessionFile {
     out["cache"] = json::Value(!session.cache_.empty());
     out["turn"] = json::Value(!session.snapshots_.empty());
     if (!session.cache_.empty()) {
-      CacheFile<typename Model::config_type>::save(session.cache_, path + ".cache");
+      save_cache(session.cache_, path + ".cache");
     }
     if (!session.snapshots_.empty()) {
       Cache turn(on_heap(session));
       turn.restore(session.snapshots_.back().snapshot);
-      CacheFile<typename Model::config_type>::save(turn, path + ".turn");
+      save_cache(turn, path + ".turn");
     }
     write_file<CacheError>(path, json::dump(out) + "\n");
   }
@@ -121,7 +121,7 @@ class SessionFile {
     return {.kv_dtype = session.options_.cache.kv_dtype, .capacity = 0, .storage = {}};
   }
   static Cache read(const Session<Model>& session, const std::string& path) {
-    Cache cache = CacheFile<typename Model::config_type>::load(path, session.model_->fingerprint(), on_heap(session));
+    Cache cache = load_cache<typename Model::config_type>(path, session.model_->fingerprint(), on_heap(session));
     require<CacheError>(cache.batch_size() == 1 && (ReadsMedia<Model> || cache.rope_deltas().empty()), path,
                         ": not the cache of a session with this kind of model");
     return cache;

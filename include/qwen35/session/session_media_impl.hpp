@@ -132,7 +132,6 @@ EncodedChat Session<Model>::encode(const std::vector<Message>& conversation, con
 template <GenerativeModel Model>
 Tensor<float> Session<Model>::forward(std::span<const TokenId> ids, const TurnMedia& media) {
   const std::size_t begin = cache_.seq_length();
-  const std::size_t capacity = cache_.capacity();
   typename Model::Input input;
   input.input_ids = TensorView<TokenId>(ids.data(), Shape{1, ids.size()});
   input.past_key_values = &cache_;
@@ -160,11 +159,7 @@ Tensor<float> Session<Model>::forward(std::span<const TokenId> ids, const TurnMe
       input.video_features = videos.view();
     }
   }
-  Tensor<float> logits = std::move(model_->forward(input).logits);
-  if (capacity != 0 && cache_.capacity() != capacity) {
-    ++lineage_;
-  }
-  return logits;
+  return std::move(model_->forward(input).logits);
 }
 
 QWEN35_END_NAMESPACE

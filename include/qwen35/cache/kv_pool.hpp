@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory for keys and values: pages that sequences, forks and snapshots may share.
+#pragma once
+
+#include <qwen35/cache/cache_layout.hpp>
+#include <qwen35/core/aligned_buffer.hpp>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+// A page holds kv_page_slots slots of all full-attention layers of one sequence, see CacheLayout. It is counted by its
+// holders and goes back to the pool with the last of them. All functions may be called from several threads.
+class KvPool {
+ public:
+  // On the heap; at most `max_pages` pages, 0: as many as are asked for.
+  explicit KvPool(const CacheLayout& layout, std::size_t max_pages = 0) : layout_(layout), max_pages_(max_pages) {}
+  // As many pages as the caller's storage holds, see bytes(); it must outlive the pool and is aligned to 64 bytes.
+  KvPool(const CacheLayout& layout, std::span<std::byte> storage)
+      : layout_(layout), max_pages_(storage.size() / block_bytes(layout)), storage_(storage.data()) {
+    require<InputError>(reinterpret_cast<std::uintptr_t>(storage.data()) % alignment == 0,
+                        "CacheOptions: storage must be aligned to 64 bytes");
+    all_pages_ = max_pages_;
+    for (std::size_t page = max_pages_; page-- > 0;) {
+      put_free(storage.data() + page * block_bytes(layout));
+    }
+  }
+  KvPool(const KvPool&) = delete;
+  KvPool& operator=(const KvPool&) = delete;
+  ~KvPool() { trim(); }
+
+  // Storage for so many pages.
+  static constexpr std::size_t bytes(const CacheLayout& layout, std::size_t pages) {
+    return pages * block_bytes(layout);
+  }
+
+  const CacheLayout& layout() const { return layout_; }
+  bool in_storage() const { return storage_ != nullptr; }
+  // Pages that somebody holds, each counted once.
+  std::size_t used_pages() const {
+    const std::lock_guard lock(mutex_);
+    return all_pages_ - free_pages_;
+  }
+  std::size_t used_bytes() const { return used_pages() * layout_.page_bytes(); }
+  // Pages that wait for their next use.
+  std::size_t free_pages() const {
+    const std::lock_guard lock(mutex_);
+    return free_pages_;
+  }
+
+  // Has at least `pages` pages wait for their use. Raises CacheError at the limit.
+  void reserve(std::size_t pages) {
+    while (free_pages() < pages) {
+      std::byte* const block = allocate();
+      const std::lock_guard lock(mutex_);
+      put_free(block);
+    }
+  }
+  // Gives waiting pages back to the heap.
+  void trim() {
+    if (in_storage()) {
+      return;
+    }
+    const std::lock_guard lock(mutex_);
+    while (free_ != nullptr) {
+      --all_pages_;
+      ::operator delete (take_free(), std::align_val_t{alignment});
+    }
+  }
+
+  // An uninitialised page with one holder. Raises CacheError at the limit.
+  std::byte* take() {
+    std::byte* block = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      block = free_ != nullptr ? take_free() : nullptr;
+    }
+    if (block == nullptr) {
+      block = allocate();
+      new (block) Header;
+    }
+    header(block).holders.store(1, std::memory_order_relaxed);
+    return block + alignment;
+  }
+  // One holder more.
+  static void hold(std::byte* page) { header_of(page).holders.fetch_add(1, std::memory_order_relaxed); }
+  // One holder less.
+  void release(std::byte* page) {
+    if (header_of(page).holders.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      const std::lock_guard lock(mutex_);
+      put_free(page - alignment);
+    }
+  }
+  static bool is_shared(std::byte* page) { return header_of(page).holders.load(std::memory_order_acquire) > 1; }
+
+ private:
+  static constexpr std::size_t alignment = 64;
+
+  // Stands before each page, in 64 bytes.
+  struct Header {
+    std::atomic<std::size_t> holders{0};
+    std::byte* next_free = nullptr;
+  };
+  static_assert(sizeof(Header) <= alignment);
+
+  static constexpr std::size_t block_bytes(const CacheLayout& layout) {
+    return alignment + Arena::cost<std::byte>(layout.page_bytes());
+  }
+  static Header& header(std::byte* block) { return *reinterpret_cast<Header*>(block); }
+  static Header& header_of(std::byte* page) { return header(page - alignment); }
+
+  std::byte* allocate() {
+    {
+      const std::lock_guard lock(mutex_);
+      require<CacheError>(!in_storage() && (max_pages_ == 0 || all_pages_ < max_pages_),
+                          "the cache's memory is full: all of ", max_pages_, " pages of ", kv_page_slots,
+                          " tokens are in use");
+      ++all_pages_;
+    }
+    void* const block = ::operator new (block_bytes(layout_), std::align_val_t{alignment}, std::nothrow);
+    if (block == nullptr) {
+      const std::lock_guard lock(mutex_);
+      --all_pages_;
+      raise<CacheError>(concat("no memory for a page of ", block_bytes(layout_), " bytes of keys and values"));
+    }
+    return static_cast<std::byte*>(block);
+  }
+  void put_free(std::byte* block) {
+    Header* const made = new (block) Header;
+    made->next_free = free_;
+    free_ = block;
+    ++free_pages_;
+  }
+  std::byte* take_free() {
+    std::byte* const block = free_;
+    free_ = header(block).next_free;
+    --free_pages_;
+    return block;
+  }
+
+  CacheLayout layout_;
+  std::size_t max_pages_;
+  const std::byte* storage_ = nullptr;
+  mutable std::mutex mutex_;
+  std::byte* free_ = nullptr;
+  std::size_t free_pages_ = 0;
+  std::size_t all_pages_ = 0;
+};
+
+// The pages of one sequence: slot s stands in page s / kv_page_slots. Moves; shares its pages only by `share()`.
+class PageTable {
+ public:
+  PageTable() = default;
+  explicit PageTable(std::shared_ptr<KvPool> pool) : pool_(std::move(pool)) {}
+  PageTable(PageTable&& other) noexcept : pool_(std::move(other.pool_)), pages_(std::move(other.pages_)) {
+    other.pages_.clear();
+  }
+  PageTable& operator=(PageTable&& other) noexcept {
+    std::swap(pool_, other.pool_);
+    std::swap(pages_, other.pages_);
+    return *this;
+  }
+  ~PageTable() { clear(); }
+
+  const std::shared_ptr<KvPool>& pool() const { return pool_; }
+  std::byte* const* data() const { return pages_.data(); }
+  std::size_t size() const { return pages_.size(); }
+
+  // A second table of the pages that hold the first `slots` slots.
+  PageTable share(std::size_t slots) const {
+    PageTable out(pool_);
+    out.pages_.assign(pages_.begin(), pages_.begin() + static_cast<std::ptrdiff_t>(pages_for(slots)));
+    for (std::byte* const page : out.pages_) {
+      KvPool::hold(page);
+    }
+    return out;
+  }
+  // The same slots in pages of `pool`.
+  PageTable copy_to(std::shared_ptr<KvPool> pool, std::size_t slots) const {
+    PageTable out(std::move(pool));
+    out.extend(pages_for(slots));
+    for (std::size_t page = 0; page < out.size(); ++page) {
+      copy_slots(pages_[page], out.pages_[page], std::min(kv_page_slots, slots - page * kv_page_slots));
+    }
+    return out;
+  }
+  // Room for slots [filled, slots) that nobody else holds: the page that `filled` cuts is copied if it is shared. What
+  // is filled stays as it is, also when this raises CacheError because the pool is at its limit.
+  void make_room(std::size_t filled, std::size_t slots) {
+    extend(pages_for(slots));
+    const std::size_t used = filled % kv_page_slots;
+    if (slots > filled && used > 0 && KvPool::is_shared(pages_[filled / kv_page_slots])) {
+      std::byte*& last = pages_[filled / kv_page_slots];
+      std::byte* const own = pool_->take();
+      copy_slots(last, own, used);
+      pool_->release(std::exchange(last, own));
+    }
+  }
+  void clear() {
+    for (std::byte* const page : pages_) {
+      pool_->release(page);
+    }
+    pages_.clear();
+  }
+
+ private:
+  void extend(std::size_t pages) {
+    if (pages > pages_.capacity()) {
+      pages_.reserve(std::max({pages, 2 * pages_.capacity(), std::size_t{16}}));
+    }
+    while (pages_.size() < pages) {
+      pages_.push_back(pool_->take());
+    }
+  }
+  // The first `slots` slots of every head of every layer.
+  void copy_slots(const std::byte* from, std::byte* to, std::size_t slots) const {
+    const CacheLayout& layout = pool_->layout();
+    const std::size_t head = layout.head_bytes();
+    for (std::size_t block = 0; block < layout.full_layers * 2 * layout.kv_heads; ++block) {
+      std::memcpy(to + block * kv_page_slots * head, from + block * kv_page_slots * head, slots * head);
+    }
+  }
+
+  std::shared_ptr<KvPool> pool_;
+  std::vector<std::byte*> pages_;
+};
+
+QWEN35_END_NAMESPACE
