@@ -10,10 +10,10 @@
 #include <qwen35/layers/gated_delta_net.hpp>
 #include <qwen35/layers/moe_block.hpp>
 #include <qwen35/layers/rotary_embedding.hpp>
+#include <qwen35/weights/initialise.hpp>
 
 #include <cstdio>
 #include <cstring>
-#include <random>
 #include <vector>
 
 namespace {
@@ -26,65 +26,19 @@ using LinearLayer = qwen35::DecoderLayer<Mixer, Experts>;
 using FullLayer = qwen35::DecoderLayer<Attention, Experts>;
 constexpr std::size_t capacity = qwen35::kernels::attention_split;  // slots of the attention layer: one page
 
-// Random weights that live as long as this object.
-class RandomWeights {
- public:
-  qwen35::Matrix matrix(std::size_t rows, std::size_t cols) {
-    return {reinterpret_cast<const std::byte*>(vector(rows * cols, 0.0f, 0.15f)), qwen35::DType::f32, rows, cols};
-  }
-  const float* vector(std::size_t size, float mean, float spread) {
-    std::normal_distribution<float> normal(mean, spread);
-    buffers_.emplace_back(size);
-    for (float& value : buffers_.back()) {
-      value = normal(generator_);
-    }
-    return buffers_.back().data();
-  }
-  qwen35::MlpWeights mlp() { return {matrix(32, width), matrix(32, width), matrix(width, 32)}; }
-  qwen35::MoeWeights experts() {
-    std::vector<qwen35::MlpWeights> routed;
-    for (int e = 0; e < 8; ++e) {
-      routed.push_back(mlp());
-    }
-    return {matrix(8, width), std::move(routed), mlp(), matrix(1, width)};
-  }
-  LinearLayer::Weights linear_layer() {
-    return {vector(width, 1, 0.1f),
-            vector(width, 1, 0.1f),
-            {.in_proj_qkv = matrix(Mixer::conv_channels, width),
-             .in_proj_z = matrix(Mixer::value_size, width),
-             .in_proj_b = matrix(4, width),
-             .in_proj_a = matrix(4, width),
-             .out_proj = matrix(width, Mixer::value_size),
-             .conv1d = vector(4 * Mixer::conv_channels, 0, 0.5f),
-             .dt_bias = vector(4, 0, 1),
-             .a = vector(4, -0.5f, 0.1f),
-             .norm = vector(16, 1, 0.1f)},
-            experts()};
-  }
-  FullLayer::Weights full_layer() {
-    return {vector(width, 1, 0.1f),
-            vector(width, 1, 0.1f),
-            {.q_proj = matrix(2 * Attention::query_size, width),
-             .k_proj = matrix(Attention::kv_size, width),
-             .v_proj = matrix(Attention::kv_size, width),
-             .o_proj = matrix(width, Attention::query_size),
-             .q_norm = vector(16, 1, 0.1f),
-             .k_norm = vector(16, 1, 0.1f)},
-            experts()};
-  }
-
- private:
-  std::mt19937 generator_{1};
-  std::vector<std::vector<float>> buffers_;
-};
-
+// The layers with random weights, which live in `storage`.
 struct Decoder {
-  RandomWeights random;
-  LinearLayer::Weights first = random.linear_layer();
-  LinearLayer::Weights second = random.linear_layer();
-  FullLayer::Weights third = random.full_layer();
+  LinearLayer::Weights first, second;
+  FullLayer::Weights third;
+  qwen35::BoundStorage storage;
   qwen35::RotaryEmbedding rotary{{.partial_rotary_factor = 0.5, .mrope_section = {2, 1, 1}}, 16, 1024};
+
+  Decoder() {
+    qwen35::Initialiser random(storage, {.seed = 1}, 0.15);
+    visit_parameters(first, Mixer::sizes(width), Experts::sizes(width), "linear_attn.", "layers.0.", random);
+    visit_parameters(second, Mixer::sizes(width), Experts::sizes(width), "linear_attn.", "layers.1.", random);
+    visit_parameters(third, Attention::sizes(width, false), Experts::sizes(width), "self_attn.", "layers.2.", random);
+  }
 };
 
 // The states of one sequence in all three layers.

@@ -15,12 +15,8 @@ void gated_attention(benchmark::State& state) {
   const auto past = static_cast<std::size_t>(state.range(1));
   constexpr DType dtype = DType::bf16;
   layer_bench::Random random;
-  const GatedAttentionWeights weights{.q_proj = random.matrix(2 * Layer::query_size, hidden_size),
-                                      .k_proj = random.matrix(Layer::kv_size, hidden_size),
-                                      .v_proj = random.matrix(Layer::kv_size, hidden_size),
-                                      .o_proj = random.matrix(hidden_size, Layer::query_size),
-                                      .q_norm = random.vector(256, 1.0f, 0.1f),
-                                      .k_norm = random.vector(256, 1.0f, 0.1f)};
+  constexpr GatedAttentionSizes sizes = Layer::sizes(hidden_size, false);
+  const layer_bench::Fresh<GatedAttentionWeights> fresh(sizes);
   const std::vector<float> x = random.values(tokens * hidden_size, 0.0f, 1.0f);
   std::vector<float> y(x.size());
   const std::vector<float> cos = random.values(tokens * 32, 0.0f, 1.0f);
@@ -43,11 +39,10 @@ void gated_attention(benchmark::State& state) {
   pass.rotary = {cos.data(), cos.data(), 32};
   Arena arena(Layer::workspace_bytes(tokens, hidden_size));
   for (auto _ : state) {
-    Layer::forward(weights, x.data(), y.data(), pass, {&own, 1}, arena);
+    Layer::forward(fresh.weights, x.data(), y.data(), pass, {&own, 1}, arena);
     benchmark::DoNotOptimize(y.data());
   }
-  layer_bench::report(state, tokens,
-                      weights.q_proj.bytes() + 2 * weights.k_proj.bytes() + weights.o_proj.bytes() + kv.bytes());
+  layer_bench::report(state, tokens, fresh.bytes(sizes) + kv.bytes());
 }
 BENCHMARK(gated_attention)
     ->ArgNames({"tokens", "past"})

@@ -13,15 +13,7 @@ using layer_bench::hidden_size;
 void gated_delta_net(benchmark::State& state) {
   const auto tokens = static_cast<std::size_t>(state.range(0));
   layer_bench::Random random;
-  const GatedDeltaNetWeights weights{.in_proj_qkv = random.matrix(Layer::conv_channels, hidden_size),
-                                     .in_proj_z = random.matrix(Layer::value_size, hidden_size),
-                                     .in_proj_b = random.matrix(32, hidden_size),
-                                     .in_proj_a = random.matrix(32, hidden_size),
-                                     .out_proj = random.matrix(hidden_size, Layer::value_size),
-                                     .conv1d = random.vector(4 * Layer::conv_channels, 0.0f, 0.5f),
-                                     .dt_bias = random.vector(32, 0.0f, 1.0f),
-                                     .a = random.vector(32, -1.0f, 0.5f),
-                                     .norm = random.vector(128, 1.0f, 0.1f)};
+  const layer_bench::Fresh<GatedDeltaNetWeights> fresh(Layer::sizes(hidden_size));
   std::vector<float> x = random.values(tokens * hidden_size, 0.0f, 1.0f);
   std::vector<float> y(x.size());
   std::vector<float> conv(Layer::conv_state_size);
@@ -33,12 +25,10 @@ void gated_delta_net(benchmark::State& state) {
   pass.spans = {&span, 1};
   Arena arena(Layer::workspace_bytes(tokens, hidden_size));
   for (auto _ : state) {
-    Layer::forward(weights, x.data(), y.data(), pass, {&own, 1}, arena);
+    Layer::forward(fresh.weights, x.data(), y.data(), pass, {&own, 1}, arena);
     benchmark::DoNotOptimize(y.data());
   }
-  layer_bench::report(
-      state, tokens,
-      weights.in_proj_qkv.bytes() + weights.in_proj_z.bytes() + weights.out_proj.bytes() + 2 * recurrent.bytes());
+  layer_bench::report(state, tokens, fresh.bytes(Layer::sizes(hidden_size)) + 2 * recurrent.bytes());
 }
 BENCHMARK(gated_delta_net)->Arg(1)->Arg(16)->Arg(128)->Arg(512)->UseRealTime()->Unit(benchmark::kMicrosecond);
 

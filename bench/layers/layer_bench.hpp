@@ -6,6 +6,8 @@
 #include <qwen35/core/matrix.hpp>
 #include <qwen35/formats/bf16.hpp>
 #include <qwen35/layers/pass.hpp>
+#include <qwen35/weights/initialise.hpp>
+#include <qwen35/weights/named_parameters.hpp>
 
 #include <benchmark/benchmark.h>
 
@@ -46,6 +48,25 @@ class Random {
   std::uint32_t state_ = 1;
   std::vector<qwen35::AlignedBuffer<std::uint16_t>> matrices_;
   std::vector<std::vector<float>> vectors_;
+};
+
+// Fresh bf16 weights of a layer, and the memory that they look at.
+template <class LayerWeights>
+struct Fresh {
+  LayerWeights weights;
+  qwen35::BoundStorage storage;
+
+  template <class Sizes>
+  explicit Fresh(const Sizes& sizes) {
+    qwen35::Initialiser initialiser(storage, {.seed = 1, .dtype = qwen35::Format::bf16}, 0.02);
+    visit_parameters(weights, sizes, "", initialiser);
+  }
+  template <class Sizes>
+  std::size_t bytes(const Sizes& sizes) const {
+    qwen35::ParameterList list(storage);
+    visit_parameters(weights, sizes, "", list);
+    return list.bytes();
+  }
 };
 
 // Reports tokens a second, and the bytes of weights and state read for each pass.

@@ -14,15 +14,14 @@ using layer_bench::hidden_size;
 void moe_block(benchmark::State& state) {
   const auto tokens = static_cast<std::size_t>(state.range(0));
   layer_bench::Random random;
-  const auto mlp = [&] {
-    return MlpWeights{random.matrix(512, hidden_size), random.matrix(512, hidden_size),
-                      random.matrix(hidden_size, 512)};
-  };
-  std::vector<MlpWeights> experts;
-  for (std::size_t e = 0; e < 256; ++e) {
-    experts.push_back(e < 64 ? mlp() : experts[e % 64]);
+  MoeSizes few = Block::sizes(hidden_size);
+  few.experts = 64;
+  layer_bench::Fresh<MoeWeights> fresh(few);
+  MoeWeights& weights = fresh.weights;
+  weights.gate = random.matrix(256, hidden_size);
+  for (std::size_t e = 64; e < 256; ++e) {
+    weights.experts.push_back(weights.experts[e % 64]);
   }
-  const MoeWeights weights{random.matrix(256, hidden_size), experts, mlp(), random.matrix(1, hidden_size)};
   const std::vector<float> x =
       random.values(16 * tokens * hidden_size, 0.0f, 1.0f);  // 16 batches in turn: other experts each time
   std::vector<float> y(tokens * hidden_size);

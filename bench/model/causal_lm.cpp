@@ -28,30 +28,20 @@ std::vector<TokenId> prompt(std::size_t length, std::size_t vocab) {
   return ids;
 }
 
-// What one token reads: every matrix once, of the experts the chosen ones; states are read and written.
+// What one token reads: every parameter once, of the experts the chosen ones, of the embedding a row; states are read
+// and written.
 template <class Config>
 double bytes_per_token(const CausalLM<Config>& model) {
   using Text = text_config_t<Config>;
-  const auto& weights = model.model.weights();
-  double bytes = static_cast<double>(weights.lm_head.bytes());
-  const auto feed_forward = [&](const MoeWeights& mlp) {
-    const auto of = [](const MlpWeights& w) {
-      return static_cast<double>(w.gate_proj.bytes() + w.up_proj.bytes() + w.down_proj.bytes());
-    };
-    bytes += static_cast<double>(mlp.gate.bytes()) + of(mlp.shared_expert) +
-             static_cast<double>(Text::num_experts_per_tok) * of(mlp.experts[0]);
-  };
-  for (const auto& layer : weights.linear_layers) {
-    const GatedDeltaNetWeights& w = layer.mixer;
-    bytes += static_cast<double>(w.in_proj_qkv.bytes() + w.in_proj_z.bytes() + w.in_proj_a.bytes() +
-                                 w.in_proj_b.bytes() + w.out_proj.bytes());
-    bytes += 2.0 * static_cast<double>(LayersOf<Config>::Linear::state_bytes);
-    feed_forward(layer.mlp);
-  }
-  for (const auto& layer : weights.full_layers) {
-    const GatedAttentionWeights& w = layer.mixer;
-    bytes += static_cast<double>(w.q_proj.bytes() + w.k_proj.bytes() + w.v_proj.bytes() + w.o_proj.bytes());
-    feed_forward(layer.mlp);
+  double bytes = static_cast<double>(model.lm_head_weight().bytes()) +
+                 2.0 * static_cast<double>(LayersOf<Config>::linear_layers * LayersOf<Config>::Linear::state_bytes);
+  for (const NamedParameter& parameter : model.named_parameters()) {
+    const double share = parameter.pieces.size() == 1
+                             ? 1.0
+                             : static_cast<double>(Text::num_experts_per_tok) / static_cast<double>(Text::num_experts);
+    if (parameter.name.find("layers.") != std::string::npos) {
+      bytes += share * static_cast<double>(parameter.bytes());
+    }
   }
   return bytes;
 }

@@ -40,14 +40,7 @@ void report(benchmark::State& state, double flops) {
 void vision_block(benchmark::State& state) {
   layer_bench::Random random;
   constexpr std::size_t width = Vision::hidden_size, inner = Vision::intermediate_size;
-  const auto norm = [&] {
-    return LayerNormWeights{random.vector(width, 1.0f, 0.1f), random.vector(width, 0.0f, 0.1f)};
-  };
-  const auto linear = [&](std::size_t rows, std::size_t cols) {
-    return LinearWeights{random.matrix(rows, cols), random.vector(rows, 0.0f, 0.1f)};
-  };
-  const VisionBlockWeights weights{
-      norm(), norm(), linear(3 * width, width), linear(width, width), linear(inner, width), linear(width, inner)};
+  const layer_bench::Fresh<VisionBlockWeights> fresh(VisionBlockSizes{width, inner});
   constexpr std::size_t half = width / Vision::num_heads / 2;
   std::vector<float> cos(grid.size() * half), sin(grid.size() * half),
       x = random.values(grid.size() * width, 0.0f, 1.0f);
@@ -55,7 +48,7 @@ void vision_block(benchmark::State& state) {
   const Frame frame{0, grid.size()};
   Arena arena(Tower::Block::workspace_bytes(grid.size(), 1, inner));
   for (auto _ : state) {
-    Tower::Block::forward(weights, x.data(), grid.size(), {&frame, 1}, {cos.data(), sin.data(), half}, arena);
+    Tower::Block::forward(fresh.weights, x.data(), grid.size(), {&frame, 1}, {cos.data(), sin.data(), half}, arena);
   }
   report(state, block_flops());
 }

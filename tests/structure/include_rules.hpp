@@ -41,8 +41,8 @@ inline const std::map<std::string, Names, std::less<>>& allowed_folders() {
     for (const char* fourth : {"text", "media", "model"}) {
       rules[fourth] = with(rules["weights"], {"weights"});
     }
-    rules["sampling"] = {"core", "json", "unicode", "config", "math"};  // knows no model
-    rules["processor"] = with(rules["text"], {"text", "media"});        // nor does this
+    rules["sampling"] = {"core", "json", "unicode", "io", "config", "math"};  // knows no model
+    rules["processor"] = with(rules["text"], {"text", "media"});              // nor does this
     rules["generate"] = with(rules["model"], {"model", "sampling"});
     rules["session"] = with(rules["generate"], {"generate", "text", "media", "processor"});
     return rules;

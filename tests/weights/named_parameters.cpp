@@ -71,7 +71,7 @@ TEST_CASE("weights that never were in a file are listed as what they would be in
   weights.norm = norm.data();
   weights.linear_layers[0].mixer.a = a.data();
   weights.linear_layers[0].mixer.conv1d = conv.data();
-  detail::ParameterList list(weights.storage);
+  ParameterList list(weights.storage);
   const auto& mixer = weights.linear_layers[0].mixer;
   list({"norm.weight", {6}, Initial::zeros, Meaning::one_plus}, weights.norm);
   list({"A_log", {2}, Initial::log_uniform, Meaning::minus_exp}, mixer.a);
@@ -90,7 +90,7 @@ TEST_CASE("experts of different formats are f32 together") {
   const Matrix half(reinterpret_cast<const std::byte*>(half_row), Format::f16, 1, 2);
   const Matrix out(reinterpret_cast<const std::byte*>(row), Format::f32, 2, 1);
   const BoundStorage none;
-  detail::ParameterList list(none);
+  ParameterList list(none);
   list(ExpertsParameter{"mlp.experts.", 2, 1, 2}, {{half, half, out}, {half, wide, out}});
   REQUIRE(list.out.size() == 2);
   CHECK(list.out[0].name == "mlp.experts.gate_up_proj");

@@ -31,8 +31,11 @@ constexpr double initializer_range() {
   return range == 0.0 ? 0.02 : range;
 }
 
-// The visitor that fills parameters. A value depends on the seed, the parameter's name and its place alone. Source:
-// reference `Qwen3_5MoePreTrainedModel._init_weights`.
+}  // namespace detail
+
+// The visitor that fills parameters, whose memory is then `storage`'s. A value depends on the seed, the parameter's
+// name and its place alone. `range`: the normal distributions' deviation; `padding`: tokens whose embedding is 0.
+// Source: reference `Qwen3_5MoePreTrainedModel._init_weights`.
 class Initialiser {
  public:
   Initialiser(BoundStorage& storage, const InitOptions& options, double range, const TokenIds& padding = {})
@@ -102,16 +105,14 @@ class Initialiser {
   TokenIds padding_;
 };
 
-}  // namespace detail
-
 // Weights as training begins: matrices from a normal distribution of the config's initializer_range, the padding
 // token's embedding 0, norms as 1, biases 0, decays from the logarithm of a number between 0 and 16. `lm_head`: with
 // the head of a model that has one.
 template <class Config>
 TextWeights<Config> initialised_text(const InitOptions& options, const TextValues& values, bool lm_head) {
   TextWeights<Config> weights = empty_text_weights<Config>();
-  detail::Initialiser initialiser(weights.storage, options, detail::initializer_range<text_config_t<Config>>(),
-                                  values.pad_token_id);
+  Initialiser initialiser(weights.storage, options, detail::initializer_range<text_config_t<Config>>(),
+                          values.pad_token_id);
   visit_text(weights, initialiser, lm_head);
   if (tied_embeddings<Config>) {
     weights.lm_head = weights.embed_tokens;
@@ -122,7 +123,7 @@ TextWeights<Config> initialised_text(const InitOptions& options, const TextValue
 template <VisionConfig Vision>
 VisionWeights initialised_vision(const InitOptions& options) {
   VisionWeights weights = empty_vision_weights<Vision>();
-  detail::Initialiser initialiser(weights.storage, options, detail::initializer_range<Vision>());
+  Initialiser initialiser(weights.storage, options, detail::initializer_range<Vision>());
   visit_vision<Vision>(weights, initialiser);
   return weights;
 }

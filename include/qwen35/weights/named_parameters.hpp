@@ -46,6 +46,8 @@ struct ParameterCount {
   }
 };
 
+}  // namespace detail
+
 // The visitor that makes the list.
 class ParameterList {
  public:
@@ -79,6 +81,14 @@ class ParameterList {
     add(experts.down_proj(), std::move(down));
   }
 
+  std::size_t bytes() const {
+    std::size_t sum = 0;
+    for (const NamedParameter& parameter : out) {
+      sum += parameter.bytes();
+    }
+    return sum;
+  }
+
   std::vector<NamedParameter> out;
 
  private:
@@ -93,8 +103,6 @@ class ParameterList {
 
   const BoundStorage& storage_;
 };
-
-}  // namespace detail
 
 // How many values the parameters of a config's text model are, without a model; `lm_head` as in visit_text.
 template <class Config>
@@ -117,7 +125,7 @@ std::size_t num_vision_parameters() {
 template <class Config>
 std::vector<NamedParameter> named_parameters(const TextWeights<Config>& weights, const HuggingFaceNames& names,
                                              bool lm_head) {
-  detail::ParameterList list(weights.storage);
+  ParameterList list(weights.storage);
   visit_text(weights, list, lm_head);
   for (NamedParameter& parameter : list.out) {
     parameter.name = names.text_name(parameter.name);
@@ -127,7 +135,7 @@ std::vector<NamedParameter> named_parameters(const TextWeights<Config>& weights,
 
 template <VisionConfig Vision>
 std::vector<NamedParameter> named_parameters(const VisionWeights& weights, const HuggingFaceNames& names) {
-  detail::ParameterList list(weights.storage);
+  ParameterList list(weights.storage);
   visit_vision<Vision>(weights, list);
   for (NamedParameter& parameter : list.out) {
     parameter.name = names.vision_name(parameter.name);
