@@ -79,7 +79,7 @@ inline qwen35::ChatTemplate template_of(const qwen35::Checkpoint& checkpoint, co
   }
   const qwen35::RecognisedChatTemplate found = qwen35::recognise_chat_template(checkpoint.files());
   if (!found.exact) {
-    screen.note("chat template: not word for word a published template; the published rules are used");
+    screen.note("chat template: the checkpoint has one of its own, which is interpreted");
   }
   return found.chat_template;
 }

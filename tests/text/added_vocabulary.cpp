@@ -26,10 +26,10 @@ TEST_CASE("the leftmost, of those the longest") {
   AddedVocabulary added;
   CHECK(added.empty());
   CHECK(matches(added, "<a>").empty());
-  added.add("<a>", 1);
-  added.add("<a><b>", 2);
-  added.add("<b>", 3);
-  added.add("<", 4);
+  added.add("<a>", {1});
+  added.add("<a><b>", {2});
+  added.add("<b>", {3});
+  added.add("<", {4});
   CHECK(matches(added, "x<a><b><b><a") == List{{1, 6, 2}, {7, 3, 3}, {10, 1, 4}});
   CHECK(matches(added, "<<a>") == List{{0, 1, 4}, {1, 3, 1}});
   CHECK(matches(added, "").empty());
@@ -38,9 +38,9 @@ TEST_CASE("the leftmost, of those the longest") {
 
 TEST_CASE("tokens with different first bytes, and one byte at the end of the text") {
   AddedVocabulary added;
-  added.add("x", 1);
-  added.add("\xE4\xB8\xAD", 2);
-  added.add("<|", 3);
+  added.add("x", {1});
+  added.add("\xE4\xB8\xAD", {2});
+  added.add("<|", {3});
   CHECK(matches(added, "a\xE4\xB8\xAD<|<x") == List{{1, 3, 2}, {4, 2, 3}, {7, 1, 1}});
   CHECK(matches(added, "\xE4\xB8") == List{});
   CHECK(matches(added, "<") == List{});
@@ -48,8 +48,8 @@ TEST_CASE("tokens with different first bytes, and one byte at the end of the tex
 
 TEST_CASE("of equal contents the last one counts") {
   AddedVocabulary added;
-  added.add("<t>", 1);
-  added.add("<t>", 5);
+  added.add("<t>", {1});
+  added.add("<t>", {5});
   CHECK(matches(added, "<t>") == List{{0, 3, 5}});
 }
 
@@ -68,7 +68,7 @@ TEST_CASE("random tokens in random text") {
     std::vector<std::string> contents;
     for (std::size_t i = 0; i <= random() % 6; ++i) {
       contents.push_back((round % 2 == 0 ? "<" : "") + word(4));
-      added.add(contents.back(), static_cast<TokenId>(i));
+      added.add(contents.back(), {static_cast<TokenId>(i)});
     }
     const std::string text = word(60);
     List expected;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <qwen35/text/chat_template.hpp>
 #include <qwen35/text/chat_template_file.hpp>
 
 #include <doctest/doctest.h>
@@ -8,6 +9,8 @@
 #include <span>
 #include <string>
 #include <vector>
+
+#include "support/message_of.hpp"
 
 using namespace qwen35;
 
@@ -75,54 +78,104 @@ TEST_CASE("inert white space does not matter, output white space does") {
   CHECK_FALSE(recognise_chat_template(base + " ").exact);
 }
 
-TEST_CASE("a file of the family that is not published is recognised by its marks") {
+TEST_CASE("any other file is rendered as it is") {
   const std::string base = published();
-  RecognisedChatTemplate found =
+  const RecognisedChatTemplate found =
       recognise_chat_template(edited(base, "message.role == \"user\" ", "message.role in [\"user\", \"human\"] "));
   CHECK_FALSE(found.exact);
-  CHECK(found.chat_template == chat_templates::qwen3_5);
-  found = recognise_chat_template("{# mine #}" + edited(base, "enable_thinking is false", "enable_thinking is true"));
-  CHECK_FALSE(found.exact);
-  CHECK_FALSE(found.chat_template.thinking_by_default);
-  found = recognise_chat_template(
-      "{# mine #}" + edited(base, history, "{%- if preserve_thinking or loop.index0 > ns.last_query_index %}"));
-  CHECK_FALSE(found.exact);
-  CHECK(found.chat_template.reads_preserve_thinking);
+  REQUIRE(found.chat_template.own != nullptr);
+  ChatTemplateOptions options;
+  options.chat_template = recognise_chat_template("{% for m in messages %}<{{ m.role }}>{% endfor %}").chat_template;
+  CHECK(apply_chat_template({Message::user("a"), Message::assistant("b")}, {}, options) == "<user><assistant>");
+  CHECK_FALSE(recognise_chat_template("").exact);
+  CHECK_THROWS_WITH_AS(recognise_chat_template(base + "{% block a %}"),
+                       doctest::Contains("line 154: the tag {% block %}"), TextError);
 }
 
-TEST_CASE("another family's template is an error that names what is missing") {
-  CHECK_THROWS_AS(recognise_chat_template(""), TextError);
-  CHECK_THROWS_AS(recognise_chat_template("{% for m in messages %}<|im_start|>{{ m.role }}{% endfor %}"), TextError);
-  const std::string base = published();
-  try {
-    recognise_chat_template(edited(base, "<function=example_function_name>", "{\"name\": ...}"));
-    FAIL("expected an error");
-  } catch (const TextError& error) {
-    CHECK(std::string(error.what()).find("<function=example_function_name>") != std::string::npos);
+namespace {
+
+using Texts = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+
+RecognisedChatTemplate of(Texts texts, std::string_view name = {}) {
+  std::vector<NamedBytes> files;
+  for (const auto& [file, text] : texts) {
+    files.push_back({file, std::as_bytes(std::span(text))});
   }
-  CHECK_THROWS_AS(recognise_chat_template(edited(base, "enable_thinking is false", "not enable_thinking")), TextError);
+  return recognise_chat_template(ModelFolder::from_bytes(files), name);
 }
 
-TEST_CASE(
-    "of a model's files, chat_template.jinja comes before tokenizer_config.json, and without either the published "
-    "rules hold") {
-  const std::string base = published(), newer = edited(base, history, kept_history);
-  const std::string quoted = "{\"chat_template\": " + json::dump(json::Value(newer)) + "}";
-  const auto of = [](std::initializer_list<std::pair<std::string_view, std::string_view>> texts) {
-    std::vector<NamedBytes> files;
-    for (const auto& [name, text] : texts) {
-      files.push_back({name, std::as_bytes(std::span(text))});
-    }
-    return recognise_chat_template(ModelFolder::from_bytes(files));
-  };
-  CHECK_FALSE(
-      of({{"chat_template.jinja", base}, {"tokenizer_config.json", quoted}}).chat_template.reads_preserve_thinking);
-  CHECK(of({{"tokenizer_config.json", quoted}}).chat_template.reads_preserve_thinking);
-  for (const RecognisedChatTemplate& found : {of({}), of({{"tokenizer_config.json", "{}"}}),
-                                              of({{"tokenizer_config.json", R"({"chat_template": ["several"]})"}})}) {
+// What a template that only says its name makes of no matter what.
+std::string says(Texts texts, std::string_view name = {}, const std::vector<json::Value>& tools = {}) {
+  ChatTemplateOptions options;
+  options.chat_template = of(texts, name).chat_template;
+  return apply_chat_template({Message::user("hi")}, tools, options);
+}
+
+std::string problem(Texts texts, std::string_view name = {}) {
+  return test_support::message_of<TextError>([&] { of(texts, name); });
+}
+
+constexpr std::pair<std::string_view, std::string_view> processor{"processor_config.json", R"({"chat_template": "P"})"},
+    json_file{"chat_template.json", R"({"chat_template": "J"})"}, jinja_file{"chat_template.jinja", "F"},
+    tool_file{"additional_chat_templates/tool_use.jinja", "T"}, other_file{"additional_chat_templates/rag.jinja", "R"},
+    config{"tokenizer_config.json", R"({"chat_template": "C {{ eos_token }}{{ pad_token }}", "eos_token": "<e>",
+                                        "pad_token": {"content": "<p>"}, "bos_token": null})"},
+    list{"tokenizer_config.json",
+         R"({"chat_template": [{"name": "default", "template": "D"}, {"name": "tool_use", "template": "U"}]})"};
+
+}  // namespace
+
+TEST_CASE("the first of a model's templates in the reference's order") {
+  CHECK(says({processor, json_file, jinja_file, tool_file, config}) == "P");
+  CHECK(says({{"processor_config.json", R"({"chat_template": null})"}, json_file, jinja_file, config}) == "J");
+  CHECK(says({jinja_file, config}) == "F");
+  CHECK(says({config}) == "C <e><p>");
+  CHECK(says({list}) == "D");
+  CHECK(says({{"tokenizer_config.json", R"({"chat_template": {"default": "M"}})"}}) == "M");
+  for (const RecognisedChatTemplate& found :
+       {of({}), of({{"tokenizer_config.json", "{}"}}), of({{"processor_config.json", "{}"}})}) {
     CHECK(found.exact);
-    CHECK(found.chat_template.thinking_by_default);
+    CHECK(found.chat_template == chat_templates::qwen3_5);
   }
-  CHECK_THROWS_WITH_AS(of({{"tokenizer_config.json", "{"}}), doctest::Contains("tokenizer_config.json"), TextError);
-  CHECK_THROWS_AS(of({{"chat_template.jinja", "{{ messages }}"}}), TextError);
+}
+
+TEST_CASE("templates with names") {
+  CHECK(says({list}, {}, {json::parse("{}")}) == "U");
+  CHECK(says({list}, "tool_use") == "U");
+  CHECK(says({list}, "default", {json::parse("{}")}) == "D");
+  CHECK(says({jinja_file, tool_file, other_file}, {}, {json::parse("{}")}) == "T");
+  CHECK(says({jinja_file, tool_file, other_file}, "rag") == "R");
+  CHECK(problem({jinja_file, other_file}, "cat") ==
+        "chat_template.jinja: no chat template called \"cat\", there are: default, rag");
+  CHECK(problem({other_file}) == "additional_chat_templates: no chat template called \"default\", there are: rag");
+  CHECK_THROWS_AS(of({}, "cat"), TextError);
+}
+
+TEST_CASE("a published template is known wherever it stands") {
+  const std::string small =
+      published().substr(0, published().find("    {%- if enable_thinking is defined")) + prompt_off;
+  const std::string quoted = json::dump(json::Value(small));
+  const std::string as_json = "{\"chat_template\": " + quoted + "}";
+  const std::string as_list = "{\"chat_template\": [{\"name\": \"default\", \"template\": " + quoted +
+                              "}, {\"name\": \"other\", \"template\": \"{{ 'x' }}\"}]}";
+  for (const RecognisedChatTemplate& found :
+       {of({{"chat_template.json", as_json}}), of({{"tokenizer_config.json", as_list}})}) {
+    CHECK(found.exact);
+    CHECK(found.chat_template == chat_templates::qwen3_5_thinking_off);
+  }
+}
+
+TEST_CASE("a file that has no template where it should is an error with its name") {
+  CHECK(problem({{"chat_template.json", "{}"}}) == "chat_template.json: no chat_template");
+  CHECK(problem({json_file, other_file}) ==
+        "chat_template.json: contradicts the files in additional_chat_templates: only chat_template.jinja can stand "
+        "beside them");
+  for (const char* wrong : {"3", "[\"several\"]", "[{\"name\": \"a\"}]", "{\"default\": 3}", "true"}) {
+    CAPTURE(wrong);
+    const std::string text = concat("{\"chat_template\": ", wrong, "}");
+    CHECK(problem({{"tokenizer_config.json", text}}) ==
+          "tokenizer_config.json: chat_template: expected a text, or several with names");
+  }
+  CHECK(problem({{"tokenizer_config.json", "{"}}).starts_with("tokenizer_config.json: "));
+  CHECK(problem({{"chat_template.jinja", "{% include 'x' %}"}}).starts_with("chat template, line 1: "));
 }

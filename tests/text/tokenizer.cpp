@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include "support/message_of.hpp"
+
 #include <thread>
 
 using namespace qwen35;
@@ -36,7 +38,7 @@ TokenizerParts shapes_parts() {
 std::string normal_form(const std::string& text) {
   AddedVocabulary added;
   for (const AddedToken& token : shapes_parts().added) {
-    added.add(token.content, token.id);
+    added.add(token.content, token);
   }
   std::string out;
   std::size_t start = 0;
@@ -269,6 +271,67 @@ TEST_CASE("added tokens outside ASCII") {
         "a\xC4\xA0"
         "b");
   CHECK(!tokenizer.contains(449));
+}
+
+TEST_CASE("added tokens that strip, stand alone or are normalised, as the reference reads them") {
+  json::Value file = json::parse(shapes::tokenizer_json());
+  const json::Value published = file.at("added_tokens");
+  std::optional<Tokenizer> tokenizer;
+  std::string added;
+  int wrong = 0, count = 0;
+  for (const json::Value& line : shapes::recorded("added_flags.jsonl")) {
+    if (line.is_object()) {
+      file["added_tokens"] = published;
+      for (const json::Value& token : line.at("added").items()) {
+        file["added_tokens"].push_back(token);
+      }
+      tokenizer = Tokenizer::from_bytes(json::dump(file));
+      added = json::dump(line);
+      continue;
+    }
+    ++count;
+    const Ids ids = tokenizer->encode(line.items()[0].as_string());
+    if (ids != shapes::ids_of(line.items()[1]) && ++wrong <= 5) {
+      std::string got;
+      for (const TokenId id : ids) {
+        got += " " + std::to_string(id);
+      }
+      MESSAGE(added, "\n", json::dump(line), "\ngives", got);
+    }
+  }
+  CHECK(wrong == 0);
+  CHECK(count > 500);
+}
+
+TEST_CASE("a tokenizer saved again by the reference, with steps that change nothing") {
+  json::Value file = json::parse(shapes::tokenizer_json());
+  const json::Value original = file;
+  const auto problem = [&](const char* key, const char* text) {
+    file = original;
+    file[key] = json::parse(text);
+    return test_support::message_of<TextError>([&] { Tokenizer::from_bytes(json::dump(file)); });
+  };
+  constexpr const char* bytes =
+      R"({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true})";
+  constexpr const char* nothing =
+      R"({"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}],
+          "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}], "special_tokens": {}})";
+  const std::string both = concat(R"({"type": "Sequence", "processors": [)", bytes, ", ", nothing, "]}");
+  for (const std::string_view post :
+       {std::string_view("null"), std::string_view(bytes), std::string_view(nothing), std::string_view(both)}) {
+    CHECK(problem("post_processor", std::string(post).c_str()).empty());
+  }
+  CHECK(problem("normalizer", R"({"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "NFC"}]})").empty());
+  CHECK(problem("normalizer", R"({"type": "Sequence", "normalizers": []})").empty());
+  CHECK(problem("decoder", R"({"type": "Sequence", "decoders": [{"type": "ByteLevel"}, {"type": "Fuse"}]})").empty());
+  const std::string wrong =
+      R"({"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]})";
+  CHECK(problem("post_processor", wrong.c_str())
+            .starts_with("tokenizer.json: post_processor: {\"type\": \"TemplateProcessing\""));
+  CHECK(problem("normalizer", R"({"type": "Lowercase"})") ==
+        R"(tokenizer.json: normalizer: expected NFC or none, found {"type": "Lowercase"})");
+  CHECK(problem("decoder", R"({"type": "Sequence", "decoders": [{"type": "ByteLevel"}, {"type": "Strip"}]})") ==
+        R"(tokenizer.json: decoder: {"type": "Strip"} is not of this family of tokenizers)");
 }
 
 TEST_CASE("parts that contradict each other are errors") {

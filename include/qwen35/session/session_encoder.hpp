@@ -43,7 +43,9 @@ class ChatEncoder {
   EncodedChat encode(const std::vector<Message>& messages, added_tokens injected) {
     const std::string_view text = chat_.text;
     const std::size_t end = chat_.message_ends.empty() ? chat_.preamble_end : chat_.message_ends.back();
-    if (injected == added_tokens::parse) {
+    if (!chat_.runs.empty() && injected == added_tokens::none) {
+      add(text.substr(0, end), Reads::by_origin);
+    } else if (injected == added_tokens::parse) {
       parsed(text.substr(0, end));
     } else {
       parsed(text.substr(0, chat_.preamble_end));
@@ -59,6 +61,8 @@ class ChatEncoder {
   }
 
  private:
+  enum class Reads : std::uint8_t { parsed, plain, by_origin };
+
   // Every cut is at an added token of the template's, so that the ids are those of the whole. All views are into
   // chat_.text.
   void message(Role role, std::string_view text) {
@@ -93,8 +97,7 @@ class ChatEncoder {
     while (!text.empty()) {
       std::size_t at = text.size();
       std::size_t length = 0;
-      for (const std::string_view tag : {std::string_view("<think>"), std::string_view("</think>"),
-                                         std::string_view("<tool_call>"), std::string_view("</tool_call>")}) {
+      for (const std::string_view tag : turn_tags) {
         const std::size_t found = text.substr(0, at).find(tag);
         if (found != std::string_view::npos) {
           at = found;
@@ -108,9 +111,9 @@ class ChatEncoder {
       text.remove_prefix(at + length);
     }
   }
-  void parsed(std::string_view text) { add(text, added_tokens::parse); }
-  void plain(std::string_view text) { add(text, added_tokens::none); }
-  void add(std::string_view text, added_tokens added) {
+  void parsed(std::string_view text) { add(text, Reads::parsed); }
+  void plain(std::string_view text) { add(text, Reads::plain); }
+  void add(std::string_view text, Reads reads) {
     constexpr PlaceholderTokens tokens;
     std::size_t at = static_cast<std::size_t>(text.data() - chat_.text.data());
     const std::size_t end = at + text.size();
@@ -119,22 +122,44 @@ class ChatEncoder {
       const std::string& replacement = replacements_[out_.media.size()];
       const bool video = medium.type == PartType::video;
       const std::size_t begin = medium.text_offset - tokens.vision_start.size();
-      put(std::string_view(chat_.text).substr(at, begin - at), added);
+      put(std::string_view(chat_.text).substr(at, begin - at), reads);
       const std::size_t first = out_.ids.size();
       put(video && form_ == VideoForm::marked ? replacement
                                               : concat(tokens.vision_start, replacement, tokens.vision_end),
-          added_tokens::parse);
+          Reads::parsed);
       out_.media.push_back({first, out_.ids.size()});
       at = medium.text_offset + (video ? tokens.video : tokens.image).size() + tokens.vision_end.size();
     }
-    put(std::string_view(chat_.text).substr(at, end - at), added);
+    put(std::string_view(chat_.text).substr(at, end - at), reads);
   }
-  void put(std::string_view text, added_tokens added) {
-    const std::vector<TokenId> ids = tokenizer_.encode(text, added);
+  // by_origin: a view into chat_.text, whose added tokens act where those who wrote them may use them.
+  void put(std::string_view text, Reads reads) {
+    std::vector<TokenId> ids;
+    if (reads == Reads::by_origin) {
+      const auto first = static_cast<std::size_t>(text.data() - chat_.text.data());
+      ids = tokenizer_.encode_if(text,
+                                 [&](std::size_t begin, std::size_t end) { return acts(first + begin, first + end); });
+    } else {
+      ids = tokenizer_.encode(text, reads == Reads::parsed ? added_tokens::parse : added_tokens::none);
+    }
     out_.ids.insert(out_.ids.end(), ids.begin(), ids.end());
+  }
+  // May the added token of these bytes of the chat act? It must be written by one hand: the template's and the
+  // program's may, of an assistant's the tags that a message is made of.
+  bool acts(std::size_t begin, std::size_t end) const {
+    const auto run = std::upper_bound(chat_.runs.begin(), chat_.runs.end(), begin,
+                                      [](std::size_t at, const TextRun& one) { return at < one.end; });
+    if (run == chat_.runs.end() || end > run->end) {
+      return false;
+    }
+    const std::string_view token = std::string_view(chat_.text).substr(begin, end - begin);
+    return run->origin == TextOrigin::chat_template || run->origin == TextOrigin::program ||
+           (run->origin == TextOrigin::assistant &&
+            std::find(std::begin(turn_tags), std::end(turn_tags), token) != std::end(turn_tags));
   }
 
   static constexpr std::string_view turn_open = "<|im_start|>";
+  static constexpr std::string_view turn_tags[] = {"<think>", "</think>", "<tool_call>", "</tool_call>"};
   const Tokenizer& tokenizer_;
   const RenderedChat& chat_;
   std::span<const std::string> replacements_;

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <qwen35/core/dtype.hpp>
+#include <qwen35/unicode/classes.hpp>
+#include <qwen35/unicode/utf8.hpp>
+#include <qwen35/unicode/word.hpp>
 
 #include <algorithm>
 #include <array>
@@ -15,10 +18,31 @@ QWEN35_BEGIN_NAMESPACE
 
 struct AddedToken {
   TokenId id = -1;
-  std::string content;
-  bool special = false;     // left out by decode(skip_special_tokens)
-  bool normalized = false;  // looked for after normalisation instead of before
+  std::string content{};
+  bool special = false;      // left out by decode(skip_special_tokens)
+  bool normalized = false;   // looked for after normalisation instead of before
+  bool single_word = false;  // only where no letter, digit or mark stands beside it
+  bool lstrip = false;       // takes the white space before it,
+  bool rstrip = false;       // and behind it
 };
+
+namespace detail {
+
+// The character that starts at byte `i`, and the one that ends before it.
+inline std::uint32_t character_at(std::string_view text, std::size_t i) {
+  return unicode::decode_utf8(text, i).point;
+}
+inline std::size_t character_before(std::string_view text, std::size_t i) {
+  do {
+    --i;
+  } while (i > 0 && (static_cast<unsigned char>(text[i]) & 0xC0) == 0x80);
+  return i;
+}
+inline bool is_white_space(std::uint32_t point) {
+  return unicode::ClassTable::instance()[point] == unicode::Class::white_space;
+}
+
+}  // namespace detail
 
 // Finds the added tokens in a text: the leftmost, of those the longest.
 class AddedVocabulary {
@@ -27,17 +51,18 @@ class AddedVocabulary {
     std::size_t start = std::string_view::npos;  // npos: no further token
     std::size_t size = 0;
     TokenId id = -1;
+    const AddedToken* token = nullptr;
   };
 
   bool empty() const { return patterns_.empty(); }
 
-  // `content` is not empty. Of equal contents the last one counts.
-  void add(std::string content, TokenId id) {
+  // `content`, what is looked for, is not empty. Of equal contents the last one counts.
+  void add(std::string content, const AddedToken& token) {
     const auto first = static_cast<unsigned char>(content[0]);
     std::vector<std::uint32_t>& bucket = by_first_[first];
     for (const std::uint32_t index : bucket) {
       if (patterns_[index].content == content) {
-        patterns_[index].id = id;
+        patterns_[index].token = token;
         return;
       }
     }
@@ -50,16 +75,47 @@ class AddedVocabulary {
     only_first_ = patterns_.empty() || only_first_ == first ? first : -1;
     const auto longer = [&](std::uint32_t index) { return patterns_[index].content.size() < content.size(); };
     bucket.insert(std::find_if(bucket.begin(), bucket.end(), longer), static_cast<std::uint32_t>(patterns_.size()));
-    patterns_.push_back({std::move(content), id});
+    patterns_.push_back({std::move(content), token});
   }
 
-  // The first token at or after byte `from`.
+  // Calls found(begin, end, id) for each token of the text in turn, with the white space that it takes, and
+  // between(begin, end) for what stands before, between and behind them. `allowed(begin, end, id)`: may the
+  // token that stands there act? One that may not is plain text.
+  template <class Allowed, class Found, class Between>
+  void split(std::string_view text, const Allowed& allowed, const Found& found, const Between& between) const {
+    std::size_t done = 0;
+    for (Match match = find(text, 0); match.start != std::string_view::npos;) {
+      std::size_t begin = match.start, end = begin + match.size;
+      const std::size_t next = end;
+      if (allowed(begin, end, match.id) && (!match.token->single_word || stands_alone(text, begin, end))) {
+        while (match.token->lstrip && begin > done &&
+               detail::is_white_space(detail::character_at(text, detail::character_before(text, begin)))) {
+          begin = detail::character_before(text, begin);
+        }
+        while (match.token->rstrip && end < text.size() && detail::is_white_space(detail::character_at(text, end))) {
+          end += unicode::decode_utf8(text, end).size;
+        }
+        begin = std::max(begin, done);
+        if (done < begin) {
+          between(done, begin);
+        }
+        found(begin, end, match.id);
+        done = end;
+      }
+      match = find(text, next);
+    }
+    if (done < text.size()) {
+      between(done, text.size());
+    }
+  }
+
+  // The first token at or after byte `from`, whatever stands beside it.
   Match find(std::string_view text, std::size_t from) const {
     for (std::size_t i = candidate(text, from); i < text.size(); i = candidate(text, i + 1)) {
       for (const std::uint32_t index : by_first_[static_cast<unsigned char>(text[i])]) {
         const Pattern& pattern = patterns_[index];
         if (text.substr(i, pattern.content.size()) == pattern.content) {
-          return {i, pattern.content.size(), pattern.id};
+          return {i, pattern.content.size(), pattern.token.id, &pattern.token};
         }
       }
     }
@@ -69,8 +125,13 @@ class AddedVocabulary {
  private:
   struct Pattern {
     std::string content;
-    TokenId id;
+    AddedToken token;
   };
+
+  static bool stands_alone(std::string_view text, std::size_t begin, std::size_t end) {
+    return (begin == 0 || !unicode::is_word(detail::character_at(text, detail::character_before(text, begin)))) &&
+           (end == text.size() || !unicode::is_word(detail::character_at(text, end)));
+  }
 
   // The next place at or after `i` whose first two bytes are those of some token.
   std::size_t candidate(std::string_view text, std::size_t i) const {

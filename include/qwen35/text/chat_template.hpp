@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From messages to the text a model reads: the family's published chat template, rendered natively.
+// From messages to the text a model reads: the family's published chat templates natively, others by interpretation.
 #pragma once
 
 #include <qwen35/core/abi.hpp>
@@ -32,7 +32,7 @@ inline RenderedChat render_chat(const std::vector<Message>& messages, const std:
   for (const Message& message : messages) {
     list.push_back(message_to_json(message, MediaSources::leave_out));
   }
-  json::Value tool_list = json::Value::array();
+  json::Value tool_list;  // null without tools
   for (const json::Value& tool : tools) {
     tool_list.push_back(tool);
   }

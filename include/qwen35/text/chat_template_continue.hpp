@@ -3,9 +3,10 @@
 #pragma once
 
 #include <qwen35/core/error.hpp>
-#include <qwen35/json/parse.hpp>
 #include <qwen35/json/value.hpp>
+#include <qwen35/text/chat_template_mark.hpp>
 #include <qwen35/text/chat_template_options.hpp>
+#include <qwen35/text/chat_template_own.hpp>
 #include <qwen35/text/chat_template_render.hpp>
 #include <qwen35/text/trim.hpp>
 
@@ -17,28 +18,6 @@
 QWEN35_BEGIN_NAMESPACE
 namespace detail {
 
-// Appends the marker to the field of the last message that is to be continued; returns the text the field had.
-inline std::string mark_continued_field(json::Value& message, std::string_view field, std::string_view marker) {
-  json::Value* value = message.find(field) != nullptr ? &message[field] : nullptr;
-  require<TextError>(value != nullptr && !value->is_null(),
-                     "continue_final_message is set but the final message has no \"", field, "\" to continue!");
-  if (value->is_array()) {
-    json::Value* text = nullptr;
-    for (json::Value& item : value->items()) {
-      text = item.find("text") != nullptr ? &item["text"] : text;
-    }
-    require<TextError>(
-        text != nullptr,
-        "continue_final_message is set but we could not find any text to continue in the final message!");
-    value = text;
-  }
-  require<TextError>(value->is_string(), "continue_final_message is set but the final message's \"", field,
-                     "\" is no text");
-  std::string before = value->as_string();
-  *value = json::Value(before + std::string(marker));
-  return before;
-}
-
 // The reference renders a marker and a blank behind the text to continue and cuts there; rendered the same way, the
 // oddities of the outcome agree: a template that trims its contents takes the marker's own blank off, and then all
 // white space before the marker goes too. Unlike the reference's, this marker is never one that the message holds
@@ -49,21 +28,14 @@ inline RenderedChat render_continued_chat(const json::Value& messages, const jso
                      "continue_final_message and add_generation_prompt exclude each other");
   require<TextError>(messages.is_array(), "messages: expected a list of messages");
   require<TextError>(messages.size() != 0, "No messages provided.");
-  json::Value marked = messages;
-  json::Value& last = marked.items().back();
-  std::string marker = "CONTINUE_FINAL_MESSAGE_TAG";
-  for (const std::string text = json::dump(last); text.find(marker) != std::string::npos;) {
-    marker += '_';
-  }
-  const std::string_view field = options.continued_field == ContinuedField::content ? "content" : "reasoning_content";
-  const std::string before = mark_continued_field(last, field, marker + " ");
-  RenderedChat out = ChatRenderer(marked, tools, options).run();
+  const ContinuedMessage continued(messages, options.continued_field);
+  RenderedChat out = ChatRenderer(continued.messages, tools, options).run();
   const std::size_t ends = out.message_ends.size();
-  const std::size_t cut = out.text.find(marker, ends > 1 ? out.message_ends[ends - 2] : out.preamble_end);
-  require<TextError>(cut != std::string::npos && out.text.find(python_strip(before)) != std::string::npos,
+  const std::size_t cut = out.text.find(continued.marker, ends > 1 ? out.message_ends[ends - 2] : out.preamble_end);
+  require<TextError>(cut != std::string::npos && out.text.find(python_strip(continued.before)) != std::string::npos,
                      "continue_final_message is set but the final message does not appear in the chat after applying "
                      "the chat template!");
-  const bool trimmed = out.text.compare(cut + marker.size(), 1, " ") != 0;
+  const bool trimmed = out.text.compare(cut + continued.marker.size(), 1, " ") != 0;
   out.text.resize(trimmed ? python_rstrip(std::string_view(out.text).substr(0, cut)).size() : cut);
   out.message_ends.back() = out.text.size();
   std::erase_if(out.media,
@@ -73,6 +45,9 @@ inline RenderedChat render_continued_chat(const json::Value& messages, const jso
 
 inline RenderedChat render_chat_json(const json::Value& messages, const json::Value& tools,
                                      const ChatTemplateOptions& options) {
+  if (options.chat_template.own != nullptr) {
+    return OwnChatRenderer(*options.chat_template.own, tools, options).run(messages);
+  }
   return options.continue_final_message ? render_continued_chat(messages, tools, options)
                                         : ChatRenderer(messages, tools, options).run();
 }

@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which published template a checkpoint's own Jinja file is.
+// Where a model's chat template stands, and how it is rendered.
 #pragma once
 
 #include <qwen35/core/error.hpp>
 #include <qwen35/io/model_folder.hpp>
 #include <qwen35/json/parse.hpp>
 #include <qwen35/text/chat_template_options.hpp>
+#include <qwen35/text/chat_template_own.hpp>
 #include <qwen35/text/sha256.hpp>
 
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 QWEN35_BEGIN_NAMESPACE
 
-// A recognised template file. When not `exact`, the file is of this family but not word for word a published one: it is
-// rendered by the published rules, and what its author changed besides is lost. A loader should say so.
+// A template, and whether it is word for word a published one, which is rendered natively: any other runs in the Jinja
+// interpreter.
 struct RecognisedChatTemplate {
   ChatTemplate chat_template;
   bool exact = false;
@@ -45,21 +51,6 @@ inline constexpr std::string_view base_prompt =
 inline constexpr std::string_view thinking_off_prompt =
     "{%- if enable_thinking is defined and enable_thinking is true %}\n{{- '<think>\\n' }}\n"
     "{%- else %}\n{{- '<think>\\n\\n</think>\\n\\n' }}";
-
-// What every file of the family says, and no other family's does all of.
-inline constexpr std::string_view template_markers[] = {"<|im_start|>",
-                                                        "<|vision_start|><|image_pad|><|vision_end|>",
-                                                        "<|vision_start|><|video_pad|><|vision_end|>",
-                                                        "You have access to the following functions:\\n\\n<tools>",
-                                                        "<function=example_function_name>",
-                                                        "<tool_call>\\n<function=",
-                                                        "<parameter=",
-                                                        "</parameter>\\n",
-                                                        "<tool_response>",
-                                                        "No user query found in messages.",
-                                                        "last_query_index",
-                                                        "reasoning_content",
-                                                        "enable_thinking"};
 
 // Each line without the blanks around it, line ends as "\n"; up to two line ends at the end of the file, which Jinja
 // drops, are taken off. What else stands behind the last tag would be output, and stays.
@@ -96,54 +87,143 @@ inline bool replace_once(std::string& text, std::string_view variant, std::strin
   return true;
 }
 
+inline json::Value json_file(const ModelFolder& files, std::string_view name) {
+  return json::parse(files.text<TextError>(name), files.place(name));
+}
+
+// eos_token and the like, as the reference hands them to a template.
+inline std::map<std::string, std::string> token_variables(const ModelFolder& files) {
+  std::map<std::string, std::string> out;
+  constexpr std::string_view config = "tokenizer_config.json";
+  if (!files.has_file(config)) {
+    return out;
+  }
+  const json::Value root = json_file(files, config);
+  if (root.is_object()) {
+    for (const auto& [key, value] : root.members()) {
+      const json::Value* const content = value.is_object() ? value.find("content") : &value;
+      if (key.ends_with("_token") && content != nullptr && content->is_string()) {
+        out[key] = content->as_string();
+      }
+    }
+  }
+  return out;
+}
+
 }  // namespace detail
 
-// Recognises the text of a chat_template.jinja. The published variants differ in three lines; with those put back, each
-// must be the base file, whose SHA-256 is known. A file that is not, but holds all the family's marks, is recognised
-// with `exact` false. Raises TextError for any other: the caller then has to name the variant to use.
-inline RecognisedChatTemplate recognise_chat_template(std::string_view jinja) {
+// The templates that a model ships, by name; one without a name is "default".
+struct NamedChatTemplates {
+  std::map<std::string, std::string, std::less<>> templates;
+  std::string place;  // of the file that counts
+};
+
+// The first of these that is there, in the reference's order: "chat_template" in processor_config.json;
+// chat_template.json; chat_template.jinja and additional_chat_templates/NAME.jinja; "chat_template" in
+// tokenizer_config.json. In the JSON files it is a text, or several with names. Raises TextError for a file that has it
+// in another form, and for chat_template.json beside additional_chat_templates, which contradict each other.
+inline NamedChatTemplates find_chat_templates(const ModelFolder& files) {
+  constexpr std::string_view jinja = "chat_template.jinja", folder = "additional_chat_templates", ending = ".jinja";
+  NamedChatTemplates out;
+  const auto add = [&](std::string_view file, const json::Value& value) {
+    out.place = files.place(file);
+    const auto text = [&](const json::Value* part) -> const std::string& {
+      require<TextError>(part != nullptr && part->is_string(), out.place,
+                         ": chat_template: expected a text, or several with names");
+      return part->as_string();
+    };
+    if (value.is_object()) {
+      for (const auto& [name, part] : value.members()) {
+        out.templates[name] = text(&part);
+      }
+    } else if (value.is_array()) {
+      for (const json::Value& part : value.items()) {
+        out.templates[text(part.find("name"))] = text(part.find("template"));
+      }
+    } else {
+      out.templates["default"] = text(&value);
+    }
+  };
+  const auto add_member = [&](std::string_view file, bool needed) {
+    if (files.has_file(file)) {
+      const json::Value root = detail::json_file(files, file);
+      const json::Value* const value = root.find("chat_template");
+      require<TextError>(!needed || value != nullptr, files.place(file), ": no chat_template");
+      if (value != nullptr && !value->is_null()) {
+        add(file, *value);
+      }
+    }
+    return !out.templates.empty();
+  };
+  std::vector<std::string> more;
+  for (std::string& name : files.names_in<TextError>(std::string(folder))) {
+    if (name.size() > ending.size() && name.ends_with(ending)) {
+      more.push_back(std::move(name));
+    }
+  }
+  if (add_member("processor_config.json", false)) {
+    return out;
+  }
+  if (add_member("chat_template.json", true)) {
+    require<TextError>(more.empty(), out.place, ": contradicts the files in ", folder,
+                       ": only chat_template.jinja can stand beside them");
+    return out;
+  }
+  for (const std::string& name : more) {
+    out.place = files.place(folder);
+    out.templates[name.substr(0, name.size() - ending.size())] = files.text<TextError>(concat(folder, "/", name));
+  }
+  if (files.has_file(jinja)) {
+    out.place = files.place(jinja);
+    out.templates["default"] = files.text<TextError>(jinja);
+  }
+  if (out.templates.empty()) {
+    add_member("tokenizer_config.json", false);
+  }
+  return out;
+}
+
+// The rules of a template's text. The published variants differ in three lines; with those put back, each must be the
+// base file, whose SHA-256 is known: they are rendered natively. Any other text is rendered by the Jinja interpreter.
+// `with_tools`, `tokens`: see OwnChatTemplate. Raises TextError for a text that cannot be rendered.
+inline RecognisedChatTemplate recognise_chat_template(std::string_view jinja,
+                                                      std::optional<std::string_view> with_tools = {},
+                                                      std::map<std::string, std::string> tokens = {}) {
   std::string text = detail::trimmed_lines(jinja);
   RecognisedChatTemplate out;
   out.chat_template.reads_preserve_thinking =
       detail::replace_once(text, detail::preserving_history, detail::base_history);
   out.chat_template.json_scalars = detail::replace_once(text, detail::json_argument, detail::base_argument);
   out.chat_template.thinking_by_default = !detail::replace_once(text, detail::thinking_off_prompt, detail::base_prompt);
-  out.exact = sha256_hex(text) == detail::base_template_sha256;
-  if (out.exact) {
-    return out;
+  out.exact = sha256_hex(text) == detail::base_template_sha256 && (!with_tools || *with_tools == jinja);
+  if (!out.exact) {
+    out.chat_template = {};
+    out.chat_template.own = std::make_shared<const OwnChatTemplate>(jinja, with_tools, std::move(tokens));
   }
-  for (const std::string_view marker : detail::template_markers) {
-    require<TextError>(text.find(marker) != std::string::npos,
-                       "chat template: not a template of this model family (it does not hold \"", marker,
-                       "\"); choose a variant of qwen35::chat_templates for it");
-  }
-  const bool asks_false = text.find("enable_thinking is false") != std::string::npos;
-  const bool asks_true = text.find("enable_thinking is true") != std::string::npos;
-  require<TextError>(
-      asks_false || asks_true,
-      "chat template: of this model family, but whether it thinks by default is not clear (no "
-      "\"enable_thinking is false\" or \"... is true\" in it); choose a variant of qwen35::chat_templates for it");
-  out.chat_template.thinking_by_default = out.chat_template.thinking_by_default && asks_false;
-  out.chat_template.reads_preserve_thinking =
-      text.find("preserve_thinking") != std::string::npos || out.chat_template.reads_preserve_thinking;
   return out;
 }
 
-// The rules of a model's own template: that of chat_template.jinja, else the chat_template in tokenizer_config.json,
-// else the published ones. Raises TextError as above.
+// The rules of a model's own template, and which of several: see find_chat_templates(). Without any, the published
+// ones. Raises TextError as above, and when there is none of that name.
 template <std::same_as<ModelFolder> Files>  // no text becomes a folder here
-RecognisedChatTemplate recognise_chat_template(const Files& files) {
-  constexpr std::string_view jinja = "chat_template.jinja", tokenizer_config = "tokenizer_config.json";
-  if (files.has_file(jinja)) {
-    return recognise_chat_template(files.template text<TextError>(jinja));
+RecognisedChatTemplate recognise_chat_template(const Files& files, std::string_view name = {}) {
+  const NamedChatTemplates found = find_chat_templates(files);
+  if (found.templates.empty() && name.empty()) {
+    return {chat_templates::qwen3_5, true};
   }
-  if (files.has_file(tokenizer_config)) {
-    const json::Value config = json::parse(files.template text<TextError>(tokenizer_config), files.place(tokenizer_config));
-    if (const json::Value* const inside = config.find("chat_template"); inside != nullptr && inside->is_string()) {
-      return recognise_chat_template(std::string_view(inside->as_string()));
-    }
+  const auto chosen = found.templates.find(name.empty() ? std::string_view("default") : name);
+  std::string names;
+  for (const auto& [other, text] : found.templates) {
+    names.append(names.empty() ? "" : ", ").append(other);
   }
-  return {chat_templates::qwen3_5, true};
+  require<TextError>(chosen != found.templates.end(), found.place, ": no chat template called \"",
+                     name.empty() ? "default" : name, "\", there are: ", names);
+  const auto with_tools = found.templates.find("tool_use");
+  return recognise_chat_template(chosen->second,
+                                 name.empty() && with_tools != found.templates.end()
+                                     ? std::optional<std::string_view>(with_tools->second)
+                                     : std::nullopt,
+                                 detail::token_variables(files));
 }
 
 QWEN35_END_NAMESPACE

@@ -3,16 +3,20 @@
 #pragma once
 
 #include <qwen35/core/abi.hpp>
+#include <qwen35/json/value.hpp>
 #include <qwen35/text/message.hpp>
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
 
-// The points in which the published templates of the family differ.
+class OwnChatTemplate;
+
+// The points in which the published templates of the family differ, or a template of a checkpoint's own.
 struct ChatTemplate {
   // Without enable_thinking, the generation prompt opens a think block (true) or closes an empty one (false: the small
   // models).
@@ -22,13 +26,15 @@ struct ChatTemplate {
   bool reads_preserve_thinking = false;
   // A tool call's non-string argument is printed as JSON (true, null); else scalars in Python form (True, None).
   bool json_scalars = false;
+  // Rendered instead, where it is set.
+  std::shared_ptr<const OwnChatTemplate> own{};
   friend bool operator==(const ChatTemplate&, const ChatTemplate&) = default;
 };
 
 namespace chat_templates {
-inline constexpr ChatTemplate qwen3_5{};
-inline constexpr ChatTemplate qwen3_5_thinking_off{false, false, false};
-inline constexpr ChatTemplate qwen3_6{true, true, true};
+inline const ChatTemplate qwen3_5{};
+inline const ChatTemplate qwen3_5_thinking_off{false, false, false};
+inline const ChatTemplate qwen3_6{true, true, true};
 }  // namespace chat_templates
 
 // The field of the last message that the model is to continue.
@@ -43,6 +49,21 @@ struct ChatTemplateOptions {
   bool continue_final_message = false;
   ContinuedField continued_field = ContinuedField::content;
   ChatTemplate chat_template = chat_templates::qwen3_5;
+  json::Value variables{};  // an object: what else a template of the checkpoint's own reads
+};
+
+// Who wrote a piece of a rendered chat.
+enum class TextOrigin : char {
+  chat_template,  // its own marks act
+  program,        // the system prompt, tools, variables: trusted as well
+  user,           // user and tool messages
+  assistant
+};
+
+// A piece of a rendered chat: up to byte `end`, from where the one before it ends.
+struct TextRun {
+  std::size_t end = 0;
+  TextOrigin origin = TextOrigin::chat_template;
 };
 
 // One image or video in a rendered chat.
@@ -64,6 +85,9 @@ struct RenderedChat {
   std::size_t preamble_end = 0;
   std::vector<std::size_t> message_ends;
   std::vector<RenderedMedium> media;  // in the order of the text
+  // Of a template of the checkpoint's own, which need not write one message after the other: where each piece comes
+  // from. There are then no message_ends, and the preamble goes up to the generation prompt.
+  std::vector<TextRun> runs;
 };
 
 QWEN35_END_NAMESPACE

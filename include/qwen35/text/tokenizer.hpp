@@ -45,7 +45,11 @@ class Tokenizer {
 
   // The ids of a text. Raises TextError with the offset of the first ill-formed byte when it is not UTF-8.
   std::vector<TokenId> encode(std::string_view text, added_tokens added = added_tokens::parse) const;
-  // The same after each maximal ill-formed subsequence has become U+FFFD.
+  // The same where added tokens act only if `allowed(begin, end)`, asked for each one's bytes, says so; the others are
+  // plain characters. (Those that are looked for after normalisation act where all that surrounds them is allowed.)
+  template <class Allowed>
+  std::vector<TokenId> encode_if(std::string_view text, const Allowed& allowed) const;
+  // The ids of encode() after each maximal ill-formed subsequence has become U+FFFD.
   std::vector<TokenId> encode_lossy(std::string_view text, added_tokens added = added_tokens::parse) const {
     return encode(unicode::repair_utf8(text), added);
   }
@@ -134,16 +138,16 @@ class Tokenizer {
 
   void add_token(const AddedToken& token);
   static void check_utf8(std::span<const std::string> texts);
-  AddedVocabulary::Match find_added(const AddedVocabulary& vocabulary, std::string_view text, std::size_t from,
-                                    added_tokens added) const;
   bool has_flag(TokenId id, std::uint8_t flag) const {
     return id >= 0 && static_cast<std::size_t>(id) < flags_.size() &&
            (flags_[static_cast<std::size_t>(id)] & flag) != 0;
   }
   template <class Sink>
   void encode_to(std::string_view text, added_tokens added, Sink& sink) const;
-  template <class Sink>
-  void encode_stretch(std::string_view text, added_tokens added, Sink& sink) const;
+  template <class Allowed, class Sink>
+  void encode_if_to(std::string_view text, const Allowed& allowed, Sink& sink) const;
+  template <class Allowed, class Sink>
+  void encode_stretch(std::string_view text, const Allowed& allowed, Sink& sink) const;
   template <class Sink>
   void encode_plain(std::string_view text, Sink& sink) const;
 

@@ -13,8 +13,8 @@ namespace detail {
 // A member that must be absent, null, empty or false: an option that these tokenizers do not have.
 inline void require_unused(const json::Value& object, std::string_view key, std::string_view where) {
   const json::Value* const value = object.find(key);
-  const bool unused = value == nullptr || value->is_null() || (value->is_bool() && !value->as_bool()) ||
-                      (value->is_string() && value->as_string().empty());
+  const bool unused = value == nullptr || value->is_null() || *value == json::Value(false) ||
+                      *value == json::Value(0) || (value->is_string() && value->as_string().empty());
   require<TextError>(unused, where, ".", key, ": ", unused ? std::string() : json::dump(*value),
                      " is not of this family of tokenizers");
 }
@@ -28,15 +28,18 @@ inline AddedToken read_added_token(const json::Value& token, TokenId id, std::st
   const json::Value* const content = token.find("content");
   require<TextError>(content != nullptr && content->is_string(), source, ": an added token has no content");
   const std::string where = concat(source, ": added token \"", content->as_string(), "\"");
-  for (const std::string_view key : {"single_word", "lstrip", "rstrip"}) {
-    require_unused(token, key, where);
-  }
   const auto flag = [&](std::string_view key) {
     const json::Value* const value = token.find(key);
     require<TextError>(value == nullptr || value->is_bool(), where, ": ", key, ": expected true or false");
     return value != nullptr && value->as_bool();
   };
-  return {id, content->as_string(), flag("special"), flag("normalized")};
+  return {id,
+          content->as_string(),
+          flag("special"),
+          flag("normalized"),
+          flag("single_word"),
+          flag("lstrip"),
+          flag("rstrip")};
 }
 
 // Takes the two large members, model.vocab and model.merges, out of the stream of events and leaves the rest as a
@@ -187,22 +190,53 @@ inline SplitPattern read_split_pattern(const json::Value& root, std::string_view
   return SplitPattern::qwen2;
 }
 
-inline bool read_normalizer(const json::Value& root, std::string_view source) {
-  const json::Value* normalizer = root.find("normalizer");
-  if (normalizer == nullptr || normalizer->is_null()) {
-    return false;
+// The members of a list called `list`, or the object itself when it is no sequence of steps; none for null.
+inline std::vector<const json::Value*> steps_of(const json::Value* object, std::string_view list) {
+  std::vector<const json::Value*> out;
+  const json::Value* const steps = object == nullptr ? nullptr : object->find(list);
+  if (steps != nullptr && steps->is_array() && type_of(*object) == "Sequence") {
+    for (const json::Value& step : steps->items()) {
+      out.push_back(&step);
+    }
+  } else if (object != nullptr && !object->is_null()) {
+    out.push_back(object);
   }
-  const json::Value* const steps = normalizer->find("normalizers");
-  if (steps != nullptr && steps->is_array() && steps->size() == 1) {
-    normalizer = &steps->items()[0];
-  }
-  require<TextError>(type_of(*normalizer) == "NFC", source, ": normalizer: expected NFC or none, found ",
-                     json::dump(*normalizer));
-  return true;
+  return out;
 }
 
-inline bool is_byte_level(const json::Value* step) {
-  return step != nullptr && type_of(*step) == "ByteLevel";
+// Whether there is NFC.
+inline bool read_normalizer(const json::Value& root, std::string_view source) {
+  bool nfc = false;
+  for (const json::Value* const step : steps_of(root.find("normalizer"), "normalizers")) {
+    require<TextError>(type_of(*step) == "NFC", source, ": normalizer: expected NFC or none, found ",
+                       json::dump(*step).substr(0, 200));
+    nfc = true;
+  }
+  return nfc;
+}
+
+// ByteLevel, and steps behind it that change nothing.
+inline void check_decoder(const json::Value& root, std::string_view source) {
+  const std::vector<const json::Value*> steps = steps_of(root.find("decoder"), "decoders");
+  require<TextError>(!steps.empty() && type_of(*steps[0]) == "ByteLevel", source, ": decoder: expected ByteLevel");
+  for (const json::Value* const step : steps) {
+    require<TextError>(type_of(*step) == "ByteLevel" || type_of(*step) == "Fuse", source,
+                       ": decoder: ", json::dump(*step).substr(0, 200), " is not of this family of tokenizers");
+  }
+}
+
+// ByteLevel, which only moves offsets, or a template that adds no tokens.
+inline void check_post_processor(const json::Value& root, std::string_view source) {
+  for (const json::Value* const step : steps_of(root.find("post_processor"), "processors")) {
+    bool adds_nothing = type_of(*step) == "ByteLevel";
+    if (const json::Value* const single = step->find("single");
+        type_of(*step) == "TemplateProcessing" && single != nullptr && single->is_array() && single->size() == 1) {
+      const json::Value* const sequence = single->items()[0].find("Sequence");
+      adds_nothing = sequence != nullptr && sequence->find("id") != nullptr && sequence->at("id") == json::Value("A");
+    }
+    require<TextError>(adds_nothing, source, ": post_processor: ", json::dump(*step).substr(0, 200),
+                       " is not of this family of tokenizers");
+  }
 }
 
 }  // namespace detail
@@ -222,10 +256,8 @@ TokenizerParts read_tokenizer_file(std::string_view text, std::string_view sourc
   require<TextError>(root.is_object(), source, ": expected an object");
   parts.nfc = read_normalizer(root, source);
   parts.pattern = read_split_pattern(root, source);
-  require<TextError>(is_byte_level(root.find("decoder")), source, ": decoder: expected ByteLevel");
-  const json::Value* const post = root.find("post_processor");
-  require<TextError>(post == nullptr || post->is_null() || is_byte_level(post), source,
-                     ": post_processor: expected ByteLevel or none");
+  check_decoder(root, source);
+  check_post_processor(root, source);
 
   const json::Value* const model = root.find("model");
   require<TextError>(model != nullptr && model->is_object(), source, ": no model");

@@ -81,44 +81,47 @@ inline void Tokenizer::add_token(const AddedToken& token) {
   flags_.resize(std::max(flags_.size(), index + 1), 0);
   flags_[index] = static_cast<std::uint8_t>(added_flag | (token.special ? special_flag : 0));
   if (token.normalized) {
-    added_normalized_.add(nfc_ ? unicode::nfc(token.content) : token.content, token.id);
+    added_normalized_.add(nfc_ ? unicode::nfc(token.content) : token.content, token);
   } else {
-    added_raw_.add(token.content, token.id);
+    added_raw_.add(token.content, token);
   }
 }
 
-// The next token of `vocabulary` that is cut out of the text, and its place.
-inline AddedVocabulary::Match Tokenizer::find_added(const AddedVocabulary& vocabulary, std::string_view text,
-                                                    std::size_t from, added_tokens added) const {
-  if (added == added_tokens::none) {
-    return {};
-  }
-  AddedVocabulary::Match match = vocabulary.find(text, from);
-  while (added == added_tokens::split_special && match.start != std::string_view::npos && is_special(match.id)) {
-    match = vocabulary.find(text, match.start + match.size);
-  }
-  return match;
+// `allowed(begin, end, id)`: may the added token that stands there act?
+template <class Allowed, class Sink>
+inline void Tokenizer::encode_if_to(std::string_view text, const Allowed& allowed, Sink& sink) const {
+  const std::size_t bad = unicode::find_ill_formed(text);
+  require<TextError>(bad == std::string_view::npos, "encode: the text is not UTF-8 at byte ", bad);
+  added_raw_.split(
+      text, allowed,
+      [&](std::size_t begin, std::size_t end, TokenId id) {
+        const std::string_view whole = text.substr(begin, end - begin);
+        sink.stretch(whole, whole);
+        sink.added(id, whole.size());
+      },
+      [&](std::size_t begin, std::size_t end) {
+        encode_stretch(
+            text.substr(begin, end - begin), [&](TokenId id) { return allowed(begin, end, id); }, sink);
+      });
 }
 
 template <class Sink>
 inline void Tokenizer::encode_to(std::string_view text, added_tokens added, Sink& sink) const {
-  const std::size_t bad = unicode::find_ill_formed(text);
-  require<TextError>(bad == std::string_view::npos, "encode: the text is not UTF-8 at byte ", bad);
-  std::size_t start = 0;
-  for (auto match = find_added(added_raw_, text, 0, added); match.start != std::string_view::npos;
-       match = find_added(added_raw_, text, start, added)) {
-    encode_stretch(text.substr(start, match.start - start), added, sink);
-    const std::string_view whole = text.substr(match.start, match.size);
-    sink.stretch(whole, whole);
-    sink.added(match.id, match.size);
-    start = match.start + match.size;
+  if (added == added_tokens::none) {
+    const std::size_t bad = unicode::find_ill_formed(text);
+    require<TextError>(bad == std::string_view::npos, "encode: the text is not UTF-8 at byte ", bad);
+    encode_stretch(
+        text, [](TokenId) { return false; }, sink);
+    return;
   }
-  encode_stretch(text.substr(start), added, sink);
+  const bool special = added == added_tokens::parse;
+  encode_if_to(
+      text, [&](std::size_t, std::size_t, TokenId id) { return special || !is_special(id); }, sink);
 }
 
-// A stretch between added tokens: normalises it.
-template <class Sink>
-inline void Tokenizer::encode_stretch(std::string_view text, added_tokens added, Sink& sink) const {
+// A stretch between added tokens: normalises it. `allowed(id)`: may one that is looked for only then act?
+template <class Allowed, class Sink>
+inline void Tokenizer::encode_stretch(std::string_view text, const Allowed& allowed, Sink& sink) const {
   const std::string_view original = text;
   std::string normal;
   if (nfc_ && unicode::find_nfc_active(text) != std::string_view::npos) {
@@ -126,16 +129,14 @@ inline void Tokenizer::encode_stretch(std::string_view text, added_tokens added,
     text = normal;
   }
   sink.stretch(original, text);
-  std::size_t start = 0;
-  if (!added_normalized_.empty()) {
-    for (auto match = find_added(added_normalized_, text, 0, added); match.start != std::string_view::npos;
-         match = find_added(added_normalized_, text, start, added)) {
-      encode_plain(text.substr(start, match.start - start), sink);
-      sink.added(match.id, match.size);
-      start = match.start + match.size;
-    }
+  if (added_normalized_.empty()) {
+    encode_plain(text, sink);
+    return;
   }
-  encode_plain(text.substr(start), sink);
+  added_normalized_.split(
+      text, [&](std::size_t, std::size_t, TokenId id) { return allowed(id); },
+      [&](std::size_t begin, std::size_t end, TokenId id) { sink.added(id, end - begin); },
+      [&](std::size_t begin, std::size_t end) { encode_plain(text.substr(begin, end - begin), sink); });
 }
 
 template <class Sink>
@@ -177,6 +178,14 @@ inline std::vector<TokenId> Tokenizer::encode(std::string_view text, added_token
   detail::IdList list;
   list.ids.reserve(text.size() / 4 + 8);
   encode_to(text, added, list);
+  return std::move(list.ids);
+}
+
+template <class Allowed>
+inline std::vector<TokenId> Tokenizer::encode_if(std::string_view text, const Allowed& allowed) const {
+  detail::IdList list;
+  encode_if_to(
+      text, [&](std::size_t begin, std::size_t end, TokenId) { return allowed(begin, end); }, list);
   return std::move(list.ids);
 }
 

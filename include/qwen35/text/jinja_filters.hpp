@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+// The filters of Jinja templates: `value | name(arguments)`.
+#pragma once
+
+#include <qwen35/text/jinja_functions.hpp>
+
+#include <cmath>
+
+QWEN35_BEGIN_NAMESPACE
+namespace jinja {
+
+inline constexpr std::string_view filter_names[] = {
+    "tojson",     "trim",    "length",   "count",      "string",     "safe",    "upper",  "lower",  "title",
+    "capitalize", "replace", "join",     "first",      "last",       "default", "d",      "items",  "list",
+    "map",        "select",  "reject",   "selectattr", "rejectattr", "int",     "float",  "abs",    "sort",
+    "reverse",    "unique",  "dictsort", "sum",        "min",        "max",     "indent", "escape", "e"};
+
+inline Value filtered(std::string_view filter, Arguments& arguments, Budget& budget);
+
+// The value of an attribute path ("a.b") of a mapping, as map, selectattr and sort take it.
+inline Value attribute_of(Value value, const Value& path) {
+  std::string_view rest = text_of(path, "attribute").bytes;
+  while (!rest.empty()) {
+    const std::size_t dot = std::min(rest.find('.'), rest.size());
+    const Value* const found =
+        value.is(Kind::dict) || value.is(Kind::space) ? value.find(rest.substr(0, dot)) : nullptr;
+    value = found != nullptr ? *found : Value::undefined(rest.substr(0, dot));
+    rest.remove_prefix(std::min(dot + 1, rest.size()));
+  }
+  return value;
+}
+
+// select, reject, selectattr, rejectattr.
+inline std::vector<Value> selected(std::string_view filter, const Arguments& arguments, Budget& budget) {
+  const bool by_attribute = filter.ends_with("attr");
+  const std::size_t name_at = by_attribute ? 2 : 1;
+  std::vector<Value> out;
+  for (const Value& item : items_of(arguments.items[0], budget)) {
+    const Value subject = by_attribute ? attribute_of(item, needed(arguments, 1, "attribute")) : item;
+    bool keep = subject.truth();
+    if (arguments.items.size() > name_at) {
+      const std::string& test = text_of(arguments.items[name_at], filter).bytes;
+      if (std::find(std::begin(test_names), std::end(test_names), test) == std::end(test_names)) {
+        wrong(concat("no test called ", test.substr(0, 40)));
+      }
+      Arguments inner;
+      inner.items.push_back(subject);
+      inner.items.insert(inner.items.end(), arguments.items.begin() + static_cast<std::ptrdiff_t>(name_at) + 1,
+                         arguments.items.end());
+      keep = passes(test, inner, budget);
+    }
+    if (keep == filter.starts_with("select")) {
+      out.push_back(item);
+    }
+  }
+  return out;
+}
+
+inline std::vector<Value> mapped(const Arguments& arguments, Budget& budget) {
+  std::vector<Value> out;
+  for (const Value& item : items_of(arguments.items[0], budget)) {
+    if (const Value* const attribute = arguments.find(arguments.items.size(), "attribute")) {
+      Value value = attribute_of(item, *attribute);
+      const Value* const otherwise = arguments.find(arguments.items.size(), "default");
+      out.push_back(value.is(Kind::undefined) && otherwise != nullptr ? *otherwise : value);
+      continue;
+    }
+    const std::string& filter = text_of(needed(arguments, 1, "filter"), "map").bytes;
+    if (std::find(std::begin(filter_names), std::end(filter_names), filter) == std::end(filter_names)) {
+      wrong(concat("no filter called ", filter.substr(0, 40)));
+    }
+    Arguments inner;
+    inner.items.push_back(item);
+    inner.items.insert(inner.items.end(), arguments.items.begin() + 2, arguments.items.end());
+    inner.named = arguments.named;
+    out.push_back(filtered(filter, inner, budget));
+  }
+  return out;
+}
+
+// sort, unique, min and max compare text without its case, unless they are told otherwise.
+inline Value sort_key(const Value& item, const Arguments& arguments) {
+  const Value* const attribute = arguments.find(arguments.items.size(), "attribute");
+  const Value key = attribute != nullptr ? attribute_of(item, *attribute) : item;
+  const Value* const sensitive = arguments.find(arguments.items.size(), "case_sensitive");
+  return key.is(Kind::text) && (sensitive == nullptr || !sensitive->truth()) ? in_case(key.text(), false, "sort") : key;
+}
+
+inline Value ordered(std::string_view filter, const Arguments& arguments, Budget& budget) {
+  std::vector<std::pair<Value, Value>> keyed;
+  for (const Value& item : items_of(arguments.items[0], budget)) {
+    keyed.emplace_back(sort_key(item, arguments), item);
+  }
+  budget.charge(keyed.size() * 16);
+  if (filter == "min" || filter == "max") {
+    std::size_t best = 0;
+    for (std::size_t i = 1; i < keyed.size(); ++i) {
+      best = (filter == "min" ? less(keyed[i].first, keyed[best].first) : less(keyed[best].first, keyed[i].first))
+                 ? i
+                 : best;
+    }
+    return keyed.empty() ? Value::undefined("an empty list") : keyed[best].second;
+  }
+  std::vector<Value> out;
+  if (filter == "unique") {
+    std::vector<Value> seen;
+    for (const auto& [key, item] : keyed) {
+      budget.charge(seen.size());
+      if (std::find(seen.begin(), seen.end(), key) == seen.end()) {
+        seen.push_back(key);
+        out.push_back(item);
+      }
+    }
+    return out;
+  }
+  const Value* const reverse = arguments.find(1, "reverse");
+  const bool down = reverse != nullptr && reverse->truth();
+  std::stable_sort(keyed.begin(), keyed.end(), [down](const auto& a, const auto& b) {
+    return down ? less(b.first, a.first) : less(a.first, b.first);
+  });
+  for (const auto& [key, item] : keyed) {
+    out.push_back(item);
+  }
+  return out;
+}
+
+inline Value to_number(const Value& x, const Arguments& arguments, bool whole) {
+  if (x.is_number() && !x.is_large()) {
+    return whole ? (x.is(Kind::number) && !(std::fabs(x.number()) < 9e18)
+                        ? (wrong("int: the number is beyond 64 bits"), Value())
+                        : Value(x.is(Kind::number) ? static_cast<std::int64_t>(x.number()) : x.integer()))
+                 : Value(x.number());
+  }
+  if (x.is(Kind::text)) {
+    const std::string_view text = qwen35::detail::python_strip(x.text().bytes);
+    double value = 0.0;
+    std::int64_t integer = 0;
+    const char* const end = text.data() + text.size();
+    if (const auto read = std::from_chars(text.data(), end, integer); read.ec == std::errc() && read.ptr == end) {
+      return whole ? Value(integer) : Value(static_cast<double>(integer));
+    }
+    if (const auto read = std::from_chars(text.data(), end, value); read.ec == std::errc() && read.ptr == end) {
+      return to_number(value, arguments, whole);
+    }
+  }
+  const Value* const otherwise = arguments.find(1, "default");
+  return otherwise != nullptr ? *otherwise : whole ? Value(std::int64_t{0}) : Value(0.0);
+}
+
+inline Text indented(const Text& text, const Arguments& arguments, Budget& budget) {
+  const Value* const width = arguments.find(1, "width");
+  const Value* const first = arguments.find(2, "first");
+  const Value* const blank = arguments.find(3, "blank");
+  const std::int64_t count = width == nullptr ? 4 : width->is(Kind::text) ? 0 : integer_of(*width, "indent");
+  if (count > 1000) {
+    wrong("indent: too wide");
+  }
+  const Text space = width != nullptr && width->is(Kind::text)
+                         ? width->text()
+                         : Text(std::string(static_cast<std::size_t>(std::max<std::int64_t>(count, 0)), ' '));
+  Text out;
+  for (std::size_t at = 0, line = 0; at <= text.bytes.size(); ++line) {
+    const std::size_t end = std::min(text.bytes.find('\n', at), text.bytes.size());
+    if (line == 0 ? first != nullptr && first->truth() : end > at || (blank != nullptr && blank->truth())) {
+      out += space;
+    }
+    budget.charge(space.bytes.size() + 1);
+    out += text.part(at, end + 1 - at);
+    at = end + 1;
+  }
+  return out;
+}
+
+inline Value filtered(std::string_view filter, Arguments& arguments, Budget& budget) {
+  const auto is = [filter](std::initializer_list<std::string_view> names) {
+    return std::find(names.begin(), names.end(), filter) != names.end();
+  };
+  const Value x = arguments.items[0];
+  const auto text = [&] {
+    Text out = to_text(x);
+    budget.charge(out.bytes.size() + 1);
+    return out;
+  };
+  if (is({"tojson"})) {
+    JsonStyle style;
+    if (const Value* const indent = arguments.find(2, "indent"); indent != nullptr && !indent->is(Kind::none)) {
+      const std::int64_t width = indent->is(Kind::text) ? 0 : std::max<std::int64_t>(integer_of(*indent, "indent"), 0);
+      if (width > 100) {
+        wrong("tojson: indent is too wide");
+      }
+      style.lines = true;
+      style.item_separator = ",";
+      style.indent = indent->is(Kind::text) ? indent->text().bytes : std::string(static_cast<std::size_t>(width), ' ');
+    }
+    const Value* const ascii = arguments.find(1, "ensure_ascii");
+    style.ascii = ascii != nullptr && ascii->truth();
+    if (const Value* const both = arguments.find(3, "separators"); both != nullptr && !both->is(Kind::none)) {
+      if (!both->is(Kind::list) || both->items().size() != 2) {
+        wrong("tojson: separators: expected two");
+      }
+      style.item_separator = text_of(both->items()[0], "separators").bytes;
+      style.key_separator = text_of(both->items()[1], "separators").bytes;
+    }
+    const Value* const sorted = arguments.find(4, "sort_keys");
+    style.sorted = sorted != nullptr && sorted->truth();
+    Text out;
+    add_json(x, style, out);
+    budget.charge(out.bytes.size() + 1);
+    return out;
+  }
+  if (is({"trim"})) {
+    return stripped(text(), true, true, arguments.find(1, "chars"));
+  }
+  if (is({"length", "count"})) {
+    return static_cast<std::int64_t>(length_of(x));
+  }
+  if (is({"string"})) {
+    return text();
+  }
+  if (is({"safe"})) {
+    Text out = text();
+    out.markup = true;
+    return out;
+  }
+  if (is({"escape", "e"})) {
+    return x.is(Kind::text) && x.text().markup ? x : Value(escaped(text()));
+  }
+  if (is({"upper", "lower"})) {
+    return in_case(text(), filter == "upper", filter);
+  }
+  if (is({"title"})) {
+    return titled(text());
+  }
+  if (is({"capitalize"})) {
+    return capitalized(text());
+  }
+  if (is({"replace"})) {
+    const Value* const count = arguments.find(3, "count");
+    return replaced(text(), to_text(needed(arguments, 1, "old")), to_text(needed(arguments, 2, "new")),
+                    count == nullptr || count->is(Kind::none) ? -1 : integer_of(*count, filter), budget);
+  }
+  if (is({"join"})) {
+    const Value* const between = arguments.find(1, "d");
+    const Value* const attribute = arguments.find(2, "attribute");
+    std::vector<Value> items = items_of(x, budget);
+    for (Value& item : items) {
+      item = attribute != nullptr ? attribute_of(item, *attribute) : item;
+    }
+    return joined(items, between == nullptr ? Text() : to_text(*between), budget);
+  }
+  if (is({"first", "last"})) {
+    const std::vector<Value> items = items_of(x, budget);
+    return items.empty() ? Value::undefined("an empty list") : filter == "first" ? items.front() : items.back();
+  }
+  if (is({"default", "d"})) {
+    const Value* const otherwise = arguments.find(1, "default_value");
+    const Value* const falsy = arguments.find(2, "boolean");
+    const bool use = x.is(Kind::undefined) || (falsy != nullptr && falsy->truth() && !x.truth());
+    return !use ? x : otherwise != nullptr ? *otherwise : Value(Text());
+  }
+  if (is({"items", "dictsort"})) {
+    if (filter == "items" && x.is(Kind::undefined)) {
+      return std::vector<Value>();
+    }
+    if (!x.is(Kind::dict)) {
+      wrong(concat(filter, ": expected a mapping, found ", name(x.kind())));
+    }
+    std::vector<std::pair<std::string, Value>> members;
+    for (const auto& [key, member] : x.members()) {
+      members.emplace_back(filter == "items" ? std::string() : in_case(key, false, filter).bytes,
+                           Value::tuple({key, member}));
+    }
+    std::stable_sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<Value> out;
+    for (auto& [key, member] : members) {
+      out.push_back(std::move(member));
+    }
+    return out;
+  }
+  if (is({"list"})) {
+    return items_of(x, budget);
+  }
+  if (is({"reverse"})) {
+    std::vector<Value> items = items_of(x, budget);
+    std::reverse(items.begin(), items.end());
+    return x.is(Kind::text) ? Value(joined(items, Text(), budget)) : Value(std::move(items));
+  }
+  if (is({"map"})) {
+    return mapped(arguments, budget);
+  }
+  if (is({"select", "reject", "selectattr", "rejectattr"})) {
+    return selected(filter, arguments, budget);
+  }
+  if (is({"int", "float"})) {
+    return to_number(x, arguments, filter == "int");
+  }
+  if (is({"abs"})) {
+    if (!x.is_number() || x.is_large() || x.integer() == std::numeric_limits<std::int64_t>::min()) {
+      wrong(concat("abs: expected a number, found ", name(x.kind())));
+    }
+    return x.is(Kind::number) ? Value(std::fabs(x.number())) : Value(std::abs(x.integer()));
+  }
+  if (is({"sum"})) {
+    std::int64_t sum = 0;
+    for (const Value& item : items_of(x, budget)) {
+      if (__builtin_add_overflow(sum, integer_of(item, filter), &sum)) {
+        wrong("sum: beyond 64 bits");
+      }
+    }
+    return sum;
+  }
+  if (is({"indent"})) {
+    return indented(text_of(x, filter), arguments, budget);
+  }
+  return ordered(filter, arguments, budget);  // sort, unique, min, max
+}
+
+}  // namespace jinja
+QWEN35_END_NAMESPACE

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+// A template's values as text: Python's str and repr, and JSON as json.dumps writes it.
+#pragma once
+
+#include <qwen35/text/jinja_value.hpp>
+#include <qwen35/unicode/utf8.hpp>
+
+#include <algorithm>
+#include <cstdio>
+
+QWEN35_BEGIN_NAMESPACE
+namespace jinja {
+
+// What one rendering may do, in bytes moved; steps cost their time's worth. A template that asks for more is stopped,
+// within a few seconds.
+class Budget {
+ public:
+  void charge(std::size_t work) {
+    require<TextError>(work <= left_, "chat template: it does more than a template of any use would");
+    left_ -= work;
+  }
+
+ private:
+  std::size_t left_ = std::size_t{1} << 29;
+};
+
+// Characters, where Python counts them.
+inline std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+// Where each character starts, and the end.
+inline std::vector<std::size_t> character_starts(std::string_view text) {
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) {
+      out.push_back(i);
+    }
+  }
+  out.push_back(text.size());
+  return out;
+}
+
+// Does Python's repr write this character itself?
+inline bool printable(char32_t c) {
+  constexpr std::pair<char32_t, char32_t> not_printed[] = {
+      {0x0, 0x1F},      {0x7F, 0xA0},     {0xAD, 0xAD},     {0x600, 0x605},     {0x61C, 0x61C},
+      {0x6DD, 0x6DD},   {0x70F, 0x70F},   {0x890, 0x891},   {0x8E2, 0x8E2},     {0x1680, 0x1680},
+      {0x180E, 0x180E}, {0x2000, 0x200F}, {0x2028, 0x202F}, {0x205F, 0x206F},   {0x3000, 0x3000},
+      {0xD800, 0xF8FF}, {0xFEFF, 0xFEFF}, {0xFFF0, 0xFFFB}, {0x110BD, 0x110BD}, {0xE0000, 0x10FFFF}};
+  return std::none_of(std::begin(not_printed), std::end(not_printed),
+                      [c](const auto& range) { return c >= range.first && c <= range.second; });
+}
+
+inline void add_escape(Text& out, char letter, int digits, char32_t value) {
+  char buffer[16];
+  std::snprintf(buffer, sizeof(buffer), "\\%c%0*x", letter, digits, static_cast<unsigned>(value));
+  out.add(buffer);
+}
+
+inline void add_repr(const Text& text, Text& out) {
+  const bool single = text.bytes.find('\'') == std::string::npos || text.bytes.find('"') != std::string::npos;
+  const char quote = single ? '\'' : '"';
+  out.add(std::string_view(&quote, 1));
+  for (std::size_t i = 0; i < text.bytes.size();) {
+    const unicode::CodePoint point = unicode::decode_utf8(text.bytes, i);
+    const char32_t c = point.point;
+    if (c == '\\' || c == static_cast<char32_t>(quote)) {
+      out.add("\\");
+      out += text.part(i, 1);
+    } else if (c == '\n' || c == '\r' || c == '\t') {
+      out.add(c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t");
+    } else if (printable(c)) {
+      out += text.part(i, point.size);
+    } else {
+      add_escape(out, c < 0x100 ? 'x' : c < 0x10000 ? 'u' : 'U', c < 0x100 ? 2 : c < 0x10000 ? 4 : 8, c);
+    }
+    i += point.size;
+  }
+  out.add(std::string_view(&quote, 1));
+}
+
+// `quoted`: as repr writes it, which is how the items of lists are printed.
+inline void add_text(const Value& value, Text& out, bool quoted = false) {
+  switch (value.kind()) {
+    case Kind::undefined:
+      if (quoted) {
+        out.add("Undefined");
+      }
+      break;
+    case Kind::none:
+      out.add("None");
+      break;
+    case Kind::boolean:
+      out.add(value.truth() ? "True" : "False");
+      break;
+    case Kind::integer:
+      out.add(value.is_large() ? value.text().bytes : std::to_string(value.integer()));
+      break;
+    case Kind::number:
+      out.add(json::python_repr_number(value.number()));
+      break;
+    case Kind::text:
+      if (quoted) {
+        add_repr(value.text(), out);
+      } else {
+        out += value.text();
+      }
+      break;
+    case Kind::list: {
+      out.add(value.is_tuple() ? "(" : "[");
+      bool first = true;
+      for (const Value& item : value.items()) {
+        out.add(std::exchange(first, false) ? "" : ", ");
+        add_text(item, out, true);
+      }
+      out.add(!value.is_tuple() ? "]" : value.items().size() == 1 ? ",)" : ")");
+      break;
+    }
+    case Kind::dict: {
+      out.add("{");
+      bool first = true;
+      for (const auto& [key, member] : value.members()) {
+        out.add(std::exchange(first, false) ? "" : ", ");
+        add_repr(key, out);
+        out.add(": ");
+        add_text(member, out, true);
+      }
+      out.add("}");
+      break;
+    }
+    case Kind::space:
+    case Kind::function:
+      raise<TextError>(concat("chat template: ", name(value.kind()), " cannot be printed"));
+  }
+}
+inline Text to_text(const Value& value) {
+  if (value.is(Kind::text)) {
+    return value.text();
+  }
+  Text out;
+  add_text(value, out);
+  return out;
+}
+
+struct JsonStyle {
+  std::string item_separator = ", ";
+  std::string key_separator = ": ";
+  std::string indent{};  // of one level; with it, each item has a line
+  bool lines = false;
+  bool ascii = false;
+  bool sorted = false;
+};
+
+inline void add_json_text(const Text& text, const JsonStyle& style, Text& out) {
+  out.add("\"");
+  for (std::size_t i = 0; i < text.bytes.size();) {
+    const unicode::CodePoint point = unicode::decode_utf8(text.bytes, i);
+    const char32_t c = point.point;
+    constexpr std::string_view plain = "\"\\\n\r\t\b\f", letters = "\"\\nrtbf";
+    const std::size_t which = c < 0x80 ? plain.find(static_cast<char>(c)) : std::string_view::npos;
+    if (which != std::string_view::npos) {
+      out.add("\\");
+      out.add(letters.substr(which, 1));
+    } else if (c < 0x20 || (style.ascii && c > 0x7E)) {
+      if (c >= 0x10000) {
+        add_escape(out, 'u', 4, 0xD800 + ((c - 0x10000) >> 10));
+        add_escape(out, 'u', 4, 0xDC00 + ((c - 0x10000) & 0x3FF));
+      } else {
+        add_escape(out, 'u', 4, c);
+      }
+    } else {
+      out += text.part(i, point.size);
+    }
+    i += point.size;
+  }
+  out.add("\"");
+}
+
+inline void add_json(const Value& value, const JsonStyle& style, Text& out, std::size_t level = 0) {
+  const auto line = [&](std::size_t at) {
+    if (style.lines) {
+      out.add("\n");
+      for (std::size_t i = 0; i < at; ++i) {
+        out.add(style.indent);
+      }
+    }
+  };
+  switch (value.kind()) {
+    case Kind::none:
+      out.add("null");
+      return;
+    case Kind::boolean:
+      out.add(value.truth() ? "true" : "false");
+      return;
+    case Kind::integer:
+      add_text(value, out);
+      return;
+    case Kind::number:
+      out.add(json::dump(json::Value(value.number())));
+      return;
+    case Kind::text:
+      add_json_text(value.text(), style, out);
+      return;
+    case Kind::list: {
+      if (value.items().empty()) {
+        out.add("[]");
+        return;
+      }
+      out.add("[");
+      bool first = true;
+      for (const Value& item : value.items()) {
+        out.add(std::exchange(first, false) ? "" : style.item_separator);
+        line(level + 1);
+        add_json(item, style, out, level + 1);
+      }
+      line(level);
+      out.add("]");
+      return;
+    }
+    case Kind::dict: {
+      Members members = value.members();
+      if (members.empty()) {
+        out.add("{}");
+        return;
+      }
+      out.add("{");
+      if (style.sorted) {
+        std::stable_sort(members.begin(), members.end(),
+                         [](const auto& a, const auto& b) { return a.first.bytes < b.first.bytes; });
+      }
+      bool first = true;
+      for (const auto& [key, member] : members) {
+        out.add(std::exchange(first, false) ? "" : style.item_separator);
+        line(level + 1);
+        add_json_text(key, style, out);
+        out.add(style.key_separator);
+        add_json(member, style, out, level + 1);
+      }
+      line(level);
+      out.add("}");
+      return;
+    }
+    case Kind::undefined:
+    case Kind::space:
+    case Kind::function:
+      break;
+  }
+  raise<TextError>(concat("chat template: tojson: ", name(value.kind()), " is not JSON"));
+}
+
+}  // namespace jinja
+QWEN35_END_NAMESPACE
