@@ -75,10 +75,10 @@ console.log(`// SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 
 QWEN35_BEGIN_NAMESPACE
-namespace unicode::detail {
+namespace unicode {
 `);
 const flags = kind.map((value, point) => value + 8 * active[point] + 16 * later[point]);
 print('class_starts', 'First code point of each run of equal flags, times 32, plus the class, 8 where active in NFC, 16 where later than Unicode 9.0.',
       ranges(flags, 5));
-console.log(`}  // namespace unicode::detail
+console.log(`}  // namespace unicode
 QWEN35_END_NAMESPACE`);

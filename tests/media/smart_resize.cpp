@@ -90,11 +90,11 @@ TEST_CASE("what cannot be resized says why") {
 }
 
 TEST_CASE("halves are rounded to even, below and above zero") {
-  CHECK(detail::round_half_even(0.5) == 0.0);
-  CHECK(detail::round_half_even(1.5) == 2.0);
-  CHECK(detail::round_half_even(2.5) == 2.0);
-  CHECK(detail::round_half_even(2.5000001) == 3.0);
-  CHECK(detail::round_half_even(2.4999999) == 2.0);
-  CHECK(detail::round_half_even(-1.5) == -2.0);
-  CHECK(detail::round_half_even(-0.5) == 0.0);
+  CHECK(round_half_even(0.5) == 0.0);
+  CHECK(round_half_even(1.5) == 2.0);
+  CHECK(round_half_even(2.5) == 2.0);
+  CHECK(round_half_even(2.5000001) == 3.0);
+  CHECK(round_half_even(2.4999999) == 2.0);
+  CHECK(round_half_even(-1.5) == -2.0);
+  CHECK(round_half_even(-0.5) == 0.0);
 }

@@ -29,11 +29,10 @@ TEST_CASE("counts of Unicode 16.0") {
 TEST_CASE("the table is the list of ranges") {
   const unicode::ClassTable& table = unicode::ClassTable::instance();
   std::uint32_t wrong = 0;
-  for (std::size_t run = 0; run < std::size(unicode::detail::class_starts); ++run) {
-    const std::uint32_t entry = unicode::detail::class_starts[run];
-    const std::uint32_t end = run + 1 < std::size(unicode::detail::class_starts)
-                                  ? unicode::detail::class_starts[run + 1] >> 5
-                                  : unicode::code_points;
+  for (std::size_t run = 0; run < std::size(unicode::class_starts); ++run) {
+    const std::uint32_t entry = unicode::class_starts[run];
+    const std::uint32_t end =
+        run + 1 < std::size(unicode::class_starts) ? unicode::class_starts[run + 1] >> 5 : unicode::code_points;
     for (std::uint32_t point = entry >> 5; point < end; ++point) {
       wrong += table[point] != static_cast<Class>(entry & 7) || table.nfc_active(point) != ((entry & 8) != 0) ||
                table.later_than_unicode_9(point) != ((entry & 16) != 0);

@@ -19,7 +19,6 @@
 #endif
 
 QWEN35_BEGIN_NAMESPACE
-namespace detail {
 
 // Raises E with the path and errno's text unless `condition` holds.
 template <class E>
@@ -69,5 +68,4 @@ auto without_interruption(const Call& call) {
 
 #endif
 
-}  // namespace detail
 QWEN35_END_NAMESPACE

@@ -40,8 +40,8 @@ class FileWriter {
     part_ = fresh_name();
 #if QWEN35_HAS_POSIX
     const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-    folder_ = detail::FileHandle(
-        detail::without_interruption([&] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+    folder_ =
+        FileHandle(without_interruption([&] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
     check(folder_.is_open());
     struct stat old {};
     const bool there = ::fstatat(folder_.number(), name_.c_str(), &old, AT_SYMLINK_NOFOLLOW) == 0;
@@ -53,7 +53,7 @@ class FileWriter {
       mode_ = old.st_mode & 07777;
     }
     // Private until it has the permissions of the file that it replaces; a new one gets those of any new file.
-    file_ = detail::FileHandle(detail::without_interruption([&] {
+    file_ = FileHandle(without_interruption([&] {
       return ::openat(folder_.number(), part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                       keeps_mode_ ? 0600 : 0666);
     }));
@@ -98,7 +98,7 @@ class FileWriter {
     check(file_.close());
     check(::renameat(folder_.number(), part_.c_str(), folder_.number(), name_.c_str()) == 0);
     open_ = false;
-    detail::require_system<E>(on_disk(folder_), path_, "is written, but its folder is not on the disk yet");
+    require_system<E>(on_disk(folder_), path_, "is written, but its folder is not on the disk yet");
 #else
     file_.close();
     check(!file_.fail());
@@ -128,7 +128,7 @@ class FileWriter {
       const int reason = errno;
       discard();
       errno = reason;
-      detail::require_system<E>(false, path_, "cannot be written");
+      require_system<E>(false, path_, "cannot be written");
     }
   }
   void flush() {
@@ -139,8 +139,8 @@ class FileWriter {
 #if QWEN35_HAS_POSIX
     while (!bytes.empty()) {
       constexpr std::size_t most = std::size_t{1} << 30;  // some systems refuse more in one call
-      const ssize_t done = detail::without_interruption(
-          [&] { return ::write(file_.number(), bytes.data(), std::min(bytes.size(), most)); });
+      const ssize_t done =
+          without_interruption([&] { return ::write(file_.number(), bytes.data(), std::min(bytes.size(), most)); });
       if (done == 0) {
         errno = ENOSPC;
       }
@@ -167,13 +167,12 @@ class FileWriter {
   }
 #if QWEN35_HAS_POSIX
   // File systems that have no such thing as being on the disk refuse the question.
-  static bool on_disk(const detail::FileHandle& file) {
-    return detail::without_interruption([&] { return ::fsync(file.number()); }) == 0 || errno == EINVAL ||
-           errno == ENOTSUP;
+  static bool on_disk(const FileHandle& file) {
+    return without_interruption([&] { return ::fsync(file.number()); }) == 0 || errno == EINVAL || errno == ENOTSUP;
   }
 
-  detail::FileHandle folder_;
-  detail::FileHandle file_;
+  FileHandle folder_;
+  FileHandle file_;
   bool keeps_mode_ = false;
   mode_t mode_ = 0;
 #else

@@ -24,11 +24,11 @@ class PlainFile {
   explicit PlainFile(const std::string& path) : path_(path) {
 #if QWEN35_HAS_POSIX
     // O_NONBLOCK: opening a pipe that nobody writes to must fail, not wait.
-    file_ = detail::FileHandle(detail::without_interruption(
-        [&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }));
-    detail::require_system<E>(file_.is_open(), path, "cannot be opened");
+    file_ = FileHandle(
+        without_interruption([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }));
+    require_system<E>(file_.is_open(), path, "cannot be opened");
     struct stat info {};
-    detail::require_system<E>(::fstat(file_.number(), &info) == 0, path, "cannot be examined");
+    require_system<E>(::fstat(file_.number(), &info) == 0, path, "cannot be examined");
     require<E>(S_ISREG(info.st_mode), path, ": ", S_ISDIR(info.st_mode) ? "is a folder" : "is not a regular file",
                ", expected a file");
     size_ = static_cast<std::size_t>(info.st_size);
@@ -38,7 +38,7 @@ class PlainFile {
                ": is not a regular file, expected a file");
     errno = 0;
     file_.open(path, std::ios::binary | std::ios::ate);
-    detail::require_system<E>(file_.good(), path, "cannot be opened");
+    require_system<E>(file_.good(), path, "cannot be opened");
     size_ = static_cast<std::size_t>(file_.tellg());
     file_.seekg(0);
 #endif
@@ -57,8 +57,8 @@ class PlainFile {
     constexpr std::size_t most = std::size_t{1} << 30;  // some systems refuse more in one call
     const std::size_t wanted = std::min(out.size(), most);
 #if QWEN35_HAS_POSIX
-    const ssize_t got = detail::without_interruption([&] { return ::read(file_.number(), out.data(), wanted); });
-    detail::require_system<E>(got >= 0, path_, "cannot be read");
+    const ssize_t got = without_interruption([&] { return ::read(file_.number(), out.data(), wanted); });
+    require_system<E>(got >= 0, path_, "cannot be read");
     return static_cast<std::size_t>(got);
 #else
     file_.read(reinterpret_cast<char*>(out.data()), static_cast<std::streamsize>(wanted));
@@ -85,7 +85,7 @@ class PlainFile {
   std::string path_;
   std::size_t size_ = 0;
 #if QWEN35_HAS_POSIX
-  detail::FileHandle file_;
+  FileHandle file_;
 #else
   std::ifstream file_;
 #endif

@@ -21,14 +21,14 @@ inline float softplus(float x) {
   return x > 20.0f ? x : std::log1p(std::exp(x));
 }
 
+inline Batch silu(const Batch& x) {
+  return x / (Batch(1.0f) + xsimd::exp(-x));
+}
+
 namespace detail {
 
 inline Batch sigmoid(const Batch& x) {
   return Batch(1.0f) / (Batch(1.0f) + xsimd::exp(-x));
-}
-
-inline Batch silu(const Batch& x) {
-  return x / (Batch(1.0f) + xsimd::exp(-x));
 }
 
 // 0.5 x (1 + tanh(u)) with u = sqrt(2/pi) (x + 0.044715 x^3), written as x sigmoid(2u): the same function, without the
@@ -46,39 +46,39 @@ inline Batch gelu_erf(const Batch& x) {
 
 // out = e^x
 inline void exp(const float* x, std::size_t n, float* out) {
-  detail::map(
+  map(
       n, out, [](const auto& v) { return xsimd::exp(v); }, x);
 }
 
 // out = x sigmoid(x)
 inline void silu(const float* x, std::size_t n, float* out) {
-  detail::map(
-      n, out, [](const auto& v) { return detail::silu(v); }, x);
+  map(
+      n, out, [](const auto& v) { return silu(v); }, x);
 }
 
 // out = x sigmoid(gate)
 inline void sigmoid_multiply(const float* x, const float* gate, std::size_t n, float* out) {
-  detail::map(
+  map(
       n, out, [](const auto& v, const auto& g) { return v * detail::sigmoid(g); }, x, gate);
 }
 
 // GELU by its tanh approximation ("gelu_pytorch_tanh").
 inline void gelu_tanh(const float* x, std::size_t n, float* out) {
-  detail::map(
+  map(
       n, out, [](const auto& v) { return detail::gelu_tanh(v); }, x);
 }
 inline void gelu_tanh_multiply(const float* gate, const float* up, std::size_t n, float* out) {
-  detail::map(
+  map(
       n, out, [](const auto& g, const auto& u) { return detail::gelu_tanh(g) * u; }, gate, up);
 }
 
 // GELU, exact ("gelu").
 inline void gelu_erf(const float* x, std::size_t n, float* out) {
-  detail::map(
+  map(
       n, out, [](const auto& v) { return detail::gelu_erf(v); }, x);
 }
 inline void gelu_erf_multiply(const float* gate, const float* up, std::size_t n, float* out) {
-  detail::map(
+  map(
       n, out, [](const auto& g, const auto& u) { return detail::gelu_erf(g) * u; }, gate, up);
 }
 

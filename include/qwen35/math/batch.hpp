@@ -15,7 +15,7 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-namespace math::detail {
+namespace math {
 
 using Batch = xsimd::batch<float>;
 inline constexpr std::size_t lanes = Batch::size;
@@ -84,6 +84,6 @@ inline float sum(const float* x, std::size_t n, const F& f) {
   return sum_lanes((chain0 + chain1) + (chain2 + chain3));
 }
 
-}  // namespace math::detail
+}  // namespace math
 
 QWEN35_END_NAMESPACE

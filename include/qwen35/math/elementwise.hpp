@@ -10,25 +10,25 @@ namespace math {
 
 // out = x + y
 inline void add(const float* x, const float* y, std::size_t n, float* out) {
-  detail::map(
+  map(
       n, out, [](const auto& a, const auto& b) { return a + b; }, x, y);
 }
 
 // out = x y
 inline void multiply(const float* x, const float* y, std::size_t n, float* out) {
-  detail::map(
+  map(
       n, out, [](const auto& a, const auto& b) { return a * b; }, x, y);
 }
 
 // out = a x
 inline void scale(float a, const float* x, std::size_t n, float* out) {
-  detail::map(
+  map(
       n, out, [a](const auto& v) { return v * a; }, x);
 }
 
 // y += a x
 inline void scale_add(float a, const float* x, std::size_t n, float* y) {
-  detail::map(
+  map(
       n, y, [a](const auto& v, const auto& w) { return w + v * a; }, x, static_cast<const float*>(y));
 }
 

@@ -12,7 +12,7 @@ QWEN35_BEGIN_NAMESPACE
 namespace math {
 
 inline float sum_of_squares(const float* x, std::size_t n) {
-  return detail::sum(x, n, [](const auto& v) { return v * v; });
+  return sum(x, n, [](const auto& v) { return v * v; });
 }
 
 namespace detail {
@@ -27,7 +27,7 @@ inline float inverse_rms(const float* x, std::size_t n, float eps) {
 // w.
 inline void rms_norm(const float* x, const float* weight, std::size_t n, float eps, float* out) {
   const float factor = detail::inverse_rms(x, n, eps);
-  detail::map(
+  map(
       n, out, [factor](const auto& v, const auto& w) { return v * factor * w; }, x, weight);
 }
 
@@ -35,18 +35,18 @@ inline void rms_norm(const float* x, const float* weight, std::size_t n, float e
 inline void gated_rms_norm(const float* x, const float* weight, const float* gate, std::size_t n, float eps,
                            float* out) {
   const float factor = detail::inverse_rms(x, n, eps);
-  detail::map(
-      n, out, [factor](const auto& v, const auto& w, const auto& g) { return v * factor * w * detail::silu(g); }, x,
-      weight, gate);
+  map(
+      n, out, [factor](const auto& v, const auto& w, const auto& g) { return v * factor * w * silu(g); }, x, weight,
+      gate);
 }
 
 // out = (x - mean(x)) / sqrt(var(x) + eps) * weight + bias, with the biased variance taken around the mean.
 inline void layer_norm(const float* x, const float* weight, const float* bias, std::size_t n, float eps, float* out) {
   const float count = static_cast<float>(n);
-  const float mean = detail::sum(x, n, [](const auto& v) { return v; }) / count;
-  const float variance = detail::sum(x, n, [mean](const auto& v) { return (v - mean) * (v - mean); }) / count;
+  const float mean = sum(x, n, [](const auto& v) { return v; }) / count;
+  const float variance = sum(x, n, [mean](const auto& v) { return (v - mean) * (v - mean); }) / count;
   const float factor = 1.0f / std::sqrt(variance + eps);
-  detail::map(
+  map(
       n, out, [mean, factor](const auto& v, const auto& w, const auto& b) { return (v - mean) * factor * w + b; }, x,
       weight, bias);
 }
@@ -54,7 +54,7 @@ inline void layer_norm(const float* x, const float* weight, const float* bias, s
 // out = x / sqrt(sum(x^2) + eps) * scale
 inline void l2_normalise(const float* x, std::size_t n, float eps, float scale, float* out) {
   const float factor = scale / std::sqrt(sum_of_squares(x, n) + eps);
-  detail::map(
+  map(
       n, out, [factor](const auto& v) { return v * factor; }, x);
 }
 

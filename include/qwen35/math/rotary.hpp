@@ -16,19 +16,19 @@ inline void rotate_half(const float* x, const float* cos, const float* sin, std:
     rotated_low = low * c - high * s;
     rotated_high = high * c + low * s;
   };
-  detail::Batch low, high;
+  Batch low, high;
   std::size_t j = 0;
-  for (; j + detail::lanes <= half; j += detail::lanes) {
-    step(detail::load(x + j), detail::load(x + half + j), detail::load(cos + j), detail::load(sin + j), low, high);
-    detail::store(out + j, low);
-    detail::store(out + half + j, high);
+  for (; j + lanes <= half; j += lanes) {
+    step(load(x + j), load(x + half + j), load(cos + j), load(sin + j), low, high);
+    store(out + j, low);
+    store(out + half + j, high);
   }
   if (j < half) {
     const std::size_t rest = half - j;
-    step(detail::load_first(x + j, rest), detail::load_first(x + half + j, rest), detail::load_first(cos + j, rest),
-         detail::load_first(sin + j, rest), low, high);
-    detail::store_first(out + j, low, rest);
-    detail::store_first(out + half + j, high, rest);
+    step(load_first(x + j, rest), load_first(x + half + j, rest), load_first(cos + j, rest), load_first(sin + j, rest),
+         low, high);
+    store_first(out + j, low, rest);
+    store_first(out + half + j, high, rest);
   }
 }
 

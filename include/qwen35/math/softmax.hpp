@@ -14,13 +14,13 @@ namespace math {
 // The largest value; -inf for an empty row. NaN values are not found.
 inline float max_value(const float* x, std::size_t n) {
   float best = -std::numeric_limits<float>::infinity();
-  const std::size_t whole = n - n % detail::lanes;
+  const std::size_t whole = n - n % lanes;
   if (whole > 0) {
-    detail::Batch largest = detail::load(x);
-    for (std::size_t i = detail::lanes; i < whole; i += detail::lanes) {
-      largest = xsimd::max(largest, detail::load(x + i));
+    Batch largest = load(x);
+    for (std::size_t i = lanes; i < whole; i += lanes) {
+      largest = xsimd::max(largest, load(x + i));
     }
-    float values[detail::lanes];
+    float values[lanes];
     largest.store_unaligned(values);
     for (const float value : values) {
       best = value > best ? value : best;
@@ -35,17 +35,17 @@ inline float max_value(const float* x, std::size_t n) {
 // out = e^(x - max) / sum of them. A row of -inf alone has no softmax: the result is NaN, as in the reference.
 inline void softmax(const float* x, std::size_t n, float* out) {
   const float largest = max_value(x, n);
-  detail::map(
+  map(
       n, out, [largest](const auto& v) { return xsimd::exp(v - largest); }, x);
-  const float sum = detail::sum(out, n, [](const auto& v) { return v; });
-  detail::map(
-      n, out, [sum](const auto& v) { return v / sum; }, out);
+  const float total = sum(out, n, [](const auto& v) { return v; });
+  map(
+      n, out, [total](const auto& v) { return v / total; }, out);
 }
 
 // log(sum(e^x))
 inline float log_sum_exp(const float* x, std::size_t n) {
   const float largest = max_value(x, n);
-  return largest + std::log(detail::sum(x, n, [largest](const auto& v) { return xsimd::exp(v - largest); }));
+  return largest + std::log(sum(x, n, [largest](const auto& v) { return xsimd::exp(v - largest); }));
 }
 
 }  // namespace math

@@ -141,12 +141,12 @@ class GifReader {
     const GifImageDesc& d = file_->Image;
     rect_ = {static_cast<std::size_t>(d.Left), static_cast<std::size_t>(d.Top), static_cast<std::size_t>(d.Width),
              static_cast<std::size_t>(d.Height)};
-    detail::check_picture_size(rect_.width, rect_.height, limits_, name_);
+    check_picture_size(rect_.width, rect_.height, limits_, name_);
     if (canvas_.empty()) {
       // A first picture that sticks out makes the canvas larger.
       const std::size_t width = std::max(static_cast<std::size_t>(file_->SWidth), rect_.left + rect_.width);
       const std::size_t height = std::max(static_cast<std::size_t>(file_->SHeight), rect_.top + rect_.height);
-      detail::check_picture_size(width, height, limits_, name_);
+      check_picture_size(width, height, limits_, name_);
       canvas_ = Image(width, height);
       fill({0, 0, width, height}, transparent_ != NO_TRANSPARENT_COLOR ? transparent_ : 0);
     }

@@ -176,7 +176,7 @@ inline Image decode_jpeg(std::span<const std::byte> bytes, const MediaLimits& li
   detail::JpegState& state = file.state;
   require<MediaError>(detail::jpeg_read_info(state, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()),
                       source_name, ": not a sound JPEG: ", state.message);
-  detail::check_picture_size(state.info.image_width, state.info.image_height, limits, source_name);
+  check_picture_size(state.info.image_width, state.info.image_height, limits, source_name);
   const auto orientation =
       exif_orientation({state.exif, state.exif_size});  // the library frees its markers with the last row
   Image image(state.info.image_width, state.info.image_height);

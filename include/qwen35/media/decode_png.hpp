@@ -51,7 +51,7 @@ inline bool png_read_header(PngState& state) {
     return false;
   }
   png_set_read_fn(state.png, &state, png_on_read);
-  png_set_user_limits(state.png, max_side, max_side);
+  png_set_user_limits(state.png, max_picture_side, max_picture_side);
 #if defined(PNG_HANDLE_AS_UNKNOWN_SUPPORTED)
   // Compressed text and colour profiles are not used: not to be unpacked.
   static constexpr png_byte unused[] = "iCCP\0zTXt\0iTXt\0tEXt\0sPLT";
@@ -120,7 +120,7 @@ inline Image decode_png(std::span<const std::byte> bytes, const MediaLimits& lim
   state.data = reinterpret_cast<const std::uint8_t*>(bytes.data());
   state.size = bytes.size();
   require<MediaError>(detail::png_read_header(state), source_name, ": not a sound PNG: ", state.message);
-  detail::check_picture_size(state.width, state.height, limits, source_name);
+  check_picture_size(state.width, state.height, limits, source_name);
   Image image(state.width, state.height);
   require<MediaError>(detail::png_read_pixels(state, image.pixels().data()), source_name,
                       ": not a sound PNG: ", state.message);

@@ -39,8 +39,8 @@ inline Image decode_webp(std::span<const std::byte> bytes, const MediaLimits& li
   require<MediaError>(WebPGetFeatures(data.bytes, data.size, &features) == VP8_STATUS_OK, source_name,
                       ": not a sound WebP: its header is damaged");
   require<MediaError>(features.width > 0 && features.height > 0, source_name, ": not a sound WebP: it has no size");
-  detail::check_picture_size(static_cast<std::size_t>(features.width), static_cast<std::size_t>(features.height),
-                             limits, source_name);
+  check_picture_size(static_cast<std::size_t>(features.width), static_cast<std::size_t>(features.height), limits,
+                     source_name);
   Image image(static_cast<std::size_t>(features.width), static_cast<std::size_t>(features.height));
   if (features.has_animation == 0) {
     const int stride = features.width * 3;

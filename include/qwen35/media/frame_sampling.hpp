@@ -23,8 +23,8 @@ inline std::vector<std::size_t> spread_frames(std::size_t total_num_frames, std:
   if (num_frames > 1) {
     const double step = static_cast<double>(total_num_frames - 1) / static_cast<double>(num_frames - 1);
     for (std::size_t i = 0; i < num_frames; ++i) {
-      indices[i] = std::min(total_num_frames - 1,
-                            static_cast<std::size_t>(detail::round_half_even(static_cast<double>(i) * step)));
+      indices[i] =
+          std::min(total_num_frames - 1, static_cast<std::size_t>(round_half_even(static_cast<double>(i) * step)));
     }
     indices.back() = total_num_frames - 1;
   }

@@ -30,19 +30,18 @@ struct PixelView {
   const std::uint8_t* row(std::size_t y) const { return data + y * row_stride(); }
 };
 
-namespace detail {
-
-// Raises InputError when the view's numbers contradict each other.
-inline void check_view(const PixelView& view) {
+// Raises InputError when the numbers of the pixels contradict each other.
+inline void check_pixels(const PixelView& view) {
   require<InputError>(view.data != nullptr && view.width > 0 && view.height > 0,
                       "pixels: expected at least one pixel, got ", view.width, " x ", view.height,
                       view.data == nullptr ? " without data" : "");
-  require<InputError>(view.width <= max_side && view.height <= max_side, "pixels: ", view.width, " x ", view.height,
-                      " is too large, the longest side is ", max_side);
+  require<InputError>(view.width <= max_picture_side && view.height <= max_picture_side, "pixels: ", view.width, " x ",
+                      view.height, " is too large, the longest side is ", max_picture_side);
   require<InputError>(view.row_stride() >= view.width * bytes_per_pixel(view.format), "pixels: a row stride of ",
                       view.stride, " bytes for ", view.width, " pixels of ", bytes_per_pixel(view.format), " bytes");
 }
 
+// One row of `width` pixels as RGB.
 inline void row_to_rgb(const std::uint8_t* in, std::uint8_t* out, std::size_t width, PixelFormat format) {
   if (format == PixelFormat::rgb) {
     std::copy_n(in, 3 * width, out);
@@ -59,24 +58,22 @@ inline void row_to_rgb(const std::uint8_t* in, std::uint8_t* out, std::size_t wi
   }
 }
 
-}  // namespace detail
-
 // 8-bit RGB, `[height, width, 3]` without gaps.
 class Image {
  public:
   Image() = default;
   // Black. Raises InputError when a side is 0 or beyond 2^24.
   Image(std::size_t width, std::size_t height) : width_(width), height_(height) {
-    require<InputError>(width > 0 && height > 0 && width <= detail::max_side && height <= detail::max_side,
-                        "image: ", width, " x ", height, " pixels, expected sides from 1 to ", detail::max_side);
+    require<InputError>(width > 0 && height > 0 && width <= max_picture_side && height <= max_picture_side,
+                        "image: ", width, " x ", height, " pixels, expected sides from 1 to ", max_picture_side);
     pixels_.resize(width * height * 3);
   }
   // A copy of the caller's pixels as RGB.
   explicit Image(const PixelView& view) {
-    detail::check_view(view);
+    check_pixels(view);
     *this = Image(view.width, view.height);
     for (std::size_t y = 0; y < height_; ++y) {
-      detail::row_to_rgb(view.row(y), row(y), width_, view.format);
+      row_to_rgb(view.row(y), row(y), width_, view.format);
     }
   }
 

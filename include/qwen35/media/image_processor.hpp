@@ -4,6 +4,7 @@
 
 #include <qwen35/core/tensor.hpp>
 #include <qwen35/media/patches.hpp>
+#include <qwen35/media/preprocessor_options.hpp>
 #include <qwen35/media/smart_resize.hpp>
 
 #include <optional>
@@ -26,37 +27,12 @@ struct ImageInputs {
   Tensor<std::int64_t> image_grid_thw;  // [pictures, 3]: frames / temporal_patch_size (1), height and width in patches
 };
 
-namespace detail {
-
-template <class Config, class Options>
-inline Config with_options(Config config, const Options& options) {
-  config.size = options.size.value_or(config.size);
-  config.size.shortest_edge = options.min_pixels.value_or(config.size.shortest_edge);
-  config.size.longest_edge = options.max_pixels.value_or(config.size.longest_edge);
-  config.do_resize = options.do_resize.value_or(config.do_resize);
-  config.do_rescale = options.do_rescale.value_or(config.do_rescale);
-  config.do_normalize = options.do_normalize.value_or(config.do_normalize);
-  require<InputError>(config.size.shortest_edge > 0 && config.size.longest_edge > 0,
-                      "size, min_pixels, max_pixels: expected areas above 0");
-  return config;
-}
-
-inline void check_unresized(ImageSize size, std::size_t factor) {
-  const auto [width, height] = size;
-  require<MediaError>(width > 0 && height > 0 && width % factor == 0 && height % factor == 0, "picture of ", width,
-                      " x ", height, " pixels without resizing: each side must be a multiple of ", factor);
-}
-
-}  // namespace detail
-
 // Immutable; may be shared between threads.
 class ImageProcessor {
  public:
   ImageProcessor() = default;  // the published models' settings
   // Raises ConfigError for settings that cannot work.
-  explicit ImageProcessor(const ImageProcessorConfig& config) : config_(config) {
-    detail::check_preprocessor(config_, "image processor");
-  }
+  explicit ImageProcessor(const ImageProcessorConfig& config) : config_(config) { config_.check("image processor"); }
   static ImageProcessor from_pretrained(const ModelFolder& files) {
     return ImageProcessor(ImageProcessorConfig::from_pretrained(files));
   }
@@ -65,11 +41,11 @@ class ImageProcessor {
 
   // The size that a picture of this size is brought to. Raises MediaError for an aspect ratio above 200.
   ImageSize resized_size(ImageSize size, const ImageOptions& options = {}) const {
-    const ImageProcessorConfig config = detail::with_options(config_, options);
+    const ImageProcessorConfig config = with_options(config_, options);
     if (config.do_resize) {
       return smart_resize(size, config.factor(), config.size.shortest_edge, config.size.longest_edge);
     }
-    detail::check_unresized(size, config.factor());
+    check_unresized(size, config.factor());
     return size;
   }
   std::size_t get_number_of_image_patches(ImageSize size, const ImageOptions& options = {}) const {
@@ -83,11 +59,11 @@ class ImageProcessor {
 
   // Raises MediaError for a picture that cannot be resized, InputError for pixels that contradict each other.
   ImageInputs preprocess(std::span<const PixelView> images, const ImageOptions& options = {}) const {
-    const ImageProcessorConfig config = detail::with_options(config_, options);
+    const ImageProcessorConfig config = with_options(config_, options);
     std::vector<PatchLayout> layouts;
     std::size_t rows = 0;
     for (const PixelView& image : images) {
-      detail::check_view(image);
+      check_pixels(image);
       layouts.push_back(
           {config.patch_size, config.temporal_patch_size, config.merge_size, resized_size(image.size(), options)});
       rows += layouts.back().rows();

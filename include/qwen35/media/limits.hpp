@@ -20,9 +20,7 @@ struct MediaLimits {
   std::uint64_t max_video_pixels = std::uint64_t{1} << 34;  // all decoded frames together, of a folder or animation
 };
 
-namespace detail {
-
-inline constexpr std::size_t max_side = std::size_t{1} << 24;  // keeps every product of sizes in 64 bits
+inline constexpr std::size_t max_picture_side = std::size_t{1} << 24;  // keeps every product of sizes in 64 bits
 
 // Raises MediaError for an empty or too large picture. `source_name` stands first in the message.
 template <class Name>
@@ -30,10 +28,8 @@ inline void check_picture_size(std::size_t width, std::size_t height, const Medi
                                const Name& source_name) {
   require<MediaError>(width > 0 && height > 0, source_name, ": the picture is empty (", width, " x ", height,
                       " pixels)");
-  require<MediaError>(width <= max_side && height <= max_side && width * height <= limits.max_pixels, source_name, ": ",
-                      width, " x ", height, " pixels, the limit is ", limits.max_pixels, " in all");
+  require<MediaError>(width <= max_picture_side && height <= max_picture_side && width * height <= limits.max_pixels,
+                      source_name, ": ", width, " x ", height, " pixels, the limit is ", limits.max_pixels, " in all");
 }
-
-}  // namespace detail
 
 QWEN35_END_NAMESPACE

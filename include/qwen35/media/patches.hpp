@@ -96,7 +96,7 @@ inline void resize_to_patches(const PixelView& image, const PatchLayout& layout,
     write_patches(image, layout, table, first_frame, last_frame, rows);
     return;
   }
-  const detail::BicubicRows resized(image, layout.size);
+  const BicubicRows resized(image, layout.size);
   PatchLayout strip_layout = layout;
   strip_layout.size.height = layout.patch_size * layout.merge_size;
   parallel_ranges(layout.size.height / strip_layout.size.height, 1, [&](std::size_t begin, std::size_t end) {

@@ -35,6 +35,9 @@ struct PreprocessorConfig {
   bool do_normalize = true;
 
   std::size_t factor() const { return patch_size * merge_size; }  // sides are multiples of it
+
+  // Raises ConfigError, with `where` in front, for settings that no picture can be processed with.
+  void check(std::string_view where) const;
 };
 
 struct ImageProcessorConfig : PreprocessorConfig {
@@ -58,6 +61,25 @@ struct VideoProcessorConfig : PreprocessorConfig {
   static VideoProcessorConfig from_pretrained(const ModelFolder& files);
 };
 
+inline void PreprocessorConfig::check(std::string_view where) const {
+  const auto expect = [&](bool condition, std::string_view problem) {
+    require<ConfigError>(condition, where, ".", problem);
+  };
+  expect(size.shortest_edge > 0 && size.longest_edge > 0,
+         "size: expected areas above 0 in \"shortest_edge\" and \"longest_edge\"");
+  // Bounds that keep the rows of the smallest picture in memory, whatever the file says.
+  expect(patch_size > 0 && patch_size <= 256, "patch_size: expected 1 to 256");
+  expect(temporal_patch_size > 0 && temporal_patch_size <= 16, "temporal_patch_size: expected 1 to 16");
+  expect(merge_size > 0 && merge_size <= 16 && factor() <= 1024,
+         "merge_size: expected 1 to 16, and at most 1024 / patch_size");
+  expect(!do_rescale || (std::isfinite(rescale_factor) && rescale_factor > 0.0),
+         "rescale_factor: expected a number above 0");
+  for (std::size_t c = 0; c < 3; ++c) {
+    expect(!do_normalize || (std::isfinite(image_mean[c]) && std::isfinite(image_std[c]) && image_std[c] != 0.0),
+           "image_std: expected numbers other than 0");
+  }
+}
+
 namespace detail {
 
 inline void read_channel_values(const JsonFields& fields, std::string_view key, std::array<double, 3>& out) {
@@ -74,27 +96,6 @@ inline void read_channel_values(const JsonFields& fields, std::string_view key, 
   for (std::size_t c = 0; c < 3; ++c) {
     fields.expect(value->items()[c].is_number() && std::isfinite(value->items()[c].as_number()), key, expected);
     out[c] = value->items()[c].as_number();
-  }
-}
-
-// Raises ConfigError for settings that no picture can be processed with.
-inline void check_preprocessor(const PreprocessorConfig& config, std::string_view where) {
-  const auto check = [&](bool condition, std::string_view problem) {
-    require<ConfigError>(condition, where, ".", problem);
-  };
-  check(config.size.shortest_edge > 0 && config.size.longest_edge > 0,
-        "size: expected areas above 0 in \"shortest_edge\" and \"longest_edge\"");
-  // Bounds that keep the rows of the smallest picture in memory, whatever the file says.
-  check(config.patch_size > 0 && config.patch_size <= 256, "patch_size: expected 1 to 256");
-  check(config.temporal_patch_size > 0 && config.temporal_patch_size <= 16, "temporal_patch_size: expected 1 to 16");
-  check(config.merge_size > 0 && config.merge_size <= 16 && config.factor() <= 1024,
-        "merge_size: expected 1 to 16, and at most 1024 / patch_size");
-  check(!config.do_rescale || (std::isfinite(config.rescale_factor) && config.rescale_factor > 0.0),
-        "rescale_factor: expected a number above 0");
-  for (std::size_t c = 0; c < 3; ++c) {
-    check(!config.do_normalize ||
-              (std::isfinite(config.image_mean[c]) && std::isfinite(config.image_std[c]) && config.image_std[c] != 0.0),
-          "image_std: expected numbers other than 0");
   }
 }
 
@@ -154,7 +155,7 @@ inline ImageProcessorConfig ImageProcessorConfig::from_json(const json::Value& f
   detail::read_preprocessor(fields, config);
   config.size.shortest_edge = fields.size("min_pixels", config.size.shortest_edge);
   config.size.longest_edge = fields.size("max_pixels", config.size.longest_edge);
-  detail::check_preprocessor(config, where);
+  config.check(where);
   return config;
 }
 
@@ -176,7 +177,7 @@ inline VideoProcessorConfig VideoProcessorConfig::from_json(const json::Value& f
   config.do_sample_frames = fields.boolean("do_sample_frames", config.do_sample_frames);
   fields.expect(config.fps > 0.0, "fps", "a number above 0");
   fields.expect(config.max_frames > 0, "max_frames", "at least 1");
-  detail::check_preprocessor(config, where);
+  config.check(where);
   return config;
 }
 

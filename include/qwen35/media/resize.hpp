@@ -79,17 +79,19 @@ inline ResizeWeights resize_weights(std::size_t n_in, std::size_t n_out) {
   return out;
 }
 
+}  // namespace detail
+
 // A picture being resized: along x at once, rounded and clamped to 8 bits, along y row by row, so that the result need
 // not be in memory as a whole. The source must outlive it.
 class BicubicRows {
  public:
   BicubicRows(const PixelView& source, ImageSize size) : rows_(source), width_(size.width) {
     const auto [width, height] = size;
-    check_view(source);
-    require<InputError>(width > 0 && height > 0 && width <= max_side && height <= max_side, "resizing to ", width,
-                        " x ", height, " pixels, expected sides from 1 to ", max_side);
+    check_pixels(source);
+    require<InputError>(width > 0 && height > 0 && width <= max_picture_side && height <= max_picture_side,
+                        "resizing to ", width, " x ", height, " pixels, expected sides from 1 to ", max_picture_side);
     if (height != source.height) {
-      along_y_ = resize_weights(source.height, height);
+      along_y_ = detail::resize_weights(source.height, height);
     }
     if (width != source.width || (source.format != PixelFormat::rgb && height != source.height)) {
       resize_along_x(source);
@@ -120,7 +122,8 @@ class BicubicRows {
  private:
   void resize_along_x(const PixelView& source) {
     const bool resized = width_ != source.width;
-    const ResizeWeights weights = resized ? resize_weights(source.width, width_) : ResizeWeights();
+    const detail::ResizeWeights weights =
+        resized ? detail::resize_weights(source.width, width_) : detail::ResizeWeights();
     narrow_ = Image(width_, source.height);
     parallel_ranges(source.height, 1 + 262144 / (source.width + width_), [&](std::size_t begin, std::size_t end) {
       // A row with room behind it, which the kernel reads.
@@ -143,16 +146,14 @@ class BicubicRows {
 
   PixelView rows_;  // of the source, or narrow_
   std::size_t width_;
-  ResizeWeights along_y_;  // empty: rows are as they are
+  detail::ResizeWeights along_y_;  // empty: rows are as they are
   Image narrow_;
 };
-
-}  // namespace detail
 
 // The picture at `size`. First along x, rounded and clamped to 8 bits, then along y; an axis that keeps its
 // size is left alone. Raises InputError when a size is 0 or beyond 2^24.
 inline Image resize_bicubic(const PixelView& source, ImageSize size) {
-  const detail::BicubicRows rows(source, size);
+  const BicubicRows rows(source, size);
   Image out(size.width, size.height);
   parallel_ranges(size.height, rows.grain(), [&](std::size_t begin, std::size_t end) {
     for (std::size_t y = begin; y < end; ++y) {

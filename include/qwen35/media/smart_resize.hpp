@@ -14,8 +14,6 @@ QWEN35_BEGIN_NAMESPACE
 // holds, 262144 x 32 x 32 pixels.
 inline constexpr std::size_t max_resized_pixels = std::size_t{1} << 28;
 
-namespace detail {
-
 // To the nearest integer, halves to the even one, whatever the rounding mode of the process is.
 inline double round_half_even(double value) {
   const double below = std::floor(value);
@@ -24,10 +22,12 @@ inline double round_half_even(double value) {
   return up ? below + 1.0 : below;
 }
 
+namespace detail {
+
 inline void check_aspect(ImageSize size) {
   const auto [width, height] = size;
-  require<MediaError>(height > 0 && width > 0 && height <= max_side && width <= max_side, "picture of ", width, " x ",
-                      height, " pixels, expected sides from 1 to ", max_side);
+  require<MediaError>(height > 0 && width > 0 && height <= max_picture_side && width <= max_picture_side, "picture of ",
+                      width, " x ", height, " pixels, expected sides from 1 to ", max_picture_side);
   const double ratio = static_cast<double>(std::max(height, width)) / static_cast<double>(std::min(height, width));
   require<MediaError>(ratio <= 200.0, "picture of ", width, " x ", height, " pixels: one side is ", ratio,
                       " times the other, the limit is 200");

@@ -46,6 +46,8 @@ inline constexpr const char* video_formats =
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf,gif,ivf,h264,hevc,m4v,mjpeg,nut,dv,"
     "apng,mxf,rm,av1,obu";
 
+}  // namespace detail
+
 // A file being decoded from its beginning.
 class VideoDecoder {
  public:
@@ -53,7 +55,7 @@ class VideoDecoder {
     PlainFile<MediaError> plain(path);  // FFmpeg would wait for a pipe
     AVDictionary* options = nullptr;
     av_dict_set(&options, "protocol_whitelist", "file", 0);
-    av_dict_set(&options, "format_whitelist", video_formats, 0);
+    av_dict_set(&options, "format_whitelist", detail::video_formats, 0);
     AVFormatContext* format = nullptr;
     const int opened = avformat_open_input(&format, concat("file:", path).c_str(), nullptr, &options);
     av_dict_free(&options);
@@ -97,17 +99,17 @@ class VideoDecoder {
                             " packets");
         return nullptr;
       }
-      require<MediaError>(got == AVERROR(EAGAIN), path_, ": damaged video: ", ffmpeg_error(got));
+      require<MediaError>(got == AVERROR(EAGAIN), path_, ": damaged video: ", detail::ffmpeg_error(got));
       int read = 0;
       do {
         av_packet_unref(packet_.get());
         read = av_read_frame(format_.get(), packet_.get());
       } while (read >= 0 && packet_->stream_index != stream_->index);
-      require<MediaError>(read >= 0 || read == AVERROR_EOF, path_, ": damaged video: ", ffmpeg_error(read));
+      require<MediaError>(read >= 0 || read == AVERROR_EOF, path_, ": damaged video: ", detail::ffmpeg_error(read));
       packets_ += read >= 0 ? 1 : 0;
       const int sent = avcodec_send_packet(codec_.get(), read >= 0 ? packet_.get() : nullptr);
       av_packet_unref(packet_.get());
-      require<MediaError>(sent >= 0 || sent == AVERROR_EOF, path_, ": damaged video: ", ffmpeg_error(sent));
+      require<MediaError>(sent >= 0 || sent == AVERROR_EOF, path_, ": damaged video: ", detail::ffmpeg_error(sent));
     }
   }
 
@@ -141,20 +143,18 @@ class VideoDecoder {
  private:
   void check(int code, const char* what) const {
     if (code < 0) {
-      raise<MediaError>(concat(path_, ": ", what, ": ", ffmpeg_error(code)));
+      raise<MediaError>(concat(path_, ": ", what, ": ", detail::ffmpeg_error(code)));
     }
   }
 
   std::string path_;
-  std::unique_ptr<AVFormatContext, FormatDeleter> format_;
-  std::unique_ptr<AVCodecContext, CodecDeleter> codec_;
-  std::unique_ptr<AVPacket, PacketDeleter> packet_;
-  std::unique_ptr<AVFrame, FrameDeleter> frame_;
+  std::unique_ptr<AVFormatContext, detail::FormatDeleter> format_;
+  std::unique_ptr<AVCodecContext, detail::CodecDeleter> codec_;
+  std::unique_ptr<AVPacket, detail::PacketDeleter> packet_;
+  std::unique_ptr<AVFrame, detail::FrameDeleter> frame_;
   AVStream* stream_ = nullptr;
   std::int64_t packets_ = 0;
 };
-
-}  // namespace detail
 
 QWEN35_END_NAMESPACE
 

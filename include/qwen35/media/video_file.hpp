@@ -27,13 +27,13 @@ class VideoFile {
   // Raises MediaError for a file that is damaged, has no video or is out of the limits. FFmpeg's own remarks go
   // where the program told av_log to write.
   explicit VideoFile(const std::string& path, const MediaLimits& limits = {}) : path_(path), limits_(limits) {
-    detail::VideoDecoder decoder(path_, limits_);
+    VideoDecoder decoder(path_, limits_);
     while (const AVFrame* const frame = decoder.next()) {
       if (metadata_.total_num_frames == 0) {
         width_ = frame->width;
         height_ = frame->height;
-        detail::check_picture_size(static_cast<std::size_t>(std::max(width_, 0)),
-                                   static_cast<std::size_t>(std::max(height_, 0)), limits_, path_);
+        check_picture_size(static_cast<std::size_t>(std::max(width_, 0)),
+                           static_cast<std::size_t>(std::max(height_, 0)), limits_, path_);
       }
       ++metadata_.total_num_frames;
       require<MediaError>(metadata_.total_num_frames <= limits_.max_frames, path_, ": more than ", limits_.max_frames,
@@ -53,7 +53,7 @@ class VideoFile {
 
   template <class Sink>
   void read(std::span<const std::size_t> indices, Sink&& sink) const {
-    detail::VideoDecoder decoder(path_, limits_);
+    VideoDecoder decoder(path_, limits_);
     std::unique_ptr<SwsContext, ScalerDeleter> scaler;
     Image image;
     std::size_t next = 0;  // the frame that the decoder gives next

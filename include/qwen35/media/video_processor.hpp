@@ -55,9 +55,7 @@ class VideoProcessor {
  public:
   VideoProcessor() = default;  // the published models' settings
   // Raises ConfigError for settings that cannot work.
-  explicit VideoProcessor(const VideoProcessorConfig& config) : config_(config) {
-    detail::check_preprocessor(config_, "video processor");
-  }
+  explicit VideoProcessor(const VideoProcessorConfig& config) : config_(config) { config_.check("video processor"); }
   static VideoProcessor from_pretrained(const ModelFolder& files) {
     return VideoProcessor(VideoProcessorConfig::from_pretrained(files));
   }
@@ -83,12 +81,12 @@ class VideoProcessor {
   // The size that frames of a clip of `num_frames` (after sampling) are brought to. Raises MediaError when one side is
   // too small or the aspect ratio above 200.
   ImageSize resized_size(std::size_t num_frames, ImageSize size, const VideoOptions& options = {}) const {
-    const VideoProcessorConfig config = detail::with_options(config_, options);
+    const VideoProcessorConfig config = with_options(config_, options);
     if (config.do_resize) {
       return smart_resize_video(num_frames, size, config.temporal_patch_size, config.factor(),
                                 config.size.shortest_edge, config.size.longest_edge);
     }
-    detail::check_unresized(size, config.factor());
+    check_unresized(size, config.factor());
     return size;
   }
   std::size_t get_number_of_video_patches(std::size_t num_frames, ImageSize size,
@@ -108,7 +106,7 @@ class VideoProcessor {
   // other.
   template <VideoSource Source>
   VideoInputs preprocess(Source&& source, const VideoOptions& options = {}) const {
-    const VideoProcessorConfig config = detail::with_options(config_, options);
+    const VideoProcessorConfig config = with_options(config_, options);
     VideoMetadata metadata = source.metadata();
     const std::vector<std::size_t> taken = sample_frames(metadata.total_num_frames, metadata.fps, options);
     const PatchLayout layout{config.patch_size, config.temporal_patch_size, config.merge_size,

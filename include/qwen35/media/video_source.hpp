@@ -45,7 +45,7 @@ class FrameList {
     require<InputError>(frames_indices.empty() || frames_indices.size() == frames_.size(), "video: ", frames_.size(),
                         " frames with ", frames_indices.size(), " indices");
     for (std::size_t i = 0; i < frames_.size(); ++i) {
-      detail::check_view(frames_[i]);
+      check_pixels(frames_[i]);
       require<InputError>(frames_[i].width == frames_[0].width && frames_[i].height == frames_[0].height,
                           "video: frame ", i, " has ", frames_[i].width, " x ", frames_[i].height,
                           " pixels, the first one ", frames_[0].width, " x ", frames_[0].height);

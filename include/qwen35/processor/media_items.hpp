@@ -68,7 +68,7 @@ inline ImageItem image_item(const ContentPart& part) {
     return std::span<const std::byte>(part.data->file);
   }
   require<MediaError>(part.data->frames.size() == 1, "a picture of ", part.data->frames.size(), " frames");
-  return detail::pixels_of(*part.data, 0);
+  return pixels_of(*part.data, 0);
 }
 
 // Several pictures as one input, in this order. One is decoded at a time, so that the memory that MediaLimits allows a
@@ -107,7 +107,7 @@ inline VideoItem video_item(const ContentPart& part) {
   if (part.data->frames.empty()) {
     return std::span<const std::byte>(part.data->file);
   }
-  return detail::frames_of(*part.data);
+  return frames_of(*part.data);
 }
 
 #if defined(QWEN35_HAS_FFMPEG)

@@ -12,12 +12,10 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-namespace detail {
-
 // Raises MediaError when a carried frame is not as large as it should be.
 inline PixelView pixels_of(const MediumData& data, std::size_t frame) {
-  require<MediaError>(data.width > 0 && data.height > 0 && data.width <= max_side && data.height <= max_side &&
-                          data.frames[frame].size() == data.width * data.height * 3,
+  require<MediaError>(data.width > 0 && data.height > 0 && data.width <= max_picture_side &&
+                          data.height <= max_picture_side && data.frames[frame].size() == data.width * data.height * 3,
                       "frame ", frame, ": ", data.frames[frame].size(), " bytes for ", data.width, " x ", data.height,
                       " pixels of 3");
   return {data.frames[frame].data(), data.width, data.height};
@@ -31,8 +29,10 @@ inline FrameList frames_of(const MediumData& data) {
   return FrameList(std::move(frames), data.fps);
 }
 
+namespace detail {
+
 inline void carry(const PixelView& pixels, MediumData& data) {
-  check_view(pixels);
+  check_pixels(pixels);
   require<InputError>(data.frames.empty() || (pixels.width == data.width && pixels.height == data.height), "frame ",
                       data.frames.size(), " has ", pixels.width, " x ", pixels.height, " pixels, the first one ",
                       data.width, " x ", data.height);
@@ -86,11 +86,11 @@ class PixelLoader {
     LoadedMedium out;
     out.merge_size = images_.config().merge_size;
     if (part.type == PartType::image) {
-      ImageInputs inputs = images_.preprocess(detail::pixels_of(*part.data, 0));
+      ImageInputs inputs = images_.preprocess(pixels_of(*part.data, 0));
       out.pixel_values = std::move(inputs.pixel_values);
       std::copy(inputs.image_grid_thw.begin(), inputs.image_grid_thw.end(), out.grid_thw.begin());
     } else {
-      VideoInputs inputs = videos_.preprocess(detail::frames_of(*part.data));
+      VideoInputs inputs = videos_.preprocess(frames_of(*part.data));
       out.pixel_values = std::move(inputs.pixel_values_videos);
       out.timestamps = std::move(inputs.timestamps.at(0));
       std::copy(inputs.video_grid_thw.begin(), inputs.video_grid_thw.end(), out.grid_thw.begin());

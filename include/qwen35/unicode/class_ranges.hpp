@@ -7,7 +7,7 @@
 #include <cstdint>
 
 QWEN35_BEGIN_NAMESPACE
-namespace unicode::detail {
+namespace unicode {
 
 // First code point of each run of equal flags, times 32, plus the class, 8 where active in NFC, 16 where later than
 // Unicode 9.0.
@@ -263,5 +263,5 @@ inline constexpr std::uint32_t class_starts[] = {
     0x1c02002, 0x1c03e10, 0x1e00000, 0x1ffffd0, 0x2000000, 0x21fffd0,
 };
 
-}  // namespace unicode::detail
+}  // namespace unicode
 QWEN35_END_NAMESPACE

@@ -40,17 +40,17 @@ class ClassTable {
   }
 
   ClassTable() : block_start_(code_points / block_size) {
-    constexpr std::size_t runs = std::size(detail::class_starts);
+    constexpr std::size_t runs = std::size(class_starts);
     constexpr std::uint32_t none = UINT32_MAX;
     std::uint32_t uniform[32];
     std::fill(std::begin(uniform), std::end(uniform), none);
     std::size_t run = 0;
-    const auto run_end = [&] { return run + 1 < runs ? detail::class_starts[run + 1] >> 5 : code_points; };
+    const auto run_end = [&] { return run + 1 < runs ? class_starts[run + 1] >> 5 : code_points; };
     for (std::uint32_t first = 0; first < code_points; first += block_size) {
       while (run_end() <= first) {
         ++run;
       }
-      std::uint8_t value = detail::class_starts[run] & 31;
+      std::uint8_t value = class_starts[run] & 31;
       const bool same = run_end() >= first + block_size;
       auto start = static_cast<std::uint32_t>(flags_.size());
       if (same && uniform[value] != none) {
@@ -58,7 +58,7 @@ class ClassTable {
       } else {
         for (std::uint32_t point = first; point < first + block_size; ++point) {
           if (point == run_end()) {
-            value = detail::class_starts[++run] & 31;
+            value = class_starts[++run] & 31;
           }
           flags_.push_back(value);
         }
