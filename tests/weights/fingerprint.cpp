@@ -110,8 +110,10 @@ TEST_CASE("a cache of one model is refused by another") {
   }
   const TempFolder folder;
   HybridCache<SmallText> cache;
+  const TokenId ids[] = {1, 2, 3};
   cache.begin(1, 3, first);
-  cache.commit(3, std::vector<TokenId>{1, 2, 3}.data(), nullptr);
+  cache.sequence(0).commit(3, ids);
+  cache.commit(3, ids, nullptr);
   save_cache(cache, folder.file("kept"));
   CHECK_NOTHROW(load_cache<SmallText>(folder.file("kept"), first));
   CHECK(contains(message_of<CacheError>([&] { load_cache<SmallText>(folder.file("kept"), of(tensors)); }),
