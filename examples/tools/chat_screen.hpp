@@ -60,6 +60,13 @@ class Screen {
       case Type::argument:
         put("  " + event.name + " = " + event.text + "\n");
         break;
+      case Type::tool_call_end:
+        if (!event.complete) {
+          note("[" + event.text +
+               (has(event.recovery, qwen35::Recovery::withdrawn) ? ": not called after all]"
+                                                                 : ": the call is not whole]"));
+        }
+        break;
       default:
         break;
     }

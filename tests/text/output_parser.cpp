@@ -310,6 +310,13 @@ TEST_CASE("while a call in the reasoning is provisional, nothing of it is told")
         OutputEvent{.type = OutputEventType::tool_call_end, .text = "search", .recovery = Recovery::inside_thinking});
 }
 
+TEST_CASE("an answer that is some other JSON does not wait for its end") {
+  OutputParser parser({false, tools()});
+  CHECK(parser.push("```json\n{").empty());
+  CHECK(parser.push("\"colour\": ").at(0).text == "```json\n{\"colour\":");
+  CHECK(parser.push("\"red\",").at(0).text == " \"red\",");
+}
+
 TEST_CASE("a withdrawn call is not part of the message") {
   const ParsedOutput out = parse(search_call + "\n</think>\n\n<tool_call><function=now></function></tool_call>");
   REQUIRE(out.tool_calls.size() == 2);

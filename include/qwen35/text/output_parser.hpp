@@ -101,6 +101,7 @@ class OutputParser {
     bool outer_fence = false;      // a fence begins before all
     bool inner_fence = false;      // a fence begins behind <tool_call>
     bool inside_thinking = false;  // to go back to, if it is text
+    Look first_key = Look::wait;   // whether it is one that a call has
   };
 
   std::vector<OutputEvent> run();
@@ -160,7 +161,8 @@ class OutputParser {
   void add_content(std::string_view text);
   void end_thinking();
   void begin_json(JsonForm form, State state);
-  void json_is_text();
+  void json_is_text(std::size_t size);
+  Look look_first_key() const noexcept;
   Look look_json_end(std::size_t& end, Recovery& recovery) const noexcept;
   void begin_call(std::size_t length, Recovery recovery);
   void open_call(std::string name, Recovery recovery);

@@ -11,9 +11,9 @@ inline void OutputParser::begin_json(JsonForm form, State state) {
   state_ = state;
 }
 
-// It was no call: its first character is text, and none of what was read begins another.
-inline void OutputParser::json_is_text() {
-  text_until_ = at_ + json_.size;
+// It was no call: its first character is text, and none of the `size` ones that were read begins another.
+inline void OutputParser::json_is_text(std::size_t size) {
+  text_until_ = at_ + size;
   state_ = json_.inside_thinking ? State::thinking : State::content;
 }
 
@@ -44,7 +44,33 @@ inline OutputParser::Look OutputParser::look_json_end(std::size_t& end, Recovery
   return json_.outer_fence && pass(fence_mark) == Look::wait ? Look::wait : Look::yes;
 }
 
+// Whether the first key is one that a call has; an answer that is some other JSON need not wait for its end.
+inline OutputParser::Look OutputParser::look_first_key() const noexcept {
+  const std::string_view text = json_.reader.text();
+  const std::size_t begin = text.find('"');
+  const std::size_t end = begin == std::string_view::npos ? begin : text.find('"', begin + 1);
+  if (end == std::string_view::npos) {
+    constexpr std::size_t longest = 32;
+    return text.size() > longest ? Look::no : Look::wait;
+  }
+  for (const std::string_view key : {"name", "arguments", "parameters", "type", "function", "id"}) {
+    if (text.substr(begin + 1, end - begin - 1) == key) {
+      return Look::yes;
+    }
+  }
+  return Look::no;
+}
+
 inline bool OutputParser::step_json_call() {
+  while (json_.first_key == Look::wait && json_.reader.state() == json::Respelling::State::open &&
+         at_ + json_.size < pending_.size()) {
+    json_.size += json_.reader.push(rest(at_ + json_.size).substr(0, 1));
+    json_.first_key = look_first_key();
+  }
+  if (json_.first_key == Look::no) {
+    json_is_text(1);
+    return true;
+  }
   json_.size += json_.reader.push(rest(at_ + json_.size));
   std::string text;
   std::size_t end = 0;
@@ -82,7 +108,7 @@ inline bool OutputParser::step_json_call() {
   std::optional<json::Value> value = found == Look::yes ? json::try_parse(text) : std::nullopt;
   std::optional<std::vector<JsonToolCall>> calls = value.has_value() ? json_tool_calls(*value, *tools_) : std::nullopt;
   if (!calls.has_value()) {
-    json_is_text();
+    json_is_text(json_.size);
     return true;
   }
   if (json_.inside_thinking) {
