@@ -94,3 +94,16 @@ TEST_CASE("the backend is named") {
   CHECK(thread_backend() == "serial");
 #endif
 }
+
+TEST_CASE("parallel_tasks runs each task once, small work on the calling thread") {
+  for (const std::size_t work : {std::size_t{10}, std::size_t{10'000'000}}) {
+    std::vector<int> seen(37, 0);
+    parallel_tasks(work, seen.size(), [&](std::size_t task) {
+      ++seen[task];
+      if (work < 100) {
+        CHECK(!detail::inside_parallel_loop());
+      }
+    });
+    CHECK(seen == std::vector<int>(37, 1));
+  }
+}

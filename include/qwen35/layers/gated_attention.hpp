@@ -5,7 +5,7 @@
 
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
-#include <qwen35/layers/projection.hpp>
+#include <qwen35/layers/rows.hpp>
 #include <qwen35/math/activations.hpp>
 #include <qwen35/math/norms.hpp>
 #include <qwen35/math/rotary.hpp>
@@ -90,10 +90,8 @@ class GatedAttention {
   // Bytes of arena that a pass over `tokens` tokens takes.
   static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t hidden_size) {
     ArenaMeter meter;
-    const Scratch<ArenaMeter> scratch(meter, tokens);
-    ProjectionScratch<ArenaMeter>(meter, tokens, hidden_size);
+    const Scratch<ArenaMeter> scratch(meter, tokens, hidden_size);
     AttendScratch<ArenaMeter>(meter, tokens);
-    ProjectionScratch<ArenaMeter>(meter, tokens, query_size);
     return meter.peak();
   }
 
@@ -103,7 +101,7 @@ class GatedAttention {
                       Arena& arena) {
     const std::size_t hidden_size = weights.q_proj.cols;
     const std::size_t tokens = pass.tokens;
-    const Scratch<Arena> scratch(arena, tokens);
+    const Scratch<Arena> scratch(arena, tokens, hidden_size);
     float* const qg = scratch.qg;
     float* const k = scratch.k;
     float* const v = scratch.v;
@@ -112,10 +110,10 @@ class GatedAttention {
     const Projection inputs[] = {{weights.q_proj, qg, 2 * query_size, weights.q_bias},
                                  {weights.k_proj, k, kv_size, weights.k_bias},
                                  {weights.v_proj, v, kv_size, weights.v_bias}};
-    project(inputs, x, tokens, arena);
+    project(Rows(x, tokens, hidden_size, scratch.rows), inputs);
     std::memset(attended, 0, tokens * query_size * sizeof(float));
     for (const TokenSpan& span : pass.spans) {
-      detail::share(span.count * 3 * (query_size + kv_size) * 4, span.count, [&](std::size_t i) {
+      parallel_tasks(span.count * 3 * (query_size + kv_size) * 4, span.count, [&](std::size_t i) {
         prepare_token(weights, span, i, qg, k, v, pass.rotary, states[span.sequence]);
       });
     }
@@ -131,7 +129,7 @@ class GatedAttention {
         }
       }
     });
-    project({weights.o_proj, y, hidden_size, weights.o_bias}, attended, tokens, arena);
+    project(Rows(attended, tokens, query_size, scratch.rows), {{weights.o_proj, y, hidden_size, weights.o_bias}});
   }
 
  private:
@@ -149,13 +147,15 @@ class GatedAttention {
     float* k;         // [tokens, kv heads, head_dim]
     float* v;         // [tokens, kv heads, head_dim]
     float* attended;  // [tokens, heads, head_dim]
+    RowsScratch<A> rows;
 
-    constexpr Scratch(A& arena, std::size_t tokens)
+    constexpr Scratch(A& arena, std::size_t tokens, std::size_t hidden_size)
         : scope(arena),
           qg(arena.template take<float>(tokens * 2 * query_size)),
           k(arena.template take<float>(tokens * kv_size)),
           v(arena.template take<float>(tokens * kv_size)),
-          attended(arena.template take<float>(tokens * query_size)) {}
+          attended(arena.template take<float>(tokens * query_size)),
+          rows(arena, tokens, std::max(hidden_size, query_size)) {}
   };
 
   // What kernels::attention is told of the query rows of a task.
@@ -250,7 +250,7 @@ class GatedAttention {
       const std::size_t row = row_bytes(state.format, HeadDim);
       const AttendScratch<Arena> scratch(arena, span.count);
       const std::size_t multiply_adds = span.count * query_size * 2 * (span.slot + span.count);
-      detail::share(multiply_adds, tasks_of(span.count), [&](std::size_t task) {
+      parallel_tasks(multiply_adds, tasks_of(span.count), [&](std::size_t task) {
         Arena memory(scratch.of(task));
         const TaskScratch<Arena> own(memory);
         const std::size_t kv_head = task % NumKeyValueHeads;

@@ -5,7 +5,7 @@
 
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
-#include <qwen35/layers/projection.hpp>
+#include <qwen35/layers/rows.hpp>
 #include <qwen35/math/activations.hpp>
 #include <qwen35/math/norms.hpp>
 
@@ -85,11 +85,7 @@ class GatedDeltaNet {
 
   // Bytes of arena that a pass over `tokens` tokens takes.
   static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t hidden_size) {
-    ArenaMeter meter;
-    const Scratch<ArenaMeter> scratch(meter, tokens);
-    ProjectionScratch<ArenaMeter>(meter, tokens, hidden_size);
-    ProjectionScratch<ArenaMeter>(meter, tokens, value_size);
-    return meter.peak();
+    return scratch_bytes<Scratch<ArenaMeter>>(tokens, hidden_size);
   }
 
   // x, y `[pass.tokens, hidden_size]`; states: one per sequence, updated. A hole enters as a row of zeros; y is 0
@@ -98,12 +94,12 @@ class GatedDeltaNet {
                       Arena& arena) {
     const std::size_t hidden_size = weights.in_proj_qkv.cols;
     const std::size_t tokens = pass.tokens;
-    const Scratch<Arena> scratch(arena, tokens);
+    const Scratch<Arena> scratch(arena, tokens, hidden_size);
     const Projection inputs[] = {{weights.in_proj_qkv, scratch.mixed, conv_channels},
                                  {weights.in_proj_z, scratch.z, value_size},
                                  {weights.in_proj_b, scratch.beta, H},
                                  {weights.in_proj_a, scratch.decay, H}};
-    project(inputs, x, tokens, arena);
+    project(Rows(x, tokens, hidden_size, scratch.rows), inputs);
     for (const Projection& input : inputs) {
       zero_holes(pass, input.y, input.y_stride);
     }
@@ -111,11 +107,11 @@ class GatedDeltaNet {
     if (covered(pass) < tokens) {
       std::memset(scratch.core, 0, tokens * value_size * sizeof(float));
     }
-    detail::share(4 * tokens * value_size * D, pass.spans.size() * KeyHeads, [&](std::size_t task) {
+    parallel_tasks(4 * tokens * value_size * D, pass.spans.size() * KeyHeads, [&](std::size_t task) {
       const TokenSpan& span = pass.spans[task / KeyHeads];
       mix_heads(weights, states[span.sequence], span, task % KeyHeads, scratch);
     });
-    project({weights.out_proj, y, hidden_size}, scratch.core, tokens, arena);
+    project(Rows(scratch.core, tokens, value_size, scratch.rows), {{weights.out_proj, y, hidden_size}});
   }
 
  private:
@@ -131,15 +127,17 @@ class GatedDeltaNet {
     float* core;       // [tokens, Vd]: what the heads give
     float* beta;       // [tokens, H]
     float* decay;      // [tokens, H]
+    RowsScratch<A> rows;
 
-    constexpr Scratch(A& arena, std::size_t tokens)
+    constexpr Scratch(A& arena, std::size_t tokens, std::size_t hidden_size)
         : scope(arena),
           mixed(arena.template take<float>(tokens * conv_channels)),
           convolved(arena.template take<float>(tokens * conv_channels)),
           z(arena.template take<float>(tokens * value_size)),
           core(arena.template take<float>(tokens * value_size)),
           beta(arena.template take<float>(tokens * H)),
-          decay(arena.template take<float>(tokens * H)) {}
+          decay(arena.template take<float>(tokens * H)),
+          rows(arena, tokens, std::max(hidden_size, value_size)) {}
   };
 
   static std::size_t covered(const Pass& pass) {
@@ -169,7 +167,7 @@ class GatedDeltaNet {
       float* const y = out + span.first * conv_channels;
       // Runs of tokens carry their own history: the K-1 columns before them.
       constexpr std::size_t run = 64;  // at least ConvKernel - 1
-      detail::share(
+      parallel_tasks(
           span.count * conv_channels * (ConvKernel + 16), (span.count + run - 1) / run, [&](std::size_t task) {
             const std::size_t begin = task * run;
             const std::size_t count = std::min(run, span.count - begin);

@@ -50,64 +50,46 @@ class MoeBlock {
   }
 
   static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t hidden_size) {
-    ArenaMeter meter;
-    const RouterScratch<ArenaMeter> router(meter, tokens);
-    ProjectionScratch<ArenaMeter>(meter, tokens, hidden_size);
-    const Scratch<ArenaMeter> scratch(meter, tokens, hidden_size);
-    return meter.peak();
+    return scratch_bytes<Scratch<ArenaMeter>>(tokens, hidden_size);
   }
 
   // x, y `[pass.tokens, hidden_size]`; pass.router_logits receives the raw router logits if it is not null.
   static void forward(const Weights& weights, const float* x, float* y, const Pass& pass, Arena& arena) {
     const std::size_t tokens = pass.tokens;
     const std::size_t hidden_size = weights.gate.cols;
-    const RouterScratch<Arena> router(arena, tokens);
-    float* const logits = pass.router_logits != nullptr ? pass.router_logits : router.logits;
-    const Projection routers[] = {{weights.gate, logits, E}, {weights.shared_expert_gate, router.shared_gate, 1}};
-    project(routers, x, tokens, arena);
-
     Scratch<Arena> own(arena, tokens, hidden_size);
+    float* const logits = pass.router_logits != nullptr ? pass.router_logits : own.logits;
+    const Rows in(x, tokens, hidden_size, own.rows);
+    project(in, {{weights.gate, logits, E}, {weights.shared_expert_gate, own.shared_weight, 1}});
+
     Routes<Arena>& routes = own.routes;
     route(logits, tokens, routes);
     // One token reads x itself for every expert; many tokens are gathered, so that an expert's tokens are consecutive
     // rows.
-    const float* rows = x;
-    std::size_t row_stride = 0;
-    if (tokens > 1) {
-      parallel_ranges(tokens * K, 64, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t p = begin; p < end; ++p) {
-          std::memcpy(own.gathered + p * hidden_size, x + routes.token[p] * hidden_size, hidden_size * sizeof(float));
-        }
-      });
-      rows = own.gathered;
-      row_stride = hidden_size;
+    const Rows gathered = tokens == 1 ? in : in.gather({routes.token, tokens * K}, own.gathered);
+    // The shared expert has all tokens, so its tasks are the largest: they go first.
+    own.products[0] = {
+        &in, 0, tokens,
+        gated_projection(weights.shared_expert, Act, own.shared_gate, own.shared_hidden, SharedIntermediate)};
+    for (std::size_t i = 0; i < routes.active_count; ++i) {
+      const std::size_t expert = routes.active[i], first = routes.begin[expert];
+      own.products[1 + i] = {&gathered, tokens == 1 ? 0 : first, routes.begin[expert + 1] - first,
+                             gated_projection(weights.experts[expert], Act, own.gate + first * Intermediate,
+                                              own.hidden + first * Intermediate, Intermediate)};
     }
+    project({own.products, 1 + routes.active_count});
 
-    over_experts(routes, Intermediate, SharedIntermediate,
-                 2 * tokens * hidden_size * (K * Intermediate + SharedIntermediate),
-                 [&](std::size_t expert, std::size_t begin, std::size_t end) {
-                   if (expert == E) {
-                     detail::gate_up<Act>(weights.shared_expert, begin, end, x, hidden_size, tokens, own.shared_gate,
-                                          own.shared_hidden, SharedIntermediate);
-                     return;
-                   }
-                   const std::size_t p = routes.begin[expert];
-                   detail::gate_up<Act>(weights.experts[expert], begin, end, rows + p * row_stride, row_stride,
-                                        routes.begin[expert + 1] - p, own.gate + p * Intermediate,
-                                        own.hidden + p * Intermediate, Intermediate);
-                 });
-    over_experts(
-        routes, hidden_size, hidden_size, tokens * hidden_size * (K * Intermediate + SharedIntermediate),
-        [&](std::size_t expert, std::size_t begin, std::size_t end) {
-          if (expert == E) {
-            kernels::matmul({weights.shared_expert.down_proj, begin, end, own.shared_hidden, SharedIntermediate, tokens,
-                             own.shared_out, hidden_size});
-            return;
-          }
-          const std::size_t p = routes.begin[expert];
-          kernels::matmul({weights.experts[expert].down_proj, begin, end, own.hidden + p * Intermediate, Intermediate,
-                           routes.begin[expert + 1] - p, own.expert_out + p * hidden_size, hidden_size});
-        });
+    const Rows hidden(own.hidden, tokens * K, Intermediate),
+        shared_hidden(own.shared_hidden, tokens, SharedIntermediate);
+    own.products[0] = {&shared_hidden, 0, tokens, {weights.shared_expert.down_proj, own.shared_out, hidden_size}};
+    for (std::size_t i = 0; i < routes.active_count; ++i) {
+      const std::size_t expert = routes.active[i], first = routes.begin[expert];
+      own.products[1 + i] = {&hidden,
+                             first,
+                             routes.begin[expert + 1] - first,
+                             {weights.experts[expert].down_proj, own.expert_out + first * hidden_size, hidden_size}};
+    }
+    project({own.products, 1 + routes.active_count});
     // The sum over a token's experts runs in top-k order, whatever else is in the batch.
     parallel_ranges(tokens, 8, [&](std::size_t begin, std::size_t end) {
       for (std::size_t t = begin; t < end; ++t) {
@@ -117,24 +99,12 @@ class MoeBlock {
           math::scale_add(routes.weight[t * K + slot], own.expert_out + routes.place[t * K + slot] * hidden_size,
                           hidden_size, out);
         }
-        math::scale_add(math::sigmoid(router.shared_gate[t]), own.shared_out + t * hidden_size, hidden_size, out);
+        math::scale_add(math::sigmoid(own.shared_weight[t]), own.shared_out + t * hidden_size, hidden_size, out);
       }
     });
   }
 
  private:
-  template <class A>
-  struct RouterScratch {
-    typename A::Scope scope;
-    float* logits;       // [tokens, E]
-    float* shared_gate;  // [tokens]
-
-    constexpr RouterScratch(A& arena, std::size_t tokens)
-        : scope(arena),
-          logits(arena.template take<float>(tokens * E)),
-          shared_gate(arena.template take<float>(tokens)) {}
-  };
-
   // The chosen experts. Places [begin[e], begin[e + 1]) belong to expert e, in token order.
   template <class A>
   struct Routes {
@@ -156,6 +126,9 @@ class MoeBlock {
   template <class A>
   struct Scratch {
     typename A::Scope scope;
+    RowsScratch<A> rows;
+    float* logits;         // [tokens, E]
+    float* shared_weight;  // [tokens]: what the shared expert's gate gives
     Routes<A> routes;
     float* gathered;       // [tokens * K, hidden_size]: rows of x, expert after expert; unused for one token
     float* gate;           // [tokens * K, Intermediate]
@@ -164,9 +137,13 @@ class MoeBlock {
     float* shared_hidden;  // [tokens, SharedIntermediate]
     float* expert_out;     // [tokens * K, hidden_size]
     float* shared_out;     // [tokens, hidden_size]
+    Product* products;     // [E + 1]: of the shared expert, then of the active ones
 
     constexpr Scratch(A& arena, std::size_t tokens, std::size_t hidden_size)
         : scope(arena),
+          rows(arena, tokens, hidden_size),
+          logits(arena.template take<float>(tokens * E)),
+          shared_weight(arena.template take<float>(tokens)),
           routes(arena, tokens),
           gathered(arena.template take<float>(tokens > 1 ? tokens * K * hidden_size : 0)),
           gate(arena.template take<float>(tokens * K * Intermediate)),
@@ -174,7 +151,8 @@ class MoeBlock {
           shared_gate(arena.template take<float>(tokens * SharedIntermediate)),
           shared_hidden(arena.template take<float>(tokens * SharedIntermediate)),
           expert_out(arena.template take<float>(tokens * K * hidden_size)),
-          shared_out(arena.template take<float>(tokens * hidden_size)) {}
+          shared_out(arena.template take<float>(tokens * hidden_size)),
+          products(arena.template take<Product>(E + 1)) {}
   };
 
   static void route(const float* logits, std::size_t tokens, Routes<Arena>& routes) {
@@ -221,26 +199,6 @@ class MoeBlock {
     for (std::size_t slot = 0; slot < K; ++slot) {
       weight[slot] /= total;
     }
-  }
-
-  // Calls fn(expert, begin, end) for row ranges of each active expert and of the shared one (id E), in one parallel
-  // region.
-  template <class Fn>
-  static void over_experts(const Routes<Arena>& routes, std::size_t rows, std::size_t shared_rows,
-                           std::size_t multiply_adds, const Fn& fn) {
-    const std::size_t step = detail::rows_per_task(routes.active_count * rows + shared_rows);
-    const std::size_t blocks = (rows + step - 1) / step;
-    const std::size_t shared_blocks = (shared_rows + step - 1) / step;
-    // The shared expert has all tokens, so its tasks are the largest: they go first.
-    detail::share(multiply_adds, shared_blocks + routes.active_count * blocks, [&](std::size_t task) {
-      if (task < shared_blocks) {
-        fn(E, task * step, std::min(task * step + step, shared_rows));
-        return;
-      }
-      task -= shared_blocks;
-      const std::size_t begin = task % blocks * step;
-      fn(routes.active[task / blocks], begin, std::min(begin + step, rows));
-    });
   }
 };
 

@@ -34,10 +34,7 @@ struct PatchMerger {
   static constexpr std::size_t width = HiddenSize * BlockSize;
 
   static constexpr std::size_t workspace_bytes(std::size_t blocks) {
-    ArenaMeter meter;
-    const Scratch<ArenaMeter> scratch(meter, blocks);
-    ProjectionScratch<ArenaMeter>(meter, detail::vision_chunk(blocks), width);
-    return meter.peak();
+    return scratch_bytes<Scratch<ArenaMeter>>(blocks);
   }
 
   // x `[blocks * BlockSize, HiddenSize]` -> y `[blocks, out_hidden_size]`
@@ -46,10 +43,11 @@ struct PatchMerger {
     const std::size_t out = weights.linear_fc2.weight.rows;
     detail::each_vision_chunk(blocks, [&](std::size_t first, std::size_t count) {
       detail::layer_norm_rows(weights.norm, x + first * width, count * BlockSize, HiddenSize, scratch.normed);
-      project({weights.linear_fc1.weight, scratch.hidden, width, weights.linear_fc1.bias}, scratch.normed, count,
-              arena);
-      detail::activate_rows<Activation::gelu>(scratch.hidden, count, width);
-      project({weights.linear_fc2.weight, y + first * out, out, weights.linear_fc2.bias}, scratch.hidden, count, arena);
+      project(Rows(scratch.normed, count, width, scratch.rows),
+              {{weights.linear_fc1.weight, scratch.hidden, width, weights.linear_fc1.bias}});
+      detail::activate_rows(Activation::gelu, scratch.hidden, count, width);
+      project(Rows(scratch.hidden, count, width, scratch.rows),
+              {{weights.linear_fc2.weight, y + first * out, out, weights.linear_fc2.bias}});
     });
   }
 
@@ -59,11 +57,13 @@ struct PatchMerger {
     typename A::Scope scope;
     float* normed;  // [chunk, width]
     float* hidden;  // [chunk, width]
+    RowsScratch<A> rows;
 
     constexpr Scratch(A& arena, std::size_t blocks)
         : scope(arena),
           normed(arena.template take<float>(detail::vision_chunk(blocks) * width)),
-          hidden(arena.template take<float>(detail::vision_chunk(blocks) * width)) {}
+          hidden(arena.template take<float>(detail::vision_chunk(blocks) * width)),
+          rows(arena, detail::vision_chunk(blocks), width) {}
   };
 };
 

@@ -6,8 +6,7 @@
 #include <qwen35/config/vision_config.hpp>
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
-#include <qwen35/layers/projection.hpp>
-#include <qwen35/math/activations.hpp>
+#include <qwen35/layers/rows.hpp>
 #include <qwen35/math/elementwise.hpp>
 #include <qwen35/math/norms.hpp>
 #include <qwen35/math/rotary.hpp>
@@ -107,18 +106,9 @@ inline void layer_norm_rows(const LayerNormWeights& norm, const float* x, std::s
 }
 
 // In place.
-template <Activation Act>
-inline void activate_rows(float* x, std::size_t rows, std::size_t size) {
+inline void activate_rows(Activation activation, float* x, std::size_t rows, std::size_t size) {
   parallel_ranges(rows, 1, [&](std::size_t begin, std::size_t end) {
-    float* const first = x + begin * size;
-    const std::size_t count = (end - begin) * size;
-    if constexpr (Act == Activation::gelu_pytorch_tanh) {
-      kernels::gelu_tanh({.x = first, .n = count, .out = first});
-    } else if constexpr (Act == Activation::silu) {
-      math::silu(first, count, first);
-    } else {
-      math::gelu_erf(first, count, first);
-    }
+    activate(activation, x + begin * size, (end - begin) * size, x + begin * size);
   });
 }
 
@@ -136,16 +126,10 @@ class VisionBlock {
   static constexpr std::size_t hidden_size = NumHeads * HeadDim;
 
   static constexpr std::size_t workspace_bytes(std::size_t rows, std::size_t frames, std::size_t intermediate_size) {
-    const std::size_t chunk = detail::vision_chunk(rows);
     ArenaMeter meter;
-    const Scratch<ArenaMeter> scratch(meter, rows);
-    {
-      const AttentionScratch<ArenaMeter> attention(meter, rows, frames);
-      ProjectionScratch<ArenaMeter>(meter, chunk, hidden_size);
-    }
-    const FeedForwardScratch<ArenaMeter> feed_forward(meter, rows, intermediate_size);
-    ProjectionScratch<ArenaMeter>(meter, chunk, hidden_size);
-    ProjectionScratch<ArenaMeter>(meter, chunk, intermediate_size);
+    const Scratch<ArenaMeter> scratch(meter, rows, intermediate_size);
+    AttentionScratch<ArenaMeter>(meter, rows, frames);
+    FeedForwardScratch<ArenaMeter>(meter, rows, intermediate_size);
     return meter.peak();
   }
 
@@ -153,7 +137,7 @@ class VisionBlock {
   // each.
   static void forward(const Weights& weights, float* x, std::size_t rows, std::span<const Frame> frames,
                       const RotaryTable& rotary, Arena& arena) {
-    const Scratch<Arena> scratch(arena, rows);
+    const Scratch<Arena> scratch(arena, rows, weights.linear_fc1.weight.rows);
     attention(weights, x, rows, frames, rotary, scratch, arena);
     feed_forward(weights, x, rows, scratch, arena);
   }
@@ -177,11 +161,13 @@ class VisionBlock {
     typename A::Scope scope;
     float* normed;  // [chunk, hidden_size]
     float* update;  // [chunk, hidden_size]
+    RowsScratch<A> rows;
 
-    constexpr Scratch(A& arena, std::size_t rows)
+    constexpr Scratch(A& arena, std::size_t all_rows, std::size_t intermediate_size)
         : scope(arena),
-          normed(arena.template take<float>(detail::vision_chunk(rows) * hidden_size)),
-          update(arena.template take<float>(detail::vision_chunk(rows) * hidden_size)) {}
+          normed(arena.template take<float>(detail::vision_chunk(all_rows) * hidden_size)),
+          update(arena.template take<float>(detail::vision_chunk(all_rows) * hidden_size)),
+          rows(arena, detail::vision_chunk(all_rows), std::max(hidden_size, intermediate_size)) {}
   };
 
   // What kernels::attention is told of the queries of a task.
@@ -241,9 +227,9 @@ class VisionBlock {
   }
 
   static void attention(const Weights& weights, float* x, std::size_t rows, std::span<const Frame> frames,
-                        const RotaryTable& rotary, const Scratch<Arena>& rooms, Arena& arena) {
+                        const RotaryTable& rotary, const Scratch<Arena>& common, Arena& arena) {
     const AttentionScratch<Arena> own(arena, rows, frames.size());
-    float* const normed = rooms.normed;
+    float* const normed = common.normed;
     float* const q = own.q;
     float* const attended = own.attended;
     const auto part = [&](std::size_t index, float* y) {
@@ -254,7 +240,7 @@ class VisionBlock {
     detail::each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
       detail::layer_norm_rows(weights.norm1, x + first * hidden_size, count, hidden_size, normed);
       const Projection projections[] = {part(1, q), part(2, attended)};
-      project(projections, normed, count, arena);
+      project(Rows(normed, count, hidden_size, common.rows), projections);
       parallel_ranges(count, 16, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) {
           for (std::size_t h = 0; h < NumHeads; ++h) {
@@ -268,7 +254,7 @@ class VisionBlock {
     std::size_t frame = 0;
     detail::each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
       detail::layer_norm_rows(weights.norm1, x + first * hidden_size, count, hidden_size, normed);
-      project(part(0, q), normed, count, arena);
+      project(Rows(normed, count, hidden_size, common.rows), {part(0, q)});
       std::size_t used = 0;
       for (std::size_t row = first; row < first + count;) {
         while (row >= frames[frame].first + frames[frame].count) {
@@ -279,11 +265,12 @@ class VisionBlock {
         own.blocks[used++] = {row, end - row, frames[frame]};
         row = end;
       }
-      detail::share(count * hidden_size * 4 * frames[frame].count, used * NumHeads, [&](std::size_t task) {
+      parallel_tasks(count * hidden_size * 4 * frames[frame].count, used * NumHeads, [&](std::size_t task) {
         attend(own.blocks[task % used], task / used, first, rows, rotary, own, own.of(task));
       });
-      project({weights.proj.weight, rooms.update, hidden_size, weights.proj.bias}, attended, count, arena);
-      add_update(rooms.update, count, x + first * hidden_size);
+      project(Rows(attended, count, hidden_size, common.rows),
+              {{weights.proj.weight, common.update, hidden_size, weights.proj.bias}});
+      add_update(common.update, count, x + first * hidden_size);
     });
   }
 
@@ -321,18 +308,20 @@ class VisionBlock {
                         .scratch = own.kernel});
   }
 
-  static void feed_forward(const Weights& weights, float* x, std::size_t rows, const Scratch<Arena>& rooms,
+  static void feed_forward(const Weights& weights, float* x, std::size_t rows, const Scratch<Arena>& common,
                            Arena& arena) {
     const std::size_t width = weights.linear_fc1.weight.rows;
     const FeedForwardScratch<Arena> own(arena, rows, width);
-    float* const normed = rooms.normed;
-    float* const update = rooms.update;
+    float* const normed = common.normed;
+    float* const update = common.update;
     float* const hidden = own.hidden;
     detail::each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
       detail::layer_norm_rows(weights.norm2, x + first * hidden_size, count, hidden_size, normed);
-      project({weights.linear_fc1.weight, hidden, width, weights.linear_fc1.bias}, normed, count, arena);
-      detail::activate_rows<Act>(hidden, count, width);
-      project({weights.linear_fc2.weight, update, hidden_size, weights.linear_fc2.bias}, hidden, count, arena);
+      project(Rows(normed, count, hidden_size, common.rows),
+              {{weights.linear_fc1.weight, hidden, width, weights.linear_fc1.bias}});
+      detail::activate_rows(Act, hidden, count, width);
+      project(Rows(hidden, count, width, common.rows),
+              {{weights.linear_fc2.weight, update, hidden_size, weights.linear_fc2.bias}});
       add_update(update, count, x + first * hidden_size);
     });
   }

@@ -4,7 +4,7 @@
 
 #include <qwen35/core/matrix.hpp>
 #include <qwen35/core/tensor.hpp>
-#include <qwen35/layers/projection.hpp>
+#include <qwen35/layers/rows.hpp>
 
 #include <cstring>
 #include <vector>
@@ -50,9 +50,10 @@ inline Tensor<float> lm_head(const Matrix& weight, const Tensor<float>& hidden, 
   const std::size_t length = hidden.shape()[1];
   const std::vector<std::size_t> kept = logits_to_keep.positions(length);
   Tensor<float> logits({batch, kept.size(), weight.rows});
-  Arena arena(projection_bytes(batch * kept.size(), weight.cols));
+  Arena arena(scratch_bytes<RowsScratch<ArenaMeter>>(batch * kept.size(), weight.cols));
+  const RowsScratch<Arena> scratch(arena, batch * kept.size(), weight.cols);
   if (kept.size() == length && !kept.empty() && kept.front() == 0 && kept.back() + 1 == length) {
-    project({weight, logits.data(), weight.rows}, hidden.data(), batch * length, arena);
+    project(Rows(hidden.data(), batch * length, weight.cols, scratch), {{weight, logits.data(), weight.rows}});
     return logits;
   }
   Tensor<float> rows({batch, kept.size(), weight.cols});
@@ -62,16 +63,18 @@ inline Tensor<float> lm_head(const Matrix& weight, const Tensor<float>& hidden, 
                   hidden.data() + (b * length + kept[i]) * weight.cols, weight.cols * sizeof(float));
     }
   }
-  project({weight, logits.data(), weight.rows}, rows.data(), batch * kept.size(), arena);
+  project(Rows(rows.data(), batch * kept.size(), weight.cols, scratch), {{weight, logits.data(), weight.rows}});
   return logits;
 }
 
 // The same for rows [count, hidden_size] to logits [count, vocab_size], at most `at_once` of them in one product.
 inline void lm_head(const Matrix& weight, const float* rows, std::size_t count, float* logits, std::size_t at_once,
                     Arena& arena) {
+  const Arena::Scope scope(arena);
+  const RowsScratch<Arena> scratch(arena, std::min(at_once, count), weight.cols);
   for (std::size_t row = 0; row < count; row += at_once) {
-    const std::size_t some = std::min(at_once, count - row);
-    project({weight, logits + row * weight.rows, weight.rows}, rows + row * weight.cols, some, arena);
+    project(Rows(rows + row * weight.cols, std::min(at_once, count - row), weight.cols, scratch),
+            {{weight, logits + row * weight.rows, weight.rows}});
   }
 }
 

@@ -3,7 +3,7 @@
 // bench_kernels_peak. The shapes are those of the vision tower's (1152, 4304) and the decoder's (2048).
 #include "layer_bench.hpp"
 
-#include <qwen35/layers/projection.hpp>
+#include <qwen35/layers/rows.hpp>
 
 namespace {
 
@@ -16,9 +16,10 @@ void projection(benchmark::State& state) {
   const Matrix weight = random.matrix(out, in);
   const std::vector<float> x = random.values(tokens * in, 0.0f, 1.0f);
   std::vector<float> y(tokens * out);
-  Arena arena(projection_bytes(tokens, in));
+  Arena arena(scratch_bytes<RowsScratch<ArenaMeter>>(tokens, in));
+  const RowsScratch<Arena> scratch(arena, tokens, in);
   for (auto _ : state) {
-    project({weight, y.data(), out}, x.data(), tokens, arena);
+    project(Rows(x.data(), tokens, in, scratch), {{weight, y.data(), out}});
     benchmark::DoNotOptimize(y.data());
   }
   const double flops = 2.0 * static_cast<double>(in * out * tokens);

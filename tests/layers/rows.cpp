@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <qwen35/layers/rows.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+using namespace qwen35;
+
+namespace {
+
+std::vector<float> random_values(std::size_t count, unsigned seed) {
+  std::mt19937 engine(seed);
+  std::uniform_real_distribution<float> distribution(-1.0f, 1.0f);
+  std::vector<float> values(count);
+  for (float& value : values) {
+    value = distribution(engine);
+  }
+  return values;
+}
+
+Matrix matrix(const std::vector<float>& values, std::size_t in) {
+  return {reinterpret_cast<const std::byte*>(values.data()), DType::f32, values.size() / in, in};
+}
+
+}  // namespace
+
+TEST_CASE(
+    "projections of many tokens have the bits of one token alone, on any number of threads and in exactly the arena "
+    "asked for") {
+  for (const std::size_t in : {std::size_t{40}, std::size_t{1301}}) {
+    const std::vector<float> first = random_values(97 * in, 1), second = random_values(3 * in, 2),
+                             bias = random_values(97, 3);
+    const std::vector<float> x = random_values(205 * in, 4);
+    std::vector<float> alone(205 * 100);
+    for (std::size_t t = 0; t < 205; ++t) {
+      kernels::matmul({matrix(first, in), 0, 97, x.data() + t * in, in, 1, alone.data() + t * 100, 100, bias.data()});
+      kernels::matmul({matrix(second, in), 0, 3, x.data() + t * in, in, 1, alone.data() + t * 100 + 97, 100});
+    }
+    for (const std::size_t tokens : {std::size_t{1}, kernels::few_tokens, kernels::few_tokens + 1, std::size_t{205}}) {
+      for (const int threads : {1, 2, 3}) {
+        const ThreadCount scope(threads);
+        std::vector<float> y(tokens * 100, NAN);
+        Arena arena(scratch_bytes<RowsScratch<ArenaMeter>>(tokens, in));
+        const RowsScratch<Arena> scratch(arena, tokens, in);
+        const Projection both[] = {{matrix(first, in), y.data(), 100, bias.data()},
+                                   {matrix(second, in), y.data() + 97, 100}};
+        project(Rows(x.data(), tokens, in, scratch), both);
+        CHECK(std::memcmp(y.data(), alone.data(), y.size() * sizeof(float)) == 0);
+      }
+    }
+    std::vector<float> y(205 * 97);
+    Arena small(scratch_bytes<RowsScratch<ArenaMeter>>(std::size_t{205}, in) - 64);
+    CHECK_THROWS_AS(RowsScratch<Arena>(small, 205, in), InputError);
+  }
+}
+
+TEST_CASE("rows without values become the bias") {
+  const std::vector<float> bias = {1.5f, -2.0f};
+  const float x = 0.0f;
+  for (const std::size_t tokens : {std::size_t{1}, std::size_t{200}}) {
+    std::vector<float> y(tokens * 2, NAN);
+    project(Rows(&x, tokens, 0), {{{nullptr, Format::f32, 2, 0}, y.data(), 2, bias.data()}});
+    for (std::size_t t = 0; t < tokens; ++t) {
+      CHECK(y[2 * t] == 1.5f);
+      CHECK(y[2 * t + 1] == -2.0f);
+    }
+  }
+}
+
+TEST_CASE("a gated projection is activation(gate) * up; rows packed by all, in parts or alone have the same bits") {
+  constexpr std::size_t in = 701, out = 37, count = 150;
+  const std::vector<float> gate = random_values(out * in, 1), up = random_values(out * in, 2);
+  const std::vector<float> x = random_values(count * in, 3);
+  const auto gated = [&](float* room, float* y) {
+    return Projection{.weight = matrix(up, in),
+                      .y = y,
+                      .y_stride = out,
+                      .gate = matrix(gate, in),
+                      .gate_y = room,
+                      .activation = Activation::gelu};
+  };
+  std::vector<float> room(count * out), whole(count * out), parts(count * out), alone(count * out);
+  Arena arena(scratch_bytes<RowsScratch<ArenaMeter>>(count, in));
+  const RowsScratch<Arena> scratch(arena, count, in);
+  const Rows rows(x.data(), count, in, scratch);
+  CHECK(rows.read_in_blocks());
+  project(rows, {gated(room.data(), whole.data())});
+  for (std::size_t i = 0; i < count; ++i) {
+    project(Rows(x.data() + i * in, 1, in), {gated(room.data(), alone.data() + i * out)});
+    for (std::size_t n = 0; n < out; n += 9) {
+      double g = 0.0, u = 0.0;
+      for (std::size_t k = 0; k < in; ++k) {
+        g += static_cast<double>(gate[n * in + k]) * static_cast<double>(x[i * in + k]);
+        u += static_cast<double>(up[n * in + k]) * static_cast<double>(x[i * in + k]);
+      }
+      const double expected = 0.5 * g * (1.0 + std::erf(g / std::sqrt(2.0))) * u;
+      CHECK(std::fabs(static_cast<double>(alone[i * out + n]) - expected) < 2e-4);
+    }
+  }
+  CHECK(whole == alone);
+  for (const int threads : {1, 3}) {
+    const ThreadCount scope(threads);
+    parts.assign(count * out, NAN);
+    Product products[3];
+    const std::size_t cuts[] = {0, 1, 71, count};
+    for (std::size_t i = 0; i < 3; ++i) {
+      const std::size_t at = cuts[i] * out;
+      products[i] = {&rows, cuts[i], cuts[i + 1] - cuts[i], gated(room.data() + at, parts.data() + at)};
+    }
+    project(products);
+    CHECK(parts == alone);
+  }
+}
+
+TEST_CASE("gathered rows are the rows of the index, in its order") {
+  const std::vector<float> x = random_values(5 * 3, 1);
+  const std::uint32_t index[] = {4, 0, 4, 2};
+  std::vector<float> room(4 * 3);
+  const Rows gathered = Rows(x.data(), 5, 3).gather(index, room.data());
+  CHECK(gathered.count() == 4);
+  CHECK(gathered.width() == 3);
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(std::equal(gathered.row(i), gathered.row(i) + 3, x.data() + index[i] * 3));
+  }
+}
+
+TEST_CASE("a format that the program does not know, or more projections than fit, are errors") {
+  const std::vector<float> w = random_values(6, 1), x = random_values(3, 2);
+  float y[2];
+  Projection projection{matrix(w, 3), y, 2};
+  project(Rows(x.data(), 1, 3), std::vector<Projection>(8, projection));
+  CHECK_THROWS_AS(project(Rows(x.data(), 1, 3), std::vector<Projection>(9, projection)), InputError);
+  projection.weight.format = static_cast<Format>(99);
+  CHECK_THROWS_AS(project(Rows(x.data(), 1, 3), {projection}), InputError);
+}
