@@ -55,6 +55,13 @@ class AddedVocabulary {
   };
 
   bool empty() const { return patterns_.empty(); }
+  std::vector<AddedToken> tokens() const {
+    std::vector<AddedToken> out;
+    for (const Pattern& pattern : patterns_) {
+      out.push_back(pattern.token);
+    }
+    return out;
+  }
 
   // `content`, what is looked for, is not empty. Of equal contents the last one counts.
   void add(std::string content, const AddedToken& token) {

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <functional>
 #include <span>
+#include <utility>
+#include <vector>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -54,6 +56,22 @@ class MergeTable {
     return byte_pairs_[std::size_t{left} << 8 | right];
   }
   TokenId merged(std::uint32_t rank) const { return merged_[rank]; }
+  // The pairs in order of rank.
+  std::vector<std::pair<TokenId, TokenId>> pairs() const {
+    std::vector<std::uint64_t> by_rank(merged_.size(), empty);
+    for (const std::uint64_t slot : slots_) {
+      if (slot != empty) {
+        by_rank[slot & none] = slot >> 21;
+      }
+    }
+    std::vector<std::pair<TokenId, TokenId>> out;
+    for (const std::uint64_t pair : by_rank) {
+      if (pair != empty) {
+        out.emplace_back(static_cast<TokenId>(pair >> 21), static_cast<TokenId>(pair & none));
+      }
+    }
+    return out;
+  }
   TokenId byte_id(unsigned char byte) const { return byte_ids_[byte]; }
 
  private:

@@ -30,6 +30,14 @@ class Tokenizer {
   // A folder with tokenizer.json and, if there, tokenizer_config.json.
   static Tokenizer from_pretrained(const ModelFolder& files);
 
+  // What it is made of, config aside: Tokenizer(parts()) is the same tokenizer.
+  TokenizerParts parts() const;
+  // The entries of tokenizer_config.json.
+  json::Value config() const;
+  // Writes tokenizer.json and tokenizer_config.json into a folder that is there; from_pretrained() and the reference
+  // load them. Raises TextError.
+  void save_pretrained(const std::string& folder) const;
+
   // The reference's `tokenizer(texts, ...)`: each text's ids with their mask and, if asked for, their places; truncated
   // and padded. Raises TextError for a text that is not UTF-8, InputError for options that contradict each other or
   // need a pad token or length that the tokenizer does not have. Logs a warning for an option without effect, and for
@@ -135,6 +143,7 @@ class Tokenizer {
  private:
   static constexpr std::uint8_t special_flag = 1;
   static constexpr std::uint8_t added_flag = 2;
+  static constexpr std::uint8_t base_flag = 4;  // of an added token that is in the vocabulary too
 
   void add_token(const AddedToken& token);
   static void check_utf8(std::span<const std::string> texts);
@@ -172,3 +181,4 @@ QWEN35_END_NAMESPACE
 #include <qwen35/text/stream_decoder.hpp>
 #include <qwen35/text/tokenizer_call_impl.hpp>
 #include <qwen35/text/tokenizer_impl.hpp>
+#include <qwen35/text/tokenizer_writer.hpp>

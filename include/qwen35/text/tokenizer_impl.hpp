@@ -76,10 +76,11 @@ inline void Tokenizer::add_token(const AddedToken& token) {
   }
   require<TextError>(unicode::find_ill_formed(token.content) == std::string_view::npos,
                      "tokenizer: added token with id ", token.id, " is not UTF-8");
+  const bool base = tokens_.contains(token.id) && (!is_added(token.id) || has_flag(token.id, base_flag));
   tokens_.add(token.id, token.content);
   const auto index = static_cast<std::size_t>(token.id);
   flags_.resize(std::max(flags_.size(), index + 1), 0);
-  flags_[index] = static_cast<std::uint8_t>(added_flag | (token.special ? special_flag : 0));
+  flags_[index] = static_cast<std::uint8_t>(added_flag | (token.special ? special_flag : 0) | (base ? base_flag : 0));
   if (token.normalized) {
     added_normalized_.add(nfc_ ? unicode::nfc(token.content) : token.content, token);
   } else {
