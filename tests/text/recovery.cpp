@@ -14,5 +14,7 @@ TEST_CASE("a set of recoveries") {
   CHECK(name(set) == "missing_open, json_call, letter_case");
   CHECK(has(set, Recovery::json_call));
   CHECK(has(set, Recovery::none));
+  CHECK(literal_recovery(false, false) == Recovery::none);
+  CHECK(literal_recovery(true, true) == (Recovery::python_literal | Recovery::control_characters));
   CHECK_FALSE(has(set, Recovery::json_call | Recovery::withdrawn));
 }

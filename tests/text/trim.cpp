@@ -46,3 +46,10 @@ TEST_CASE("odd lengths and cut characters") {
   CHECK(detail::strip_leading_newlines("\n\n \nx\n") == " \nx\n");
   CHECK(detail::strip_leading_newlines("\n") == "");
 }
+
+TEST_CASE("ASCII's blanks") {
+  CHECK(trim_blanks(" \t\n\v\f\ra b\n ") == "a b");
+  CHECK(trim_blanks(" \n").empty());
+  CHECK(trim_blanks("\x1F\xC2\xA0") == "\x1F\xC2\xA0");
+  CHECK_FALSE(is_blank('\0'));
+}

@@ -6,6 +6,7 @@
 #include <qwen35/json/value.hpp>
 #include <qwen35/text/recovery.hpp>
 #include <qwen35/text/tool_schema.hpp>
+#include <qwen35/text/trim.hpp>
 
 #include <optional>
 #include <string>
@@ -44,7 +45,7 @@ inline std::optional<JsonToolCall> json_tool_call(const json::Value& value) {
         return std::nullopt;
       }
       out.arguments = std::move(*read.value);
-      out.recovery |= recovery_of(read.python, read.controls);
+      out.recovery |= literal_recovery(read.python, read.controls);
     }
   } else if (!arguments->is_null()) {
     out.arguments = *arguments;

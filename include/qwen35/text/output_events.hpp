@@ -8,12 +8,9 @@
 #include <qwen35/text/recovery.hpp>
 #include <qwen35/text/tool_schema.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
@@ -86,64 +83,4 @@ struct ParsedOutput {
   friend bool operator==(const ParsedOutput&, const ParsedOutput&) = default;
 };
 
-namespace detail {
-
-constexpr bool is_blank(char c) noexcept {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-// Text whose white space at either end does not count: it is held back until something follows.
-class TrimmedText {
- public:
-  bool blank() const noexcept { return !started_; }
-  // Whether what was added so far ends a line.
-  bool at_line_start() const noexcept { return held_.empty() ? !started_ : held_.back() == '\n'; }
-  // Forgets white space at the beginning, and drops what more of it comes.
-  void drop_leading() {
-    drop_leading_ = true;
-    if (!started_) {
-      held_.clear();
-    }
-  }
-  // Makes sure that what follows is a line of its own.
-  void break_line() {
-    if (started_ && held_.find('\n') == std::string::npos) {
-      held_ += '\n';
-    }
-  }
-  // The white space that is held back; `drop_held` returns to an earlier amount of it.
-  std::size_t held() const noexcept { return held_.size(); }
-  void drop_held(std::size_t to) { held_.resize(std::min(to, held_.size())); }
-  // The part of the text that is now certain.
-  std::string add(std::string_view text) {
-    std::size_t end = text.size();
-    while (end > 0 && is_blank(text[end - 1])) {
-      --end;
-    }
-    std::string out;
-    if (end > 0) {
-      std::size_t begin = 0;
-      if (!started_ && drop_leading_) {
-        while (is_blank(text[begin])) {
-          ++begin;
-        }
-      }
-      out = std::move(held_);
-      held_.clear();
-      out += text.substr(begin, end - begin);
-      started_ = true;
-    }
-    if (started_ || !drop_leading_) {
-      held_ += text.substr(end);
-    }
-    return out;
-  }
-
- private:
-  bool started_ = false;
-  bool drop_leading_ = false;
-  std::string held_;
-};
-
-}  // namespace detail
 QWEN35_END_NAMESPACE

@@ -9,6 +9,8 @@
 #include <qwen35/text/output_events.hpp>
 #include <qwen35/text/quoted_tags.hpp>
 #include <qwen35/text/tool_schema.hpp>
+#include <qwen35/text/trim.hpp>
+#include <qwen35/text/trimmed_text.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -146,7 +148,7 @@ class OutputParser {
   bool find_think_close();
 
   static std::string_view clean_name(std::string_view name) noexcept {
-    name = detail::trim_blanks(name);
+    name = trim_blanks(name);
     if (name.size() >= 2 && name.front() == name.back() && (name.front() == '"' || name.front() == '\'')) {
       name = name.substr(1, name.size() - 2);
     }
@@ -188,8 +190,8 @@ class OutputParser {
   std::size_t scanned_ = 0;       // how far behind at_ a name's end was looked for
   std::size_t close_search_ = 0;  // no </think> begins in pending_ before here
   std::size_t text_until_ = 0;    // no JSON call begins in pending_ before here
-  detail::TrimmedText reasoning_;
-  detail::TrimmedText content_;
+  TrimmedText reasoning_;
+  TrimmedText content_;
   JsonForm json_;
   Recovery next_call_ = Recovery::none;   // of the call whose name is being read
   Recovery every_call_ = Recovery::none;  // inside_thinking, once that is certain

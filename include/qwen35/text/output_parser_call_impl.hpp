@@ -27,7 +27,7 @@ inline std::optional<std::string> OutputParser::take_name(Recovery& recovery) {
   const std::string_view written = text.substr(0, end);
   std::string name(clean_name(written));
   const bool closed = end != std::string_view::npos && text[end] == '>';
-  recovery |= closed && name == detail::trim_blanks(written) ? Recovery::none : Recovery::loose_name;
+  recovery |= closed && name == trim_blanks(written) ? Recovery::none : Recovery::loose_name;
   // A line's end in place of '>' stays: it is the newline that may come before a value.
   at_ = end == std::string_view::npos ? pending_.size() : at_ + end + (closed ? 1 : 0);
   return name;
@@ -144,7 +144,7 @@ inline void OutputParser::add_argument(ParsedArgument argument, json::Value valu
 
 inline void OutputParser::close_call(bool whole) {
   whole_.back() = whole;
-  call().stray_text = std::string(detail::trim_blanks(call().stray_text));
+  call().stray_text = std::string(trim_blanks(call().stray_text));
   behind_call_ = true;
   fence_ahead_ = true;
   held_before_ = content_.held();

@@ -15,7 +15,7 @@ inline std::vector<OutputEvent> OutputParser::push(std::string_view text) {
   const std::string_view end = std::string_view(tail_).substr(mark);
   const bool may_end =
       turn_end.starts_with(end) || (end.starts_with(turn_end) && end.size() <= turn_end.size() + longest_gap &&
-                                    detail::trim_blanks(end.substr(turn_end.size())).empty());
+                                    trim_blanks(end.substr(turn_end.size())).empty());
   const std::size_t certain = may_end ? mark : tail_.size();
   pending_.append(tail_, 0, certain);
   tail_.erase(0, certain);

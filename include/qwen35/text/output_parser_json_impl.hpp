@@ -78,7 +78,7 @@ inline bool OutputParser::step_json_call() {
   Recovery recovery = Recovery::json_call;
   recovery |= json_.outer_fence || json_.inner_fence ? Recovery::code_fence : Recovery::none;
   recovery |= json_.tagged ? Recovery::none : Recovery::missing_open;
-  recovery |= detail::recovery_of(json_.reader.python(), json_.reader.controls());
+  recovery |= literal_recovery(json_.reader.python(), json_.reader.controls());
   Look found = Look::no;
   switch (json_.reader.state()) {
     case json::Respelling::State::done:
@@ -141,7 +141,7 @@ inline bool OutputParser::step_json_arguments() {
     return true;
   }
   at_ += json_.size;
-  call().recovery |= Recovery::json_arguments | detail::recovery_of(json_.reader.python(), json_.reader.controls());
+  call().recovery |= Recovery::json_arguments | literal_recovery(json_.reader.python(), json_.reader.controls());
   for (const auto& [name, value] : object->members()) {
     add_json_argument(name, value, true);
   }

@@ -21,7 +21,7 @@ inline OutputParser::Look OutputParser::look(std::size_t at, std::string_view ta
 // The first place at or behind `at` that is not blank; nothing when there are more than longest_gap blanks.
 inline std::optional<std::size_t> OutputParser::skip_gap(std::size_t at) const noexcept {
   const std::size_t limit = at + longest_gap;
-  while (at < pending_.size() && detail::is_blank(pending_[at])) {
+  while (at < pending_.size() && is_blank(pending_[at])) {
     if (at++ == limit) {
       return std::nullopt;
     }

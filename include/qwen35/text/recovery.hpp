@@ -39,6 +39,12 @@ constexpr bool has(Recovery set, Recovery part) noexcept {
   return (set | part) == set;
 }
 
+// How an object or array was written that is no JSON: as Python does, or with control characters in its strings.
+constexpr Recovery literal_recovery(bool python, bool controls) noexcept {
+  return (python ? Recovery::python_literal : Recovery::none) |
+         (controls ? Recovery::control_characters : Recovery::none);
+}
+
 // The names, joined with ", "; empty for none.
 inline std::string name(Recovery set) {
   constexpr std::pair<Recovery, std::string_view> names[] = {{Recovery::inside_thinking, "inside_thinking"},

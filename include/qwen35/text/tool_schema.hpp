@@ -7,6 +7,7 @@
 #include <qwen35/json/respelling.hpp>
 #include <qwen35/json/value.hpp>
 #include <qwen35/text/recovery.hpp>
+#include <qwen35/text/trim.hpp>
 
 #include <cmath>
 #include <cstddef>
@@ -134,18 +135,6 @@ inline unsigned schema_types(const json::Value& schema, const json::Value& root,
   return types;
 }
 
-inline Recovery recovery_of(bool python, bool controls) noexcept {
-  return (python ? Recovery::python_literal : Recovery::none) |
-         (controls ? Recovery::control_characters : Recovery::none);
-}
-
-inline std::string_view trim_blanks(std::string_view text) noexcept {
-  constexpr std::string_view blanks = " \t\r\n\f\v";
-  const std::size_t first = text.find_first_not_of(blanks);
-  return first == std::string_view::npos ? std::string_view()
-                                         : text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
 // The text as a value of one of `types` (no string among those looked for); nothing when it is none. JSON or Python's
 // literals; `recovery` tells what is neither JSON nor how the chat template writes scalars.
 inline std::optional<json::Value> read_as(std::string_view text, unsigned types, Recovery& recovery) {
@@ -160,7 +149,7 @@ inline std::optional<json::Value> read_as(std::string_view text, unsigned types,
   } else if (!text.empty() && text.front() != '"') {
     json::Respelt read = json::try_parse_respelt(text);
     value = std::move(read.value);
-    recovery |= recovery_of(read.python, read.controls);
+    recovery |= literal_recovery(read.python, read.controls);
   }
   if (!value.has_value()) {
     return std::nullopt;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// White space as the chat template sees it: Python's str.strip on UTF-8 bytes.
+// White space at the ends of a text: that of ASCII, and as the chat template sees it, Python's str.strip on UTF-8
+// bytes.
 #pragma once
 
 #include <qwen35/core/abi.hpp>
@@ -8,6 +9,23 @@
 #include <string_view>
 
 QWEN35_BEGIN_NAMESPACE
+
+// One of ASCII's blanks: a space, tab, line feed, vertical tab, form feed or carriage return.
+constexpr bool is_blank(char c) noexcept {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+// The text without the blanks at its ends.
+constexpr std::string_view trim_blanks(std::string_view text) noexcept {
+  while (!text.empty() && is_blank(text.front())) {
+    text.remove_prefix(1);
+  }
+  while (!text.empty() && is_blank(text.back())) {
+    text.remove_suffix(1);
+  }
+  return text;
+}
+
 namespace detail {
 
 // Bytes of the Python white space character that `text` starts with; 0 when it starts with something else. Python's
