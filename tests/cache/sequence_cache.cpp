@@ -214,6 +214,18 @@ TEST_CASE("a cache in the caller's storage") {
   check_contents(cache, count_up(100, 1));
 }
 
+TEST_CASE("a cache without a layout holds nothing, and says so") {
+  SequenceCache none;
+  CHECK(none.empty());
+  CHECK(none.bytes() == 0);
+  none.reset();
+  CHECK(contains(message_of<CacheError>([&] { none.begin(1, model); }), "a cache without a layout"));
+  CHECK_THROWS_AS(none.reserve(5), CacheError);
+  CHECK_THROWS_AS(none.fork(), CacheError);
+  SequenceCache some(layout);
+  CHECK_THROWS_AS(none.back_to(some), CacheError);
+}
+
 TEST_CASE("points of another layout or model are refused") {
   SequenceCache cache(layout);
   run(cache, {1});

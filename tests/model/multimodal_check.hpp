@@ -278,6 +278,7 @@ inline void check_generate(const AnyMediaModel& model, const Case& recorded, con
   const VisionStep prompts(recorded["generate"], 0);
   qwen35::GenerationConfig sampled = greedy_config(4, true);
   sampled.do_sample = true;
+  sampled.seed = 5;
   sampled.num_return_sequences = 3;
   const Generated siblings = model.generate(arguments_of(prompts), sampled);
   CHECK(siblings.sequences.shape()[0] == 3 * prompts.input_ids.shape()[0]);

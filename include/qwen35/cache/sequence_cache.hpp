@@ -28,7 +28,11 @@ class SequenceCache {
   SequenceCache(SequenceCache&&) noexcept = default;
   SequenceCache& operator=(SequenceCache&&) noexcept = default;
 
-  const CacheLayout& layout() const { return pages_.pool()->layout(); }
+  // Raises CacheError for a cache made without a layout.
+  const CacheLayout& layout() const {
+    require<CacheError>(pool() != nullptr, "a cache without a layout: make it with that of the model");
+    return pool()->layout();
+  }
   const std::shared_ptr<KvPool>& pool() const { return pages_.pool(); }
   // Filled slots.
   std::size_t tokens() const { return tokens_; }
@@ -46,7 +50,9 @@ class SequenceCache {
   // Of the model that filled it; 0: none has.
   std::uint64_t fingerprint() const { return fingerprint_; }
   // Of its pages (shared ones counted in full) and states.
-  std::size_t bytes() const { return pages_.size() * layout().page_bytes() + state_.size_bytes(); }
+  std::size_t bytes() const {
+    return (pages_.size() == 0 ? 0 : pages_.size() * layout().page_bytes()) + state_.size_bytes();
+  }
   std::size_t pages() const { return pages_.size(); }
 
   // Memory for `tokens` slots in all, so that none is allocated until they are full. Raises CacheError.
@@ -139,10 +145,11 @@ inline SequencePoint SequenceCache::point() const {
 
 inline SequenceCache::SequenceCache(const SequenceCache& other, Sharing sharing) {
   require<CacheError>(!other.entered_, "the cache stands inside a forward that did not end");
+  const CacheLayout& same = other.layout();
   // The caller's storage may go away before the copy does.
   const bool share = sharing == Sharing::pages && !other.pool()->in_storage();
-  pages_ = share ? other.pages_.share(other.tokens_)
-                 : other.pages_.copy_to(std::make_shared<KvPool>(other.layout()), other.tokens_);
+  pages_ =
+      share ? other.pages_.share(other.tokens_) : other.pages_.copy_to(std::make_shared<KvPool>(same), other.tokens_);
   copy_meta(other);
   if (!other.state_.empty()) {
     make_state();
@@ -169,6 +176,7 @@ inline void SequenceCache::copy_meta(const SequenceCache& other) {
 
 inline void SequenceCache::reserve(std::size_t tokens) {
   make_capacity(ids_, tokens);
+  make_state();
   pages_.make_room(tokens_, std::max(tokens, tokens_));
 }
 
@@ -219,6 +227,7 @@ inline void SequenceCache::begin(std::size_t tokens, std::uint64_t fingerprint, 
                       "the cache stands inside a forward that did not end: reset it, or go back to a snapshot");
   require<CacheError>(fingerprint_ == 0 || fingerprint == fingerprint_, "past_key_values was filled by another model");
   const std::size_t end = tokens_ + tokens;
+  make_state();
   make_capacity(ids_, end);
   if (!valid_.empty() || (valid != nullptr && std::find(valid, valid + tokens, 0) != valid + tokens)) {
     make_capacity(valid_, end);
@@ -230,7 +239,6 @@ inline void SequenceCache::begin(std::size_t tokens, std::uint64_t fingerprint, 
   }
   pages_.make_room(tokens_, end);
   if (fingerprint_ == 0) {
-    make_state();
     std::fill(state_.begin(), state_.end(), 0.0f);
   }
   next_fingerprint_ = fingerprint;
