@@ -19,9 +19,9 @@ void check_same(const json::Value& ours, const json::Value& theirs, const std::s
   }
   REQUIRE(ours.is_object());
   CHECK(ours.size() == theirs.size());
-  for (const auto& [key, value] : theirs.members()) {
-    REQUIRE_MESSAGE(ours.find(key) != nullptr, key);
-    check_same(*ours.find(key), value, where + "." + key);
+  for (const json::Value::Member& member : theirs.members()) {
+    REQUIRE_MESSAGE(ours.find(member.first) != nullptr, member.first);
+    check_same(*ours.find(member.first), member.second, where + "." + member.first);
   }
 }
 
@@ -66,9 +66,9 @@ TEST_CASE("rope parameters of every type come back") {
     const JsonFields written(&ours, "config");
     CHECK(read_rope(written, values.max_position_embeddings) == values.rope_parameters);
     // What the reference resolved stands there.
-    for (const auto& [key, value] : test.at("rope_parameters").members()) {
-      const json::Value* const found = ours.at("rope_parameters").find(key);
-      CHECK_MESSAGE((value.is_null() || (found != nullptr && *found == value)), key);
+    for (const json::Value::Member& member : test.at("rope_parameters").members()) {
+      const json::Value* const found = ours.at("rope_parameters").find(member.first);
+      CHECK_MESSAGE((member.second.is_null() || (found != nullptr && *found == member.second)), member.first);
     }
     ++types;
   }

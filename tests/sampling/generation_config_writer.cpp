@@ -41,9 +41,9 @@ TEST_CASE("every field is written as it is read") {
   CHECK(file.size() == fields);
   const json::Value written = config.to_json();
   CHECK(written.size() == fields);
-  for (const auto& [name, value] : file.members()) {
-    REQUIRE_MESSAGE(written.find(name) != nullptr, name);
-    CHECK_MESSAGE(*written.find(name) == value, name);
+  for (const json::Value::Member& member : file.members()) {
+    REQUIRE_MESSAGE(written.find(member.first) != nullptr, member.first);
+    CHECK_MESSAGE(*written.find(member.first) == member.second, member.first);
   }
   CHECK(GenerationConfig::from_json(written) == config);
 }

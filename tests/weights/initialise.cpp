@@ -77,7 +77,9 @@ bool ends_with(const std::string& name, std::string_view end) {
 // The reference's rules by name: _init_weights of the model and of its base class.
 TEST_CASE("each kind of parameter begins as in the reference") {
   std::size_t normal = 0, decays = 0;
-  for (const auto& [name, values] : text({.seed = 5})) {
+  for (const auto& entry : text({.seed = 5})) {
+    const std::string& name = entry.first;
+    const std::vector<float>& values = entry.second;
     CAPTURE(name);
     if (ends_with(name, "linear_attn.norm.weight") || ends_with(name, "dt_bias")) {
       CHECK(all(values, 1.0f));
@@ -101,7 +103,9 @@ TEST_CASE("each kind of parameter begins as in the reference") {
   CHECK(normal == 2 + 6 + 4 + 2 * 7);  // embeddings and head, the mixers' matrices, router, experts, shared expert
 
   const VisionWeights weights = initialised_vision<Tower>({.seed = 5});
-  for (const auto& [name, values] : values_of(named_parameters<Tower>(weights, HuggingFaceNames::of_part()))) {
+  for (const auto& entry : values_of(named_parameters<Tower>(weights, HuggingFaceNames::of_part()))) {
+    const std::string& name = entry.first;
+    const std::vector<float>& values = entry.second;
     CAPTURE(name);
     if (name.find("norm") != std::string::npos && ends_with(name, ".weight")) {
       CHECK(all(values, 1.0f));
