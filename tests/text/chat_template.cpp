@@ -145,7 +145,7 @@ TEST_CASE("renders as the reference's apply_chat_template does") {
 }
 
 TEST_CASE("the fixed usage paragraph is the published one") {
-  CHECK(sha256_hex(detail::tools_closing.substr(std::string_view("\n</tools>").size())) ==
+  CHECK(sha256_hex(tools_closing.substr(std::string_view("\n</tools>").size())) ==
         "c618bf70de036a3337fbf9cfaf7171d7b700d3e116d61b6f4a40511e1ab4e25b");
 }
 

@@ -32,19 +32,19 @@ TEST_CASE("strips exactly Python's white space, from either end") {
     }
     const bool space = std::find(std::begin(spaces), std::end(spaces), c) != std::end(spaces);
     const std::string text = utf8(c) + "é" + utf8(c);
-    wrong += detail::python_strip(text) != (space ? "é" : text);
-    wrong += detail::python_rstrip(text) != (space ? utf8(c) + "é" : text);
+    wrong += python_strip(text) != (space ? "é" : text);
+    wrong += python_rstrip(text) != (space ? utf8(c) + "é" : text);
   }
   CHECK(wrong == 0);
 }
 
 TEST_CASE("odd lengths and cut characters") {
-  CHECK(detail::python_strip("") == "");
-  CHECK(detail::python_strip(" \n\t") == "");
-  CHECK(detail::python_strip("\xE2\x80") == "\xE2\x80");
-  CHECK(detail::python_strip("\x80\xC2") == "\x80\xC2");
-  CHECK(detail::strip_leading_newlines("\n\n \nx\n") == " \nx\n");
-  CHECK(detail::strip_leading_newlines("\n") == "");
+  CHECK(python_strip("") == "");
+  CHECK(python_strip(" \n\t") == "");
+  CHECK(python_strip("\xE2\x80") == "\xE2\x80");
+  CHECK(python_strip("\x80\xC2") == "\x80\xC2");
+  CHECK(strip_leading_newlines("\n\n \nx\n") == " \nx\n");
+  CHECK(strip_leading_newlines("\n") == "");
 }
 
 TEST_CASE("ASCII's blanks") {

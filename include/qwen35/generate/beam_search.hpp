@@ -130,7 +130,7 @@ class BeamSearch {
       candidates_.push_back(
           {index / vocab_size, static_cast<TokenId>(index % vocab_size), scores[index], FinishReason::none});
       if (scores[index] != scores[index]) {
-        detail::raise_unusable_scores();
+        raise_unusable_scores();
       }
     };
     if (options_.do_sample) {

@@ -18,15 +18,11 @@ struct ImageFeatures {
   std::uint64_t content_hash = 0;  // of the patch rows and the grid it was encoded from: equal content, equal hash
 };
 
-namespace detail {
-
 inline std::uint64_t content_hash(const float* patches, std::size_t count, const std::array<std::int64_t, 3>& grid) {
   Hasher hasher;
   hasher.bytes(grid.data(), sizeof(grid));
   hasher.bytes(patches, count * sizeof(float));
   return hasher.value();
 }
-
-}  // namespace detail
 
 QWEN35_END_NAMESPACE

@@ -162,7 +162,7 @@ std::vector<ImageFeatures> VisionTower<Vision>::encode(TensorView<float> pixel_v
     std::copy_n(encoded.pooler_output.data() + patch / block_size * Vision::out_hidden_size, features.rows.size(),
                 features.rows.data());
     features.content_hash =
-        detail::content_hash(pixel_values.data() + patch * patch_values, patches * patch_values, features.grid_thw);
+        content_hash(pixel_values.data() + patch * patch_values, patches * patch_values, features.grid_thw);
     patch += patches;
   }
   return out;

@@ -80,18 +80,18 @@ class PrefixConstrainedLogitsProcessor final : public LogitsProcessor {
     std::vector<TokenId> allowed = function_(row.batch_id, row.input_ids);
     require<InputError>(!allowed.empty(), "prefix_allowed_tokens_fn allowed no token for prompt ", row.batch_id);
     std::sort(allowed.begin(), allowed.end());
-    detail::require_in_vocabulary(allowed.front(), scores, "prefix_allowed_tokens_fn");
-    detail::require_in_vocabulary(allowed.back(), scores, "prefix_allowed_tokens_fn");
+    require_in_vocabulary(allowed.front(), scores, "prefix_allowed_tokens_fn");
+    require_in_vocabulary(allowed.back(), scores, "prefix_allowed_tokens_fn");
     std::size_t from = 0;
     for (const TokenId id : allowed) {
       const auto to = static_cast<std::size_t>(id);
       if (to > from) {
         std::fill(scores.begin() + static_cast<std::ptrdiff_t>(from), scores.begin() + static_cast<std::ptrdiff_t>(to),
-                  detail::masked_score);
+                  masked_score);
       }
       from = to + 1;
     }
-    std::fill(scores.begin() + static_cast<std::ptrdiff_t>(from), scores.end(), detail::masked_score);
+    std::fill(scores.begin() + static_cast<std::ptrdiff_t>(from), scores.end(), masked_score);
   }
 
  private:
@@ -163,7 +163,7 @@ class ExponentialDecayLengthPenalty final : public LogitsProcessor {
     const auto factor = static_cast<float>(std::pow(decay_.decay_factor, static_cast<double>(generated - start)) - 1.0);
     for (std::size_t i = 0; i < eos_.size(); ++i) {
       const TokenId id = eos_[i];
-      detail::require_in_vocabulary(id, scores, "eos_token_id");
+      require_in_vocabulary(id, scores, "eos_token_id");
       if (std::find(eos_.begin(), eos_.begin() + i, id) == eos_.begin() + i) {
         float& score = scores[static_cast<std::size_t>(id)];
         score += std::isinf(score) ? 0.0f : std::fabs(score) * factor;

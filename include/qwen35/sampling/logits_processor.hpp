@@ -74,6 +74,8 @@ class FunctionProcessor final : public LogitsProcessor {
   Function function_;
 };
 
+}  // namespace detail
+
 // Spec of the reference's `_merge_criteria_processor_list`: the first of the user's with an automatic one's name takes
 // its place, the others follow.
 template <class T>
@@ -103,8 +105,6 @@ inline void require_all(const std::vector<std::shared_ptr<const T>>& list, const
     require<InputError>(list[i] != nullptr, what, "[", i, "] is null");
   }
 }
-
-}  // namespace detail
 
 // A processor from a function or lambda.
 inline std::shared_ptr<const LogitsProcessor> make_logits_processor(std::string name,

@@ -11,8 +11,6 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-namespace detail {
-
 inline constexpr float masked_score = -std::numeric_limits<float>::infinity();
 
 inline bool in_vocabulary(TokenId id, std::span<const float> scores) {
@@ -23,6 +21,8 @@ inline void require_in_vocabulary(TokenId id, std::span<const float> scores, std
   require<InputError>(in_vocabulary(id, scores), what, ": token id ", id, " is not in the vocabulary of ",
                       scores.size());
 }
+
+namespace detail {
 
 // f(id, times) for each distinct id of `ids` that is in the vocabulary.
 template <class F>
@@ -178,7 +178,7 @@ class SequenceBiasLogitsProcessor : public LogitsProcessor {
     const std::span<const TokenId> ids = row.tokens();
     for (const SequenceBias& entry : biases_) {
       for (const TokenId id : entry.ids) {
-        detail::require_in_vocabulary(id, scores, what_);
+        require_in_vocabulary(id, scores, what_);
       }
       const std::size_t before = entry.ids.size() - 1;
       if (before > 0 &&
@@ -228,7 +228,7 @@ class NoBadWordsLogitsProcessor final : public SequenceBiasLogitsProcessor {
     std::vector<SequenceBias> out;
     for (const std::vector<TokenId>& word : words) {
       if (word.size() != 1 || !eos.contains(word[0])) {
-        out.push_back({word, static_cast<double>(detail::masked_score)});
+        out.push_back({word, static_cast<double>(masked_score)});
       }
     }
     return out;

@@ -54,7 +54,7 @@ template <class = void>
 LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t prompt_length,
                                   const LogitsProcessorList& users = {},
                                   const PrefixAllowedTokens& prefix_allowed_tokens_fn = {}) {
-  detail::require_all(users, "logits_processor");
+  require_all(users, "logits_processor");
   config.validate();
   const TokenIds eos = config.eos_token_id.value_or(TokenIds());
   const auto is = [](const std::optional<double>& field, double neutral) { return field.value_or(neutral) != neutral; };
@@ -116,7 +116,7 @@ LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t pr
     list.push_back(std::make_shared<SuppressTokensAtBeginLogitsProcessor>(*config.begin_suppress_tokens,
                                                                           prompt_length + (after_bos ? 1 : 0)));
   }
-  list = detail::merge_with_users(std::move(list), users);
+  list = merge_with_users(std::move(list), users);
   if (config.do_sample.value_or(false)) {
     detail::append_warpers(config, list);
   }

@@ -20,15 +20,11 @@ concept Sampler = requires(S sampler, std::span<const float> scores, const DrawK
   { sampler(scores, key) } -> std::same_as<TokenId>;
 };
 
-namespace detail {
-
 [[noreturn]] inline void raise_unusable_scores() {
   raise<InputError>(
       "the scores of the next token hold NaN or +inf, or every token is masked: the weights or a processor are at "
       "fault (remove_invalid_values hides it)");
 }
-
-}  // namespace detail
 
 // The first of the largest scores. Raises InputError when there is none.
 struct GreedySampler {
@@ -44,7 +40,7 @@ struct GreedySampler {
       }
     }
     if (invalid || chosen == scores.size()) {
-      detail::raise_unusable_scores();
+      raise_unusable_scores();
     }
     return static_cast<TokenId>(chosen);
   }
@@ -118,7 +114,7 @@ class MultinomialSampler {
   double total() const {
     const double sum = this->sum();
     if (!(sum > 0.0 && sum <= 2.0)) {
-      detail::raise_unusable_scores();
+      raise_unusable_scores();
     }
     return sum;
   }

@@ -176,7 +176,7 @@ inline FinishReason finish_reason(const StoppingCriteriaList& list, const Sequen
 template <class = void>
 StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenText& token_text = {},
                                  const StoppingCriteriaList& users = {}) {
-  detail::require_all(users, "stopping_criteria");
+  require_all(users, "stopping_criteria");
   StoppingCriteriaList list;
   if (config.eos_token_id && !config.eos_token_id->empty()) {
     list.push_back(std::make_shared<EosTokenCriteria>(*config.eos_token_id));
@@ -190,7 +190,7 @@ StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenText
   if (config.max_time) {
     list.push_back(std::make_shared<MaxTimeCriteria>(*config.max_time));
   }
-  return detail::merge_with_users(std::move(list), users);
+  return merge_with_users(std::move(list), users);
 }
 
 QWEN35_END_NAMESPACE

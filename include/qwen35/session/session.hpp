@@ -79,7 +79,7 @@ class Session {
   void undo() {
     messages_.resize(last_query(messages_));
     attempt_ = 0;
-    media_.resize(std::min(media_.size(), detail::count_media(messages_)));
+    media_.resize(std::min(media_.size(), count_media(messages_)));
   }
   // An empty conversation; nothing is held any more.
   void reset() {

@@ -95,7 +95,7 @@ class SessionFile {
     std::vector<MediaRun> runs;
     if (in.find("media") != nullptr) {
       media = media_from_json(in.at("media"), path);
-      require<TextError>(media.size() <= detail::count_media(messages), path, ": media: more than the messages have");
+      require<TextError>(media.size() <= count_media(messages), path, ": media: more than the messages have");
       runs = runs_from_json(member("held"), path);
     }
     const auto cut = [&](std::size_t length) {

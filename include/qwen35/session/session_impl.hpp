@@ -62,7 +62,7 @@ bool Session<Model>::is_query(const Message& message) {
       text += part.type == PartType::text ? std::string_view(part.value) : PlaceholderTokens().image;
     }
   }
-  const std::string_view trimmed = detail::python_strip(text);
+  const std::string_view trimmed = python_strip(text);
   return !(trimmed.starts_with("<tool_response>") && trimmed.ends_with("</tool_response>"));
 }
 
@@ -176,7 +176,7 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
   // Of the messages that stay, the media are known.
   std::vector<SessionMedium> media = media_;
   std::size_t known = 0;
-  detail::each_medium(conversation, [&](std::size_t i, std::size_t, const ContentPart&) { known += i < keep ? 1 : 0; });
+  each_medium(conversation, [&](std::size_t i, std::size_t, const ContentPart&) { known += i < keep ? 1 : 0; });
   media.resize(std::min(media.size(), known));
   Pixels pixels;
   load_new(conversation, media, pixels);

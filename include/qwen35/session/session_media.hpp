@@ -116,8 +116,6 @@ struct TurnMedia {
   }
 };
 
-namespace detail {
-
 // The media parts of messages, in order: f(message index, part index, part).
 template <class F>
 void each_medium(const std::vector<Message>& messages, const F& f) {
@@ -204,7 +202,5 @@ class PieceFeatures {
   std::vector<const ImageFeatures*> items_;
   std::vector<ImageFeatures> copies_;
 };
-
-}  // namespace detail
 
 QWEN35_END_NAMESPACE

@@ -31,11 +31,10 @@ template <GenerativeModel Model>
 void Session<Model>::load_new(const std::vector<Message>& conversation, std::vector<SessionMedium>& media,
                               Pixels& pixels) const {
   std::size_t index = 0;
-  detail::each_medium(conversation, [&](std::size_t i, std::size_t k, const ContentPart& part) {
+  each_medium(conversation, [&](std::size_t i, std::size_t k, const ContentPart& part) {
     if (index == media.size()) {
       LoadedMedium loaded = load(conversation[i], i, k);
-      const std::uint64_t hash =
-          detail::content_hash(loaded.pixel_values.data(), loaded.pixel_values.size(), loaded.grid_thw);
+      const std::uint64_t hash = content_hash(loaded.pixel_values.data(), loaded.pixel_values.size(), loaded.grid_thw);
       media.push_back({part.type, loaded.grid_thw, loaded.timestamps, loaded.merge_size, hash});
       pixels.emplace_back(index, std::move(loaded));
     }
@@ -67,11 +66,11 @@ bool Session<Model>::encode_media(const std::vector<Message>& conversation, cons
         loaded = std::move(have->second);
       } else {
         std::size_t index = 0;
-        detail::each_medium(conversation, [&](std::size_t i, std::size_t k, const ContentPart& part) {
+        each_medium(conversation, [&](std::size_t i, std::size_t k, const ContentPart& part) {
           if (index++ == run.medium) {
             loaded = load(conversation[i], i, k);
-            require<InputError>(detail::content_hash(loaded.pixel_values.data(), loaded.pixel_values.size(),
-                                                     loaded.grid_thw) == medium.content_hash,
+            require<InputError>(content_hash(loaded.pixel_values.data(), loaded.pixel_values.size(), loaded.grid_thw) ==
+                                    medium.content_hash,
                                 "messages[", i, "].content[", k, "]: ", part.value.substr(0, 300),
                                 " is another than when it was first read");
           }
@@ -86,7 +85,7 @@ bool Session<Model>::encode_media(const std::vector<Message>& conversation, cons
       }
       ++reply.usage.encoded_media;
       features = std::make_shared<const std::vector<ImageFeatures>>(
-          medium.type == PartType::image ? std::move(encoded) : detail::by_frame(std::move(encoded[0])));
+          medium.type == PartType::image ? std::move(encoded) : by_frame(std::move(encoded[0])));
       features_.keep(medium.content_hash, features, options_.media_bytes);
     }
   }
@@ -114,7 +113,7 @@ EncodedChat Session<Model>::encode(const std::vector<Message>& conversation, con
       order;  // which of the conversation's media each of the chat's is: one in a dropped think block is not among them
   std::vector<std::string> replacements;
   std::size_t index = 0;
-  detail::each_medium(messages, [&](std::size_t i, std::size_t k, const ContentPart&) {
+  each_medium(messages, [&](std::size_t i, std::size_t k, const ContentPart&) {
     if (order.size() < chat.media.size() && chat.media[order.size()].message_index == i &&
         chat.media[order.size()].part_index == k) {
       order.push_back(index);
@@ -124,8 +123,8 @@ EncodedChat Session<Model>::encode(const std::vector<Message>& conversation, con
   });
   EncodedChat out = encode_chat(*tokenizer_, chat, messages, options_.injected, replacements, options_.video_form);
   constexpr PlaceholderTokens tokens;
-  turn_media = detail::locate_media(out, order, media, tokenizer_->convert_tokens_to_ids(tokens.image),
-                                    tokenizer_->convert_tokens_to_ids(tokens.video));
+  turn_media = locate_media(out, order, media, tokenizer_->convert_tokens_to_ids(tokens.image),
+                            tokenizer_->convert_tokens_to_ids(tokens.video));
   return out;
 }
 
@@ -144,7 +143,7 @@ Tensor<float> Session<Model>::forward(std::span<const TokenId> ids, const TurnMe
     input.workspace = workspace_.get();
   }
   std::vector<std::int32_t> types;
-  detail::PieceFeatures images, videos;
+  PieceFeatures images, videos;
   if constexpr (ReadsMedia<Model>) {
     for (const MediaRun& run : media.runs) {
       if (run.begin >= begin && run.begin < begin + ids.size()) {

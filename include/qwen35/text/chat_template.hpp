@@ -22,7 +22,7 @@ QWEN35_BEGIN_NAMESPACE
 // `text` that is a list or an object (it would print Python syntax) are refused.
 inline RenderedChat render_chat(const json::Value& messages, const json::Value& tools = {},
                                 const ChatTemplateOptions& options = {}) {
-  return detail::render_chat_json(messages, tools, options);
+  return render_chat_json(messages, tools, options);
 }
 
 // The same for typed messages.
@@ -36,7 +36,7 @@ inline RenderedChat render_chat(const std::vector<Message>& messages, const std:
   for (const json::Value& tool : tools) {
     tool_list.push_back(tool);
   }
-  return detail::render_chat_json(list, tool_list, options);
+  return render_chat_json(list, tool_list, options);
 }
 
 // The rendered text alone, under the reference's name.

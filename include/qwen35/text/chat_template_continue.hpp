@@ -43,14 +43,14 @@ inline RenderedChat render_continued_chat(const json::Value& messages, const jso
   return out;
 }
 
+}  // namespace detail
+
 inline RenderedChat render_chat_json(const json::Value& messages, const json::Value& tools,
                                      const ChatTemplateOptions& options) {
   if (options.chat_template.own != nullptr) {
     return OwnChatRenderer(*options.chat_template.own, tools, options).run(messages);
   }
-  return options.continue_final_message ? render_continued_chat(messages, tools, options)
+  return options.continue_final_message ? detail::render_continued_chat(messages, tools, options)
                                         : ChatRenderer(messages, tools, options).run();
 }
-
-}  // namespace detail
 QWEN35_END_NAMESPACE

@@ -35,6 +35,8 @@ inline std::string mark_continued_field(json::Value& message, std::string_view f
   return before;
 }
 
+}  // namespace detail
+
 // A conversation with a marker and a blank behind the text to continue. The marker is never one that the last message
 // holds itself.
 struct ContinuedMessage {
@@ -47,12 +49,10 @@ struct ContinuedMessage {
     for (const std::string text = json::dump(last); text.find(marker) != std::string::npos;) {
       marker += '_';
     }
-    before = mark_continued_field(last, field_name(continued), marker + " ");
+    before = detail::mark_continued_field(last, field_name(continued), marker + " ");
   }
   static std::string_view field_name(ContinuedField field) {
     return field == ContinuedField::content ? "content" : "reasoning_content";
   }
 };
-
-}  // namespace detail
 QWEN35_END_NAMESPACE

@@ -38,8 +38,6 @@ class OwnChatTemplate {
   std::map<std::string, std::string> tokens_;
 };
 
-namespace detail {
-
 class OwnChatRenderer {
  public:
   OwnChatRenderer(const OwnChatTemplate& own, const json::Value& tools, const ChatTemplateOptions& options)
@@ -169,6 +167,4 @@ class OwnChatRenderer {
   const json::Value& tools_;
   const ChatTemplateOptions& options_;
 };
-
-}  // namespace detail
 QWEN35_END_NAMESPACE

@@ -36,9 +36,12 @@ inline std::string python_string(const json::Value& value, std::string_view wher
 inline bool is_list(const json::Value* value) {
   return value != nullptr && value->is_array();
 }
+
 inline bool is_name(const json::Value* value, std::string_view name) {
   return value != nullptr && value->is_string() && value->as_string() == name;
 }
+
+}  // namespace detail
 
 class ChatRenderer {
  public:
@@ -76,7 +79,7 @@ class ChatRenderer {
 
   const json::Value& message(std::size_t i) const { return messages_.items()[i]; }
   const json::Value* field(std::size_t i, std::string_view name) const { return message(i).find(name); }
-  bool role_is(std::size_t i, std::string_view name) const { return is_name(field(i, "role"), name); }
+  bool role_is(std::size_t i, std::string_view name) const { return detail::is_name(field(i, "role"), name); }
   static std::string where(std::size_t i, std::string_view name) { return concat("messages[", i, "].", name); }
 
   // The template's error, then the place.
@@ -91,7 +94,7 @@ class ChatRenderer {
     out.text = {};
     if (content != nullptr && content->is_string()) {
       out.text = content->as_string();
-    } else if (is_list(content)) {
+    } else if (detail::is_list(content)) {
       for (std::size_t k = 0; k < content->size(); ++k) {
         render_item(content->items()[k], i, k, count_media, is_system, out);
       }
@@ -108,20 +111,20 @@ class ChatRenderer {
     const auto place = [i, k] { return concat("messages[", i, "].content[", k, "]"); };
     require<TextError>(item.is_object(), place(), ": expected an object with a type, found something else");
     const json::Value* type = item.find("type");
-    if (item.find("image") != nullptr || item.find("image_url") != nullptr || is_name(type, "image")) {
+    if (item.find("image") != nullptr || item.find("image_url") != nullptr || detail::is_name(type, "image")) {
       if (is_system) {
         fail("System message cannot contain images.", place());
       }
       images_ += count_media ? 1 : 0;
       append_medium(PartType::image, "Picture ", images_, "<|image_pad|>", i, k, out);
-    } else if (item.find("video") != nullptr || is_name(type, "video")) {
+    } else if (item.find("video") != nullptr || detail::is_name(type, "video")) {
       if (is_system) {
         fail("System message cannot contain videos.", place());
       }
       videos_ += count_media ? 1 : 0;
       append_medium(PartType::video, "Video ", videos_, "<|video_pad|>", i, k, out);
     } else if (const json::Value* text = item.find("text")) {
-      out.storage += python_string(*text, place() + ".text");
+      out.storage += detail::python_string(*text, place() + ".text");
     } else {
       fail("Unexpected item type in content.", place());
     }
@@ -290,7 +293,7 @@ class ChatRenderer {
     if (container || (options_.chat_template.json_scalars && !value.is_string())) {
       return json::dump(value);
     }
-    return python_string(value, "argument");
+    return detail::python_string(value, "argument");
   }
 
   const json::Value& messages_;
@@ -302,6 +305,4 @@ class ChatRenderer {
   std::size_t images_ = 0;
   std::size_t videos_ = 0;
 };
-
-}  // namespace detail
 QWEN35_END_NAMESPACE

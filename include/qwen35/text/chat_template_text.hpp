@@ -7,8 +7,6 @@
 #include <string_view>
 
 QWEN35_BEGIN_NAMESPACE
-namespace detail {
-
 inline constexpr std::string_view tools_opening = "# Tools\n\nYou have access to the following functions:\n\n<tools>";
 
 // The usage paragraph alone is 817 characters, sha256 c618bf70de036a3337fbf9cfaf7171d7b700d3e116d61b6f4a40511e1ab4e25b.
@@ -41,6 +39,4 @@ inline constexpr std::string_view tools_closing =
     "- If there is no function call available, answer the question like normal with your current knowledge and do not "
     "tell the user about function calls\n"
     "</IMPORTANT>";
-
-}  // namespace detail
 QWEN35_END_NAMESPACE

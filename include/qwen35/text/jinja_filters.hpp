@@ -132,7 +132,7 @@ inline Value to_number(const Value& x, const Arguments& arguments, bool whole) {
                  : Value(x.number());
   }
   if (x.is(Kind::text)) {
-    const std::string_view text = qwen35::detail::python_strip(x.text().bytes);
+    const std::string_view text = qwen35::python_strip(x.text().bytes);
     double value = 0.0;
     std::int64_t integer = 0;
     const char* const end = text.data() + text.size();

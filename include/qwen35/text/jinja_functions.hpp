@@ -187,10 +187,10 @@ inline Text escaped(const Text& text) {
 inline Text stripped(const Text& text, bool left, bool right, const Value* set) {
   std::string_view rest = text.bytes;
   if (set == nullptr || set->is(Kind::none)) {
-    while (const std::size_t size = left ? qwen35::detail::leading_space(rest) : 0) {
+    while (const std::size_t size = left ? qwen35::leading_space(rest) : 0) {
       rest.remove_prefix(size);
     }
-    return text.part(right ? qwen35::detail::python_rstrip(rest) : rest);
+    return text.part(right ? qwen35::python_rstrip(rest) : rest);
   }
   const std::string& characters = text_of(*set, "strip").bytes;
   const auto in_set = [&](std::string_view character) { return characters.find(character) != std::string::npos; };
@@ -222,18 +222,18 @@ inline std::vector<Value> split(const Text& text, const Value* separator, std::i
     if (from_right && limit >= 0) {
       wrong("rsplit: a limit without a separator is not supported");
     }
-    while (const std::size_t size = qwen35::detail::leading_space(rest)) {
+    while (const std::size_t size = qwen35::leading_space(rest)) {
       rest.remove_prefix(size);
     }
     while (!rest.empty()) {
       std::size_t end = 0;
-      while (more() && end < rest.size() && qwen35::detail::leading_space(rest.substr(end)) == 0) {
+      while (more() && end < rest.size() && qwen35::leading_space(rest.substr(end)) == 0) {
         ++end;
       }
       end = more() ? end : rest.size();
       out.push_back(text.part(rest.substr(0, end)));
       rest.remove_prefix(end);
-      while (const std::size_t size = qwen35::detail::leading_space(rest)) {
+      while (const std::size_t size = qwen35::leading_space(rest)) {
         rest.remove_prefix(size);
       }
     }
@@ -379,7 +379,7 @@ inline Value method_of(const Value& self, std::string_view method, Budget& budge
       return there ? text.part(prefix ? part.size() : 0, bytes.size() - part.size()) : text;
     }
     if (what == "isspace") {
-      return !bytes.empty() && qwen35::detail::python_strip(bytes).empty();
+      return !bytes.empty() && qwen35::python_strip(bytes).empty();
     }
     if (what == "isdigit" && std::all_of(bytes.begin(), bytes.end(), [](char c) { return (c & 0x80) == 0; })) {
       return !bytes.empty() && std::all_of(bytes.begin(), bytes.end(), [](char c) { return c >= '0' && c <= '9'; });

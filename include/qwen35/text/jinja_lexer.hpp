@@ -94,10 +94,10 @@ class Lexer {
   // tag that prints nothing.
   std::string_view before_tag(std::string_view data, char sign, bool prints) const {
     if (sign == '-') {
-      return detail::python_rstrip(data);
+      return python_rstrip(data);
     }
     const std::size_t line = data.rfind('\n') + 1;  // 0 without one
-    const bool blank = (line > 0 || line_starts_) && detail::python_strip(data.substr(line)).empty();
+    const bool blank = (line > 0 || line_starts_) && python_strip(data.substr(line)).empty();
     return sign != '+' && !prints && blank ? data.substr(0, line) : data;
   }
   void emit(TokenKind kind, std::string_view text) { tokens_.push_back({kind, std::string(text), line_}); }
@@ -114,7 +114,7 @@ class Lexer {
     rest_.remove_prefix(size);
   }
   void skip_space() {
-    while (const std::size_t size = detail::leading_space(rest_)) {
+    while (const std::size_t size = leading_space(rest_)) {
       advance(size);
     }
   }
@@ -143,7 +143,7 @@ class Lexer {
       at += at < rest_.size() && some.find(rest_[at]) != std::string_view::npos ? 1u : 0u;
     };
     const auto blanks = [&] {
-      while (const std::size_t size = at < rest_.size() ? detail::leading_space(rest_.substr(at)) : 0) {
+      while (const std::size_t size = at < rest_.size() ? leading_space(rest_.substr(at)) : 0) {
         at += size;
       }
     };

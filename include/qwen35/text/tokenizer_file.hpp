@@ -24,6 +24,8 @@ inline std::string_view type_of(const json::Value& object) {
   return type != nullptr && type->is_string() ? std::string_view(type->as_string()) : std::string_view();
 }
 
+}  // namespace detail
+
 inline AddedToken read_added_token(const json::Value& token, TokenId id, std::string_view source) {
   const json::Value* const content = token.find("content");
   require<TextError>(content != nullptr && content->is_string(), source, ": an added token has no content");
@@ -41,6 +43,8 @@ inline AddedToken read_added_token(const json::Value& token, TokenId id, std::st
           flag("lstrip"),
           flag("rstrip")};
 }
+
+namespace detail {
 
 // Takes the two large members, model.vocab and model.merges, out of the stream of events and leaves the rest as a
 // value.

@@ -225,7 +225,7 @@ inline void Tokenizer::load_config(const json::Value& config, std::string_view s
       require<TextError>(error == std::errc() && end == key.data() + key.size(), source_name,
                          ": added_tokens_decoder: \"", key, "\" is no token id");
       if (!is_added(id)) {
-        add_token(detail::read_added_token(token, id, source_name));
+        add_token(read_added_token(token, id, source_name));
       }
     }
   }

@@ -26,8 +26,6 @@ constexpr std::string_view trim_blanks(std::string_view text) noexcept {
   return text;
 }
 
-namespace detail {
-
 // Bytes of the Python white space character that `text` starts with; 0 when it starts with something else. Python's
 // str.isspace holds for the 25 White_Space code points of Unicode and for U+001C..U+001F.
 constexpr std::size_t leading_space(std::string_view text) noexcept {
@@ -50,6 +48,8 @@ constexpr std::size_t leading_space(std::string_view text) noexcept {
   return three ? 3 : 0;
 }
 
+namespace detail {
+
 // The same at the end of `text`. No white space character is the tail of another character's bytes, so trying each
 // length is safe.
 constexpr std::size_t trailing_space(std::string_view text) noexcept {
@@ -61,13 +61,16 @@ constexpr std::size_t trailing_space(std::string_view text) noexcept {
   return 0;
 }
 
+}  // namespace detail
+
 // Python's text.rstrip() and text.strip().
 constexpr std::string_view python_rstrip(std::string_view text) noexcept {
-  while (const std::size_t length = trailing_space(text)) {
+  while (const std::size_t length = detail::trailing_space(text)) {
     text.remove_suffix(length);
   }
   return text;
 }
+
 constexpr std::string_view python_strip(std::string_view text) noexcept {
   while (const std::size_t length = leading_space(text)) {
     text.remove_prefix(length);
@@ -82,6 +85,4 @@ constexpr std::string_view strip_leading_newlines(std::string_view text) noexcep
   }
   return text;
 }
-
-}  // namespace detail
 QWEN35_END_NAMESPACE

@@ -38,8 +38,6 @@ inline std::size_t find_nfc_active(std::string_view text, std::size_t from = 0) 
   return std::string_view::npos;
 }
 
-namespace detail {
-
 // Decomposes, orders and composes the code points of a short stretch. Not utf8proc_map: its ordering takes quadratic
 // time on a long run of marks.
 class NfcStretch {
@@ -94,8 +92,6 @@ class NfcStretch {
   std::vector<utf8proc_int32_t> points_;
 };
 
-}  // namespace detail
-
 // The stretches of `text` that normalisation has to work on: each run of active code points with the one before it.
 // work(start, end) is called for each, in order. A code point later than Unicode 9.0 is never in one: in those tables
 // it composes and reorders with nothing.
@@ -125,7 +121,7 @@ void for_each_nfc_stretch(std::string_view text, const Work& work) {
 inline std::string nfc(std::string_view text) {
   std::string out;
   std::size_t copied = 0;
-  detail::NfcStretch stretch;
+  NfcStretch stretch;
   for_each_nfc_stretch(text, [&](std::size_t start, std::size_t end) {
     if (out.empty()) {
       out.reserve(text.size());

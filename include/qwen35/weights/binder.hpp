@@ -48,7 +48,7 @@ class Binder {
   template <class Ignored>
   void finish(const Ignored& ignored) {
     const bool note_left_over = problems_ == 0 && !checkpoint_.strict();
-    detail::NameList left_over;
+    NameList left_over;
     for (const TensorInfo& tensor : checkpoint_.tensors()) {
       if (taken_.contains(tensor.name) || ignored(tensor.name)) {
         continue;

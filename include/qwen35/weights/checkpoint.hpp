@@ -34,8 +34,6 @@ struct CheckpointOptions {
   std::optional<Format> dtype{};
 };
 
-namespace detail {
-
 // Names for a message, at most `shown` of them.
 struct NameList {
   static constexpr std::size_t shown = 50;
@@ -55,8 +53,6 @@ struct NameList {
     return count > shown ? concat(out, between.empty() ? "\n  " : between, "and ", count - shown, " more") : out;
   }
 };
-
-}  // namespace detail
 
 class Checkpoint {
  public:
@@ -183,7 +179,7 @@ class Checkpoint {
   // The tensors that the index reads from this shard.
   void add_shard(std::span<const std::byte> bytes, const std::string& source, const std::string& shard,
                  const std::unordered_map<std::string_view, std::string>& shard_of) {
-    detail::NameList copies, unnamed;
+    NameList copies, unnamed;
     for (TensorInfo& tensor : read_safetensors(bytes, source)) {
       const auto place = shard_of.find(tensor.name);
       if (place == shard_of.end()) {
@@ -241,7 +237,7 @@ class Checkpoint {
       before += bytes.size();
       add_shard(bytes, path, shard, shard_of);
     }
-    detail::NameList missing;
+    NameList missing;
     for (const auto& [tensor, shard] : weight_map->members()) {
       if (find(tensor) == nullptr) {
         missing.add(concat("\n  ", tensor, " (in ", shard_of.at(tensor), ")"));
