@@ -29,6 +29,7 @@ struct Settings {
   std::string chat_template = "auto";
   bool whole_input = false;
   std::optional<double> fps;  // of videos; see the flag
+  std::size_t max_pixels = qwen35::MediaLimits().max_pixels;
   qwen35::GenerationConfig config;
 };
 
@@ -121,7 +122,7 @@ class Chat {
       session_.options().media_loader(part);  // an error is better told now than with the message
     } else {
       qwen35::require<qwen35::InputError>(qwen35::is_data_url(part.value) || qwen35::path_exists(part.value),
-                                          part.value, ": no such file or folder");
+                                          qwen35::shortened(part.value), ": no such file or folder");
     }
     attached_.push_back(std::move(part));
     screen_.note("[with the next message: " + attached_names() + "]");
@@ -243,7 +244,9 @@ int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chr
       checkpoint.has_file("preprocessor_config.json") || checkpoint.has_file("processor_config.json");
   if (qwen35::ReadsMedia<Model> && settings_there) {
     const qwen35::Processor processor = qwen35::Processor::from_checkpoint(checkpoint, options.chat_template);
-    options.media_loader = [&](const qwen35::ContentPart& part) { return load_medium(processor, part, settings.fps); };
+    options.media_loader = [&](const qwen35::ContentPart& part) {
+      return load_medium(processor, part, settings.fps, settings.max_pixels);
+    };
     const Model model = load_model<Model>(checkpoint, start, screen);
     qwen35::Session<Model> session(model, processor.tokenizer, settings.config, options);
     return converse(session, settings, screen);
@@ -281,6 +284,7 @@ inline void add_options(CLI::App& app, Settings& settings) {
   app.add_option("--fps", settings.fps,
                  "frames a second to look at of a video; of a folder of pictures, the rate they were taken at")
       ->check(CLI::PositiveNumber);
+  add_pixels_option(app, settings.max_pixels);
   app.add_flag("--whole", settings.whole_input, "the whole input is one question");
   app.add_option("-n,--max-new-tokens", config.max_new_tokens, "longest answer, thinking included");
   app.add_option("--sample", config.do_sample, "true: draw the tokens, false: take the most probable");

@@ -27,11 +27,12 @@ struct Request {
     qwen35::require<qwen35::InputError>(!images.empty() || !video.empty() || !question.empty(),
                                         "no picture, no video and no question");
     for (const std::string& image : images) {
-      qwen35::require<qwen35::InputError>(qwen35::is_data_url(image) || qwen35::path_exists(image), image,
-                                          ": no such file");
+      qwen35::require<qwen35::InputError>(
+          qwen35::is_data_url(image) || qwen35::looks_like_base64(image) || qwen35::path_exists(image),
+          qwen35::shortened(image), ": no such file");
     }
     qwen35::require<qwen35::InputError>(video.empty() || qwen35::is_data_url(video) || qwen35::path_exists(video),
-                                        video, ": no such file or folder");
+                                        qwen35::shortened(video), ": no such file or folder");
   }
   std::string text() const {
     if (!question.empty()) {
@@ -49,6 +50,7 @@ struct Settings {
   Request request;
   std::string chat_template = "auto";
   std::int64_t max_new_tokens = 512;
+  std::size_t max_pixels = qwen35::MediaLimits().max_pixels;
   bool think = false;
   bool quiet = false;
   bool lines = false;
@@ -182,7 +184,7 @@ class Describer {
     qwen35::SessionOptions out;
     out.enable_thinking = settings_.think;
     out.media_loader = [&processor, this](const qwen35::ContentPart& part) {
-      return chat_tool::load_medium(processor, part, fps_);
+      return chat_tool::load_medium(processor, part, fps_, settings_.max_pixels);
     };
     return out;
   }
@@ -219,8 +221,7 @@ int main(int argc, char** argv) {
       "Answers a question about pictures or a video. The answer goes to the output, everything else to the error "
       "output.");
   Settings settings;
-  CLI::Option* const images =
-      app.add_option("images", settings.request.images, "PNG, JPEG, WebP, GIF or BMP files, or data: URLs");
+  CLI::Option* const images = app.add_option("images", settings.request.images, "picture files, data: URLs, or base64");
   app.add_option(
       "-m,--model", settings.folder,
       "folder with config.json, tokenizer.json and safetensors files; without it, the small model in this program");
@@ -235,6 +236,7 @@ int main(int argc, char** argv) {
   app.add_option("-n,--max-new-tokens", settings.max_new_tokens, "longest answer, thinking included")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
+  chat_tool::add_pixels_option(app, settings.max_pixels);
   chat_tool::add_template_option(app, settings.chat_template);
   app.add_flag("--think", settings.think, "let the model think first");
   app.add_flag("-q,--quiet", settings.quiet, "the answer alone");

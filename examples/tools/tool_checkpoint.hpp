@@ -4,6 +4,7 @@
 #pragma once
 
 #include <qwen35/config/config_file.hpp>
+#include <qwen35/media/limits.hpp>
 #include <qwen35/text/chat_template_file.hpp>
 #include <qwen35/weights/checkpoint.hpp>
 #if defined(QWEN35_TOOL_MEDIA)
@@ -41,10 +42,12 @@ inline qwen35::Checkpoint open_checkpoint(
 // fps: of a folder, the rate of its pictures, which are then sampled as those of other videos; of those, how many
 // frames a second to look at.
 inline qwen35::LoadedMedium load_medium(const qwen35::Processor& processor, const qwen35::ContentPart& part,
-                                        std::optional<double> fps) {
+                                        std::optional<double> fps, std::size_t max_pixels) {
   std::error_code ignored;
   const bool folder = std::filesystem::is_directory(part.value, ignored);
-  return processor.load(part, {.videos_kwargs = {.fps = folder ? std::nullopt : fps}, .folder_fps = fps});
+  return processor.load(
+      part,
+      {.videos_kwargs = {.fps = folder ? std::nullopt : fps}, .folder_fps = fps, .limits = {.max_pixels = max_pixels}});
 }
 #endif
 
@@ -59,6 +62,13 @@ inline std::size_t tensor_bytes(const qwen35::Checkpoint& checkpoint) {
 // auto, on, off.
 inline std::optional<bool> thinking_of(const std::string& word) {
   return word == "auto" ? std::nullopt : std::optional<bool>(word == "on");
+}
+
+// max_pixels: of one picture or frame.
+inline void add_pixels_option(CLI::App& app, std::size_t& max_pixels) {
+  app.add_option("--max-pixels", max_pixels, "the largest picture or frame that is read")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
 }
 
 inline void add_template_option(CLI::App& app, std::string& choice) {

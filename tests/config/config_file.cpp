@@ -185,19 +185,19 @@ TEST_CASE("layer types") {
 
 TEST_CASE("fields of the wrong kind are named") {
   const std::string size = ": expected a whole number from 0 to 2147483647";
-  CHECK(after("text_config", "hidden_size", "128") == "text_config.hidden_size" + size);
+  CHECK(after("text_config", "hidden_size", "128x") == "text_config.hidden_size" + size);
   CHECK(after("text_config", "hidden_size", -128) == "text_config.hidden_size" + size);
-  CHECK(after("text_config", "hidden_size", 128.0) == "text_config.hidden_size" + size);
+  CHECK(after("text_config", "hidden_size", 128.5) == "text_config.hidden_size" + size);
   CHECK(after("text_config", "hidden_size", json::parse("1e30")) == "text_config.hidden_size" + size);
   CHECK(after("text_config", "num_experts", json::parse("99999999999")) == "text_config.num_experts" + size);
   CHECK(after("text_config", "rms_norm_eps", "small") == "text_config.rms_norm_eps: expected a number");
   CHECK(after("text_config", "rms_norm_eps", -1e-6) == "text_config.rms_norm_eps: expected a number not below 0");
   CHECK(after("text_config", "max_position_embeddings", 0) ==
         "text_config.max_position_embeddings: expected a number above 0");
-  CHECK(after("text_config", "use_cache", 1) == "text_config.use_cache: expected true or false");
+  CHECK(after("text_config", "use_cache", 2) == "text_config.use_cache: expected true or false");
   CHECK(after("text_config", "hidden_act", 1) == "text_config.hidden_act: expected a string");
   CHECK(after("text_config", "eos_token_id", "</s>") ==
-        "text_config.eos_token_id: expected a token id or a list of at most 16 token ids");
+        "text_config.eos_token_id: expected a token id or a list of at most 64 token ids");
   CHECK(after("text_config", "model_type", true) == "text_config.model_type: expected a string");
   CHECK(after("", "image_token_id", json::parse("[1, 2]")) == "config.image_token_id: expected one token id");
   CHECK(after("", "tie_word_embeddings", "no") == "config.tie_word_embeddings: expected true or false");

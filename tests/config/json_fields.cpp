@@ -46,7 +46,7 @@ TEST_CASE("sizes are whole numbers below 2^31") {
   const json::Value good = object("2147483647");
   CHECK(JsonFields(&good, "file").size("key", 0) == 2147483647);
   for (const char* bad :
-       {"-1", "2147483648", "1.5", "2048.0", "1e3", "\"2048\"", "true", "[1]", "{}", "18446744073709551615", "1e300"}) {
+       {"-1", "2147483648", "1.5", "2048.5", "1e30", "\"2048x\"", "true", "[1]", "{}", "18446744073709551615", "1e300"}) {
     CAPTURE(bad);
     CHECK(problem(bad, [](const JsonFields& f) { f.size("key", 0); }) ==
           "file.key: expected a whole number from 0 to 2147483647");
@@ -60,8 +60,8 @@ TEST_CASE("numbers, flags and words") {
   CHECK(fields.number("i", 0.0) == 3.0);
   CHECK_FALSE(fields.boolean("b", true));
   CHECK(fields.text("s", "") == "silu");
-  CHECK(problem("\"1\"", [](const JsonFields& f) { f.number("key", 0.0); }) == "file.key: expected a number");
-  CHECK(problem("0", [](const JsonFields& f) { f.boolean("key", false); }) == "file.key: expected true or false");
+  CHECK(problem("\"1x\"", [](const JsonFields& f) { f.number("key", 0.0); }) == "file.key: expected a number");
+  CHECK(problem("2", [](const JsonFields& f) { f.boolean("key", false); }) == "file.key: expected true or false");
   CHECK(problem("[]", [](const JsonFields& f) { f.text("key", ""); }) == "file.key: expected a string");
   CHECK(problem("[]", [](const JsonFields& f) { f.object("key"); }) == "file.key: expected an object");
   CHECK(problem("{}", [](const JsonFields& f) { f.list("key"); }) == "file.key: expected a list");
@@ -77,13 +77,37 @@ TEST_CASE("token ids") {
   CHECK(JsonFields(&one, "file").token_id("key", 0) == 248044);
   const json::Value two = object("[0, 2147483647]");
   CHECK(JsonFields(&two, "file").token_ids("key") == TokenIds{0, 2147483647});
-  const std::string expected = "file.key: expected a token id or a list of at most 16 token ids";
-  for (const char* bad : {"-1", "2147483648", "1.0", "\"a\"", "[1, null]", "[[1]]", "{}",
-                          "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]"}) {
+  const std::string expected = "file.key: expected a token id or a list of at most 64 token ids";
+  std::string many = "[0";
+  for (int i = 1; i < 65; ++i) {
+    many += ", " + std::to_string(i);
+  }
+  many += "]";
+  for (const char* bad : {"2147483648", "1.5", "\"a\"", "[1, null]", "[[1]]", "{}", many.c_str()}) {
     CAPTURE(bad);
     CHECK(problem(bad, [](const JsonFields& f) { f.token_ids("key"); }) == expected);
   }
   CHECK(problem("[1]", [](const JsonFields& f) { f.token_id("key", 0); }) == "file.key: expected one token id");
+}
+
+TEST_CASE("values as files in the wild have them") {
+  const auto of = [](const char* text) { return object(text); };
+  const json::Value size = of("\"2048\""), whole = of("2048.0"), number = of("\"1e-6\""), yes = of("1"),
+                    no = of("\"False\""), none = of("-1"), some = of("[-1, \"5\", 7.0]"),
+                    seventeen = of("[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]");
+  CHECK(JsonFields(&size, "file").size("key", 0) == 2048);
+  CHECK(JsonFields(&whole, "file").size("key", 0) == 2048);
+  CHECK(JsonFields(&number, "file").number("key", 0.0) == 1e-6);
+  CHECK(JsonFields(&yes, "file").boolean("key", false));
+  CHECK_FALSE(JsonFields(&no, "file").boolean("key", true));
+  CHECK(JsonFields(&none, "file").token_ids("key").empty());
+  CHECK(JsonFields(&none, "file").token_id("key", 3) == 3);
+  CHECK(JsonFields(&some, "file").token_ids("key") == TokenIds{5, 7});
+  CHECK(JsonFields(&seventeen, "file").token_ids("key").size() == 17);
+  for (const char* bad : {"\"\"", "\" 8\"", "\"8 \"", "\"0x8\"", "\"inf\"", "\"nan\"", "1.5", "-1", "true", "1e300"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(problem(bad, [](const JsonFields& f) { f.size("key", 0); }).empty());
+  }
 }
 
 TEST_CASE("lists of factors") {

@@ -67,7 +67,30 @@ TEST_CASE("paths, bytes and data: URLs give the same pixels") {
     }
   }
   CHECK(load_image("data:image/jpeg;base64," + text) == image);  // what it says of itself is not believed
+  CHECK(load_image("DATA:image/png;charset=x;BASE64," + text) == image);
+  CHECK(load_image(text) == image);
+  CHECK(load_image(text.substr(0, 76) + "\n" + text.substr(76)) == image);
   CHECK_THROWS_AS(load_image("data:image/png;base64,AAAA"), MediaError);
+}
+
+TEST_CASE("no message is longer than a screen, whatever the source is") {
+  const std::string long_name(3'000'000, 'x'), path = std::string(2000, '/') + long_name;
+  for (const std::string& source : {long_name, path, "data:" + long_name, "data:image/png;base64," + long_name,
+                                    std::string("\xE4\xB8\xAD") + long_name, "." + long_name}) {
+    const std::string message = message_of<MediaError>([&] { load_image(source); });
+    CHECK(message.size() > 10);
+    CHECK(message.size() < 500);
+  }
+  CHECK(contains(message_of<MediaError>([] { load_image("none.png"); }), "none.png: cannot be opened"));
+}
+
+TEST_CASE("a picture of 108 megapixels") {
+  const MediaLimits limits{.max_pixels = 100'000'000};
+  CHECK(contains(message_of<MediaError>([&] { detail::check_picture_size(12000, 9000, limits, "p"); }),
+                 "p: 12000 x 9000 pixels, the limit is 100000000 in all (MediaLimits::max_pixels)"));
+  CHECK_NOTHROW(detail::check_picture_size(12000, 9000, MediaLimits(), "p"));
+  CHECK_NOTHROW(detail::check_picture_size(16384, 16384, MediaLimits(), "p"));
+  CHECK_THROWS_AS(detail::check_picture_size(16385, 16384, MediaLimits(), "p"), MediaError);
 }
 
 TEST_CASE("limits and files that are none") {
@@ -76,7 +99,7 @@ TEST_CASE("limits and files that are none") {
   for (const char* name : {"rgb.png", "noise.jpg", "lossy.webp", "animated.webp", "still.gif", "rgb24.bmp"}) {
     CAPTURE(name);
     CHECK(contains(message_of<MediaError>([&] { read_image(file_path(name), limits); }),
-                   "37 x 29 pixels, the limit is 1072"));
+                   "37 x 29 pixels, the limit is 1072 in all (MediaLimits::max_pixels)"));
   }
   limits = {};
   limits.max_file_bytes = 100;

@@ -46,6 +46,21 @@ TEST_CASE("the tag in both byte orders and widths") {
   }
 }
 
+TEST_CASE("XMP counts where EXIF has no orientation") {
+  const std::string_view six = "<rdf:Description tiff:Orientation=\"6\"/>",
+                         eight = "<tiff:Orientation>8</tiff:Orientation>";
+  CHECK(exif_orientation({}, six) == 6);
+  CHECK(exif_orientation({}, eight) == 8);
+  CHECK(exif_orientation(block(true, 3, 3), six) == 3);
+  CHECK(exif_orientation(block(true, 3, 1), six) == 1);
+  CHECK(exif_orientation(block(true, 3, 3, 0x0100), six) == 6);
+  for (const std::string_view none : {"", "tiff:Orientation", "tiff:Orientation=\"", "tiff:Orientation='6'",
+                                      "tiff:Orientation=\"9\"", "tiff:Orientation=\"0\"", "tiff:Orientation>x"}) {
+    CHECK(exif_orientation({}, none) == 1);
+  }
+  CHECK(exif_orientation({}, "tiff:Orientation tiff:Orientation>4") == 4);
+}
+
 TEST_CASE("damaged data means upright") {
   CHECK(exif_orientation({}) == 1);
   CHECK(exif_orientation(block(true, 3, 0)) == 1);

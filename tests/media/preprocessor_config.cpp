@@ -86,7 +86,7 @@ TEST_CASE("wrong fields are named") {
   CHECK(contains(image(R"({"size": {"shortest_edge": 0, "longest_edge": 5}})"), "areas above 0"));
   CHECK(contains(image(R"({"size": {"shortest_edge": -1, "longest_edge": 5}})"), "shortest_edge"));
   CHECK(contains(image(R"({"patch_size": 0})"), "patch_size"));
-  CHECK(contains(image(R"({"patch_size": "16"})"), "patch_size"));
+  CHECK(contains(image(R"({"patch_size": "16x"})"), "patch_size"));
   CHECK(contains(image(R"({"patch_size": 100000})"), "patch_size"));
   CHECK(contains(image(R"({"merge_size": 0})"), "merge_size"));
   CHECK(contains(image(R"({"temporal_patch_size": 0})"), "temporal_patch_size"));

@@ -111,6 +111,11 @@ TEST_CASE("the load-balancing loss is E times the sum of share times mean probab
     const AttentionMask given = masked ? AttentionMask(mask) : AttentionMask();
     CHECK(static_cast<double>(load_balancing_loss(layers, experts, top_k, given)) ==
           doctest::Approx(expected).epsilon(1e-6));
+    if (masked) {  // the same tokens behind two that a cache holds
+      const Tensor<std::int32_t> longer({2, 5}, {0, 1, 0, 1, 1, 1, 1, 1, 1, 0});
+      CHECK(load_balancing_loss(layers, experts, top_k, AttentionMask(longer)) ==
+            load_balancing_loss(layers, experts, top_k, given));
+    }
   }
 }
 

@@ -59,6 +59,24 @@ TEST_CASE("every field is read, null is absent") {
         GenerationConfig{.early_stopping = EarlyStopping::yes});
 }
 
+TEST_CASE("values as files in the wild have them") {
+  CHECK(
+      read(
+          R"({"do_sample": 1, "temperature": "0.7", "top_k": "20", "max_new_tokens": 32.0, "seed": "5", "early_stopping": 1,
+                 "stop_strings": "8", "pad_token_id": -1, "eos_token_id": -1, "bos_token_id": "3"})") ==
+      GenerationConfig{.max_new_tokens = 32,
+                       .early_stopping = EarlyStopping::yes,
+                       .stop_strings = std::vector<std::string>{"8"},
+                       .do_sample = true,
+                       .seed = 5,
+                       .temperature = 0.7,
+                       .top_k = 20,
+                       .bos_token_id = 3,
+                       .eos_token_id = TokenIds{}});
+  CHECK(read(R"({"eos_token_id": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]})").eos_token_id->size() ==
+        17);
+}
+
 TEST_CASE("fields of the wrong kind are named") {
   const auto refused = [](const char* text, const char* message) {
     CHECK_THROWS_WITH_AS(read(text), message, ConfigError);
@@ -66,14 +84,14 @@ TEST_CASE("fields of the wrong kind are named") {
   refused(R"([])", "generation_config: expected an object");
   refused(R"({"max_new_tokens": 1.5})", "generation_config.max_new_tokens: expected a whole number");
   refused(R"({"temperature": "hot"})", "generation_config.temperature: expected a number");
-  refused(R"({"do_sample": 1})", "generation_config.do_sample: expected true or false");
+  refused(R"({"do_sample": 2})", "generation_config.do_sample: expected true or false");
   refused(R"({"early_stopping": "always"})", "generation_config.early_stopping: expected true, false or \"never\"");
   refused(R"({"stop_strings": [1]})", "generation_config.stop_strings: expected a string or a list of strings");
   refused(R"({"stop_strings": 1})", "generation_config.stop_strings: expected a string or a list of strings");
-  refused(R"({"eos_token_id": -1})",
-          "generation_config.eos_token_id: expected a token id or a list of at most 16 token ids");
-  refused(R"({"eos_token_id": [1, "2"]})",
-          "generation_config.eos_token_id: expected a token id or a list of at most 16 token ids");
+  refused(R"({"eos_token_id": 1.5})",
+          "generation_config.eos_token_id: expected a token id or a list of at most 64 token ids");
+  refused(R"({"eos_token_id": [1, "x"]})",
+          "generation_config.eos_token_id: expected a token id or a list of at most 64 token ids");
   refused(R"({"pad_token_id": [1]})", "generation_config.pad_token_id: expected one token id");
   refused(R"({"pad_token_id": 3000000000})", "generation_config.pad_token_id: expected one token id");
   refused(R"({"suppress_tokens": 4})", "generation_config.suppress_tokens: expected a list of token ids");

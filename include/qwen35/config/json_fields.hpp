@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Typed reading of one JSON object of a config file. Every value is untrusted: one of the wrong kind or range is a
-// ConfigError that names it.
+// ConfigError that names it. Files in the wild write numbers as strings, whole numbers as 8.0, truths as 0 and 1, and
+// no token as -1: all are read.
 #pragma once
 
 #include <qwen35/config/rope_parameters.hpp>
@@ -49,8 +50,10 @@ class JsonFields {
     if (value == nullptr) {
       return absent;
     }
-    expect(value->is_bool(), key, "true or false");
-    return value->as_bool();
+    const json::Value read = plain(*value);
+    const bool number = read == json::Value(0) || read == json::Value(1);
+    expect(read.is_bool() || number, key, "true or false");
+    return number ? read == json::Value(1) : read.as_bool();
   }
   std::string text(std::string_view key, std::string_view absent) const {
     const json::Value* const value = find(key);
@@ -60,19 +63,22 @@ class JsonFields {
     expect(value->is_string(), key, "a string");
     return value->as_string();
   }
-  // One id or a list of at most 16.
+  // One id or a list of at most 64; negative ones are none.
   TokenIds token_ids(std::string_view key) const {
     TokenIds ids;
     const json::Value* const value = find(key);
     if (value == nullptr) {
       return ids;
     }
-    constexpr const char* expected = "a token id or a list of at most 16 token ids";
-    const auto add = [&](const json::Value& item) {
-      expect(item.is_integer() && item.as_integer() >= 0 && item.as_integer() <= std::numeric_limits<TokenId>::max() &&
+    constexpr const char* expected = "a token id or a list of at most 64 token ids";
+    const auto add = [&](const json::Value& given) {
+      const json::Value item = plain(given);
+      expect(item.is_integer() && item.as_integer() <= std::numeric_limits<TokenId>::max() &&
                  ids.size() < TokenIds::capacity,
              key, expected);
-      ids.push_back(static_cast<TokenId>(item.as_integer()));
+      if (item.as_integer() >= 0) {
+        ids.push_back(static_cast<TokenId>(item.as_integer()));
+      }
     };
     if (!value->is_array()) {
       add(*value);
@@ -89,7 +95,8 @@ class JsonFields {
       return absent;
     }
     expect(!value->is_array(), key, "one token id");
-    return token_ids(key)[0];
+    const TokenIds ids = token_ids(key);
+    return ids.empty() ? absent : ids[0];
   }
   FactorList factors(std::string_view key) const {
     FactorList list;
@@ -114,7 +121,8 @@ class JsonFields {
     expect(value == nullptr || value->is_array(), key, "a list");
     return value;
   }
-  std::size_t as_size(const json::Value& value, std::string_view key) const {
+  std::size_t as_size(const json::Value& given, std::string_view key) const {
+    const json::Value value = plain(given);
     expect(value.is_integer() && value.as_integer() >= 0 && static_cast<std::uint64_t>(value.as_integer()) < size_limit,
            key, "a whole number from 0 to 2147483647");
     return static_cast<std::size_t>(value.as_integer());
@@ -125,8 +133,34 @@ class JsonFields {
   }
   const std::string& where() const { return where_; }
 
+  // A string that writes a number or a truth as that, a number without a fraction as an integer, all else as it is.
+  static json::Value plain(const json::Value& value) {
+    json::Value out = value;
+    if (value.is_string()) {
+      const std::string& text = value.as_string();
+      const char* const end = text.data() + text.size();
+      std::int64_t integer = 0;
+      double number = 0.0;
+      if (const auto read = std::from_chars(text.data(), end, integer); read.ec == std::errc() && read.ptr == end) {
+        return integer;
+      }
+      if (const auto read = std::from_chars(text.data(), end, number); read.ec == std::errc() && read.ptr == end) {
+        out = number;
+      } else if (text == "true" || text == "True" || text == "false" || text == "False") {
+        return text[0] == 't' || text[0] == 'T';
+      }
+    }
+    constexpr double exact = 9007199254740992.0;  // 2^53: every smaller whole number is a double
+    if (out.kind() == json::Kind::number && std::fabs(out.as_number()) < exact &&
+        std::trunc(out.as_number()) == out.as_number()) {
+      return static_cast<std::int64_t>(out.as_number());
+    }
+    return out;
+  }
+
  private:
-  double as_number(const json::Value& value, std::string_view key, std::string_view what) const {
+  double as_number(const json::Value& given, std::string_view key, std::string_view what) const {
+    const json::Value value = plain(given);
     expect(value.is_number() && std::isfinite(value.as_number()), key, what);
     return value.as_number();
   }

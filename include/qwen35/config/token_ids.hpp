@@ -12,7 +12,7 @@ QWEN35_BEGIN_NAMESPACE
 
 class TokenIds {
  public:
-  static constexpr std::size_t capacity = 16;
+  static constexpr std::size_t capacity = 64;
 
   constexpr TokenIds() = default;
   constexpr TokenIds(TokenId id) { push_back(id); }
@@ -23,7 +23,7 @@ class TokenIds {
   }
   constexpr void push_back(TokenId id) {
     if (size_ == capacity) {
-      raise<ConfigError>("a list of token ids has at most 16 entries");
+      raise<ConfigError>("a list of token ids has at most 64 entries");
     }
     ids_[size_++] = id;
   }

@@ -102,6 +102,19 @@ inline std::string concat(const Parts&... parts) {
   return out;
 }
 
+// A text from outside, for a message: its beginning alone when it is longer than a name or a path ever is.
+inline std::string shortened(std::string_view text) {
+  constexpr std::size_t shown = 300;
+  if (text.size() <= shown) {
+    return std::string(text);
+  }
+  std::size_t end = shown;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) {  // not within a character
+    --end;
+  }
+  return concat(text.substr(0, end), "... (", text.size(), " bytes)");
+}
+
 // Raises E with the pieces as its message, unless `condition` holds. The message is only built on failure.
 template <class E = Error, class... Parts>
 inline void require(bool condition, const Parts&... parts) {

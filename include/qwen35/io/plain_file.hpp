@@ -21,24 +21,24 @@ QWEN35_BEGIN_NAMESPACE
 template <class E = Error>
 class PlainFile {
  public:
-  explicit PlainFile(const std::string& path) : path_(path) {
+  explicit PlainFile(const std::string& path) : path_(shortened(path)) {
 #if QWEN35_HAS_POSIX
     // O_NONBLOCK: opening a pipe that nobody writes to must fail, not wait.
     file_ = FileHandle(
         without_interruption([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }));
-    require_system<E>(file_.is_open(), path, "cannot be opened");
+    require_system<E>(file_.is_open(), path_, "cannot be opened");
     struct stat info {};
-    require_system<E>(::fstat(file_.number(), &info) == 0, path, "cannot be examined");
-    require<E>(S_ISREG(info.st_mode), path, ": ", S_ISDIR(info.st_mode) ? "is a folder" : "is not a regular file",
+    require_system<E>(::fstat(file_.number(), &info) == 0, path_, "cannot be examined");
+    require<E>(S_ISREG(info.st_mode), path_, ": ", S_ISDIR(info.st_mode) ? "is a folder" : "is not a regular file",
                ", expected a file");
     size_ = static_cast<std::size_t>(info.st_size);
 #else
-    require<E>(!std::filesystem::is_directory(path), path, ": is a folder, expected a file");
-    require<E>(!std::filesystem::exists(path) || std::filesystem::is_regular_file(path), path,
+    require<E>(!std::filesystem::is_directory(path), path_, ": is a folder, expected a file");
+    require<E>(!std::filesystem::exists(path) || std::filesystem::is_regular_file(path), path_,
                ": is not a regular file, expected a file");
     errno = 0;
     file_.open(path, std::ios::binary | std::ios::ate);
-    require_system<E>(file_.good(), path, "cannot be opened");
+    require_system<E>(file_.good(), path_, "cannot be opened");
     size_ = static_cast<std::size_t>(file_.tellg());
     file_.seekg(0);
 #endif
@@ -95,7 +95,7 @@ class PlainFile {
 inline bool path_exists(const std::string& path) {
 #if QWEN35_HAS_POSIX
   struct stat info {};
-  return ::lstat(path.c_str(), &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
+  return ::lstat(path.c_str(), &info) == 0 || (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG);
 #else
   std::error_code ignored;
   return std::filesystem::exists(path, ignored);
@@ -110,7 +110,7 @@ namespace detail {
 template <class E, class Bytes>
 Bytes read_whole(const std::string& path, std::size_t max_bytes) {
   PlainFile<E> file(path);
-  require<E>(file.size() <= max_bytes, path, ": ", file.size(), " bytes, longer than the limit of ", max_bytes,
+  require<E>(file.size() <= max_bytes, file.path(), ": ", file.size(), " bytes, longer than the limit of ", max_bytes,
              " bytes");
   Bytes out;
   // One byte more than it says, to see its end; then in pieces, for files that grow or that the system makes up.
@@ -123,7 +123,7 @@ Bytes read_whole(const std::string& path, std::size_t max_bytes) {
         return out;
       }
       done += got;
-      require<E>(done <= max_bytes, path, ": longer than the limit of ", max_bytes, " bytes");
+      require<E>(done <= max_bytes, file.path(), ": longer than the limit of ", max_bytes, " bytes");
     }
   }
 }

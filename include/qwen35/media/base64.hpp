@@ -4,8 +4,10 @@
 
 #include <qwen35/core/error.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -68,7 +70,15 @@ inline std::vector<std::byte> decode_base64(std::string_view text, std::string_v
 }
 
 constexpr bool is_data_url(std::string_view text) {
-  return text.starts_with("data:");
+  return text.size() >= 5 && (text[0] | 0x20) == 'd' && (text[1] | 0x20) == 'a' && (text[2] | 0x20) == 't' &&
+         (text[3] | 0x20) == 'a' && text[4] == ':';
+}
+
+// May this be base64 without anything around it? Of its characters alone, and more than a file's name has.
+inline bool looks_like_base64(std::string_view text) {
+  return text.size() >= 32 && std::all_of(text.begin(), text.end(), [](char c) {
+           return detail::base64_digit(c) < 64 || c == '=' || c == '\n' || c == '\r';
+         });
 }
 
 // The bytes of "data:image/png;base64,....". What it says about its type is not believed. Raises MediaError when it is
@@ -76,8 +86,12 @@ constexpr bool is_data_url(std::string_view text) {
 inline std::vector<std::byte> decode_data_url(std::string_view url) {
   require<MediaError>(is_data_url(url), "data URL: expected \"data:...;base64,...\"");
   const std::size_t comma = url.find(',');
-  require<MediaError>(comma != std::string_view::npos && url.substr(0, comma).ends_with(";base64"),
-                      "data URL: expected \"data:...;base64,...\", found no \";base64,\"");
+  const std::string_view form = comma == std::string_view::npos ? std::string_view() : url.substr(0, comma);
+  std::string ending(form.substr(form.size() - std::min<std::size_t>(form.size(), 7)));
+  for (char& c : ending) {
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  }
+  require<MediaError>(ending == ";base64", "data URL: expected \"data:...;base64,...\", found no \";base64,\"");
   return decode_base64(url.substr(comma + 1), "data URL");
 }
 

@@ -56,17 +56,19 @@ inline Image decode_image(std::span<const std::byte> bytes, const MediaLimits& l
 }
 
 inline Image read_image(const std::string& path, const MediaLimits& limits = {}) {
-  return decode_image(read_file<MediaError>(path, limits.max_file_bytes), limits, path);
+  return decode_image(read_file<MediaError>(path, limits.max_file_bytes), limits, shortened(path));
 }
 
-// A path, or a "data:...;base64,..." URL.
+// A path, a "data:...;base64,..." URL, or base64 alone, where no file has that name.
 inline Image load_image(const std::string& source, const MediaLimits& limits = {}) {
-  if (!is_data_url(source)) {
+  const bool url = is_data_url(source);
+  if (!url && (!looks_like_base64(source) || path_exists(source))) {
     return read_image(source, limits);
   }
-  require<MediaError>(source.size() / 4 * 3 <= limits.max_file_bytes, "data URL: the limit is ", limits.max_file_bytes,
+  const std::string_view name = url ? "data URL" : "base64";
+  require<MediaError>(source.size() / 4 * 3 <= limits.max_file_bytes, name, ": the limit is ", limits.max_file_bytes,
                       " bytes");
-  return decode_image(decode_data_url(source), limits, "data URL");
+  return decode_image(url ? decode_data_url(source) : decode_base64(source, name), limits, name);
 }
 
 QWEN35_END_NAMESPACE

@@ -27,6 +27,7 @@ struct JpegState {
   std::jmp_buf jump;
   const std::uint8_t* exif = nullptr;
   std::size_t exif_size = 0;
+  std::string_view xmp;
   char message[JMSG_LENGTH_MAX] = "";
 };
 
@@ -111,11 +112,14 @@ inline bool jpeg_read_info(JpegState& state, const std::uint8_t* data, std::size
   info.progress = &state.progress;
   jpeg_save_markers(&info, JPEG_APP0 + 1, 0xffff);
   jpeg_read_header(&info, TRUE);
-  for (jpeg_saved_marker_ptr marker = info.marker_list; marker != nullptr && state.exif == nullptr;
-       marker = marker->next) {
-    if (marker->data_length >= 6 && std::memcmp(marker->data, "Exif\0", 5) == 0) {
+  constexpr std::string_view exif_mark("Exif\0", 5), xmp_mark("http://ns.adobe.com/xap/1.0/\0", 29);
+  for (jpeg_saved_marker_ptr marker = info.marker_list; marker != nullptr; marker = marker->next) {
+    const std::string_view segment(reinterpret_cast<const char*>(marker->data), marker->data_length);
+    if (state.exif == nullptr && segment.size() >= 6 && segment.starts_with(exif_mark)) {
       state.exif = marker->data;
       state.exif_size = marker->data_length;
+    } else if (segment.starts_with(xmp_mark)) {
+      state.xmp = segment.substr(xmp_mark.size());
     }
   }
   if (info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK) {
@@ -178,7 +182,7 @@ inline Image decode_jpeg(std::span<const std::byte> bytes, const MediaLimits& li
                       source_name, ": not a sound JPEG: ", state.message);
   check_picture_size(state.info.image_width, state.info.image_height, limits, source_name);
   const auto orientation =
-      exif_orientation({state.exif, state.exif_size});  // the library frees its markers with the last row
+      exif_orientation({state.exif, state.exif_size}, state.xmp);  // the library frees its markers with the last row
   Image image(state.info.image_width, state.info.image_height);
   std::vector<std::uint8_t> line(state.info.out_color_space == JCS_CMYK ? image.width() * 4 : 0);
   require<MediaError>(detail::jpeg_read_pixels(state, image.pixels().data(), line.data()), source_name,

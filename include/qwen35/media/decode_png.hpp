@@ -7,6 +7,7 @@
 #include <csetjmp>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include <png.h>
 
@@ -24,8 +25,11 @@ struct PngState {
   std::size_t offset = 0;
   std::size_t width = 0;
   std::size_t height = 0;
+  bool reads_text = false;
   const png_byte* exif = nullptr;
   std::size_t exif_size = 0;
+  png_textp texts = nullptr;
+  int text_count = 0;
   char message[128] = "";
 };
 
@@ -35,6 +39,48 @@ inline void png_on_error(png_structp png, png_const_charp text) {
   png_longjmp(png, 1);
 }
 inline void png_on_warning(png_structp, png_const_charp) {}
+
+// The names of the texts that hold an orientation: XMP, and EXIF as ImageMagick writes it.
+inline constexpr std::string_view png_xmp = "XML:com.adobe.xmp";
+inline constexpr std::string_view png_profile = "Raw profile type exif";
+
+// Does some text chunk have one of these names?
+inline bool png_names_orientation(std::string_view file) {
+  for (std::size_t at = 8; at + 8 <= file.size();) {
+    const auto byte = [&](std::size_t i) { return std::size_t{static_cast<unsigned char>(file[at + i])}; };
+    const std::size_t size = byte(0) << 24 | byte(1) << 16 | byte(2) << 8 | byte(3);
+    const std::string_view kind = file.substr(at + 4, 4), data = file.substr(at + 8, std::min(size, file.size()));
+    if ((kind == "tEXt" || kind == "zTXt" || kind == "iTXt") &&
+        (data.starts_with(png_xmp) || data.starts_with(png_profile))) {
+      return true;
+    }
+    at += size + 12;
+  }
+  return false;
+}
+
+// The bytes of a raw profile: a line end, its kind, its length, and hexadecimal digits in lines.
+inline std::vector<std::uint8_t> png_profile_bytes(std::string_view text) {
+  for (int line = 0; line < 3; ++line) {
+    const std::size_t end = text.find('\n');
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  std::vector<std::uint8_t> out;
+  unsigned high = 16;
+  for (const char c : text) {
+    const unsigned digit = c >= '0' && c <= '9'   ? static_cast<unsigned>(c - '0')
+                           : c >= 'a' && c <= 'f' ? static_cast<unsigned>(c - 'a') + 10
+                           : c >= 'A' && c <= 'F' ? static_cast<unsigned>(c - 'A') + 10
+                                                  : 16;
+    if (digit < 16 && high < 16) {
+      out.push_back(static_cast<std::uint8_t>(high << 4 | digit));
+      high = 16;
+    } else if (digit < 16) {
+      high = digit;
+    }
+  }
+  return out;
+}
 
 inline void png_on_read(png_structp png, png_bytep out, std::size_t count) {
   auto& state = *static_cast<PngState*>(png_get_io_ptr(png));
@@ -53,11 +99,19 @@ inline bool png_read_header(PngState& state) {
   png_set_read_fn(state.png, &state, png_on_read);
   png_set_user_limits(state.png, max_picture_side, max_picture_side);
 #if defined(PNG_HANDLE_AS_UNKNOWN_SUPPORTED)
-  // Compressed text and colour profiles are not used: not to be unpacked.
-  static constexpr png_byte unused[] = "iCCP\0zTXt\0iTXt\0tEXt\0sPLT";
-  png_set_keep_unknown_chunks(state.png, PNG_HANDLE_CHUNK_NEVER, unused, 5);
+  // Colour profiles are not used: not to be unpacked. Nor are texts, but for an orientation's.
+  static constexpr png_byte unused[] = "iCCP\0sPLT\0zTXt\0iTXt\0tEXt";
+  png_set_keep_unknown_chunks(state.png, PNG_HANDLE_CHUNK_NEVER, unused, state.reads_text ? 2 : 5);
+#endif
+#if defined(PNG_SET_USER_LIMITS_SUPPORTED)
+  if (state.reads_text) {
+    png_set_chunk_malloc_max(state.png, std::size_t{1} << 20);
+    png_set_chunk_cache_max(state.png, 64);
+  }
 #endif
   png_read_info(state.png, state.info);
+  // A wrong checksum of the pixels is no reason to refuse them: what was damaged does not unpack.
+  png_set_crc_action(state.png, PNG_CRC_QUIET_USE, PNG_CRC_NO_CHANGE);
   state.width = png_get_image_width(state.png, state.info);
   state.height = png_get_image_height(state.png, state.info);
   return true;
@@ -84,7 +138,14 @@ inline bool png_read_pixels(PngState& state, std::uint8_t* pixels) {
       png_read_row(state.png, pixels + y * state.width * 3, nullptr);
     }
   }
-  png_read_end(state.png, state.info);
+  return true;
+}
+
+// Reads what stands behind the pixels. They are all there: that the rest is damaged or missing does not matter.
+inline void png_read_rest(PngState& state) {
+  if (setjmp(png_jmpbuf(state.png)) == 0) {
+    png_read_end(state.png, state.info);
+  }
 #if defined(PNG_eXIf_SUPPORTED)
   png_bytep exif = nullptr;
   png_uint_32 exif_size = 0;
@@ -93,7 +154,22 @@ inline bool png_read_pixels(PngState& state, std::uint8_t* pixels) {
     state.exif_size = exif_size;
   }
 #endif
-  return true;
+  png_get_text(state.png, state.info, &state.texts, &state.text_count);
+}
+
+inline int png_orientation(const PngState& state) {
+  std::string_view xmp;
+  std::vector<std::uint8_t> profile;
+  for (int i = 0; i < state.text_count; ++i) {
+    const png_text& text = state.texts[i];
+    const std::string_view value(text.text, text.compression > 0 ? text.itxt_length : text.text_length);
+    if (text.key == png_xmp) {
+      xmp = value;
+    } else if (text.key == png_profile) {
+      profile = png_profile_bytes(value);
+    }
+  }
+  return state.exif != nullptr ? exif_orientation({state.exif, state.exif_size}, xmp) : exif_orientation(profile, xmp);
 }
 
 class PngFile {
@@ -119,12 +195,14 @@ inline Image decode_png(std::span<const std::byte> bytes, const MediaLimits& lim
   require<MediaError>(state.info != nullptr, source_name, ": libpng cannot start");
   state.data = reinterpret_cast<const std::uint8_t*>(bytes.data());
   state.size = bytes.size();
+  state.reads_text = detail::png_names_orientation({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   require<MediaError>(detail::png_read_header(state), source_name, ": not a sound PNG: ", state.message);
   check_picture_size(state.width, state.height, limits, source_name);
   Image image(state.width, state.height);
   require<MediaError>(detail::png_read_pixels(state, image.pixels().data()), source_name,
                       ": not a sound PNG: ", state.message);
-  return upright(std::move(image), exif_orientation({state.exif, state.exif_size}));
+  detail::png_read_rest(state);
+  return upright(std::move(image), detail::png_orientation(state));
 }
 
 QWEN35_END_NAMESPACE

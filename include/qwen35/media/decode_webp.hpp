@@ -20,11 +20,20 @@ struct WebpDeleter {
 
 inline int webp_orientation(const WebPData& data) {
   const std::unique_ptr<WebPDemuxer, WebpDeleter> demuxer(WebPDemux(&data));
-  WebPChunkIterator chunk;
-  int orientation = 1;
-  if (demuxer != nullptr && WebPDemuxGetChunk(demuxer.get(), "EXIF", 1, &chunk) != 0) {
-    orientation = exif_orientation({chunk.chunk.bytes, chunk.chunk.size});
-    WebPDemuxReleaseChunkIterator(&chunk);
+  if (demuxer == nullptr) {
+    return 1;
+  }
+  WebPChunkIterator exif, xmp;  // views into the file
+  const bool has_exif = WebPDemuxGetChunk(demuxer.get(), "EXIF", 1, &exif) != 0;
+  const bool has_xmp = WebPDemuxGetChunk(demuxer.get(), "XMP ", 1, &xmp) != 0;
+  const int orientation = exif_orientation(
+      has_exif ? std::span(exif.chunk.bytes, exif.chunk.size) : std::span<const std::uint8_t>(),
+      has_xmp ? std::string_view(reinterpret_cast<const char*>(xmp.chunk.bytes), xmp.chunk.size) : std::string_view());
+  if (has_exif) {
+    WebPDemuxReleaseChunkIterator(&exif);
+  }
+  if (has_xmp) {
+    WebPDemuxReleaseChunkIterator(&xmp);
   }
   return orientation;
 }

@@ -15,7 +15,7 @@ QWEN35_BEGIN_NAMESPACE
 // some frames of its own, a few for each thread.
 struct MediaLimits {
   std::size_t max_file_bytes = std::size_t{1} << 28;  // of a picture, which is read whole; video files are streamed
-  std::size_t max_pixels = 100'000'000;               // width x height of one picture or frame
+  std::size_t max_pixels = std::size_t{1} << 28;      // width x height of one picture or frame
   std::size_t max_frames = 1'000'000;                 // in an animation, video or folder, before sampling
   std::uint64_t max_video_pixels = std::uint64_t{1} << 34;  // all decoded frames together, of a folder or animation
 };
@@ -29,7 +29,8 @@ inline void check_picture_size(std::size_t width, std::size_t height, const Medi
   require<MediaError>(width > 0 && height > 0, source_name, ": the picture is empty (", width, " x ", height,
                       " pixels)");
   require<MediaError>(width <= max_picture_side && height <= max_picture_side && width * height <= limits.max_pixels,
-                      source_name, ": ", width, " x ", height, " pixels, the limit is ", limits.max_pixels, " in all");
+                      source_name, ": ", width, " x ", height, " pixels, the limit is ", limits.max_pixels,
+                      " in all (MediaLimits::max_pixels)");
 }
 
 QWEN35_END_NAMESPACE

@@ -73,18 +73,22 @@ inline float causal_lm_loss(const Tensor<float>& logits, TensorView<std::int32_t
 
 // E * sum over experts of (share of tokens routed there) * (mean router probability), over all layers and the K
 // choices; K when balanced, 0 without layers. router_logits: one raw `[batch * sequence, E]` for each layer;
-// attention_mask `[batch, sequence]` or none. Source: Switch Transformers, arXiv 2101.03961; reference
-// `load_balancing_loss_func`.
+// attention_mask `[batch, past + sequence]` or none: of a pass that goes on from a cache, its own tokens count. Source:
+// Switch Transformers, arXiv 2101.03961; reference `load_balancing_loss_func`.
 inline float load_balancing_loss(std::span<const Tensor<float>> router_logits, std::size_t num_experts,
                                  std::size_t top_k, const AttentionMask& attention_mask = {}) {
   if (router_logits.empty()) {
     return 0.0f;
   }
   const std::size_t tokens = router_logits[0].shape()[0];
+  std::size_t columns = tokens, sequence = tokens;  // of the mask, and those of this pass, its last
   if (attention_mask) {
-    require<InputError>(attention_mask.shape().rank() == 2 && attention_mask.shape().size() == tokens,
-                        "attention_mask of shape ", to_string(attention_mask.shape()),
-                        ", the load-balancing loss needs [batch, sequence] of ", tokens, " tokens");
+    const Shape& shape = attention_mask.shape();
+    const bool fits = shape.rank() == 2 && shape[0] > 0 && tokens % shape[0] == 0 && shape[1] >= tokens / shape[0];
+    require<InputError>(fits, "attention_mask of shape ", to_string(shape),
+                        ", the load-balancing loss needs [batch, past + sequence] of ", tokens, " tokens");
+    columns = shape[1];
+    sequence = tokens / shape[0];
   }
   std::vector<double> chosen(num_experts, 0.0);
   std::vector<double> probability(num_experts, 0.0);
@@ -93,7 +97,7 @@ inline float load_balancing_loss(std::span<const Tensor<float>> router_logits, s
   double rows = 0.0;
   for (const Tensor<float>& layer : router_logits) {
     for (std::size_t t = 0; t < tokens; ++t) {
-      if (attention_mask && !attention_mask.visible(t)) {
+      if (attention_mask && !attention_mask.visible(t / sequence * columns + columns - sequence + t % sequence)) {
         continue;
       }
       const std::span<const float> row = layer.row(t);

@@ -25,8 +25,9 @@ namespace detail {
 inline void require_local(const std::string& source, std::string_view kind) {
   const std::size_t colon = source.find("://");
   require<MediaError>(
-      colon == std::string::npos || (source.substr(0, colon) != "http" && source.substr(0, colon) != "https"), source,
-      ": nothing is fetched from the net; give the ", kind, " as a path, a data: URL, bytes or pixels");
+      colon == std::string::npos || (source.substr(0, colon) != "http" && source.substr(0, colon) != "https"),
+      shortened(source), ": nothing is fetched from the net; give the ", kind,
+      " as a path, a data: URL, bytes or pixels");
 }
 
 }  // namespace detail

@@ -48,9 +48,10 @@ inline void read(const JsonFields& fields, const json::Value& value, std::string
   out = as_token_id(fields, value, key, "one token id");
 }
 inline void read(const JsonFields& fields, const json::Value& value, std::string_view key, EarlyStopping& out) {
-  fields.expect(value.is_bool() || (value.is_string() && value.as_string() == "never"), key,
+  const bool never = value == json::Value("never"), yes = value == json::Value(true) || value == json::Value(1);
+  fields.expect(never || yes || value == json::Value(false) || value == json::Value(0), key,
                 "true, false or \"never\"");
-  out = value.is_string() ? EarlyStopping::never : value.as_bool() ? EarlyStopping::yes : EarlyStopping::no;
+  out = never ? EarlyStopping::never : yes ? EarlyStopping::yes : EarlyStopping::no;
 }
 inline void read(const JsonFields& fields, const json::Value& value, std::string_view key,
                  std::vector<std::string>& out) {
@@ -140,7 +141,12 @@ GenerationConfig GenerationConfig::from_json(const json::Value& file) {
   GenerationConfig config;
   for_each_field([&](const char* name, auto field) {
     if (const json::Value* const given = fields.find(name)) {
-      detail::read(fields, *given, name, (config.*field).emplace());
+      using Field = typename std::remove_reference_t<decltype(config.*field)>::value_type;
+      const json::Value value = std::is_same_v<Field, std::vector<std::string>> ? *given : JsonFields::plain(*given);
+      if (std::is_same_v<Field, TokenId> && value.is_integer() && value.as_integer() < 0) {
+        return;  // no token
+      }
+      detail::read(fields, value, name, (config.*field).emplace());
     }
   });
   config.validate();

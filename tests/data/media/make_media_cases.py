@@ -237,6 +237,33 @@ png("exif_before.png", RGB, 8, 2, extra=chunk(b"eXIf", exif(6)))
 png("exif_after.png", RGB, 8, 2, late=chunk(b"eXIf", exif(5, "<")))
 png("one_pixel.png", NOISE[:1, :1], 8, 2)
 
+
+def xmp(orientation, element=False):
+    tag = f"<tiff:Orientation>{orientation}</tiff:Orientation>" if element else ""
+    attribute = "" if element else f' tiff:Orientation="{orientation}"'
+    return f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description{attribute}>{tag}</rdf:Description></rdf:RDF></x:xmpmeta>'.encode()
+
+
+def profile(data):  # as ImageMagick writes it
+    digits = data.hex()
+    return b"\nexif\n%8d\n" % len(data) + b"".join(digits[i:i + 72].encode() + b"\n" for i in range(0, len(digits), 72))
+
+TURNED = RGB[:13, :10]
+XMP_NAME, PROFILE_NAME = b"XML:com.adobe.xmp\0", b"Raw profile type exif\0"
+png("xmp.png", TURNED, 8, 2, extra=chunk(b"iTXt", XMP_NAME + b"\0\0\0\0" + xmp(6)))
+png("xmp_packed.png", TURNED, 8, 2, late=chunk(b"iTXt", XMP_NAME + b"\1\0\0\0" + zlib.compress(xmp(8, True))))
+png("exif_and_xmp.png", TURNED, 8, 2, extra=chunk(b"eXIf", exif(3)) + chunk(b"iTXt", XMP_NAME + b"\0\0\0\0" + xmp(6)))
+png("profile.png", TURNED, 8, 2, extra=chunk(b"zTXt", PROFILE_NAME + b"\0" + zlib.compress(profile(b"Exif\0\0" + exif(5)))))
+png("profile_plain.png", TURNED, 8, 2, extra=chunk(b"tEXt", b"Comment\0orientation 3") + chunk(b"tEXt", PROFILE_NAME + profile(exif(7, "<"))))
+png("profile_and_xmp.png", TURNED, 8, 2, extra=chunk(b"iTXt", XMP_NAME + b"\0\0\0\0" + xmp(2)) +
+    chunk(b"tEXt", PROFILE_NAME + profile(b"MM" + struct.pack(">HIHHHII", 42, 8, 1, 0x0100, 3, 1, 0) + bytes(4))))
+png("no_end.png", RGB, 8, 2)
+data = open("files/no_end.png", "rb").read()
+put("no_end.png", data[:-12])
+put("half_end.png", data[:-5])
+at = data.find(b"IEND") - 8
+put("wrong_checksum.png", data[:at] + bytes(4) + data[at + 4:])
+
 for name, sub in (("444", 0), ("422", 1), ("420", 2)):
     save(f"colour{name}.jpg", Image.fromarray(RGB), format="JPEG", quality=80, subsampling=sub)
 save("noise.jpg", Image.fromarray(NOISE), format="JPEG", quality=60)
@@ -250,6 +277,7 @@ for o in range(1, 9):
     e = Image.Exif()
     e[0x0112] = o
     save(f"exif{o}.jpg", Image.fromarray(RGB[:13, :10]), format="JPEG", quality=90, subsampling=0, exif=e)
+save("xmp.jpg", Image.fromarray(TURNED), format="JPEG", quality=90, subsampling=0, xmp=xmp(4))
 # A CMYK file without Adobe's segment: the reference takes it as inverted all the same.
 data = open("files/cmyk.jpg", "rb").read()
 at = data.find(b"\xff\xee")
@@ -257,6 +285,7 @@ length = struct.unpack(">H", data[at + 2: at + 4])[0]
 put("cmyk_plain.jpg", data[:at] + data[at + 2 + length:])
 put("ycck.jpg", data[:at + 2 + length - 1] + b"\x02" + data[at + 2 + length:])
 
+save("xmp.webp", Image.fromarray(TURNED), format="WEBP", lossless=True, xmp=xmp(6, True))
 save("lossy.webp", Image.fromarray(RGB), format="WEBP", quality=70)
 save("lossless.webp", Image.fromarray(NOISE), format="WEBP", lossless=True)
 save("alpha_lossy.webp", Image.fromarray(RGBA), format="WEBP", quality=80)
