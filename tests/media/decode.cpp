@@ -86,11 +86,11 @@ TEST_CASE("no message is longer than a screen, whatever the source is") {
 
 TEST_CASE("a picture of 108 megapixels") {
   const MediaLimits limits{.max_pixels = 100'000'000};
-  CHECK(contains(message_of<MediaError>([&] { detail::check_picture_size(12000, 9000, limits, "p"); }),
+  CHECK(contains(message_of<MediaError>([&] { check_picture_size(12000, 9000, limits, "p"); }),
                  "p: 12000 x 9000 pixels, the limit is 100000000 in all (MediaLimits::max_pixels)"));
-  CHECK_NOTHROW(detail::check_picture_size(12000, 9000, MediaLimits(), "p"));
-  CHECK_NOTHROW(detail::check_picture_size(16384, 16384, MediaLimits(), "p"));
-  CHECK_THROWS_AS(detail::check_picture_size(16385, 16384, MediaLimits(), "p"), MediaError);
+  CHECK_NOTHROW(check_picture_size(12000, 9000, MediaLimits(), "p"));
+  CHECK_NOTHROW(check_picture_size(16384, 16384, MediaLimits(), "p"));
+  CHECK_THROWS_AS(check_picture_size(16385, 16384, MediaLimits(), "p"), MediaError);
 }
 
 TEST_CASE("limits and files that are none") {
