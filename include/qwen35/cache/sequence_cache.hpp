@@ -2,7 +2,7 @@
 // The cache of one sequence, as a value: pages of keys and values, the linear layers' states, the ids.
 #pragma once
 
-#include <qwen35/cache/kv_pool.hpp>
+#include <qwen35/cache/page_table.hpp>
 
 #include <algorithm>
 #include <cstring>
