@@ -55,8 +55,9 @@ inline bool opens_thinking(std::string_view prompt) {
 //   sense without; a bare JSON object is taken as the arguments.
 // - A VALUE loses one newline at either end. It ends at a </parameter> with another tag behind it, so that a value can
 //   hold the tag as text. Tags that it opens itself it closes itself: a whole call can be quoted in a value.
-// - An offered tool may also be called by JSON: <tool_call> {"name": ..., "arguments": {...}} </tool_call>, or a list
-//   of these, also in a fenced block; or in nothing but fenced blocks, if the answer is made of them alone.
+// - An offered tool may also be called by JSON: <tool_call> {"name": ..., "arguments": {...}} </tool_call>, or
+//   several of these, in a list or one behind another, also in a fenced block; or in nothing but fenced blocks, if the
+//   answer is made of them alone.
 // - What departs from the template's form is marked: see Recovery.
 // - An <|im_end|> at the very end is no part of the output.
 class OutputParser {
@@ -98,12 +99,14 @@ class OutputParser {
   // turn out to be text.
   struct JsonForm {
     json::Respelling reader = {};
-    std::size_t size = 0;          // read so far, of pending_ from at_; at first what stands before the object
-    bool tagged = false;           // behind <tool_call>
-    bool outer_fence = false;      // a fence begins before all
-    bool inner_fence = false;      // a fence begins behind <tool_call>
-    bool inside_thinking = false;  // to go back to, if it is text
-    Look first_key = Look::wait;   // whether it is one that a call has
+    std::size_t size = 0;                // read so far, of pending_ from at_; at first what stands before the object
+    bool tagged = false;                 // behind <tool_call>
+    bool outer_fence = false;            // a fence begins before all
+    bool inner_fence = false;            // a fence begins behind <tool_call>
+    bool inside_thinking = false;        // to go back to, if it is text
+    Look first_key = Look::wait;         // whether it is one that a call has
+    std::string before = {};             // objects before this one in the same <tool_call>, with a comma behind each
+    Recovery recovery = Recovery::none;  // of these
   };
 
   std::vector<OutputEvent> run();
@@ -163,8 +166,9 @@ class OutputParser {
   void add_content(std::string_view text);
   void end_thinking();
   void begin_json(JsonForm form, State state);
-  void json_is_text(std::size_t size);
+  void json_is_text();
   Look look_first_key() const noexcept;
+  bool next_json_call();
   Look look_json_end(std::size_t& end, Recovery& recovery) const noexcept;
   void begin_call(std::size_t length, Recovery recovery);
   void open_call(std::string name, Recovery recovery);

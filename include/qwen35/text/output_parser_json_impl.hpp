@@ -2,6 +2,7 @@
 // The output parser's steps through JSON: whole calls, and arguments; included by output_parser.hpp.
 #pragma once
 
+#include <qwen35/core/error.hpp>
 #include <qwen35/text/output_parser.hpp>
 
 QWEN35_BEGIN_NAMESPACE
@@ -11,9 +12,9 @@ inline void OutputParser::begin_json(JsonForm form, State state) {
   state_ = state;
 }
 
-// It was no call: its first character is text, and none of the `size` ones that were read begins another.
-inline void OutputParser::json_is_text(std::size_t size) {
-  text_until_ = at_ + size;
+// It was no call: its first character is text, and none of what was read begins another.
+inline void OutputParser::json_is_text() {
+  text_until_ = at_ + json_.size;
   state_ = json_.inside_thinking ? State::thinking : State::content;
 }
 
@@ -33,6 +34,16 @@ inline OutputParser::Look OutputParser::look_json_end(std::size_t& end, Recovery
   if (!json_.tagged) {
     const Look fence = pass(fence_mark);
     return fence != Look::yes ? fence : look_behind(end, {fence_mark, opening(CallTag::call)});
+  }
+  for (const std::string_view extra : {"}", "]", "</function>"}) {
+    Look found = pass(extra);
+    while (found == Look::yes) {
+      recovery |= Recovery::extra_close;
+      found = pass(extra);
+    }
+    if (found == Look::wait) {
+      return found;
+    }
   }
   if (const Look tag = look_behind(end, {closing(CallTag::call), opening(CallTag::call), think_close});
       tag != Look::yes) {
@@ -61,6 +72,21 @@ inline OutputParser::Look OutputParser::look_first_key() const noexcept {
   return Look::no;
 }
 
+// Whether another object follows in the same <tool_call>; then it is the one to be read.
+inline bool OutputParser::next_json_call() {
+  const std::optional<std::size_t> next = skip_gap(at_ + json_.size);
+  if (!json_.tagged || json_.reader.state() != json::Respelling::State::done || !next.has_value() ||
+      *next == pending_.size() || pending_[*next] != '{') {
+    return false;
+  }
+  json_.before += json_.reader.text() + ',';
+  json_.recovery |= literal_recovery(json_.reader.python(), json_.reader.controls());
+  json_.size = *next - at_;
+  json_.reader = {};
+  json_.first_key = Look::wait;
+  return true;
+}
+
 inline bool OutputParser::step_json_call() {
   while (json_.first_key == Look::wait && json_.reader.state() == json::Respelling::State::open &&
          at_ + json_.size < pending_.size()) {
@@ -68,14 +94,17 @@ inline bool OutputParser::step_json_call() {
     json_.first_key = look_first_key();
   }
   if (json_.first_key == Look::no) {
-    json_is_text(1);
+    json_is_text();
     return true;
   }
   json_.size += json_.reader.push(rest(at_ + json_.size));
+  if (next_json_call()) {
+    return true;
+  }
   std::string text;
   std::size_t end = 0;
   bool whole = true;
-  Recovery recovery = Recovery::json_call;
+  Recovery recovery = Recovery::json_call | json_.recovery;
   recovery |= json_.outer_fence || json_.inner_fence ? Recovery::code_fence : Recovery::none;
   recovery |= json_.tagged ? Recovery::none : Recovery::missing_open;
   recovery |= literal_recovery(json_.reader.python(), json_.reader.controls());
@@ -105,10 +134,14 @@ inline bool OutputParser::step_json_call() {
   if (found == Look::wait) {
     return false;
   }
+  if (!json_.before.empty()) {
+    json_.before.pop_back();
+    text = concat("[", json_.before, text.empty() ? "" : ",", text, "]");
+  }
   std::optional<json::Value> value = found == Look::yes ? json::try_parse(text) : std::nullopt;
   std::optional<std::vector<JsonToolCall>> calls = value.has_value() ? json_tool_calls(*value, *tools_) : std::nullopt;
   if (!calls.has_value()) {
-    json_is_text(json_.size);
+    json_is_text();
     return true;
   }
   if (json_.inside_thinking) {

@@ -25,7 +25,8 @@ enum class Recovery : std::uint16_t {
   code_fence = 1U << 8U,           // in a fenced block of code
   python_literal = 1U << 9U,       // an object or array as Python writes it
   control_characters = 1U << 10U,  // line ends or tabs inside a JSON string
-  letter_case = 1U << 11U          // TRUE for true, NULL for null
+  letter_case = 1U << 11U,         // TRUE for true, NULL for null
+  extra_close = 1U << 12U          // a bracket or </function> behind a JSON call closes what was not open
 };
 
 constexpr Recovery operator|(Recovery a, Recovery b) noexcept {
@@ -58,7 +59,8 @@ inline std::string name(Recovery set) {
                                                              {Recovery::code_fence, "code_fence"},
                                                              {Recovery::python_literal, "python_literal"},
                                                              {Recovery::control_characters, "control_characters"},
-                                                             {Recovery::letter_case, "letter_case"}};
+                                                             {Recovery::letter_case, "letter_case"},
+                                                             {Recovery::extra_close, "extra_close"}};
   std::string out;
   for (const auto& [part, text] : names) {
     if (has(set, part)) {

@@ -20,7 +20,7 @@ TOOLS = [
     {"name": "now"}]
 KNOWN = {"search", "write", "now"}
 ORDER = ["inside_thinking", "withdrawn", "missing_open", "missing_close", "loose_name", "json_call", "json_arguments", "arguments_as_text",
-         "code_fence", "python_literal", "control_characters", "letter_case"]
+         "code_fence", "python_literal", "control_characters", "letter_case", "extra_close"]
 BLANKS = " \t\n\v\f\r"
 
 
@@ -51,9 +51,9 @@ class Call:
     def object(self):
         return {a.name: a.value for a in self.arguments}
 
-    def expected(self, recovery="", complete=True, whole=None):
+    def expected(self, recovery="", complete=True, whole=None, arguments_complete=True):
         """The right value; of `whole` arguments only, if given."""
-        arguments = [[a.name, a.text, a.value, a.conversion, True, names(a.recovery)] for a in self.arguments[:whole]]
+        arguments = [[a.name, a.text, a.value, a.conversion, arguments_complete, names(a.recovery)] for a in self.arguments[:whole]]
         own = [a.recovery for a in self.arguments[:whole]]
         return [self.name, self.name in KNOWN, complete, names(recovery, *own), arguments]
 
@@ -184,6 +184,18 @@ add('<tool_call>\n{"name": "write", "arguments": {"content": "a\n\tb"}}\n</tool_
 add('<tool_call>\n{"name": "search", "arguments": {"query": "red", "limit": 3}\n</tool_call>', False, [RED.expected("json_call, missing_close")])
 add('<tool_call>\n{"name": "search", "arguments": {"query": "</tool_call> <", "limit": 3}}\n</tool_call>', False,
     [Call("search", Arg("query", "</tool_call> <"), RED.arguments[1]).expected("json_call")])
+ONE, TWO = json.dumps({"name": "search", "arguments": DATA}), json.dumps({"name": "now", "arguments": {}})
+for behind in ["}", "}}\n", "]", "\n</function>", "}\n</function>"]:
+    add("<tool_call>\n" + ONE + behind + "\n</tool_call>", False, [RED.expected("json_call, extra_close")])
+    add("plan</think><tool_call>\n" + ONE + behind + "\n</tool_call>\n" + NOW.tags(), True, [RED.expected("json_call, extra_close"), NOW.expected()], "plan")
+for between in ["", "\n", "\n\n  "]:
+    both = ONE + between + TWO
+    for before, behind, more in WRAPPERS[:6]:
+        add(before + both + behind, False, [RED.expected(names("json_call", more)), NOW.expected(names("json_call", more))])
+    add("<tool_call>\n" + both + between + ONE + "\n</tool_call>Done.", False, [call.expected("json_call") for call in (RED, NOW, RED)], "", "Done.")
+    add("<tool_call>\n" + both + between + '{"na', False, [call.expected("json_call", complete=False, arguments_complete=False) for call in (RED, NOW)])
+    add("<tool_call>\n" + both + between + '{"colour": 1}\n</tool_call>', False, [], "",
+        "<tool_call>\n" + both + between + '{"colour": 1}\n</tool_call>')
 BIG = "18446744073709551616"
 add('<tool_call>{"name": "search", "arguments": {"limit": %s, "ratio": 1e16}}</tool_call>' % BIG, False,
     [Call("search", Arg("limit", BIG, int(BIG), "converted"), Arg("ratio", "1e+16", 1e16, "converted")).expected("json_call")])
@@ -281,9 +293,7 @@ for call in [RED, WRITE]:
         add("plan</think>" + cut, True, [expected], "plan", "")
 for cut, whole in [('{"name": "search", "arguments": {"query": "red", "li', 1), ('{"name": "search", "argu', 0),
                    ('{"name": "search", "arguments": {"query": "red", "limit": 3', 1), ('[{"name": "search", "arguments": {"query": "red", "x": "', 1)]:
-    expected = Call("search", *RED.arguments[:whole]).expected("json_call", complete=False)
-    for argument in expected[4]:
-        argument[4] = False
+    expected = Call("search", *RED.arguments[:whole]).expected("json_call", complete=False, arguments_complete=False)
     add("<tool_call>\n" + cut, False, [expected])
     add("hm <tool_call>\n" + cut, True, [expected[:3] + [names(expected[3], INSIDE)] + expected[4:]], "hm", "")
 for cut in ['{"name": "sea', "{", '{"na', '{"name": "other", "arguments": {"query": "red", "li']:
