@@ -65,8 +65,8 @@ void decode(benchmark::State& state, const CausalLM<Config>& model, std::size_t 
   if (context > 0) {
     fill(cache, context, model.fingerprint());
   }
-  model.forward(
-      {.input_ids = prompt(16, 400), .past_key_values = &cache, .logits_to_keep = 1, .workspace = &workspace});
+  const auto first = prompt(16, 400);
+  model.forward({.input_ids = first, .past_key_values = &cache, .logits_to_keep = 1, .workspace = &workspace});
   std::vector<TokenId> next = {1};
   for (auto _ : state) {
     const auto out =

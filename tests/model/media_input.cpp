@@ -18,7 +18,7 @@ constexpr auto video = MediaInput::Kind::video;
 ImageFeatures features_of(std::int64_t t, std::int64_t h, std::int64_t w) {
   ImageFeatures out;
   out.grid_thw = {t, h, w};
-  out.rows = Tensor<float>({static_cast<std::size_t>(t * h * w / 4), 3});
+  out.pooler_output = Tensor<float>({static_cast<std::size_t>(t * h * w / 4), 3});
   return out;
 }
 
@@ -38,8 +38,8 @@ TEST_CASE("rows of features go to their places in order") {
   media.set_places({1, 2, 5, 6});
   std::vector<const float*> rows(7, nullptr);
   media.splice(rows);
-  const float* const a = items[0].rows.data();
-  const float* const b = items[1].rows.data();
+  const float* const a = items[0].pooler_output.data();
+  const float* const b = items[1].pooler_output.data();
   CHECK(rows == std::vector<const float*>{nullptr, a, a + 3, nullptr, nullptr, b, b + 3});
   CHECK(message_of<InputError>([&] {
           media.set_places({1, 2, 5});
@@ -75,9 +75,8 @@ TEST_CASE("arguments that do not fit") {
   CHECK(contains(with(pixels, two, {}), "image_grid_thw of shape [1, 2], expected [items, 3]"));
   CHECK(contains(with({pixels.data(), {8, 5, 1}}, grid, {}),
                  "pixel_values of shape [8, 5, 1], expected [patches, values]"));
-  CHECK(contains(problem(items, std::vector<std::int64_t>{1, 4, 2}), "video_grid_thw is not that of video_features"));
-  CHECK(contains(problem(items, std::vector<std::int64_t>{1, 2, 4, 1, 2, 4}),
-                 "video_grid_thw of shape [1, 6], expected [items, 3]"));
+  CHECK(contains(problem(items, {1, 4, 2}), "video_grid_thw is not that of video_features"));
+  CHECK(contains(problem(items, {1, 2, 4, 1, 2, 4}), "video_grid_thw of shape [1, 6], expected [items, 3]"));
   items[0].grid_thw = {1, 4, 4};
   CHECK(problem(items) ==
         "video_features[0] has rows [2, 3] for a grid of (1, 4, 4), expected one of 3 values for each 2 x 2 patches");
@@ -86,6 +85,6 @@ TEST_CASE("arguments that do not fit") {
     CHECK(contains(problem(items), "video_features[0] has rows"));
   }
   items = {features_of(1, 2, 4)};
-  items[0].rows = Tensor<float>({2, 4});
+  items[0].pooler_output = Tensor<float>({2, 4});
   CHECK(contains(problem(items), "video_features[0] has rows [2, 4]"));
 }

@@ -171,13 +171,15 @@ TEST_CASE("arguments that do not fit") {
     return message_of<InputError>([&] { Rectangle(input, sizes, true); });
   };
   RectangleCache cache;
-  const ForwardInput one{.input_ids = {1, 2}, .past_key_values = &cache};
+  const std::vector<TokenId> pair{1, 2};
+  const Tensor<float> wide({2, 2, 3, 3});
+  const ForwardInput one{.input_ids = pair, .past_key_values = &cache};
   Run(one, cache).finish(cache);
   CHECK(contains(message({.input_ids = ids, .past_key_values = &cache}), "holds 1 sequences, the input has 2"));
   CHECK(contains(message({.input_ids = {1}, .attention_mask = {1, 1}, .past_key_values = &cache}),
                  "attention_mask of shape [1, 2], expected [1, 3]: past and new tokens"));
   CHECK(contains(message({.input_ids = {10}}), "input_ids[0] is 10, expected 0 to 9"));
-  CHECK(contains(message({.input_ids = ids, .attention_mask = Tensor<float>({2, 2, 3, 3})}),
+  CHECK(contains(message({.input_ids = ids, .attention_mask = wide}),
                  "attention_mask of shape [2, 2, 3, 3], expected [2, 1, 3, 3]"));
   CHECK(contains(message({.input_ids = {1}, .past_key_values = &cache, .cache_position = {1}}),
                  "cache_position must count from 2 to 2"));

@@ -44,12 +44,12 @@ TEST_CASE("recorded scores, with and without beams, give the reference's transit
 
 TEST_CASE("shapes that do not fit are errors; a row that ended without a pad token scores 0") {
   const std::vector<Tensor<float>> scores(2, Tensor<float>({1, 4}, {0.0f, 1.0f, 2.0f, 3.0f}));
-  const std::vector<TokenId> ids{1, 2, 3};
+  const std::vector<TokenId> ids{1, 2, 3}, ended{1, 2, -1}, shorter{1}, outside{1, 2, 4};
+  const Tensor<TokenId> two_rows({2, 3});
   CHECK(compute_transition_scores(ids, scores)[1] == 3.0f);
-  CHECK(compute_transition_scores(std::vector<TokenId>{1, 2, -1}, scores)[1] == 0.0f);
+  CHECK(compute_transition_scores(ended, scores)[1] == 0.0f);
   CHECK_THROWS_WITH_AS(compute_transition_scores(ids, {}), doctest::Contains("output_scores"), InputError);
-  CHECK_THROWS_AS(compute_transition_scores(std::vector<TokenId>{1}, scores), InputError);
-  CHECK_THROWS_AS(compute_transition_scores(std::vector<TokenId>{1, 2, 4}, scores), InputError);
-  CHECK_THROWS_WITH_AS(compute_transition_scores(Tensor<TokenId>({2, 3}), scores), doctest::Contains("beam_indices"),
-                       InputError);
+  CHECK_THROWS_AS(compute_transition_scores(shorter, scores), InputError);
+  CHECK_THROWS_AS(compute_transition_scores(outside, scores), InputError);
+  CHECK_THROWS_WITH_AS(compute_transition_scores(two_rows, scores), doctest::Contains("beam_indices"), InputError);
 }

@@ -16,7 +16,8 @@ TEST_CASE("recorded texts are scored as the reference's detector does") {
     json::Value generation = json::Value::object();
     generation["watermarking_config"] = entry.at("config");
     const WatermarkingConfig config = *GenerationConfig::from_json(generation).watermarking_config;
-    const WatermarkDetectorOutput out = WatermarkDetector(vocab_size, config, 1)(as_table(entry.at("input_ids")), 2.0);
+    const Tensor<TokenId> ids = as_table(entry.at("input_ids"));
+    const WatermarkDetectorOutput out = WatermarkDetector(vocab_size, config, 1)(ids, 2.0);
     for (std::size_t i = 0; i < out.z_score.size(); ++i) {
       const auto number = [&](std::string_view key) { return entry.at(key).items()[i].as_number(); };
       CHECK(static_cast<double>(out.num_tokens_scored[i]) == number("num_tokens_scored"));
@@ -39,9 +40,9 @@ TEST_CASE("repeated n-grams count once when asked") {
 
 TEST_CASE("what the detector cannot score is an error") {
   const WatermarkDetector detector(131, {.context_width = 3}, 1);
-  CHECK_THROWS_WITH_AS(detector(std::vector<TokenId>{1, 2, 3, 4}),
-                       "watermark: texts of 3 tokens, expected more than context_width, 3", InputError);
-  CHECK_THROWS_AS(detector(std::vector<TokenId>{2, 3, 4, 131}), InputError);
+  CHECK_THROWS_WITH_AS(detector({1, 2, 3, 4}), "watermark: texts of 3 tokens, expected more than context_width, 3",
+                       InputError);
+  CHECK_THROWS_AS(detector({2, 3, 4, 131}), InputError);
   CHECK_THROWS_AS(WatermarkDetector(131, {.greenlist_ratio = 1.0}), InputError);
   CHECK_THROWS_AS(WatermarkDetector(131, {.hashing_key = -1}), InputError);
   CHECK_THROWS_AS(WatermarkDetector(131, {.context_width = 0}), InputError);

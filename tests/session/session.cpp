@@ -54,6 +54,11 @@ struct Watched {
 };
 using Session = qwen35::Session<Watched>;
 
+// A session keeps both: temporary ones do not compile.
+static_assert(std::is_constructible_v<Session, const Watched&, const qwen35::Tokenizer&>);
+static_assert(!std::is_constructible_v<Session, Watched, const qwen35::Tokenizer&>);
+static_assert(!std::is_constructible_v<Session, const Watched&, qwen35::Tokenizer>);
+
 constexpr const char* questions[] = {
     "There is a red circle and a blue star. What is right of the red circle?",
     "There is a green triangle, a yellow square and a purple circle. How many shapes are there?",

@@ -90,7 +90,8 @@ class Tensor {
   std::vector<T> values_;
 };
 
-// A view of constant values. From a flat sequence it is a batch of one: shape `[1, n]`.
+// A view of constant values, which must outlive it: one of a temporary tensor or vector does not compile. From a flat
+// sequence it is a batch of one: shape `[1, n]`.
 template <class T>
 class TensorView {
  public:
@@ -98,6 +99,8 @@ class TensorView {
   constexpr TensorView(const T* data, Shape shape) : data_(data), shape_(shape) {}
   TensorView(const Tensor<T>& tensor) : data_(tensor.data()), shape_(tensor.shape()) {}
   TensorView(const std::vector<T>& values) : data_(values.data()), shape_{1, values.size()} {}
+  TensorView(const Tensor<T>&& temporary) = delete;
+  TensorView(const std::vector<T>&& temporary) = delete;
   constexpr TensorView(std::span<const T> values) : data_(values.data()), shape_{1, values.size()} {}
   // Lives as long as the full expression: for use in a call's argument list.
   constexpr TensorView(std::initializer_list<T> values) : TensorView(values.begin(), Shape{1, values.size()}) {}

@@ -55,6 +55,8 @@ class FrameList {
   explicit FrameList(std::span<const Image> frames, std::optional<double> fps = std::nullopt,
                      std::vector<std::size_t> frames_indices = {})
       : FrameList(std::vector<PixelView>(frames.begin(), frames.end()), fps, std::move(frames_indices)) {}
+  explicit FrameList(const std::vector<Image>&& temporary, std::optional<double> fps = std::nullopt,
+                     std::vector<std::size_t> frames_indices = {}) = delete;
 
   const VideoMetadata& metadata() const { return metadata_; }
   template <class Sink>

@@ -17,15 +17,17 @@ class AttentionMask {
   AttentionMask() = default;
   template <class Values>
   requires(!std::is_same_v<std::remove_cvref_t<Values>, AttentionMask> &&
-           std::is_convertible_v<const Values&, TensorView<std::int32_t>>) AttentionMask(const Values& values)
-      : integers_(values) {}
+           std::is_convertible_v<Values, TensorView<std::int32_t>>) AttentionMask(Values&& values)
+      : integers_(std::forward<Values>(values)) {}
   AttentionMask(std::initializer_list<std::int32_t> values) : integers_(values) {}
   AttentionMask(TensorView<std::uint8_t> visible) : booleans_(visible) {}
   AttentionMask(TensorView<bool> visible)
       : booleans_(reinterpret_cast<const std::uint8_t*>(visible.data()), visible.shape()) {}
   AttentionMask(const Tensor<std::uint8_t>& visible) : booleans_(visible) {}
+  AttentionMask(const Tensor<std::uint8_t>&& temporary) = delete;
   AttentionMask(TensorView<float> additive) : additive_(additive) {}
   AttentionMask(const Tensor<float>& additive) : additive_(additive) {}
+  AttentionMask(const Tensor<float>&& temporary) = delete;
 
   explicit operator bool() const {
     return static_cast<bool>(integers_) || static_cast<bool>(booleans_) || static_cast<bool>(additive_);

@@ -68,7 +68,9 @@ class CausalLM {
   // save_checkpoint(). Raises CheckpointError.
   void save_pretrained(const std::string& folder, const SaveOptions& options = {}) const;
 
-  const Matrix& lm_head_weight() const { return model.weights().lm_head; }
+  const Matrix& get_input_embeddings() const { return model.get_input_embeddings(); }
+  const Matrix& get_output_embeddings() const { return model.weights().lm_head; }
+  [[deprecated("use get_output_embeddings")]] const Matrix& lm_head_weight() const { return get_output_embeddings(); }
   const TextValues& config() const { return model.config(); }
   const json::Value& generation_config() const { return generation_config_; }  // null when the checkpoint has none
   std::uint64_t fingerprint() const { return model.fingerprint(); }
@@ -92,7 +94,7 @@ typename CausalLM<Config>::Output CausalLM<Config>::forward(const Input& input) 
   inner.labels = {};
   inner.shift_labels = {};
   Output output = model.forward(inner);
-  output.logits = lm_head(lm_head_weight(), output.last_hidden_state, input.logits_to_keep);
+  output.logits = lm_head(get_output_embeddings(), output.last_hidden_state, input.logits_to_keep);
   output.last_hidden_state = {};
   if (input.labels || input.shift_labels) {
     output.loss = causal_lm_loss(output.logits, input.labels, input.shift_labels, input.num_items_in_batch);

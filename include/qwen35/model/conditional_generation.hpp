@@ -98,7 +98,9 @@ class ConditionalGeneration {
                           generation_config_files(generation_config_));
   }
 
-  const Matrix& lm_head_weight() const { return model.language_model.weights().lm_head; }
+  const Matrix& get_input_embeddings() const { return model.get_input_embeddings(); }
+  const Matrix& get_output_embeddings() const { return model.language_model.weights().lm_head; }
+  [[deprecated("use get_output_embeddings")]] const Matrix& lm_head_weight() const { return get_output_embeddings(); }
   const TextValues& config() const { return model.config().text; }             // the whole config: model.config()
   const json::Value& generation_config() const { return generation_config_; }  // null when the checkpoint has none
   std::uint64_t fingerprint() const { return model.fingerprint(); }
@@ -116,7 +118,7 @@ typename ConditionalGeneration<Config>::Output ConditionalGeneration<Config>::fo
   Input inner = input;
   inner.labels = {};
   Output output = model.forward(inner);
-  output.logits = lm_head(lm_head_weight(), output.last_hidden_state, input.logits_to_keep);
+  output.logits = lm_head(get_output_embeddings(), output.last_hidden_state, input.logits_to_keep);
   output.last_hidden_state = {};
   if (input.labels) {
     output.loss = causal_lm_loss(output.logits, input.labels, {}, {});

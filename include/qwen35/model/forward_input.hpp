@@ -34,13 +34,13 @@ struct ForwardInput {
   TensorView<std::int32_t> shift_labels{};
   std::optional<double> num_items_in_batch{};
   // For models with a vision tower.
-  TensorView<float> pixel_values{};                 // [patches, values of a patch] of all pictures
-  TensorView<float> pixel_values_videos{};          // the same of all videos
-  TensorView<std::int64_t> image_grid_thw{};        // [pictures, 3]
-  TensorView<std::int64_t> video_grid_thw{};        // [videos, 3]
-  TensorView<std::int32_t> mm_token_type_ids{};     // [batch, sequence]: 0 text, 1 picture, 2 video; needed with grids
-  std::span<const ImageFeatures> image_features{};  // instead of pixel_values: what get_image_features() gave before
-  std::span<const ImageFeatures> video_features{};  // instead of pixel_values_videos
+  TensorView<float> pixel_values{};              // [patches, values of a patch] of all pictures
+  TensorView<float> pixel_values_videos{};       // the same of all videos
+  TensorView<std::int64_t> image_grid_thw{};     // [pictures, 3]
+  TensorView<std::int64_t> video_grid_thw{};     // [videos, 3]
+  TensorView<std::int32_t> mm_token_type_ids{};  // [batch, sequence]: 0 text, 1 picture, 2 video; needed with grids
+  ImageFeaturesView image_features{};            // instead of pixel_values: what get_image_features() gave before
+  ImageFeaturesView video_features{};            // instead of pixel_values_videos
   std::optional<bool> use_cache{};  // default: the config's; without past_key_values the output then holds a new cache
   TensorView<std::int32_t> cache_position{};  // [sequence]; if given, must be past ... past + sequence - 1
   bool output_hidden_states = false;

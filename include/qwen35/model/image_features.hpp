@@ -7,15 +7,25 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
+#include <vector>
 
 QWEN35_BEGIN_NAMESPACE
 
 // Encoded once, kept, reused: in any prompt, as often as wanted.
 struct ImageFeatures {
-  Tensor<float> rows;  // [t * h * w / spatial_merge_size^2, out_hidden_size]: one for each placeholder token
+  Tensor<float> pooler_output;  // [t * h * w / spatial_merge_size^2, out_hidden_size]: a row for each placeholder token
   std::array<std::int64_t, 3>
       grid_thw{};                  // frames / temporal_patch_size (1 for a picture), height and width in patches
   std::uint64_t content_hash = 0;  // of the patch rows and the grid it was encoded from: equal content, equal hash
+};
+
+// Several of them, which must outlive it: a view of temporaries does not compile.
+struct ImageFeaturesView : std::span<const ImageFeatures> {
+  using span::span;
+  ImageFeaturesView(std::span<const ImageFeatures> features) : span(features) {}
+  ImageFeaturesView(std::vector<ImageFeatures>&& temporary) = delete;
+  ImageFeaturesView(const std::vector<ImageFeatures>&& temporary) = delete;
 };
 
 inline std::uint64_t content_hash(const float* patches, std::size_t count, const std::array<std::int64_t, 3>& grid) {

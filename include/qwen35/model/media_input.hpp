@@ -46,7 +46,7 @@ class MediaInput {
     places_ = std::move(places);
     std::size_t rows = pixels_ && !encoded() ? pixels_.shape()[0] / (merge_ * merge_) : 0;
     for (const ImageFeatures& item : features_) {
-      rows += item.rows.shape()[0];
+      rows += item.pooler_output.shape()[0];
     }
     require<InputError>(tokens == rows,
                         kind_ == Kind::image ? "Image features and image tokens" : "Video features and video tokens",
@@ -56,8 +56,8 @@ class MediaInput {
   void splice(std::span<const float*> replaced_rows) const {
     std::size_t next = 0;
     for (const ImageFeatures& item : features_) {
-      for (std::size_t i = 0; i < item.rows.shape()[0]; ++i) {
-        replaced_rows[places_[next++]] = item.rows.data() + i * width_;
+      for (std::size_t i = 0; i < item.pooler_output.shape()[0]; ++i) {
+        replaced_rows[places_[next++]] = item.pooler_output.data() + i * width_;
       }
     }
   }
@@ -89,7 +89,7 @@ inline void MediaInput::check() {
   grid_count(grid_, grid_name);
   for (std::size_t i = 0; i < features_.size(); ++i) {
     const auto& [t, h, w] = features_[i].grid_thw;
-    const Shape& shape = features_[i].rows.shape();
+    const Shape& shape = features_[i].pooler_output.shape();
     const Grid grid{t, h, w};
     require<InputError>(grid.possible(merge_) && shape == Shape{grid.tokens(merge_), width_}, feature_name, "[", i,
                         "] has rows ", to_string(shape), " for a grid of (", t, ", ", h, ", ", w, "), expected one of ",

@@ -92,6 +92,7 @@ class TextModel {
   // Writes a folder that from_pretrained() and the reference load, see save_checkpoint(). Raises CheckpointError.
   void save_pretrained(const std::string& folder, const SaveOptions& options = {}) const;
 
+  const Matrix& get_input_embeddings() const { return weights_.embed_tokens; }
   const TextWeights<Config>& weights() const { return weights_; }
   const TextValues& config() const { return values_; }
   // Identifies the model: a cache belongs to one. In a multimodal model, whose caches hold rows of pictures too, it

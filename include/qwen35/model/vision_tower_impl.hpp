@@ -158,9 +158,9 @@ std::vector<ImageFeatures> VisionTower<Vision>::encode(TensorView<float> pixel_v
     ImageFeatures& features = out.emplace_back();
     std::copy_n(grid_thw.data() + 3 * item, 3, features.grid_thw.begin());
     const auto patches = static_cast<std::size_t>(features.grid_thw[0] * features.grid_thw[1] * features.grid_thw[2]);
-    features.rows = Tensor<float>({patches / block_size, Vision::out_hidden_size});
-    std::copy_n(encoded.pooler_output.data() + patch / block_size * Vision::out_hidden_size, features.rows.size(),
-                features.rows.data());
+    features.pooler_output = Tensor<float>({patches / block_size, Vision::out_hidden_size});
+    std::copy_n(encoded.pooler_output.data() + patch / block_size * Vision::out_hidden_size,
+                features.pooler_output.size(), features.pooler_output.data());
     features.content_hash =
         content_hash(pixel_values.data() + patch * patch_values, patches * patch_values, features.grid_thw);
     patch += patches;

@@ -15,10 +15,22 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// A path or data: URL; an encoded file; pixels (an Image becomes a view and must outlive the call).
-using ImageItem = std::variant<std::string, std::span<const std::byte>, PixelView>;
-// The path of a video file, an animated GIF or a folder of pictures, or a data: URL with a GIF; an encoded GIF; frames.
-using VideoItem = std::variant<std::string, std::span<const std::byte>, FrameList>;
+// A path or data: URL; an encoded file; pixels. Bytes and an Image become views and must outlive the call: temporary
+// ones do not compile.
+struct ImageItem : std::variant<std::string, std::span<const std::byte>, PixelView> {
+  using variant::variant;
+  ImageItem(Image&& temporary) = delete;
+  ImageItem(const Image&& temporary) = delete;
+  ImageItem(std::vector<std::byte>&& temporary) = delete;
+  ImageItem(const std::vector<std::byte>&& temporary) = delete;
+};
+// The path of a video file, an animated GIF or a folder of pictures, or a data: URL with a GIF; an encoded GIF, of
+// which the same holds; frames.
+struct VideoItem : std::variant<std::string, std::span<const std::byte>, FrameList> {
+  using variant::variant;
+  VideoItem(std::vector<std::byte>&& temporary) = delete;
+  VideoItem(const std::vector<std::byte>&& temporary) = delete;
+};
 
 namespace detail {
 

@@ -146,8 +146,10 @@ class Processor {
 
   // For sessions; of `options` it reads the media's (images_kwargs, videos_kwargs, folder_fps, limits). The processor
   // must outlive it.
-  MediaLoader media_loader() const { return media_loader(ProcessorInput()); }
-  MediaLoader media_loader(ProcessorInput options) const {
+  MediaLoader media_loader() const& { return media_loader(ProcessorInput()); }
+  MediaLoader media_loader() const&& = delete;
+  MediaLoader media_loader(ProcessorInput options) const&& = delete;
+  MediaLoader media_loader(ProcessorInput options) const& {
     return [this, options = std::move(options)](const ContentPart& part) { return load(part, options); };
   }
   LoadedMedium load(const ContentPart& part, const ProcessorInput& options = {}) const;

@@ -50,11 +50,21 @@ class Session {
     require<InputError>(options_.prefill_chunk > 0, "SessionOptions: prefill_chunk is 0, expected at least 1");
   }
 
+  Session(const Model&& temporary, const Tokenizer&, const GenerationConfig& = {}, SessionOptions = {}) = delete;
+  Session(const Model&, const Tokenizer&& temporary, const GenerationConfig& = {}, SessionOptions = {}) = delete;
+  Session(const Model&& temporary, const Tokenizer&& too, const GenerationConfig& = {}, SessionOptions = {}) = delete;
+
   // The tokenizer, media and template of a Processor, which must outlive the session. (Its template stands above that
   // of the options.)
   template <SessionProcessor P>
   Session(const Model& model, const P& processor, const GenerationConfig& config = {}, SessionOptions options = {})
       : Session(model, processor.tokenizer, config, with(processor, std::move(options))) {}
+  template <SessionProcessor P>
+  Session(const Model&& temporary, const P&, const GenerationConfig& = {}, SessionOptions = {}) = delete;
+  template <SessionProcessor P>
+  Session(const Model&, const P&& temporary, const GenerationConfig& = {}, SessionOptions = {}) = delete;
+  template <SessionProcessor P>
+  Session(const Model&& temporary, const P&& too, const GenerationConfig& = {}, SessionOptions = {}) = delete;
 
   // Adds messages (a user turn, or the answers to tool calls) and lets the model reply. The reply joins the
   // conversation as far as it came. When not one token was generated, because of a cancellation or an error, the

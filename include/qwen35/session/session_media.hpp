@@ -88,7 +88,7 @@ class FeatureStore {
     std::size_t sum = 0;
     for (const auto& item : items_) {
       for (const ImageFeatures& features : *item.second) {
-        sum += features.rows.size() * sizeof(float);
+        sum += features.pooler_output.size() * sizeof(float);
       }
     }
     return sum;
@@ -144,9 +144,9 @@ inline std::vector<ImageFeatures> by_frame(ImageFeatures item) {
     out.push_back(std::move(item));
     return out;
   }
-  const std::size_t width = item.rows.shape()[1], rows = item.rows.shape()[0] / frames;
+  const std::size_t width = item.pooler_output.shape()[1], rows = item.pooler_output.shape()[0] / frames;
   for (std::size_t t = 0; t < frames; ++t) {
-    const float* const first = item.rows.data() + t * rows * width;
+    const float* const first = item.pooler_output.data() + t * rows * width;
     out.push_back({Tensor<float>({rows, width}, std::vector<float>(first, first + rows * width)),
                    {1, item.grid_thw[1], item.grid_thw[2]},
                    item.content_hash});

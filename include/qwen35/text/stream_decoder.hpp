@@ -12,6 +12,7 @@ class StreamDecoder {
  public:
   explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special_tokens = false)
       : tokenizer_(&tokenizer), skip_(skip_special_tokens) {}
+  explicit StreamDecoder(const Tokenizer&& temporary, bool skip_special_tokens = false) = delete;
 
   // The text that is complete with this token.
   std::string push(TokenId id) {

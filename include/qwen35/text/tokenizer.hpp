@@ -81,6 +81,9 @@ class Tokenizer {
   }
   // The text of each row: of `sequences` that generate() gave, of rows of ids.
   std::vector<std::string> batch_decode(TensorView<TokenId> sequences, bool skip_special_tokens = false) const;
+  std::vector<std::string> batch_decode(const Tensor<TokenId>& sequences, bool skip_special_tokens = false) const {
+    return batch_decode(TensorView<TokenId>(sequences), skip_special_tokens);
+  }
   std::vector<std::string> batch_decode(std::span<const std::span<const TokenId>> rows,
                                         bool skip_special_tokens = false) const;
   std::vector<std::string> batch_decode(std::span<const std::vector<TokenId>> rows,
