@@ -33,7 +33,7 @@ std::vector<TokenId> prompt(std::size_t length, std::size_t vocab) {
 template <class Config>
 double bytes_per_token(const CausalLM<Config>& model) {
   using Text = text_config_t<Config>;
-  double bytes = static_cast<double>(model.lm_head_weight().bytes()) +
+  double bytes = static_cast<double>(model.get_output_embeddings().bytes()) +
                  2.0 * static_cast<double>(LayersOf<Config>::linear_layers * LayersOf<Config>::Linear::state_bytes);
   for (const NamedParameter& parameter : model.named_parameters()) {
     const double share = parameter.pieces.size() == 1

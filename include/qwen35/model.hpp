@@ -16,4 +16,5 @@
 #include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35/text/chat_template.hpp>
 #include <qwen35/text/tokenizer.hpp>
+#include <qwen35/text/tokenizer_chat.hpp>
 #include <qwen35/weights/checkpoint.hpp>

@@ -9,6 +9,7 @@
 #include <qwen35/text/bpe.hpp>
 #include <qwen35/text/special_tokens.hpp>
 #include <qwen35/text/split_pattern.hpp>
+#include <qwen35/text/tokenizer_chat_input.hpp>
 #include <qwen35/text/tokenizer_parts.hpp>
 #include <qwen35/text/vocabulary.hpp>
 
@@ -135,6 +136,23 @@ class Tokenizer {
   // Gives a token that is there the name "pad_token" or another. Raises TextError for one that is not there.
   void set_special_token(std::string_view name, std::string_view token);
 
+  // The template of the model's folder, as recognise_chat_template() finds it there, or the one that was set. Raises
+  // TextError when there is neither, or one that cannot be rendered. This and what follows: include tokenizer_chat.hpp.
+  template <class = void>
+  ChatTemplate chat_template() const;
+  void set_chat_template(ChatTemplate chat) { chat_template_ = std::move(chat); }
+  // The text of a conversation: the reference's tokenize = False. Raises TextError.
+  template <class = void>
+  RenderedChat render(const std::vector<Message>& messages, const TokenizerChatInput& input = {}) const;
+  // Its ids, one row for each conversation: tokenize = True. Media are placeholder tokens; a Processor reads them too.
+  template <class = void>
+  BatchEncoding apply_chat_template(std::span<const std::vector<Message>> conversations,
+                                    const TokenizerChatInput& input = {}) const;
+  template <class = void>
+  BatchEncoding apply_chat_template(const json::Value& messages, const TokenizerChatInput& input = {}) const;
+  template <class = void>
+  BatchEncoding apply_chat_template(const std::vector<Message>& messages, const TokenizerChatInput& input = {}) const;
+
   // Tokens of the longest text that the model was made for, where the file says it.
   std::optional<std::size_t> model_max_length() const { return model_max_length_; }
   // What the file says, else left (unlike the reference's right): the side that generate() reads.
@@ -173,6 +191,8 @@ class Tokenizer {
   AddedVocabulary added_normalized_;
   std::vector<std::uint8_t> flags_;  // by id, up to the largest added one
   SpecialTokens special_tokens_;
+  std::optional<ModelFolder> files_;  // where the chat template is looked for
+  std::optional<ChatTemplate> chat_template_;
   std::optional<std::size_t> model_max_length_;
   std::optional<PaddingSide> padding_side_;
   std::optional<TruncationSide> truncation_side_;

@@ -264,6 +264,7 @@ inline Tokenizer Tokenizer::from_pretrained(const ModelFolder& files) {
   if (files.has_file(config)) {
     out.load_config(json::parse(files.text<TextError>(config), files.place(config)), files.place(config));
   }
+  out.files_ = files.folder().empty() ? files : ModelFolder(files.folder());  // not what has been read of them
   return out;
 }
 
