@@ -61,7 +61,7 @@ TEST_CASE("norm, mixer, residual, norm, feed-forward, residual") {
   static_assert(TokenMixer<AddState> && FeedForward<Square> && !FeedForward<AddState> && !TokenMixer<Square>);
   const float before[] = {1.5f, 0.5f, -1.0f}, after[] = {0.25f, 2.0f, 1.0f};
   const float eps = 0.5f;  // large enough to show
-  const Layer::Weights weights{before, after, {3.0f}, {}, eps};
+  const Layer::Weights weights{{before, eps}, {after, eps}, {3.0f}, {}};
   std::vector<float> hidden{1.0f, 2.0f, -3.0f, 0.0f, 0.5f, 0.25f, -4.0f, 8.0f, 6.0f};
   const std::vector<float> start = hidden;
   const TokenSpan spans[] = {{1, 0, 1, 0}, {0, 1, 2, 0}};  // one token of the second sequence, two of the first

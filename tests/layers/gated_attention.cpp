@@ -31,9 +31,8 @@ struct Case {
     weights.k_proj = matrix(Layer::kv_size, hidden_size);
     weights.v_proj = matrix(Layer::kv_size, hidden_size);
     weights.o_proj = matrix(hidden_size, Layer::query_size);
-    weights.q_norm = vector(D, 1.0f);
-    weights.k_norm = vector(D, 1.0f);
-    weights.norm_eps = 1e-3f;
+    weights.q_norm = {vector(D, 1.0f), 1e-3f};
+    weights.k_norm = {vector(D, 1.0f), 2e-3f};
     if (bias) {
       weights.q_bias = vector(2 * Layer::query_size, 0.0f);
       weights.k_bias = vector(Layer::kv_size, 0.0f);
@@ -72,14 +71,14 @@ struct Case {
     return y;
   }
   // Norm and rotation of one head at a position.
-  void prepare(double* head, const float* norm, std::size_t position) const {
+  void prepare(double* head, const RmsNormWeights& norm, std::size_t position) const {
     double squares = 0.0;
     for (std::size_t d = 0; d < D; ++d) {
       squares += head[d] * head[d];
     }
     for (std::size_t d = 0; d < D; ++d) {
-      head[d] *= static_cast<double>(norm[d]) /
-                 std::sqrt(squares / static_cast<double>(D) + static_cast<double>(weights.norm_eps));
+      head[d] *= static_cast<double>(norm.weight[d]) /
+                 std::sqrt(squares / static_cast<double>(D) + static_cast<double>(norm.eps));
     }
     for (std::size_t j = 0; j < half; ++j) {
       const double c = static_cast<double>(cos[position * half + j]), s = static_cast<double>(sin[position * half + j]);

@@ -30,7 +30,7 @@ struct Case {
     weights.conv1d = vector(K * Layer::conv_channels, 0.0f);
     weights.dt_bias = vector(H, 0.0f);
     weights.a = vector(H, -2.0f);
-    weights.norm = vector(Dv, 1.0f);
+    weights.norm.weight = vector(Dv, 1.0f);
   }
   const float* vector(std::size_t size, float mean) {
     std::normal_distribution<float> normal(mean, 0.4f);
@@ -106,8 +106,8 @@ struct Case {
         }
         for (std::size_t j = 0; j < Dv; ++j) {
           const double gate = z[h * Dv + j];
-          core[h * Dv + j] *= static_cast<double>(weights.norm[j]) /
-                              std::sqrt(squares / static_cast<double>(Dv) + static_cast<double>(weights.norm_eps)) *
+          core[h * Dv + j] *= static_cast<double>(weights.norm.weight[j]) /
+                              std::sqrt(squares / static_cast<double>(Dv) + static_cast<double>(weights.norm.eps)) *
                               gate / (1.0 + std::exp(-gate));
         }
       }

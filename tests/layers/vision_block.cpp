@@ -129,11 +129,3 @@ TEST_CASE("a vision block is its formulas: a patch, one frame, several frames, a
     }
   }
 }
-
-TEST_CASE("chunks of rows are even and keep to the limit") {
-  CHECK(detail::vision_chunk(0) == 0);
-  CHECK(detail::vision_chunk(1) == 1);
-  CHECK(detail::vision_chunk(detail::vision_chunk_limit) == detail::vision_chunk_limit);
-  CHECK(detail::vision_chunk(detail::vision_chunk_limit + 1) == detail::vision_chunk_limit / 2 + 1);
-  CHECK(detail::vision_chunk(2304) == 768);
-}

@@ -89,15 +89,15 @@ Dump dump(const TextWeights<Config>& weights) {
   Dump out;
   out(weights.embed_tokens);
   out(weights.lm_head);
-  out(weights.norm, C::hidden_size);
+  out(weights.norm.weight, C::hidden_size);
   const auto mlp = [&](const MlpWeights& part) {
     out(part.gate_proj);
     out(part.up_proj);
     out(part.down_proj);
   };
   const auto rest = [&](const auto& layer) {
-    out(layer.input_layernorm, C::hidden_size);
-    out(layer.post_attention_layernorm, C::hidden_size);
+    out(layer.input_layernorm.weight, C::hidden_size);
+    out(layer.post_attention_layernorm.weight, C::hidden_size);
     if constexpr (is_moe<C>) {
       out(layer.mlp.gate);
       out(layer.mlp.shared_expert_gate);
@@ -117,15 +117,15 @@ Dump dump(const TextWeights<Config>& weights) {
     out(layer.mixer.conv1d, Linear::conv_channels * C::linear_conv_kernel_dim);
     out(layer.mixer.dt_bias, C::linear_num_value_heads);
     out(layer.mixer.a, C::linear_num_value_heads);
-    out(layer.mixer.norm, C::linear_value_head_dim);
+    out(layer.mixer.norm.weight, C::linear_value_head_dim);
     rest(layer);
   }
   for (const auto& layer : weights.full_layers) {
     for (const Matrix* matrix : {&layer.mixer.q_proj, &layer.mixer.k_proj, &layer.mixer.v_proj, &layer.mixer.o_proj}) {
       out(*matrix);
     }
-    out(layer.mixer.q_norm, C::head_dim);
-    out(layer.mixer.k_norm, C::head_dim);
+    out(layer.mixer.q_norm.weight, C::head_dim);
+    out(layer.mixer.k_norm.weight, C::head_dim);
     rest(layer);
   }
   return out;
@@ -170,7 +170,7 @@ TEST_CASE("every tensor of a model with experts stands at its place") {
   const auto get = [&](const std::string& name) -> const TestTensor& { return named(tensors, name); };
   check_matrix(weights.embed_tokens, get(root + "embed_tokens.weight"));
   check_matrix(weights.lm_head, get("lm_head.weight"));
-  check_vector(weights.norm, get(root + "norm.weight"), plus_one);
+  check_vector(weights.norm.weight, get(root + "norm.weight"), plus_one);
   REQUIRE(weights.full_layers.size() == 1);
   REQUIRE(weights.linear_layers.size() == 2);
 
@@ -180,8 +180,8 @@ TEST_CASE("every tensor of a model with experts stands at its place") {
   check_matrix(full.mixer.k_proj, get(first + "self_attn.k_proj.weight"));
   check_matrix(full.mixer.v_proj, get(first + "self_attn.v_proj.weight"));
   check_matrix(full.mixer.o_proj, get(first + "self_attn.o_proj.weight"));
-  check_vector(full.mixer.q_norm, get(first + "self_attn.q_norm.weight"), plus_one);
-  check_vector(full.mixer.k_norm, get(first + "self_attn.k_norm.weight"), plus_one);
+  check_vector(full.mixer.q_norm.weight, get(first + "self_attn.q_norm.weight"), plus_one);
+  check_vector(full.mixer.k_norm.weight, get(first + "self_attn.k_norm.weight"), plus_one);
   CHECK((full.mixer.q_bias == nullptr && full.mixer.k_bias == nullptr && full.mixer.v_bias == nullptr &&
          full.mixer.o_bias == nullptr));
 
@@ -194,15 +194,15 @@ TEST_CASE("every tensor of a model with experts stands at its place") {
   check_matrix(linear.mixer.out_proj, get(last + "linear_attn.out_proj.weight"));
   check_vector(linear.mixer.dt_bias, get(last + "linear_attn.dt_bias"), same);
   check_vector(linear.mixer.a, get(last + "linear_attn.A_log"), [](float value) { return -std::exp(value); });
-  check_vector(linear.mixer.norm, get(last + "linear_attn.norm.weight"), same);
+  check_vector(linear.mixer.norm.weight, get(last + "linear_attn.norm.weight"), same);
   const TestTensor& conv = get(last + "linear_attn.conv1d.weight");  // [channels, 1, 3]
   for (std::size_t channel = 0; channel < conv.shape[0]; ++channel) {
     for (std::size_t tap = 0; tap < 3; ++tap) {
       CHECK(linear.mixer.conv1d[tap * conv.shape[0] + channel] == conv.values[channel * 3 + tap]);
     }
   }
-  check_vector(linear.input_layernorm, get(last + "input_layernorm.weight"), plus_one);
-  check_vector(linear.post_attention_layernorm, get(last + "post_attention_layernorm.weight"), plus_one);
+  check_vector(linear.input_layernorm.weight, get(last + "input_layernorm.weight"), plus_one);
+  check_vector(linear.post_attention_layernorm.weight, get(last + "post_attention_layernorm.weight"), plus_one);
   check_matrix(linear.mlp.gate, get(last + "mlp.gate.weight"));
   check_matrix(linear.mlp.shared_expert.gate_proj, get(last + "mlp.shared_expert.gate_proj.weight"));
   check_matrix(linear.mlp.shared_expert.up_proj, get(last + "mlp.shared_expert.up_proj.weight"));

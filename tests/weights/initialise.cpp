@@ -121,8 +121,8 @@ TEST_CASE("layers get what the stored values mean") {
   const auto weights = initialised_text<Text>({.seed = 5}, TextValues::from<Text>(), true);
   const Values stored = values_of(named_parameters(weights, HuggingFaceNames::of_part(), true));
   const auto& mixer = weights.linear_layers[0].mixer;
-  CHECK(weights.norm[3] == 1.0f);
-  CHECK(mixer.norm[3] == 1.0f);
+  CHECK(weights.norm.weight[3] == 1.0f);
+  CHECK(mixer.norm.weight[3] == 1.0f);
   CHECK(mixer.a[7] == -std::exp(stored.at("layers.0.linear_attn.A_log")[7]));
   const std::size_t channels = LayersOf<Text>::Linear::conv_channels;
   CHECK(mixer.conv1d[2 * channels + 5] == stored.at("layers.0.linear_attn.conv1d.weight")[5 * 4 + 2]);

@@ -68,12 +68,12 @@ TEST_CASE("weights that never were in a file are listed as what they would be in
   for (std::size_t i = 0; i < conv.size(); ++i) {
     conv[i] = static_cast<float>(i);  // [tap, channel]
   }
-  weights.norm = norm.data();
+  weights.norm.weight = norm.data();
   weights.linear_layers[0].mixer.a = a.data();
   weights.linear_layers[0].mixer.conv1d = conv.data();
   ParameterList list(weights.storage);
   const auto& mixer = weights.linear_layers[0].mixer;
-  list({"norm.weight", {6}, Initial::zeros, Meaning::one_plus}, weights.norm);
+  list({"norm.weight", {6}, Initial::zeros, Meaning::one_plus}, weights.norm.weight);
   list({"A_log", {2}, Initial::log_uniform, Meaning::minus_exp}, mixer.a);
   list({"conv1d.weight", {16, 1, 4}}, mixer.conv1d);
   const auto values = [&](std::size_t index) { return reinterpret_cast<const float*>(list.out[index].pieces[0].data); };

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <qwen35/core/arena.hpp>
+#include <qwen35/formats/formats.hpp>
 #include <qwen35/kernels/kernels.hpp>
 #include <qwen35/layers/layers_of.hpp>
 
@@ -37,6 +38,13 @@ struct CacheLayout {
   }
   constexpr std::size_t value_offset(std::size_t layer) const {
     return key_offset(layer) + kv_heads * kv_page_slots * head_bytes();
+  }
+
+  // Raises InputError for keys and values that cannot be kept in that format.
+  void check() const {
+    require_encodable(kv_dtype, "kv_dtype");
+    require<InputError>(head_dim % format_info(kv_dtype).block_values == 0 && format_info(kv_dtype).rows_together == 1,
+                        "kv_dtype: heads of ", head_dim, " values cannot be kept as ", name(kv_dtype));
   }
 
   friend constexpr bool operator==(const CacheLayout&, const CacheLayout&) = default;

@@ -17,10 +17,13 @@ QWEN35_BEGIN_NAMESPACE
 class KvPool {
  public:
   // On the heap; at most `max_pages` pages, 0: as many as are asked for.
-  explicit KvPool(const CacheLayout& layout, std::size_t max_pages = 0) : layout_(layout), max_pages_(max_pages) {}
+  explicit KvPool(const CacheLayout& layout, std::size_t max_pages = 0) : layout_(layout), max_pages_(max_pages) {
+    layout.check();
+  }
   // As many pages as the caller's storage holds, see bytes(); it must outlive the pool and is aligned to 64 bytes.
   KvPool(const CacheLayout& layout, std::span<std::byte> storage)
       : layout_(layout), max_pages_(storage.size() / block_bytes(layout)), storage_(storage.data()) {
+    layout.check();
     require<InputError>(reinterpret_cast<std::uintptr_t>(storage.data()) % alignment == 0,
                         "CacheOptions: storage must be aligned to 64 bytes");
     all_pages_ = max_pages_;

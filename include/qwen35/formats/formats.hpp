@@ -54,4 +54,8 @@ constexpr bool is_encodable(Format format) {
          });
 }
 
+inline void require_encodable(Format format, std::string_view what) {
+  require<InputError>(is_encodable(format), what, ": this program cannot write the format ", name(format));
+}
+
 QWEN35_END_NAMESPACE

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <qwen35/core/arena.hpp>
+#include <qwen35/layers/norm.hpp>
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
 #include <qwen35/math/elementwise.hpp>
-#include <qwen35/math/norms.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
 
 #include <concepts>
@@ -35,7 +35,7 @@ template <class Weights, class MixerSizes, class MlpSizes, class Visitor>
 void visit_parameters(Weights& weights, const MixerSizes& mixer, const MlpSizes& mlp, const char* mixer_name,
                       const std::string& prefix, Visitor& visitor) {
   const auto norm = [&](const char* name, auto& weight) {
-    visitor(Parameter{prefix + name, {mlp.hidden_size}, Initial::zeros, Meaning::one_plus}, weight);
+    visit_rms_norm(Parameter{prefix + name, {mlp.hidden_size}, Initial::zeros, Meaning::one_plus}, weight, visitor);
   };
   norm("input_layernorm.weight", weights.input_layernorm);
   visit_parameters(weights.mixer, mixer, prefix + mixer_name, visitor);
@@ -46,11 +46,9 @@ void visit_parameters(Weights& weights, const MixerSizes& mixer, const MlpSizes&
 template <TokenMixer Mixer, FeedForward Ffn>
 struct DecoderLayer {
   struct Weights {
-    const float* input_layernorm = nullptr;           // [hidden_size]: 1 + w
-    const float* post_attention_layernorm = nullptr;  // [hidden_size]: 1 + w
+    RmsNormWeights input_layernorm, post_attention_layernorm;  // [hidden_size]: 1 + w
     typename Mixer::Weights mixer;
     typename Ffn::Weights mlp;
-    float norm_eps = 1e-6f;  // rms_norm_eps
   };
 
   // Bytes of arena that a pass over `tokens` tokens takes.
@@ -66,23 +64,13 @@ struct DecoderLayer {
     float* const normed = scratch.normed;
     float* const update = scratch.update;
 
-    normalise(hidden, weights.input_layernorm, weights.norm_eps, normed, pass.tokens, hidden_size);
+    rms_norm_rows(weights.input_layernorm, hidden, pass.tokens, hidden_size, normed);
     Mixer::forward(weights.mixer, normed, update, pass, states, arena);
     add_residual(update, hidden, pass.tokens, hidden_size);
 
-    normalise(hidden, weights.post_attention_layernorm, weights.norm_eps, normed, pass.tokens, hidden_size);
+    rms_norm_rows(weights.post_attention_layernorm, hidden, pass.tokens, hidden_size, normed);
     Ffn::forward(weights.mlp, normed, update, pass, arena);
     add_residual(update, hidden, pass.tokens, hidden_size);
-  }
-
-  // y = x / rms(x) * weight, row by row: x, y `[tokens, hidden_size]`.
-  static void normalise(const float* x, const float* weight, float eps, float* y, std::size_t tokens,
-                        std::size_t hidden_size) {
-    parallel_ranges(tokens, 16, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t t = begin; t < end; ++t) {
-        math::rms_norm(x + t * hidden_size, weight, hidden_size, eps, y + t * hidden_size);
-      }
-    });
   }
 
  private:

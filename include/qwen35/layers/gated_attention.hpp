@@ -3,11 +3,11 @@
 // Source: reference `Qwen3_5MoeAttention`.
 #pragma once
 
+#include <qwen35/layers/norm.hpp>
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
 #include <qwen35/layers/rows.hpp>
 #include <qwen35/math/activations.hpp>
-#include <qwen35/math/norms.hpp>
 #include <qwen35/math/rotary.hpp>
 #include <qwen35/math/softmax.hpp>
 
@@ -25,9 +25,7 @@ struct GatedAttentionWeights {
   const float* k_bias = nullptr;
   const float* v_bias = nullptr;
   const float* o_bias = nullptr;
-  const float* q_norm = nullptr;  // [head_dim]: 1 + w
-  const float* k_norm = nullptr;  // [head_dim]: 1 + w
-  float norm_eps = 1e-6f;         // rms_norm_eps
+  RmsNormWeights q_norm, k_norm;  // [head_dim]: 1 + w
 };
 
 struct GatedAttentionSizes {
@@ -47,7 +45,7 @@ void visit_parameters(Weights& weights, const GatedAttentionSizes& sizes, const 
     }
   };
   const auto norm = [&](const char* name, auto& weight) {
-    visitor(Parameter{prefix + name, {sizes.head_dim}, Initial::zeros, Meaning::one_plus}, weight);
+    visit_rms_norm(Parameter{prefix + name, {sizes.head_dim}, Initial::zeros, Meaning::one_plus}, weight, visitor);
   };
   projection("q_proj", 2 * sizes.query_size, sizes.hidden_size, weights.q_proj, weights.q_bias);
   projection("k_proj", sizes.kv_size, sizes.hidden_size, weights.k_proj, weights.k_bias);
@@ -206,12 +204,12 @@ class GatedAttention {
     const float* const sin = rotary.sin + t * rotary.half;
     for (std::size_t h = 0; h < NumHeads; ++h) {
       float* const q = qg + (t * NumHeads + h) * 2 * HeadDim;
-      math::rms_norm(q, weights.q_norm, HeadDim, weights.norm_eps, q);
+      math::rms_norm(q, weights.q_norm.weight, HeadDim, weights.q_norm.eps, q);
       math::rotate_half(q, cos, sin, rotary.half, q);
     }
     for (std::size_t h = 0; h < NumKeyValueHeads; ++h) {
       float* const key = k + t * kv_size + h * HeadDim;
-      math::rms_norm(key, weights.k_norm, HeadDim, weights.norm_eps, key);
+      math::rms_norm(key, weights.k_norm.weight, HeadDim, weights.k_norm.eps, key);
       math::rotate_half(key, cos, sin, rotary.half, key);
       std::byte* const own = place(state, h, span.slot + i);
       kernels::encode_row({state.format, key, HeadDim, own + state.key_offset});

@@ -3,6 +3,7 @@
 // `Qwen3_5MoeGatedDeltaNet`.
 #pragma once
 
+#include <qwen35/layers/norm.hpp>
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
 #include <qwen35/layers/rows.hpp>
@@ -24,8 +25,7 @@ struct GatedDeltaNetWeights {
   const float* conv1d = nullptr;   // [kernel, Cd]: transposed, so that a tap of all channels is one row
   const float* dt_bias = nullptr;  // [value heads]
   const float* a = nullptr;        // [value heads]: -exp(A_log)
-  const float* norm = nullptr;     // [value dim]: plain weight, not 1 + w
-  float norm_eps = 1e-6f;          // rms_norm_eps
+  RmsNormWeights norm;             // [value dim]: plain weight, not 1 + w
 };
 
 struct GatedDeltaNetSizes {
@@ -48,7 +48,7 @@ void visit_parameters(Weights& weights, const GatedDeltaNetSizes& sizes, const s
   visitor(Parameter{prefix + "conv1d.weight", {sizes.conv_channels, 1, sizes.conv_kernel}}, weights.conv1d);
   visitor(Parameter{prefix + "dt_bias", {heads}, Initial::ones}, weights.dt_bias);
   visitor(Parameter{prefix + "A_log", {heads}, Initial::log_uniform, Meaning::minus_exp}, weights.a);
-  visitor(Parameter{prefix + "norm.weight", {sizes.value_dim}, Initial::ones}, weights.norm);
+  visit_rms_norm(Parameter{prefix + "norm.weight", {sizes.value_dim}, Initial::ones}, weights.norm, visitor);
 }
 
 // The state of one sequence in one layer.
@@ -225,8 +225,8 @@ class GatedDeltaNet {
                                  .value_dim = ValueDim});
       const float* const gate = scratch.z + span.first * value_size + head * ValueDim;
       for (std::size_t t = 0; t < span.count; ++t) {
-        math::gated_rms_norm(out + t * value_size, weights.norm, gate + t * value_size, ValueDim, weights.norm_eps,
-                             out + t * value_size);
+        math::gated_rms_norm(out + t * value_size, weights.norm.weight, gate + t * value_size, ValueDim,
+                             weights.norm.eps, out + t * value_size);
       }
     }
   }

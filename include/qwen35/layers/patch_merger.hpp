@@ -41,11 +41,11 @@ struct PatchMerger {
   static void forward(const Weights& weights, const float* x, float* y, std::size_t blocks, Arena& arena) {
     const Scratch<Arena> scratch(arena, blocks);
     const std::size_t out = weights.linear_fc2.weight.rows;
-    detail::each_vision_chunk(blocks, [&](std::size_t first, std::size_t count) {
-      detail::layer_norm_rows(weights.norm, x + first * width, count * BlockSize, HiddenSize, scratch.normed);
+    each_vision_chunk(blocks, [&](std::size_t first, std::size_t count) {
+      layer_norm_rows(weights.norm, x + first * width, count * BlockSize, HiddenSize, scratch.normed);
       project(Rows(scratch.normed, count, width, scratch.rows),
               {{weights.linear_fc1.weight, scratch.hidden, width, weights.linear_fc1.bias}});
-      detail::activate_rows(Activation::gelu, scratch.hidden, count, width);
+      activate_rows(Activation::gelu, scratch.hidden, count, width);
       project(Rows(scratch.hidden, count, width, scratch.rows),
               {{weights.linear_fc2.weight, y + first * out, out, weights.linear_fc2.bias}});
     });
@@ -61,9 +61,9 @@ struct PatchMerger {
 
     constexpr Scratch(A& arena, std::size_t blocks)
         : scope(arena),
-          normed(arena.template take<float>(detail::vision_chunk(blocks) * width)),
-          hidden(arena.template take<float>(detail::vision_chunk(blocks) * width)),
-          rows(arena, detail::vision_chunk(blocks), width) {}
+          normed(arena.template take<float>(vision_chunk(blocks) * width)),
+          hidden(arena.template take<float>(vision_chunk(blocks) * width)),
+          rows(arena, vision_chunk(blocks), width) {}
   };
 };
 

@@ -4,11 +4,12 @@
 #pragma once
 
 #include <qwen35/config/vision_config.hpp>
+#include <qwen35/layers/norm.hpp>
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
 #include <qwen35/layers/rows.hpp>
+#include <qwen35/layers/vision_chunks.hpp>
 #include <qwen35/math/elementwise.hpp>
-#include <qwen35/math/norms.hpp>
 #include <qwen35/math/rotary.hpp>
 
 #include <algorithm>
@@ -17,11 +18,6 @@
 #include <span>
 
 QWEN35_BEGIN_NAMESPACE
-
-struct LayerNormWeights {
-  const float* weight = nullptr;  // [size]
-  const float* bias = nullptr;    // [size]
-};
 
 struct LinearWeights {
   Matrix weight;                // [out, in]
@@ -35,12 +31,6 @@ struct VisionBlockWeights {
   LinearWeights linear_fc1;  // [intermediate_size, hidden_size]
   LinearWeights linear_fc2;  // [hidden_size, intermediate_size]
 };
-
-template <class Weights, class Visitor>
-void visit_layer_norm(Weights& weights, std::size_t size, const std::string& name, Visitor& visitor) {
-  visitor(Parameter{name + ".weight", {size}, Initial::ones}, weights.weight);
-  visitor(Parameter{name + ".bias", {size}, Initial::zeros}, weights.bias);
-}
 
 // `shape`: of the weight, [out, ...].
 template <class Weights, class Visitor>
@@ -70,49 +60,6 @@ struct Frame {
   std::size_t first = 0;
   std::size_t count = 0;
 };
-
-namespace detail {
-
-inline constexpr float vision_norm_eps = 1e-6f;
-
-// Rows that go through the products of a layer at once: their activations stay in the cache, and memory grows with the
-// picture by three rows of hidden_size a patch alone (the hidden state, keys, values). Chunks of 512 to 2304 rows are
-// alike in speed within 3 %.
-inline constexpr std::size_t vision_chunk_limit = 768;
-
-// The fewest chunks that keep to the limit, evenly long.
-constexpr std::size_t vision_chunk(std::size_t rows) {
-  const std::size_t chunks = (rows + vision_chunk_limit - 1) / vision_chunk_limit;
-  return chunks == 0 ? 0 : (rows + chunks - 1) / chunks;
-}
-
-// fn(first, count) for each chunk of rows.
-template <class F>
-inline void each_vision_chunk(std::size_t rows, const F& fn) {
-  const std::size_t chunk = vision_chunk(rows);
-  for (std::size_t first = 0; first < rows; first += chunk) {
-    fn(first, std::min(chunk, rows - first));
-  }
-}
-
-// y `[rows, size]` = LayerNorm(x)
-inline void layer_norm_rows(const LayerNormWeights& norm, const float* x, std::size_t rows, std::size_t size,
-                            float* y) {
-  parallel_ranges(rows, 16, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) {
-      math::layer_norm(x + i * size, norm.weight, norm.bias, size, vision_norm_eps, y + i * size);
-    }
-  });
-}
-
-// In place.
-inline void activate_rows(Activation activation, float* x, std::size_t rows, std::size_t size) {
-  parallel_ranges(rows, 1, [&](std::size_t begin, std::size_t end) {
-    activate(activation, x + begin * size, (end - begin) * size, x + begin * size);
-  });
-}
-
-}  // namespace detail
 
 template <std::size_t NumHeads, std::size_t HeadDim, Activation Act = Activation::gelu_pytorch_tanh>
 class VisionBlock {
@@ -165,9 +112,9 @@ class VisionBlock {
 
     constexpr Scratch(A& arena, std::size_t all_rows, std::size_t intermediate_size)
         : scope(arena),
-          normed(arena.template take<float>(detail::vision_chunk(all_rows) * hidden_size)),
-          update(arena.template take<float>(detail::vision_chunk(all_rows) * hidden_size)),
-          rows(arena, detail::vision_chunk(all_rows), std::max(hidden_size, intermediate_size)) {}
+          normed(arena.template take<float>(vision_chunk(all_rows) * hidden_size)),
+          update(arena.template take<float>(vision_chunk(all_rows) * hidden_size)),
+          rows(arena, vision_chunk(all_rows), std::max(hidden_size, intermediate_size)) {}
   };
 
   // What kernels::attention is told of the queries of a task.
@@ -202,11 +149,10 @@ class VisionBlock {
         : scope(arena),
           keys(arena.template take<float>(rows * hidden_size)),
           values(arena.template take<float>(rows * hidden_size)),
-          q(arena.template take<float>(detail::vision_chunk(rows) * hidden_size)),
-          attended(arena.template take<float>(detail::vision_chunk(rows) * hidden_size)),
-          blocks(arena.template take<QueryBlock>(blocks_bound(detail::vision_chunk(rows), frames))),
-          tasks(arena.template take<std::byte>(blocks_bound(detail::vision_chunk(rows), frames) * NumHeads *
-                                               task_bytes)) {}
+          q(arena.template take<float>(vision_chunk(rows) * hidden_size)),
+          attended(arena.template take<float>(vision_chunk(rows) * hidden_size)),
+          blocks(arena.template take<QueryBlock>(blocks_bound(vision_chunk(rows), frames))),
+          tasks(arena.template take<std::byte>(blocks_bound(vision_chunk(rows), frames) * NumHeads * task_bytes)) {}
     std::span<std::byte> of(std::size_t task) const { return {tasks + task * task_bytes, task_bytes}; }
   };
 
@@ -216,7 +162,7 @@ class VisionBlock {
     float* hidden;  // [chunk, intermediate_size]
 
     constexpr FeedForwardScratch(A& arena, std::size_t rows, std::size_t intermediate_size)
-        : scope(arena), hidden(arena.template take<float>(detail::vision_chunk(rows) * intermediate_size)) {}
+        : scope(arena), hidden(arena.template take<float>(vision_chunk(rows) * intermediate_size)) {}
   };
 
   static void add_update(const float* update, std::size_t count, float* x) {
@@ -237,8 +183,8 @@ class VisionBlock {
                         weights.qkv.bias + index * hidden_size};
     };
 
-    detail::each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
-      detail::layer_norm_rows(weights.norm1, x + first * hidden_size, count, hidden_size, normed);
+    each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
+      layer_norm_rows(weights.norm1, x + first * hidden_size, count, hidden_size, normed);
       const Projection projections[] = {part(1, q), part(2, attended)};
       project(Rows(normed, count, hidden_size, common.rows), projections);
       parallel_ranges(count, 16, [&](std::size_t begin, std::size_t end) {
@@ -252,8 +198,8 @@ class VisionBlock {
       });
     });
     std::size_t frame = 0;
-    detail::each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
-      detail::layer_norm_rows(weights.norm1, x + first * hidden_size, count, hidden_size, normed);
+    each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
+      layer_norm_rows(weights.norm1, x + first * hidden_size, count, hidden_size, normed);
       project(Rows(normed, count, hidden_size, common.rows), {part(0, q)});
       std::size_t used = 0;
       for (std::size_t row = first; row < first + count;) {
@@ -315,11 +261,11 @@ class VisionBlock {
     float* const normed = common.normed;
     float* const update = common.update;
     float* const hidden = own.hidden;
-    detail::each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
-      detail::layer_norm_rows(weights.norm2, x + first * hidden_size, count, hidden_size, normed);
+    each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
+      layer_norm_rows(weights.norm2, x + first * hidden_size, count, hidden_size, normed);
       project(Rows(normed, count, hidden_size, common.rows),
               {{weights.linear_fc1.weight, hidden, width, weights.linear_fc1.bias}});
-      detail::activate_rows(Act, hidden, count, width);
+      activate_rows(Act, hidden, count, width);
       project(Rows(hidden, count, width, common.rows),
               {{weights.linear_fc2.weight, update, hidden_size, weights.linear_fc2.bias}});
       add_update(update, count, x + first * hidden_size);

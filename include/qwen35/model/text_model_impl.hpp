@@ -12,15 +12,8 @@ TextModel<Config>::TextModel(TextWeights<Config> weights, const TextValues& valu
     : weights_(std::move(weights)),
       values_(values),
       rotary_(values.rope_parameters, Text::head_dim, values.max_position_embeddings) {
-  const auto eps = static_cast<float>(values.rms_norm_eps);
-  const auto set_eps = [&](auto& layers) {
-    for (auto& layer : layers) {
-      layer.norm_eps = eps;
-      layer.mixer.norm_eps = eps;
-    }
-  };
-  set_eps(weights_.linear_layers);
-  set_eps(weights_.full_layers);
+  const RmsNormEps eps{static_cast<float>(values.rms_norm_eps)};
+  visit_text(weights_, eps);
   fingerprint_ = qwen35::fingerprint(weights_, values_);
 }
 
@@ -211,8 +204,7 @@ void TextModel<Config>::run_pass(std::span<const SequenceSlice> slices, std::spa
   }
   for (const SlicePart& part : parts) {
     const std::size_t wanted = wanted_of(slices[part.slice], part, hidden_size);
-    FullLayer::normalise(hidden + (part.first + part.count - wanted) * hidden_size, weights_.norm,
-                         static_cast<float>(values_.rms_norm_eps), rows, wanted, hidden_size);
+    rms_norm_rows(weights_.norm, hidden + (part.first + part.count - wanted) * hidden_size, wanted, hidden_size, rows);
     rows += wanted * hidden_size;
   }
 }

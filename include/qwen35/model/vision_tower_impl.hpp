@@ -54,7 +54,7 @@ std::vector<typename VisionTower<Vision>::Group> VisionTower<Vision>::groups_of(
 template <VisionConfig Vision>
 std::size_t VisionTower<Vision>::workspace_bytes(const Group& group) {
   return 2 * Arena::cost<float>(group.rows * (hidden_size / Vision::num_heads / 2)) +
-         std::max({scratch_bytes<RowsScratch<ArenaMeter>>(detail::vision_chunk(group.rows), patch_values),
+         std::max({scratch_bytes<RowsScratch<ArenaMeter>>(vision_chunk(group.rows), patch_values),
                    Block::workspace_bytes(group.rows, group.frames.size(), Vision::intermediate_size),
                    Merger::workspace_bytes(group.rows / block_size)});
 }
@@ -64,7 +64,7 @@ Tensor<float> VisionTower<Vision>::patch_embed(TensorView<float> pixel_values) c
   check(pixel_values);
   Tensor<float> out({pixel_values.shape()[0], hidden_size});
   const std::size_t patches = pixel_values.shape()[0];
-  Arena arena(scratch_bytes<RowsScratch<ArenaMeter>>(detail::vision_chunk(patches), patch_values));
+  Arena arena(scratch_bytes<RowsScratch<ArenaMeter>>(vision_chunk(patches), patch_values));
   embed(pixel_values.data(), patches, out.data(), arena);
   return out;
 }
@@ -72,8 +72,8 @@ Tensor<float> VisionTower<Vision>::patch_embed(TensorView<float> pixel_values) c
 template <VisionConfig Vision>
 void VisionTower<Vision>::embed(const float* patches, std::size_t rows, float* x, Arena& arena) const {
   const Arena::Scope scope(arena);
-  const RowsScratch<Arena> scratch(arena, detail::vision_chunk(rows), patch_values);
-  detail::each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
+  const RowsScratch<Arena> scratch(arena, vision_chunk(rows), patch_values);
+  each_vision_chunk(rows, [&](std::size_t first, std::size_t count) {
     project(Rows(patches + first * patch_values, count, patch_values, scratch),
             {{weights_.patch_embed.weight, x + first * hidden_size, hidden_size, weights_.patch_embed.bias}});
   });

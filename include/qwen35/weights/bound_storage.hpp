@@ -29,7 +29,7 @@ struct BoundStorage {
   // A matrix of its own: fill(row, column, count, out) writes the values from that one on, on any thread.
   template <class Fill>
   Matrix make(Format format, std::size_t rows, std::size_t cols, const Fill& fill) {
-    require<InputError>(is_encodable(format), "weights cannot be stored as ", name(format));
+    require_encodable(format, "weights");
     const std::size_t stride = row_bytes(format, cols);
     copies.push_back(AlignedBuffer<std::byte>::uninitialised(rows * stride));
     std::byte* const data = copies.back().data();

@@ -21,7 +21,7 @@ struct TextWeights {
 
   Matrix embed_tokens;                                       // [vocab_size, hidden_size]
   Matrix lm_head;                                            // [vocab_size, hidden_size]; embed_tokens when tied
-  const float* norm = nullptr;                               // [hidden_size]: 1 + w
+  RmsNormWeights norm;                                       // [hidden_size]: 1 + w
   std::vector<typename LinearLayer::Weights> linear_layers;  // in model order
   std::vector<typename FullLayer::Weights> full_layers;      // in model order
 
@@ -42,7 +42,7 @@ void visit_text(Weights& weights, Visitor& visitor, bool lm_head = true) {
   const auto feed_forward = Layers::FeedForward::sizes(hidden);
   visitor(Parameter{"embed_tokens.weight", {Text::vocab_size, hidden}, Initial::normal_but_padding},
           weights.embed_tokens);
-  visitor(Parameter{"norm.weight", {hidden}, Initial::zeros, Meaning::one_plus}, weights.norm);
+  visit_rms_norm(Parameter{"norm.weight", {hidden}, Initial::zeros, Meaning::one_plus}, weights.norm, visitor);
   if (lm_head && !tied_embeddings<typename Weights::config_type>) {
     visitor(Parameter{"lm_head.weight", {Text::vocab_size, hidden}}, weights.lm_head);
   }
