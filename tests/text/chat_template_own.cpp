@@ -211,7 +211,31 @@ TEST_CASE("what a template must not do is stopped, and what it cannot is named")
   CHECK(said("{{ nothing.x }}") == "chat template, line 1: \"nothing\" is undefined");
   CHECK(said("{{ raise_exception('No!') }}") == "No! (chat template, line 1)");
   CHECK(contains(said("\xff"), "not UTF-8"));
-  CHECK(contains(said("<|vision_start|><|image_pad|><|vision_end|>"), "it writes 1 placeholders"));
+  CHECK(contains(said("<|vision_start|><|image_pad|><|vision_end|>"), "it writes the placeholder <|image_pad|> where"));
+}
+
+TEST_CASE("a placeholder stands for what the template looked at, in whatever order") {
+  ChatTemplateOptions options;
+  options.chat_template =
+      own("{% macro one(item) %}{% if item.type == 'image' %}<|image_pad|>{% elif item.type == 'video' "
+          "%}<|video_pad|>{% endif %}"
+          "{% endmacro %}{% for m in messages[::-1] %}{% for item in m.content[::-1] %}[{{ one(item) | trim }}]{% "
+          "endfor %}{% endfor %}");
+  const std::vector<Message> messages = {
+      Message::user(std::vector<ContentPart>{ContentPart::image("a"), ContentPart::text("<|image_pad|>"),
+                                             ContentPart::image("b")}),
+      Message::user(std::vector<ContentPart>{ContentPart::video("c"), ContentPart::image("d")})};
+  const RenderedChat chat = render_chat(messages, {}, options);
+  CHECK(chat.text == "[<|image_pad|>][<|video_pad|>][<|image_pad|>][][<|image_pad|>]");
+  const std::vector<RenderedMedium> expected = {{PartType::image, 1, 1, 1},
+                                                {PartType::video, 1, 0, 16},
+                                                {PartType::image, 0, 2, 31},
+                                                {PartType::image, 0, 0, 48}};
+  CHECK(chat.media == expected);
+  // A template that leaves old pictures out.
+  options.chat_template =
+      own("{% for item in messages[-1].content %}{% if item.type == 'image' %}<|image_pad|>{% endif %}{% endfor %}");
+  CHECK(render_chat(messages, {}, options).media == std::vector<RenderedMedium>{{PartType::image, 1, 1, 0}});
 }
 
 TEST_CASE("a template for tools, tokens and variables") {

@@ -37,7 +37,7 @@ inline std::string mark_continued_field(json::Value& message, std::string_view f
 
 }  // namespace detail
 
-// A conversation with a marker and a blank behind the text to continue. The marker is never one that the last message
+// A conversation with a marker and a blank behind the text to continue. The marker is never one that the conversation
 // holds itself.
 struct ContinuedMessage {
   json::Value messages;
@@ -45,11 +45,10 @@ struct ContinuedMessage {
   std::string before;  // the text that the field had
 
   ContinuedMessage(const json::Value& conversation, ContinuedField continued) : messages(conversation) {
-    json::Value& last = messages.items().back();
-    for (const std::string text = json::dump(last); text.find(marker) != std::string::npos;) {
+    for (const std::string text = json::dump(messages); text.find(marker) != std::string::npos;) {
       marker += '_';
     }
-    before = detail::mark_continued_field(last, field_name(continued), marker + " ");
+    before = detail::mark_continued_field(messages.items().back(), field_name(continued), marker + " ");
   }
   static std::string_view field_name(ContinuedField field) {
     return field == ContinuedField::content ? "content" : "reasoning_content";

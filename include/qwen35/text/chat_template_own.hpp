@@ -45,6 +45,10 @@ class OwnChatRenderer {
 
   RenderedChat run(const json::Value& messages) const {
     require<TextError>(messages.is_array(), "messages: expected a list of messages");
+    require<TextError>(messages.size() != 0, "No messages provided.");
+    for (std::size_t i = 0; tools_.is_array() && i < tools_.size(); ++i) {
+      require<TextError>(tools_.items()[i].is_object(), "tools[", i, "]: expected a JSON schema object");
+    }
     RenderedChat out;
     jinja::Text text;
     if (options_.continue_final_message) {
@@ -58,7 +62,8 @@ class OwnChatRenderer {
     }
     find_media(messages, text, out);
     for (std::size_t i = 0; i < text.origins.size(); ++i) {
-      const auto origin = static_cast<TextOrigin>(text.origins[i]);
+      const auto origin = text.origins[i] < jinja::Text::first_medium ? static_cast<TextOrigin>(text.origins[i])
+                                                                      : TextOrigin::chat_template;
       if (out.runs.empty() || out.runs.back().origin != origin) {
         out.runs.push_back({0, origin});
       }
@@ -79,9 +84,10 @@ class OwnChatRenderer {
         variables[name] = jinja::Value::from_json(value, TextOrigin::program);
       }
     }
-    std::vector<jinja::Value> list;
+    std::vector<jinja::Value> list, media;
     for (const json::Value& message : messages.items()) {
       list.push_back(jinja::Value::from_json(message, origin_of(message)));
+      each_medium(message, [&](std::size_t k, PartType) { media.push_back(list.back().find("content")->items()[k]); });
     }
     variables["messages"] = std::move(list);
     variables["tools"] = jinja::Value::from_json(tools_, TextOrigin::program);
@@ -96,7 +102,7 @@ class OwnChatRenderer {
     if (options_.preserve_thinking) {
       variables["preserve_thinking"] = true;
     }
-    return template_.render(std::move(variables));
+    return template_.render(std::move(variables), media);
   }
   static TextOrigin origin_of(const json::Value& message) {
     const json::Value* const role = message.find("role");
@@ -110,7 +116,6 @@ class OwnChatRenderer {
   jinja::Text continued(const json::Value& messages) const {
     require<TextError>(!options_.add_generation_prompt,
                        "continue_final_message and add_generation_prompt exclude each other");
-    require<TextError>(messages.size() != 0, "No messages provided.");
     const std::string_view field = ContinuedMessage::field_name(options_.continued_field);
     const ContinuedMessage marked(messages, options_.continued_field);
     require<TextError>(template_.source().find(field) != std::string::npos, "continue_final_message is set to \"",
@@ -125,32 +130,47 @@ class OwnChatRenderer {
     return text.part(0, trimmed ? python_rstrip(std::string_view(text.bytes).substr(0, cut)).size() : cut);
   }
 
-  // The placeholders that the template itself wrote, in the order of the messages' media.
-  void find_media(const json::Value& messages, const jinja::Text& text, RenderedChat& out) const {
+  // The placeholders that the template itself wrote, and what each stands for: what the template looked at when it
+  // wrote it, or, when it looked at nothing, the next one of the conversation.
+  static void find_media(const json::Value& messages, const jinja::Text& text, RenderedChat& out) {
+    std::vector<RenderedMedium> given;
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      each_medium(messages.items()[i], [&](std::size_t k, PartType type) { given.push_back({type, i, k, 0}); });
+    }
     constexpr std::string_view image = "<|image_pad|>", video = "<|video_pad|>";
     for (std::size_t at = text.bytes.find("<|"); at != std::string::npos; at = text.bytes.find("<|", at + 1)) {
       const std::string_view here = std::string_view(text.bytes).substr(at);
       const std::string_view pad = here.starts_with(image) ? image : here.starts_with(video) ? video : "";
-      if (!pad.empty() && text.origins.find_first_not_of('\0', at) >= at + pad.size()) {
-        out.media.push_back({pad == image ? PartType::image : PartType::video, 0, 0, at});
+      const char16_t origin = text.origins[at];
+      const bool own =
+          origin == static_cast<char16_t>(TextOrigin::chat_template) || origin >= jinja::Text::first_medium;
+      if (pad.empty() || !own || text.origins.find_first_not_of(origin, at) < at + pad.size()) {
+        continue;
+      }
+      const std::size_t index =
+          origin >= jinja::Text::first_medium ? origin - jinja::Text::first_medium : out.media.size();
+      const PartType type = pad == image ? PartType::image : PartType::video;
+      require<TextError>(index < given.size() && given[index].type == type, "chat template: it writes the placeholder ",
+                         pad, " where the messages have no such picture or video");
+      out.media.push_back(given[index]);
+      out.media.back().text_offset = at;
+    }
+  }
+  // Calls fn(k, type) for each picture and video of a message's content.
+  template <class Fn>
+  static void each_medium(const json::Value& message, const Fn& fn) {
+    const json::Value* const content = message.find("content");
+    for (std::size_t k = 0; content != nullptr && content->is_array() && k < content->size(); ++k) {
+      if (const std::optional<PartType> type = type_of(content->items()[k])) {
+        fn(k, *type);
       }
     }
-    std::size_t next = 0;
-    for (std::size_t i = 0; i < messages.size() && next < out.media.size(); ++i) {
-      const json::Value* const content = messages.items()[i].find("content");
-      for (std::size_t k = 0; content != nullptr && content->is_array() && k < content->size(); ++k) {
-        const std::optional<PartType> type = type_of(content->items()[k]);
-        if (type && next < out.media.size() && out.media[next].type == *type) {
-          out.media[next].message_index = i;
-          out.media[next++].part_index = k;
-        }
-      }
-    }
-    require<TextError>(next == out.media.size() || out.media.empty(), "chat template: it writes ", out.media.size(),
-                       " placeholders of pictures and videos, for ", next, " in the messages");
   }
   // As the published templates tell media.
   static std::optional<PartType> type_of(const json::Value& item) {
+    if (!item.is_object()) {
+      return std::nullopt;
+    }
     const json::Value* const type = item.find("type");
     const auto is = [&](std::string_view name) { return type != nullptr && *type == json::Value(name); };
     if (item.find("image") != nullptr || item.find("image_url") != nullptr || is("image")) {

@@ -30,12 +30,17 @@ inline Value attribute_of(Value value, const Value& path) {
   return value;
 }
 
+// Of what is false (none, 0), nothing.
+inline std::vector<Value> items_if_any(const Value& value, Budget& budget) {
+  return value.truth() ? items_of(value, budget) : std::vector<Value>();
+}
+
 // select, reject, selectattr, rejectattr.
 inline std::vector<Value> selected(std::string_view filter, const Arguments& arguments, Budget& budget) {
   const bool by_attribute = filter.ends_with("attr");
   const std::size_t name_at = by_attribute ? 2 : 1;
   std::vector<Value> out;
-  for (const Value& item : items_of(arguments.items[0], budget)) {
+  for (const Value& item : items_if_any(arguments.items[0], budget)) {
     const Value subject = by_attribute ? attribute_of(item, needed(arguments, 1, "attribute")) : item;
     bool keep = subject.truth();
     if (arguments.items.size() > name_at) {
@@ -58,7 +63,7 @@ inline std::vector<Value> selected(std::string_view filter, const Arguments& arg
 
 inline std::vector<Value> mapped(const Arguments& arguments, Budget& budget) {
   std::vector<Value> out;
-  for (const Value& item : items_of(arguments.items[0], budget)) {
+  for (const Value& item : items_if_any(arguments.items[0], budget)) {
     if (const Value* const attribute = arguments.find(arguments.items.size(), "attribute")) {
       Value value = attribute_of(item, *attribute);
       const Value* const otherwise = arguments.find(arguments.items.size(), "default");

@@ -9,6 +9,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <unordered_map>
 
 QWEN35_BEGIN_NAMESPACE
 namespace jinja {
@@ -30,7 +31,10 @@ struct Scope {
 
 class Interpreter {
  public:
-  explicit Interpreter(std::map<std::string, Value, std::less<>> variables) {
+  Interpreter(std::map<std::string, Value, std::less<>> variables, const std::vector<Value>& media) {
+    for (std::size_t i = 0; i < std::min<std::size_t>(media.size(), 60000); ++i) {
+      media_[media[i].identity()] = static_cast<char16_t>(Text::first_medium + i);
+    }
     auto globals = std::make_shared<Scope>();
     globals->names["namespace"] = Function([this](Arguments& arguments) -> Value { return space(arguments); });
     globals->names["dict"] = Function([](Arguments& arguments) -> Value { return pairs(arguments); });
@@ -208,6 +212,11 @@ class Interpreter {
   void print(const Text& text) {
     budget_.charge(text.bytes.size() + 1);
     *out_ += text;
+    if (medium_ != 0) {
+      const auto own = static_cast<char16_t>(TextOrigin::chat_template);
+      std::replace(out_->origins.end() - static_cast<std::ptrdiff_t>(text.bytes.size()), out_->origins.end(), own,
+                   medium_);
+    }
   }
   void assign(const Node& node, Value value) {
     if (!node.text.empty()) {  // ns.name = value
@@ -259,7 +268,12 @@ class Interpreter {
       const Inner inner(*this, scope_);
       scope_->names["loop"] = loop_state(items, i);
       bind(node, items[i]);
-      if (execute(node.kids[2]) == Flow::break_) {
+      const auto medium = items[i].is(Kind::dict) ? media_.find(items[i].identity()) : media_.end();
+      const char16_t before = medium_;
+      medium_ = medium == media_.end() ? before : medium->second;
+      const Flow flow = execute(node.kids[2]);
+      medium_ = before;
+      if (flow == Flow::break_) {
         break;
       }
     }
@@ -634,6 +648,8 @@ class Interpreter {
 
   std::shared_ptr<Scope> scope_;
   Text* out_ = nullptr;
+  std::unordered_map<const void*, char16_t> media_;  // mappings, and the origin of what is written for them
+  char16_t medium_ = 0;                              // the one that is looked at
   Budget budget_;
   std::size_t line_ = 1;
   std::size_t level_ = 0;
@@ -653,9 +669,11 @@ class JinjaTemplate {
 
   const std::string& source() const { return source_; }
 
-  // Raises TextError: the template's own error, or what went wrong, with the line.
-  jinja::Text render(std::map<std::string, jinja::Value, std::less<>> variables) const {
-    return jinja::Interpreter(std::move(variables)).run(root_);
+  // `media`: mappings among the variables; see Text::origins. Raises TextError: the template's own error, or what went
+  // wrong, with the line.
+  jinja::Text render(std::map<std::string, jinja::Value, std::less<>> variables,
+                     const std::vector<jinja::Value>& media = {}) const {
+    return jinja::Interpreter(std::move(variables), media).run(root_);
   }
 
  private:

@@ -21,15 +21,18 @@ QWEN35_BEGIN_NAMESPACE
 
 namespace jinja {
 
-// Bytes, and the origin of each.
+// Bytes, and the origin of each: a TextOrigin, or `first_medium` + i for what the template wrote while it looked at the
+// conversation's picture or video i.
 struct Text {
+  static constexpr char16_t first_medium = 4;
+
   std::string bytes;
-  std::string origins;  // of TextOrigin
+  std::u16string origins;
   bool markup = false;  // marked `safe`: what is added to it is escaped
 
   Text() = default;
   explicit Text(std::string_view text, TextOrigin origin = TextOrigin::chat_template)
-      : bytes(text), origins(text.size(), static_cast<char>(origin)) {}
+      : bytes(text), origins(text.size(), static_cast<char16_t>(origin)) {}
   Text& operator+=(const Text& other) {
     bytes += other.bytes;
     origins += other.origins;
@@ -37,7 +40,7 @@ struct Text {
   }
   void add(std::string_view text, TextOrigin origin = TextOrigin::chat_template) {
     bytes += text;
-    origins.append(text.size(), static_cast<char>(origin));
+    origins.append(text.size(), static_cast<char16_t>(origin));
   }
   Text part(std::size_t begin, std::size_t size) const {
     Text out;
@@ -145,6 +148,8 @@ class Value {
   const std::vector<Value>& items() const { return *items_; }
   // A mapping's or namespace's.
   Members& members() const { return *members_; }
+  // Of a mapping: the same for its copies alone.
+  const void* identity() const { return members_.get(); }
   const Function& function() const { return *function_; }
   const Value* find(std::string_view key) const {
     for (const auto& [name, member] : *members_) {
