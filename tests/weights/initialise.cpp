@@ -170,3 +170,15 @@ TEST_CASE("an initializer_range that is 0 or not there is the reference's 0.02")
   CHECK(detail::initializer_range<None>() == 0.02);
   CHECK(detail::initializer_range<Text>() == 0.03);
 }
+
+// Values of Python's statistics.NormalDist().inv_cdf.
+TEST_CASE("quantiles of the normal distribution") {
+  const std::pair<float, double> cases[] = {
+      {0x1p-30f, -6.00935356553}, {0x1p-25f, -5.41998317492},   {0x1p-17f, -4.32491904083},
+      {0x1p-9f, -2.88563491243},  {0x1p-5f, -1.86273186742},    {0x1.4p-4f, -1.417797138},
+      {0x1p-3f, -1.15034938038},  {0x1.8p-2f, -0.318639363964}, {0x1.fp-2f, -0.0391760855031}};
+  for (const auto& test : cases) {
+    CHECK(static_cast<double>(detail::lower_normal_quantile(test.first)) == doctest::Approx(test.second).epsilon(1e-6));
+  }
+  CHECK(detail::lower_normal_quantile(0.5f) == 0.0f);
+}

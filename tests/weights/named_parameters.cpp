@@ -73,9 +73,9 @@ TEST_CASE("weights that never were in a file are listed as what they would be in
   weights.linear_layers[0].mixer.conv1d = conv.data();
   ParameterList list(weights.storage);
   const auto& mixer = weights.linear_layers[0].mixer;
-  list({"norm.weight", {6}, Initial::zeros, Meaning::one_plus}, weights.norm.weight);
-  list({"A_log", {2}, Initial::log_uniform, Meaning::minus_exp}, mixer.a);
-  list({"conv1d.weight", {16, 1, 4}}, mixer.conv1d);
+  list({"", "norm.weight", {6}, Initial::zeros, Meaning::one_plus}, weights.norm.weight);
+  list({"", "A_log", {2}, Initial::log_uniform, Meaning::minus_exp}, mixer.a);
+  list({"", "conv1d.weight", {16, 1, 4}}, mixer.conv1d);
   const auto values = [&](std::size_t index) { return reinterpret_cast<const float*>(list.out[index].pieces[0].data); };
   CHECK(values(0)[5] == 0.25f);
   CHECK(values(1)[1] == doctest::Approx(std::log(0.5)));

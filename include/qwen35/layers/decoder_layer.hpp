@@ -35,7 +35,7 @@ template <class Weights, class MixerSizes, class MlpSizes, class Visitor>
 void visit_parameters(Weights& weights, const MixerSizes& mixer, const MlpSizes& mlp, const char* mixer_name,
                       const std::string& prefix, Visitor& visitor) {
   const auto norm = [&](const char* name, auto& weight) {
-    visit_rms_norm(Parameter{prefix + name, {mlp.hidden_size}, Initial::zeros, Meaning::one_plus}, weight, visitor);
+    visit_rms_norm(Parameter{prefix, name, {mlp.hidden_size}, Initial::zeros, Meaning::one_plus}, weight, visitor);
   };
   norm("input_layernorm.weight", weights.input_layernorm);
   visit_parameters(weights.mixer, mixer, prefix + mixer_name, visitor);

@@ -39,13 +39,13 @@ struct GatedAttentionSizes {
 template <class Weights, class Visitor>
 void visit_parameters(Weights& weights, const GatedAttentionSizes& sizes, const std::string& prefix, Visitor& visitor) {
   const auto projection = [&](const char* name, std::size_t rows, std::size_t cols, auto& weight, auto& bias) {
-    visitor(Parameter{prefix + name + ".weight", {rows, cols}}, weight);
+    visitor(Parameter{prefix + name, ".weight", {rows, cols}}, weight);
     if (sizes.bias) {
-      visitor(Parameter{prefix + name + ".bias", {rows}, Initial::zeros}, bias);
+      visitor(Parameter{prefix + name, ".bias", {rows}, Initial::zeros}, bias);
     }
   };
   const auto norm = [&](const char* name, auto& weight) {
-    visit_rms_norm(Parameter{prefix + name, {sizes.head_dim}, Initial::zeros, Meaning::one_plus}, weight, visitor);
+    visit_rms_norm(Parameter{prefix, name, {sizes.head_dim}, Initial::zeros, Meaning::one_plus}, weight, visitor);
   };
   projection("q_proj", 2 * sizes.query_size, sizes.hidden_size, weights.q_proj, weights.q_bias);
   projection("k_proj", sizes.kv_size, sizes.hidden_size, weights.k_proj, weights.k_bias);

@@ -23,9 +23,9 @@ struct MlpSizes {
 template <class Weights, class Visitor>
 void visit_parameters(Weights& weights, const MlpSizes& sizes, const std::string& prefix, Visitor& visitor) {
   const Shape inward{sizes.intermediate, sizes.hidden_size};
-  visitor(Parameter{prefix + "gate_proj.weight", inward}, weights.gate_proj);
-  visitor(Parameter{prefix + "up_proj.weight", inward}, weights.up_proj);
-  visitor(Parameter{prefix + "down_proj.weight", {sizes.hidden_size, sizes.intermediate}}, weights.down_proj);
+  visitor(Parameter{prefix, "gate_proj.weight", inward}, weights.gate_proj);
+  visitor(Parameter{prefix, "up_proj.weight", inward}, weights.up_proj);
+  visitor(Parameter{prefix, "down_proj.weight", {sizes.hidden_size, sizes.intermediate}}, weights.down_proj);
 }
 
 // act(x gate^T) * (x up^T) `[rows, stride]`, the rows of which down_proj takes; `gate` is scratch of that size.

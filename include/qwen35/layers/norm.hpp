@@ -31,8 +31,8 @@ void visit_rms_norm(const Parameter& parameter, Norm& norm, Visitor& visitor) {
 
 template <class Weights, class Visitor>
 void visit_layer_norm(Weights& weights, std::size_t size, const std::string& name, Visitor& visitor) {
-  visitor(Parameter{name + ".weight", {size}, Initial::ones}, weights.weight);
-  visitor(Parameter{name + ".bias", {size}, Initial::zeros}, weights.bias);
+  visitor(Parameter{name, ".weight", {size}, Initial::ones}, weights.weight);
+  visitor(Parameter{name, ".bias", {size}, Initial::zeros}, weights.bias);
 }
 
 // Sets the eps of each RMS norm that a walk meets.

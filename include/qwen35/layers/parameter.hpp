@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -39,7 +40,18 @@ struct Parameter {
   Shape shape;       // as stored
   Initial initial = Initial::normal;
   Meaning meaning = Meaning::plain;
+
+  // Its name is `prefix` and `rest`.
+  Parameter(const std::string& prefix, std::string_view rest, Shape stored, Initial begins = Initial::normal,
+            Meaning means = Meaning::plain);
 };
+
+// Out of class, and one call for each parameter of a walk: its code stood four dozen times in each visitor's walk else.
+inline Parameter::Parameter(const std::string& prefix, std::string_view rest, Shape stored, Initial begins,
+                            Meaning means)
+    : name(prefix), shape(stored), initial(begins), meaning(means) {
+  name += rest;
+}
 
 // The routed experts of a layer, met in one call with the `std::vector<MlpWeights>` that holds them: as the reference
 // stores them they are two parameters, but files keep them in other ways too.
@@ -50,8 +62,8 @@ struct ExpertsParameter {
   std::size_t hidden_size = 0;
 
   // Of each expert the rows of gate_proj, then those of up_proj.
-  Parameter gate_up_proj() const { return {name + "gate_up_proj", {count, 2 * intermediate, hidden_size}}; }
-  Parameter down_proj() const { return {name + "down_proj", {count, hidden_size, intermediate}}; }
+  Parameter gate_up_proj() const { return {name, "gate_up_proj", {count, 2 * intermediate, hidden_size}}; }
+  Parameter down_proj() const { return {name, "down_proj", {count, hidden_size, intermediate}}; }
 };
 
 QWEN35_END_NAMESPACE

@@ -35,8 +35,8 @@ struct VisionBlockWeights {
 // `shape`: of the weight, [out, ...].
 template <class Weights, class Visitor>
 void visit_linear(Weights& weights, const Shape& shape, const std::string& name, Visitor& visitor) {
-  visitor(Parameter{name + ".weight", shape}, weights.weight);
-  visitor(Parameter{name + ".bias", {shape[0]}, Initial::zeros}, weights.bias);
+  visitor(Parameter{name, ".weight", shape}, weights.weight);
+  visitor(Parameter{name, ".bias", {shape[0]}, Initial::zeros}, weights.bias);
 }
 
 struct VisionBlockSizes {

@@ -40,11 +40,11 @@ void visit_text(Weights& weights, Visitor& visitor, bool lm_head = true) {
   using Text = typename Layers::Text;
   constexpr std::size_t hidden = Text::hidden_size;
   const auto feed_forward = Layers::FeedForward::sizes(hidden);
-  visitor(Parameter{"embed_tokens.weight", {Text::vocab_size, hidden}, Initial::normal_but_padding},
+  visitor(Parameter{"", "embed_tokens.weight", {Text::vocab_size, hidden}, Initial::normal_but_padding},
           weights.embed_tokens);
-  visit_rms_norm(Parameter{"norm.weight", {hidden}, Initial::zeros, Meaning::one_plus}, weights.norm, visitor);
+  visit_rms_norm(Parameter{"", "norm.weight", {hidden}, Initial::zeros, Meaning::one_plus}, weights.norm, visitor);
   if (lm_head && !tied_embeddings<typename Weights::config_type>) {
-    visitor(Parameter{"lm_head.weight", {Text::vocab_size, hidden}}, weights.lm_head);
+    visitor(Parameter{"", "lm_head.weight", {Text::vocab_size, hidden}}, weights.lm_head);
   }
   std::size_t linear = 0, full = 0;
   for (std::size_t layer = 0; layer < Text::num_hidden_layers; ++layer) {

@@ -31,7 +31,7 @@ void visit_vision(Weights& weights, Visitor& visitor) {
   visit_linear(weights.patch_embed,
                {hidden, Vision::in_channels, Vision::temporal_patch_size, Vision::patch_size, Vision::patch_size},
                "patch_embed.proj", visitor);
-  visitor(Parameter{"pos_embed.weight", {Vision::num_position_embeddings, hidden}}, weights.pos_embed);
+  visitor(Parameter{"", "pos_embed.weight", {Vision::num_position_embeddings, hidden}}, weights.pos_embed);
   for (std::size_t i = 0; i < Vision::depth; ++i) {
     visit_parameters(weights.blocks[i], VisionBlockSizes{hidden, Vision::intermediate_size},
                      "blocks." + std::to_string(i) + ".", visitor);
