@@ -11,14 +11,14 @@ TEST_CASE("patches follow each other in merge blocks, and every place has one pa
   const PatchGrid grid{4, 6, 2};
   const std::size_t first[][2] = {{0, 0}, {0, 1}, {1, 0}, {1, 1}, {0, 2}, {0, 3}, {1, 2}, {1, 3}};
   for (std::size_t i = 0; i < 8; ++i) {
-    CHECK(grid.place(i).row == first[i][0]);
-    CHECK(grid.place(i).col == first[i][1]);
+    CHECK(grid.cell(i).row == first[i][0]);
+    CHECK(grid.cell(i).col == first[i][1]);
   }
-  CHECK(grid.place(12).row == 2);
+  CHECK(grid.cell(12).row == 2);
   for (const PatchGrid& any : {grid, PatchGrid{3, 5, 1}, PatchGrid{6, 3, 3}}) {
     std::vector<int> seen(any.size());
     for (std::size_t i = 0; i < any.size(); ++i) {
-      ++seen[any.place(i).row * any.w + any.place(i).col];
+      ++seen[any.cell(i).row * any.w + any.cell(i).col];
     }
     CHECK(seen == std::vector<int>(any.size(), 1));
   }
@@ -38,7 +38,7 @@ TEST_CASE("the position table is stretched so that its corners fall on the frame
     std::vector<float> x(2 * grid.size() * 2, 1.0f);
     add_position_embedding(table, grid, 2, x.data());
     for (std::size_t i = 0; i < 2 * grid.size(); ++i) {
-      const PatchGrid::Place at = grid.place(i % grid.size());
+      const PatchGrid::Cell at = grid.cell(i % grid.size());
       const auto along = [](std::size_t place, std::size_t count) {
         return count == 1 ? 0.0 : 9.0 * static_cast<double>(place) / static_cast<double>(count - 1);
       };
@@ -55,7 +55,7 @@ TEST_CASE("of a head's angles the first half turn with the row and the second wi
   std::vector<float> cos(grid.size() * half), sin(grid.size() * half);
   fill_vision_rotary(grid, half, cos.data(), sin.data());
   for (std::size_t i = 0; i < grid.size(); ++i) {
-    const PatchGrid::Place at = grid.place(i);
+    const PatchGrid::Cell at = grid.cell(i);
     for (std::size_t j = 0; j < half; ++j) {
       const double angle = static_cast<double>(j < half / 2 ? at.row : at.col) *
                            std::pow(10000.0, -2.0 * static_cast<double>(j % (half / 2)) / half);

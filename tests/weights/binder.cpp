@@ -153,7 +153,7 @@ TEST_CASE("every tensor in the format that was asked for, rounded to the nearest
   tensors[0].values[2] = 1e30f;        // too large for f16
   const Bytes file = write_safetensors(tensors, 1);
   for (const Format format : {Format::f32, Format::f16, Format::bf16}) {
-    const std::string dtype = format == Format::f32 ? "F32" : format == Format::f16 ? "F16" : "BF16";
+    const std::string dtype = dtype_name(format);
     const Checkpoint checkpoint =
         Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}}, {.dtype = format});
     BoundStorage storage;

@@ -192,7 +192,7 @@ class GatedAttention {
   }
 
   // Where a slot's key or value of a head stands, but for its offset.
-  static std::byte* place(const State& state, std::size_t kv_head, std::size_t slot) {
+  static std::byte* slot_at(const State& state, std::size_t kv_head, std::size_t slot) {
     constexpr std::size_t page = kernels::attention_split;
     return state.pages[slot / page] + (kv_head * page + slot % page) * row_bytes(state.format, HeadDim);
   }
@@ -211,7 +211,7 @@ class GatedAttention {
       float* const key = k + t * kv_size + h * HeadDim;
       math::rms_norm(key, weights.k_norm.weight, HeadDim, weights.k_norm.eps, key);
       math::rotate_half(key, cos, sin, rotary.half, key);
-      std::byte* const own = place(state, h, span.slot + i);
+      std::byte* const own = slot_at(state, h, span.slot + i);
       kernels::encode_row({state.format, key, HeadDim, own + state.key_offset});
       kernels::encode_row({state.format, v + t * kv_size + h * HeadDim, HeadDim, own + state.value_offset});
     }
@@ -307,7 +307,7 @@ class GatedAttention {
         for (std::size_t slot = begin; slot < end; ++slot) {
           float score = -std::numeric_limits<float>::infinity();
           if (visible.valid == nullptr || visible.valid[slot] != 0) {
-            kernels::decode_row({state.format, place(state, h / group, slot) + state.key_offset, HeadDim, key});
+            kernels::decode_row({state.format, slot_at(state, h / group, slot) + state.key_offset, HeadDim, key});
             score = 0.0f;
             for (std::size_t d = 0; d < HeadDim; ++d) {
               score += q[d] * key[d];

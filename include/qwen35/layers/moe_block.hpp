@@ -96,7 +96,7 @@ class MoeBlock {
         float* const out = y + t * hidden_size;
         std::memset(out, 0, hidden_size * sizeof(float));
         for (std::size_t slot = 0; slot < K; ++slot) {
-          math::scale_add(routes.weight[t * K + slot], own.expert_out + routes.place[t * K + slot] * hidden_size,
+          math::scale_add(routes.weight[t * K + slot], own.expert_out + routes.row[t * K + slot] * hidden_size,
                           hidden_size, out);
         }
         math::scale_add(math::sigmoid(own.shared_weight[t]), own.shared_out + t * hidden_size, hidden_size, out);
@@ -105,19 +105,19 @@ class MoeBlock {
   }
 
  private:
-  // The chosen experts. Places [begin[e], begin[e + 1]) belong to expert e, in token order.
+  // The chosen experts. Rows [begin[e], begin[e + 1]) belong to expert e, in token order.
   template <class A>
   struct Routes {
     float* weight;          // [tokens, K]: renormalised probabilities, largest first
-    std::uint32_t* place;   // [tokens, K]: where the token stands among the experts' rows
-    std::uint32_t* token;   // [tokens * K]: the token at each place
+    std::uint32_t* row;     // [tokens, K]: the token's row among those of all experts
+    std::uint32_t* token;   // [tokens * K]: the token of each row
     std::uint32_t* begin;   // [E + 1]
     std::uint32_t* active;  // [active_count]: experts with tokens
     std::size_t active_count = 0;
 
     constexpr Routes(A& arena, std::size_t tokens)
         : weight(arena.template take<float>(tokens * K)),
-          place(arena.template take<std::uint32_t>(tokens * K)),
+          row(arena.template take<std::uint32_t>(tokens * K)),
           token(arena.template take<std::uint32_t>(tokens * K)),
           begin(arena.template take<std::uint32_t>(E + 1)),
           active(arena.template take<std::uint32_t>(E)) {}
@@ -159,9 +159,9 @@ class MoeBlock {
     std::memset(routes.begin, 0, (E + 1) * sizeof(std::uint32_t));
     for (std::size_t t = 0; t < tokens; ++t) {
       top_k(logits + t * E, routes.weight + t * K,
-            routes.place + t * K);  // `place` holds the expert until the counts are known
+            routes.row + t * K);  // `row` holds the expert until the counts are known
       for (std::size_t slot = 0; slot < K; ++slot) {
-        ++routes.begin[routes.place[t * K + slot] + 1];
+        ++routes.begin[routes.row[t * K + slot] + 1];
       }
     }
     for (std::size_t e = 0; e < E; ++e) {
@@ -174,9 +174,9 @@ class MoeBlock {
     std::memcpy(next, routes.begin, E * sizeof(std::uint32_t));
     for (std::size_t t = 0; t < tokens; ++t) {
       for (std::size_t slot = 0; slot < K; ++slot) {
-        std::uint32_t& place = routes.place[t * K + slot];
-        place = next[place]++;
-        routes.token[place] = static_cast<std::uint32_t>(t);
+        std::uint32_t& row = routes.row[t * K + slot];
+        row = next[row]++;
+        routes.token[row] = static_cast<std::uint32_t>(t);
       }
     }
   }

@@ -190,9 +190,9 @@ class VisionBlock {
       parallel_ranges(count, 16, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) {
           for (std::size_t h = 0; h < NumHeads; ++h) {
-            const std::size_t place = (h * rows + first + i) * HeadDim;
-            rotate(q + i * hidden_size + h * HeadDim, rotary, first + i, own.keys + place);
-            std::memcpy(own.values + place, attended + i * hidden_size + h * HeadDim, HeadDim * sizeof(float));
+            const std::size_t offset = (h * rows + first + i) * HeadDim;
+            rotate(q + i * hidden_size + h * HeadDim, rotary, first + i, own.keys + offset);
+            std::memcpy(own.values + offset, attended + i * hidden_size + h * HeadDim, HeadDim * sizeof(float));
           }
         }
       });
@@ -230,11 +230,11 @@ class VisionBlock {
     Arena arena(memory);
     const TaskScratch<Arena> own(arena);
     for (std::size_t i = 0; i < block.count; ++i) {
-      const std::size_t place = (block.first - first + i) * hidden_size + head * HeadDim;
-      float* const q = scratch.q + place;
+      const std::size_t offset = (block.first - first + i) * hidden_size + head * HeadDim;
+      float* const q = scratch.q + offset;
       rotate(q, rotary, block.first + i, q);
       own.q[i] = q;
-      own.out[i] = scratch.attended + place;
+      own.out[i] = scratch.attended + offset;
       own.key_begin[i] = 0;
       own.key_end[i] = block.frame.count;
     }

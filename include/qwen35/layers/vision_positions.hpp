@@ -20,11 +20,11 @@ struct PatchGrid {
   std::size_t w = 0;
   std::size_t merge = 1;
 
-  struct Place {
+  struct Cell {
     std::size_t row, col;
   };
   std::size_t size() const { return h * w; }
-  Place place(std::size_t index) const {
+  Cell cell(std::size_t index) const {
     const std::size_t band = merge * w, block = index % band / (merge * merge), inside = index % (merge * merge);
     return {index / band * merge + inside / merge, block * merge + inside % merge};
   }
@@ -37,9 +37,9 @@ namespace detail {
 // first to the second. Source: the reference's torch.linspace in f32.
 struct Interpolation {
   std::vector<std::size_t> low, high;
-  std::vector<float> share;
+  std::vector<float> fraction;
 
-  Interpolation(std::size_t cells, std::size_t count) : low(count), high(count), share(count) {
+  Interpolation(std::size_t cells, std::size_t count) : low(count), high(count), fraction(count) {
     const float last = static_cast<float>(cells - 1);
     const float step = count > 1 ? last / static_cast<float>(count - 1) : 0.0f;
     for (std::size_t i = 0; i < count; ++i) {
@@ -47,7 +47,7 @@ struct Interpolation {
           i < count / 2 || count == 1 ? step * static_cast<float>(i) : last - step * static_cast<float>(count - 1 - i);
       low[i] = std::min(static_cast<std::size_t>(std::max(at, 0.0f)), cells - 1);
       high[i] = std::min(low[i] + 1, cells - 1);
-      share[i] = at - static_cast<float>(low[i]);
+      fraction[i] = at - static_cast<float>(low[i]);
     }
   }
 };
@@ -63,8 +63,8 @@ inline void add_position_embedding(const Matrix& table, const PatchGrid& grid, s
   parallel_ranges(grid.size(), 16, [&](std::size_t begin, std::size_t end) {
     std::vector<float> sum(width), corner(width);
     for (std::size_t i = begin; i < end; ++i) {
-      const PatchGrid::Place at = grid.place(i);
-      const float dy = rows.share[at.row], dx = cols.share[at.col];
+      const PatchGrid::Cell at = grid.cell(i);
+      const float dy = rows.fraction[at.row], dx = cols.fraction[at.col];
       const std::size_t corners[] = {
           rows.low[at.row] * cells + cols.low[at.col], rows.low[at.row] * cells + cols.high[at.col],
           rows.high[at.row] * cells + cols.low[at.col], rows.high[at.row] * cells + cols.high[at.col]};
@@ -100,7 +100,7 @@ inline void fill_vision_rotary(const PatchGrid& grid, std::size_t half, float* c
     }
   }
   for (std::size_t i = 0; i < grid.size(); ++i) {
-    const PatchGrid::Place at = grid.place(i);
+    const PatchGrid::Cell at = grid.cell(i);
     std::copy_n(line_cos.data() + at.row * quarter, quarter, cos + i * half);
     std::copy_n(line_cos.data() + at.col * quarter, quarter, cos + i * half + quarter);
     std::copy_n(line_sin.data() + at.row * quarter, quarter, sin + i * half);
