@@ -248,6 +248,9 @@ inline Report check_tree(const std::filesystem::path& root) {
     std::ifstream in(path, std::ios::binary);
     std::ostringstream text;
     text << in.rdbuf();
+    if (file == "ARCHITECTURE.md") {
+      continue;
+    }
     if (!file.ends_with(".hpp")) {
       report.errors.push_back(file + ":1: only .hpp files stand below include/qwen35");
       continue;
