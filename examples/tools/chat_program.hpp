@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The chat program for whichever compiled config fits the checkpoint: commands, flags, the loop over lines.
+// The chat program: commands, flags, the loop over lines.
 #pragma once
 
 #include <qwen35/media/base64.hpp>
-#include <qwen35/model.hpp>
-#include <qwen35/model/conditional_generation.hpp>
 #include <qwen35/session/session_file.hpp>
 #if defined(QWEN35_TOOL_MEDIA)
 #include <qwen35/processor/processor.hpp>
@@ -19,6 +17,8 @@
 #include "tool_checkpoint.hpp"
 
 namespace chat_tool {
+
+using Session = qwen35::Session<qwen35::AnyModel>;
 
 struct Settings {
   std::string folder;  // empty: the embedded checkpoint
@@ -48,10 +48,9 @@ inline constexpr const char* help_text =
     "/exit           ends the program, as does the end of the input\n"
     "Ctrl-C stops an answer. A line that ends in a backslash goes on in the next one.";
 
-template <class Model>
 class Chat {
  public:
-  Chat(qwen35::Session<Model>& session, Screen& screen) : session_(session), screen_(screen) {}
+  Chat(Session& session, Screen& screen) : session_(session), screen_(screen) {}
 
   // False: the program shall end.
   bool line(const std::string& text) {
@@ -113,7 +112,7 @@ class Chat {
     return names;
   }
   void attach(qwen35::ContentPart part) {
-    qwen35::require<qwen35::InputError>(qwen35::ReadsMedia<Model>, "this model reads text alone");
+    qwen35::require<qwen35::InputError>(session_.model().has_vision(), "this model reads text alone");
     qwen35::require<qwen35::InputError>(
         static_cast<bool>(session_.options().media_loader),
         "pictures cannot be read: the checkpoint has no "
@@ -187,15 +186,14 @@ class Chat {
     screen_.note("[thinking: " + word + "]");
   }
 
-  qwen35::Session<Model>& session_;
+  Session& session_;
   Screen& screen_;
   std::vector<qwen35::ContentPart> attached_;
   bool failed_ = false;
 };
 
 // Reads lines until the input ends.
-template <class Model>
-int converse(qwen35::Session<Model>& session, const Settings& settings, Screen& screen) {
+inline int converse(Session& session, const Settings& settings, Screen& screen) {
   Chat chat(session, screen);
   if (!settings.load.empty()) {
     qwen35::load_session(session, settings.load);
@@ -228,9 +226,8 @@ int converse(qwen35::Session<Model>& session, const Settings& settings, Screen& 
   return chat.failed() && !prompts ? 1 : 0;
 }
 
-template <class Model>
-int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chrono::steady_clock::time_point start,
-        Screen& screen) {
+inline int run(const qwen35::Checkpoint& checkpoint, const Settings& settings,
+               std::chrono::steady_clock::time_point start, Screen& screen) {
   // The model comes last: what is wrong with a small file is told before the large ones are read.
   qwen35::SessionOptions options;
   options.system = settings.system;
@@ -242,31 +239,20 @@ int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chr
 #if defined(QWEN35_TOOL_MEDIA)
   const bool settings_there =
       checkpoint.has_file("preprocessor_config.json") || checkpoint.has_file("processor_config.json");
-  if (qwen35::ReadsMedia<Model> && settings_there) {
+  if (has_vision(checkpoint) && settings_there) {
     const qwen35::Processor processor = qwen35::Processor::from_checkpoint(checkpoint, options.chat_template);
     options.media_loader = [&](const qwen35::ContentPart& part) {
       return load_medium(processor, part, settings.fps, settings.max_pixels);
     };
-    const Model model = load_model<Model>(checkpoint, start, screen);
-    qwen35::Session<Model> session(model, processor.tokenizer, settings.config, options);
+    const qwen35::AnyModel model = open_model(checkpoint, start, screen);
+    Session session(model, processor.tokenizer, settings.config, options);
     return converse(session, settings, screen);
   }
 #endif
   const qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_pretrained(checkpoint.files());
-  const Model model = load_model<Model>(checkpoint, start, screen);
-  qwen35::Session<Model> session(model, tokenizer, settings.config, options);
+  const qwen35::AnyModel model = open_model(checkpoint, start, screen);
+  Session session(model, tokenizer, settings.config, options);
   return converse(session, settings, screen);
-}
-
-template <class Config>
-int run_config(const qwen35::Checkpoint& checkpoint, const Settings& settings,
-               std::chrono::steady_clock::time_point start, Screen& screen) {
-  if constexpr (qwen35::is_multimodal<Config>) {
-    if (has_vision(checkpoint)) {
-      return run<qwen35::ConditionalGeneration<Config>>(checkpoint, settings, start, screen);
-    }
-  }
-  return run<qwen35::CausalLM<Config>>(checkpoint, settings, start, screen);
 }
 
 inline void add_options(CLI::App& app, Settings& settings) {

@@ -2,7 +2,7 @@
 // The body of the logits tools: the raw logits of every position, for whichever compiled config fits the checkpoint.
 #pragma once
 
-#include <qwen35/model/causal_lm.hpp>
+#include <qwen35/model/any_model.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -12,9 +12,7 @@
 
 namespace logits_tool {
 
-template <class Config>
-void run(const qwen35::Checkpoint& checkpoint, const std::vector<qwen35::TokenId>& ids, const std::string& out_path) {
-  const qwen35::CausalLM<Config> model(checkpoint);
+inline void run(const qwen35::AnyModel& model, const std::vector<qwen35::TokenId>& ids, const std::string& out_path) {
   const qwen35::Tensor<float> logits = model.forward({.input_ids = ids}).logits;
   if (!out_path.empty()) {
     std::ofstream out(out_path, std::ios::binary);
@@ -31,26 +29,6 @@ void run(const qwen35::Checkpoint& checkpoint, const std::vector<qwen35::TokenId
   }
 }
 
-// Runs the first config that describes the checkpoint. Raises ConfigError with every config's differences when none
-// does.
-template <class... Configs>
-void run_any(const std::string& folder, const std::vector<qwen35::TokenId>& ids, const std::string& out_path) {
-  const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(folder);
-  std::string problems;
-  const auto attempt = [&]<class Config>(const Config*) {
-    try {
-      qwen35::check<Config>(checkpoint.config());
-    } catch (const qwen35::ConfigError& error) {
-      problems += std::string(problems.empty() ? "" : "\n") + error.what();
-      return false;
-    }
-    run<Config>(checkpoint, ids, out_path);
-    return true;
-  };
-  const bool done = (attempt(static_cast<const Configs*>(nullptr)) || ...);
-  qwen35::require<qwen35::ConfigError>(done, folder, ": this program was not compiled for such a model\n", problems);
-}
-
 template <class... Configs>
 int main(int argc, char** argv) {
   CLI::App app("The raw f32 logits of every position of a token sequence.");
@@ -63,7 +41,8 @@ int main(int argc, char** argv) {
                  "little-endian f32 [tokens, vocab_size]; without it, one line a position: argmax id and its logit");
   CLI11_PARSE(app, argc, argv);
   try {
-    run_any<Configs...>(folder, ids, out_path);
+    const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(folder);
+    run(qwen35::open_model<Configs...>(checkpoint), ids, out_path);
     return 0;
   } catch (const qwen35::Error& error) {
     std::cerr << argv[0] << ": " << error.what() << '\n';

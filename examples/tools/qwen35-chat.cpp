@@ -20,9 +20,7 @@ int main(int argc, char** argv) {
   try {
     const auto start = std::chrono::steady_clock::now();
     const qwen35::Checkpoint checkpoint = chat_tool::open_checkpoint(settings.folder, shapes::files(), screen);
-    return chat_tool::with_config<QWEN35_TOOL_CONFIG_LIST>(checkpoint, settings.folder, [&]<class Config>() {
-      return chat_tool::run_config<Config>(checkpoint, settings, start, screen);
-    });
+    return chat_tool::run(checkpoint, settings, start, screen);
   } catch (const std::exception& error) {
     screen.clear();
     std::cerr << argv[0] << ": " << error.what() << '\n';

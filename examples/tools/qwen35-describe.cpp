@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Answers a question about pictures or a video, or many such questions from a file.
-#include <qwen35/config/presets.hpp>
-#include <qwen35/model/conditional_generation.hpp>
 #include <qwen35/processor/processor.hpp>
 #include <qwen35/session/session.hpp>
 #include <qwen35_embed/shapes.hpp>
@@ -85,12 +83,10 @@ Request request_of(const std::string& line) {
   return out;
 }
 
-template <class Config>
 class Describer {
  public:
-  using Model = qwen35::ConditionalGeneration<Config>;
-
-  Describer(const Model& model, const qwen35::Processor& processor, const Settings& settings, chat_tool::Screen& screen)
+  Describer(const qwen35::AnyModel& model, const qwen35::Processor& processor, const Settings& settings,
+            chat_tool::Screen& screen)
       : settings_(settings), screen_(screen), session_(model, processor, generation(settings), options(processor)) {}
 
   // Nothing of an earlier request but what was read of the same pictures plays a part. Raises Error.
@@ -192,26 +188,23 @@ class Describer {
   const Settings& settings_;
   chat_tool::Screen& screen_;
   std::optional<double> fps_;
-  qwen35::Session<Model> session_;
+  qwen35::Session<qwen35::AnyModel> session_;
 };
 
-template <class Config>
 int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chrono::steady_clock::time_point start,
         chat_tool::Screen& screen) {
-  if constexpr (!qwen35::is_multimodal<Config>) {
-    qwen35::raise<qwen35::ConfigError>(settings.folder + ": this model reads text alone");
-  } else {
-    qwen35::require<qwen35::ConfigError>(chat_tool::has_vision(checkpoint), settings.folder,
-                                         ": config.json has no vision_config: this model reads text alone");
-    using Model = qwen35::ConditionalGeneration<Config>;
-    // The model comes last: what is wrong with a small file is told before the large ones are read.
-    const qwen35::Processor processor = qwen35::Processor::from_checkpoint(
-        checkpoint, chat_tool::template_of(checkpoint, settings.chat_template, screen));
-    const Model model =
-        settings.quiet || settings.lines ? Model(checkpoint) : chat_tool::load_model<Model>(checkpoint, start, screen);
-    Describer<Config> describer(model, processor, settings, screen);
-    return settings.lines ? describer.all() : describer.one();
-  }
+  qwen35::require<qwen35::ConfigError>(chat_tool::has_vision(checkpoint), settings.folder,
+                                       ": config.json has no vision_config: this model reads text alone");
+  // The model comes last: what is wrong with a small file is told before the large ones are read.
+  const qwen35::Processor processor = qwen35::Processor::from_checkpoint(
+      checkpoint, chat_tool::template_of(checkpoint, settings.chat_template, screen));
+  const qwen35::AnyModel model = settings.quiet || settings.lines
+                                     ? qwen35::open_model<QWEN35_TOOL_CONFIG_LIST>(checkpoint)
+                                     : chat_tool::open_model(checkpoint, start, screen);
+  qwen35::require<qwen35::ConfigError>(model.has_vision(), settings.folder,
+                                       ": compiled without a vision tower, this model reads text alone");
+  Describer describer(model, processor, settings, screen);
+  return settings.lines ? describer.all() : describer.one();
 }
 
 }  // namespace
@@ -257,8 +250,7 @@ int main(int argc, char** argv) {
     }
     const auto start = std::chrono::steady_clock::now();
     const qwen35::Checkpoint checkpoint = chat_tool::open_checkpoint(settings.folder, shapes::files(), screen);
-    return chat_tool::with_config<QWEN35_TOOL_CONFIG_LIST>(
-        checkpoint, settings.folder, [&]<class Config>() { return run<Config>(checkpoint, settings, start, screen); });
+    return run(checkpoint, settings, start, screen);
   } catch (const std::exception& error) {
     screen.clear();
     std::cerr << argv[0] << ": " << error.what() << '\n';

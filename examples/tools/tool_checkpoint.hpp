@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a tool comes by its model: a folder or the checkpoint inside the program, and the first compiled config that
-// fits.
+// How a tool comes by its model: a folder or the checkpoint inside the program, of whichever compiled config fits.
 #pragma once
 
-#include <qwen35/config/config_file.hpp>
+#include <qwen35/config/presets.hpp>
 #include <qwen35/media/limits.hpp>
+#include <qwen35/model/any_model.hpp>
 #include <qwen35/text/chat_template_file.hpp>
 #include <qwen35/weights/checkpoint.hpp>
 #if defined(QWEN35_TOOL_MEDIA)
@@ -94,40 +94,16 @@ inline qwen35::ChatTemplate template_of(const qwen35::Checkpoint& checkpoint, co
   return found.chat_template;
 }
 
-// Calls run.template operator()<Config>() with the first config that describes the checkpoint. Raises ConfigError with
-// every config's differences when none does.
-template <class... Configs, class Run>
-int with_config(const qwen35::Checkpoint& checkpoint, const std::string& folder, const Run& run) {
-  std::string problems;
-  int result = 0;
-  const auto attempt = [&]<class Config>(const Config*) {
-    try {
-      qwen35::check<Config>(checkpoint.config());
-    } catch (const qwen35::ConfigError& error) {
-      problems += std::string(problems.empty() ? "" : "\n") + error.what();
-      return false;
-    }
-    result = run.template operator()<Config>();
-    return true;
-  };
-  const bool done = (attempt(static_cast<const Configs*>(nullptr)) || ...);
-  qwen35::require<qwen35::ConfigError>(done, folder, ": this program was not compiled for such a model\n", problems);
-  return result;
-}
-
 // Does the checkpoint have a vision tower? A file may describe the text part of a multimodal type alone.
 inline bool has_vision(const qwen35::Checkpoint& checkpoint) {
   return checkpoint.config().find("vision_config") != nullptr;
 }
 
-// Binds the model of a checkpoint and says what that took, from `start` on.
-template <class Model>
-Model load_model(const qwen35::Checkpoint& checkpoint, std::chrono::steady_clock::time_point start, Screen& screen) {
+// The model of a checkpoint, and a word about what that took, from `start` on.
+inline qwen35::AnyModel open_model(const qwen35::Checkpoint& checkpoint, std::chrono::steady_clock::time_point start,
+                                   Screen& screen) {
   screen.stage("binding the tensors");
-  Model model(checkpoint);
-  for (const std::string& note : checkpoint.notes()) {
-    screen.note(note);
-  }
+  qwen35::AnyModel model = qwen35::open_model<QWEN35_TOOL_CONFIG_LIST>(checkpoint);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   screen.note("[loaded " + Screen::size_text(tensor_bytes(checkpoint)) + " in " + Screen::rounded(seconds) + " s]");
   return model;

@@ -8,8 +8,10 @@
 #include <qwen35/config/presets.hpp>
 #include <qwen35/core/error.hpp>
 #include <qwen35/core/tensor.hpp>
+#include <qwen35/generate/batch.hpp>
 #include <qwen35/generate/generate.hpp>
 #include <qwen35/kernels/kernels.hpp>
+#include <qwen35/model/any_model.hpp>
 #include <qwen35/model/causal_lm.hpp>
 #include <qwen35/model/conditional_generation.hpp>
 #include <qwen35/model/text_model.hpp>

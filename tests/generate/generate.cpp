@@ -249,9 +249,12 @@ TEST_CASE("positions of the caller's go on from their last; what the first forwa
         flat(plain.sequences));
   const Tensor<std::int32_t> short_ones({1, 1}, {5});
   CHECK_THROWS_AS(generate(model, {.input_ids = ids, .position_ids = short_ones}), InputError);
-  model.images.clear();
-  generate(model, {.input_ids = ids, .model_kwargs = {.image = 3}}, {.max_new_tokens = 3});
-  CHECK(model.images == std::vector<int>{3, 0, 0});
+  model.media.clear();
+  const std::vector<float> pixels(6);
+  const TensorView<float> picture(pixels.data(), {2, 3});
+  generate(model, {.input_ids = ids, .model_kwargs = {.pixel_values = picture}},
+           {.max_new_tokens = 3, .output_hidden_states = true});
+  CHECK(model.media == std::vector<std::size_t>{6, 0, 0});
 }
 
 TEST_CASE("rows finish one by one, each for its reason, and are padded from there") {
@@ -393,6 +396,7 @@ TEST_CASE("special tokens and lengths come from the model where the config has n
   CHECK_THROWS_WITH_AS(generate(model, {.input_ids = ids, .sequence_ids = {1, 2}}),
                        "generate: sequence_ids has 2 entries for 1 prompts", InputError);
   model.vocab_size = 3;
-  CHECK_THROWS_WITH_AS(generate(model, {.input_ids = ids}, {.num_beams = 2, .eos_token_id = TokenIds{0, 1, 2}}),
+  const std::vector<TokenId> few{0, 1, 2};
+  CHECK_THROWS_WITH_AS(generate(model, {.input_ids = few}, {.num_beams = 2, .eos_token_id = TokenIds{0, 1, 2}}),
                        "beam search needs 8 candidates of 6", InputError);
 }

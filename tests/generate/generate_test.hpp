@@ -4,9 +4,11 @@
 
 #include <qwen35/core/tensor.hpp>
 #include <qwen35/json/parse.hpp>
-#include <qwen35/model/attention_mask.hpp>
+#include <qwen35/model/ragged_pass.hpp>
+#include <qwen35/model/rectangle.hpp>
 #include <qwen35/sampling/generation_config.hpp>
 
+#include <bit>
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -71,44 +73,10 @@ inline bool close(float a, float b, float tolerance = 2e-6f) {
 }
 
 // The state of a sequence is an integer that its tokens and positions are mixed into; the next token's logits are
-// hashes of the state.
+// hashes of the state. It stands in the linear state of a real cache.
 class ToyModel {
  public:
-  class Cache {
-   public:
-    std::size_t seq_length() const { return length_; }
-    std::size_t batch_size() const { return states_.size(); }
-    Cache fork() const { return *this; }
-    void reorder(std::span<const std::size_t> rows) {
-      std::vector<std::uint32_t> states;
-      for (const std::size_t row : rows) {
-        states.push_back(states_[row]);
-      }
-      states_ = states;
-    }
-
-   private:
-    friend class ToyModel;
-    std::size_t length_ = 0;
-    std::vector<std::uint32_t> states_;
-  };
-  struct Input {
-    TensorView<TokenId> input_ids{};
-    AttentionMask attention_mask{};
-    TensorView<std::int32_t> position_ids{};
-    Cache* past_key_values = nullptr;
-    TensorView<float> inputs_embeds{};  // one number for each token: its id
-    std::optional<bool> use_cache{};
-    bool output_hidden_states = false;
-    bool output_attentions = false;
-    int logits_to_keep = 0;
-    int image = 0;
-  };
-  struct Output {
-    Tensor<float> logits;
-    std::vector<Tensor<float>> hidden_states;
-    std::vector<Tensor<float>> attentions;
-  };
+  using Cache = RectangleCache;
   struct Special {
     TokenIds eos_token_id{};
     TokenIds pad_token_id{};
@@ -122,55 +90,82 @@ class ToyModel {
   Special special{};
   mutable std::size_t forwards = 0;
   mutable std::size_t rows_run = 0;
-  mutable std::vector<int> images;
+  mutable std::vector<std::size_t> slices;  // of each forward
+  mutable std::vector<std::size_t> media;   // how many pixel values each forward over a rectangle was given
 
   const Special& config() const { return special; }
-
-  Output forward(const Input& input) const {
-    const bool embeds = static_cast<bool>(input.inputs_embeds);
-    require<InputError>(embeds != static_cast<bool>(input.input_ids), "toy: ids or embeddings");
-    const std::size_t batch = embeds ? input.inputs_embeds.shape()[0] : input.input_ids.shape()[0];
-    const std::size_t length = embeds ? input.inputs_embeds.shape()[1] : input.input_ids.shape()[1];
-    Cache own;
-    Cache& cache = input.past_key_values != nullptr ? *input.past_key_values : own;
-    if (cache.states_.empty()) {
-      cache.states_.assign(batch, seed);
-    }
-    require<InputError>(cache.states_.size() == batch, "toy: cache of ", cache.states_.size(), " rows for ", batch);
-    const std::size_t keys = cache.length_ + length;
-    require<InputError>(!input.attention_mask || input.attention_mask.shape() == Shape{batch, keys},
-                        "toy: mask of shape ", to_string(input.attention_mask.shape()));
-    const Shape& positions = input.position_ids.shape();
-    require<InputError>(positions[positions.rank() - 1] == length && positions[positions.rank() - 2] == batch,
-                        "toy: positions of shape ", to_string(positions));
+  CacheLayout cache_layout(DType kv_dtype) const {
+    return {.linear_layers = 1,
+            .full_layers = 0,
+            .conv_floats = 0,
+            .recurrent_floats = 1,
+            .kv_heads = 1,
+            .head_dim = 1,
+            .kv_dtype = kv_dtype};
+  }
+  SliceRows forward(std::span<const SequenceSlice> given, ForwardWorkspace& workspace) const {
     ++forwards;
-    rows_run += batch * length;
-    images.push_back(input.image);
-    Output output{Tensor<float>({batch, 1, vocab_size}), {}, {}};
-    for (std::size_t b = 0; b < batch; ++b) {
-      std::uint32_t& state = cache.states_[b];
-      for (std::size_t s = 0; s < length; ++s) {
-        if (!input.attention_mask || input.attention_mask.visible(b * keys + cache.length_ + s)) {
-          const auto id = embeds ? static_cast<std::uint32_t>(input.inputs_embeds[b * length + s])
-                                 : static_cast<std::uint32_t>(input.input_ids[b * length + s]);
-          const auto position = static_cast<std::uint32_t>(input.position_ids[b * length + s]);
+    slices.push_back(given.size());
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      qwen35::check_slice(given[i], i, 1, vocab_size);
+    }
+    const std::size_t count = wanted_rows(given);
+    float* logits = workspace.prepare(0, vocab_size, count);
+    const SliceRows rows{
+        .count = count, .hidden_size = 1, .vocab_size = vocab_size, .hidden = nullptr, .logits = logits};
+    qwen35::SliceForward forward(given, 1, 7);
+    for (const SequenceSlice& slice : given) {
+      const std::size_t tokens = qwen35::slice_tokens(slice, 1);
+      rows_run += tokens;
+      float& held = *slice.cache->linear_state(0).recurrent;
+      std::uint32_t state = std::bit_cast<std::uint32_t>(held) ^ seed;  // a fresh one is 0
+      auto counted = static_cast<std::uint32_t>(slice.cache->tokens()) +
+                     static_cast<std::uint32_t>(slice.cache->rope_delta().value_or(0));
+      for (std::size_t s = slice.pads; s < tokens; ++s) {
+        const auto id =
+            static_cast<std::uint32_t>(slice.ids.empty() ? static_cast<TokenId>(slice.embeds[s]) : slice.ids[s]);
+        const auto position = slice.positions.empty() ? counted++ : static_cast<std::uint32_t>(slice.positions[s]);
+        if (slice.valid.empty() || slice.valid[s] != 0) {
           state = mix(state * 31u + id * 7u + position + 1u);
         }
+        if (s + slice.wanted >= tokens) {
+          for (std::size_t v = 0; v < vocab_size; ++v) {
+            const std::uint32_t hash = mix(state + static_cast<std::uint32_t>(v) * 0x9E3779B9u) >> 8;
+            *logits++ = static_cast<float>(hash) / static_cast<float>(1 << 21) +
+                        (bonus_ids.contains(static_cast<TokenId>(v)) ? bonus : 0.0f);
+          }
+        }
       }
-      for (std::size_t v = 0; v < vocab_size; ++v) {
-        const std::uint32_t hash = mix(state + static_cast<std::uint32_t>(v) * 0x9E3779B9u) >> 8;
-        output.logits[b * vocab_size + v] = static_cast<float>(hash) / static_cast<float>(1 << 21) +
-                                            (bonus_ids.contains(static_cast<TokenId>(v)) ? bonus : 0.0f);
-      }
+      held = std::bit_cast<float>(state ^ seed);
     }
+    forward.commit();
+    return rows;
+  }
+
+  ForwardOutput forward(const ForwardInput& input) const {
+    media.push_back(input.pixel_values.size());
+    Rectangle rectangle(input, {1, vocab_size, 1}, true);
+    ForwardOutput output;
+    output.owned_cache = std::make_unique<RectangleCache>();
+    RectangleCache& cache = input.past_key_values != nullptr ? *input.past_key_values : *output.owned_cache;
+    const std::size_t batch = rectangle.batch();
+    cache.begin(batch, rectangle.length(), cache_layout(DType::f32), 7);
+    const std::span<const SequenceSlice> rows = rectangle.slices(cache);
+    std::vector<SequenceSlice> last(rows.begin(), rows.end());
+    for (SequenceSlice& slice : last) {
+      slice.wanted = 1;
+    }
+    ForwardWorkspace workspace(batch * rectangle.length(), batch);
+    const SliceRows logits = forward(last, workspace);
+    rectangle.commit(cache);
+    output.logits =
+        Tensor<float>({batch, 1, vocab_size}, std::vector<float>(logits.logits, logits.logits + batch * vocab_size));
     if (input.output_hidden_states) {
-      Tensor<float> states({batch, length, 1});
+      output.hidden_states.emplace_back(Shape{batch, rectangle.length(), 1});
       for (std::size_t b = 0; b < batch; ++b) {
-        states[b * length] = static_cast<float>(cache.states_[b] >> 8);
+        output.hidden_states[0][b * rectangle.length()] = logits.logits[b * vocab_size];
       }
-      output.hidden_states.push_back(states);
     }
-    cache.length_ += length;
     return output;
   }
 

@@ -427,7 +427,7 @@ inline void check_router_loss(const AnyMediaModel& model, const Case& recorded) 
 template <class Config>
 void check_multimodal(const char* name) {
   const Case recorded(name, "vision");
-  const MediaModel<Config> model(recorded.folder());
+  const AnyMediaModel model = media_model<Config>(recorded.folder());
   SUBCASE("recorded runs") {
     check_media_recorded(model, recorded);
   }

@@ -31,7 +31,6 @@ const qwen35::Tokenizer& tokenizer() {
 // last pass of several tokens.
 struct Watched {
   using Cache = Real::Cache;
-  using Input = Real::Input;
   mutable std::size_t tokens = 0;  // run so far
   mutable std::vector<std::vector<float>> logits;
   mutable std::size_t spoken = 0;
@@ -40,16 +39,19 @@ struct Watched {
   const auto& config() const { return real().config(); }
   const auto& generation_config() const { return real().generation_config(); }
   std::uint64_t fingerprint() const { return real().fingerprint(); }
-  Real::Output forward(const Input& input) const {
-    const std::size_t count = input.input_ids.size();
-    Real::Output output = real().forward(input);
+  qwen35::CacheLayout cache_layout(qwen35::DType kv_dtype) const { return real().cache_layout(kv_dtype); }
+  qwen35::SliceRows forward(std::span<const qwen35::SequenceSlice> slices, qwen35::ForwardWorkspace& workspace) const {
+    const std::size_t count = slices[0].ids.size();
+    const qwen35::SliceRows rows = real().forward(slices, workspace);
     tokens += count;
-    logits.emplace_back(output.logits.begin(), output.logits.end());
     spoken = count > 1 ? 0 : spoken + 1;
-    if (spoken < script.size()) {
-      output.logits.row(0)[static_cast<std::size_t>(script[spoken])] = 1e6f;
+    if (rows.count > 0) {
+      logits.emplace_back(rows.logits_row(0).begin(), rows.logits_row(0).end());
+      if (spoken < script.size()) {
+        rows.logits_row(0)[static_cast<std::size_t>(script[spoken])] = 1e6f;
+      }
     }
-    return output;
+    return rows;
   }
 };
 using Session = qwen35::Session<Watched>;

@@ -36,7 +36,6 @@ const Processor& processor() {
 // The shapes model, which notes what it is asked.
 struct Watched {
   using Cache = Real::Cache;
-  using Input = Real::Input;
   using config_type = Real::config_type;
   mutable std::size_t tokens = 0;   // run so far
   mutable std::size_t encoded = 0;  // pictures and videos
@@ -55,11 +54,14 @@ struct Watched {
     ++encoded;
     return real().get_video_features(pixels, grid, progress);
   }
-  Real::Output forward(const Input& input) const {
-    Real::Output output = real().forward(input);
-    tokens += input.input_ids.size();
-    logits.emplace_back(output.logits.begin(), output.logits.end());
-    return output;
+  CacheLayout cache_layout(DType kv_dtype) const { return real().cache_layout(kv_dtype); }
+  SliceRows forward(std::span<const SequenceSlice> slices, ForwardWorkspace& workspace) const {
+    const SliceRows rows = real().forward(slices, workspace);
+    tokens += slices[0].ids.size();
+    if (rows.count > 0) {
+      logits.emplace_back(rows.logits_row(0).begin(), rows.logits_row(0).end());
+    }
+    return rows;
   }
 };
 using Chat = qwen35::Session<Watched>;

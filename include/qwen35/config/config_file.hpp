@@ -4,6 +4,7 @@
 
 #include <qwen35/config/rope_fields.hpp>
 #include <qwen35/config/vision_config.hpp>
+#include <qwen35/core/result.hpp>
 
 #include <algorithm>
 #include <initializer_list>
@@ -94,9 +95,13 @@ class Differences {
       lines_ += "\n  " + line;
     }
   }
-  void finish() const {
-    require<ConfigError>(count_ == 0, "config.json does not describe the compiled model:", lines_,
-                         count_ > shown ? concat("\n  and ", count_ - shown, " more") : std::string());
+  // Nothing: the file describes the type.
+  std::optional<Failure> failure() const {
+    if (count_ == 0) {
+      return std::nullopt;
+    }
+    return Failure{ErrorKind::config, concat("config.json does not describe the compiled model:", lines_,
+                                             count_ > shown ? concat("\n  and ", count_ - shown, " more") : "")};
   }
 
  private:
@@ -216,16 +221,18 @@ void check_vision(const json::Value& config) {
   require<ConfigError>(vision != nullptr, "config.json: no vision_config, the model reads text alone");
   detail::Differences differences;
   detail::check_vision<Vision>(JsonFields(vision, "vision_config"), differences);
-  differences.finish();
+  if (const auto failure = differences.failure()) {
+    raise(*failure);
+  }
 }
 
 // Holds a config file (composite or text-only) against Config (composite or text-only). Unknown keys are ignored, an
-// absent key means the reference's default. Raises one ConfigError that lists every shape that differs, with both
-// values, or one that names a field of the wrong kind.
+// absent key means the reference's default. The failure lists every shape that differs, with both values. Raises
+// ConfigError for a file that describes no model of any type: one that names a field of the wrong kind.
 //
 // A text-only file may describe the text part of a composite type: the vision sizes and token ids are then the type's.
 template <class Config>
-ConfigValues check(const json::Value& config) {
+Result<ConfigValues> try_check(const json::Value& config) {
   require<ConfigError>(config.is_object(), "config.json: expected an object");
   const JsonFields top(&config, "config");
   const std::string model_type = top.text("model_type", "");
@@ -257,8 +264,16 @@ ConfigValues check(const json::Value& config) {
       values.vision_end_token_id = top.token_id("vision_end_token_id", CompositeDefaults::vision_end_token_id);
     }
   }
-  differences.finish();
+  if (auto failure = differences.failure()) {
+    return std::move(*failure);
+  }
   return values;
+}
+
+// The same, with the failure raised as ConfigError.
+template <class Config>
+ConfigValues check(const json::Value& config) {
+  return try_check<Config>(config).value();
 }
 
 QWEN35_END_NAMESPACE

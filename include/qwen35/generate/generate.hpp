@@ -30,7 +30,7 @@ struct GenerateInput {
   // With a cache of P slots the columns are the whole sequence, of which the first P are not run again, or, with an
   // attention_mask that is P wider, the new tokens alone. It is left as it is where a prompt gets several sequences,
   // else it goes on.
-  typename Model::Cache* past_key_values = nullptr;
+  RectangleCache* past_key_values = nullptr;
   LogitsProcessorList logits_processor{};
   PrefixAllowedTokens prefix_allowed_tokens_fn{};
   StoppingCriteriaList stopping_criteria{};
@@ -40,7 +40,7 @@ struct GenerateInput {
   // prompt's sequences it is for, and how many tokens stand before it (padding not counted): not on the other prompts,
   // the number of threads or a cache.
   std::vector<std::uint32_t> sequence_ids{};
-  typename Model::Input model_kwargs{};  // what else the first forward gets: images, a workspace
+  ForwardInput model_kwargs{};  // what else the first forward gets: images, a workspace
 };
 
 // Rows are prompt * num_return_sequences + sibling. The tensors of each step have running rows: the same, or prompt *
@@ -60,9 +60,9 @@ struct GenerateOutput {
   std::vector<Tensor<float>> logits;  // output_logits: the same, as the model gave them
   std::vector<std::vector<Tensor<float>>> hidden_states;  // output_hidden_states: for each step what forward returned
   std::vector<std::vector<Tensor<float>>> attentions;     // output_attentions: the same
-  typename Model::Cache* past_key_values =
+  RectangleCache* past_key_values =
       nullptr;  // after the last forward, which did not have the last token; null without cache
-  std::unique_ptr<typename Model::Cache> owned_cache;  // unless it is the caller's
+  std::unique_ptr<RectangleCache> owned_cache;  // unless it is the caller's
 
   // The new tokens of a row, without padding.
   std::span<const TokenId> new_tokens(std::size_t row) const {

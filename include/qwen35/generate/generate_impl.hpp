@@ -59,30 +59,31 @@ class GenerateRun {
                      .processed_tokens = rows_.tokens(b) - std::min(rows_.cached(), rows_.tokens(b))}});
     }
   }
-  Tensor<float> as_rows(const Tensor<float>& logits) const {
+  Tensor<float> copy_of_logits() {
+    const std::span<const float> logits = rows_.logits();
     return Tensor<float>({rows_.rows(), rows_.vocab_size()}, std::vector<float>(logits.begin(), logits.end()));
   }
-  void keep(typename RunningBatch<M>::Output& result) {
+  void keep() {
     if (*config_.output_logits) {
-      output_.logits.push_back(as_rows(result.logits));
+      output_.logits.push_back(copy_of_logits());
     }
     if (*config_.output_hidden_states) {
-      output_.hidden_states.push_back(std::move(result.hidden_states));
+      output_.hidden_states.push_back(std::move(rows_.hidden_states()));
     }
     if (*config_.output_attentions) {
-      output_.attentions.push_back(std::move(result.attentions));
+      output_.attentions.push_back(std::move(rows_.attentions()));
     }
   }
-  void keep_scores(const Tensor<float>& logits) {
+  void keep_scores() {
     if (*config_.output_scores) {
-      output_.scores.push_back(as_rows(logits));
+      output_.scores.push_back(copy_of_logits());
     }
   }
 
   void decode();
   // One step: from the logits of the running rows to their next tokens. False: all have ended.
-  bool advance(Tensor<float>& logits);
-  bool advance_beams(Tensor<float>& logits);
+  bool advance();
+  bool advance_beams();
   void set_sequences(std::span<const Sequence> sequences);
   void set_beams();
 
@@ -101,13 +102,11 @@ template <class M>
 void GenerateRun<M>::decode() {
   make_sequences(num_beams() > 1 ? num_beams() : siblings());
   tokens_.resize(sequences_.size());
-  auto result = rows_.prefill(sequences_.size() / rows_.batch());
-  while (true) {
-    keep(result);
-    if (!(num_beams() > 1 ? advance_beams(result.logits) : advance(result.logits))) {
-      break;
-    }
-    result = rows_.forward(sequences_);
+  rows_.prefill(sequences_.size() / rows_.batch());
+  keep();
+  while (num_beams() > 1 ? advance_beams() : advance()) {
+    rows_.forward(sequences_);
+    keep();
   }
   if (num_beams() > 1) {
     set_beams();
@@ -118,22 +117,22 @@ void GenerateRun<M>::decode() {
 
 // A row that has ended goes through the model with padding until all have.
 template <class M>
-bool GenerateRun<M>::advance(Tensor<float>& logits) {
+bool GenerateRun<M>::advance() {
   bool running = false;
   for (std::size_t r = 0; r < sequences_.size(); ++r) {
     Sequence& sequence = sequences_[r];
     if (!sequence.finished()) {
-      tokens_[r] = sequence.choose(logits.row(r), scratch_);
+      tokens_[r] = sequence.choose(rows_.logits(r), scratch_);
       running = running || !sequence.finished();
       continue;
     }
     if (*config_.output_scores) {
-      chooser_->process(sequence.view(scratch_.processors), logits.row(r));
+      chooser_->process(sequence.view(scratch_.processors), rows_.logits(r));
     }
     tokens_[r] = config_.pad_token_id.value_or(0);
     sequence.ids.push_back(tokens_[r]);
   }
-  keep_scores(logits);
+  keep_scores();
   if (input_.streamer && !input_.streamer(tokens_)) {
     for (Sequence& sequence : sequences_) {
       sequence.cancel();
@@ -144,7 +143,7 @@ bool GenerateRun<M>::advance(Tensor<float>& logits) {
 }
 
 template <class M>
-bool GenerateRun<M>::advance_beams(Tensor<float>& logits) {
+bool GenerateRun<M>::advance_beams() {
   if (!beams_) {
     std::vector<std::vector<TokenId>> prompts;
     for (std::size_t b = 0; b < rows_.batch(); ++b) {
@@ -161,13 +160,12 @@ bool GenerateRun<M>::advance_beams(Tensor<float>& logits) {
   const LogitNormalization log_softmax;
   for (std::size_t r = 0; r < sequences_.size(); ++r) {
     const SequenceRow row = sequences_[r].view(scratch_.processors);
-    log_softmax.process(row, logits.row(r));
-    chooser_->process(row, logits.row(r));
+    log_softmax.process(row, rows_.logits(r));
+    chooser_->process(row, rows_.logits(r));
   }
-  keep_scores(logits);
+  keep_scores();
   beams_->step(
-      {logits.data(), logits.size()}, chooser_->criteria(),
-      [&](std::size_t r) { return sequences_[r].view(scratch_.processors); },
+      rows_.logits(), chooser_->criteria(), [&](std::size_t r) { return sequences_[r].view(scratch_.processors); },
       [&](std::size_t b) { return sequences_[b * num_beams()].next_key(); });
   if (beams_->done()) {
     return false;

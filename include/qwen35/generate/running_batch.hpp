@@ -22,27 +22,10 @@ struct GenerateInput;
 
 namespace detail {
 
-struct NoWorkspace {};
-template <class Input>
-struct WorkspaceOfInput {
-  using type = NoWorkspace;
-};
-template <class Input>
-requires requires(Input input) {
-  input.workspace;
-}
-struct WorkspaceOfInput<Input> {
-  using type = std::remove_pointer_t<decltype(Input::workspace)>;
-};
-
 // What the caller gave, as columns. A column is a place of the sequence of every row, padding included.
 template <class M>
 class RunningBatch {
  public:
-  using Input = typename M::Input;
-  using Cache = typename M::Cache;
-  using Output = std::remove_cvref_t<decltype(std::declval<const M&>().forward(std::declval<const Input&>()))>;
-
   // `config` is complete. Raises InputError for shapes that do not fit together.
   RunningBatch(const M& model, const GenerateInput<M>& input, const GenerationConfig& config)
       : model_(model),
@@ -70,12 +53,11 @@ class RunningBatch {
   }                                                               // masked columns at the front of the ids of prompt b
   std::size_t tokens(std::size_t b) const { return tokens_[b]; }  // unmasked columns of prompt b, cached ones included
   const std::vector<TokenId>& prompt(std::size_t b) const { return ids_[b]; }  // its columns
-  Cache* cache() { return cache_; }
-  std::unique_ptr<Cache> take_owned_cache() { return std::move(owned_cache_); }
+  RectangleCache* cache() { return cache_; }
+  std::unique_ptr<RectangleCache> take_owned_cache() { return std::move(owned_cache_); }
 
   // The first forward, of one row for each prompt; then every prompt has `expand` rows, whose cache was filled once.
-  // The logits have one row for each row.
-  Output prefill(std::size_t expand);
+  void prefill(std::size_t expand);
   // Row r continues what was row from[r].
   void reorder(std::span<const std::size_t> from) {
     if (cache_ != nullptr) {
@@ -83,28 +65,23 @@ class RunningBatch {
     }
   }
   // One token further: the newest of each row, which stands at the end of its ids.
-  Output forward(std::span<const Sequence> rows);
+  void forward(std::span<const Sequence> rows);
+  // What the last forward gave. The logits of row r, [vocab_size], may be written to.
+  std::span<float> logits(std::size_t r) { return {logits_ + r * vocab_size_, vocab_size_}; }
+  std::span<float> logits() { return {logits_, rows_ * vocab_size_}; }
+  std::vector<Tensor<float>>& hidden_states() { return output_.hidden_states; }
+  std::vector<Tensor<float>>& attentions() { return output_.attentions; }
 
  private:
   void read_ids();
   void read_mask(const GenerationConfig& config);
   void check_cached_ids() const;
   void count_tokens();
-  void choose_positions(const Input& first);
-  void expand_rows(std::size_t expand, Output& output);
-  void set_common(Input& input) const {
-    input.past_key_values = cache_;
-    input.logits_to_keep = 1;
-    input.use_cache = use_cache_;
-    input.output_hidden_states = hidden_states_;
-    input.output_attentions = attentions_;
-  }
-  void check_logits(const Output& output, std::size_t rows) const {
-    const Shape& shape = output.logits.shape();
-    require<InputError>(
-        shape.rank() == 3 && shape[0] == rows && shape[1] == 1 && (vocab_size_ == 0 || shape[2] == vocab_size_),
-        "generate: the model gave logits of shape ", to_string(shape), ", expected [", rows, ", 1, vocab_size]");
-  }
+  void choose_positions(const ForwardInput& first);
+  void expand_rows(std::size_t expand);
+  void forward_slices(std::span<const Sequence> rows);
+  void hide_masked_slots();
+  void forward_rectangle(ForwardInput& input, std::size_t rows);
   TensorView<std::int32_t> position_view(std::size_t rows, std::size_t length) const {
     return {positions_.data(), plane_axis_ ? Shape{planes_, rows, length} : Shape{rows, length}};
   }
@@ -128,8 +105,8 @@ class RunningBatch {
   bool hidden_states_;
   bool attentions_;
   bool use_cache_ = true;
-  Cache* cache_ = nullptr;
-  std::unique_ptr<Cache> owned_cache_;
+  RectangleCache* cache_ = nullptr;
+  std::unique_ptr<RectangleCache> owned_cache_;
   std::size_t batch_ = 0;
   std::size_t rows_ = 0;
   std::size_t vocab_size_ = 0;
@@ -143,12 +120,20 @@ class RunningBatch {
   bool masked_ = false;                    // is any column masked?
   std::vector<std::vector<TokenId>> ids_;  // of the prompts
   std::vector<std::int32_t> mask_;  // [batch, width_], after prefill [rows, columns so far]; only kept up where masked_
-  std::vector<std::int32_t>
-      positions_;  // [planes, rows, fresh_], after prefill the last column of it, or without a cache all so far
+  // [planes, rows, fresh_], after prefill the last column of it, or without a cache all so far.
+  std::vector<std::int32_t> positions_;
   std::vector<std::size_t> padding_;
   std::vector<std::size_t> tokens_;
-  std::optional<typename WorkspaceOfInput<Input>::type> workspace_;
-  std::function<void(Input&)> repeat_media_;  // without a cache, for a model that has media
+  ForwardOutput output_;
+  float* logits_ = nullptr;                          // [rows, vocab_size]
+  std::function<void(ForwardInput&)> repeat_media_;  // without a cache, for a model that has media
+
+  // Of the steps that run slices.
+  std::optional<ForwardWorkspace> workspace_;
+  std::vector<SequenceSlice> slices_;
+  std::vector<TokenId> newest_;                     // [rows]
+  std::vector<std::int32_t> slice_positions_;       // [rows, 3]
+  std::vector<std::vector<std::uint8_t>> visible_;  // of each row's slots, where a mask of the caller's hides some
 };
 
 // Inserts a value behind each of the rows of `values`: f(last value of the row).

@@ -65,23 +65,21 @@ void RunningBatch<M>::read_mask(const GenerationConfig& config) {
   }
 }
 
-// A cache that knows its ids must hold the first columns.
+// The cache must hold the first columns.
 template <class M>
 void RunningBatch<M>::check_cached_ids() const {
-  if constexpr (requires(const Cache& cache) { cache.ids()[cache.batch_size()]; }) {
-    if (cached_ == 0 || width_ != columns_ || prompt_length_ != columns_) {
-      return;
-    }
-    const Cache& cache = *input_.past_key_values;
-    require<InputError>(cache.batch_size() == batch_, "generate: the cache holds ", cache.batch_size(),
-                        " sequences, the input has ", batch_);
-    for (std::size_t slot = 0; slot < cached_; ++slot) {
-      for (std::size_t b = 0; b < batch_; ++b) {
-        const TokenId held = cache.ids()[slot * batch_ + b];  // -1: it was an embedding
-        require<InputError>(held < 0 || held == ids_[b][slot] || mask_[b * width_ + slot] == 0,
-                            "generate: the cache holds token ", held, " at column ", slot, " of prompt ", b,
-                            ", input_ids have ", ids_[b][slot]);
-      }
+  if (cached_ == 0 || width_ != columns_ || prompt_length_ != columns_) {
+    return;
+  }
+  const RectangleCache& cache = *input_.past_key_values;
+  require<InputError>(cache.batch_size() == batch_, "generate: the cache holds ", cache.batch_size(),
+                      " sequences, the input has ", batch_);
+  for (std::size_t slot = 0; slot < cached_; ++slot) {
+    for (std::size_t b = 0; b < batch_; ++b) {
+      const TokenId held = cache.ids()[slot * batch_ + b];  // -1: it was an embedding
+      require<InputError>(held < 0 || held == ids_[b][slot] || mask_[b * width_ + slot] == 0,
+                          "generate: the cache holds token ", held, " at column ", slot, " of prompt ", b,
+                          ", input_ids have ", ids_[b][slot]);
     }
   }
 }
@@ -104,13 +102,13 @@ void RunningBatch<M>::count_tokens() {
 // The caller's positions, the model's, or the index among the unmasked tokens (0 where masked); of the columns to be
 // run.
 template <class M>
-void RunningBatch<M>::choose_positions(const Input& first) {
+void RunningBatch<M>::choose_positions(const ForwardInput& first) {
   Tensor<std::int32_t> own;
   TensorView<std::int32_t> given = input_.position_ids;
   if constexpr (requires { model_.prepare_position_ids_for_generation(first); }) {
     if (!given) {
       own = model_.prepare_position_ids_for_generation(first);
-      given = own;
+      given = own.empty() ? given : TensorView<std::int32_t>(own);
     }
   }
   if (!given) {
@@ -142,16 +140,16 @@ void RunningBatch<M>::choose_positions(const Input& first) {
 }
 
 template <class M>
-typename RunningBatch<M>::Output RunningBatch<M>::prefill(std::size_t expand) {
+void RunningBatch<M>::prefill(std::size_t expand) {
   if (use_cache_) {
     if (input_.past_key_values == nullptr) {
-      owned_cache_ = std::make_unique<Cache>();
+      owned_cache_ = std::make_unique<RectangleCache>();
     } else if (expand > 1) {
-      owned_cache_ = std::make_unique<Cache>(input_.past_key_values->fork());
+      owned_cache_ = std::make_unique<RectangleCache>(input_.past_key_values->fork());
     }
     cache_ = owned_cache_ ? owned_cache_.get() : input_.past_key_values;
   }
-  Input first = input_.model_kwargs;
+  ForwardInput first = input_.model_kwargs;
   std::vector<TokenId> fresh_ids;
   std::vector<float> fresh_embeds;
   if (input_.inputs_embeds) {
@@ -162,24 +160,40 @@ typename RunningBatch<M>::Output RunningBatch<M>::prefill(std::size_t expand) {
   }
   first.attention_mask =
       masked_ ? AttentionMask(TensorView<std::int32_t>(mask_.data(), {batch_, width_})) : AttentionMask();
-  set_common(first);
+  first.past_key_values = cache_;
   choose_positions(first);
   first.position_ids = position_view(batch_, fresh_);
   if constexpr (requires { model_.repeat_media_for_generation(first); }) {
     if (!use_cache_) {  // else only this forward needs them
       repeat_media_ = model_.repeat_media_for_generation(first);
-      repeat_media_(first);
+      if (repeat_media_) {
+        repeat_media_(first);
+      }
     }
   }
-  Output output = model_.forward(first);
-  check_logits(output, batch_);
-  vocab_size_ = output.logits.shape()[2];
-  expand_rows(expand, output);
-  return output;
+  forward_rectangle(first, batch_);
+  expand_rows(expand);
+}
+
+// Also where whole rows are asked for, of hidden states or attentions.
+template <class M>
+void RunningBatch<M>::forward_rectangle(ForwardInput& input, std::size_t rows) {
+  input.past_key_values = cache_;
+  input.logits_to_keep = 1;
+  input.use_cache = use_cache_;
+  input.output_hidden_states = hidden_states_;
+  input.output_attentions = attentions_;
+  output_ = model_.forward(input);
+  const Shape& shape = output_.logits.shape();
+  require<InputError>(
+      shape.rank() == 3 && shape[0] == rows && shape[1] == 1 && (vocab_size_ == 0 || shape[2] == vocab_size_),
+      "generate: the model gave logits of shape ", to_string(shape), ", expected [", rows, ", 1, vocab_size]");
+  vocab_size_ = shape[2];
+  logits_ = output_.logits.data();
 }
 
 template <class M>
-void RunningBatch<M>::expand_rows(std::size_t expand, Output& output) {
+void RunningBatch<M>::expand_rows(std::size_t expand) {
   rows_ = batch_ * expand;
   const std::size_t kept = use_cache_ ? 1 : fresh_;
   std::vector<std::int32_t> positions;
@@ -200,24 +214,23 @@ void RunningBatch<M>::expand_rows(std::size_t expand, Output& output) {
   }
   mask_ = std::move(mask);
   reorder(from);
-  output.logits = repeat_rows(output.logits, expand);
-  if (hidden_states_) {
-    for (auto& tensor : output.hidden_states) {
-      tensor = repeat_rows(tensor, expand);
-    }
+  output_.logits = repeat_rows(output_.logits, expand);
+  logits_ = output_.logits.data();
+  for (auto& tensor : output_.hidden_states) {
+    tensor = repeat_rows(tensor, expand);
   }
-  if (attentions_) {
-    for (auto& tensor : output.attentions) {
-      tensor = repeat_rows(tensor, expand);
-    }
+  for (auto& tensor : output_.attentions) {
+    tensor = repeat_rows(tensor, expand);
   }
 }
 
 template <class M>
-typename RunningBatch<M>::Output RunningBatch<M>::forward(std::span<const Sequence> rows) {
-  Input next = use_cache_ ? Input{} : input_.model_kwargs;
+void RunningBatch<M>::forward(std::span<const Sequence> rows) {
+  if (use_cache_ && !hidden_states_ && !attentions_) {
+    return forward_slices(rows);
+  }
+  ForwardInput next = use_cache_ ? ForwardInput{} : input_.model_kwargs;
   std::vector<TokenId> ids;
-  std::size_t length = 1;
   if (use_cache_) {
     for (std::int32_t& position : positions_) {
       ++position;
@@ -230,8 +243,8 @@ typename RunningBatch<M>::Output RunningBatch<M>::forward(std::span<const Sequen
     for (const Sequence& row : rows) {
       ids.insert(ids.end(), row.ids.begin(), row.ids.end());
     }
-    length = ids.size() / rows_;
   }
+  const std::size_t length = ids.size() / rows_;
   next.input_ids = TensorView<TokenId>(ids.data(), {rows_, length});
   next.attention_mask = {};
   if (masked_) {
@@ -242,20 +255,68 @@ typename RunningBatch<M>::Output RunningBatch<M>::forward(std::span<const Sequen
   if (repeat_media_) {
     repeat_media_(next);
   }
-  set_common(next);
-  if constexpr (requires { next.workspace; }) {
-    if (use_cache_ && input_.model_kwargs.workspace != nullptr && rows_ == batch_) {
-      next.workspace = input_.model_kwargs.workspace;
-    } else if (use_cache_) {
-      if (!workspace_) {
-        workspace_.emplace(rows_, rows_);
-      }
-      next.workspace = &*workspace_;
+  forward_rectangle(next, rows_);
+}
+
+// The newest token of each row, without the rectangle around it: nothing is allocated once the memory is there.
+template <class M>
+void RunningBatch<M>::forward_slices(std::span<const Sequence> rows) {
+  if (slices_.empty()) {
+    slices_.resize(rows_);
+    newest_.resize(rows_);
+    slice_positions_.resize(3 * rows_);
+    hide_masked_slots();
+    if (input_.model_kwargs.workspace == nullptr || rows_ != batch_) {
+      workspace_.emplace(rows_, rows_);
     }
   }
-  Output output = model_.forward(next);
-  check_logits(output, rows_);
-  return output;
+  cache_->begin(rows_, 1, model_.cache_layout(cache_->kv_dtype()), cache_->fingerprint());
+  std::int32_t largest = 0;
+  for (std::size_t r = 0; r < rows_; ++r) {
+    newest_[r] = rows[r].ids.back();
+    for (std::size_t p = 0; p < 3; ++p) {
+      const std::size_t plane = planes_ < 3 ? 0 : planes_ == 4 ? p + 1 : p;  // the first of four serves packing
+      slice_positions_[3 * r + p] = positions_[plane * rows_ + r] + 1;
+      largest = std::max(largest, slice_positions_[3 * r + p]);
+    }
+  }
+  for (std::size_t r = 0; r < rows_; ++r) {
+    SequenceSlice& slice = slices_[r];
+    slice.cache = &cache_->sequence(r);
+    slice.ids = {&newest_[r], 1};
+    slice.positions = std::span(slice_positions_).subspan(3 * r, 3);
+    slice.max_position = largest;
+    if (!visible_.empty() && !visible_[r].empty()) {
+      visible_[r].resize(slice.cache->tokens() + 1, 1);
+      slice.mask.visible = visible_[r];
+    }
+  }
+  logits_ = model_.forward(slices_, workspace_ ? *workspace_ : *input_.model_kwargs.workspace).logits;
+  cache_->commit(1, newest_.data(), nullptr);
+  for (std::int32_t& position : positions_) {
+    ++position;
+  }
+}
+
+// Slots that hold a token, and that the caller's mask hides nevertheless.
+template <class M>
+void RunningBatch<M>::hide_masked_slots() {
+  if (!masked_ || cached_ == 0) {
+    return;
+  }
+  visible_.resize(rows_);
+  for (std::size_t r = 0; r < rows_; ++r) {
+    const std::vector<std::uint8_t> valid = cache_->valid(r);
+    std::vector<std::uint8_t> visible;
+    bool hides = false;
+    for (std::size_t column = cache_->pads(r); column < width_; ++column) {
+      visible.push_back(valid[column] != 0 && mask_[r * width_ + column] != 0 ? 1 : 0);
+      hides = hides || visible.back() != valid[column];
+    }
+    if (hides) {
+      visible_[r] = std::move(visible);
+    }
+  }
 }
 
 }  // namespace detail

@@ -29,6 +29,9 @@ template <class F>
 inline void for_each_distinct(std::span<const TokenId> ids, std::span<const float> scores, Scratch* scratch, F&& f) {
   Scratch own;
   std::vector<TokenId>& sorted = (scratch != nullptr ? *scratch : own).ids;
+  if (ids.size() > sorted.capacity()) {
+    sorted.reserve(2 * ids.size() + 64);  // the sequence grows with each call
+  }
   sorted.assign(ids.begin(), ids.end());
   std::sort(sorted.begin(), sorted.end());
   for (std::size_t i = 0; i < sorted.size();) {

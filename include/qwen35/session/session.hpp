@@ -2,8 +2,9 @@
 // A conversation with a model that reads only what is new.
 #pragma once
 
-#include <qwen35/generate/generate.hpp>
-#include <qwen35/generate/generation_defaults.hpp>
+#include <qwen35/cache/rectangle_cache.hpp>
+#include <qwen35/generate/batch.hpp>
+#include <qwen35/session/reply_writer.hpp>
 #include <qwen35/session/session_encoder.hpp>
 #include <qwen35/session/session_media.hpp>
 #include <qwen35/session/session_options.hpp>
@@ -34,20 +35,20 @@ concept SessionProcessor = requires(const P& processor) {
 // their message is sent; what is held is compared by their content, not their name. The features are kept within
 // SessionOptions::media_bytes, else made again from the part when needed. The model and the tokenizer must outlive the
 // session. One thread at a time.
-template <GenerativeModel Model>
+template <SequenceModel Model>
 class Session {
  public:
-  using Cache = typename Model::Cache;
-  using Kept = std::remove_cvref_t<decltype(std::declval<const Cache&>().snapshot())>;
-
   // config: as for generate(); one sequence, no beams. With a seed in it the same conversation gets the same replies,
   // else each reply draws its own. Without a length the answer may go on to the model's last position. Generation stops
   // at the config's eos ids and always at <|im_end|>. Raises InputError.
   Session(const Model& model, const Tokenizer& tokenizer, const GenerationConfig& config = {},
           SessionOptions options = {})
-      : model_(&model), tokenizer_(&tokenizer), options_(std::move(options)), cache_(options_.cache) {
+      : model_(&model), tokenizer_(&tokenizer), options_(std::move(options)) {
     set_generation_config(config);
     require<InputError>(options_.prefill_chunk > 0, "SessionOptions: prefill_chunk is 0, expected at least 1");
+    RectangleCache one(options_.cache);
+    one.begin(1, 0, model.cache_layout(options_.cache.kv_dtype), 0);
+    cache_ = std::move(one.take_sequences()[0]);
   }
 
   Session(const Model&& temporary, const Tokenizer&, const GenerationConfig& = {}, SessionOptions = {}) = delete;
@@ -100,7 +101,6 @@ class Session {
     held_runs_.clear();
     snapshots_.clear();
     cache_.reset();
-    ++lineage_;
   }
   // A second session that goes on from here. Keys and values are shared until one of them writes.
   Session fork() const { return Session(*this, 0); }
@@ -135,20 +135,25 @@ class Session {
     config_ = complete;
   }
 
-  std::size_t cached_tokens() const { return cache_.seq_length(); }
+  std::size_t cached_tokens() const { return cache_.tokens(); }
   std::size_t cache_bytes() const { return cache_.bytes(); }
   std::size_t snapshots() const { return snapshots_.size(); }
   // Bytes of the pictures' features.
   std::size_t media_bytes() const { return features_.bytes(); }
-  // Bytes of the snapshots: their linear states, and keys and values that the running cache has left behind.
+  // Bytes of the snapshots: their linear states, and the pages of keys and values that the running cache does not hold.
   std::size_t snapshot_bytes() const {
     std::size_t bytes = 0;
-    std::size_t counted = lineage_;
-    for (const Held& held : snapshots_) {
-      bytes += held.snapshot.bytes();
-      if (held.lineage != lineage_ && held.lineage != counted) {
-        bytes += held.kv_bytes;
-        counted = held.lineage;
+    std::vector<const std::byte*> held(cache_.page_data(), cache_.page_data() + cache_.pages());
+    std::sort(held.begin(), held.end());
+    for (const SequencePoint& snapshot : snapshots_) {
+      bytes += snapshot.bytes();
+      const SequenceCache& cache = snapshot.cache();
+      for (std::size_t i = 0; i < cache.pages(); ++i) {
+        const auto at = std::lower_bound(held.begin(), held.end(), cache.page_data()[i]);
+        if (at == held.end() || *at != cache.page_data()[i]) {
+          held.insert(at, cache.page_data()[i]);
+          bytes += cache.layout().page_bytes();
+        }
       }
     }
     return bytes;
@@ -157,12 +162,6 @@ class Session {
  private:
   template <class>
   friend class SessionFile;
-
-  struct Held {
-    Kept snapshot;
-    std::size_t lineage;   // numbers the buffer of keys and values it shares
-    std::size_t kv_bytes;  // of that buffer
-  };
 
   Session(const Session& other, int)
       : model_(other.model_),
@@ -175,8 +174,7 @@ class Session {
         features_(other.features_),
         held_runs_(other.held_runs_),
         cache_(other.cache_.fork()),
-        snapshots_(other.snapshots_),
-        lineage_(other.lineage_) {
+        snapshots_(other.snapshots_) {
     options_.cache.storage = {};
   }
 
@@ -219,12 +217,13 @@ class Session {
       snapshots_.erase(snapshots_.begin());
     }
   }
-  bool read(std::span<const TokenId> ids, const TurnMedia& media, std::size_t snapshot_at,
-            const SessionCallbacks& callbacks, Tensor<float>& logits);
-  // ids: those from the cache's end on, without a part of a media run; `media`: where there are any among them.
-  Tensor<float> forward(std::span<const TokenId> ids, const TurnMedia& media = {});
-
-  using Scratchpad = typename detail::WorkspaceOfInput<typename Model::Input>::type;
+  PromptRows prompt_rows(std::span<const TokenId> ids, const TurnMedia& media) const;
+  std::vector<std::size_t> piece_ends(std::size_t prompt, const TurnMedia& media, std::size_t snapshot_at) const;
+  bool read(Batch<Model>& batch, std::size_t prompt, const TurnMedia& media, std::size_t snapshot_at,
+            const SessionCallbacks& callbacks);
+  bool write(Batch<Model>& batch, typename Batch<Model>::Handle handle, const ReplyWriter& writer,
+             const SessionCallbacks& callbacks, const Usage& usage);
+  void forward(Batch<Model>& batch, std::size_t tokens);
 
   const Model* model_;
   const Tokenizer* tokenizer_;
@@ -236,10 +235,9 @@ class Session {
       media_;  // of messages_, from the first on; those of set_messages() are loaded when they are needed
   FeatureStore features_;
   std::vector<MediaRun> held_runs_;  // media among the tokens of the cache and the snapshots, and maybe behind them
-  Cache cache_;
-  std::vector<Held> snapshots_;  // from short to long, each a prefix of the next
-  std::size_t lineage_ = 1;
-  std::shared_ptr<Scratchpad> workspace_;
+  SequenceCache cache_;
+  std::vector<SequencePoint> snapshots_;  // from short to long, each a prefix of the next
+  std::unique_ptr<Batch<Model>> batch_;   // in which the sequence stands while a reply is made
 };
 
 QWEN35_END_NAMESPACE

@@ -22,8 +22,6 @@ QWEN35_BEGIN_NAMESPACE
 template <class Model>
 class SessionFile {
  public:
-  using Cache = typename Model::Cache;
-
   // Raises CacheError when a file cannot be written.
   static void save(const Session<Model>& session, const std::string& path) {
     json::Value out = json::Value::object();
@@ -44,17 +42,15 @@ class SessionFile {
     }
     if (!session.media_.empty() || !session.held_runs_.empty()) {
       out["media"] = media_to_json(session.media_);
-      out["held"] = runs_to_json(session.held_runs_, std::max(session.cache_.seq_length(), snapshot_tokens(session)));
+      out["held"] = runs_to_json(session.held_runs_, std::max(session.cache_.tokens(), snapshot_tokens(session)));
     }
     out["cache"] = json::Value(!session.cache_.empty());
     out["turn"] = json::Value(!session.snapshots_.empty());
     if (!session.cache_.empty()) {
-      save_cache(session.cache_, path + ".cache");
+      write(session.cache_.fork(), path + ".cache");
     }
     if (!session.snapshots_.empty()) {
-      Cache turn(on_heap(session));
-      turn.restore(session.snapshots_.back().snapshot);
-      save_cache(turn, path + ".turn");
+      write(session.snapshots_.back().cache().fork(), path + ".turn");
     }
     write_file<CacheError>(path, json::dump(out) + "\n");
   }
@@ -80,16 +76,13 @@ class SessionFile {
     const json::Value* const attempt = in.find("attempt");
     const std::size_t attempts =
         attempt == nullptr ? 0 : number(*attempt, 1, std::numeric_limits<std::int32_t>::max(), path, "attempt");
-    Cache cache(session.options_.cache);
+    std::optional<SequencePoint> cache;
     if (member("cache").as_bool()) {
-      const Cache stored = read(session, path + ".cache");
-      cache.restore(stored.snapshot());
+      cache = read(session, path + ".cache").point();
     }
-    std::vector<typename Session<Model>::Held> snapshots;
+    std::vector<SequencePoint> snapshots;
     if (member("turn").as_bool()) {
-      const Cache turn = read(session, path + ".turn");
-      snapshots.push_back(
-          {turn.snapshot(), session.lineage_ + 2, turn.capacity() * Cache::slot_bytes(turn.kv_dtype())});
+      snapshots.push_back(read(session, path + ".turn").point());
     }
     std::vector<SessionMedium> media;
     std::vector<MediaRun> runs;
@@ -102,32 +95,39 @@ class SessionFile {
       return std::any_of(runs.begin(), runs.end(),
                          [&](const MediaRun& run) { return run.begin < length && run.begin + run.count > length; });
     };
-    require<TextError>(!cut(cache.seq_length()) && (snapshots.empty() || !cut(snapshots[0].snapshot.seq_length())),
-                       path, ": held: a picture is cut");
+    require<TextError>((!cache || !cut(cache->tokens())) && (snapshots.empty() || !cut(snapshots[0].tokens())), path,
+                       ": held: a picture is cut");
+    if (cache) {
+      session.cache_.back_to(*cache);
+    } else {
+      session.cache_.reset();
+    }
     session.options_ = std::move(options);
     session.messages_ = std::move(messages);
     session.attempt_ = static_cast<std::uint32_t>(attempts);
     session.media_ = std::move(media);
     session.held_runs_ = std::move(runs);
     session.features_.clear();
-    session.cache_ = std::move(cache);
     session.snapshots_ = std::move(snapshots);
-    session.lineage_ += 3;
     session.evict();
   }
 
  private:
-  static CacheOptions on_heap(const Session<Model>& session) {
-    return {.kv_dtype = session.options_.cache.kv_dtype, .capacity = 0, .storage = {}};
+  static void write(SequenceCache cache, const std::string& path) {
+    std::vector<SequenceCache> one;
+    one.push_back(std::move(cache));
+    save_cache(RectangleCache::of(std::move(one)), path);
   }
-  static Cache read(const Session<Model>& session, const std::string& path) {
-    Cache cache = load_cache<typename Model::config_type>(path, session.model_->fingerprint(), on_heap(session));
-    require<CacheError>(cache.batch_size() == 1 && (ReadsMedia<Model> || cache.rope_deltas().empty()), path,
+  static SequenceCache read(const Session<Model>& session, const std::string& path) {
+    const DType kv_dtype = session.options_.cache.kv_dtype;
+    RectangleCache cache = load_cache(path, session.model_->cache_layout(kv_dtype), session.model_->fingerprint(),
+                                      {.kv_dtype = kv_dtype, .capacity = 0, .storage = {}});
+    require<CacheError>(cache.batch_size() == 1 && (reads_media(*session.model_) || cache.rope_deltas().empty()), path,
                         ": not the cache of a session with this kind of model");
-    return cache;
+    return std::move(cache.take_sequences()[0]);
   }
   static std::size_t snapshot_tokens(const Session<Model>& session) {
-    return session.snapshots_.empty() ? 0 : session.snapshots_.back().snapshot.seq_length();
+    return session.snapshots_.empty() ? 0 : session.snapshots_.back().tokens();
   }
   static json::Value integer(std::size_t value) { return json::Value(static_cast<std::int64_t>(value)); }
   static json::Value media_to_json(const std::vector<SessionMedium>& media) {

@@ -18,38 +18,10 @@ inline bool starts_with(std::span<const TokenId> ids, std::span<const TokenId> p
   return prefix.size() <= ids.size() && std::equal(prefix.begin(), prefix.end(), ids.begin());
 }
 
-// From ids to the parts of a reply, with the callbacks told.
-class ReplyWriter {
- public:
-  ReplyWriter(const Tokenizer& tokenizer, OutputParserOptions options, const SessionCallbacks& callbacks)
-      : decoder_(tokenizer, true), parser_(std::move(options)), callbacks_(callbacks) {}
-
-  bool thinking() const { return !parser_.output().thinking_closed; }
-  bool cancelled() const { return cancelled_; }
-  void push(TokenId id) { tell(parser_.push(decoder_.push(id))); }
-  const ParsedOutput& finish() {
-    tell(parser_.push(decoder_.finish()));
-    tell(parser_.finish());
-    return parser_.output();
-  }
-
- private:
-  void tell(const std::vector<OutputEvent>& events) {
-    for (const OutputEvent& event : events) {
-      cancelled_ = (callbacks_.event && !callbacks_.event(event)) || cancelled_;
-    }
-  }
-
-  StreamDecoder decoder_;
-  OutputParser parser_;
-  const SessionCallbacks& callbacks_;
-  bool cancelled_ = false;
-};
-
 }  // namespace detail
 
 // As the template tells a query from a tool's answer in a user message.
-template <GenerativeModel Model>
+template <SequenceModel Model>
 bool Session<Model>::is_query(const Message& message) {
   if (message.role != Role::user) {
     return false;
@@ -67,7 +39,7 @@ bool Session<Model>::is_query(const Message& message) {
 }
 
 // The largest number of tokens of prompt and answer. Raises InputError when the prompt fills it.
-template <GenerativeModel Model>
+template <SequenceModel Model>
 std::size_t Session<Model>::token_limit(std::size_t prompt) const {
   std::size_t limit = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
   if (config_.max_new_tokens) {
@@ -84,7 +56,7 @@ std::size_t Session<Model>::token_limit(std::size_t prompt) const {
 }
 
 // Are `held` the first of `ids`, with the same media among them?
-template <GenerativeModel Model>
+template <SequenceModel Model>
 bool Session<Model>::holds(std::span<const TokenId> held, std::span<const TokenId> ids,
                            std::span<const MediaRun> runs) const {
   if (!detail::starts_with(ids, held)) {
@@ -102,73 +74,110 @@ bool Session<Model>::holds(std::span<const TokenId> held, std::span<const TokenI
 
 // Makes the cache hold the longest known prefix of `ids` that leaves at least one token to run. Snapshots of other
 // texts are dropped.
-template <GenerativeModel Model>
+template <SequenceModel Model>
 void Session<Model>::go_back(std::span<const TokenId> ids, std::span<const MediaRun> runs) {
   const std::span<const TokenId> before = ids.first(ids.size() - 1);
-  while (!snapshots_.empty() && !holds(snapshots_.back().snapshot.ids(), ids, runs)) {
+  while (!snapshots_.empty() && !holds(snapshots_.back().ids(), ids, runs)) {
     snapshots_.pop_back();
   }
   std::size_t usable = snapshots_.size();
-  while (usable > 0 && snapshots_[usable - 1].snapshot.seq_length() > before.size()) {
+  while (usable > 0 && snapshots_[usable - 1].tokens() > before.size()) {
     --usable;
   }
-  const std::size_t held = usable > 0 ? snapshots_[usable - 1].snapshot.seq_length() : 0;
-  const bool stays = cache_.seq_length() >= held && holds(cache_.ids(), before, runs);
+  const std::size_t held = usable > 0 ? snapshots_[usable - 1].tokens() : 0;
+  const bool stays = !cache_.entered() && cache_.tokens() >= held && holds(cache_.ids(), before, runs);
   held_runs_.assign(runs.begin(), runs.end());
   if (stays) {
     return;
   }
   if (usable > 0) {
-    cache_.restore(snapshots_[usable - 1].snapshot);
+    cache_.back_to(snapshots_[usable - 1]);
   } else {
     cache_.reset();
   }
-  ++lineage_;  // what is written next goes to another buffer, since the snapshots share this one
 }
 
-template <GenerativeModel Model>
+template <SequenceModel Model>
 void Session<Model>::keep_snapshot() {
-  if (options_.snapshot_bytes == 0 ||
-      (!snapshots_.empty() && snapshots_.back().snapshot.seq_length() == cache_.seq_length())) {
+  if (options_.snapshot_bytes == 0 || (!snapshots_.empty() && snapshots_.back().tokens() == cache_.tokens())) {
     return;
   }
-  snapshots_.push_back({cache_.snapshot(), lineage_, cache_.capacity() * Cache::slot_bytes(cache_.kv_dtype())});
+  snapshots_.push_back(cache_.point());
   evict();
 }
 
-// Runs ids from the cache's end on, in pieces that cut no picture, with snapshots behind media and at `snapshot_at` (0:
-// none). False when cancelled.
-template <GenerativeModel Model>
-bool Session<Model>::read(std::span<const TokenId> ids, const TurnMedia& media, std::size_t snapshot_at,
-                          const SessionCallbacks& callbacks, Tensor<float>& logits) {
-  const std::size_t start = cache_.seq_length();
-  for (std::size_t at = start;;) {
-    std::size_t goal = ids.size();  // the next place to stop at
-    bool stop = at == snapshot_at && at > 0;
+// Where reading the prompt stops: after each chunk, before no part of a picture, behind media, and at `snapshot_at` (0:
+// nowhere).
+template <SequenceModel Model>
+std::vector<std::size_t> Session<Model>::piece_ends(std::size_t prompt, const TurnMedia& media,
+                                                    std::size_t snapshot_at) const {
+  std::vector<std::size_t> out;
+  for (std::size_t at = cache_.tokens(); at < prompt; at = out.back()) {
+    std::size_t goal = at < snapshot_at ? snapshot_at : prompt;
     for (const std::size_t end : media.ends) {
-      stop = stop || at == end;
       goal = end > at ? std::min(goal, end) : goal;
     }
-    if (stop) {
+    out.push_back(media.piece_end(at, std::min(at + options_.prefill_chunk, goal)));
+  }
+  return out;
+}
+
+template <SequenceModel Model>
+void Session<Model>::forward(Batch<Model>& batch, std::size_t tokens) {
+  const std::size_t capacity = options_.cache.capacity;
+  require<CacheError>(capacity == 0 || cache_.tokens() + tokens <= capacity, "the cache holds ", capacity, " tokens; ",
+                      cache_.tokens(), " are used and ", tokens, " more do not fit");
+  batch.forward();
+}
+
+// Runs the prompt from the cache's end on, with snapshots behind media and at `snapshot_at`. False when cancelled.
+template <SequenceModel Model>
+bool Session<Model>::read(Batch<Model>& batch, std::size_t prompt, const TurnMedia& media, std::size_t snapshot_at,
+                          const SessionCallbacks& callbacks) {
+  const std::size_t start = cache_.tokens();
+  while (true) {
+    const std::size_t at = cache_.tokens();
+    if ((at == snapshot_at && at > 0) || std::find(media.ends.begin(), media.ends.end(), at) != media.ends.end()) {
       keep_snapshot();
     }
-    if (callbacks.progress && !callbacks.progress(at - start, ids.size() - start)) {
+    if (callbacks.progress && !callbacks.progress(at - start, prompt - start)) {
       return false;
     }
-    if (at == ids.size()) {
+    if (at == prompt) {
       return true;
     }
     if (callbacks.proceed && !callbacks.proceed()) {
       return false;
     }
-    goal = at < snapshot_at ? std::min(goal, snapshot_at) : goal;
-    const std::size_t end = media.piece_end(at, std::min(at + options_.prefill_chunk, goal));
-    logits = forward(ids.subspan(at, end - at), media);
-    at = end;
+    forward(batch, prompt - at);
   }
 }
 
-template <GenerativeModel Model>
+// Lets the model write until the sequence ends. False when cancelled.
+template <SequenceModel Model>
+bool Session<Model>::write(Batch<Model>& batch, typename Batch<Model>::Handle handle, const ReplyWriter& writer,
+                           const SessionCallbacks& callbacks, const Usage& usage) {
+  bool closed = false;
+  while (true) {
+    if (options_.thinking_budget && writer.thinking() && !closed &&
+        usage.reasoning_tokens >= *options_.thinking_budget) {
+      batch.push(handle, tokenizer_->encode("\n</think>\n\n"));
+      closed = true;
+    } else {
+      batch.choose();
+    }
+    const Sequence& sequence = batch.sequence(handle);
+    if (sequence.finished()) {
+      return sequence.finish_reason != FinishReason::cancelled;
+    }
+    if (callbacks.proceed && !callbacks.proceed()) {
+      return false;
+    }
+    forward(batch, sequence.ids.size() - cache_.tokens());
+  }
+}
+
+template <SequenceModel Model>
 Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added, const SessionCallbacks& callbacks,
                              std::uint32_t attempt) {
   std::vector<Message> conversation(messages_.begin(), messages_.begin() + static_cast<std::ptrdiff_t>(keep));
@@ -186,26 +195,59 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
   std::vector<TokenId>& ids = chat.ids;
   const std::size_t prompt = ids.size();
   GenerationConfig config = config_;
-  config.max_length = static_cast<std::int64_t>(token_limit(prompt));
-  config.max_new_tokens.reset();
+  config.max_new_tokens = static_cast<std::int64_t>(token_limit(prompt) - prompt);
+  config.max_length.reset();
 
   Reply reply;
   if (*config.do_sample) {
     reply.seed = config.seed ? seed_of_attempt(*config.seed, attempt) : random_seed();
   }
+  config.seed = reply.seed;
   auto start = std::chrono::steady_clock::now();
   go_back(ids, turn_media.runs);
   reply.usage.prompt_tokens = prompt;
-  reply.usage.cached_tokens = cache_.seq_length();
+  reply.usage.cached_tokens = cache_.tokens();
   std::size_t snapshot_at = chat.generation_prompt;
   for (std::size_t i = last_query(conversation); i < conversation.size(); ++i) {
     snapshot_at = conversation[i].role == Role::assistant ? 0 : snapshot_at;
   }
-  Tensor<float> logits;
   const bool encoded = encode_media(conversation, media, pixels, callbacks, turn_media, reply);
   pixels.clear();  // hundreds of megabytes for a large picture
-  const bool complete = encoded && read(ids, turn_media, snapshot_at, callbacks, logits);
-  reply.usage.processed_tokens = cache_.seq_length() - reply.usage.cached_tokens;
+  if (!batch_) {
+    batch_ = std::make_unique<Batch<Model>>(*model_,
+                                            BatchOptions{.max_sequences = 1, .prefill_chunk = options_.prefill_chunk});
+  }
+  ReplyWriter writer(*tokenizer_, {.starts_in_thinking = thinking, .tools = options_.tools}, callbacks);
+  const auto streamer = [&](TokenId id) {
+    reply.usage.reasoning_tokens += writer.thinking() ? 1u : 0u;
+    if (!config.eos_token_id->contains(id)) {
+      writer.push(id);
+    }
+    return !writer.cancelled();
+  };
+  bool complete = false;
+  typename Batch<Model>::Handle handle = 0;
+  // The sequence leaves the batch whatever happens: it works in the session's cache.
+  struct Leaving {
+    Batch<Model>& batch;
+    typename Batch<Model>::Handle& handle;
+    ~Leaving() {
+      if (handle != 0) {
+        batch.remove(handle);
+      }
+    }
+  } const leaving{*batch_, handle};
+  if (encoded) {
+    handle = batch_->add({.input_ids = ids,
+                          .config = config,
+                          .extras = {.token_text = [this](TokenId id) { return tokenizer_->token_bytes(id); }},
+                          .streamer = streamer,
+                          .borrowed_cache = &cache_,
+                          .rows = prompt_rows(ids, turn_media),
+                          .piece_ends = piece_ends(prompt, turn_media, snapshot_at)});
+    complete = read(*batch_, prompt, turn_media, snapshot_at, callbacks);
+  }
+  reply.usage.processed_tokens = cache_.tokens() - reply.usage.cached_tokens;
   reply.prompt_seconds = detail::seconds_since(start);
   evict();
   if (!complete) {
@@ -214,58 +256,19 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
   }
 
   start = std::chrono::steady_clock::now();
-  const LogitsProcessorList processors = processors_of(config, prompt);
-  const auto criteria = criteria_of(config, [this](TokenId id) { return tokenizer_->token_bytes(id); });
-  Scratch scratch;
-  GreedySampler greedy;
-  MultinomialSampler multinomial;
-  detail::ReplyWriter writer(*tokenizer_, {.starts_in_thinking = thinking, .tools = options_.tools}, callbacks);
-  FinishReason reason = FinishReason::none;
-  bool cancelled = false;
-  bool closed_by_us = false;
-  while (true) {
-    SequenceRow row{.input_ids = ids, .prompt_length = prompt, .scratch = &scratch};
-    std::vector<TokenId> next;
-    if (options_.thinking_budget && writer.thinking() && !closed_by_us &&
-        reply.usage.reasoning_tokens >= *options_.thinking_budget) {
-      next = tokenizer_->encode("\n</think>\n\n");
-      closed_by_us = true;
-    } else {
-      process(processors, row, logits.row(0));
-      const DrawKey key{.seed = reply.seed, .position = static_cast<std::uint32_t>(ids.size())};
-      next.push_back(*config.do_sample ? multinomial(logits.row(0), key) : greedy(logits.row(0), key));
-    }
-    for (const TokenId id : next) {
-      ids.push_back(id);
-      ++reply.usage.completion_tokens;
-      reply.usage.reasoning_tokens += writer.thinking() ? 1u : 0u;
-      if (!config.eos_token_id->contains(id)) {
-        writer.push(id);
-      }
-      row.input_ids = ids;
-      reason = finish_reason(criteria, row);
-      if (reason != FinishReason::none) {
-        break;
-      }
-    }
-    cancelled = writer.cancelled() || (callbacks.proceed && reason == FinishReason::none && !callbacks.proceed());
-    if (reason != FinishReason::none || cancelled) {
-      break;
-    }
-    logits = forward(next);
-  }
-
+  const bool ended = write(*batch_, handle, writer, callbacks, reply.usage);
+  const Sequence& sequence = batch_->sequence(handle);
+  reply.usage.completion_tokens = sequence.usage.completion_tokens;
+  reply.ids.assign(sequence.generated().begin(), sequence.generated().end());
   const ParsedOutput& output = writer.finish();
-  reply.ids.assign(ids.begin() + static_cast<std::ptrdiff_t>(prompt), ids.end());
   reply.text = output.content;
   reply.reasoning = output.reasoning;
   reply.tool_calls = output.tool_calls;
   const bool calls = std::any_of(output.tool_calls.begin(), output.tool_calls.end(),
                                  [](const ParsedToolCall& call) { return call.complete; });
-  if (reason == FinishReason::none) {
-    reason = FinishReason::cancelled;
-  }
-  reply.finish_reason = reason == FinishReason::stop && calls ? FinishReason::tool_calls : reason;
+  reply.finish_reason = !ended                                                  ? FinishReason::cancelled
+                        : sequence.finish_reason == FinishReason::stop && calls ? FinishReason::tool_calls
+                                                                                : sequence.finish_reason;
   Message message = output.to_message();
   message.reasoning_content = output.reasoning;  // also when empty: the answer is then not searched for a think block
   conversation.push_back(std::move(message));

@@ -3,9 +3,10 @@
 // of them.
 #pragma once
 
-#include <qwen35/generate/generative_model.hpp>
+#include <qwen35/generate/sequence_model.hpp>
 #include <qwen35/media/placeholders.hpp>
 #include <qwen35/model/image_features.hpp>
+#include <qwen35/model/rope_index.hpp>
 #include <qwen35/session/session_encoder.hpp>
 #include <qwen35/text/message.hpp>
 
@@ -17,17 +18,23 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// A model that encodes pictures apart and takes the result in a forward.
+// A model that encodes pictures apart. One that may or may not have a vision tower says so with has_vision().
 template <class M>
-concept ReadsMedia = GenerativeModel<M> &&
-    requires(const M& model, typename M::Input input, TensorView<float> pixels, TensorView<std::int64_t> grid,
-             std::function<bool(std::size_t, std::size_t)> progress, std::span<const ImageFeatures> features) {
+concept ReadsMedia = SequenceModel<M> &&
+    requires(const M& model, TensorView<float> pixels, TensorView<std::int64_t> grid,
+             std::function<bool(std::size_t, std::size_t)> progress) {
   { model.get_image_features(pixels, grid, progress) } -> std::same_as<std::vector<ImageFeatures>>;
   { model.get_video_features(pixels, grid, progress) } -> std::same_as<std::vector<ImageFeatures>>;
-  input.image_features = features;
-  input.video_features = features;
-  input.mm_token_type_ids = TensorView<std::int32_t>();
 };
+
+template <class M>
+bool reads_media(const M& model) {
+  if constexpr (requires { model.has_vision(); }) {
+    return model.has_vision();
+  } else {
+    return ReadsMedia<M>;
+  }
+}
 
 // What a session knows of a medium for good, with or without its pixels.
 struct SessionMedium {
@@ -104,6 +111,7 @@ struct TurnMedia {
   std::vector<MediaRun> runs;          // all of the conversation, in order
   std::vector<std::size_t> ends;       // where the blocks end, marks included
   std::vector<KeptFeatures> features;  // of each medium; null for those that are held
+  std::size_t merge_size = 2;          // of all
 
   // Where a piece of the prompt from `at` to `end` may end without cutting a run.
   std::size_t piece_end(std::size_t at, std::size_t end) const {
@@ -159,6 +167,7 @@ inline TurnMedia locate_media(const EncodedChat& chat, std::span<const std::size
                               const std::vector<SessionMedium>& media, TokenId image_pad, TokenId video_pad) {
   TurnMedia out;
   out.features.resize(media.size());
+  out.merge_size = media.empty() ? out.merge_size : media[0].merge_size;
   for (std::size_t i = 0; i < chat.media.size(); ++i) {
     const SessionMedium& medium = media[order[i]];
     const bool video = medium.type == PartType::video;
@@ -179,28 +188,5 @@ inline TurnMedia locate_media(const EncodedChat& chat, std::span<const std::size
   }
   return out;
 }
-
-// The features of the runs of one kind in a piece of the prompt, as the model wants them: next to each other.
-class PieceFeatures {
- public:
-  void add(const ImageFeatures& item) { items_.push_back(&item); }
-  std::span<const ImageFeatures> view() {
-    bool adjacent = !items_.empty();
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-      adjacent = adjacent && (i == 0 || items_[i] == items_[i - 1] + 1);
-    }
-    if (adjacent) {
-      return {items_[0], items_.size()};
-    }
-    for (const ImageFeatures* const item : items_) {
-      copies_.push_back(*item);
-    }
-    return copies_;
-  }
-
- private:
-  std::vector<const ImageFeatures*> items_;
-  std::vector<ImageFeatures> copies_;
-};
 
 QWEN35_END_NAMESPACE

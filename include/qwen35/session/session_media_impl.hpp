@@ -8,11 +8,11 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-template <GenerativeModel Model>
+template <SequenceModel Model>
 LoadedMedium Session<Model>::load(const Message& message, std::size_t i, std::size_t k) const {
   const ContentPart& part = (*message.content.parts())[k];
   const std::string_view what = part.type == PartType::image ? "a picture" : "a video";
-  require<InputError>(ReadsMedia<Model>, "messages[", i, "].content[", k, "] is ", what,
+  require<InputError>(reads_media(*model_), "messages[", i, "].content[", k, "] is ", what,
                       ", and this model reads text alone");
   require<InputError>(static_cast<bool>(options_.media_loader), "messages[", i, "].content[", k, "] is ", what,
                       ", and the session has no SessionOptions::media_loader: make it with a Processor");
@@ -27,7 +27,7 @@ LoadedMedium Session<Model>::load(const Message& message, std::size_t i, std::si
 }
 
 // Makes `media` cover the conversation.
-template <GenerativeModel Model>
+template <SequenceModel Model>
 void Session<Model>::load_new(const std::vector<Message>& conversation, std::vector<SessionMedium>& media,
                               Pixels& pixels) const {
   std::size_t index = 0;
@@ -44,14 +44,14 @@ void Session<Model>::load_new(const std::vector<Message>& conversation, std::vec
 
 // Gives `turn_media` the features of media that are not held yet: kept ones, or what the vision tower makes now. False
 // when cancelled.
-template <GenerativeModel Model>
+template <SequenceModel Model>
 bool Session<Model>::encode_media(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media,
                                   Pixels& pixels, const SessionCallbacks& callbacks, TurnMedia& turn_media,
                                   Reply& reply) {
   if constexpr (ReadsMedia<Model>) {
     for (const MediaRun& run : turn_media.runs) {
       KeptFeatures& features = turn_media.features[run.medium];
-      if (run.begin < cache_.seq_length() || features != nullptr) {
+      if (run.begin < cache_.tokens() || features != nullptr) {
         continue;
       }
       const SessionMedium& medium = media[run.medium];
@@ -92,7 +92,7 @@ bool Session<Model>::encode_media(const std::vector<Message>& conversation, cons
   return true;
 }
 
-template <GenerativeModel Model>
+template <SequenceModel Model>
 EncodedChat Session<Model>::encode(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media,
                                    bool& thinking, TurnMedia& turn_media) const {
   std::vector<Message> messages;
@@ -128,37 +128,47 @@ EncodedChat Session<Model>::encode(const std::vector<Message>& conversation, con
   return out;
 }
 
-template <GenerativeModel Model>
-Tensor<float> Session<Model>::forward(std::span<const TokenId> ids, const TurnMedia& media) {
-  const std::size_t begin = cache_.seq_length();
-  typename Model::Input input;
-  input.input_ids = TensorView<TokenId>(ids.data(), Shape{1, ids.size()});
-  input.past_key_values = &cache_;
-  input.use_cache = true;
-  input.logits_to_keep = 1;
-  if constexpr (requires { input.workspace; }) {
-    if (!workspace_) {
-      workspace_ = std::make_shared<Scratchpad>(options_.prefill_chunk);
-    }
-    input.workspace = workspace_.get();
-  }
+// The pictures' rows and the positions of the tokens that the cache does not hold.
+template <SequenceModel Model>
+PromptRows Session<Model>::prompt_rows(std::span<const TokenId> ids, const TurnMedia& media) const {
+  PromptRows out;
+  const std::size_t begin = cache_.tokens();
+  const std::size_t tokens = ids.size() - begin;
   std::vector<std::int32_t> types;
-  PieceFeatures images, videos;
-  if constexpr (ReadsMedia<Model>) {
-    for (const MediaRun& run : media.runs) {
-      if (run.begin >= begin && run.begin < begin + ids.size()) {
-        types.resize(ids.size(), 0);
-        std::fill_n(types.begin() + static_cast<std::ptrdiff_t>(run.begin - begin), run.count, run.video ? 2 : 1);
-        (run.video ? videos : images).add((*media.features[run.medium])[run.frame]);
-      }
+  std::vector<std::int64_t> grids[2];  // of pictures, of videos
+  for (const MediaRun& run : media.runs) {
+    if (run.begin < begin) {
+      continue;
     }
-    if (!types.empty()) {
-      input.mm_token_type_ids = TensorView<std::int32_t>(types.data(), Shape{1, types.size()});
-      input.image_features = images.view();
-      input.video_features = videos.view();
+    types.resize(tokens, 0);
+    out.replaced_rows.resize(tokens, nullptr);
+    const ImageFeatures& features = (*media.features[run.medium])[run.frame];
+    require<InputError>(features.pooler_output.shape()[0] == run.count, "Session: ", features.pooler_output.shape()[0],
+                        " rows of a picture for ", run.count, " tokens");
+    const std::size_t width = features.pooler_output.shape()[1];
+    for (std::size_t i = 0; i < run.count; ++i) {
+      types[run.begin - begin + i] = run.video ? 2 : 1;
+      out.replaced_rows[run.begin - begin + i] = features.pooler_output.data() + i * width;
     }
+    std::vector<std::int64_t>& grid = grids[run.video ? 1 : 0];
+    grid.insert(grid.end(), features.grid_thw.begin(), features.grid_thw.end());
   }
-  return std::move(model_->forward(input).logits);
+  if (!types.empty()) {
+    const std::int32_t seen = static_cast<std::int32_t>(begin - cache_.holes());
+    const std::int32_t delta = cache_.rope_delta().value_or(0);
+    const auto items = [](const std::vector<std::int64_t>& grid) {
+      return grid.empty() ? TensorView<std::int64_t>() : TensorView<std::int64_t>(grid.data(), {grid.size() / 3, 3});
+    };
+    const RopeIndex index = rope_index({.tokens = {1, tokens},
+                                        .mm_token_type_ids = TensorView<std::int32_t>(types.data(), {1, tokens}),
+                                        .image_grid_thw = items(grids[0]),
+                                        .video_grid_thw = items(grids[1]),
+                                        .spatial_merge_size = media.merge_size,
+                                        .past_tokens = {&seen, 1},
+                                        .past_deltas = {&delta, 1}});
+    out.positions.assign(index.position_ids.begin(), index.position_ids.end());
+  }
+  return out;
 }
 
 QWEN35_END_NAMESPACE

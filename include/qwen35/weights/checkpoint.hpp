@@ -2,6 +2,7 @@
 // A checkpoint: config.json and the tensors of one or more safetensors files, on disk or in memory.
 #pragma once
 
+#include <qwen35/core/result.hpp>
 #include <qwen35/io/mapped_file.hpp>
 #include <qwen35/io/model_folder.hpp>
 #include <qwen35/json/parse.hpp>
@@ -75,6 +76,10 @@ class Checkpoint {
   }
   static Checkpoint open(const std::string& folder, const LoadProgress& progress = {}) {
     return open(folder, CheckpointOptions{.progress = progress});
+  }
+  // The same, with what open() would raise as a failure.
+  static Result<Checkpoint> try_open(const std::string& folder, const CheckpointOptions& options = {}) {
+    return attempt([&] { return open(folder, options); });
   }
 
   // Files in memory: "config.json", any number whose names end in ".safetensors", and others (generation_config.json,

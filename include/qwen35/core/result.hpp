@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// A value, or what was wrong: for callers who choose by it, and for builds without exceptions.
+#pragma once
+
+#include <qwen35/core/error.hpp>
+
+#include <optional>
+#include <utility>
+
+QWEN35_BEGIN_NAMESPACE
+
+enum class ErrorKind : std::uint8_t { other, config, checkpoint, input, cache, text, media };
+
+struct Failure {
+  ErrorKind kind = ErrorKind::other;
+  std::string message;
+};
+
+// As the exception of its kind.
+[[noreturn]] inline void raise(const Failure& failure) {
+  switch (failure.kind) {
+    case ErrorKind::config:
+      raise<ConfigError>(failure.message);
+    case ErrorKind::checkpoint:
+      raise<CheckpointError>(failure.message);
+    case ErrorKind::input:
+      raise<InputError>(failure.message);
+    case ErrorKind::cache:
+      raise<CacheError>(failure.message);
+    case ErrorKind::text:
+      raise<TextError>(failure.message);
+    case ErrorKind::media:
+      raise<MediaError>(failure.message);
+    case ErrorKind::other:
+      break;
+  }
+  raise<Error>(failure.message);
+}
+
+template <class T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : value_(std::move(value)) {}
+  Result(Failure failure) : failure_(std::move(failure)) {}
+
+  explicit operator bool() const { return value_.has_value(); }
+  // Raises the failure where there is no value.
+  T& value() & {
+    require_value();
+    return *value_;
+  }
+  const T& value() const& {
+    require_value();
+    return *value_;
+  }
+  T&& value() && {
+    require_value();
+    return std::move(*value_);
+  }
+  // Of a result without a value.
+  const Failure& failure() const { return failure_; }
+
+ private:
+  void require_value() const {
+    if (!value_) {
+      raise(failure_);
+    }
+  }
+
+  std::optional<T> value_;
+  Failure failure_;
+};
+
+// What `call` gives, or the library's error that it raises. A build without exceptions has none to catch: there the
+// error goes to the program's handler.
+template <class Call>
+auto attempt(Call&& call) -> Result<decltype(call())> {
+#if defined(__cpp_exceptions)
+  try {
+    return call();
+  } catch (const ConfigError& error) {
+    return Failure{ErrorKind::config, error.what()};
+  } catch (const CheckpointError& error) {
+    return Failure{ErrorKind::checkpoint, error.what()};
+  } catch (const InputError& error) {
+    return Failure{ErrorKind::input, error.what()};
+  } catch (const CacheError& error) {
+    return Failure{ErrorKind::cache, error.what()};
+  } catch (const TextError& error) {
+    return Failure{ErrorKind::text, error.what()};
+  } catch (const MediaError& error) {
+    return Failure{ErrorKind::media, error.what()};
+  } catch (const Error& error) {
+    return Failure{ErrorKind::other, error.what()};
+  }
+#else
+  return call();
+#endif
+}
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// Many sequences of one model that are read and continued together, each as if it were alone.
+#pragma once
+
+#include <qwen35/generate/drafter.hpp>
+#include <qwen35/generate/generation_defaults.hpp>
+#include <qwen35/generate/sequence_model.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+QWEN35_BEGIN_NAMESPACE
+
+struct BatchOptions {
+  std::size_t max_sequences = 32;   // that are in the batch at once
+  std::size_t prefill_chunk = 512;  // tokens of a prompt that one step reads
+  DType kv_dtype = DType::f32;
+  std::size_t max_pages = 0;  // of the keys and values of all sequences that begin here, see KvPool; 0: no limit
+};
+
+// What a sequence begins with.
+struct SequenceInput {
+  std::vector<TokenId> input_ids{};  // the prompt, not padded, not empty
+  GenerationConfig config{};         // no beams; with num_return_sequences the prompt is read once for all
+  ChooserExtras extras{};            // processors and criteria beside the config's
+  // A draw depends on the config's seed, this number, which of the prompt's sequences it is for, and how many tokens
+  // stand before it.
+  std::uint32_t sequence_id = 0;
+  std::function<bool(TokenId)> streamer{};  // told each new token; false ends the sequence
+  // Holds the first tokens of the prompt, all but one at most: it goes on there.
+  std::optional<SequenceCache> past_key_values{};
+  // The same in a cache of the caller's, which must outlive the sequence's time in the batch. Not with siblings.
+  SequenceCache* borrowed_cache = nullptr;
+  PromptRows rows{};  // of the tokens that no cache holds, as the model's prompt_rows() gives them
+  // Where in the prompt a step stops reading, ascending, the last at its end. None: after every prefill_chunk tokens.
+  std::vector<std::size_t> piece_ends{};
+};
+
+// Sequences come and go between steps. A step is one ragged forward of the newest token of each sequence and of pieces
+// of the prompts that are still being read, and the choice of the next tokens. Prompts are cut at the same tokens as
+// they are alone, so that each sequence's logits and tokens are bit-equal to those that it gets in a batch of its own.
+// A finished sequence stays, and is not run, until it is removed.
+//
+// When a step raises, go on with the next one: CacheError at the limit of memory leaves every sequence as it was, so
+// remove one; an error of a processor, criterion or streamer has cancelled its sequence, and no other. One thread at a
+// time; nothing is global.
+template <SequenceModel M, Drafter D = NoDraft>
+class Batch {
+  static_assert(std::same_as<D, NoDraft>, "Batch: a cache cannot take drafts back yet, so that there is only NoDraft");
+
+ public:
+  using Handle = std::uint64_t;  // never 0, never used twice
+  struct Event {
+    Handle handle;
+    TokenId token;
+    FinishReason reason;  // none: the sequence goes on
+  };
+  // A sequence that has left.
+  struct Removed {
+    Sequence sequence;
+    SequenceCache cache;  // of its tokens but those that were not run, as a rule the last; empty if it was borrowed
+  };
+
+  // The model must outlive the batch. Raises InputError.
+  explicit Batch(const M& model, const BatchOptions& options = {});
+
+  // A new sequence; with num_return_sequences its siblings' handles follow. Raises InputError for an input that
+  // contradicts itself or a batch that is full, with nothing changed.
+  Handle add(SequenceInput input);
+  // Takes a sequence out; one that has not finished is cancelled. Raises InputError for a handle that is none.
+  Removed remove(Handle handle);
+
+  // False: nothing was to be done, every sequence has finished.
+  bool step() {
+    if (waiting_.empty() && !forward()) {
+      return false;
+    }
+    choose();
+    return true;
+  }
+  // The new tokens of the last step.
+  std::span<const Event> events() const { return events_; }
+
+  std::size_t size() const { return entries_.size(); }
+  std::size_t running() const {
+    return static_cast<std::size_t>(
+        std::count_if(entries_.begin(), entries_.end(), [](const Entry& entry) { return !entry.sequence.finished(); }));
+  }
+  const Sequence& sequence(Handle handle) const { return find(handle).sequence; }
+  // Between steps, to take a fork or a point of.
+  const SequenceCache& cache(Handle handle) const { return find(handle).cache(); }
+  // Tokens of its prompt that are still to be run.
+  bool is_reading(Handle handle) const {
+    const Entry& entry = find(handle);
+    return entry.cache().tokens() < entry.sequence.prompt_length;
+  }
+
+  // --- the halves of a step, for who wants to look or choose between them ---
+
+  // Runs what is to be run. False: nothing was. Raises InputError while logits of the last forward wait.
+  bool forward();
+  // Chooses for every sequence whose logits wait. When it raises, the sequence at fault is cancelled, and those behind
+  // it still wait.
+  void choose();
+  // The logits [vocab_size] that wait for a choice; empty: none do.
+  std::span<float> logits(Handle handle);
+  // Tokens that follow, given instead of chosen, up to one that ends the sequence. Its waiting logits are dropped.
+  void push(Handle handle, std::span<const TokenId> tokens);
+
+ private:
+  struct Entry {
+    Handle handle = 0;
+    Sequence sequence;
+    SequenceCache own_cache;
+    SequenceCache* borrowed_cache = nullptr;
+    std::vector<std::size_t> piece_ends;
+    PromptRows rows;
+    std::size_t first_row = 0;            // the token that `rows` begins with
+    std::vector<std::int32_t> positions;  // of the piece that runs, [3, tokens], where `rows` has positions
+    Handle reader = 0;                    // the sibling that reads the prompt for this one; 0: it does so itself
+
+    SequenceCache& cache() { return borrowed_cache != nullptr ? *borrowed_cache : own_cache; }
+    const SequenceCache& cache() const { return borrowed_cache != nullptr ? *borrowed_cache : own_cache; }
+    std::size_t pending() const { return sequence.ids.size() - cache().tokens(); }
+    bool runs() const { return reader == 0 && !sequence.finished() && pending() > 0; }
+  };
+  struct Waiting {
+    Handle handle;
+    float* logits;
+  };
+
+  const Entry& find(Handle handle) const {
+    const auto found =
+        std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.handle == handle; });
+    require<InputError>(found != entries_.end(), "Batch: no sequence has the handle ", handle);
+    return *found;
+  }
+  Entry& find(Handle handle) { return const_cast<Entry&>(std::as_const(*this).find(handle)); }
+  // Tokens of a step: a piece of a prompt always fits beside the newest of all sequences.
+  std::size_t room() const { return options_.prefill_chunk + options_.max_sequences; }
+  // 0: unknown.
+  std::size_t vocab_size() const {
+    if constexpr (requires { model_->vocab_size(); }) {
+      return model_->vocab_size();
+    } else if constexpr (requires { M::Text::vocab_size; }) {
+      return M::Text::vocab_size;
+    } else {
+      return 0;
+    }
+  }
+  void check(const SequenceInput& input, std::size_t siblings) const;
+  // Tokens that the entry's next forward runs.
+  std::size_t piece(const Entry& entry) const;
+  SequenceSlice slice(Entry& entry, std::size_t count);
+  void select();
+  void fork_siblings();
+  void drop_waiting(Handle handle) {
+    std::erase_if(waiting_, [&](const Waiting& item) { return item.handle == handle; });
+  }
+
+  const M* model_;
+  BatchOptions options_;
+  std::shared_ptr<KvPool> pool_;
+  ForwardWorkspace workspace_;
+  std::vector<Entry> entries_;  // in the order of their handles
+  Handle next_handle_ = 1;
+  std::vector<SequenceSlice> slices_;
+  std::vector<std::size_t> running_;  // the entry of each slice
+  std::vector<Waiting> waiting_;
+  std::vector<Event> events_;
+  std::size_t vocab_size_ = 0;
+  std::vector<std::vector<float>> sibling_logits_;
+  ChooserScratch scratch_;
+};
+
+QWEN35_END_NAMESPACE
+
+#include <qwen35/generate/batch_impl.hpp>

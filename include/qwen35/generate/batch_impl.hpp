@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bodies of Batch. Include batch.hpp.
+#pragma once
+
+#include <qwen35/generate/batch.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+template <SequenceModel M, Drafter D>
+Batch<M, D>::Batch(const M& model, const BatchOptions& options)
+    : model_(&model),
+      options_(options),
+      // In whole chunks of the delta rule, so that a longer piece is cut between two of them.
+      workspace_((options.prefill_chunk + options.max_sequences + 63) / 64 * 64, options.max_sequences) {
+  require<InputError>(options.max_sequences > 0 && options.prefill_chunk > 0, "BatchOptions: max_sequences is ",
+                      options.max_sequences, " and prefill_chunk ", options.prefill_chunk, ", expected at least 1");
+  pool_ = std::make_shared<KvPool>(model.cache_layout(options.kv_dtype), options.max_pages);
+  entries_.reserve(options.max_sequences);
+  slices_.reserve(options.max_sequences);
+  running_.reserve(options.max_sequences);
+  waiting_.reserve(options.max_sequences);
+  events_.reserve(options.max_sequences);
+}
+
+template <SequenceModel M, Drafter D>
+void Batch<M, D>::check(const SequenceInput& input, std::size_t siblings) const {
+  const std::vector<TokenId>& ids = input.input_ids;
+  require<InputError>(!ids.empty(), "Batch: input_ids are empty");
+  require<InputError>(entries_.size() + siblings <= options_.max_sequences, "Batch: ", entries_.size(),
+                      " sequences are there and ", siblings, " more do not fit, max_sequences is ",
+                      options_.max_sequences);
+  const std::size_t vocab = vocab_size();
+  for (const TokenId id : ids) {
+    require<InputError>(id >= 0 && (vocab == 0 || static_cast<std::size_t>(id) < vocab), "Batch: token ", id,
+                        ", expected 0 to ", vocab - 1);
+  }
+  require<InputError>(input.borrowed_cache == nullptr || (!input.past_key_values && siblings == 1),
+                      "Batch: a borrowed cache is for one sequence, which has no other");
+  const SequenceCache* const cache = input.past_key_values ? &*input.past_key_values : input.borrowed_cache;
+  const std::size_t past = cache != nullptr ? cache->tokens() : 0;
+  require<InputError>(past < ids.size(), "Batch: the cache holds ", past, " tokens and the prompt ", ids.size(),
+                      "; at least one more is needed");
+  for (std::size_t i = 0; i < past; ++i) {
+    const TokenId held = cache->ids()[i];  // -1: it was an embedding
+    require<InputError>(held < 0 || held == ids[i], "Batch: the cache holds token ", held, " at ", i,
+                        ", input_ids have ", ids[i]);
+  }
+  const std::size_t fresh = ids.size() - past;
+  require<InputError>((input.rows.replaced_rows.empty() || input.rows.replaced_rows.size() == fresh) &&
+                          (input.rows.positions.empty() || input.rows.positions.size() == 3 * fresh),
+                      "Batch: rows of ", input.rows.replaced_rows.size(), " tokens with ", input.rows.positions.size(),
+                      " positions for ", fresh, " new tokens");
+  require<InputError>(input.piece_ends.empty() || (std::is_sorted(input.piece_ends.begin(), input.piece_ends.end()) &&
+                                                   input.piece_ends.back() == ids.size()),
+                      "Batch: piece_ends must ascend to the prompt's length");
+}
+
+template <SequenceModel M, Drafter D>
+typename Batch<M, D>::Handle Batch<M, D>::add(SequenceInput input) {
+  GenerationConfig config = complete_config(*model_, input.config);
+  require<InputError>(*config.num_beams == 1, "Batch: no beams, found num_beams ", *config.num_beams);
+  const auto siblings = static_cast<std::size_t>(*config.num_return_sequences);
+  check(input, siblings);
+  const std::size_t prompt = input.input_ids.size();
+  set_lengths(*model_, prompt, prompt, config);
+  const auto chooser = std::make_shared<const TokenChooser>(config, prompt, input.extras);
+  // No memory is asked for while tokens are chosen, unless the answer is very long.
+  constexpr std::size_t usual = 1 << 16;
+  const std::size_t room = std::min(static_cast<std::size_t>(*config.max_length), prompt + usual);
+
+  std::vector<Entry> fresh(siblings);
+  for (std::size_t i = 0; i < siblings; ++i) {
+    Entry& entry = fresh[i];
+    entry.handle = next_handle_ + i;
+    entry.reader = i == 0 ? 0 : next_handle_;
+    entry.sequence.ids.reserve(room);
+    entry.sequence.ids = input.input_ids;
+    entry.sequence.prompt_length = prompt;
+    entry.sequence.batch_id = input.sequence_id;
+    entry.sequence.row = i;
+    entry.sequence.key = {.seed = *config.seed,
+                          .sequence = input.sequence_id,
+                          .sibling = static_cast<std::uint32_t>(i),
+                          .position = static_cast<std::uint32_t>(prompt)};
+    entry.sequence.chooser = chooser;
+    entry.sequence.streamer = input.streamer;
+    entry.sequence.usage.prompt_tokens = prompt;
+    entry.own_cache = SequenceCache(pool_);
+  }
+  Entry& first = fresh[0];
+  if (input.past_key_values) {
+    first.own_cache = std::move(*input.past_key_values);
+  }
+  first.borrowed_cache = input.borrowed_cache;
+  first.first_row = first.cache().tokens();
+  for (Entry& entry : fresh) {
+    entry.sequence.usage.cached_tokens = first.first_row;
+    entry.sequence.usage.processed_tokens = prompt - first.first_row;
+  }
+  first.rows = std::move(input.rows);
+  first.piece_ends = std::move(input.piece_ends);
+  std::move(fresh.begin(), fresh.end(), std::back_inserter(entries_));
+  return std::exchange(next_handle_, next_handle_ + siblings);
+}
+
+template <SequenceModel M, Drafter D>
+typename Batch<M, D>::Removed Batch<M, D>::remove(Handle handle) {
+  Entry& entry = find(handle);
+  // Its siblings still want the prompt to be read: the next one takes that over.
+  const auto heir =
+      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& other) { return other.reader == handle; });
+  if (heir != entries_.end()) {
+    heir->own_cache = std::move(entry.own_cache);
+    entry.own_cache = SequenceCache(pool_);
+    heir->rows = std::move(entry.rows);
+    heir->piece_ends = std::move(entry.piece_ends);
+    heir->first_row = entry.first_row;
+    heir->reader = 0;
+    for (Entry& other : entries_) {
+      other.reader = other.reader == handle ? heir->handle : other.reader;
+    }
+    for (Waiting& item : waiting_) {
+      item.handle = item.handle == handle ? heir->handle : item.handle;
+    }
+  }
+  drop_waiting(handle);
+  entry.sequence.cancel();
+  Removed out{std::move(entry.sequence), std::move(entry.own_cache)};
+  entries_.erase(entries_.begin() + (&entry - entries_.data()));
+  return out;
+}
+
+// A prompt's pieces end where it says, or at multiples of the chunk from where its reading began: not where other
+// sequences leave room, since a piece's end shows in the last bits.
+template <SequenceModel M, Drafter D>
+std::size_t Batch<M, D>::piece(const Entry& entry) const {
+  const std::size_t at = entry.cache().tokens();
+  if (at >= entry.sequence.prompt_length) {
+    return entry.pending();
+  }
+  if (entry.piece_ends.empty()) {
+    return std::min(options_.prefill_chunk, entry.sequence.prompt_length - at);
+  }
+  return *std::upper_bound(entry.piece_ends.begin(), entry.piece_ends.end(), at) - at;
+}
+
+template <SequenceModel M, Drafter D>
+SequenceSlice Batch<M, D>::slice(Entry& entry, std::size_t count) {
+  const std::size_t begin = entry.cache().tokens();
+  SequenceSlice out;
+  out.cache = &entry.cache();
+  out.ids = std::span<const TokenId>(entry.sequence.ids).subspan(begin, count);
+  out.wanted = begin + count == entry.sequence.ids.size() ? 1 : 0;
+  if (begin >= entry.sequence.prompt_length) {
+    return out;
+  }
+  const std::size_t row = begin - entry.first_row;
+  if (!entry.rows.replaced_rows.empty()) {
+    out.replaced_rows = std::span<const float* const>(entry.rows.replaced_rows).subspan(row, count);
+  }
+  if (!entry.rows.positions.empty()) {
+    const std::size_t plane = entry.rows.positions.size() / 3;
+    entry.positions.resize(3 * count);
+    for (std::size_t p = 0; p < 3; ++p) {
+      std::copy_n(entry.rows.positions.data() + p * plane + row, count, entry.positions.data() + p * count);
+    }
+    out.positions = entry.positions;
+  }
+  return out;
+}
+
+// The newest tokens, then pieces of prompts in the order in which they came, as far as the workspace takes them whole.
+// A piece that is longer goes through alone.
+template <SequenceModel M, Drafter D>
+void Batch<M, D>::select() {
+  slices_.clear();
+  running_.clear();
+  std::size_t tokens = 0;
+  const auto add = [&](std::size_t index, std::size_t count) {
+    slices_.push_back(slice(entries_[index], count));
+    running_.push_back(index);
+    tokens += count;
+  };
+  std::size_t newest = 0;
+  for (const Entry& entry : entries_) {
+    newest += entry.runs() && entry.pending() == 1 ? 1u : 0u;
+  }
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    if (entries_[i].runs() && entries_[i].pending() > 1) {
+      if (const std::size_t count = piece(entries_[i]); count + newest > room()) {
+        return add(i, count);
+      }
+      break;
+    }
+  }
+  for (const bool whole : {false, true}) {
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      if (entries_[i].runs() && (entries_[i].pending() > 1) == whole) {
+        if (const std::size_t count = piece(entries_[i]); tokens + count <= room()) {
+          add(i, count);
+        }
+      }
+    }
+  }
+}
+
+template <SequenceModel M, Drafter D>
+bool Batch<M, D>::forward() {
+  require<InputError>(waiting_.empty(), "Batch: logits of ", waiting_.size(), " sequences wait for a choice");
+  select();
+  if (slices_.empty()) {
+    return false;
+  }
+  const SliceRows rows = model_->forward(slices_, workspace_);
+  std::size_t row = 0;
+  for (std::size_t i = 0; i < slices_.size(); ++i) {
+    Entry& entry = entries_[running_[i]];
+    if (!slices_[i].positions.empty()) {  // text goes on behind the largest
+      const auto end = 1 + *std::max_element(slices_[i].positions.begin(), slices_[i].positions.end());
+      SequenceCache& cache = entry.cache();
+      cache.set_rope_delta(end - static_cast<std::int32_t>(cache.tokens() - cache.holes()));
+    }
+    if (slices_[i].wanted > 0) {
+      waiting_.push_back({entry.handle, rows.logits + row++ * rows.vocab_size});
+    }
+  }
+  vocab_size_ = rows.vocab_size;
+  return true;
+}
+
+// The prompt has been read: its siblings go on from there, from logits of their own.
+template <SequenceModel M, Drafter D>
+void Batch<M, D>::fork_siblings() {
+  for (std::size_t w = 0; w < waiting_.size(); ++w) {
+    const Waiting item = waiting_[w];
+    for (Entry& entry : entries_) {
+      if (entry.reader != item.handle) {
+        continue;
+      }
+      std::vector<float>& logits = sibling_logits_.emplace_back(item.logits, item.logits + vocab_size_);
+      entry.own_cache = find(item.handle).cache().fork();
+      waiting_.push_back({entry.handle, logits.data()});
+      entry.reader = 0;
+    }
+  }
+}
+
+template <SequenceModel M, Drafter D>
+void Batch<M, D>::choose() {
+  // Forgets the sequences whose turn has been, also when one raises.
+  struct Turns {
+    Batch& batch;
+    std::size_t begun = 0;
+    std::size_t done = 0;
+    ~Turns() {
+      if (begun > done) {
+        batch.find(batch.waiting_[done].handle).sequence.cancel();
+      }
+      batch.waiting_.erase(batch.waiting_.begin(), batch.waiting_.begin() + static_cast<std::ptrdiff_t>(begun));
+    }
+  };
+  events_.clear();
+  fork_siblings();
+  Turns turns{*this};
+  for (const Waiting& item : waiting_) {
+    ++turns.begun;
+    Sequence& sequence = find(item.handle).sequence;
+    const TokenId token = sequence.choose({item.logits, vocab_size_}, scratch_);
+    ++turns.done;
+    events_.push_back({item.handle, token, sequence.finish_reason});
+  }
+}
+
+template <SequenceModel M, Drafter D>
+std::span<float> Batch<M, D>::logits(Handle handle) {
+  for (const Waiting& item : waiting_) {
+    if (item.handle == handle) {
+      return {item.logits, vocab_size_};
+    }
+  }
+  return {};
+}
+
+template <SequenceModel M, Drafter D>
+void Batch<M, D>::push(Handle handle, std::span<const TokenId> tokens) {
+  Sequence& sequence = find(handle).sequence;
+  drop_waiting(handle);
+  for (std::size_t i = 0; i < tokens.size() && !sequence.finished(); ++i) {
+    sequence.push(tokens[i], scratch_);
+  }
+}
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model whose config is chosen at run time from those that the program was compiled for.
+#pragma once
+
+#include <qwen35/core/result.hpp>
+#include <qwen35/model/causal_lm.hpp>
+#include <qwen35/model/conditional_generation.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+QWEN35_BEGIN_NAMESPACE
+
+// A CausalLM or a ConditionalGeneration of any config behind one type: generate(), Batch and Session of it are compiled
+// once, however many configs there are. Immutable and shared, as what it holds; a copy is another hand on the same
+// model.
+class AnyModel {
+ public:
+  using Cache = RectangleCache;
+  using Input = ForwardInput;
+  using Output = ForwardOutput;
+
+  template <class Config>
+  explicit AnyModel(CausalLM<Config> model)
+      : held_(std::make_shared<const TextOnly<CausalLM<Config>>>(std::move(model))) {}
+  template <class Config>
+  explicit AnyModel(ConditionalGeneration<Config> model)
+      : held_(std::make_shared<const WithVision<ConditionalGeneration<Config>>>(std::move(model))) {}
+
+  // See CausalLM and ConditionalGeneration.
+  ForwardOutput forward(const ForwardInput& input) const { return held_->forward(input); }
+  ForwardOutput operator()(const ForwardInput& input) const { return forward(input); }
+  SliceRows forward(std::span<const SequenceSlice> slices, ForwardWorkspace& workspace,
+                    const ForwardRecord& record = {}) const {
+    return held_->forward(slices, workspace, record);
+  }
+  CacheLayout cache_layout(DType kv_dtype = DType::f32) const { return held_->cache_layout(kv_dtype); }
+  template <class M = AnyModel>
+  auto generate(const GenerateInput<M>& input) const {
+    return run_generation(*this, input);
+  }
+  template <class M = AnyModel>
+  auto generate(const GenerateInput<M>& input, const GenerationConfig& config) const {
+    return run_generation(*this, input, config);
+  }
+
+  std::size_t vocab_size() const { return held_->vocab_size(); }
+  const TextValues& config() const { return held_->config(); }
+  const json::Value& generation_config() const { return held_->generation_config(); }
+  std::uint64_t fingerprint() const { return held_->fingerprint(); }
+
+  // Has it a vision tower? Without one the next two raise InputError.
+  bool has_vision() const { return held_->has_vision(); }
+  std::vector<ImageFeatures> get_image_features(TensorView<float> pixel_values, TensorView<std::int64_t> image_grid_thw,
+                                                const VisionProgress& progress = {}) const {
+    return held_->features(false, pixel_values, image_grid_thw, progress);
+  }
+  std::vector<ImageFeatures> get_video_features(TensorView<float> pixel_values_videos,
+                                                TensorView<std::int64_t> video_grid_thw,
+                                                const VisionProgress& progress = {}) const {
+    return held_->features(true, pixel_values_videos, video_grid_thw, progress);
+  }
+  // Empty without a vision tower.
+  RopeIndex positions(const ForwardInput& input) const { return held_->positions(input); }
+  Tensor<std::int32_t> prepare_position_ids_for_generation(const ForwardInput& input) const {
+    return held_->first_positions(input);
+  }
+  std::function<void(ForwardInput&)> repeat_media_for_generation(const ForwardInput& prompt) const {
+    return held_->repeat_media(prompt);
+  }
+
+ private:
+  struct Interface {
+    virtual ~Interface() = default;
+    virtual ForwardOutput forward(const ForwardInput& input) const = 0;
+    virtual SliceRows forward(std::span<const SequenceSlice> slices, ForwardWorkspace& workspace,
+                              const ForwardRecord& record) const = 0;
+    virtual CacheLayout cache_layout(DType kv_dtype) const = 0;
+    virtual std::size_t vocab_size() const = 0;
+    virtual const TextValues& config() const = 0;
+    virtual const json::Value& generation_config() const = 0;
+    virtual std::uint64_t fingerprint() const = 0;
+    virtual bool has_vision() const { return false; }
+    virtual std::vector<ImageFeatures> features(bool, TensorView<float>, TensorView<std::int64_t>,
+                                                const VisionProgress&) const {
+      raise<InputError>("this model reads text alone");
+    }
+    virtual RopeIndex positions(const ForwardInput&) const { return {}; }
+    virtual Tensor<std::int32_t> first_positions(const ForwardInput&) const { return {}; }
+    virtual std::function<void(ForwardInput&)> repeat_media(const ForwardInput&) const { return {}; }
+  };
+  template <class M>
+  struct TextOnly : Interface {
+    explicit TextOnly(M moved) : model(std::move(moved)) {}
+    ForwardOutput forward(const ForwardInput& input) const override { return model.forward(input); }
+    SliceRows forward(std::span<const SequenceSlice> slices, ForwardWorkspace& workspace,
+                      const ForwardRecord& record) const override {
+      return model.forward(slices, workspace, record);
+    }
+    CacheLayout cache_layout(DType kv_dtype) const override { return model.cache_layout(kv_dtype); }
+    std::size_t vocab_size() const override { return M::Text::vocab_size; }
+    const TextValues& config() const override { return model.config(); }
+    const json::Value& generation_config() const override { return model.generation_config(); }
+    std::uint64_t fingerprint() const override { return model.fingerprint(); }
+    M model;
+  };
+  template <class M>
+  struct WithVision final : TextOnly<M> {
+    using TextOnly<M>::TextOnly;
+    bool has_vision() const override { return true; }
+    std::vector<ImageFeatures> features(bool video, TensorView<float> pixels, TensorView<std::int64_t> grid,
+                                        const VisionProgress& progress) const override {
+      return video ? this->model.get_video_features(pixels, grid, progress)
+                   : this->model.get_image_features(pixels, grid, progress);
+    }
+    RopeIndex positions(const ForwardInput& input) const override { return this->model.model.positions(input); }
+    Tensor<std::int32_t> first_positions(const ForwardInput& input) const override {
+      return this->model.prepare_position_ids_for_generation(input);
+    }
+    std::function<void(ForwardInput&)> repeat_media(const ForwardInput& prompt) const override {
+      return this->model.repeat_media_for_generation(prompt);
+    }
+  };
+
+  std::shared_ptr<const Interface> held_;
+};
+
+namespace detail {
+
+template <class Config>
+AnyModel bind_any(const Checkpoint& checkpoint) {
+  if constexpr (is_multimodal<Config>) {
+    if (checkpoint.config().find("vision_config") != nullptr) {
+      return AnyModel(ConditionalGeneration<Config>(checkpoint));
+    }
+  }
+  return AnyModel(CausalLM<Config>(checkpoint));
+}
+
+}  // namespace detail
+
+// The model of a checkpoint, of the first of the configs that describes it: with its vision tower where the config and
+// the file have one. Raises ConfigError with each config's differences when none fits, CheckpointError.
+template <class... Configs>
+AnyModel open_model(const Checkpoint& checkpoint) {
+  static_assert(sizeof...(Configs) > 0, "open_model<Configs...>: name at least one config");
+  std::optional<AnyModel> model;
+  std::string differences;
+  const auto open_if_described = [&]<class Config>(const Config*) {
+    if (const Result<ConfigValues> values = try_check<Config>(checkpoint.config())) {
+      model.emplace(detail::bind_any<Config>(checkpoint));
+    } else {
+      differences += "\n" + values.failure().message;
+    }
+    return model.has_value();
+  };
+  const bool described = (open_if_described(static_cast<const Configs*>(nullptr)) || ...);
+  require<ConfigError>(described, checkpoint.folder().empty() ? "checkpoint" : checkpoint.folder(),
+                       ": this program was not compiled for such a model", differences);
+  return std::move(*model);
+}
+
+QWEN35_END_NAMESPACE
