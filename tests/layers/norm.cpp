@@ -50,10 +50,10 @@ TEST_CASE("rows are normed as their definitions say, each with the norm's own ep
 TEST_CASE("a visitor of norms is given norms, others their parameters") {
   RmsNormWeights norm;
   const RmsNormEps eps{0.5f};
-  visit_rms_norm(Parameter{"norm.weight", {3}}, norm, eps);
+  visit_rms_norm(Parameter{"layers.0.", "norm.weight", {3}}, norm, eps);
   CHECK(norm.eps == 0.5f);
   std::string seen;
   const auto names = [&](const Parameter& parameter, const float*&) { seen += parameter.name; };
-  visit_rms_norm(Parameter{"norm.weight", {3}}, norm, names);
-  CHECK(seen == "norm.weight");
+  visit_rms_norm(Parameter{"layers.0.", "norm.weight", {3}}, norm, names);
+  CHECK(seen == "layers.0.norm.weight");
 }
