@@ -62,7 +62,7 @@ TEST_CASE("the published file and its variants are known exactly") {
 
   found = recognise_chat_template(edited(base, history, kept_history));
   CHECK(found.exact);
-  CHECK(found.chat_template == ChatTemplate{true, true, false});
+  CHECK(found.chat_template == ChatTemplateRules{true, true, false});
 }
 
 TEST_CASE("inert white space does not matter, output white space does") {

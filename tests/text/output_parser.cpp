@@ -357,7 +357,7 @@ TEST_CASE("what the chat template writes is read back") {
       message.tool_calls.push_back(call);
     }
     const std::vector<Message> messages = {Message::user("x"), message};
-    for (const ChatTemplate& variant : {chat_templates::qwen3_5, chat_templates::qwen3_6}) {
+    for (const ChatTemplateRules& variant : {chat_templates::qwen3_5, chat_templates::qwen3_6}) {
       ChatTemplateOptions options;
       options.chat_template = variant;
       const RenderedChat chat = render_chat(messages, tools(), options);

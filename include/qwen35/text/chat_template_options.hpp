@@ -16,8 +16,8 @@ QWEN35_BEGIN_NAMESPACE
 
 class OwnChatTemplate;
 
-// The points in which the published templates of the family differ, or a template of a checkpoint's own.
-struct ChatTemplate {
+// The points in which the published templates of the family differ.
+struct ChatTemplateRules {
   // Without enable_thinking, the generation prompt opens a think block (true) or closes an empty one (false: the small
   // models).
   bool thinking_by_default = true;
@@ -26,16 +26,25 @@ struct ChatTemplate {
   bool reads_preserve_thinking = false;
   // A tool call's non-string argument is printed as JSON (true, null); else scalars in Python form (True, None).
   bool json_scalars = false;
-  // Rendered instead, where it is set.
-  std::shared_ptr<const OwnChatTemplate> own{};
-  friend bool operator==(const ChatTemplate&, const ChatTemplate&) = default;
 };
 
 namespace chat_templates {
-inline const ChatTemplate qwen3_5{};
-inline const ChatTemplate qwen3_5_thinking_off{false, false, false};
-inline const ChatTemplate qwen3_6{true, true, true};
+inline constexpr ChatTemplateRules qwen3_5{};
+inline constexpr ChatTemplateRules qwen3_5_thinking_off{false, false, false};
+inline constexpr ChatTemplateRules qwen3_6{true, true, true};
 }  // namespace chat_templates
+
+// One of the published templates, or one of a checkpoint's own.
+struct ChatTemplate : ChatTemplateRules {
+  // Rendered instead, where it is set.
+  std::shared_ptr<const OwnChatTemplate> own{};
+
+  ChatTemplate(const ChatTemplateRules& rules = chat_templates::qwen3_5) : ChatTemplateRules(rules) {}
+  friend bool operator==(const ChatTemplate& a, const ChatTemplate& b) {
+    return a.thinking_by_default == b.thinking_by_default && a.reads_preserve_thinking == b.reads_preserve_thinking &&
+           a.json_scalars == b.json_scalars && a.own == b.own;
+  }
+};
 
 // The field of the last message that the model is to continue.
 enum class ContinuedField : std::uint8_t { content, reasoning_content };
