@@ -2,9 +2,11 @@
 // The filters of Jinja templates: `value | name(arguments)`.
 #pragma once
 
-#include <qwen35/text/jinja_functions.hpp>
+#include <qwen35/text/jinja_tests.hpp>
 
+#include <charconv>
 #include <cmath>
+#include <limits>
 
 QWEN35_BEGIN_NAMESPACE
 namespace jinja {

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// The functions that every Jinja template can call.
+#pragma once
+
+#include <qwen35/text/jinja_functions.hpp>
+
+#include <ctime>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+namespace jinja {
+
+inline Value dict_of(Arguments& arguments) {
+  Members members;
+  for (auto& [name, value] : arguments.named) {
+    members.emplace_back(Text(name), std::move(value));
+  }
+  if (!arguments.items.empty()) {
+    wrong("dict: only arguments with names are supported");
+  }
+  return members;
+}
+
+inline Value namespace_of(Arguments& arguments) {
+  Members members;
+  if (!arguments.items.empty() && arguments.items[0].is(Kind::dict)) {
+    members = arguments.items[0].members();
+  }
+  for (auto& [name, value] : arguments.named) {
+    members.emplace_back(Text(name), std::move(value));
+  }
+  return Value(std::move(members), Kind::space);
+}
+
+inline Value range(Arguments& arguments, Budget& budget) {
+  std::int64_t bounds[3] = {0, 0, 1};
+  if (arguments.items.empty() || arguments.items.size() > 3) {
+    wrong("range: expected one to three integers");
+  }
+  for (std::size_t i = 0; i < arguments.items.size(); ++i) {
+    bounds[arguments.items.size() == 1 ? 1 : i] = integer_of(arguments.items[i], "range");
+  }
+  if (bounds[2] == 0) {
+    wrong("range: the step is 0");
+  }
+  std::vector<Value> out;
+  for (std::int64_t i = bounds[0]; bounds[2] > 0 ? i < bounds[1] : i > bounds[1];) {
+    budget.charge(8);
+    out.push_back(i);
+    if (out.size() > 100000 || __builtin_add_overflow(i, bounds[2], &i)) {
+      wrong("range: more than 100000 items");
+    }
+  }
+  return out;
+}
+
+inline Value time_text(Arguments& arguments) {
+  static std::mutex one_at_a_time;  // std::localtime shares its result
+  const std::string format = text_of(needed(arguments, 0, "format"), "strftime_now").bytes;
+  const std::time_t now = std::time(nullptr);
+  const std::lock_guard<std::mutex> lock(one_at_a_time);
+  char buffer[1024] = "";
+  const std::size_t size = std::strftime(buffer, sizeof(buffer), format.c_str(), std::localtime(&now));
+  return Text(std::string_view(buffer, size), TextOrigin::program);
+}
+
+}  // namespace jinja
+QWEN35_END_NAMESPACE

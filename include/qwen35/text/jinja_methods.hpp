@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// The methods of strings, lists and mappings that Jinja templates call.
+#pragma once
+
+#include <qwen35/text/jinja_strings.hpp>
+
+#include <algorithm>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+namespace jinja {
+
+// The method of that name, bound to the value; nothing when it has none.
+inline Value method_of(const Value& self, std::string_view method, Budget& budget) {
+  const auto is = [method](std::initializer_list<std::string_view> names) {
+    return std::find(names.begin(), names.end(), method) != names.end();
+  };
+  const std::string what(method);
+  if (self.is(Kind::dict)) {
+    if (is({"items", "keys", "values"})) {
+      return Function([self, what](Arguments&) -> Value {
+        std::vector<Value> out;
+        for (const auto& [key, member] : self.members()) {
+          out.push_back(what == "keys" ? Value(key) : what == "values" ? member : Value::tuple({key, member}));
+        }
+        return out;
+      });
+    }
+    if (is({"get"})) {
+      return Function([self](Arguments& arguments) -> Value {
+        const Value& key = needed(arguments, 0, "key");
+        const Value* const found = key.is(Kind::text) ? self.find(key.text().bytes) : nullptr;
+        const Value* const otherwise = arguments.find(1, "default");
+        return found != nullptr ? *found : otherwise != nullptr ? *otherwise : Value::none();
+      });
+    }
+    if (is({"pop", "popitem", "update", "clear", "setdefault", "copy"})) {
+      return Function([what](Arguments&) -> Value { wrong(concat("the method ", what, " is not allowed here")); });
+    }
+    return {};
+  }
+  if (self.is(Kind::list)) {
+    if (is({"append", "extend", "insert", "pop", "remove", "reverse", "sort", "clear", "index", "count", "copy"})) {
+      return Function([what](Arguments&) -> Value { wrong(concat("the method ", what, " is not allowed here")); });
+    }
+    return {};
+  }
+  if (!self.is(Kind::text) ||
+      !is({"split",      "rsplit",       "startswith",   "endswith",   "strip",     "lstrip",  "rstrip", "replace",
+           "upper",      "lower",        "title",        "capitalize", "join",      "find",    "rfind",  "index",
+           "count",      "removeprefix", "removesuffix", "splitlines", "isdigit",   "isspace", "format", "isalpha",
+           "isalnum",    "isupper",      "islower",      "zfill",      "ljust",     "rjust",   "center", "partition",
+           "rpartition", "encode",       "casefold",     "swapcase",   "expandtabs"})) {
+    return {};
+  }
+  return Function([self, what, &budget](Arguments& arguments) -> Value {
+    const Text& text = self.text();
+    const std::string& bytes = text.bytes;
+    budget.charge(bytes.size() + 1);
+    const Value* const first = arguments.find(0, what.ends_with("split") ? "sep" : "chars");
+    if (what == "split" || what == "rsplit") {
+      const Value* const limit = arguments.find(1, "maxsplit");
+      return split(text, first, limit == nullptr ? -1 : integer_of(*limit, what), what == "rsplit", budget);
+    }
+    if (what == "startswith" || what == "endswith") {
+      const Value& ends = needed(arguments, 0, "prefix");
+      const auto matches = [&](const Value& end) {
+        const std::string& part = text_of(end, what).bytes;
+        return what == "startswith" ? bytes.starts_with(part) : bytes.ends_with(part);
+      };
+      return ends.is(Kind::list) ? std::any_of(ends.items().begin(), ends.items().end(), matches) : matches(ends);
+    }
+    if (what == "strip" || what == "lstrip" || what == "rstrip") {
+      return stripped(text, what != "rstrip", what != "lstrip", first);
+    }
+    if (what == "replace") {
+      const Value* const count = arguments.find(2, "count");
+      return replaced(text, text_of(needed(arguments, 0, "old"), what), text_of(needed(arguments, 1, "new"), what),
+                      count == nullptr ? -1 : integer_of(*count, what), budget);
+    }
+    if (what == "upper" || what == "lower") {
+      return in_case(text, what == "upper", what);
+    }
+    if (what == "title") {
+      return titled(text);
+    }
+    if (what == "capitalize") {
+      return capitalized(text);
+    }
+    if (what == "join") {
+      const std::vector<Value> items = items_of(needed(arguments, 0, "iterable"), budget);
+      for (const Value& item : items) {
+        text_of(item, what);
+      }
+      return joined(items, text, budget);
+    }
+    if (what == "find" || what == "rfind" || what == "index") {
+      const std::string& part = text_of(needed(arguments, 0, "sub"), what).bytes;
+      const std::size_t at = what == "rfind" ? bytes.rfind(part) : bytes.find(part);
+      if (at == std::string::npos && what == "index") {
+        wrong("index: the substring is not there");
+      }
+      return at == std::string::npos ? std::int64_t{-1}
+                                     : static_cast<std::int64_t>(characters(std::string_view(bytes).substr(0, at)));
+    }
+    if (what == "count") {
+      const std::string& part = text_of(needed(arguments, 0, "sub"), what).bytes;
+      std::int64_t count = part.empty() ? static_cast<std::int64_t>(characters(bytes)) + 1 : 0;
+      for (std::size_t at = 0; !part.empty() && (at = bytes.find(part, at)) != std::string::npos; at += part.size()) {
+        ++count;
+      }
+      return count;
+    }
+    if (what == "removeprefix" || what == "removesuffix") {
+      const std::string& part = text_of(needed(arguments, 0, "prefix"), what).bytes;
+      const bool prefix = what == "removeprefix";
+      const bool there = prefix ? bytes.starts_with(part) : bytes.ends_with(part);
+      return there ? text.part(prefix ? part.size() : 0, bytes.size() - part.size()) : text;
+    }
+    if (what == "isspace") {
+      return !bytes.empty() && qwen35::python_strip(bytes).empty();
+    }
+    if (what == "isdigit" && std::all_of(bytes.begin(), bytes.end(), [](char c) { return (c & 0x80) == 0; })) {
+      return !bytes.empty() && std::all_of(bytes.begin(), bytes.end(), [](char c) { return c >= '0' && c <= '9'; });
+    }
+    wrong(concat("the method ", what, " of strings is not supported"));
+  });
+}
+
+}  // namespace jinja
+QWEN35_END_NAMESPACE
