@@ -152,10 +152,12 @@ TEST_CASE("every tensor in the format that was asked for, rounded to the nearest
   tensors[0].values[1] = 1.01171875f;  // the same: up, to 1.015625
   tensors[0].values[2] = 1e30f;        // too large for f16
   const Bytes file = write_safetensors(tensors, 1);
+  const auto open = [&](Format format) {
+    return Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}}, {.dtype = format});
+  };
   for (const Format format : {Format::f32, Format::f16, Format::bf16}) {
     const std::string dtype = dtype_name(format);
-    const Checkpoint checkpoint =
-        Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}}, {.dtype = format});
+    const Checkpoint checkpoint = open(format);
     BoundStorage storage;
     Binder binder(checkpoint, storage);
     const Matrix all[] = {binder.matrix("f32", {3, 300}), binder.matrix("f16", {2, 5})};
@@ -173,4 +175,10 @@ TEST_CASE("every tensor in the format that was asked for, rounded to the nearest
     }
     CHECK_FALSE(binder.uses_checkpoint());  // the data is not aligned, so nothing is a view
   }
+  // Too narrow for vectors: they stay as they are.
+  const Checkpoint checkpoint = open(Format::f8_e4m3);
+  BoundStorage storage;
+  Binder binder(checkpoint, storage);
+  CHECK(binder.matrix("f32", {3, 300}).format == Format::f8_e4m3);
+  CHECK(storage.stored(binder.vector("bf16", {4}))->format == Format::bf16);
 }

@@ -128,6 +128,12 @@ TEST_CASE("layers get what the stored values mean") {
   CHECK(mixer.conv1d[2 * channels + 5] == stored.at("layers.0.linear_attn.conv1d.weight")[5 * 4 + 2]);
 }
 
+TEST_CASE("in eight bits matrices only") {
+  const auto weights = initialised_text<Text>({.dtype = Format::f8_e4m3}, TextValues::from<Text>(), true);
+  CHECK(weights.embed_tokens.format == Format::f8_e4m3);
+  CHECK(weights.storage.stored(weights.linear_layers[0].mixer.conv1d)->format == Format::f32);
+}
+
 TEST_CASE("the padding token's embedding is 0") {
   TextValues values = TextValues::from<Text>();
   values.pad_token_id = 17;

@@ -23,12 +23,16 @@ class Binder {
   bool uses_checkpoint() const { return uses_checkpoint_; }
 
   // A tensor [rows, a, b, ...] as the matrix [rows, a * b * ...]; in the file, where it has the format.
-  Matrix matrix(const std::string& name, const Shape& shape) { return view(name, shape, shape[0]); }
+  Matrix matrix(const std::string& name, const Shape& shape) {
+    return view(name, shape, shape[0], checkpoint_.dtype());
+  }
   // Matrices in one tensor [count, rows, cols], as one matrix [count * rows, cols].
-  Matrix stacked(const std::string& name, const Shape& shape) { return view(name, shape, shape[0] * shape[1]); }
+  Matrix stacked(const std::string& name, const Shape& shape) {
+    return view(name, shape, shape[0] * shape[1], checkpoint_.dtype());
+  }
   // What a tensor's values mean, as f32; one of more than one axis is transposed, see Parameter.
   const float* vector(const std::string& name, const Shape& shape, Meaning meaning = Meaning::plain) {
-    const Matrix stored = view(name, shape, shape[0]);
+    const Matrix stored = view(name, shape, shape[0], vector_format(checkpoint_.dtype()));
     return stored.empty() ? nullptr : storage_.keep(stored, meaning);
   }
 
@@ -96,13 +100,13 @@ class Binder {
     return fits ? tensor : nullptr;
   }
 
-  Matrix view(const std::string& name, const Shape& shape, std::size_t rows) {
+  Matrix view(const std::string& name, const Shape& shape, std::size_t rows, std::optional<Format> dtype) {
     const TensorInfo* const tensor = take(name, shape);
     if (tensor == nullptr) {
       return {};
     }
     const Format format = *dtype_of(tensor->dtype);
-    const Format wanted = checkpoint_.dtype().value_or(format);
+    const Format wanted = dtype.value_or(format);
     const bool aligned = reinterpret_cast<std::uintptr_t>(tensor->bytes.data()) % alignment(format) == 0;
     Matrix out{tensor->bytes.data(), format, rows, shape.size() / rows};
     if (aligned && wanted == format) {

@@ -10,10 +10,17 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
+
+// The format of a model's vectors (norms, biases, decays) where all parameters are asked for in `format`: in one of
+// fewer than 16 bits they stay as they are, or f32 where they come from nowhere.
+inline std::optional<Format> vector_format(std::optional<Format> format) {
+  return format && row_bytes(*format, 64) < 128 ? std::nullopt : format;
+}
 
 // Moving it leaves the views valid.
 struct BoundStorage {

@@ -31,7 +31,7 @@ struct CheckpointOptions {
   // Tensors that nothing reads (left over from training, copies in other shards) are an error instead of a note.
   bool strict = false;
   // The format in which models take every tensor, rounded to the nearest even value; one that the file has in another
-  // is then in memory of its own. None: each as the file has it.
+  // is then in memory of its own. Vectors, see vector_format(). None: each as the file has it.
   std::optional<Format> dtype{};
 };
 

@@ -15,7 +15,7 @@ QWEN35_BEGIN_NAMESPACE
 
 struct InitOptions {
   std::uint64_t seed = 0;
-  Format dtype = Format::f32;  // of every parameter
+  Format dtype = Format::f32;  // of every parameter; vectors, see vector_format()
 };
 
 namespace detail {
@@ -60,22 +60,9 @@ class Initialiser {
   Initialiser(BoundStorage& storage, const InitOptions& options, double range, const TokenIds& padding = {})
       : storage_(storage), options_(options), range_(static_cast<float>(range)), padding_(padding) {}
 
-  void operator()(const Parameter& parameter, Matrix& out) {
-    const std::size_t rows = parameter.shape[0], cols = parameter.shape.size() / rows;
-    Hasher hasher(options_.seed);
-    hasher.bytes(parameter.name.data(), parameter.name.size());
-    const std::uint64_t key = hasher.value();
-    out =
-        storage_.make(options_.dtype, rows, cols, [&](std::size_t i, std::size_t j, std::size_t count, float* values) {
-          for (std::size_t k = 0; k < count; ++k) {
-            values[k] = value(parameter.initial, key, i, i * cols + j + k);
-          }
-        });
-  }
+  void operator()(const Parameter& parameter, Matrix& out) { out = make(parameter, options_.dtype); }
   void operator()(const Parameter& parameter, const float*& out) {
-    Matrix stored;
-    (*this)(parameter, stored);
-    out = storage_.keep(stored, parameter.meaning);
+    out = storage_.keep(make(parameter, vector_format(options_.dtype).value_or(Format::f32)), parameter.meaning);
   }
   void operator()(const ExpertsParameter& experts, std::vector<MlpWeights>& out) {
     out.resize(experts.count);
@@ -86,6 +73,17 @@ class Initialiser {
   }
 
  private:
+  Matrix make(const Parameter& parameter, Format format) {
+    const std::size_t rows = parameter.shape[0], cols = parameter.shape.size() / rows;
+    Hasher hasher(options_.seed);
+    hasher.bytes(parameter.name.data(), parameter.name.size());
+    const std::uint64_t key = hasher.value();
+    return storage_.make(format, rows, cols, [&](std::size_t i, std::size_t j, std::size_t count, float* values) {
+      for (std::size_t k = 0; k < count; ++k) {
+        values[k] = value(parameter.initial, key, i, i * cols + j + k);
+      }
+    });
+  }
   float value(Initial initial, std::uint64_t key, std::size_t row, std::size_t index) const {
     switch (initial) {
       case Initial::zeros:

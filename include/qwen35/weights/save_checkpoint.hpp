@@ -28,12 +28,9 @@ namespace detail {
 
 using Shard = std::vector<const NamedParameter*>;
 
-// The name of a format in safetensors files. Raises CheckpointError for one that they do not have.
-inline std::string safetensors_name(Format format) {
-  std::string out(name(format));
-  for (char& c : out) {
-    c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  }
+// Raises CheckpointError for a format that these files do not have.
+inline std::string written_dtype(Format format) {
+  const std::string out = dtype_name(format);
   require<CheckpointError>(dtype_of(out) == format, "safetensors files have no format ", name(format));
   return out;
 }
@@ -84,7 +81,7 @@ inline std::string safetensors_header(const Shard& shard) {
   std::size_t offset = 0;
   for (const NamedParameter* const parameter : shard) {
     json::Value entry = json::Value::object();
-    entry["dtype"] = safetensors_name(parameter->format);
+    entry["dtype"] = written_dtype(parameter->format);
     entry["shape"] = json::Value::array();
     for (std::size_t axis = 0; axis < parameter->shape.rank(); ++axis) {
       entry["shape"].push_back(parameter->shape[axis]);
@@ -139,13 +136,16 @@ inline std::string shard_index(const std::vector<Shard>& shards) {
   return json::dump(index) + "\n";
 }
 
-// The config's entry "dtype": the format of most bytes, as the reference calls it.
+// The config's entry "dtype": of f32, f16 and bf16 the one of most bytes, as the reference calls it.
 inline std::string dtype_entry(const std::vector<NamedParameter>& parameters) {
   std::vector<std::size_t> bytes(format_count);
   for (const NamedParameter& parameter : parameters) {
     bytes[static_cast<std::size_t>(parameter.format)] += parameter.bytes();
   }
-  const auto most = static_cast<Format>(std::max_element(bytes.begin(), bytes.end()) - bytes.begin());
+  Format most = Format::f32;
+  for (const Format format : {Format::f16, Format::bf16}) {
+    most = bytes[static_cast<std::size_t>(format)] > bytes[static_cast<std::size_t>(most)] ? format : most;
+  }
   std::string out(name(most));
   return out.replace(out.find('f'), 1, "float");
 }
