@@ -2,19 +2,15 @@
 #include <qwen35/cache/cache_layout.hpp>
 #include <qwen35/config/presets.hpp>
 
+#include "support/small_layout.hpp"
+
 #include <doctest/doctest.h>
 
 using namespace qwen35;
 
 namespace {
 
-constexpr CacheLayout layout{.linear_layers = 1,
-                             .full_layers = 2,
-                             .conv_floats = 6,
-                             .recurrent_floats = 10,
-                             .kv_heads = 2,
-                             .head_dim = 4,
-                             .kv_dtype = DType::f16};
+constexpr CacheLayout layout = test_support::small_layout;
 
 }  // namespace
 

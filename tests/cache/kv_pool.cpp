@@ -2,10 +2,12 @@
 #include <qwen35/cache/kv_pool.hpp>
 
 #include "support/message_of.hpp"
+#include "support/small_layout.hpp"
 
 #include <doctest/doctest.h>
 
 #include <set>
+#include <vector>
 
 using namespace qwen35;
 using test_support::contains;
@@ -13,13 +15,7 @@ using test_support::message_of;
 
 namespace {
 
-constexpr CacheLayout layout{.linear_layers = 1,
-                             .full_layers = 2,
-                             .conv_floats = 6,
-                             .recurrent_floats = 10,
-                             .kv_heads = 2,
-                             .head_dim = 4,
-                             .kv_dtype = DType::f16};
+constexpr CacheLayout layout = test_support::small_layout;
 
 }  // namespace
 
@@ -48,6 +44,24 @@ TEST_CASE("pages are counted by their holders and used again") {
   CHECK(pool.free_pages() == 0);
   pool.release(first);
   pool.release(second);
+}
+
+TEST_CASE("no more pages wait than are used or were reserved") {
+  KvPool pool(layout);
+  std::vector<std::byte*> pages;
+  for (int i = 0; i < 10; ++i) {
+    pages.push_back(pool.take());
+  }
+  for (std::size_t i = 0; i < 8; ++i) {
+    pool.release(pages[i]);
+  }
+  CHECK(pool.used_pages() == 2);
+  CHECK(pool.free_pages() == 2);
+  pool.reserve(5);
+  pool.release(pages[8]);
+  pool.release(pages[9]);
+  CHECK(pool.used_pages() == 0);
+  CHECK(pool.free_pages() == 5);
 }
 
 TEST_CASE("a pool with a limit, and one in the caller's storage, say when they are full") {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <qwen35/cache/page_table.hpp>
 
+#include "support/small_layout.hpp"
+
 #include <doctest/doctest.h>
 
 #include <thread>
@@ -9,13 +11,7 @@ using namespace qwen35;
 
 namespace {
 
-constexpr CacheLayout layout{.linear_layers = 1,
-                             .full_layers = 2,
-                             .conv_floats = 6,
-                             .recurrent_floats = 10,
-                             .kv_heads = 2,
-                             .head_dim = 4,
-                             .kv_dtype = DType::f16};
+constexpr CacheLayout layout = test_support::small_layout;
 
 std::vector<std::byte*> pages_of(const PageTable& table) {
   return {table.data(), table.data() + table.size()};

@@ -2,6 +2,7 @@
 #include <qwen35/cache/rectangle_cache.hpp>
 
 #include "support/message_of.hpp"
+#include "support/small_layout.hpp"
 
 #include <doctest/doctest.h>
 
@@ -11,13 +12,7 @@ using test_support::message_of;
 
 namespace {
 
-constexpr CacheLayout layout{.linear_layers = 1,
-                             .full_layers = 1,
-                             .conv_floats = 4,
-                             .recurrent_floats = 12,
-                             .kv_heads = 1,
-                             .head_dim = 2,
-                             .kv_dtype = DType::f32};
+constexpr CacheLayout layout = test_support::small_layout;
 constexpr std::uint64_t model = 9;
 
 // A forward of `tokens` tokens of each row without the layers.
@@ -45,7 +40,7 @@ TEST_CASE("a cache takes the layout of the model that fills it, and as many sequ
   CHECK(cache.batch_size() == 2);
   CHECK(cache.sequence(1).layout().kv_dtype == DType::f16);
   CHECK(cache.capacity() == 128);
-  CHECK(cache.bytes() == 2 * (2 * 64 * 8 + layout.state_bytes()));
+  CHECK(cache.bytes() == 2 * (2 * layout.page_bytes() + layout.state_bytes()));
   CHECK(contains(message_of<InputError>([&] { cache.begin(3, 1, layout, model); }),
                  "holds 2 sequences, the input has 3"));
   CHECK_THROWS_AS(cache.begin(2, 1, layout, model + 1), CacheError);
@@ -82,7 +77,7 @@ TEST_CASE("snapshots keep the rows that they saw") {
   run(cache, 2, 10, 1);
   const RectangleSnapshot snapshot = cache.snapshot();
   CHECK(snapshot.bytes() == 2 * layout.state_bytes());
-  CHECK(snapshot.kv_bytes() == 2 * 10 * layout.slot_bytes());
+  CHECK(snapshot.kv_bytes() == 2 * 10 * cache.sequence(0).layout().slot_bytes());
   run(cache, 2, 5, 2);
   cache.restore(snapshot);
   CHECK(cache.seq_length() == 10);

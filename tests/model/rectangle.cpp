@@ -2,6 +2,7 @@
 #include <qwen35/model/rectangle.hpp>
 
 #include "support/message_of.hpp"
+#include "support/small_layout.hpp"
 
 #include <doctest/doctest.h>
 
@@ -11,13 +12,7 @@ using test_support::message_of;
 
 namespace {
 
-constexpr CacheLayout layout{.linear_layers = 1,
-                             .full_layers = 1,
-                             .conv_floats = 4,
-                             .recurrent_floats = 4,
-                             .kv_heads = 1,
-                             .head_dim = 2,
-                             .kv_dtype = DType::f32};
+constexpr CacheLayout layout = test_support::small_layout;
 constexpr RectangleSizes sizes{.hidden_size = 2, .vocab_size = 10, .heads = 3};
 constexpr std::uint64_t model = 5;
 

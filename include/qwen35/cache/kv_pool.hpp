@@ -5,6 +5,7 @@
 #include <qwen35/cache/cache_layout.hpp>
 #include <qwen35/core/aligned_buffer.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <new>
@@ -54,8 +55,12 @@ class KvPool {
     return free_pages_;
   }
 
-  // Has at least `pages` pages wait for their use. Raises CacheError at the limit.
+  // Has at least `pages` pages wait for their use, and keeps as many. Raises CacheError at the limit.
   void reserve(std::size_t pages) {
+    {
+      const std::lock_guard lock(mutex_);
+      kept_pages_ = std::max(kept_pages_, pages);
+    }
     while (free_pages() < pages) {
       std::byte* const block = allocate();
       const std::lock_guard lock(mutex_);
@@ -68,10 +73,8 @@ class KvPool {
       return;
     }
     const std::lock_guard lock(mutex_);
-    while (free_ != nullptr) {
-      --all_pages_;
-      ::operator delete (take_free(), std::align_val_t{alignment});
-    }
+    kept_pages_ = 0;
+    shrink(0);
   }
 
   // An uninitialised page with one holder. Raises CacheError at the limit.
@@ -90,11 +93,14 @@ class KvPool {
   }
   // One holder more.
   static void hold(std::byte* page) { header_of(page).holders.fetch_add(1, std::memory_order_relaxed); }
-  // One holder less.
+  // One holder less. On the heap no more pages wait than are used or were reserved.
   void release(std::byte* page) {
     if (header_of(page).holders.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       const std::lock_guard lock(mutex_);
       put_free(page - alignment);
+      if (!in_storage()) {
+        shrink(std::max(all_pages_ - free_pages_, kept_pages_));
+      }
     }
   }
   static bool is_shared(std::byte* page) { return header_of(page).holders.load(std::memory_order_acquire) > 1; }
@@ -131,6 +137,13 @@ class KvPool {
     }
     return static_cast<std::byte*>(block);
   }
+  // At most so many pages wait.
+  void shrink(std::size_t pages) {
+    while (free_pages_ > pages) {
+      --all_pages_;
+      ::operator delete (take_free(), std::align_val_t{alignment});
+    }
+  }
   void put_free(std::byte* block) {
     Header* const made = new (block) Header;
     made->next_free = free_;
@@ -151,6 +164,7 @@ class KvPool {
   std::byte* free_ = nullptr;
   std::size_t free_pages_ = 0;
   std::size_t all_pages_ = 0;
+  std::size_t kept_pages_ = 0;
 };
 
 QWEN35_END_NAMESPACE

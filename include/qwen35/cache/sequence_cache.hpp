@@ -67,7 +67,7 @@ class SequenceCache {
   void back_to(const SequencePoint& point);
   // The same, to where another cache stands.
   void back_to(const SequenceCache& from);
-  // Empty again, as new; the memory is kept.
+  // Empty again, as new; its pages go back to the pool.
   void reset();
 
   // --- for the model ---
