@@ -108,6 +108,19 @@ TEST_CASE("OpenMP, throw, and the first lines of a header") {
   CHECK(report.warnings.size() == 1);
 }
 
+TEST_CASE("a name in detail is used in its own file, or where the bodies of that file's templates are") {
+  const std::string own = "namespace detail {\n\ninline int helper() {\n  return 1;\n}\n\n}  // namespace detail\n";
+  const std::string use = "inline int twice() { return 2 * detail::helper(); }  // not detail::other\n";
+  CHECK(errors_of("core/a.hpp", own + use).empty());
+  CHECK(errors_of("core/a.hpp", use) ==
+        std::vector<std::string>{"core/a.hpp:4: detail::helper is another file's: what files share is not in detail"});
+  CHECK(errors_of("math/a.hpp", "namespace math::detail {\nint n;\n}  // namespace math::detail\nint m = detail::n;\n")
+            .empty());
+  structure::Report report;
+  structure::check_header("core/a_impl.hpp", head + use, report, head + own);
+  CHECK(report.errors.empty());
+}
+
 TEST_CASE("a whole tree is read, folder by folder") {
   const auto root = std::filesystem::temp_directory_path() / "qwen35_structure_test";
   std::filesystem::remove_all(root);

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 #include <sstream>
@@ -132,14 +134,45 @@ inline bool has_word(std::string_view code, std::string_view word) {
   return false;
 }
 
+// The text of the blocks `namespace detail { ... }  // namespace detail` of a file.
+inline std::string detail_blocks(const std::string& text) {
+  std::istringstream lines(text);
+  std::string line, out;
+  bool inside = false;
+  while (std::getline(lines, line)) {
+    const bool opens = line.starts_with("namespace ") && line.ends_with("detail {");
+    inside = (inside || opens) && !line.starts_with("}  // namespace");
+    if (inside) {
+      out += code_of(line) + '\n';
+    }
+  }
+  return out;
+}
+
+// The names after each `detail::` in a line of code.
+inline std::vector<std::string> detail_names(std::string_view code) {
+  constexpr std::string_view mark = "detail::";
+  std::vector<std::string> out;
+  for (auto at = code.find(mark); at != std::string_view::npos; at = code.find(mark, at + 1)) {
+    auto end = at + mark.size();
+    while (end < code.size() && (code[end] == '_' || std::isalnum(static_cast<unsigned char>(code[end])) != 0)) {
+      ++end;
+    }
+    out.emplace_back(code.substr(at + mark.size(), end - at - mark.size()));
+  }
+  return out;
+}
+
 struct Report {
   std::vector<std::string> errors;    // "folder/file.hpp:12: what is wrong"
   std::vector<std::string> warnings;  // headers that grow too long
   std::size_t files = 0;
 };
 
-// `file` is relative to include/qwen35, e.g. "layers/mlp.hpp" or "model.hpp".
-inline void check_header(const std::string& file, const std::string& text, Report& report) {
+// `file` is relative to include/qwen35, e.g. "layers/mlp.hpp" or "model.hpp". `declaring`: of a header with the bodies
+// of another's templates (x_impl.hpp), the text of that other one.
+inline void check_header(const std::string& file, const std::string& text, Report& report,
+                         const std::string& declaring = {}) {
   ++report.files;
   const auto slash = file.find('/');
   const std::string folder = slash == std::string::npos ? std::string() : file.substr(0, slash);
@@ -154,6 +187,7 @@ inline void check_header(const std::string& file, const std::string& text, Repor
   }
 
   const bool inner = file.ends_with("-inl.hpp");
+  const std::string own_details = detail_blocks(text) + detail_blocks(declaring);
   bool once = false, license = false;
   std::istringstream lines(text);
   std::string line;
@@ -178,6 +212,11 @@ inline void check_header(const std::string& file, const std::string& text, Repor
     }
     if (file != "core/error.hpp" && has_word(code, "throw")) {
       complain(number, "only core/error.hpp throws: call raise<E>(message)");
+    }
+    for (const std::string& name : detail_names(code)) {
+      if (!has_word(own_details, name)) {
+        complain(number, "detail::" + name + " is another file's: what files share is not in detail");
+      }
     }
     const std::string_view target = directive(line, "include");
     if (target.empty()) {
@@ -255,7 +294,16 @@ inline Report check_tree(const std::filesystem::path& root) {
       report.errors.push_back(file + ":1: only .hpp files stand below include/qwen35");
       continue;
     }
-    check_header(file, text.str(), report);
+    // The header whose bodies these are: a/x_impl.hpp and a/x_part_impl.hpp of a/x.hpp.
+    std::string declaring;
+    if (file.ends_with("_impl.hpp")) {
+      for (std::string stem = path.stem().string(); stem.find('_') != std::string::npos && declaring.empty();) {
+        stem.resize(stem.rfind('_'));
+        std::ifstream other(path.parent_path() / (stem + ".hpp"), std::ios::binary);
+        declaring.assign(std::istreambuf_iterator<char>(other), {});
+      }
+    }
+    check_header(file, text.str(), report, declaring);
   }
   return report;
 }

@@ -20,8 +20,6 @@ QWEN35_BEGIN_NAMESPACE
 template <class Model>
 struct GenerateInput;
 
-namespace detail {
-
 // What the caller gave, as columns. A column is a place of the sequence of every row, padding included.
 template <class M>
 class RunningBatch {
@@ -135,6 +133,8 @@ class RunningBatch {
   std::vector<std::int32_t> slice_positions_;       // [rows, 3]
   std::vector<std::vector<std::uint8_t>> visible_;  // of each row's slots, where a mask of the caller's hides some
 };
+
+namespace detail {
 
 // Inserts a value behind each of the rows of `values`: f(last value of the row).
 template <class F>

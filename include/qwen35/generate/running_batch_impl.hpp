@@ -6,8 +6,6 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-namespace detail {
-
 template <class M>
 void RunningBatch<M>::read_ids() {
   require<InputError>(static_cast<bool>(input_.input_ids) || static_cast<bool>(input_.inputs_embeds),
@@ -214,13 +212,13 @@ void RunningBatch<M>::expand_rows(std::size_t expand) {
   }
   mask_ = std::move(mask);
   reorder(from);
-  output_.logits = repeat_rows(output_.logits, expand);
+  output_.logits = detail::repeat_rows(output_.logits, expand);
   logits_ = output_.logits.data();
   for (auto& tensor : output_.hidden_states) {
-    tensor = repeat_rows(tensor, expand);
+    tensor = detail::repeat_rows(tensor, expand);
   }
   for (auto& tensor : output_.attentions) {
-    tensor = repeat_rows(tensor, expand);
+    tensor = detail::repeat_rows(tensor, expand);
   }
 }
 
@@ -239,7 +237,7 @@ void RunningBatch<M>::forward(std::span<const Sequence> rows) {
       ids.push_back(row.ids.back());
     }
   } else {
-    append_column(positions_, planes_ * rows_, [](std::int32_t last) { return last + 1; });
+    detail::append_column(positions_, planes_ * rows_, [](std::int32_t last) { return last + 1; });
     for (const Sequence& row : rows) {
       ids.insert(ids.end(), row.ids.begin(), row.ids.end());
     }
@@ -248,7 +246,7 @@ void RunningBatch<M>::forward(std::span<const Sequence> rows) {
   next.input_ids = TensorView<TokenId>(ids.data(), {rows_, length});
   next.attention_mask = {};
   if (masked_) {
-    append_column(mask_, rows_, [](std::int32_t) { return 1; });
+    detail::append_column(mask_, rows_, [](std::int32_t) { return 1; });
     next.attention_mask = AttentionMask(TensorView<std::int32_t>(mask_.data(), {rows_, mask_.size() / rows_}));
   }
   next.position_ids = position_view(rows_, length);
@@ -318,7 +316,5 @@ void RunningBatch<M>::hide_masked_slots() {
     }
   }
 }
-
-}  // namespace detail
 
 QWEN35_END_NAMESPACE

@@ -135,8 +135,7 @@ template <class Config>
 Tensor<std::int32_t> ConditionalGeneration<Config>::prepare_position_ids_for_generation(const Input& input) const {
   RopeIndex chosen = model.positions(input);
   if (chosen.position_ids.empty()) {
-    const detail::TokenCounts counts =
-        detail::count_tokens(detail::token_shape(input), input.attention_mask, input.past_key_values);
+    const TokenCounts counts = count_tokens(token_shape(input), input.attention_mask, input.past_key_values);
     chosen = rope_index({.tokens = counts.tokens,
                          .attention_mask = counts.mask,
                          .past_tokens = counts.seen,
@@ -156,7 +155,7 @@ ConditionalGeneration<Config>::repeat_media_for_generation(const Input& prompt) 
     Tensor<float> embeds;
   };
   require<InputError>(static_cast<bool>(prompt.input_ids), "repeat_media_for_generation: expected input_ids");
-  const Shape tokens = detail::token_shape(prompt);
+  const Shape tokens = token_shape(prompt);
   const std::shared_ptr<Shared> shared(new Shared{{model, prompt}, tokens, {}, {}});
   shared->rows = model.replaced_rows(shared->media, tokens.size());
   return [this, shared](Input& input) {

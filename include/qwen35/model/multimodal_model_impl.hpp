@@ -7,8 +7,6 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-namespace detail {
-
 // What is known of the tokens before and in a call, whatever the config.
 struct TokenCounts {
   Shape tokens;                    // [batch, sequence]
@@ -56,6 +54,8 @@ inline TokenCounts count_tokens(const Shape& tokens, const AttentionMask& mask, 
   return out;
 }
 
+namespace detail {
+
 // The offsets behind tokens whose positions the caller gave, so that a next call goes on from the largest. position_ids
 // fits the tokens.
 inline std::vector<std::int32_t> deltas_behind(const TokenCounts& counts, TensorView<std::int32_t> position_ids) {
@@ -84,6 +84,8 @@ inline std::vector<std::int32_t> deltas_behind(const TokenCounts& counts, Tensor
   return out;
 }
 
+}  // namespace detail
+
 inline Shape token_shape(const ForwardInput& input) {
   require<InputError>(static_cast<bool>(input.input_ids) != static_cast<bool>(input.inputs_embeds),
                       "give exactly one of input_ids and inputs_embeds");
@@ -93,8 +95,6 @@ inline Shape token_shape(const ForwardInput& input) {
                       ", expected [batch, sequence", input.input_ids ? "]" : ", hidden_size]", ", not empty");
   return {shape[0], shape[1]};
 }
-
-}  // namespace detail
 
 template <class Config>
 std::vector<NamedParameter> Model<Config>::named_parameters(const HuggingFaceNames& names, bool lm_head) const {
@@ -121,8 +121,7 @@ RopeIndex Model<Config>::positions(const Input& input) const {
 
 template <class Config>
 RopeIndex Model<Config>::positions(const Input& input, const MediaInput& images, const MediaInput& videos) const {
-  const detail::TokenCounts counts =
-      detail::count_tokens(detail::token_shape(input), input.attention_mask, input.past_key_values);
+  const TokenCounts counts = count_tokens(token_shape(input), input.attention_mask, input.past_key_values);
   const bool grids = images.grid_thw() || videos.grid_thw();
   require<InputError>(
       !grids || !input.input_ids || input.mm_token_type_ids,
@@ -201,7 +200,7 @@ std::vector<const float*> Model<Config>::replaced_rows(Media& media, std::size_t
 
 template <class Config>
 typename Model<Config>::Output Model<Config>::forward(const Input& input) const {
-  const Shape tokens = detail::token_shape(input);
+  const Shape tokens = token_shape(input);
   // Encoding is most of the work of a short prompt: what can be wrong with the media is found before it.
   Media media(*this, input);
   RopeIndex chosen;
@@ -212,7 +211,7 @@ typename Model<Config>::Output Model<Config>::forward(const Input& input) const 
                                                 : chosen.position_ids.empty()
                                                     ? TensorView<std::int32_t>()
                                                     : TensorView<std::int32_t>(chosen.position_ids);
-  const detail::TokenCounts counts = detail::count_tokens(tokens, input.attention_mask, input.past_key_values);
+  const TokenCounts counts = count_tokens(tokens, input.attention_mask, input.past_key_values);
   const std::vector<const float*> rows = replaced_rows(media, tokens.size());
   Input inner = input;
   inner.position_ids = position_ids;
