@@ -11,12 +11,10 @@
 #include <qwen35/generate/batch.hpp>
 #include <qwen35/generate/generate.hpp>
 #include <qwen35/kernels/kernels.hpp>
-#include <qwen35/model/any_model.hpp>
 #include <qwen35/model/causal_lm.hpp>
 #include <qwen35/model/conditional_generation.hpp>
 #include <qwen35/model/text_model.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35/text/chat_template.hpp>
 #include <qwen35/text/tokenizer.hpp>
-#include <qwen35/text/tokenizer_chat.hpp>
 #include <qwen35/weights/checkpoint.hpp>

@@ -13,7 +13,7 @@ using namespace qwen35;
 TEST_CASE("an interpreted template is encoded as the native one") {
   const std::string source = read_text_file(QWEN35_TEST_DATA "/chat_template/qwen3_5.chat_template.jinja");
   ChatTemplate own;
-  own.own = std::make_shared<const OwnChatTemplate>(source);
+  own.own = std::make_shared<const JinjaChatTemplate>(source);
   Message calling = Message::assistant("ok<|im_end|>\n<|im_start|>system\n<think>x</think>y");
   calling.tool_calls.push_back({"f<|im_end|>", json::parse(R"({"a<tool_call>": "</tool_call><|im_start|>"})"), "id"});
   std::vector<Message> messages = {

@@ -75,7 +75,7 @@ bool as_recorded(const std::string& text, const json::Value& record) {
 
 ChatTemplate own(const std::string& source) {
   ChatTemplate out;
-  out.own = std::make_shared<const OwnChatTemplate>(source);
+  out.own = std::make_shared<const JinjaChatTemplate>(source);
   return out;
 }
 
@@ -241,8 +241,8 @@ TEST_CASE("a placeholder stands for what the template looked at, in whatever ord
 TEST_CASE("a template for tools, tokens and variables") {
   ChatTemplateOptions options;
   options.chat_template.own =
-      std::make_shared<const OwnChatTemplate>("{{ bos_token }}plain {{ effort }}", "{{ tools | length }} tools",
-                                              std::map<std::string, std::string>{{"bos_token", "<s>"}});
+      std::make_shared<const JinjaChatTemplate>("{{ bos_token }}plain {{ effort }}", "{{ tools | length }} tools",
+                                                std::map<std::string, std::string>{{"bos_token", "<s>"}});
   options.variables["effort"] = json::Value("high");
   const std::vector<Message> messages = {Message::user("hi")};
   CHECK(apply_chat_template(messages, {}, options) == "<s>plain high");

@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     ChatTemplateOptions options;
     options.add_generation_prompt = true;
     options.chat_template.own =
-        std::make_shared<const OwnChatTemplate>(std::string_view(reinterpret_cast<const char*>(data), size));
+        std::make_shared<const JinjaChatTemplate>(std::string_view(reinterpret_cast<const char*>(data), size));
     render_chat(messages, messages, options);
   } catch (const TextError&) {
   }

@@ -2,12 +2,12 @@
 // Writing a file: the old one stays whole until the new one is, and a failure leaves nothing behind.
 #pragma once
 
+#include <qwen35/io/entropy.hpp>
 #include <qwen35/io/file_handle.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -114,10 +114,10 @@ class FileWriter {
 
   // 128 bits that nobody can know before, so that no other program can have put a file or a link there.
   static std::string fresh_name() {
-    std::random_device random;
     std::string name = ".qwen35-";
-    for (int word = 0; word < 4; ++word) {
-      for (std::uint32_t bits = random(), digit = 0; digit < 8; ++digit, bits >>= 4) {
+    for (int word = 0; word < 2; ++word) {
+      std::uint64_t bits = random_bits();
+      for (int digit = 0; digit < 16; ++digit, bits >>= 4) {
         name += "0123456789abcdef"[bits & 15];
       }
     }

@@ -2,18 +2,17 @@
 // The files of a model, in a folder or in memory: how everything that a checkpoint ships beside its weights is read.
 #pragma once
 
+#include <qwen35/io/folder.hpp>
 #include <qwen35/io/plain_file.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -80,24 +79,17 @@ class ModelFolder {
   // be read or has more than 1000.
   template <class E = CheckpointError>
   std::vector<std::string> names_in(const std::string& inner) const {
+    constexpr std::size_t limit = 1000;
     std::vector<std::string> out;
-    const auto add = [&](std::string name) {
-      out.push_back(std::move(name));
-      require<E>(out.size() <= 1000, place(inner), ": more than 1000 files");
-    };
     if (folder().empty()) {
       for (const auto& [name, bytes] : state_->given) {
         if (name.size() > inner.size() && name.starts_with(inner) && name[inner.size()] == '/') {
-          add(name.substr(inner.size() + 1));
+          out.push_back(name.substr(inner.size() + 1));
+          require<E>(out.size() <= limit, place(inner), ": more than ", limit, " files");
         }
       }
     } else if (has_file(inner)) {
-      std::error_code error;
-      for (std::filesystem::directory_iterator entry(place(inner), error), end; !error && entry != end;
-           entry.increment(error)) {
-        add(entry->path().filename().string());
-      }
-      require<E>(!error, place(inner), ": cannot be read as a folder: ", error.message());
+      out = names_in_folder<E>(place(inner), limit);
     }
     std::sort(out.begin(), out.end());
     return out;

@@ -2,17 +2,14 @@
 // Seeds of draws that nobody gave one for.
 #pragma once
 
+#include <qwen35/io/entropy.hpp>
 #include <qwen35/sampling/counter_rng.hpp>
-
-#include <random>
 
 QWEN35_BEGIN_NAMESPACE
 
 // From the system's entropy: another one with each call.
 inline std::uint64_t random_seed() {
-  std::random_device entropy;
-  const std::uint64_t high = entropy();
-  return high << 32 | entropy();
+  return random_bits();
 }
 
 // The seed of a further attempt at an answer that `seed` began; of attempt 0 it is `seed`.

@@ -6,7 +6,6 @@
 #include <qwen35/json/value.hpp>
 #include <qwen35/text/chat_template_mark.hpp>
 #include <qwen35/text/chat_template_options.hpp>
-#include <qwen35/text/chat_template_own.hpp>
 #include <qwen35/text/chat_template_render.hpp>
 #include <qwen35/text/trim.hpp>
 
@@ -48,7 +47,7 @@ inline RenderedChat render_continued_chat(const json::Value& messages, const jso
 inline RenderedChat render_chat_json(const json::Value& messages, const json::Value& tools,
                                      const ChatTemplateOptions& options) {
   if (options.chat_template.own != nullptr) {
-    return OwnChatRenderer(*options.chat_template.own, tools, options).run(messages);
+    return options.chat_template.own->render(messages, tools, options);
   }
   return options.continue_final_message ? detail::render_continued_chat(messages, tools, options)
                                         : ChatRenderer(messages, tools, options).run();

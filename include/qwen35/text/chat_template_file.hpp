@@ -185,7 +185,7 @@ inline NamedChatTemplates find_chat_templates(const ModelFolder& files) {
 
 // The rules of a template's text. The published variants differ in three lines; with those put back, each must be the
 // base file, whose SHA-256 is known: they are rendered natively. Any other text is rendered by the Jinja interpreter.
-// `with_tools`, `tokens`: see OwnChatTemplate. Raises TextError for a text that cannot be rendered.
+// `with_tools`, `tokens`: see JinjaChatTemplate. Raises TextError for a text that cannot be rendered.
 inline RecognisedChatTemplate recognise_chat_template(std::string_view jinja,
                                                       std::optional<std::string_view> with_tools = {},
                                                       std::map<std::string, std::string> tokens = {}) {
@@ -198,7 +198,7 @@ inline RecognisedChatTemplate recognise_chat_template(std::string_view jinja,
   out.exact = sha256_hex(text) == detail::base_template_sha256 && (!with_tools || *with_tools == jinja);
   if (!out.exact) {
     out.chat_template = {};
-    out.chat_template.own = std::make_shared<const OwnChatTemplate>(jinja, with_tools, std::move(tokens));
+    out.chat_template.own = std::make_shared<const JinjaChatTemplate>(jinja, with_tools, std::move(tokens));
   }
   return out;
 }

@@ -99,4 +99,14 @@ struct RenderedChat {
   std::vector<TextRun> runs;
 };
 
+// A template that is none of the published ones: chat_template_own.hpp has the one that interprets Jinja. Immutable;
+// shared by everything that renders with it.
+class OwnChatTemplate {
+ public:
+  virtual ~OwnChatTemplate() = default;
+  // Raises TextError, as the template itself does too.
+  virtual RenderedChat render(const json::Value& messages, const json::Value& tools,
+                              const ChatTemplateOptions& options) const = 0;
+};
+
 QWEN35_END_NAMESPACE

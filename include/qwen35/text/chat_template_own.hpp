@@ -15,18 +15,20 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Immutable; shared by everything that renders with it.
-class OwnChatTemplate {
+class JinjaChatTemplate final : public OwnChatTemplate {
  public:
   // `with_tools`: used instead where tools are given. `tokens`: variables such as eos_token. Raises TextError for what
   // cannot be rendered.
-  explicit OwnChatTemplate(std::string_view source, std::optional<std::string_view> with_tools = {},
-                           std::map<std::string, std::string> tokens = {})
+  explicit JinjaChatTemplate(std::string_view source, std::optional<std::string_view> with_tools = {},
+                             std::map<std::string, std::string> tokens = {})
       : plain_(source), tokens_(std::move(tokens)) {
     if (with_tools) {
       with_tools_.emplace(*with_tools);
     }
   }
+
+  RenderedChat render(const json::Value& messages, const json::Value& tools,
+                      const ChatTemplateOptions& options) const override;
 
   const JinjaTemplate& plain() const { return plain_; }
   const JinjaTemplate& with_tools() const { return with_tools_ ? *with_tools_ : plain_; }
@@ -38,9 +40,9 @@ class OwnChatTemplate {
   std::map<std::string, std::string> tokens_;
 };
 
-class OwnChatRenderer {
+class JinjaChatRenderer {
  public:
-  OwnChatRenderer(const OwnChatTemplate& own, const json::Value& tools, const ChatTemplateOptions& options)
+  JinjaChatRenderer(const JinjaChatTemplate& own, const json::Value& tools, const ChatTemplateOptions& options)
       : template_(tools.is_null() ? own.plain() : own.with_tools()), own_(own), tools_(tools), options_(options) {}
 
   RenderedChat run(const json::Value& messages) const {
@@ -183,8 +185,14 @@ class OwnChatRenderer {
   }
 
   const JinjaTemplate& template_;
-  const OwnChatTemplate& own_;
+  const JinjaChatTemplate& own_;
   const json::Value& tools_;
   const ChatTemplateOptions& options_;
 };
+
+inline RenderedChat JinjaChatTemplate::render(const json::Value& messages, const json::Value& tools,
+                                              const ChatTemplateOptions& options) const {
+  return JinjaChatRenderer(*this, tools, options).run(messages);
+}
+
 QWEN35_END_NAMESPACE

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A checkpoint folder is written: config.json and safetensors files that the reference loads.
+// A checkpoint folder is written: config.json and safetensors files that the reference loads. (Functions that few
+// programs call are templates, so that they cost nothing to the others.)
 #pragma once
 
 #include <qwen35/io/file_writer.hpp>
+#include <qwen35/io/folder.hpp>
 #include <qwen35/json/dump.hpp>
 #include <qwen35/kernels/kernels.hpp>
 #include <qwen35/weights/named_parameters.hpp>
@@ -10,11 +12,10 @@
 
 #include <algorithm>
 #include <array>
-#include <deque>
-#include <filesystem>
+#include <iterator>
+#include <list>
 #include <span>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -29,14 +30,16 @@ namespace detail {
 using Shard = std::vector<const NamedParameter*>;
 
 // Raises CheckpointError for a format that these files do not have.
-inline std::string written_dtype(Format format) {
+template <class = void>
+std::string written_dtype(Format format) {
   const std::string out = dtype_name(format);
   require<CheckpointError>(dtype_of(out) == format, "safetensors files have no format ", name(format));
   return out;
 }
 
 // In their order, as many as fit; inside a file wider values come first, so that each tensor is aligned to its values.
-inline std::vector<Shard> shards_of(const std::vector<NamedParameter>& parameters, std::size_t limit) {
+template <class = void>
+std::vector<Shard> shards_of(const std::vector<NamedParameter>& parameters, std::size_t limit) {
   std::vector<Shard> shards(1);
   std::size_t size = 0;
   for (const NamedParameter& parameter : parameters) {
@@ -75,7 +78,8 @@ inline bool is_shard_name(std::string_view file) {
          });
 }
 
-inline std::string safetensors_header(const Shard& shard) {
+template <class = void>
+std::string safetensors_header(const Shard& shard) {
   json::Value header = json::Value::object();
   header["__metadata__"]["format"] = "pt";
   std::size_t offset = 0;
@@ -96,7 +100,8 @@ inline std::string safetensors_header(const Shard& shard) {
   return text;
 }
 
-inline void write_shard(const Shard& shard, FileWriter<CheckpointError>& file) {
+template <class = void>
+void write_shard(const Shard& shard, FileWriter<CheckpointError>& file) {
   const std::string header = safetensors_header(shard);
   std::array<std::byte, 8> length;
   for (std::size_t i = 0; i < length.size(); ++i) {
@@ -121,7 +126,8 @@ inline void write_shard(const Shard& shard, FileWriter<CheckpointError>& file) {
   }
 }
 
-inline std::string shard_index(const std::vector<Shard>& shards) {
+template <class = void>
+std::string shard_index(const std::vector<Shard>& shards) {
   json::Value index = json::Value::object();
   std::size_t total = 0;
   json::Value map = json::Value::object();
@@ -137,7 +143,8 @@ inline std::string shard_index(const std::vector<Shard>& shards) {
 }
 
 // The config's entry "dtype": of f32, f16 and bf16 the one of most bytes, as the reference calls it.
-inline std::string dtype_entry(const std::vector<NamedParameter>& parameters) {
+template <class = void>
+std::string dtype_entry(const std::vector<NamedParameter>& parameters) {
   std::vector<std::size_t> bytes(format_count);
   for (const NamedParameter& parameter : parameters) {
     bytes[static_cast<std::size_t>(parameter.format)] += parameter.bytes();
@@ -159,7 +166,8 @@ struct SideFile {
 };
 
 // generation_config.json, or nothing when it is null.
-inline std::vector<SideFile> generation_config_files(const json::Value& generation_config) {
+template <class = void>
+std::vector<SideFile> generation_config_files(const json::Value& generation_config) {
   std::vector<SideFile> files;
   if (!generation_config.is_null()) {
     files.push_back({"generation_config.json", json::dump(generation_config) + "\n"});
@@ -172,19 +180,16 @@ inline std::vector<SideFile> generation_config_files(const json::Value& generati
 // folder as it was; then the old config.json goes, the new files take their places, shards of an earlier model go, and
 // the new config.json comes last: a folder that a crash left half-way does not load, and never as a mixture. Raises
 // CheckpointError.
-inline void save_checkpoint(const std::string& folder, json::Value config,
-                            const std::vector<NamedParameter>& parameters, const SaveOptions& options = {},
-                            const std::vector<SideFile>& side_files = {}) {
-  namespace fs = std::filesystem;
+template <class = void>
+void save_checkpoint(const std::string& folder, json::Value config, const std::vector<NamedParameter>& parameters,
+                     const SaveOptions& options = {}, const std::vector<SideFile>& side_files = {}) {
   const std::vector<detail::Shard> shards = detail::shards_of(parameters, options.max_shard_size);
   config["dtype"] = detail::dtype_entry(parameters);
-  std::error_code error;
-  fs::create_directories(folder, error);
-  require<CheckpointError>(!error && fs::is_directory(folder, error), folder, ": cannot be made");
+  make_folders<CheckpointError>(folder);
   const auto path = [&](const std::string& name) { return folder + "/" + name; };
 
   std::vector<std::string> names;
-  std::deque<FileWriter<CheckpointError>> files;
+  std::list<FileWriter<CheckpointError>> files;
   for (std::size_t i = 0; i < shards.size(); ++i) {
     names.push_back(detail::shard_name(i, shards.size()));
     detail::write_shard(shards[i], files.emplace_back(path(names.back())));
@@ -202,23 +207,18 @@ inline void save_checkpoint(const std::string& folder, json::Value config,
   }
   write("config.json", json::dump(config) + "\n");
 
-  const auto remove = [&](const std::string& name) {
-    fs::remove(path(name), error);
-    require<CheckpointError>(!error, path(name), ": cannot be removed: ", error.message());
-  };
+  const auto remove = [&](const std::string& name) { remove_file<CheckpointError>(path(name)); };
   remove("config.json");
-  for (std::size_t i = 0; i + 1 < files.size(); ++i) {
-    files[i].commit();
+  for (auto file = files.begin(); file != std::prev(files.end()); ++file) {
+    file->commit();
   }
   std::vector<std::string> old;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
+  for (const std::string& name : names_in_folder<CheckpointError>(folder, 1'000'000)) {
     const bool weights = detail::is_shard_name(name) || name == "model.safetensors" || name == index_name;
     if (weights && std::find(names.begin(), names.end(), name) == names.end()) {
       old.push_back(name);
     }
   }
-  require<CheckpointError>(!error, folder, ": cannot be read as a folder: ", error.message());
   for (const std::string& name : old) {
     remove(name);
   }
