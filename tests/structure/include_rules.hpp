@@ -70,7 +70,7 @@ inline const std::vector<Owner>& owners() {
       {"utf8proc.h", "unicode/"}, {"jpeglib.h", "media/"}, {"jerror.h", "media/"},
       {"png.h", "media/"},        {"webp/", "media/"},     {"gif_lib.h", "media/"},
       {"libav", "media/"},        {"libsw", "media/"},     {"sys/", "io/"},
-      {"unistd.h", "io/"},        {"fcntl.h", "io/"},
+      {"unistd.h", "io/"},        {"fcntl.h", "io/"},      {"dirent.h", "io/"},
   };
   return table;
 }
