@@ -82,8 +82,9 @@ TEST_CASE("rope parameters of the wrong kind are named") {
   CHECK(problem(R"({"rope_parameters": 3})") == "config.rope_parameters: expected an object");
   CHECK(problem(R"({"rope_scaling": "linear"})") == "config.rope_scaling: expected an object");
   CHECK(problem(R"({"rope_parameters": {"rope_type": 3}})") == "config.rope_parameters.rope_type: expected a string");
-  CHECK(problem(R"({"rope_parameters": {"rope_theta": "1e7"}})") ==
+  CHECK(problem(R"({"rope_parameters": {"rope_theta": "ten"}})") ==
         "config.rope_parameters.rope_theta: expected a number");
+  CHECK(resolve(R"({"rope_parameters": {"rope_theta": "1e7"}})").rope_theta == 1e7);  // numbers as text are read
   CHECK(problem(R"({"rope_parameters": {"rope_theta": 0}})") ==
         "config.rope_parameters.rope_theta: expected a number above 0");
   CHECK(problem(R"({"rope_theta": -1})") == "config.rope_parameters.rope_theta: expected a number above 0");
@@ -97,7 +98,7 @@ TEST_CASE("rope parameters of the wrong kind are named") {
         "config.rope_scaling: rope_type \"linear\" needs the key \"factor\"");
   CHECK(problem(R"({"rope_parameters": {"rope_type": "longrope", "short_factor": [1], "long_factor": [null]}})") ==
         "config.rope_parameters.long_factor: expected a list of at most 256 numbers");
-  CHECK(problem(R"({"rope_parameters": {"truncate": 1}})") ==
+  CHECK(problem(R"({"rope_parameters": {"truncate": 2}})") ==
         "config.rope_parameters.truncate: expected true or false");
   CHECK(problem(R"({"rope_parameters": {"rope_type": "yarn", "factor": 2, "original_max_position_embeddings": 0}})") ==
         "config.rope_parameters.original_max_position_embeddings: expected a number above 0");
