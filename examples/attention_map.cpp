@@ -76,13 +76,8 @@ void run(const Image& picture, const std::string& question, const std::string& p
   const qwen35::ProcessorOutput inputs = processor.apply_chat_template(std::vector{qwen35::Message::user(parts)}, chat);
   qwen35::GenerationConfig config;
   config.output_attentions = true;
-  const auto ids = inputs.ids();
   const auto types = inputs.token_types();
-  const auto answer = model.generate({.input_ids = ids,
-                                      .model_kwargs = {.pixel_values = inputs.pixel_values,
-                                                       .image_grid_thw = inputs.image_grid_thw,
-                                                       .mm_token_type_ids = types}},
-                                     config);
+  const auto answer = model.generate(inputs, config);
 
   const auto merge = static_cast<std::int64_t>(Config::vision_config::spatial_merge_size);
   const auto rows = static_cast<std::size_t>(inputs.image_grid_thw[1] / merge),

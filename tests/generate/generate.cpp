@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generate/generate_test.hpp"
+#include "support/message_of.hpp"
 
 #include <qwen35/generate/generate.hpp>
+#include <qwen35/text/batch_encoding.hpp>
 
 #include <doctest/doctest.h>
 
 using namespace qwen35;
 using namespace generate_test;
+using test_support::message_of;
 
 namespace {
 
@@ -252,9 +255,56 @@ TEST_CASE("positions of the caller's go on from their last; what the first forwa
   model.media.clear();
   const std::vector<float> pixels(6);
   const TensorView<float> picture(pixels.data(), {2, 3});
-  generate(model, {.input_ids = ids, .model_kwargs = {.pixel_values = picture}},
-           {.max_new_tokens = 3, .output_hidden_states = true});
+  generate(model, {.input_ids = ids, .pixel_values = picture}, {.max_new_tokens = 3, .output_hidden_states = true});
   CHECK(model.media == std::vector<std::size_t>{6, 0, 0});
+}
+
+TEST_CASE("what model_kwargs hold and generate would not read is an error") {
+  const ToyModel model;
+  const std::vector<TokenId> ids{7, 8};
+  const std::vector<float> pixels(6);
+  const TensorView<float> picture(pixels.data(), {2, 3});
+  RectangleCache cache;
+  const auto problem = [&](const ForwardInput& kwargs) {
+    return message_of<InputError>(
+        [&] { generate(model, {.input_ids = ids, .pixel_values = picture, .model_kwargs = kwargs}); });
+  };
+  const auto refused = [&](const ForwardInput& kwargs, const std::string& name) {
+    CHECK(problem(kwargs).find("generate: model_kwargs." + name + " would not be read") == 0);
+  };
+  refused({.input_ids = ids}, "input_ids");
+  refused({.attention_mask = ids}, "attention_mask");
+  refused({.position_ids = ids}, "position_ids");
+  refused({.past_key_values = &cache}, "past_key_values");
+  refused({.inputs_embeds = picture}, "inputs_embeds");
+  refused({.labels = ids}, "labels");
+  refused({.shift_labels = ids}, "labels");
+  refused({.num_items_in_batch = 1.0}, "labels");
+  refused({.use_cache = false}, "use_cache");
+  refused({.cache_position = ids}, "cache_position");
+  refused({.output_hidden_states = true}, "output_hidden_states");
+  refused({.output_attentions = true}, "output_attentions");
+  refused({.output_router_logits = false}, "output_router_logits");
+  refused({.logits_to_keep = 1}, "logits_to_keep");
+  CHECK(problem({.pixel_values = picture}) == "generate: pixel_values are given twice, in model_kwargs too");
+}
+
+TEST_CASE("what a tokenizer returns is taken whole") {
+  const ToyModel model;
+  const GenerationConfig config{.max_new_tokens = 5};
+  BatchEncoding encoded{.input_ids = {{0, 7, 8}, {4, 5, 6}}, .attention_mask = {{0, 1, 1}, {1, 1, 1}}};
+  const Tensor<TokenId> ids = encoded.ids();
+  const Tensor<std::int32_t> mask = encoded.mask();
+  const auto expected = generate(model, {.input_ids = ids, .attention_mask = mask}, config);
+  CHECK(flat(generate(model, encoded, config).sequences) == flat(expected.sequences));
+  int steps = 0;
+  generate(model, encoded, config, {.streamer = [&](std::span<const TokenId>) { return ++steps < 3; }});
+  CHECK(steps == 3);
+  CHECK_THROWS_WITH_AS(generate(model, encoded, config, {.attention_mask = mask}),
+                       "generate: attention_mask are given twice: the encoded inputs have them", InputError);
+  CHECK_THROWS_AS(generate(model, encoded, config, {.input_ids = ids}), InputError);
+  encoded.input_ids[0].pop_back();
+  CHECK_THROWS_WITH_AS(generate(model, encoded, config), doctest::Contains("ask for padding"), InputError);
 }
 
 TEST_CASE("rows finish one by one, each for its reason, and are padded from there") {
@@ -321,14 +371,14 @@ TEST_CASE("the streamer, the clock, strings and the caller's criteria end the ge
   const TokenText letters = [&](TokenId id) { return std::string_view(text).substr(static_cast<std::size_t>(id), 1); };
   const auto tokens = expected.new_tokens(0);
   const std::string stop{letters(tokens[3])[0], letters(tokens[4])[0]};
-  const auto at_string = generate(model, {.input_ids = ids, .token_text = letters},
+  const auto at_string = generate(model, {.input_ids = ids, .tokenizer = letters},
                                   {.max_new_tokens = 9, .stop_strings = std::vector<std::string>{stop}});
   CHECK(at_string.finish_reason[0] == FinishReason::stop_string);
   CHECK(at_string.generated[0] == 5);
   CHECK_THROWS_WITH_AS(generate(model, {.input_ids = ids}, {.stop_strings = std::vector<std::string>{stop}}),
-                       "stop_strings need token_text, which gives the bytes of a token", InputError);
+                       "stop_strings need a tokenizer, which gives the bytes of a token", InputError);
   // Beams stop at strings too.
-  const auto beams = generate(model, {.input_ids = ids, .token_text = letters},
+  const auto beams = generate(model, {.input_ids = ids, .tokenizer = letters},
                               {.max_new_tokens = 5,
                                .stop_strings = std::vector<std::string>{"a", "b", "c", "d", "e", "f", "g"},
                                .num_beams = 3,

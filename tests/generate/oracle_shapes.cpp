@@ -5,6 +5,7 @@
 #include <qwen35/config/presets.hpp>
 #include <qwen35/generate/generate.hpp>
 #include <qwen35/model/causal_lm.hpp>
+#include <qwen35/text/tokenizer_chat.hpp>
 
 #include <doctest/doctest.h>
 
@@ -75,6 +76,30 @@ TEST_CASE("beams, padded batches and processors give the reference's tokens") {
       }
     }
   }
+}
+
+TEST_CASE("from texts to an answer's text: tokenizer(texts), generate, batch_decode") {
+  const std::string folder = std::string(QWEN35_SOURCE_DIR) + "/examples/shapes";
+  const Tokenizer tokenizer = Tokenizer::from_pretrained(folder);
+  const auto question = [](const char* text) { return std::vector<Message>{Message::user(text)}; };
+  const std::vector<std::vector<Message>> conversations{
+      question("There is a red circle and a blue star. What is right of the red circle?"),
+      question("How many shapes?")};
+  const BatchEncoding inputs = tokenizer.apply_chat_template(
+      conversations,
+      {.add_generation_prompt = true, .enable_thinking = false, .tokenizer_kwargs = {.padding = Padding::longest}});
+  const auto output = shapes().generate(inputs, {.max_new_tokens = 24}, {.tokenizer = tokenizer});
+  const std::vector<std::string> texts = tokenizer.batch_decode(output.sequences, true);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(texts[i].starts_with(tokenizer.decode(inputs.input_ids[i], true)));
+    CHECK(texts[i].ends_with(tokenizer.decode(output.new_tokens(i), true)));
+    CHECK(output.generated[i] > 0);
+  }
+  CHECK(tokenizer.decode(output.new_tokens(0), true).find("star") != std::string::npos);
+  // A stop string ends the answer behind it.
+  const auto stopped =
+      shapes().generate(inputs, {.stop_strings = std::vector<std::string>{"star"}}, {.tokenizer = tokenizer});
+  CHECK(stopped.finish_reason[0] == FinishReason::stop_string);
 }
 
 TEST_CASE("rows are bit-equal together and alone, sampled and penalised") {

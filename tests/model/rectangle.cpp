@@ -78,6 +78,18 @@ TEST_CASE("left pads end here: a sequence starts at its own slot 0") {
   CHECK(run.slices[1].pads == 0);
   CHECK(list(run.slices[1].valid) == std::vector<std::uint8_t>{1, 1, 0, 1});
   CHECK(run.slices[2].pads == 4);
+  // The same said in floats and in bytes.
+  const Tensor<float> floats({3, 4}, std::vector<float>(mask.begin(), mask.end()));
+  const Tensor<std::uint8_t> bytes({3, 4}, std::vector<std::uint8_t>(mask.begin(), mask.end()));
+  for (const AttentionMask& other : {AttentionMask(floats), AttentionMask(bytes)}) {
+    RectangleCache spare;
+    const ForwardInput same{.input_ids = ids, .attention_mask = other, .past_key_values = &spare};
+    const Run again(same, spare);
+    for (std::size_t b = 0; b < 3; ++b) {
+      CHECK(again.slices[b].pads == run.slices[b].pads);
+      CHECK(list(again.slices[b].valid) == list(run.slices[b].valid));
+    }
+  }
   float probabilities = 0;
   const AttentionProbabilities own = run.rectangle.probabilities(0, &probabilities);
   CHECK(own.data - &probabilities == 2 * 4 + 2);

@@ -2,6 +2,7 @@
 #include <qwen35/session/session_media.hpp>
 
 #include <qwen35/config/presets.hpp>
+#include <qwen35/generate/generate.hpp>
 #include <qwen35/model/causal_lm.hpp>
 #include <qwen35/model/conditional_generation.hpp>
 #include <qwen35/processor/processor.hpp>
@@ -66,6 +67,27 @@ struct Watched {
 };
 using Chat = qwen35::Session<Watched>;
 static_assert(ReadsMedia<Watched> && ReadsMedia<Real> && !ReadsMedia<CausalLM<configs::Shapes>>);
+
+// The reference's example: a picture and a question, to ids, to an answer.
+TEST_CASE("what the processor returns is taken whole by generate()") {
+  const std::vector<Message> messages{Message::user(
+      std::vector{ContentPart::image(scenes + "a.png"), ContentPart::text("Describe this image in short.")})};
+  const ProcessorOutput inputs =
+      processor().apply_chat_template(messages, {.add_generation_prompt = true, .enable_thinking = false});
+  const GenerationConfig config{.max_new_tokens = 32};
+  const auto output = real().generate(inputs, config);
+  const Tensor<TokenId> ids = inputs.ids();
+  const Tensor<std::int32_t> types = inputs.token_types();
+  const auto expected = real().generate({.input_ids = ids,
+                                         .pixel_values = inputs.pixel_values,
+                                         .image_grid_thw = inputs.image_grid_thw,
+                                         .mm_token_type_ids = types},
+                                        config);
+  CHECK(std::equal(output.sequences.begin(), output.sequences.end(), expected.sequences.begin(),
+                   expected.sequences.end()));
+  CHECK_FALSE(processor().batch_decode(output.sequences, true)[0].empty());
+  CHECK_THROWS_AS(real().generate(inputs, config, {.pixel_values = inputs.pixel_values}), InputError);
+}
 
 SessionOptions options_of(bool thinking) {
   SessionOptions options;

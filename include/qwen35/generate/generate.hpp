@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/generate/beam_search.hpp>
+#include <qwen35/generate/generate_input.hpp>
 #include <qwen35/generate/generative_model.hpp>
 #include <qwen35/generate/sequence.hpp>
 
@@ -12,36 +13,6 @@
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
-
-// Called after each step with the newest token of every row (padding for rows that have ended); false ends the
-// generation.
-using Streamer = std::function<bool(std::span<const TokenId> tokens)>;
-
-// One prompt a row, left-padded. What the reference takes beside the config, under its names.
-template <class Model>
-struct GenerateInput {
-  TensorView<TokenId> input_ids{};  // [batch, columns]
-  AttentionMask attention_mask{};  // [batch, columns], 0 for padding; none: padding is known by pad_token_id where that
-                                   // is no eos id
-  TensorView<std::int32_t>
-      position_ids{};  // [batch, columns], or that with a leading 1, 3 or 4; decoding goes on from the last
-  TensorView<float> inputs_embeds{};  // [batch, columns, hidden_size]; with input_ids too, the embeddings are run and
-                                      // `sequences` has the ids
-  // With a cache of P slots the columns are the whole sequence, of which the first P are not run again, or, with an
-  // attention_mask that is P wider, the new tokens alone. It is left as it is where a prompt gets several sequences,
-  // else it goes on.
-  RectangleCache* past_key_values = nullptr;
-  LogitsProcessorList logits_processor{};
-  PrefixAllowedTokens prefix_allowed_tokens_fn{};
-  StoppingCriteriaList stopping_criteria{};
-  TokenText token_text{};  // for stop_strings
-  Streamer streamer{};     // not with beams
-  // Numbers of the prompts, [batch]; none: 0, 1, 2 ... A draw depends on the config's seed, this number, which of the
-  // prompt's sequences it is for, and how many tokens stand before it (padding not counted): not on the other prompts,
-  // the number of threads or a cache.
-  std::vector<std::uint32_t> sequence_ids{};
-  ForwardInput model_kwargs{};  // what else the first forward gets: images, a workspace
-};
 
 // Rows are prompt * num_return_sequences + sibling. The tensors of each step have running rows: the same, or prompt *
 // num_beams + beam with beams.
@@ -77,10 +48,20 @@ template <GenerativeModel Model>
 GenerateOutput<Model> generate(const Model& model, const std::type_identity_t<GenerateInput<Model>>& input,
                                const GenerationConfig& config = {});
 
+// The same for what a tokenizer or a processor returned, whole; `rest` is what else there is to say. Raises InputError
+// for rows of different lengths, and for something in `rest` that `inputs` has.
+template <GenerativeModel Model, EncodedInputs Inputs>
+GenerateOutput<Model> generate(const Model& model, const Inputs& inputs, const GenerationConfig& config = {},
+                               const std::type_identity_t<GenerateInput<Model>>& rest = {});
+
 // What a model's member generate() calls.
 template <class Model, class... Config>
 auto run_generation(const Model& model, const GenerateInput<Model>& input, const Config&... config) {
   return generate(model, input, config...);
+}
+template <class Model, EncodedInputs Inputs, class... More>
+auto run_generation(const Model& model, const Inputs& inputs, const More&... more) {
+  return generate(model, inputs, more...);
 }
 
 QWEN35_END_NAMESPACE

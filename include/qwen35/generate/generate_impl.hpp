@@ -23,7 +23,7 @@ class GenerateRun {
     chooser_ =
         std::make_shared<const TokenChooser>(config_, rows_.prompt_length(),
                                              ChooserExtras{input.logits_processor, input.prefix_allowed_tokens_fn,
-                                                           input.stopping_criteria, input.token_text});
+                                                           input.stopping_criteria, tokenizer_of(input)});
     output_.prompt_length = rows_.prompt_length();
     output_.seed = *config_.seed;
   }
@@ -227,6 +227,41 @@ template <GenerativeModel Model>
 GenerateOutput<Model> generate(const Model& model, const std::type_identity_t<GenerateInput<Model>>& input,
                                const GenerationConfig& config) {
   return detail::GenerateRun<Model>(model, input, config).run();
+}
+
+template <GenerativeModel Model, EncodedInputs Inputs>
+GenerateOutput<Model> generate(const Model& model, const Inputs& inputs, const GenerationConfig& config,
+                               const std::type_identity_t<GenerateInput<Model>>& rest) {
+  const auto once = [](bool given, const char* name) {
+    require<InputError>(!given, "generate: ", name, " are given twice: the encoded inputs have them");
+  };
+  once(static_cast<bool>(rest.input_ids) || static_cast<bool>(rest.inputs_embeds), "input_ids");
+  once(static_cast<bool>(rest.attention_mask), "attention_mask");
+  GenerateInput<Model> input = rest;
+  const Tensor<TokenId> ids = inputs.ids();
+  const Tensor<std::int32_t> mask = inputs.attention_mask.empty() ? Tensor<std::int32_t>() : inputs.mask();
+  input.input_ids = ids;
+  if (!mask.empty()) {
+    input.attention_mask = mask;
+  }
+  Tensor<std::int32_t> types;
+  if constexpr (requires { inputs.pixel_values; }) {
+    const auto set = [&](const auto& from, auto& to, const char* name) {
+      if (!from.empty()) {
+        once(to.size() > 0, name);
+        to = from;
+      }
+    };
+    set(inputs.pixel_values, input.pixel_values, "pixel_values");
+    set(inputs.image_grid_thw, input.image_grid_thw, "image_grid_thw");
+    set(inputs.pixel_values_videos, input.pixel_values_videos, "pixel_values_videos");
+    set(inputs.video_grid_thw, input.video_grid_thw, "video_grid_thw");
+    if (!inputs.mm_token_type_ids.empty() && (input.image_grid_thw || input.video_grid_thw)) {
+      types = inputs.token_types();
+      set(types, input.mm_token_type_ids, "mm_token_type_ids");
+    }
+  }
+  return generate(model, input, config);
 }
 
 QWEN35_END_NAMESPACE

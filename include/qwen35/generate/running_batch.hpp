@@ -2,6 +2,7 @@
 // The rows of a `generate` call between the model's forwards: columns, masks, positions, the cache.
 #pragma once
 
+#include <qwen35/generate/generate_input.hpp>
 #include <qwen35/generate/generative_model.hpp>
 #include <qwen35/generate/sequence.hpp>
 #include <qwen35/sampling/generation_config.hpp>
@@ -17,9 +18,6 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-template <class Model>
-struct GenerateInput;
-
 // What the caller gave, as columns. A column is a place of the sequence of every row, padding included.
 template <class M>
 class RunningBatch {
@@ -28,6 +26,7 @@ class RunningBatch {
   RunningBatch(const M& model, const GenerateInput<M>& input, const GenerationConfig& config)
       : model_(model),
         input_(input),
+        kwargs_(first_forward(input)),
         hidden_states_(config.output_hidden_states.value_or(false)),
         attentions_(config.output_attentions.value_or(false)) {
     read_ids();
@@ -100,6 +99,7 @@ class RunningBatch {
 
   const M& model_;
   const GenerateInput<M>& input_;
+  ForwardInput kwargs_;  // of the first forward, as far as the caller has a say
   bool hidden_states_;
   bool attentions_;
   bool use_cache_ = true;

@@ -147,7 +147,7 @@ void RunningBatch<M>::prefill(std::size_t expand) {
     }
     cache_ = owned_cache_ ? owned_cache_.get() : input_.past_key_values;
   }
-  ForwardInput first = input_.model_kwargs;
+  ForwardInput first = kwargs_;
   std::vector<TokenId> fresh_ids;
   std::vector<float> fresh_embeds;
   if (input_.inputs_embeds) {
@@ -227,7 +227,7 @@ void RunningBatch<M>::forward(std::span<const Sequence> rows) {
   if (use_cache_ && !hidden_states_ && !attentions_) {
     return forward_slices(rows);
   }
-  ForwardInput next = use_cache_ ? ForwardInput{} : input_.model_kwargs;
+  ForwardInput next = use_cache_ ? ForwardInput{} : kwargs_;
   std::vector<TokenId> ids;
   if (use_cache_) {
     for (std::int32_t& position : positions_) {
@@ -264,7 +264,7 @@ void RunningBatch<M>::forward_slices(std::span<const Sequence> rows) {
     newest_.resize(rows_);
     slice_positions_.resize(3 * rows_);
     hide_masked_slots();
-    if (input_.model_kwargs.workspace == nullptr || rows_ != batch_) {
+    if (kwargs_.workspace == nullptr || rows_ != batch_) {
       workspace_.emplace(rows_, rows_);
     }
   }
@@ -289,7 +289,7 @@ void RunningBatch<M>::forward_slices(std::span<const Sequence> rows) {
       slice.mask.visible = visible_[r];
     }
   }
-  logits_ = model_.forward(slices_, workspace_ ? *workspace_ : *input_.model_kwargs.workspace).logits;
+  logits_ = model_.forward(slices_, workspace_ ? *workspace_ : *kwargs_.workspace).logits;
   cache_->commit(1, newest_.data(), nullptr);
   for (std::int32_t& position : positions_) {
     ++position;

@@ -44,6 +44,19 @@ class AnyModel {
   auto generate(const GenerateInput<M>& input, const GenerationConfig& config) const {
     return run_generation(*this, input, config);
   }
+  // With what a tokenizer or processor returned, whole: generate(tokenizer(texts), config).
+  template <class Inputs>
+  auto generate(const Inputs& inputs) const {
+    return run_generation(*this, inputs);
+  }
+  template <class Inputs>
+  auto generate(const Inputs& inputs, const GenerationConfig& config) const {
+    return run_generation(*this, inputs, config);
+  }
+  template <class Inputs, class M = AnyModel>
+  auto generate(const Inputs& inputs, const GenerationConfig& config, const GenerateInput<M>& rest) const {
+    return run_generation(*this, inputs, config, rest);
+  }
 
   std::size_t vocab_size() const { return held_->vocab_size(); }
   const TextValues& config() const { return held_->config(); }

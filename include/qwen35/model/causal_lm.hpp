@@ -58,6 +58,19 @@ class CausalLM {
   auto generate(const GenerateInput<M>& input, const GenerationConfig& config) const {
     return run_generation(*this, input, config);
   }
+  // With what a tokenizer or processor returned, whole: generate(tokenizer(texts), config).
+  template <class Inputs>
+  auto generate(const Inputs& inputs) const {
+    return run_generation(*this, inputs);
+  }
+  template <class Inputs>
+  auto generate(const Inputs& inputs, const GenerationConfig& config) const {
+    return run_generation(*this, inputs, config);
+  }
+  template <class Inputs, class M = CausalLM>
+  auto generate(const Inputs& inputs, const GenerationConfig& config, const GenerateInput<M>& rest) const {
+    return run_generation(*this, inputs, config, rest);
+  }
 
   // The text model's, and the head's unless it is tied.
   std::vector<NamedParameter> named_parameters() const {

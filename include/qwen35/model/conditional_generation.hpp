@@ -53,8 +53,8 @@ class ConditionalGeneration {
     return qwen35::cache_layout<Config>(kv_dtype);
   }
 
-  // The reference's generate(), with the checkpoint's generation_config.json or one given. Media are given in
-  // `model_kwargs`, for the tokens that are not in a cache yet. Needs generate/generate.hpp.
+  // The reference's generate(), with the checkpoint's generation_config.json or one given. Media are
+  // those of the tokens that are not in a cache yet. Needs generate/generate.hpp.
   template <class M = ConditionalGeneration>
   auto generate(const GenerateInput<M>& input) const {
     return run_generation(*this, input);
@@ -62,6 +62,19 @@ class ConditionalGeneration {
   template <class M = ConditionalGeneration>
   auto generate(const GenerateInput<M>& input, const GenerationConfig& config) const {
     return run_generation(*this, input, config);
+  }
+  // With what a tokenizer or processor returned, whole: generate(tokenizer(texts), config).
+  template <class Inputs>
+  auto generate(const Inputs& inputs) const {
+    return run_generation(*this, inputs);
+  }
+  template <class Inputs>
+  auto generate(const Inputs& inputs, const GenerationConfig& config) const {
+    return run_generation(*this, inputs, config);
+  }
+  template <class Inputs, class M = ConditionalGeneration>
+  auto generate(const Inputs& inputs, const GenerationConfig& config, const GenerateInput<M>& rest) const {
+    return run_generation(*this, inputs, config, rest);
   }
 
   // See Model.

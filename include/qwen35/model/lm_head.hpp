@@ -17,6 +17,7 @@ class LogitsToKeep {
   constexpr LogitsToKeep(int count = 0) : count_(count) {}
   LogitsToKeep(std::vector<std::int32_t> indices) : indices_(std::move(indices)), by_index_(true) {}
 
+  bool is_default() const { return count_ == 0 && !by_index_; }
   // Positions of a sequence of `length` tokens, in output order. Raises InputError for a negative count or an index
   // outside it; indices below 0 count from the end.
   std::vector<std::size_t> positions(std::size_t length) const {

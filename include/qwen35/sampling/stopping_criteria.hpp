@@ -5,7 +5,9 @@
 #include <qwen35/sampling/generation_config.hpp>
 #include <qwen35/sampling/logits_processor.hpp>
 
+#include <concepts>
 #include <ctime>
+#include <type_traits>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -90,19 +92,41 @@ class MaxTimeCriteria final : public StoppingCriteria {
   double start_;
 };
 
-// The bytes that a token adds to the text, e.g. `[&](TokenId id) { return tokenizer.token_bytes(id); }`. What it
-// returns must live until the next call.
-using TokenText = std::function<std::string_view(TokenId)>;
+// The bytes that a token adds to the text: those of a tokenizer, which must outlive it, or of a function such as
+// `[&](TokenId id) { return tokenizer.token_bytes(id); }`. What that returns must live until the next call.
+class TokenText {
+ public:
+  TokenText() = default;
+  template <class F>
+  requires std::is_invocable_r_v<std::string_view, F&, TokenId> TokenText(F function)
+      : function_(std::move(function)) {}
+  template <class Tokens>
+  requires requires(const Tokens& tokens, TokenId id) {
+    { tokens.token_bytes(id) } -> std::same_as<std::string_view>;
+  }
+  TokenText(const Tokens& tokenizer) : function_([&tokenizer](TokenId id) { return tokenizer.token_bytes(id); }) {}
+  template <class Tokens>
+  requires requires(const Tokens& tokens, TokenId id) {
+    { tokens.token_bytes(id) } -> std::same_as<std::string_view>;
+  }
+  TokenText(const Tokens&& temporary) = delete;
+
+  explicit operator bool() const { return static_cast<bool>(function_); }
+  std::string_view operator()(TokenId id) const { return function_(id); }
+
+ private:
+  std::function<std::string_view(TokenId)> function_;
+};
 
 // The bytes of the sequence, prompt included, hold a stop string that ends inside the newest token. It may begin in
 // earlier ones, and the token may go on behind it.
 class StopStringCriteria final : public StoppingCriteria {
  public:
-  // Raises InputError without strings, for an empty one, or without token_text.
-  StopStringCriteria(std::vector<std::string> stop_strings, TokenText token_text)
-      : strings_(std::move(stop_strings)), text_(std::move(token_text)) {
+  // Raises InputError without strings, for an empty one, or without a tokenizer.
+  StopStringCriteria(std::vector<std::string> stop_strings, TokenText tokenizer)
+      : strings_(std::move(stop_strings)), text_(std::move(tokenizer)) {
     require<InputError>(!strings_.empty(), "stop_strings is an empty list");
-    require<InputError>(static_cast<bool>(text_), "stop_strings need token_text, which gives the bytes of a token");
+    require<InputError>(static_cast<bool>(text_), "stop_strings need a tokenizer, which gives the bytes of a token");
     for (const std::string& string : strings_) {
       require<InputError>(!string.empty(), "stop_strings holds an empty string");
       longest_ = std::max(longest_, string.size());
@@ -174,7 +198,7 @@ inline FinishReason finish_reason(const StoppingCriteriaList& list, const Sequen
 
 // `config` with all defaults filled in and its max_length counted from the first column. Raises InputError.
 template <class = void>
-StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenText& token_text = {},
+StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenText& tokenizer = {},
                                  const StoppingCriteriaList& users = {}) {
   require_all(users, "stopping_criteria");
   StoppingCriteriaList list;
@@ -182,7 +206,7 @@ StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenText
     list.push_back(std::make_shared<EosTokenCriteria>(*config.eos_token_id));
   }
   if (config.stop_strings) {
-    list.push_back(std::make_shared<StopStringCriteria>(*config.stop_strings, token_text));
+    list.push_back(std::make_shared<StopStringCriteria>(*config.stop_strings, tokenizer));
   }
   if (config.max_length) {
     list.push_back(std::make_shared<MaxLengthCriteria>(static_cast<std::size_t>(*config.max_length)));

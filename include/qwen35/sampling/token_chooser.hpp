@@ -27,7 +27,7 @@ struct ChooserExtras {
   LogitsProcessorList logits_processor{};
   PrefixAllowedTokens prefix_allowed_tokens_fn{};
   StoppingCriteriaList stopping_criteria{};
-  TokenText token_text{};  // for stop_strings
+  TokenText tokenizer{};  // for stop_strings
 };
 
 // Knows no model and keeps nothing of a sequence: one serves any number of sequences with the same config and length of
@@ -38,7 +38,7 @@ class TokenChooser {
   // prompt. Raises InputError.
   TokenChooser(const GenerationConfig& config, std::size_t prompt_length, const ChooserExtras& extras = {})
       : processors_(processors_of(config, prompt_length, extras.logits_processor, extras.prefix_allowed_tokens_fn)),
-        criteria_(criteria_of(config, extras.token_text, extras.stopping_criteria)),
+        criteria_(criteria_of(config, extras.tokenizer, extras.stopping_criteria)),
         samples_(config.do_sample.value_or(false)) {}
 
   // logits: [vocab_size], which become the processed scores. Raises InputError, as the processors do.

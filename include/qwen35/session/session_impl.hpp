@@ -240,7 +240,7 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
   if (encoded) {
     handle = batch_->add({.input_ids = ids,
                           .config = config,
-                          .extras = {.token_text = [this](TokenId id) { return tokenizer_->token_bytes(id); }},
+                          .extras = {.tokenizer = *tokenizer_},
                           .streamer = streamer,
                           .borrowed_cache = &cache_,
                           .rows = prompt_rows(ids, turn_media),

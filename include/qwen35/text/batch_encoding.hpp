@@ -21,11 +21,11 @@ struct CharSpan {
 
 // Rows are as long as their texts unless they were padded. Of those that were not asked for there are none.
 struct BatchEncoding {
-  std::vector<std::vector<TokenId>> input_ids;                 // [texts][tokens]
-  std::vector<std::vector<std::int32_t>> attention_mask;       // 0 for padding
-  std::vector<std::vector<CharSpan>> offset_mapping;           // (0, 0) for padding
-  std::vector<std::vector<std::int32_t>> special_tokens_mask;  // 1 for what the tokenizer added itself: the padding
-  std::vector<std::size_t> lengths;                            // [texts]: tokens, padding not counted
+  std::vector<std::vector<TokenId>> input_ids{};                 // [texts][tokens]
+  std::vector<std::vector<std::int32_t>> attention_mask{};       // 0 for padding
+  std::vector<std::vector<CharSpan>> offset_mapping{};           // (0, 0) for padding
+  std::vector<std::vector<std::int32_t>> special_tokens_mask{};  // 1 for what the tokenizer added itself: the padding
+  std::vector<std::size_t> lengths{};                            // [texts]: tokens, padding not counted
 
   // The rows as [texts, tokens], for the model. Raises InputError when they differ in length.
   Tensor<TokenId> ids() const { return rectangular(input_ids, "input_ids"); }
