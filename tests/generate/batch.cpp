@@ -307,3 +307,25 @@ TEST_CASE("a token allocates nothing after the first ones, greedy or sampled") {
   CHECK(allocations == before);
   CHECK(batch.running() == 4);
 }
+
+TEST_CASE("nor does a step of generate(), whatever the number of rows") {
+  const ToyModel model;
+  model.slices.reserve(1000);
+  const Tensor<TokenId> ids({3, 4}, {7, 8, 9, 10, 1, 1, 11, 12, 1, 13, 14, 15});
+  const Tensor<std::int32_t> mask({3, 4}, {1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 1});
+  for (const bool sampled : {false, true}) {
+    std::vector<std::size_t> seen;
+    seen.reserve(100);
+    generate(model,
+             {.input_ids = ids,
+              .attention_mask = mask,
+              .streamer =
+                  [&](std::span<const TokenId>) {
+                    seen.push_back(allocations);
+                    return true;
+                  }},
+             {.max_new_tokens = 40, .do_sample = sampled, .seed = 1, .top_k = 5, .eos_token_id = TokenIds()});
+    REQUIRE(seen.size() == 40);
+    CHECK(seen[39] == seen[4]);
+  }
+}

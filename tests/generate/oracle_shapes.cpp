@@ -22,17 +22,17 @@ const Model& shapes() {
   return model;
 }
 
-struct Batch {
+struct Prompts {
   Tensor<TokenId> ids;
   Tensor<std::int32_t> mask;
 };
 
-Batch padded(const std::vector<std::vector<TokenId>>& prompts) {
+Prompts padded(const std::vector<std::vector<TokenId>>& prompts) {
   std::size_t width = 0;
   for (const auto& prompt : prompts) {
     width = std::max(width, prompt.size());
   }
-  Batch out{Tensor<TokenId>({prompts.size(), width}), Tensor<std::int32_t>({prompts.size(), width})};
+  Prompts out{Tensor<TokenId>({prompts.size(), width}), Tensor<std::int32_t>({prompts.size(), width})};
   std::fill(out.ids.begin(), out.ids.end(), pad);
   for (std::size_t b = 0; b < prompts.size(); ++b) {
     std::copy(prompts[b].begin(), prompts[b].end(),
@@ -61,7 +61,7 @@ TEST_CASE("beams, padded batches and processors give the reference's tokens") {
   REQUIRE(file.at("cases").size() == 17);
   for (const json::Value& recorded : file.at("cases").items()) {
     CAPTURE(recorded.at("name").as_string());
-    const Batch batch = padded(prompts_of(recorded));
+    const Prompts batch = padded(prompts_of(recorded));
     const auto output = shapes().generate({.input_ids = batch.ids, .attention_mask = batch.mask},
                                           GenerationConfig::from_json(recorded.at("config")));
     REQUIRE(output.sequences.shape()[0] == recorded.at("generated").size());
@@ -109,7 +109,7 @@ TEST_CASE("rows are bit-equal together and alone, sampled and penalised") {
     prompts.push_back(prompts_of(recorded)[0]);
   }
   prompts.resize(4);
-  const Batch batch = padded(prompts);
+  const Prompts batch = padded(prompts);
   const GenerationConfig config{.max_new_tokens = 12,
                                 .do_sample = true,
                                 .num_return_sequences = 2,

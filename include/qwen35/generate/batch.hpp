@@ -7,6 +7,7 @@
 #include <qwen35/generate/sequence_model.hpp>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -17,6 +18,15 @@ struct BatchOptions {
   std::size_t prefill_chunk = 512;  // tokens of a prompt that one step reads
   DType kv_dtype = DType::f32;
   std::size_t max_pages = 0;  // of the keys and values of all sequences that begin here, see KvPool; 0: no limit
+  ForwardWorkspace* workspace = nullptr;  // the caller's, instead of one of its own
+};
+
+// How a row of the reference's rectangle goes on, which has been read.
+struct RectangleRow {
+  SequenceCache* cache = nullptr;          // the row's, of the caller's; null: only logits that are offered count
+  std::array<std::int32_t, 3> position{};  // of the last token
+  std::vector<std::uint8_t> visible{};     // of the cache's slots, where a mask hides some that hold a token
+  TokenId pad_token_id = 0;                // what it goes on with after its end, until all have ended
 };
 
 // What a sequence begins with.
@@ -68,6 +78,14 @@ class Batch {
   // A new sequence; with num_return_sequences its siblings' handles follow. Raises InputError for an input that
   // contradicts itself or a batch that is full, with nothing changed.
   Handle add(SequenceInput input);
+  // A row that has been read, whose logits [vocab_size] wait for a choice in the caller's memory. Rows of one rectangle
+  // have one largest position.
+  Handle add_row(Sequence sequence, const RectangleRow& row, std::span<float> logits);
+  // Ends a sequence between steps; it stays.
+  void cancel(Handle handle) {
+    drop_waiting(handle);
+    find(handle).sequence.cancel();
+  }
   // Takes a sequence out; one that has not finished is cancelled. Raises InputError for a handle that is none.
   Removed remove(Handle handle);
 
@@ -93,7 +111,7 @@ class Batch {
   // Tokens of its prompt that are still to be run.
   bool is_reading(Handle handle) const {
     const Entry& entry = find(handle);
-    return entry.cache().tokens() < entry.sequence.prompt_length;
+    return entry.cache().tokens() < entry.slot(entry.sequence.prompt_length);
   }
 
   // --- the halves of a step, for who wants to look or choose between them ---
@@ -107,6 +125,10 @@ class Batch {
   std::span<float> logits(Handle handle);
   // Tokens that follow, given instead of chosen, up to one that ends the sequence. Its waiting logits are dropped.
   void push(Handle handle, std::span<const TokenId> tokens);
+  // Other logits [vocab_size] to wait for a choice, in the caller's memory.
+  void offer(Handle handle, std::span<float> logits);
+  // A beam: the row is now another one with one token more, in another cache. Its waiting logits are dropped.
+  void replace_row(Handle handle, const std::vector<TokenId>& ids, SequenceCache* cache);
 
  private:
   struct Entry {
@@ -119,11 +141,16 @@ class Batch {
     std::size_t first_row = 0;            // the token that `rows` begins with
     std::vector<std::int32_t> positions;  // of the piece that runs, [3, tokens], where `rows` has positions
     Handle reader = 0;                    // the sibling that reads the prompt for this one; 0: it does so itself
+    std::optional<RectangleRow> row;
+    std::ptrdiff_t offset = 0;  // from a token's place among the ids to its slot
 
     SequenceCache& cache() { return borrowed_cache != nullptr ? *borrowed_cache : own_cache; }
     const SequenceCache& cache() const { return borrowed_cache != nullptr ? *borrowed_cache : own_cache; }
-    std::size_t pending() const { return sequence.ids.size() - cache().tokens(); }
-    bool runs() const { return reader == 0 && !sequence.finished() && pending() > 0; }
+    std::size_t slot(std::size_t token) const {
+      return static_cast<std::size_t>(static_cast<std::ptrdiff_t>(token) + offset);
+    }
+    std::size_t pending() const { return slot(sequence.ids.size()) - cache().tokens(); }
+    bool runs() const { return reader == 0 && (row || !sequence.finished()) && pending() > 0; }
   };
   struct Waiting {
     Handle handle;

@@ -135,7 +135,7 @@ typename Batch<M, D>::Removed Batch<M, D>::remove(Handle handle) {
 template <SequenceModel M, Drafter D>
 std::size_t Batch<M, D>::piece(const Entry& entry) const {
   const std::size_t at = entry.cache().tokens();
-  if (at >= entry.sequence.prompt_length) {
+  if (at >= entry.slot(entry.sequence.prompt_length)) {
     return entry.pending();
   }
   if (entry.piece_ends.empty()) {
@@ -149,8 +149,21 @@ SequenceSlice Batch<M, D>::slice(Entry& entry, std::size_t count) {
   const std::size_t begin = entry.cache().tokens();
   SequenceSlice out;
   out.cache = &entry.cache();
-  out.ids = std::span<const TokenId>(entry.sequence.ids).subspan(begin, count);
-  out.wanted = begin + count == entry.sequence.ids.size() ? 1 : 0;
+  const std::size_t pending = entry.pending();
+  out.ids = std::span<const TokenId>(entry.sequence.ids).last(pending).first(count);
+  out.wanted = count == pending ? 1 : 0;
+  if (entry.row) {
+    entry.positions.resize(3 * count);
+    for (std::size_t i = 0; i < 3 * count; ++i) {
+      entry.positions[i] = entry.row->position[i / count] + 1 + static_cast<std::int32_t>(i % count);
+    }
+    out.positions = entry.positions;
+    if (!entry.row->visible.empty()) {
+      entry.row->visible.resize(begin + count, 1);
+      out.mask.visible = entry.row->visible;
+    }
+    return out;
+  }
   if (begin >= entry.sequence.prompt_length) {
     return out;
   }
@@ -202,20 +215,38 @@ void Batch<M, D>::select() {
       }
     }
   }
+  std::int32_t largest = 0;
+  for (const std::size_t index : running_) {
+    if (entries_[index].row) {
+      for (const std::int32_t position : entries_[index].positions) {
+        largest = std::max(largest, position);
+      }
+    }
+  }
+  for (SequenceSlice& slice : slices_) {
+    slice.max_position = largest;
+  }
 }
 
 template <SequenceModel M, Drafter D>
 bool Batch<M, D>::forward() {
   require<InputError>(waiting_.empty(), "Batch: logits of ", waiting_.size(), " sequences wait for a choice");
+  if (running() == 0) {
+    return false;
+  }
   select();
   if (slices_.empty()) {
     return false;
   }
-  const SliceRows rows = model_->forward(slices_, workspace_);
+  const SliceRows rows = model_->forward(slices_, options_.workspace != nullptr ? *options_.workspace : workspace_);
   std::size_t row = 0;
   for (std::size_t i = 0; i < slices_.size(); ++i) {
     Entry& entry = entries_[running_[i]];
-    if (!slices_[i].positions.empty()) {  // text goes on behind the largest
+    if (entry.row) {
+      for (std::int32_t& position : entry.row->position) {
+        position += static_cast<std::int32_t>(slices_[i].ids.size());
+      }
+    } else if (!slices_[i].positions.empty()) {  // text goes on behind the largest
       const auto end = 1 + *std::max_element(slices_[i].positions.begin(), slices_[i].positions.end());
       SequenceCache& cache = entry.cache();
       cache.set_rope_delta(end - static_cast<std::int32_t>(cache.tokens() - cache.holes()));
@@ -264,7 +295,13 @@ void Batch<M, D>::choose() {
   Turns turns{*this};
   for (const Waiting& item : waiting_) {
     ++turns.begun;
-    Sequence& sequence = find(item.handle).sequence;
+    Entry& entry = find(item.handle);
+    Sequence& sequence = entry.sequence;
+    if (sequence.finished()) {  // a row that goes on because others do
+      sequence.ids.push_back(entry.row->pad_token_id);
+      ++turns.done;
+      continue;
+    }
     const TokenId token = sequence.choose({item.logits, vocab_size_}, scratch_);
     ++turns.done;
     events_.push_back({item.handle, token, sequence.finish_reason});
@@ -288,6 +325,39 @@ void Batch<M, D>::push(Handle handle, std::span<const TokenId> tokens) {
   for (std::size_t i = 0; i < tokens.size() && !sequence.finished(); ++i) {
     sequence.push(tokens[i], scratch_);
   }
+}
+
+template <SequenceModel M, Drafter D>
+typename Batch<M, D>::Handle Batch<M, D>::add_row(Sequence sequence, const RectangleRow& row, std::span<float> logits) {
+  require<InputError>(entries_.size() < options_.max_sequences, "Batch: ", entries_.size(),
+                      " sequences are there, max_sequences is ", options_.max_sequences);
+  Entry entry;
+  entry.handle = next_handle_;
+  entry.sequence = std::move(sequence);
+  entry.borrowed_cache = row.cache;
+  entry.row = row;
+  if (row.cache != nullptr) {
+    entry.offset =
+        static_cast<std::ptrdiff_t>(row.cache->tokens()) - static_cast<std::ptrdiff_t>(entry.sequence.ids.size());
+  }
+  entries_.push_back(std::move(entry));
+  offer(next_handle_, logits);
+  return next_handle_++;
+}
+
+template <SequenceModel M, Drafter D>
+void Batch<M, D>::offer(Handle handle, std::span<float> logits) {
+  vocab_size_ = logits.size();
+  waiting_.push_back({handle, logits.data()});
+}
+
+template <SequenceModel M, Drafter D>
+void Batch<M, D>::replace_row(Handle handle, const std::vector<TokenId>& ids, SequenceCache* cache) {
+  Entry& entry = find(handle);
+  drop_waiting(handle);
+  entry.sequence.ids = ids;
+  ++entry.sequence.usage.completion_tokens;
+  entry.borrowed_cache = cache;
 }
 
 QWEN35_END_NAMESPACE

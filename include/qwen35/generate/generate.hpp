@@ -2,6 +2,7 @@
 // From a prompt to tokens: the reference's `generate()`.
 #pragma once
 
+#include <qwen35/generate/batch.hpp>
 #include <qwen35/generate/beam_search.hpp>
 #include <qwen35/generate/generate_input.hpp>
 #include <qwen35/generate/generative_model.hpp>

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <qwen35/generate/generate.hpp>
+#include <qwen35/generate/generate_rows.hpp>
 #include <qwen35/generate/generation_defaults.hpp>
-#include <qwen35/generate/running_batch.hpp>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -14,7 +14,7 @@ template <class M>
 class GenerateRun {
  public:
   GenerateRun(const M& model, const GenerateInput<M>& input, const GenerationConfig& config)
-      : input_(input), config_(complete_config(model, config)), rows_(model, input, config_) {
+      : model_(model), input_(input), config_(complete_config(model, config)), rows_(model, input, config_) {
     set_lengths(model, rows_.prompt_length(), rows_.columns(), config_);
     require<InputError>(input.sequence_ids.empty() || input.sequence_ids.size() == rows_.batch(),
                         "generate: sequence_ids has ", input.sequence_ids.size(), " entries for ", rows_.batch(),
@@ -39,29 +39,36 @@ class GenerateRun {
   std::size_t num_beams() const { return static_cast<std::size_t>(*config_.num_beams); }
   std::size_t siblings() const { return static_cast<std::size_t>(*config_.num_return_sequences); }
 
-  // The rows that run: `expand` for each prompt.
-  void make_sequences(std::size_t expand) {
-    for (std::size_t row = 0; row < rows_.batch() * expand; ++row) {
-      const std::size_t b = row / expand;
-      sequences_.push_back(
-          {.ids = rows_.prompt(b),
-           .prompt_length = rows_.prompt_length(),
-           .padding = rows_.padding(b),
-           .batch_id = b,
-           .row = row,
-           .key = {.seed = *config_.seed,
-                   .sequence = input_.sequence_ids.empty() ? static_cast<std::uint32_t>(b) : input_.sequence_ids[b],
-                   .sibling = num_beams() > 1 ? 0u : static_cast<std::uint32_t>(row % expand),
-                   .position = static_cast<std::uint32_t>(rows_.tokens(b))},
-           .chooser = chooser_,
-           .usage = {.prompt_tokens = rows_.tokens(b),
-                     .cached_tokens = rows_.cached(),
-                     .processed_tokens = rows_.tokens(b) - std::min(rows_.cached(), rows_.tokens(b))}});
-    }
+  // Row `row` of those that run, `expand` for each prompt.
+  Sequence sequence_of(std::size_t row, std::size_t expand) const {
+    const std::size_t b = row / expand;
+    Sequence out{
+        .ids = {},
+        .prompt_length = rows_.prompt_length(),
+        .padding = rows_.padding(b),
+        .batch_id = b,
+        .row = row,
+        .key = {.seed = *config_.seed,
+                .sequence = input_.sequence_ids.empty() ? static_cast<std::uint32_t>(b) : input_.sequence_ids[b],
+                .sibling = num_beams() > 1 ? 0u : static_cast<std::uint32_t>(row % expand),
+                .position = static_cast<std::uint32_t>(rows_.tokens(b))},
+        .chooser = chooser_,
+        .usage = {.prompt_tokens = rows_.tokens(b),
+                  .cached_tokens = rows_.cached(),
+                  .processed_tokens = rows_.tokens(b) - std::min(rows_.cached(), rows_.tokens(b))}};
+    constexpr std::size_t usual = 1 << 16;
+    out.ids.reserve(std::min(static_cast<std::size_t>(*config_.max_length), rows_.prompt_length() + usual));
+    out.ids = rows_.prompt(b);
+    return out;
+  }
+  const Sequence& sequence(std::size_t row) const { return batch_->sequence(handles_[row]); }
+  // [rows, vocab_size], of the last forward.
+  std::span<float> logits() const { return {logits_, handles_.size() * rows_.vocab_size()}; }
+  std::span<float> logits(std::size_t row) const {
+    return logits().subspan(row * rows_.vocab_size(), rows_.vocab_size());
   }
   Tensor<float> copy_of_logits() {
-    const std::span<const float> logits = rows_.logits();
-    return Tensor<float>({rows_.rows(), rows_.vocab_size()}, std::vector<float>(logits.begin(), logits.end()));
+    return Tensor<float>({rows_.rows(), rows_.vocab_size()}, std::vector<float>(logits().begin(), logits().end()));
   }
   void keep() {
     if (*config_.output_logits) {
@@ -81,65 +88,95 @@ class GenerateRun {
   }
 
   void decode();
-  // One step: from the logits of the running rows to their next tokens. False: all have ended.
+  void forward();
+  // From the logits of the rows to their next tokens. False: all have ended.
   bool advance();
   bool advance_beams();
   void set_sequences(std::span<const Sequence> sequences);
   void set_beams();
 
+  const M& model_;
   const GenerateInput<M>& input_;
   GenerationConfig config_;
-  RunningBatch<M> rows_;
+  GenerateRows<M> rows_;
   std::shared_ptr<const TokenChooser> chooser_;
-  std::vector<Sequence> sequences_;
-  std::vector<TokenId> tokens_;  // of the newest step
+  std::optional<Batch<M>> batch_;
+  std::vector<typename Batch<M>::Handle> handles_;  // of the rows
+  std::vector<TokenId> tokens_;                     // of the newest step
+  float* logits_ = nullptr;
   std::optional<BeamSearch> beams_;
   ChooserScratch scratch_;
   GenerateOutput<M> output_;
 };
 
+// The prompts are read as the reference's rectangle; then their rows are sequences of a batch, which go on side by
+// side.
 template <class M>
 void GenerateRun<M>::decode() {
-  make_sequences(num_beams() > 1 ? num_beams() : siblings());
-  tokens_.resize(sequences_.size());
-  rows_.prefill(sequences_.size() / rows_.batch());
+  const std::size_t expand = num_beams() > 1 ? num_beams() : siblings();
+  rows_.prefill(expand);
+  batch_.emplace(model_,
+                 BatchOptions{.max_sequences = rows_.rows(), .prefill_chunk = 1, .workspace = rows_.workspace()});
+  for (std::size_t r = 0; r < rows_.rows(); ++r) {
+    handles_.push_back(
+        batch_->add_row(sequence_of(r, expand), rows_.row(r, config_.pad_token_id.value_or(0)), rows_.logits(r)));
+  }
+  tokens_.resize(handles_.size());
+  logits_ = rows_.logits(0).data();
   keep();
   while (num_beams() > 1 ? advance_beams() : advance()) {
-    rows_.forward(sequences_);
+    forward();
     keep();
   }
   if (num_beams() > 1) {
     set_beams();
-  } else {
-    set_sequences(sequences_);
+    return;
   }
+  std::vector<Sequence> sequences;
+  for (const auto handle : handles_) {
+    sequences.push_back(batch_->sequence(handle));
+  }
+  set_sequences(sequences);
 }
 
-// A row that has ended goes through the model with padding until all have.
+template <class M>
+void GenerateRun<M>::forward() {
+  if (!rows_.go_on_alone()) {
+    rows_.forward([&](std::size_t r) -> const std::vector<TokenId>& { return sequence(r).ids; });
+    for (std::size_t r = 0; r < handles_.size(); ++r) {
+      batch_->offer(handles_[r], rows_.logits(r));
+    }
+    logits_ = rows_.logits(0).data();
+    return;
+  }
+  for (std::size_t r = 0; r < handles_.size(); ++r) {
+    tokens_[r] = sequence(r).ids.back();
+  }
+  rows_.begin_column();
+  batch_->forward();
+  rows_.end_column(tokens_);
+  logits_ = batch_->logits(handles_[0]).data();
+}
+
+// A row that has ended goes on with padding until all have.
 template <class M>
 bool GenerateRun<M>::advance() {
-  bool running = false;
-  for (std::size_t r = 0; r < sequences_.size(); ++r) {
-    Sequence& sequence = sequences_[r];
-    if (!sequence.finished()) {
-      tokens_[r] = sequence.choose(rows_.logits(r), scratch_);
-      running = running || !sequence.finished();
-      continue;
+  for (std::size_t r = 0; *config_.output_scores && r < handles_.size(); ++r) {
+    if (sequence(r).finished()) {
+      chooser_->process(sequence(r).view(scratch_.processors), logits(r));
     }
-    if (*config_.output_scores) {
-      chooser_->process(sequence.view(scratch_.processors), rows_.logits(r));
-    }
-    tokens_[r] = config_.pad_token_id.value_or(0);
-    sequence.ids.push_back(tokens_[r]);
+  }
+  batch_->choose();
+  for (std::size_t r = 0; r < handles_.size(); ++r) {
+    tokens_[r] = sequence(r).ids.back();
   }
   keep_scores();
   if (input_.streamer && !input_.streamer(tokens_)) {
-    for (Sequence& sequence : sequences_) {
-      sequence.cancel();
+    for (const auto handle : handles_) {
+      batch_->cancel(handle);
     }
-    return false;
   }
-  return running;
+  return batch_->running() > 0;
 }
 
 template <class M>
@@ -158,22 +195,21 @@ bool GenerateRun<M>::advance_beams() {
                    prompts);
   }
   const LogitNormalization log_softmax;
-  for (std::size_t r = 0; r < sequences_.size(); ++r) {
-    const SequenceRow row = sequences_[r].view(scratch_.processors);
-    log_softmax.process(row, rows_.logits(r));
-    chooser_->process(row, rows_.logits(r));
+  for (std::size_t r = 0; r < handles_.size(); ++r) {
+    const SequenceRow row = sequence(r).view(scratch_.processors);
+    log_softmax.process(row, logits(r));
+    chooser_->process(row, logits(r));
   }
   keep_scores();
   beams_->step(
-      rows_.logits(), chooser_->criteria(), [&](std::size_t r) { return sequences_[r].view(scratch_.processors); },
-      [&](std::size_t b) { return sequences_[b * num_beams()].next_key(); });
+      logits(), chooser_->criteria(), [&](std::size_t r) { return sequence(r).view(scratch_.processors); },
+      [&](std::size_t b) { return sequence(b * num_beams()).next_key(); });
   if (beams_->done()) {
     return false;
   }
   rows_.reorder(beams_->beam_idx());
-  for (std::size_t r = 0; r < sequences_.size(); ++r) {
-    sequences_[r].ids = beams_->ids(r);
-    ++sequences_[r].usage.completion_tokens;
+  for (std::size_t r = 0; r < handles_.size(); ++r) {
+    batch_->replace_row(handles_[r], beams_->ids(r), rows_.row_cache(r));
   }
   return true;
 }
@@ -204,10 +240,10 @@ void GenerateRun<M>::set_beams() {
   std::size_t length = 0;
   for (std::size_t b = 0; b < rows_.batch(); ++b) {
     for (const Beam& beam : beams_->best(b, siblings())) {
-      Sequence& sequence = sequences.emplace_back(sequences_[b * num_beams()]);
-      sequence.ids = beam.ids;
-      sequence.finish_reason = beam.reason;
-      sequence.usage.completion_tokens = beam.ids.size() - sequence.prompt_length;
+      Sequence& row = sequences.emplace_back(sequence(b * num_beams()));
+      row.ids = beam.ids;
+      row.finish_reason = beam.reason;
+      row.usage.completion_tokens = beam.ids.size() - row.prompt_length;
       beams.push_back(&beam);
       output_.sequences_scores.push_back(beam.score);
       length = std::max(length, beam.beam_indices.size());

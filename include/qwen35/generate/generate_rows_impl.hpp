@@ -1,13 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bodies of RunningBatch. Include running_batch.hpp.
+// Bodies of GenerateRows. Include generate_rows.hpp.
 #pragma once
 
-#include <qwen35/generate/running_batch.hpp>
+#include <qwen35/generate/generate_rows.hpp>
 
 QWEN35_BEGIN_NAMESPACE
 
+namespace detail {
+
+// Inserts a value behind each of the rows of `values`: f(last value of the row).
+template <class F>
+inline void append_column(std::vector<std::int32_t>& values, std::size_t rows, F&& f) {
+  const std::size_t width = values.size() / rows;
+  std::vector<std::int32_t> out;
+  out.reserve(values.size() + rows);
+  for (std::size_t row = 0; row < rows; ++row) {
+    const auto start = values.begin() + static_cast<std::ptrdiff_t>(row * width);
+    out.insert(out.end(), start, start + static_cast<std::ptrdiff_t>(width));
+    out.push_back(f(out.back()));
+  }
+  values = std::move(out);
+}
+
+// Each entry of the first axis `times` times in a row.
+template <class T>
+inline Tensor<T> repeat_rows(const Tensor<T>& tensor, std::size_t times) {
+  const std::size_t rows = tensor.shape()[0];
+  const std::size_t width = tensor.size() / rows;
+  Shape shape{rows * times};
+  for (std::size_t axis = 1; axis < tensor.shape().rank(); ++axis) {
+    shape.push_back(tensor.shape()[axis]);
+  }
+  Tensor<T> out(shape);
+  for (std::size_t row = 0; row < rows * times; ++row) {
+    std::copy_n(tensor.data() + row / times * width, width, out.data() + row * width);
+  }
+  return out;
+}
+
+}  // namespace detail
+
 template <class M>
-void RunningBatch<M>::read_ids() {
+void GenerateRows<M>::read_ids() {
   require<InputError>(static_cast<bool>(input_.input_ids) || static_cast<bool>(input_.inputs_embeds),
                       "generate: give input_ids or inputs_embeds");
   if (input_.input_ids) {
@@ -33,7 +67,7 @@ void RunningBatch<M>::read_ids() {
 }
 
 template <class M>
-void RunningBatch<M>::read_mask(const GenerationConfig& config) {
+void GenerateRows<M>::read_mask(const GenerationConfig& config) {
   const auto& mask = input_.attention_mask;
   width_ = columns_;
   if (mask) {
@@ -65,7 +99,7 @@ void RunningBatch<M>::read_mask(const GenerationConfig& config) {
 
 // The cache must hold the first columns.
 template <class M>
-void RunningBatch<M>::check_cached_ids() const {
+void GenerateRows<M>::check_cached_ids() const {
   if (cached_ == 0 || width_ != columns_ || prompt_length_ != columns_) {
     return;
   }
@@ -83,7 +117,7 @@ void RunningBatch<M>::check_cached_ids() const {
 }
 
 template <class M>
-void RunningBatch<M>::count_tokens() {
+void GenerateRows<M>::count_tokens() {
   const std::size_t before = width_ - std::min(prompt_length_, width_);  // mask columns that the ids do not have
   for (std::size_t b = 0; b < batch_; ++b) {
     const auto row = mask_.begin() + static_cast<std::ptrdiff_t>(b * width_);
@@ -100,7 +134,7 @@ void RunningBatch<M>::count_tokens() {
 // The caller's positions, the model's, or the index among the unmasked tokens (0 where masked); of the columns to be
 // run.
 template <class M>
-void RunningBatch<M>::choose_positions(const ForwardInput& first) {
+void GenerateRows<M>::choose_positions(const ForwardInput& first) {
   Tensor<std::int32_t> own;
   TensorView<std::int32_t> given = input_.position_ids;
   if constexpr (requires { model_.prepare_position_ids_for_generation(first); }) {
@@ -138,7 +172,7 @@ void RunningBatch<M>::choose_positions(const ForwardInput& first) {
 }
 
 template <class M>
-void RunningBatch<M>::prefill(std::size_t expand) {
+void GenerateRows<M>::prefill(std::size_t expand) {
   if (use_cache_) {
     if (input_.past_key_values == nullptr) {
       owned_cache_ = std::make_unique<RectangleCache>();
@@ -175,7 +209,7 @@ void RunningBatch<M>::prefill(std::size_t expand) {
 
 // Also where whole rows are asked for, of hidden states or attentions.
 template <class M>
-void RunningBatch<M>::forward_rectangle(ForwardInput& input, std::size_t rows) {
+void GenerateRows<M>::forward_rectangle(ForwardInput& input, std::size_t rows) {
   input.past_key_values = cache_;
   input.logits_to_keep = 1;
   input.use_cache = use_cache_;
@@ -191,7 +225,7 @@ void RunningBatch<M>::forward_rectangle(ForwardInput& input, std::size_t rows) {
 }
 
 template <class M>
-void RunningBatch<M>::expand_rows(std::size_t expand) {
+void GenerateRows<M>::expand_rows(std::size_t expand) {
   rows_ = batch_ * expand;
   const std::size_t kept = use_cache_ ? 1 : fresh_;
   std::vector<std::int32_t> positions;
@@ -223,24 +257,20 @@ void RunningBatch<M>::expand_rows(std::size_t expand) {
 }
 
 template <class M>
-void RunningBatch<M>::forward(std::span<const Sequence> rows) {
-  if (use_cache_ && !hidden_states_ && !attentions_) {
-    return forward_slices(rows);
-  }
+template <class IdsOf>
+void GenerateRows<M>::forward(const IdsOf& ids_of) {
   ForwardInput next = use_cache_ ? ForwardInput{} : kwargs_;
   std::vector<TokenId> ids;
   if (use_cache_) {
     for (std::int32_t& position : positions_) {
       ++position;
     }
-    for (const Sequence& row : rows) {
-      ids.push_back(row.ids.back());
-    }
   } else {
     detail::append_column(positions_, planes_ * rows_, [](std::int32_t last) { return last + 1; });
-    for (const Sequence& row : rows) {
-      ids.insert(ids.end(), row.ids.begin(), row.ids.end());
-    }
+  }
+  for (std::size_t r = 0; r < rows_; ++r) {
+    const std::vector<TokenId>& row = ids_of(r);
+    ids.insert(ids.end(), use_cache_ ? row.end() - 1 : row.begin(), row.end());
   }
   const std::size_t length = ids.size() / rows_;
   next.input_ids = TensorView<TokenId>(ids.data(), {rows_, length});
@@ -256,65 +286,39 @@ void RunningBatch<M>::forward(std::span<const Sequence> rows) {
   forward_rectangle(next, rows_);
 }
 
-// The newest token of each row, without the rectangle around it: nothing is allocated once the memory is there.
+// Behind the prompt.
 template <class M>
-void RunningBatch<M>::forward_slices(std::span<const Sequence> rows) {
-  if (slices_.empty()) {
-    slices_.resize(rows_);
-    newest_.resize(rows_);
-    slice_positions_.resize(3 * rows_);
-    hide_masked_slots();
-    if (kwargs_.workspace == nullptr || rows_ != batch_) {
-      workspace_.emplace(rows_, rows_);
-    }
-  }
-  cache_->begin(rows_, 1, model_.cache_layout(cache_->kv_dtype()), cache_->fingerprint());
-  std::int32_t largest = 0;
-  for (std::size_t r = 0; r < rows_; ++r) {
-    newest_[r] = rows[r].ids.back();
+RectangleRow GenerateRows<M>::row(std::size_t r, TokenId pad_token_id) {
+  RectangleRow out;
+  out.cache = row_cache(r);
+  out.pad_token_id = pad_token_id;
+  if (use_cache_) {
     for (std::size_t p = 0; p < 3; ++p) {
       const std::size_t plane = planes_ < 3 ? 0 : planes_ == 4 ? p + 1 : p;  // the first of four serves packing
-      slice_positions_[3 * r + p] = positions_[plane * rows_ + r] + 1;
-      largest = std::max(largest, slice_positions_[3 * r + p]);
+      out.position[p] = positions_[plane * rows_ + r];
     }
+    out.visible = visible_slots(r);
   }
-  for (std::size_t r = 0; r < rows_; ++r) {
-    SequenceSlice& slice = slices_[r];
-    slice.cache = &cache_->sequence(r);
-    slice.ids = {&newest_[r], 1};
-    slice.positions = std::span(slice_positions_).subspan(3 * r, 3);
-    slice.max_position = largest;
-    if (!visible_.empty() && !visible_[r].empty()) {
-      visible_[r].resize(slice.cache->tokens() + 1, 1);
-      slice.mask.visible = visible_[r];
-    }
-  }
-  logits_ = model_.forward(slices_, workspace_ ? *workspace_ : *kwargs_.workspace).logits;
-  cache_->commit(1, newest_.data(), nullptr);
-  for (std::int32_t& position : positions_) {
-    ++position;
-  }
+  return out;
 }
 
-// Slots that hold a token, and that the caller's mask hides nevertheless.
+// Of the slots of a row's cache; empty, unless the caller's mask hides some that hold a token.
 template <class M>
-void RunningBatch<M>::hide_masked_slots() {
+std::vector<std::uint8_t> GenerateRows<M>::visible_slots(std::size_t r) const {
+  std::vector<std::uint8_t> visible;
   if (!masked_ || cached_ == 0) {
-    return;
+    return visible;
   }
-  visible_.resize(rows_);
-  for (std::size_t r = 0; r < rows_; ++r) {
-    const std::vector<std::uint8_t> valid = cache_->valid(r);
-    std::vector<std::uint8_t> visible;
-    bool hides = false;
-    for (std::size_t column = cache_->pads(r); column < width_; ++column) {
-      visible.push_back(valid[column] != 0 && mask_[r * width_ + column] != 0 ? 1 : 0);
-      hides = hides || visible.back() != valid[column];
-    }
-    if (hides) {
-      visible_[r] = std::move(visible);
-    }
+  const std::vector<std::uint8_t> valid = cache_->valid(r);
+  bool hides = false;
+  for (std::size_t column = cache_->pads(r); column < width_; ++column) {
+    visible.push_back(valid[column] != 0 && mask_[r * width_ + column] != 0 ? 1 : 0);
+    hides = hides || visible.back() != valid[column];
   }
+  if (!hides) {
+    visible.clear();
+  }
+  return visible;
 }
 
 QWEN35_END_NAMESPACE

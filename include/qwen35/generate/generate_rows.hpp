@@ -2,9 +2,9 @@
 // The rows of a `generate` call between the model's forwards: columns, masks, positions, the cache.
 #pragma once
 
+#include <qwen35/generate/batch.hpp>
 #include <qwen35/generate/generate_input.hpp>
 #include <qwen35/generate/generative_model.hpp>
-#include <qwen35/generate/sequence.hpp>
 #include <qwen35/sampling/generation_config.hpp>
 
 #include <algorithm>
@@ -20,10 +20,10 @@ QWEN35_BEGIN_NAMESPACE
 
 // What the caller gave, as columns. A column is a place of the sequence of every row, padding included.
 template <class M>
-class RunningBatch {
+class GenerateRows {
  public:
   // `config` is complete. Raises InputError for shapes that do not fit together.
-  RunningBatch(const M& model, const GenerateInput<M>& input, const GenerationConfig& config)
+  GenerateRows(const M& model, const GenerateInput<M>& input, const GenerationConfig& config)
       : model_(model),
         input_(input),
         kwargs_(first_forward(input)),
@@ -61,8 +61,19 @@ class RunningBatch {
       cache_->reorder(from);
     }
   }
-  // One token further: the newest of each row, which stands at the end of its ids.
-  void forward(std::span<const Sequence> rows);
+  // Can each row go on alone, in its own cache? Else forward() runs the rectangle of them: without a cache all of it
+  // again, or where whole tensors of hidden states or attentions are asked for.
+  bool go_on_alone() const { return use_cache_ && !hidden_states_ && !attentions_; }
+  RectangleRow row(std::size_t r, TokenId pad_token_id);
+  SequenceCache* row_cache(std::size_t r) { return cache_ != nullptr ? &cache_->sequence(r) : nullptr; }
+  // The caller's, where it is for so many rows.
+  ForwardWorkspace* workspace() const { return rows_ == batch_ ? kwargs_.workspace : nullptr; }
+  // Around a step of rows that go on alone: the columns that they have together. `newest` [rows].
+  void begin_column() { cache_->begin(rows_, 1, model_.cache_layout(cache_->kv_dtype()), cache_->fingerprint()); }
+  void end_column(std::span<const TokenId> newest) { cache_->commit(1, newest.data(), nullptr); }
+  // One token further: the newest of each row, which stands at the end of its ids: `ids_of(r)`, a vector.
+  template <class IdsOf>
+  void forward(const IdsOf& ids_of);
   // What the last forward gave. The logits of row r, [vocab_size], may be written to.
   std::span<float> logits(std::size_t r) { return {logits_ + r * vocab_size_, vocab_size_}; }
   std::span<float> logits() { return {logits_, rows_ * vocab_size_}; }
@@ -76,8 +87,7 @@ class RunningBatch {
   void count_tokens();
   void choose_positions(const ForwardInput& first);
   void expand_rows(std::size_t expand);
-  void forward_slices(std::span<const Sequence> rows);
-  void hide_masked_slots();
+  std::vector<std::uint8_t> visible_slots(std::size_t r) const;
   void forward_rectangle(ForwardInput& input, std::size_t rows);
   TensorView<std::int32_t> position_view(std::size_t rows, std::size_t length) const {
     return {positions_.data(), plane_axis_ ? Shape{planes_, rows, length} : Shape{rows, length}};
@@ -125,49 +135,8 @@ class RunningBatch {
   ForwardOutput output_;
   float* logits_ = nullptr;                          // [rows, vocab_size]
   std::function<void(ForwardInput&)> repeat_media_;  // without a cache, for a model that has media
-
-  // Of the steps that run slices.
-  std::optional<ForwardWorkspace> workspace_;
-  std::vector<SequenceSlice> slices_;
-  std::vector<TokenId> newest_;                     // [rows]
-  std::vector<std::int32_t> slice_positions_;       // [rows, 3]
-  std::vector<std::vector<std::uint8_t>> visible_;  // of each row's slots, where a mask of the caller's hides some
 };
-
-namespace detail {
-
-// Inserts a value behind each of the rows of `values`: f(last value of the row).
-template <class F>
-inline void append_column(std::vector<std::int32_t>& values, std::size_t rows, F&& f) {
-  const std::size_t width = values.size() / rows;
-  std::vector<std::int32_t> out;
-  out.reserve(values.size() + rows);
-  for (std::size_t row = 0; row < rows; ++row) {
-    const auto start = values.begin() + static_cast<std::ptrdiff_t>(row * width);
-    out.insert(out.end(), start, start + static_cast<std::ptrdiff_t>(width));
-    out.push_back(f(out.back()));
-  }
-  values = std::move(out);
-}
-
-// Each entry of the first axis `times` times in a row.
-template <class T>
-inline Tensor<T> repeat_rows(const Tensor<T>& tensor, std::size_t times) {
-  const std::size_t rows = tensor.shape()[0];
-  const std::size_t width = tensor.size() / rows;
-  Shape shape{rows * times};
-  for (std::size_t axis = 1; axis < tensor.shape().rank(); ++axis) {
-    shape.push_back(tensor.shape()[axis]);
-  }
-  Tensor<T> out(shape);
-  for (std::size_t row = 0; row < rows * times; ++row) {
-    std::copy_n(tensor.data() + row / times * width, width, out.data() + row * width);
-  }
-  return out;
-}
-
-}  // namespace detail
 
 QWEN35_END_NAMESPACE
 
-#include <qwen35/generate/running_batch_impl.hpp>
+#include <qwen35/generate/generate_rows_impl.hpp>
