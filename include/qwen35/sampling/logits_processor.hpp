@@ -24,6 +24,14 @@ struct Scratch {
   std::vector<TokenId> ids;
   std::vector<std::uint32_t> live;  // indices of the scores that are not masked
   std::vector<float> live_scores;
+
+  // Room for any of a vocabulary's tokens: how many a processor leaves differs from token to token.
+  void reserve(std::size_t vocab_size) {
+    values.reserve(vocab_size);
+    ranked.reserve(vocab_size);
+    live.reserve(vocab_size);
+    live_scores.reserve(vocab_size);
+  }
 };
 
 // A sequence that is being generated.

@@ -49,6 +49,11 @@ struct GreedySampler {
 // One draw from softmax(scores). Keeps its memory from call to call.
 class MultinomialSampler {
  public:
+  void reserve(std::size_t vocab_size) {
+    weights_.reserve(vocab_size);
+    live_.reserve(vocab_size);
+    live_scores_.reserve(vocab_size);
+  }
   // Raises InputError when the scores have no softmax.
   TokenId operator()(std::span<const float> scores, const DrawKey& key) {
     gather_live(scores);

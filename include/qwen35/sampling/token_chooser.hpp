@@ -15,6 +15,11 @@ QWEN35_BEGIN_NAMESPACE
 struct ChooserScratch {
   Scratch processors;
   MultinomialSampler multinomial;
+
+  void reserve(std::size_t vocab_size) {
+    processors.reserve(vocab_size);
+    multinomial.reserve(vocab_size);
+  }
 };
 
 struct ChosenToken {
@@ -54,6 +59,9 @@ class TokenChooser {
   // `row` describes. When it raises, `ids` is as it was.
   ChosenToken choose(SequenceRow row, std::vector<TokenId>& ids, std::span<float> logits, const DrawKey& key,
                      ChooserScratch& scratch) const {
+    if (samples_ || !processors_.empty()) {
+      scratch.reserve(logits.size());
+    }
     row.input_ids = ids;
     row.scratch = &scratch.processors;
     process(row, logits);
