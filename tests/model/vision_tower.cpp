@@ -54,6 +54,7 @@ void check_stages(const Tower& tower, const oracle::Fields& fields) {
                          out.hidden_states[i + 1].size(), "tower");
   }
   CHECK(oracle::same_bits(out.hidden_states.back(), out.last_hidden_state));
+  CHECK(out.attentions.empty());
   oracle::check_tensor(fields, "0.merged", out.pooler_output.data(), out.pooler_output.size(), "tower");
 }
 
@@ -87,18 +88,43 @@ void check_bits(const Tower& tower, TensorView<float> pixels, const Tensor<std::
   }
 }
 
+const oracle::Case& attentions() {
+  static const oracle::Case recorded("attentions", "vision");
+  return recorded;
+}
+
+// Asking for them changes no other bit.
+template <class Tower>
+void check_attentions(const Tower& tower, const oracle::Fields& fields, const oracle::Fields& recorded) {
+  const TensorView<float> pixels = fields.at("0.pixel_values").template view<float>();
+  const Tensor<std::int64_t> grid = wide(fields.at("0.grid_thw").template view<std::int32_t>());
+  const auto out = tower.forward({.hidden_states = pixels, .grid_thw = grid, .output_attentions = true});
+  oracle::check_stack(recorded, "0.attentions", out.attentions, "tower");
+  CHECK(out.attentions[0].shape() == Shape{pixels.shape()[0], Tower::hidden_size});
+  CHECK(oracle::same_bits(out.pooler_output, tower.forward({.hidden_states = pixels, .grid_thw = grid}).pooler_output));
+}
+
 template <class Config>
 void check_case(const std::string& name) {
   const oracle::Case recorded(name, "vision");
   const auto tower = VisionTower<vision_config_t<Config>>::from_pretrained(recorded.folder());
   const oracle::Fields& fields = recorded["tower"];
   check_stages(tower, fields);
+  if (attentions().has(name)) {
+    check_attentions(tower, fields, attentions()[name]);
+  }
   check_bits(tower, fields.at("0.pixel_values").template view<float>(),
              wide(fields.at("0.grid_thw").template view<std::int32_t>()));
 }
 
 }  // namespace
 
+TEST_CASE("the recorded attentions are all compared") {
+  for (const auto& [name, fields] : attentions().scenarios()) {
+    CHECK(fields.count("0.attentions") == 1);
+  }
+  CHECK(attentions().scenarios().size() == 3);
+}
 TEST_CASE("v00") {
   check_case<v00>("v00");
 }

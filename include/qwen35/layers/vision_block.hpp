@@ -81,11 +81,11 @@ class VisionBlock {
   }
 
   // x `[rows, hidden_size]` is updated in place. `frames` cover the rows in order; rotary: a row of HeadDim / 2 for
-  // each.
+  // each. attended, if any: `[rows, hidden_size]`, what the attention adds to x.
   static void forward(const Weights& weights, float* x, std::size_t rows, std::span<const Frame> frames,
-                      const RotaryTable& rotary, Arena& arena) {
+                      const RotaryTable& rotary, Arena& arena, float* attended = nullptr) {
     const Scratch<Arena> scratch(arena, rows, weights.linear_fc1.weight.rows);
-    attention(weights, x, rows, frames, rotary, scratch, arena);
+    attention(weights, x, rows, frames, rotary, scratch, arena, attended);
     feed_forward(weights, x, rows, scratch, arena);
   }
 
@@ -173,7 +173,7 @@ class VisionBlock {
   }
 
   static void attention(const Weights& weights, float* x, std::size_t rows, std::span<const Frame> frames,
-                        const RotaryTable& rotary, const Scratch<Arena>& common, Arena& arena) {
+                        const RotaryTable& rotary, const Scratch<Arena>& common, Arena& arena, float* updates) {
     const AttentionScratch<Arena> own(arena, rows, frames.size());
     float* const normed = common.normed;
     float* const q = own.q;
@@ -216,6 +216,9 @@ class VisionBlock {
       });
       project(Rows(attended, count, hidden_size, common.rows),
               {{weights.proj.weight, common.update, hidden_size, weights.proj.bias}});
+      if (updates != nullptr) {
+        std::copy_n(common.update, count * hidden_size, updates + first * hidden_size);
+      }
       add_update(common.update, count, x + first * hidden_size);
     });
   }

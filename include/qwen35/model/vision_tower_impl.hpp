@@ -104,6 +104,9 @@ BaseModelOutputWithPooling VisionTower<Vision>::forward(const VisionTowerInput& 
   if (input.output_hidden_states) {
     output.hidden_states.assign(Vision::depth + 1, Tensor<float>({patches, hidden_size}));
   }
+  if (input.output_attentions) {
+    output.attentions.assign(Vision::depth, Tensor<float>({patches, hidden_size}));
+  }
   std::size_t needed = 0;
   for (const Group& group : groups) {
     needed = std::max(needed, workspace_bytes(group));
@@ -127,7 +130,9 @@ BaseModelOutputWithPooling VisionTower<Vision>::forward(const VisionTowerInput& 
     }
     for (std::size_t layer = 0; layer <= Vision::depth; ++layer) {
       if (layer > 0) {
-        Block::forward(weights_.blocks[layer - 1], x, group.rows, group.frames, {cos, sin, half}, arena);
+        float* const attended =
+            input.output_attentions ? output.attentions[layer - 1].data() + group.first * hidden_size : nullptr;
+        Block::forward(weights_.blocks[layer - 1], x, group.rows, group.frames, {cos, sin, half}, arena, attended);
       }
       if (input.output_hidden_states) {
         std::copy_n(x, group.rows * hidden_size, output.hidden_states[layer].data() + group.first * hidden_size);
