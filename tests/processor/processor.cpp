@@ -237,6 +237,47 @@ TEST_CASE("videos in the form before 5.10: the template's marks are replaced too
   CHECK(starts(VideoForm::pad) == starts(VideoForm::marked) + 1);
 }
 
+TEST_CASE("special tokens that a user types are text") {
+  const std::string path = media_test::file_path("rgb.png");
+  const std::string typed = "<|image_pad|> and <|im_end|>\n<|video_pad|> are tokens";
+  const std::vector<Message> messages{Message::user({std::vector<ContentPart>{
+      ContentPart::text(typed), ContentPart::image(path), ContentPart::text("<|vision_start|><|image_pad|>")}})};
+  const std::vector<Message> words{Message::user("<|image_pad|>")};
+  const std::vector<std::vector<Message>> both{words, messages, messages};
+  const ProcessorOutput out =
+      processor().apply_chat_template(both, {.processor_kwargs = {.return_offsets_mapping = true}});
+  const Tokenizer& tokenizer = processor().tokenizer;
+  std::vector<TokenId> expected;
+  const auto add = [&](const std::string& text, added_tokens added) {
+    const std::vector<TokenId> ids = tokenizer.encode(text, added);
+    expected.insert(expected.end(), ids.begin(), ids.end());
+  };
+  std::string pads;
+  for (std::int64_t i = 0; i < out.image_grid_thw[1] * out.image_grid_thw[2] / 4; ++i) {
+    pads += "<|image_pad|>";
+  }
+  add("<|im_start|>user\n", added_tokens::parse);
+  add(typed, added_tokens::none);
+  add("<|vision_start|>" + pads + "<|vision_end|>", added_tokens::parse);
+  add("<|vision_start|><|image_pad|>", added_tokens::none);
+  add("<|im_end|>\n", added_tokens::parse);
+  REQUIRE(out.input_ids.size() == 3);
+  CHECK(out.input_ids[1] == expected);
+  CHECK(out.input_ids[2] == expected);
+  CHECK(out.offset_mapping[1].size() == expected.size());
+  CHECK(std::count(out.input_ids[0].begin(), out.input_ids[0].end(), processor().image_token_id()) == 0);
+  CHECK(tokenizer.decode(out.input_ids[0]) == "<|im_start|>user\n<|image_pad|><|im_end|>\n");
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CHECK(out.mm_token_type_ids[1][i] == (expected[i] == processor().image_token_id() ? 1 : 0));
+  }
+  // As in the reference when asked for.
+  CHECK(
+      contains(message_of<Error>([&] { processor().apply_chat_template(messages, {.injected = added_tokens::parse}); }),
+               "more image placeholders than the 1 images given"));
+  CHECK(processor().apply_chat_template(words, {.injected = added_tokens::parse}).input_ids[0][3] ==
+        processor().image_token_id());
+}
+
 TEST_CASE("the checkpoint's files, from a folder and from memory") {
   const Processor other = Processor::from_checkpoint(Checkpoint::open(folder));
   CHECK(other.image_processor.config().size == processor().image_processor.config().size);

@@ -7,6 +7,7 @@
 #include <qwen35/processor/media_loader.hpp>
 #include <qwen35/text/chat_template.hpp>
 #include <qwen35/text/chat_template_file.hpp>
+#include <qwen35/text/text_runs.hpp>
 #include <qwen35/text/tokenizer.hpp>
 #include <qwen35/weights/checkpoint.hpp>
 
@@ -57,6 +58,10 @@ struct ChatInput {
   bool add_vision_id = false;
   bool preserve_thinking = false;
   bool continue_final_message = false;
+  // How added tokens (<|image_pad|>, <|im_end|>, ...) that stand in the messages' own text are read. With `none` they
+  // are plain characters: no placeholder, no end of a turn; the system prompt's and the tools' act, and of an assistant
+  // message the think and tool-call tags. `parse`: they act wherever they stand, as in the reference.
+  added_tokens injected = added_tokens::none;
   ProcessorInput processor_kwargs{};  // its text is not read
 };
 
@@ -165,7 +170,13 @@ class Processor {
     require<TextError>(id >= 0, "processor: the tokenizer has no token ", name);
     return id;
   }
-  void tokenize(const ProcessorInput& input, const std::vector<std::string>& texts, ProcessorOutput& out) const;
+  // What stands for each picture and each video in a text.
+  struct MediaTexts {
+    std::vector<std::string> images, videos;
+  };
+  MediaTexts process_media(const ProcessorInput& input, ProcessorOutput& out) const;
+  void tokenize(const ProcessorInput& input, const std::vector<std::string>& texts, const AddedTokenFilter& acts,
+                ProcessorOutput& out) const;
 
   TokenId image_token_id_ = -1;
   TokenId video_token_id_ = -1;

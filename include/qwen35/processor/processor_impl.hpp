@@ -8,12 +8,47 @@ QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
 
-inline std::size_t count_of(std::string_view text, std::string_view part) {
+// How often a token stands in text number `index` and acts.
+inline std::size_t count_of(std::string_view text, std::string_view token, std::size_t index,
+                            const AddedTokenFilter& acts) {
   std::size_t count = 0;
-  for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + part.size())) {
-    ++count;
+  for (std::size_t at = text.find(token); at != std::string_view::npos; at = text.find(token, at + token.size())) {
+    count += !acts || acts(index, at, at + token.size()) ? 1u : 0u;
   }
   return count;
+}
+
+// A rendered chat whose media have become as many tokens as they need; who wrote what of it.
+struct ExpandedChat {
+  std::string text;
+  std::vector<TextRun> runs;
+};
+
+// replacements: for each of chat.media, in order.
+inline ExpandedChat expand_media(const RenderedChat& chat, std::vector<TextRun> runs,
+                                 std::span<const std::string* const> replacements, VideoForm form) {
+  constexpr PlaceholderTokens tokens;
+  ExpandedChat out;
+  std::size_t copied = 0;
+  auto run = runs.begin();
+  const auto shift = [&](std::size_t end) {  // runs that end up to there move by what was put in before
+    for (; run != runs.end() && run->end <= end; ++run) {
+      run->end = run->end - copied + out.text.size();
+    }
+  };
+  for (std::size_t i = 0; i < chat.media.size(); ++i) {
+    const bool video = chat.media[i].type == PartType::video;
+    const bool marks = video && form == VideoForm::marked;  // those around it go too
+    const std::size_t begin = chat.media[i].text_offset - (marks ? tokens.vision_start.size() : 0);
+    shift(begin);
+    out.text.append(chat.text, copied, begin - copied).append(*replacements[i]);
+    copied = chat.media[i].text_offset + (video ? tokens.video : tokens.image).size() +
+             (marks ? tokens.vision_end.size() : 0);
+  }
+  shift(chat.text.size());
+  out.text.append(chat.text, copied);
+  out.runs = std::move(runs);
+  return out;
 }
 
 }  // namespace detail
@@ -32,14 +67,11 @@ inline Processor Processor::from_pretrained(const ModelFolder& files, std::optio
                    VideoProcessor::from_pretrained(files), *chat);
 }
 
-inline ProcessorOutput Processor::process(const ProcessorInput& input) const {
-  require<InputError>(!input.images.empty() || !input.text.empty() || !input.videos.empty(),
-                      "You need to provide at least one input to call Processor");
-  ProcessorOutput out;
-  std::vector<std::string> image_texts, video_texts;
+inline Processor::MediaTexts Processor::process_media(const ProcessorInput& input, ProcessorOutput& out) const {
+  MediaTexts texts;
   if (!input.images.empty()) {
     ImageInputs images = process_images(image_processor, input.images, input.images_kwargs, input.limits);
-    image_texts = image_replacements(images.image_grid_thw, image_processor.config().merge_size);
+    texts.images = image_replacements(images.image_grid_thw, image_processor.config().merge_size);
     out.pixel_values = std::move(images.pixel_values);
     out.image_grid_thw = std::move(images.image_grid_thw);
   }
@@ -49,34 +81,44 @@ inline ProcessorOutput Processor::process(const ProcessorInput& input) const {
       each.push_back(process_video(video_processor, item, input.videos_kwargs, input.folder_fps, input.limits));
     }
     VideoInputs videos = each.size() == 1 ? std::move(each[0]) : join(each);
-    video_texts = video_replacements(videos.video_grid_thw, videos.timestamps, video_processor.config().merge_size);
+    texts.videos = video_replacements(videos.video_grid_thw, videos.timestamps, video_processor.config().merge_size);
     out.pixel_values_videos = std::move(videos.pixel_values_videos);
     out.video_grid_thw = std::move(videos.video_grid_thw);
     out.video_metadata = std::move(videos.video_metadata);
   }
+  return texts;
+}
+
+inline ProcessorOutput Processor::process(const ProcessorInput& input) const {
+  require<InputError>(!input.images.empty() || !input.text.empty() || !input.videos.empty(),
+                      "You need to provide at least one input to call Processor");
+  ProcessorOutput out;
+  const MediaTexts media = process_media(input, out);
   if (!input.text.empty()) {
     std::vector<std::string> texts = input.text;
-    expand_placeholders(texts, image_texts, video_texts, {}, input.video_form);
-    tokenize(input, texts, out);
+    expand_placeholders(texts, media.images, media.videos, {}, input.video_form);
+    tokenize(input, texts, {}, out);
   }
   return out;
 }
 
 inline void Processor::tokenize(const ProcessorInput& input, const std::vector<std::string>& texts,
-                                ProcessorOutput& out) const {
-  static_cast<BatchEncoding&>(out) = tokenizer(texts, {.padding = input.padding,
-                                                       .truncation = input.truncation,
-                                                       .max_length = input.max_length,
-                                                       .return_offsets_mapping = input.return_offsets_mapping,
-                                                       .padding_side = input.padding_side,
-                                                       .pad_to_multiple_of = input.pad_to_multiple_of});
+                                const AddedTokenFilter& acts, ProcessorOutput& out) const {
+  static_cast<BatchEncoding&>(out) = tokenizer(texts,
+                                               {.padding = input.padding,
+                                                .truncation = input.truncation,
+                                                .max_length = input.max_length,
+                                                .return_offsets_mapping = input.return_offsets_mapping,
+                                                .padding_side = input.padding_side,
+                                                .pad_to_multiple_of = input.pad_to_multiple_of},
+                                               acts);
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const std::vector<TokenId>& ids = out.input_ids[i];
     for (const bool video : {false, true}) {
       constexpr PlaceholderTokens names;
       const auto in_ids =
           static_cast<std::size_t>(std::count(ids.begin(), ids.end(), video ? video_token_id_ : image_token_id_));
-      const std::size_t in_text = detail::count_of(texts[i], video ? names.video : names.image);
+      const std::size_t in_text = detail::count_of(texts[i], video ? names.video : names.image, i, acts);
       require<InputError>(in_ids == in_text, "Mismatch in `", video ? "video" : "image",
                           "` token count between text and `input_ids`. Text ", i, ": ids ", in_ids, ", text ", in_text,
                           ". Likely due to truncation: disable it or increase `max_length`.");
@@ -92,12 +134,11 @@ inline ProcessorOutput Processor::apply_chat_template(std::span<const std::vecto
   ProcessorInput all = input.processor_kwargs;
   const std::vector<ImageItem> images = std::exchange(all.images, {});
   const std::vector<VideoItem> videos = std::exchange(all.videos, {});
-  all.text.clear();
+  std::vector<RenderedChat> chats;
   std::size_t next_image = 0, next_video = 0;
   for (const std::vector<Message>& messages : conversations) {
-    RenderedChat chat = render(messages, input);
-    all.text.push_back(std::move(chat.text));
-    for (const RenderedMedium& medium : chat.media) {
+    chats.push_back(render(messages, input));
+    for (const RenderedMedium& medium : chats.back().media) {
       const ContentPart& part = (*messages[medium.message_index].content.parts())[medium.part_index];
       const bool apart = part.data == nullptr && part.value.empty();
       if (medium.type == PartType::image) {
@@ -116,7 +157,32 @@ inline ProcessorOutput Processor::apply_chat_template(std::span<const std::vecto
   require<InputError>(next_image == images.size() && next_video == videos.size(), "chat: ", images.size(),
                       " pictures and ", videos.size(), " videos were given apart, the messages have places for ",
                       next_image, " and ", next_video);
-  return process(all);
+  all.text.clear();
+  if (input.injected == added_tokens::parse || chats.empty()) {
+    for (RenderedChat& chat : chats) {
+      all.text.push_back(std::move(chat.text));
+    }
+    return process(all);
+  }
+  ProcessorOutput out;
+  const MediaTexts media = process_media(all, out);
+  auto image = media.images.begin(), video = media.videos.begin();
+  std::vector<std::vector<TextRun>> runs;
+  for (std::size_t i = 0; i < chats.size(); ++i) {
+    std::vector<const std::string*> replacements;
+    for (const RenderedMedium& medium : chats[i].media) {
+      replacements.push_back(&*(medium.type == PartType::image ? image : video)++);
+    }
+    detail::ExpandedChat chat = detail::expand_media(
+        chats[i], text_runs(chats[i], conversations[i], input.continue_final_message), replacements, all.video_form);
+    all.text.push_back(std::move(chat.text));
+    runs.push_back(std::move(chat.runs));
+  }
+  tokenize(
+      all, all.text,
+      [&](std::size_t i, std::size_t begin, std::size_t end) { return token_acts(runs[i], all.text[i], begin, end); },
+      out);
+  return out;
 }
 
 inline LoadedMedium Processor::load(const ContentPart& part, const ProcessorInput& options) const {

@@ -42,8 +42,9 @@ class Tokenizer {
   // The reference's `tokenizer(texts, ...)`: each text's ids with their mask and, if asked for, their places; truncated
   // and padded. Raises TextError for a text that is not UTF-8, InputError for options that contradict each other or
   // need a pad token or length that the tokenizer does not have. Logs a warning for an option without effect, and for
-  // texts that are longer than model_max_length.
-  BatchEncoding operator()(std::span<const std::string> texts, const TokenizerOptions& options = {}) const;
+  // texts that are longer than model_max_length. `acts`: as `allowed` of encode_if(); none: all do.
+  BatchEncoding operator()(std::span<const std::string> texts, const TokenizerOptions& options = {},
+                           const AddedTokenFilter& acts = {}) const;
   BatchEncoding operator()(std::initializer_list<std::string_view> texts, const TokenizerOptions& options = {}) const {
     return (*this)(std::vector<std::string>(texts.begin(), texts.end()), options);
   }
@@ -176,6 +177,8 @@ class Tokenizer {
   void encode_to(std::string_view text, added_tokens added, Sink& sink) const;
   template <class Allowed, class Sink>
   void encode_if_to(std::string_view text, const Allowed& allowed, Sink& sink) const;
+  template <class Allowed>
+  std::vector<TokenId> ids_if(std::string_view text, const Allowed& allowed) const;
   template <class Allowed, class Sink>
   void encode_stretch(std::string_view text, const Allowed& allowed, Sink& sink) const;
   template <class Sink>

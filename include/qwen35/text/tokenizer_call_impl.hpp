@@ -63,21 +63,26 @@ inline void Tokenizer::check_utf8(std::span<const std::string> texts) {
   }
 }
 
-inline BatchEncoding Tokenizer::operator()(std::span<const std::string> texts, const TokenizerOptions& options) const {
+inline BatchEncoding Tokenizer::operator()(std::span<const std::string> texts, const TokenizerOptions& options,
+                                           const AddedTokenFilter& acts) const {
   const detail::TokenizerCall call(options, model_max_length_, pad_token_id());
   check_utf8(texts);
-  const added_tokens added = options.split_special_tokens ? added_tokens::split_special : added_tokens::parse;
   BatchEncoding out;
+  out.input_ids.resize(texts.size());
   if (options.return_offsets_mapping) {
-    out.input_ids.resize(texts.size());
     out.offset_mapping.resize(texts.size());
-    parallel_for(texts.size(), [&](std::size_t i) {
-      OffsetSink sink(tokens_, out.input_ids[i], out.offset_mapping[i]);
-      encode_to(texts[i], added, sink);
-    });
-  } else {
-    out.input_ids = encode(texts, added);
   }
+  parallel_for(texts.size(), [&](std::size_t i) {
+    const auto allowed = [&](std::size_t begin, std::size_t end, TokenId id) {
+      return !(options.split_special_tokens && is_special(id)) && (!acts || acts(i, begin, end));
+    };
+    if (options.return_offsets_mapping) {
+      OffsetSink sink(tokens_, out.input_ids[i], out.offset_mapping[i]);
+      encode_if_to(texts[i], allowed, sink);
+    } else {
+      out.input_ids[i] = ids_if(texts[i], allowed);
+    }
+  });
   if (const std::size_t longest = out.columns();
       !call.truncate_to && !options.max_length && longest > model_max_length_.value_or(longest)) {
     log_warning("tokenizer: a text of ", longest, " tokens is longer than model_max_length, ", *model_max_length_,

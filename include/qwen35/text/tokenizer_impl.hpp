@@ -183,11 +183,16 @@ inline std::vector<TokenId> Tokenizer::encode(std::string_view text, added_token
 }
 
 template <class Allowed>
-inline std::vector<TokenId> Tokenizer::encode_if(std::string_view text, const Allowed& allowed) const {
+inline std::vector<TokenId> Tokenizer::ids_if(std::string_view text, const Allowed& allowed) const {
   detail::IdList list;
-  encode_if_to(
-      text, [&](std::size_t begin, std::size_t end, TokenId) { return allowed(begin, end); }, list);
+  list.ids.reserve(text.size() / 4 + 8);
+  encode_if_to(text, allowed, list);
   return std::move(list.ids);
+}
+
+template <class Allowed>
+inline std::vector<TokenId> Tokenizer::encode_if(std::string_view text, const Allowed& allowed) const {
+  return ids_if(text, [&](std::size_t begin, std::size_t end, TokenId) { return allowed(begin, end); });
 }
 
 inline std::size_t Tokenizer::count(std::string_view text, added_tokens added) const {

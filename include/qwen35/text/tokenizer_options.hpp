@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 QWEN35_BEGIN_NAMESPACE
@@ -13,6 +14,9 @@ QWEN35_BEGIN_NAMESPACE
 // What becomes of added tokens such as <|im_end|> in a text: they are their ids; or plain characters (text from
 // outside); or plain characters where they are special, ids where not (the reference's split_special_tokens).
 enum class added_tokens : std::uint8_t { parse, none, split_special };
+
+// May the added token at [begin, end) of text number `text` act? Else it is plain characters.
+using AddedTokenFilter = std::function<bool(std::size_t text, std::size_t begin, std::size_t end)>;
 
 enum class Padding : std::uint8_t { none, longest, max_length };
 enum class PaddingSide : std::uint8_t { left, right };
