@@ -13,7 +13,10 @@
 #include <algorithm>
 #include <exception>
 #include <iostream>
+#include <sstream>
+#include <utility>
 
+#include "line_reader.hpp"
 #include "tool_checkpoint.hpp"
 
 namespace chat_tool {
@@ -44,9 +47,33 @@ inline constexpr const char* help_text =
     "/save FILE      writes the conversation, and what the model has read of it\n"
     "/load FILE      goes on with a saved one\n"
     "/system [TEXT]  sets the system prompt, or takes it away\n"
+    "/tools [FILE]   offers the tools of a JSON list of schemas, or none\n"
+    "/result TEXT    what the called tool answers; a line without a command is that too while calls are open\n"
     "/think on|off|auto|N   whether to think first; N: at most N tokens\n"
     "/exit           ends the program, as does the end of the input\n"
     "Ctrl-C stops an answer. A line that ends in a backslash goes on in the next one.";
+
+// The commands of help_text, for completion.
+inline std::vector<std::string> commands() {
+  std::vector<std::string> out;
+  std::istringstream lines(help_text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("/")) {
+      out.push_back(line.substr(0, line.find(' ')));
+    }
+  }
+  return out;
+}
+
+// A file with a list of tools, or an object of which "tools" is one.
+inline std::vector<qwen35::json::Value> read_tools(const std::string& path) {
+  const qwen35::json::Value file =
+      qwen35::json::parse(qwen35::read_text_file<qwen35::InputError>(path, std::size_t{1} << 24), path);
+  const qwen35::json::Value* const named = file.is_object() ? file.find("tools") : nullptr;
+  const qwen35::json::Value& list = named != nullptr ? *named : file;
+  qwen35::require<qwen35::InputError>(list.is_array(), path, ": expected a JSON list of tools");
+  return qwen35::tools_from_json(list);
+}
 
 class Chat {
  public:
@@ -58,8 +85,13 @@ class Chat {
       if (text.starts_with("/")) {
         return command(text);
       }
-      if (text.find_first_not_of(" \t\r\n") != std::string::npos) {
+      if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
+        return true;
+      }
+      if (calls_.empty()) {
         ask(text);
+      } else {
+        result(text);
       }
     } catch (const std::exception& error) {
       failed_ = true;
@@ -70,34 +102,62 @@ class Chat {
   // Whether anything went wrong.
   bool failed() const { return failed_; }
   // What stands before the next message.
-  std::string prompt() const { return attached_.empty() ? "> " : "[" + attached_names() + "] > "; }
+  std::string prompt() const {
+    return !calls_.empty()     ? "[result of " + calls_[results_.size()] + "] > "
+           : attached_.empty() ? "> "
+                               : "[" + attached_names() + "] > ";
+  }
 
  private:
   void ask(const std::string& text) {
-    const InterruptGuard guard;
     std::vector<qwen35::ContentPart> parts = attached_;
     parts.push_back(qwen35::ContentPart::text(text));
-    const auto reply =
-        session_.send(attached_.empty() ? qwen35::Message::user(text) : qwen35::Message::user(std::move(parts)),
-                      {.event =
-                           [&](const qwen35::OutputEvent& event) {
-                             screen_.event(event);
-                             return true;
-                           },
-                       .progress =
-                           [&](std::size_t done, std::size_t total) {
-                             screen_.progress(done, total);
-                             return true;
-                           },
-                       .proceed = [] { return interrupted == 0; },
-                       .encoding =
-                           [&](std::size_t done, std::size_t total) {
-                             screen_.encoding(done, total);
-                             return interrupted == 0;
-                           }});
+    send({attached_.empty() ? qwen35::Message::user(text) : qwen35::Message::user(std::move(parts))});
+  }
+  // The next call's answer; with the last one the model goes on.
+  void result(const std::string& text) {
+    qwen35::require<qwen35::InputError>(!calls_.empty(), "/result: no call waits for one");
+    results_.push_back(qwen35::Message::tool(text));
+    if (results_.size() == calls_.size()) {
+      send(std::exchange(results_, {}));
+    }
+  }
+  void send(const std::vector<qwen35::Message>& messages) {
+    const InterruptGuard guard;
+    const auto reply = session_.send(messages, {.event =
+                                                    [&](const qwen35::OutputEvent& event) {
+                                                      screen_.event(event);
+                                                      return true;
+                                                    },
+                                                .progress =
+                                                    [&](std::size_t done, std::size_t total) {
+                                                      screen_.progress(done, total);
+                                                      return true;
+                                                    },
+                                                .proceed = [] { return interrupted == 0; },
+                                                .encoding =
+                                                    [&](std::size_t done, std::size_t total) {
+                                                      screen_.encoding(done, total);
+                                                      return interrupted == 0;
+                                                    }});
     screen_.finish(reply);
     if (!reply.ids.empty()) {
       attached_.clear();
+      find_calls();
+    }
+  }
+  // The calls of the last message wait for results.
+  void find_calls() {
+    calls_.clear();
+    results_.clear();
+    if (!session_.messages().empty()) {
+      for (const qwen35::ToolCall& call : session_.messages().back().tool_calls) {
+        calls_.push_back(call.name);
+      }
+    }
+    if (!calls_.empty()) {
+      screen_.note(qwen35::concat("[", calls_.size(), calls_.size() == 1 ? " call waits" : " calls wait",
+                                  " for what the tool answers: type it, or /result TEXT]"));
     }
   }
   std::string attached_names() const {
@@ -145,9 +205,11 @@ class Chat {
     } else if (word == "/reset") {
       session_.reset();
       attached_.clear();
+      find_calls();
       screen_.note("[empty]");
     } else if (word == "/undo") {
       session_.undo();
+      find_calls();
       screen_.note(qwen35::concat("[", session_.messages().size(), " messages left]"));
     } else if (word == "/stats") {
       screen_.note(qwen35::concat("[", session_.messages().size(), " messages; ", session_.cached_tokens(),
@@ -160,11 +222,21 @@ class Chat {
         qwen35::save_session(session_, rest);
       } else {
         qwen35::load_session(session_, rest);
+        find_calls();
       }
       screen_.note(qwen35::concat("[", session_.messages().size(), " messages]"));
     } else if (word == "/system") {
       session_.set_system(rest);
       screen_.note(rest.empty() ? "[no system prompt]" : "[system prompt set]");
+    } else if (word == "/tools") {
+      std::vector<qwen35::json::Value> tools;
+      if (!rest.empty()) {
+        tools = read_tools(rest);
+      }
+      screen_.note(qwen35::concat("[", tools.size(), tools.size() == 1 ? " tool" : " tools", " offered]"));
+      session_.set_tools(std::move(tools));
+    } else if (word == "/result") {
+      result(rest);
     } else if (word == "/think") {
       think(rest);
     } else {
@@ -189,6 +261,8 @@ class Chat {
   Session& session_;
   Screen& screen_;
   std::vector<qwen35::ContentPart> attached_;
+  std::vector<std::string> calls_;        // the tools that were called and not answered
+  std::vector<qwen35::Message> results_;  // what the first of them answered
   bool failed_ = false;
 };
 
@@ -202,28 +276,26 @@ inline int converse(Session& session, const Settings& settings, Screen& screen) 
     chat.line(std::string(std::istreambuf_iterator<char>(std::cin), {}));
     return chat.failed() ? 1 : 0;
   }
-  const bool prompts = isatty(STDIN_FILENO) != 0;
-  if (prompts) {
+  LineReader lines(commands());
+  if (lines.terminal()) {
     screen.note("[/help lists the commands]");
   }
   std::string text;
   while (true) {
-    if (prompts) {
-      std::fputs(text.empty() ? chat.prompt().c_str() : ". ", stderr);
-    }
     std::string line;
-    const bool more = static_cast<bool>(std::getline(std::cin, line));
+    const bool more = lines.read(text.empty() ? chat.prompt() : ". ", line);
     text += line;
     if (more && text.ends_with("\\")) {
       text.back() = '\n';
       continue;
     }
+    lines.remember(text);
     if (!chat.line(text) || !more) {
       break;
     }
     text.clear();
   }
-  return chat.failed() && !prompts ? 1 : 0;
+  return chat.failed() && !lines.terminal() ? 1 : 0;
 }
 
 inline int run(const qwen35::Checkpoint& checkpoint, const Settings& settings,

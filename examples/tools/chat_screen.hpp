@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 namespace chat_tool {
@@ -31,11 +32,20 @@ class InterruptGuard {
   void (*before_)(int);
 };
 
-// The answer goes to stdout; everything else to stderr, in colour when that is a terminal. When stdout is no terminal
-// the reasoning goes to stderr too.
+// Is the variable there and not empty? (no-color.org)
+inline bool no_colour_wanted() {
+  const char* const value = std::getenv("NO_COLOR");
+  return value != nullptr && value[0] != '\0';
+}
+
+// The answer goes to stdout; everything else to stderr, in colour when that is a terminal and NO_COLOR is not set. When
+// stdout is no terminal the reasoning goes to stderr too.
 class Screen {
  public:
-  Screen() : terminal_(isatty(STDOUT_FILENO) != 0), colour_(isatty(STDERR_FILENO) != 0) {}
+  Screen()
+      : terminal_(isatty(STDOUT_FILENO) != 0),
+        notes_terminal_(isatty(STDERR_FILENO) != 0),
+        colour_(notes_terminal_ && !no_colour_wanted()) {}
 
   // Shows no progress.
   void set_quiet(bool quiet) { quiet_ = quiet; }
@@ -72,7 +82,7 @@ class Screen {
     }
   }
   void progress(std::size_t done, std::size_t total) {
-    if (!colour_ || total < 256) {
+    if (!notes_terminal_ || total < 256) {
       return;
     }
     show("reading " + std::to_string(done) + " of " + std::to_string(total) + " tokens");
@@ -121,8 +131,8 @@ class Screen {
 
   // In place of the last such line, on a terminal.
   void show(const std::string& text) {
-    if (colour_ && !quiet_) {
-      std::fprintf(stderr, "\r\033[K\033[2m[%s]\033[0m", text.c_str());
+    if (notes_terminal_ && !quiet_) {
+      std::fprintf(stderr, colour_ ? "\r\033[K\033[2m[%s]\033[0m" : "\r\033[K[%s]", text.c_str());
       std::fflush(stderr);
       progress_shown_ = true;
     }
@@ -159,6 +169,7 @@ class Screen {
   }
 
   bool terminal_;
+  bool notes_terminal_;
   bool colour_;
   bool quiet_ = false;
   bool progress_shown_ = false;

@@ -78,6 +78,21 @@ if(WHAT STREQUAL "chat")
   run("/think 3\n${text}\n/nonsense\n/load ${WORK}/none\n/save\n")
   expect_equal("exit status with errors" "${code}" "1")
   expect_in("errors" "${err}" "/nonsense: no such command" "${WORK}/none: cannot be read" "/save: which file?" "end of thinking")
+  # Tools are offered, and a call of a loaded conversation is answered by a command or by a plain line.
+  file(WRITE "${WORK}/tools.json" [==[[{"type": "function", "function": {"name": "count_shapes", "parameters": {"type": "object", "properties": {}}}}]]==])
+  file(WRITE "${WORK}/no_tools.json" "{\"tools\": 1}")
+  file(WRITE "${WORK}/calls.json" [==[{"format": "qwen35-session", "version": 1, "system": "", "enable_thinking": false, "preserve_thinking": false, "tools": [],
+    "messages": [{"role": "user", "content": "How many shapes are there?"}, {"role": "assistant", "content": "", "tool_calls": [
+    {"type": "function", "function": {"name": "count_shapes", "arguments": {}}}, {"type": "function", "function": {"name": "name_shapes", "arguments": {}}}]}],
+    "cache": false, "turn": false}]==])
+  run("/tools ${WORK}/tools.json\n/tools\n/load ${WORK}/calls.json\n/result 2\na red circle and a blue star\n/stats\n" --think off -n 4)
+  expect_equal("exit status with tools" "${code}" "0")
+  expect_in("tools" "${err}" "1 tool offered" "0 tools offered" "2 calls wait for what the tool answers" "5 messages")
+  run("/tools ${WORK}/no_tools.json\n/result 2\n/tools ${WORK}/none\n")
+  expect_equal("exit status with errors of tools" "${code}" "1")
+  expect_in("errors of tools" "${err}" "no_tools.json" "no call waits for one" "${WORK}/none: cannot be")
+  string(ASCII 27 escape)
+  expect_not_in("no colours in a pipe" "${err}" "${escape}")
   run("/exit\n" "${WORK}")
   expect_in("a folder that is no checkpoint" "${err}" "config.json")
   check_templates("${text}\n" "A blue star.\n" "${WORK}/model" --think off)

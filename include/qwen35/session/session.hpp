@@ -117,6 +117,7 @@ class Session {
     media_.clear();
   }
   void set_system(std::string system) { options_.system = std::move(system); }
+  void set_tools(std::vector<json::Value> tools) { options_.tools = std::move(tools); }
   void set_enable_thinking(std::optional<bool> thinking) { options_.enable_thinking = thinking; }
   void set_thinking_budget(std::optional<std::size_t> budget) { options_.thinking_budget = budget; }
   // Nothing: each reply draws its own.

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// What was typed in earlier runs: a file in the user's state folder that nobody else may read.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chat_tool {
+
+// One entry a line, its own line ends as \n and its backslashes as \\. Without a place for the file, or where it cannot
+// be written, entries are those of this run.
+class LineHistory {
+ public:
+  static constexpr std::size_t longest = 1000;
+
+  LineHistory() : path_(place()) {
+    std::ifstream file(path_, std::ios::binary);
+    for (std::string line; std::getline(file, line);) {
+      entries_.push_back(unescaped(line));
+    }
+    if (entries_.size() > longest) {
+      entries_.erase(entries_.begin(), entries_.end() - static_cast<std::ptrdiff_t>(longest));
+      write(O_TRUNC, 0);
+    }
+  }
+  // The oldest first.
+  const std::vector<std::string>& entries() const { return entries_; }
+  // False when it is empty or the same as the one before.
+  bool add(const std::string& entry) {
+    if (entry.find_first_not_of(" \t\r\n") == std::string::npos || (!entries_.empty() && entries_.back() == entry)) {
+      return false;
+    }
+    entries_.push_back(entry);
+    write(O_APPEND, entries_.size() - 1);
+    return true;
+  }
+
+ private:
+  // $XDG_STATE_HOME/qwen35/chat_history, or that in ~/.local/state; empty: nowhere.
+  static std::string place() {
+    const char* const state = std::getenv("XDG_STATE_HOME");
+    const char* const home = std::getenv("HOME");
+    std::filesystem::path folder;
+    if (state != nullptr && state[0] == '/') {
+      folder = state;
+    } else if (home != nullptr && home[0] == '/') {
+      folder = std::filesystem::path(home) / ".local" / "state";
+    } else {
+      return "";
+    }
+    return (folder / "qwen35" / "chat_history").string();
+  }
+  // The entries from `first` on, a whole write for each so that programs side by side do not mix theirs.
+  void write(int how, std::size_t first) const {
+    if (path_.empty()) {
+      return;
+    }
+    std::error_code ignored;
+    const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
+    std::filesystem::create_directories(folder.parent_path(), ignored);
+    ::mkdir(folder.c_str(), 0700);
+    const int file = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | how, 0600);
+    if (file < 0) {
+      return;
+    }
+    ::fchmod(file, 0600);
+    for (std::size_t i = first; i < entries_.size(); ++i) {
+      const std::string line = escaped(entries_[i]) + "\n";
+      if (::write(file, line.data(), line.size()) < 0) {
+        break;
+      }
+    }
+    ::close(file);
+  }
+  static std::string escaped(std::string_view text) {
+    std::string out;
+    for (const char byte : text) {
+      out += byte == '\n' ? "\\n" : byte == '\\' ? "\\\\" : std::string(1, byte);
+    }
+    return out;
+  }
+  static std::string unescaped(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const bool escape = text[i] == '\\' && i + 1 < text.size();
+      i += escape ? 1 : 0;
+      out += escape && text[i] == 'n' ? '\n' : text[i];
+    }
+    return out;
+  }
+
+  std::string path_;
+  std::vector<std::string> entries_;
+};
+
+}  // namespace chat_tool

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lines from a terminal, with editing, history and completion where a library for it was found; from a pipe plain ones.
+#pragma once
+
+#include <poll.h>
+#include <unistd.h>
+
+#if defined(QWEN35_TOOL_EDITLINE)
+#include <editline/readline.h>
+#elif defined(QWEN35_TOOL_READLINE)
+#include <readline/history.h>
+#include <readline/readline.h>
+#endif
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "line_history.hpp"
+
+namespace chat_tool {
+
+#if defined(QWEN35_TOOL_EDITLINE) || defined(QWEN35_TOOL_READLINE)
+inline constexpr bool edits_lines = true;
+
+// What a word at the beginning of a line may become.
+inline std::vector<std::string> completed_commands;
+
+extern "C" {
+// The next command that begins with `text`; the caller frees it.
+inline char* chat_tool_next_command(const char* text, int state) {
+  static std::size_t next = 0;
+  next = state == 0 ? 0 : next;
+  while (next < completed_commands.size()) {
+    const std::string& command = completed_commands[next++];
+    if (command.starts_with(text)) {
+      return strdup(command.c_str());
+    }
+  }
+  return nullptr;
+}
+// Commands at the beginning of a line, else names of files.
+inline char** chat_tool_complete(const char* text, int start, int) {
+  rl_attempted_completion_over = 1;
+  if (start == 0) {
+    return rl_completion_matches(text, chat_tool_next_command);
+  }
+  return rl_completion_matches(text, rl_filename_completion_function);
+}
+}
+#else
+inline constexpr bool edits_lines = false;
+#endif
+
+class LineReader {
+ public:
+  explicit LineReader([[maybe_unused]] std::vector<std::string> commands)
+      : terminal_(isatty(STDIN_FILENO) != 0), edits_(edits_lines && terminal_ && isatty(STDERR_FILENO) != 0) {
+#if defined(QWEN35_TOOL_EDITLINE) || defined(QWEN35_TOOL_READLINE)
+    if (edits_) {
+      static char breaks[] = " \t\n";
+      completed_commands = std::move(commands);
+      rl_outstream = stderr;
+      rl_attempted_completion_function = chat_tool_complete;
+      rl_completer_word_break_characters = breaks;
+      using_history();
+      for (const std::string& entry : history_.entries()) {
+        add_history(entry.c_str());
+      }
+    }
+#endif
+  }
+
+  bool terminal() const {
+    return terminal_;
+  }
+  // The next line, without its end; of text that was pasted all lines. False at the end of the input, of which the last
+  // line may still be in `line`.
+  bool read(const std::string& prompt, std::string& line) {
+    bool more = next(prompt, line);
+    while (more && terminal_ && waits()) {
+      std::string rest;
+      more = next("", rest);
+      line += '\n' + rest;
+    }
+    return more;
+  }
+  // What was asked, all lines of it, for the arrow keys of this run and of later ones.
+  void remember(const std::string& text) {
+#if defined(QWEN35_TOOL_EDITLINE) || defined(QWEN35_TOOL_READLINE)
+    if (edits_ && history_.add(text)) {
+      add_history(text.c_str());
+    }
+#else
+    static_cast<void>(text);
+#endif
+  }
+
+ private:
+  // Is there a whole line that nobody had the time to type?
+  static bool waits() {
+    pollfd input = {STDIN_FILENO, POLLIN, 0};
+    return std::cin.rdbuf()->in_avail() > 0 || (poll(&input, 1, 0) > 0 && (input.revents & POLLIN) != 0);
+  }
+  bool next(const std::string& prompt, std::string& line) {
+#if defined(QWEN35_TOOL_EDITLINE) || defined(QWEN35_TOOL_READLINE)
+    if (edits_) {
+      const std::unique_ptr<char, void (*)(void*)> read(readline(prompt.c_str()), std::free);
+      line = read ? read.get() : "";
+      return read != nullptr;
+    }
+#endif
+    if (terminal_) {
+      std::fputs(prompt.c_str(), stderr);
+    }
+    return static_cast<bool>(std::getline(std::cin, line));
+  }
+
+  bool terminal_;
+  bool edits_;
+  LineHistory history_;
+};
+
+}  // namespace chat_tool
