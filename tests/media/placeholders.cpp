@@ -11,6 +11,14 @@ using namespace media_test;
 
 namespace {
 
+// Of grids that live as long as the call.
+std::vector<std::string> images_of(const Tensor<std::int64_t>& grid) {
+  return image_replacements(grid);
+}
+std::vector<std::string> videos_of(const Tensor<std::int64_t>& grid, std::span<const std::vector<double>> times) {
+  return video_replacements(grid, times);
+}
+
 Tensor<std::int64_t> grid_of(const json::Value& rows) {
   std::vector<std::int64_t> values;
   for (const json::Value& row : rows.items()) {
@@ -41,8 +49,8 @@ TEST_CASE("texts of the reference") {
     }
     times.push_back(frame_timestamps(indices, c.at("fps").items()[i].as_number(), 2));
   }
-  const std::vector<std::string> images = image_replacements(grid_of(c.at("image_grid")));
-  const std::vector<std::string> videos = video_replacements(grid_of(c.at("video_grid")), times);
+  const std::vector<std::string> images = images_of(grid_of(c.at("image_grid")));
+  const std::vector<std::string> videos = videos_of(grid_of(c.at("video_grid")), times);
   CHECK(images == strings(c.at("images")));
   CHECK(videos == strings(c.at("videos")));
   std::vector<std::string> texts = strings(c.at("texts"));
@@ -87,18 +95,18 @@ TEST_CASE("too few pictures is an error, too many is not") {
 
 TEST_CASE("grids and times that do not fit") {
   const std::vector<std::vector<double>> times{{0.5}};
-  CHECK_THROWS_AS(video_replacements(Tensor<std::int64_t>({1, 3}, {2, 4, 4}), times), InputError);
-  CHECK_THROWS_AS(video_replacements(Tensor<std::int64_t>({2, 3}, {1, 4, 4, 1, 4, 4}), times), InputError);
-  CHECK_THROWS_AS(image_replacements(Tensor<std::int64_t>({3}, {1, 4, 4})), InputError);
-  CHECK_THROWS_AS(image_replacements(Tensor<std::int64_t>({1, 3}, {1, -4, 4})), InputError);
-  CHECK_THROWS_AS(image_replacements(Tensor<std::int64_t>({1, 3}, {1, std::int64_t{1} << 40, std::int64_t{1} << 40})),
+  CHECK_THROWS_AS(videos_of(Tensor<std::int64_t>({1, 3}, {2, 4, 4}), times), InputError);
+  CHECK_THROWS_AS(videos_of(Tensor<std::int64_t>({2, 3}, {1, 4, 4, 1, 4, 4}), times), InputError);
+  CHECK_THROWS_AS(images_of(Tensor<std::int64_t>({3}, {1, 4, 4})), InputError);
+  CHECK_THROWS_AS(images_of(Tensor<std::int64_t>({1, 3}, {1, -4, 4})), InputError);
+  CHECK_THROWS_AS(images_of(Tensor<std::int64_t>({1, 3}, {1, std::int64_t{1} << 40, std::int64_t{1} << 40})),
                   InputError);
   CHECK(image_replacements(TensorView<std::int64_t>()).empty());
 }
 
 TEST_CASE("decimals are rounded as printf does") {
   const std::vector<std::vector<double>> times{{0.25, 0.35, 1e300}};
-  const std::string text = video_replacements(Tensor<std::int64_t>({1, 3}, {3, 2, 2}), times)[0];
+  const std::string text = videos_of(Tensor<std::int64_t>({1, 3}, {3, 2, 2}), times)[0];
   CHECK(contains(text,
                  "<0.2 seconds><|vision_start|><|video_pad|><|vision_end|><0.3 seconds>"));  // 0.35 is below its half
   char large[400];

@@ -3,6 +3,7 @@
 
 #include <media/media_test.hpp>
 
+#include <filesystem>
 #include <fstream>
 
 using namespace qwen35;

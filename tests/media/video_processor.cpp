@@ -176,7 +176,7 @@ TEST_CASE("videos that cannot be processed") {
                  "31 x 64 pixels: each side must be at least 32"));
   CHECK_THROWS_AS(FrameList(std::vector<PixelView>()), InputError);
   CHECK(contains(message_of<InputError>([&] {
-                   FrameList({good[0], good[1], small[0]}, 24.0);
+                   FrameList(std::vector<PixelView>{good[0], good[1], small[0]}, 24.0);
                  }),
                  "frame 2 has 31 x 64"));
   CHECK_THROWS_AS(FrameList(good, 24.0, {1, 2}), InputError);
@@ -191,7 +191,8 @@ TEST_CASE("videos that cannot be processed") {
   CHECK_THROWS_AS(processor.preprocess(FrameList(good, 24.0), options), InputError);
   options = {};
   options.do_resize = false;
-  CHECK_THROWS_AS(processor.preprocess(FrameList(clip(4, 48, 64, "noise", 1), 24.0), options), MediaError);
+  const std::vector<Image> uneven = clip(4, 48, 64, "noise", 1);
+  CHECK_THROWS_AS(processor.preprocess(FrameList(uneven, 24.0), options), MediaError);
   CHECK(contains(message_of<MediaError>([&] {
                    processor.preprocess(Liar{Image(64, 64), 3});
                  }),

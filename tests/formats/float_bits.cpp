@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <qwen35/core/dtype.hpp>
+#include <qwen35/formats/bf16.hpp>
+#include <qwen35/formats/f16.hpp>
 
 #include <doctest/doctest.h>
 
