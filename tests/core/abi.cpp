@@ -32,6 +32,7 @@ TEST_CASE("names carry the version and what changes code") {
   expected += "_serial";
 #endif
   expected += "_throws";
+  expected += "_all";  // the formats compiled in
   CHECK(abi == expected);
   // The part is in the symbols, and not in what a program writes.
   CHECK(std::string(typeid(qwen35::AbiProbe).name()).find(abi) != std::string::npos);
