@@ -45,8 +45,8 @@ TEST_CASE("absent and null fields have the given default") {
 TEST_CASE("sizes are whole numbers below 2^31") {
   const json::Value good = object("2147483647");
   CHECK(JsonFields(&good, "file").size("key", 0) == 2147483647);
-  for (const char* bad :
-       {"-1", "2147483648", "1.5", "2048.5", "1e30", "\"2048x\"", "true", "[1]", "{}", "18446744073709551615", "1e300"}) {
+  for (const char* bad : {"-1", "2147483648", "1.5", "2048.5", "1e30", "\"2048x\"", "true", "[1]", "{}",
+                          "18446744073709551615", "1e300"}) {
     CAPTURE(bad);
     CHECK(problem(bad, [](const JsonFields& f) { f.size("key", 0); }) ==
           "file.key: expected a whole number from 0 to 2147483647");

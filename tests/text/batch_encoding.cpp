@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "support/log_capture.hpp"
 #include "shapes_tokenizer.hpp"
+#include "support/log_capture.hpp"
 
 #include <doctest/doctest.h>
 
