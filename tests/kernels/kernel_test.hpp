@@ -79,9 +79,10 @@ inline double distance(const std::vector<float>& a, const std::vector<double>& t
   return std::sqrt(difference / (size > 0 ? size : 1));
 }
 
+// Formats of single values.
 inline constexpr qwen35::Format formats[] = {
 #define QWEN35_TEST_FORMAT(name, ...) qwen35::Format::name,
-    QWEN35_ALL_FORMATS(QWEN35_TEST_FORMAT)
+    QWEN35_VALUE_FORMATS(QWEN35_TEST_FORMAT)
 #undef QWEN35_TEST_FORMAT
 };
 

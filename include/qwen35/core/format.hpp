@@ -10,18 +10,46 @@
 
 // A format is a line here, its definition formats/<name>.hpp and its vectors kernels/formats/<name>-inl.hpp: name, then
 // what FormatInfo says of it (values and bytes of a block, ...).
-#define QWEN35_ALL_FORMATS(X) \
-  X(f32, 1, 4)                \
-  X(f16, 1, 2)                \
-  X(bf16, 1, 2)               \
+#define QWEN35_VALUE_FORMATS(X) \
+  X(f32, 1, 4)                  \
+  X(f16, 1, 2)                  \
+  X(bf16, 1, 2)                 \
   X(f8_e4m3, 1, 1)
+
+// Formats that store several consecutive values of a row together: those of GGUF, under the names that its files give
+// them. Their definitions stand in formats/, by family.
+#define QWEN35_BLOCK_FORMATS(X) \
+  X(q8_0, 32, 34)               \
+  X(q4_0, 32, 18)               \
+  X(q4_1, 32, 20)               \
+  X(q5_0, 32, 22)               \
+  X(q5_1, 32, 24)               \
+  X(q2_k, 256, 84)              \
+  X(q3_k, 256, 110)             \
+  X(q4_k, 256, 144)             \
+  X(q5_k, 256, 176)             \
+  X(q6_k, 256, 210)             \
+  X(iq4_nl, 32, 18)             \
+  X(iq4_xs, 256, 136)           \
+  X(iq3_xxs, 256, 98)           \
+  X(iq3_s, 256, 110)            \
+  X(iq2_xxs, 256, 66)           \
+  X(iq2_xs, 256, 74)            \
+  X(iq2_s, 256, 82)             \
+  X(iq1_s, 256, 50)             \
+  X(iq1_m, 256, 56)             \
+  X(mxfp4, 32, 17)
+
+#define QWEN35_ALL_FORMATS(X) \
+  QWEN35_VALUE_FORMATS(X)     \
+  QWEN35_BLOCK_FORMATS(X)
 
 // The formats whose code a program holds. It may list fewer: -D'QWEN35_FORMATS(X)=X(f32) X(bf16)'. Meeting one that was
 // left out is an error. Give the same list to all files that share our types. f32 cannot be left out.
 #if defined(QWEN35_FORMATS)
 #define QWEN35_LISTED_FORMATS QWEN35_FORMATS
 #else
-#define QWEN35_LISTED_FORMATS QWEN35_ALL_FORMATS
+#define QWEN35_LISTED_FORMATS QWEN35_VALUE_FORMATS
 #endif
 
 QWEN35_BEGIN_NAMESPACE
@@ -62,9 +90,9 @@ constexpr std::size_t row_bytes(Format format, std::size_t count) {
   return count / format_info(format).block_values * format_info(format).block_bytes;
 }
 
-// Where a block may begin: at multiples of the largest power of 2 that divides its size.
+// Where a row may begin: single values at multiples of their size; blocks of several anywhere, they are read as bytes.
 constexpr std::size_t alignment(Format format) {
-  return format_info(format).block_bytes & (~format_info(format).block_bytes + 1);
+  return format_info(format).block_values == 1 ? format_info(format).block_bytes : 1;
 }
 
 // What formats/<name>.hpp defines of a format:

@@ -15,7 +15,7 @@ QWEN35_BEGIN_NAMESPACE
 #define QWEN35_FORMAT_CHECK(name, ...)                                                          \
   static_assert(sizeof(StoredAs<Format::name>::Block) == format_info(Format::name).block_bytes, \
                 "a format's block does not have the size that core/format.hpp says");
-QWEN35_ALL_FORMATS(QWEN35_FORMAT_CHECK)
+QWEN35_VALUE_FORMATS(QWEN35_FORMAT_CHECK)
 #undef QWEN35_FORMAT_CHECK
 
 // Whether this program holds the format's code: a tag out of nowhere, or a format that QWEN35_FORMATS leaves out, is
