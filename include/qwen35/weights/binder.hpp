@@ -93,7 +93,7 @@ class Binder {
     if (!fits) {
       complain(name, "shape " + shape_text(tensor->shape) + ", expected " + to_string(shape));
     }
-    if (!dtype_of(tensor->dtype)) {
+    if (!stored_format(tensor->dtype)) {
       complain(name, "dtype " + tensor->dtype + ", expected one of " + dtype_names());
       fits = false;
     }
@@ -105,7 +105,7 @@ class Binder {
     if (tensor == nullptr) {
       return {};
     }
-    const Format format = *dtype_of(tensor->dtype);
+    const Format format = *stored_format(tensor->dtype);
     const Format wanted = dtype.value_or(format);
     const bool aligned = reinterpret_cast<std::uintptr_t>(tensor->bytes.data()) % alignment(format) == 0;
     Matrix out{tensor->bytes.data(), format, rows, shape.size() / rows};

@@ -3,9 +3,8 @@
 // checked before it is used.
 #pragma once
 
-#include <qwen35/core/dtype.hpp>
-#include <qwen35/formats/formats.hpp>
 #include <qwen35/json/read.hpp>
+#include <qwen35/weights/tensor_info.hpp>
 
 #include <algorithm>
 #include <array>
@@ -20,55 +19,6 @@
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
-
-// One tensor of a checkpoint. `dtype` is the file's own name; only those of each_dtype can be bound to a model.
-struct TensorInfo {
-  std::string name;
-  std::string dtype;
-  std::vector<std::size_t> shape;
-  std::span<const std::byte> bytes;
-  std::string file;
-};
-
-// What these files call a format: its name in capitals.
-inline std::string dtype_name(Format format) {
-  std::string out(name(format));
-  for (char& c : out) {
-    c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  }
-  return out;
-}
-
-// fn(format) for each format that can stand in such a file and that this program holds.
-template <class Fn>
-inline void each_dtype(const Fn& fn) {
-  for (std::size_t i = 0; i < format_count; ++i) {
-    if (format_infos[i].block_values == 1 && is_available(static_cast<Format>(i))) {
-      fn(static_cast<Format>(i));
-    }
-  }
-}
-
-inline std::optional<Format> dtype_of(std::string_view name) {
-  std::optional<Format> found;
-  each_dtype([&](Format format) { found = dtype_name(format) == name ? format : found; });
-  return found;
-}
-
-// For messages: "F32, F16, BF16".
-inline std::string dtype_names() {
-  std::string out;
-  each_dtype([&](Format format) { out += (out.empty() ? "" : ", ") + dtype_name(format); });
-  return out;
-}
-
-inline std::string shape_text(std::span<const std::size_t> shape) {
-  std::string out = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    out += concat(i == 0 ? "" : ", ", shape[i]);
-  }
-  return out + "]";
-}
 
 namespace detail {
 

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the parts of a GGUF file one after the other.
+#pragma once
+
+#include <qwen35/weights/gguf_value.hpp>
+
+#include <string>
+
+QWEN35_BEGIN_NAMESPACE
+namespace detail {
+
+// Reads a file's parts one after the other; every read says what it was for when the file ends before.
+class GgufCursor {
+ public:
+  GgufCursor(std::span<const std::byte> file, const std::string& source) : file_(file), source_(source) {}
+
+  std::size_t at() const { return at_; }
+  std::size_t left() const { return file_.size() - at_; }
+  std::span<const std::byte> take(std::uint64_t size, std::string_view what) {
+    require<CheckpointError>(size <= left(), source_, ": damaged GGUF file: byte ", at_, ": ", what, " takes ", size,
+                             " bytes, the file has ", left(), " more");
+    at_ += static_cast<std::size_t>(size);
+    return file_.subspan(at_ - static_cast<std::size_t>(size), static_cast<std::size_t>(size));
+  }
+  template <class T>
+  T number(std::string_view what) {
+    return read_little_endian<T>(take(sizeof(T), what).data());
+  }
+  // A length and so many bytes.
+  std::string_view text(std::size_t most, std::string_view what) {
+    const auto length = number<std::uint64_t>(what);
+    require<CheckpointError>(length <= most, source_, ": damaged GGUF file: byte ", at_, ": ", what, " of ", length,
+                             " bytes, the longest has ", most);
+    const std::span<const std::byte> bytes = take(length, what);
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+  // So many things of at least `bytes` bytes must fit into the rest of the file.
+  std::size_t count(std::uint64_t stated, std::size_t bytes, std::string_view what) const {
+    require<CheckpointError>(stated <= left() / bytes, source_, ": damaged GGUF file: ", stated, " ", what,
+                             ", but only ", left(), " bytes follow");
+    return static_cast<std::size_t>(stated);
+  }
+  template <class... Parts>
+  void expect(bool condition, const Parts&... parts) const {
+    require<CheckpointError>(condition, source_, ": damaged GGUF file: ", parts...);
+  }
+
+ private:
+  std::span<const std::byte> file_;
+  const std::string& source_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace detail
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// The directory of a GGUF file: the tensors' names, shapes and types, and where their bytes are.
+#pragma once
+
+#include <qwen35/weights/gguf_cursor.hpp>
+#include <qwen35/weights/tensor_info.hpp>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+namespace detail {
+
+// The types of tensors by their number in the file. Numbers that are missing have never been in a file, or were removed
+// from the format.
+struct GgufTensorType {
+  std::uint32_t number;
+  std::string_view name;
+};
+inline constexpr GgufTensorType gguf_tensor_types[] = {
+    {0, "F32"},      {1, "F16"},       {2, "Q4_0"},      {3, "Q4_1"},      {6, "Q5_0"},    {7, "Q5_1"},   {8, "Q8_0"},
+    {9, "Q8_1"},     {10, "Q2_K"},     {11, "Q3_K"},     {12, "Q4_K"},     {13, "Q5_K"},   {14, "Q6_K"},  {15, "Q8_K"},
+    {16, "IQ2_XXS"}, {17, "IQ2_XS"},   {18, "IQ3_XXS"},  {19, "IQ1_S"},    {20, "IQ4_NL"}, {21, "IQ3_S"}, {22, "IQ2_S"},
+    {23, "IQ4_XS"},  {24, "I8"},       {25, "I16"},      {26, "I32"},      {27, "I64"},    {28, "F64"},   {29, "IQ1_M"},
+    {30, "BF16"},    {31, "Q4_0_4_4"}, {32, "Q4_0_4_8"}, {33, "Q4_0_8_8"}, {34, "TQ1_0"},  {35, "TQ2_0"}, {39, "MXFP4"},
+    {40, "NVFP4"},   {41, "Q1_0"},     {42, "Q2_0"}};
+
+inline std::string gguf_tensor_type_name(std::uint32_t number) {
+  for (const GgufTensorType& type : gguf_tensor_types) {
+    if (type.number == number) {
+      return std::string(type.name);
+    }
+  }
+  return concat("type ", number);
+}
+
+// A format of this library by the file's name for it, whether this program holds it or not.
+inline std::optional<Format> gguf_format(std::string_view name) {
+  for (std::size_t i = 0; i < format_count; ++i) {
+    if (dtype_name(static_cast<Format>(i)) == name) {
+      return static_cast<Format>(i);
+    }
+  }
+  return std::nullopt;
+}
+
+// An entry of the directory; its bytes are found when all entries are read.
+struct GgufEntry {
+  TensorInfo tensor;
+  std::uint64_t offset = 0;
+  std::optional<Format> format;
+};
+
+inline GgufEntry read_gguf_entry(GgufCursor& cursor) {
+  constexpr std::size_t longest_name = 1023, most_axes = 4;
+  GgufEntry out;
+  out.tensor.name = cursor.text(longest_name, "the name of a tensor");
+  cursor.expect(!out.tensor.name.empty(), "a tensor without a name");
+  const auto axes = cursor.number<std::uint32_t>("the number of axes of a tensor");
+  cursor.expect(axes >= 1 && axes <= most_axes, "tensor \"", shortened(out.tensor.name), "\": ", axes,
+                " axes, expected 1 to ", most_axes);
+  for (std::uint32_t i = 0; i < axes; ++i) {
+    const auto extent = cursor.number<std::uint64_t>("the shape of a tensor");
+    cursor.expect(extent > 0 && extent <= SIZE_MAX, "tensor \"", shortened(out.tensor.name), "\": an axis of length ",
+                  extent);
+    out.tensor.shape.insert(out.tensor.shape.begin(), static_cast<std::size_t>(extent));
+  }
+  out.tensor.dtype = gguf_tensor_type_name(cursor.number<std::uint32_t>("the type of a tensor"));
+  out.format = gguf_format(out.tensor.dtype);
+  out.offset = cursor.number<std::uint64_t>("the place of a tensor");
+  return out;
+}
+
+// Bytes of a tensor; nothing when they are more than can be addressed.
+inline std::optional<std::size_t> gguf_tensor_bytes(std::span<const std::size_t> shape, const FormatInfo& format) {
+  std::size_t total = shape.back() / format.block_values;
+  if (total > SIZE_MAX / format.block_bytes) {
+    return std::nullopt;
+  }
+  total *= format.block_bytes;
+  for (const std::size_t extent : shape.first(shape.size() - 1)) {
+    if (total > SIZE_MAX / extent) {
+      return std::nullopt;
+    }
+    total *= extent;
+  }
+  return total;
+}
+
+// Gives each entry its bytes of `data`, or says in one error which cannot have them.
+inline void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<const std::byte> data, std::size_t alignment,
+                               const std::string& source) {
+  constexpr std::size_t shown = 50;
+  std::string problems;
+  std::size_t count = 0;
+  const auto complain = [&](const TensorInfo& tensor, const std::string& what) {
+    if (count++ < shown) {
+      problems += "\n  " + shortened(tensor.name) + ": " + what;
+    }
+  };
+  std::vector<std::array<std::size_t, 3>> order;  // begin, end, index
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    TensorInfo& tensor = entries[i].tensor;
+    const std::uint64_t offset = entries[i].offset;
+    if (!entries[i].format) {
+      complain(tensor, concat("the type ", tensor.dtype,
+                              " is none of this library: make the file anew, as BF16, Q8_0, Q4_K_M or the like"));
+      continue;
+    }
+    const FormatInfo& format = format_info(*entries[i].format);
+    const std::optional<std::size_t> bytes = gguf_tensor_bytes(tensor.shape, format);
+    if (tensor.shape.back() % format.block_values != 0) {
+      complain(tensor, concat("rows of ", tensor.shape.back(), " values are no whole blocks of ", tensor.dtype,
+                              ", which has ", format.block_values));
+    } else if (!bytes) {
+      complain(tensor, "shape " + shape_text(tensor.shape) + " of " + tensor.dtype + " is too large");
+    } else if (offset % alignment != 0) {
+      complain(tensor, concat("begins at byte ", offset, ", no multiple of the alignment ", alignment));
+    } else if (offset > data.size() || *bytes > data.size() - offset) {
+      complain(tensor, concat("takes bytes ", offset, " to ", offset, " + ", *bytes, " of the data, the file has ",
+                              data.size(), ": the file is cut or damaged"));
+    } else {
+      const auto begin = static_cast<std::size_t>(offset);
+      tensor.bytes = data.subspan(begin, *bytes);
+      tensor.file = source;
+      order.push_back({begin, begin + *bytes, i});
+    }
+  }
+  std::sort(order.begin(), order.end());
+  std::size_t covered = 0;
+  for (const auto& [begin, end, index] : order) {
+    if (begin < covered) {
+      complain(entries[index].tensor,
+               concat("bytes ", begin, " to ", end, " overlap the tensor before, which ends at ", covered));
+    }
+    covered = std::max(covered, end);
+  }
+  require<CheckpointError>(count == 0, source, ": the tensors of this GGUF file cannot be used:", problems,
+                           count > shown ? concat("\n  and ", count - shown, " more") : std::string());
+}
+
+}  // namespace detail
+
+QWEN35_END_NAMESPACE

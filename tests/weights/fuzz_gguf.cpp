@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Any bytes as a GGUF file: read whole, and as the model that its metadata describe.
+#include <qwen35/weights/gguf.hpp>
+
+#include <cstdint>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(data), size);
+  try {
+    const qwen35::GgufFile file = qwen35::read_gguf(bytes, "file");
+    std::size_t sum = 0;
+    for (const auto& [key, value] : file.metadata) {
+      sum += value.json().size();
+    }
+    for (const qwen35::TensorInfo& tensor : file.tensors) {
+      for (const std::byte value : tensor.bytes) {
+        sum += std::to_integer<std::size_t>(value);
+      }
+    }
+    volatile std::size_t use = sum;
+    static_cast<void>(use);
+  } catch (const qwen35::Error&) {
+  }
+  return 0;
+}
