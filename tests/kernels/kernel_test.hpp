@@ -5,6 +5,7 @@
 
 #include <qwen35/core/error.hpp>
 #include <qwen35/formats/formats.hpp>
+#include <qwen35/formats/unpack.hpp>
 #include <qwen35/kernels/kernels.hpp>
 #include <qwen35/kernels/matmul_blocks.hpp>
 
@@ -12,6 +13,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <random>
 #include <string>
 #include <string_view>
@@ -65,6 +67,34 @@ struct Stored {
   const std::byte* data() const { return bytes.data() + offset; }
 };
 
+// Random blocks of a block format whose values are finite and not huge, and what they decode to.
+inline Stored random_blocks(qwen35::Format format, std::size_t count, unsigned seed, std::size_t byte_offset) {
+  const qwen35::FormatInfo& info = qwen35::format_info(format);
+  Stored out(qwen35::Format::f32, std::vector<float>(count), 0);
+  out.format = format;
+  out.offset = byte_offset;
+  out.bytes.assign(byte_offset + qwen35::row_bytes(format, count), std::byte{0});
+  std::mt19937 engine(seed);
+  std::int8_t codes[qwen35::most_block_values];
+  float scales[qwen35::most_block_values / qwen35::code_group], offsets[std::size(scales)];
+  for (std::size_t i = 0; i < count; i += info.block_values) {
+    std::byte* const block = out.bytes.data() + byte_offset + qwen35::row_bytes(format, i);
+    for (bool good = false; !good;) {
+      for (std::size_t b = 0; b < info.block_bytes; ++b) {
+        block[b] = static_cast<std::byte>(engine() >> 24);
+      }
+      qwen35::unpack_function(format)(block, info.block_values, {codes, scales, offsets});
+      good = true;
+      for (std::size_t j = 0; j < info.block_values; ++j) {
+        float& value = out.values[i + j];
+        value = scales[j / qwen35::code_group] * static_cast<float>(codes[j]) + offsets[j / qwen35::code_group];
+        good = good && std::abs(value) < 1000.0f;  // not so for a NaN
+      }
+    }
+  }
+  return out;
+}
+
 inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
 }
@@ -83,6 +113,12 @@ inline double distance(const std::vector<float>& a, const std::vector<double>& t
 inline constexpr qwen35::Format formats[] = {
 #define QWEN35_TEST_FORMAT(name, ...) qwen35::Format::name,
     QWEN35_VALUE_FORMATS(QWEN35_TEST_FORMAT)
+#undef QWEN35_TEST_FORMAT
+};
+
+inline constexpr qwen35::Format block_formats[] = {
+#define QWEN35_TEST_FORMAT(name, ...) qwen35::Format::name,
+    QWEN35_BLOCK_FORMATS(QWEN35_TEST_FORMAT)
 #undef QWEN35_TEST_FORMAT
 };
 

@@ -132,6 +132,41 @@ TEST_CASE("many tokens, packed in parts or not, have the bits of each token alon
   });
 }
 
+TEST_CASE("a product with rows of blocks has the bits of the product with their values") {
+  for_each_isa([] {
+    for (const Format format : block_formats) {
+      const std::size_t unit = format_info(format).block_values;
+      // Blocks of the sum that end inside blocks of the row: 4096 values are summed 592 at a time, 1312 values 448.
+      for (const std::size_t cols : {unit, unit == 32 ? std::size_t{1312} : std::size_t{4096}}) {
+        const std::size_t rows = 11, tokens = 70;
+        const Stored stored = random_blocks(format, rows * cols, 1, cols % 3);
+        const Matrix matrix{stored.data(), format, rows, cols};
+        const Matrix values{reinterpret_cast<const std::byte*>(stored.values.data()), Format::f32, rows, cols};
+        const std::vector<float> x = random_values(tokens * cols, 2), bias = random_values(rows, 3);
+        std::vector<float> expected(tokens * rows), y(tokens * rows);
+        kernels::matmul({values, 0, rows, x.data(), cols, tokens, expected.data(), rows, bias.data()});
+        CAPTURE(name(format));
+        CAPTURE(cols);
+        for (const std::size_t some : {std::size_t{1}, std::size_t{5}, tokens}) {
+          std::fill(y.begin(), y.end(), NAN);
+          kernels::matmul({matrix, 0, 3, x.data(), cols, some, y.data(), rows, bias.data()});
+          kernels::matmul({matrix, 3, rows, x.data(), cols, some, y.data(), rows, bias.data()});
+          CHECK(std::memcmp(y.data(), expected.data(), some * rows * sizeof(float)) == 0);
+        }
+        std::fill(y.begin(), y.end(), NAN);
+        const std::size_t block = kernels::matmul_block(cols);
+        std::vector<float> packed(kernels::packed_size(tokens, block));
+        for (std::size_t k = 0; k < cols; k += block) {
+          const std::size_t length = std::min(block, cols - k);
+          kernels::pack_tokens({x.data() + k, cols, 0, tokens, length, packed.data()});
+          kernels::matmul_packed({matrix, 0, rows, k, packed.data(), tokens, y.data(), rows, bias.data()});
+        }
+        CHECK(same_bits(y, expected));
+      }
+    }
+  });
+}
+
 TEST_CASE("matmul: a value's bits do not depend on the row range, and other rows are left alone") {
   for_each_isa([] {
     for (const DType dtype : formats) {

@@ -8,16 +8,16 @@
 #include <cstdint>
 #include <string_view>
 
-// A format is a line here, its definition formats/<name>.hpp and its vectors kernels/formats/<name>-inl.hpp: name, then
-// what FormatInfo says of it (values and bytes of a block, ...).
+// A format is a line here and a definition in formats/: name, then what FormatInfo says of it (values and bytes of a
+// block, ...). Formats of single values, each with its vectors in kernels/formats/<name>-inl.hpp:
 #define QWEN35_VALUE_FORMATS(X) \
   X(f32, 1, 4)                  \
   X(f16, 1, 2)                  \
   X(bf16, 1, 2)                 \
   X(f8_e4m3, 1, 1)
 
-// Formats that store several consecutive values of a row together: those of GGUF, under the names that its files give
-// them. Their definitions stand in formats/, by family.
+// Formats that store several consecutive values of a row together, those of GGUF. They are read through one table of
+// functions (formats/unpack.hpp), so that a program pays for each once and not in every kernel.
 #define QWEN35_BLOCK_FORMATS(X) \
   X(q8_0, 32, 34)               \
   X(q4_0, 32, 18)               \
@@ -49,7 +49,7 @@
 #if defined(QWEN35_FORMATS)
 #define QWEN35_LISTED_FORMATS QWEN35_FORMATS
 #else
-#define QWEN35_LISTED_FORMATS QWEN35_VALUE_FORMATS
+#define QWEN35_LISTED_FORMATS QWEN35_ALL_FORMATS
 #endif
 
 QWEN35_BEGIN_NAMESPACE
@@ -95,7 +95,7 @@ constexpr std::size_t alignment(Format format) {
   return format_info(format).block_values == 1 ? format_info(format).block_bytes : 1;
 }
 
-// What formats/<name>.hpp defines of a format:
+// What formats/ defines of a format:
 //   Block                                               block_values stored values
 //   static void decode(const Block&, float* values)     exactly, or what the format's own definition computes
 //   static void encode(const float* values, Block&)     if this library writes it

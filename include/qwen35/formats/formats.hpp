@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All formats, and the one place that goes from a format's tag to its definition.
+// Which formats a program holds, and the one place that goes from the tag of a format of single values to its
+// definition. (For formats of blocks that is unpack.hpp.)
 #pragma once
 
 #include <qwen35/core/error.hpp>
@@ -31,23 +32,48 @@ inline void require_available(Format format, std::string_view what) {
   require<InputError>(is_available(format), what, ": this program was compiled without the format ", name(format));
 }
 
-// fn(StoredAs<format>{}). Raises InputError for a format that is not available.
+// Whether rows of the format are read block by block, see unpack.hpp.
+constexpr bool has_blocks(Format format) {
+  return format_info(format).block_values > 1;
+}
+
+// Raises InputError, with `what` it is about, for rows of `cols` values that are not whole blocks.
+inline void require_whole_blocks(Format format, std::size_t cols, std::string_view what) {
+  require<InputError>(cols % format_info(format).block_values == 0, what, ": rows of ", cols,
+                      " values are not whole blocks of ", name(format), ", which are of ",
+                      format_info(format).block_values);
+}
+
+namespace detail {
+// StoredAs<F>, looked at only where it is used: formats of blocks are defined elsewhere.
+template <Format F, class>
+struct Definition {
+  using type = StoredAs<F>;
+};
+}  // namespace detail
+
+// fn(StoredAs<format>{}) for a format of single values. Raises InputError for others and for what is not available.
 template <class Fn>
 constexpr decltype(auto) visit(Format format, const Fn& fn) {
   switch (format) {
-#define QWEN35_FORMAT_CASE(name, ...) \
-  case Format::name:                  \
-    return fn(StoredAs<Format::name>{});
+#define QWEN35_FORMAT_CASE(name, ...)                                   \
+  case Format::name:                                                    \
+    if constexpr (!has_blocks(Format::name))                            \
+      return fn(typename detail::Definition<Format::name, Fn>::type{}); \
+    else                                                                \
+      break;
     QWEN35_LISTED_FORMATS(QWEN35_FORMAT_CASE)
 #undef QWEN35_FORMAT_CASE
     default:
-      raise<InputError>(concat("this program was compiled without the format ", name(format)));
+      break;
   }
+  raise<InputError>(is_available(format) ? concat("visit: ", name(format), " is a format of blocks")
+                                         : concat("this program was compiled without the format ", name(format)));
 }
 
 // Whether this library writes the format: matrices of fresh or converted weights, keys and values.
 constexpr bool is_encodable(Format format) {
-  return is_available(format) && visit(format, []<class S>(S) {
+  return is_available(format) && !has_blocks(format) && visit(format, []<class S>(S) {
            return requires(const float* values, typename S::Block& block) {
              S::encode(values, block);
            };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stored formats in vectors.
 #include <qwen35/formats/formats.hpp>
+#include <qwen35/formats/unpack.hpp>
 #include <qwen35/kernels/formats/bf16-inl.hpp>
 #include <qwen35/kernels/formats/f16-inl.hpp>
 #include <qwen35/kernels/formats/f32-inl.hpp>
@@ -25,16 +26,13 @@ inline constexpr bool is_f32 = std::is_same_v<typename StoredAs<F>::Block, float
 // Values i, i + 1, ... i + count - 1 of a row, `count` < lanes; the other lanes 0. Reads nothing beyond them.
 template <Format F>
 HWY_NOINLINE Vec load_first(const std::byte* row, std::size_t i, std::size_t count) {
-  constexpr FormatInfo info = format_info(F);
-  static_assert(info.block_values == 1 || info.block_values % 16 == 0, "blocks hold whole vectors");
   if constexpr (is_f32<F>) {
     return load_first(reinterpret_cast<const float*>(row) + i, count);
-  } else if constexpr (info.block_values == 1) {
-    HWY_ALIGN std::byte padded[lanes * info.block_bytes] = {};
-    std::memcpy(padded, row + i * info.block_bytes, count * info.block_bytes);
-    return VectorsOf<F>::load(padded, 0);
   } else {
-    return VectorsOf<F>::load(row, i);
+    constexpr std::size_t bytes = format_info(F).block_bytes;
+    HWY_ALIGN std::byte padded[lanes * bytes] = {};
+    std::memcpy(padded, row + i * bytes, count * bytes);
+    return VectorsOf<F>::load(padded, 0);
   }
 }
 
@@ -58,8 +56,49 @@ inline void decode_vectors(const std::byte* row, std::size_t begin, std::size_t 
   }
 }
 
+// Unpacked values [begin, end), whole groups, times their scales.
+inline void scale_codes(const Codes& from, std::size_t begin, std::size_t end, std::size_t step, float* to) {
+  for (std::size_t group = begin; group < end; group += code_group) {
+    const Vec scale = broadcast(from.scales[group / code_group]), offset = broadcast(from.offsets[group / code_group]);
+    for (std::size_t i = group; i < group + code_group; i += lanes, to += step) {
+#if HWY_TARGET == HWY_SCALAR
+      const Vec code = broadcast(static_cast<float>(from.codes[i]));
+#else
+      const hn::RebindToSigned<Tag> wide;
+      const hn::Rebind<std::int8_t, Tag> narrow;
+      const Vec code = hn::ConvertTo(Tag(), hn::PromoteTo(wide, hn::LoadU(narrow, from.codes + i)));
+#endif
+      store(hn::MulAdd(code, scale, offset), to);
+    }
+  }
+}
+
+// The same for any format of blocks. The range is of whole groups of values; it may begin and end inside a block.
+inline void decode_blocks(Format format, const std::byte* row, std::size_t begin, std::size_t count,
+                          std::size_t interleave, float* to) {
+  HWY_ALIGN std::int8_t codes[most_block_values];
+  float scales[most_block_values / code_group], offsets[most_block_values / code_group];
+  const Codes unpacked{codes, scales, offsets};
+  const UnpackBlocks unpack = unpack_function(format);
+  const std::size_t values = format_info(format).block_values, end = begin + count;
+  while (begin < end) {
+    const std::size_t first = begin / values * values;
+    const std::size_t whole = (end - first + values - 1) / values * values;
+    const std::size_t now = whole < most_block_values ? whole : most_block_values;
+    const std::size_t stop = end < first + now ? end : first + now;
+    unpack(row + row_bytes(format, first), now, unpacked);
+    scale_codes(unpacked, begin - first, stop - first, interleave * lanes, to);
+    to += (stop - begin) * interleave;
+    begin = stop;
+  }
+}
+
 inline void decode_vectors(Format format, const std::byte* row, std::size_t begin, std::size_t count,
                            std::size_t interleave, float* to) {
+  if (has_blocks(format)) {
+    decode_blocks(format, row, begin, count, interleave, to);
+    return;
+  }
   visit(format, [=]<Format F>(StoredAs<F>) { decode_vectors<F>(row, begin, count, interleave, to); });
 }
 

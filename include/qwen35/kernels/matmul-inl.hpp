@@ -36,12 +36,13 @@ inline constexpr std::size_t fetch_ahead = 512;  // 256 to 4096 bytes are alike 
 
 // The rows are read as four plain streams, a quarter of the range each, which the processor recognises and runs ahead
 // of. (Four neighbouring rows at a time gave 40 % of the bandwidth for rows of 1 KiB: each stream ended before it was
-// recognised.)
+// recognised.) Rows of blocks are decoded a block of the sum at a time, and multiplied as f32.
 template <Format F>
 QWEN35_TILE_FUNCTION void multiply_streams(const MatmulTask& task) {
   const std::size_t cols = task.w.cols, tokens = task.tokens;
   const std::size_t block = matmul_block(cols);
   const std::size_t quarter = (task.row_end - task.row_begin + 3) / 4;
+  HWY_ALIGN float decoded[is_f32<F> ? 4 * matmul_block_limit : 1];
   for (std::size_t step = 0; step < quarter && cols > 0; ++step) {
     std::size_t row[4];
     const std::byte* from[4];
@@ -53,6 +54,12 @@ QWEN35_TILE_FUNCTION void multiply_streams(const MatmulTask& task) {
     float total[4 * few_tokens];
     for (std::size_t k = 0; k < cols; k += block) {
       const std::size_t end = cols - k < block ? cols : k + block;
+      if constexpr (is_f32<F>) {
+        for (std::size_t r = 0; r < 4 && has_blocks(task.w.format); ++r) {
+          decode_blocks(task.w.format, task.w.row(row[r]), k, end - k, 1, decoded + r * matmul_block_limit);
+          from[r] = reinterpret_cast<const std::byte*>(decoded + r * matmul_block_limit) - k * sizeof(float);
+        }
+      }
       for (std::size_t token = 0; token < tokens; token += tile_columns) {
         const std::size_t columns = tokens - token < tile_columns ? tokens - token : tile_columns;
         const float* column[6];
@@ -235,7 +242,8 @@ inline void matmul(const MatmulTask& task) {
     add_bias(task, true);
     return;
   }
-  visit(task.w.format, [&task]<Format F>(StoredAs<F>) {
+  const bool blocks = has_blocks(task.w.format);
+  visit(blocks ? Format::f32 : task.w.format, [&task]<Format F>(StoredAs<F>) {
     if constexpr (requires { VectorsOf<F>::streams; }) {
       if (task.tokens <= few_tokens) {
         multiply_streams<F>(task);

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the block formats of GGUF have in common: a block is small integers, times a scale, plus an offset.
+#pragma once
+
+#include <qwen35/formats/f16.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+QWEN35_BEGIN_NAMESPACE
+
+// Consecutive values that share a scale, in every format: some repeat theirs.
+inline constexpr std::size_t code_group = 16;
+
+// What a format has no offset for: adding it changes no value, not even -0.
+inline constexpr float no_offset = -0.0f;
+
+// Where a block goes when it is unpacked: value i = scales[i / 16] * codes[i] + offsets[i / 16].
+//
+// A scale has at most 18 significant bits and a code at most 7, never both: each product is exact in f32, so that the
+// order of its factors and fused multiply-adds do not change a bit.
+struct Codes {
+  std::int8_t* codes;
+  float* scales;
+  float* offsets;
+
+  // The scale and offset of `count` groups from the first value on.
+  void set(std::size_t group, std::size_t count, float scale, float offset = no_offset) const {
+    for (std::size_t i = group; i < group + count; ++i) {
+      scales[i] = scale;
+      offsets[i] = offset;
+    }
+  }
+};
+
+// Base of the definition of such a format. Its Block holds bytes alone, so that it may stand anywhere, and
+//   static void unpack(const Block&, const Codes&)
+// says all; the source of each is dequantize_blocks of the class of that name in the Python package gguf.
+template <Format F>
+struct CodedFormat {
+  static constexpr std::size_t values = format_info(F).block_values;
+
+  template <class Block>
+  static void decode(const Block& block, float* to) {
+    std::int8_t codes[values];
+    float scales[values / code_group], offsets[values / code_group];
+    StoredAs<F>::unpack(block, {codes, scales, offsets});
+    for (std::size_t i = 0; i < values; ++i) {
+      to[i] = scales[i / code_group] * static_cast<float>(codes[i]) + offsets[i / code_group];
+    }
+  }
+};
+
+namespace detail {
+
+inline std::uint32_t u16_at(const std::uint8_t* bytes) {
+  return bytes[0] | static_cast<std::uint32_t>(bytes[1]) << 8;
+}
+inline std::uint32_t u32_at(const std::uint8_t* bytes) {
+  return u16_at(bytes) | u16_at(bytes + 2) << 16;
+}
+inline float f16_at(const std::uint8_t* bytes) {
+  return f16_to_f32(static_cast<std::uint16_t>(u16_at(bytes)));
+}
+
+// The low or the high four bits.
+constexpr std::uint32_t nibble(std::uint32_t byte, std::size_t high) {
+  return byte >> 4 * high & 15;
+}
+constexpr std::int8_t code(std::uint32_t bits, int zero) {
+  return static_cast<std::int8_t>(static_cast<int>(bits) - zero);
+}
+
+}  // namespace detail
+
+QWEN35_END_NAMESPACE

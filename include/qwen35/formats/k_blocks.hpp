@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// q2_k, q3_k, q4_k, q5_k, q6_k: 256 integers of so many bits; the scales of their groups are integers too, with one f16
+// for all of them.
+#pragma once
+
+#include <qwen35/formats/coded_block.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+namespace detail {
+
+// Eight scales and eight offsets of six bits in twelve bytes.
+struct SixBitPairs {
+  const std::uint8_t* bytes;
+  std::uint32_t scale(std::size_t i) const {
+    return i < 4 ? bytes[i] & 63u : nibble(bytes[i + 4], 0) | (bytes[i - 4] >> 6 << 4);
+  }
+  std::uint32_t offset(std::size_t i) const {
+    return i < 4 ? bytes[i + 4] & 63u : nibble(bytes[i + 4], 1) | (bytes[i] >> 6 << 4);
+  }
+};
+
+inline void set_pairs(const std::uint8_t* pairs, float scale, float offset, const Codes& to) {
+  const SixBitPairs six{pairs};
+  for (std::size_t i = 0; i < 8; ++i) {
+    to.set(2 * i, 2, scale * static_cast<float>(six.scale(i)), -(offset * static_cast<float>(six.offset(i))));
+  }
+}
+
+}  // namespace detail
+
+template <>
+struct StoredAs<Format::q2_k> : CodedFormat<Format::q2_k> {
+  struct Block {
+    std::uint8_t groups[16];  // scale low, offset high
+    std::uint8_t codes[64];
+    std::uint8_t scale[2];
+    std::uint8_t offset[2];
+  };
+  static void unpack(const Block& block, const Codes& to) {
+    const float scale = detail::f16_at(block.scale), offset = detail::f16_at(block.offset);
+    for (std::size_t g = 0; g < 16; ++g) {
+      to.set(g, 1, scale * static_cast<float>(detail::nibble(block.groups[g], 0)),
+             -(offset * static_cast<float>(detail::nibble(block.groups[g], 1))));
+    }
+    for (std::size_t part = 0; part < 8; ++part) {  // 32 values each
+      for (std::size_t i = 0; i < 32; ++i) {
+        to.codes[part * 32 + i] = detail::code(block.codes[part / 4 * 32 + i] >> part % 4 * 2 & 3u, 0);
+      }
+    }
+  }
+};
+
+template <>
+struct StoredAs<Format::q3_k> : CodedFormat<Format::q3_k> {
+  struct Block {
+    std::uint8_t third[32];  // the third bit of each code
+    std::uint8_t codes[64];
+    std::uint8_t groups[12];  // scales of six bits: four in the first eight bytes, two in the others
+    std::uint8_t scale[2];
+  };
+  static void unpack(const Block& block, const Codes& to) {
+    const float scale = detail::f16_at(block.scale);
+    for (std::size_t g = 0; g < 16; ++g) {
+      const std::uint32_t high = block.groups[8 + g % 4] >> g / 4 * 2 & 3u;
+      to.set(g, 1,
+             scale * static_cast<float>(detail::code(detail::nibble(block.groups[g % 8], g / 8) | high << 4, 32)));
+    }
+    for (std::size_t part = 0; part < 8; ++part) {
+      for (std::size_t i = 0; i < 32; ++i) {
+        const std::uint32_t low = block.codes[part / 4 * 32 + i] >> part % 4 * 2 & 3u;
+        to.codes[part * 32 + i] = detail::code(low | (block.third[i] >> part & 1u) << 2, 4);
+      }
+    }
+  }
+};
+
+template <>
+struct StoredAs<Format::q4_k> : CodedFormat<Format::q4_k> {
+  struct Block {
+    std::uint8_t scale[2];
+    std::uint8_t offset[2];
+    std::uint8_t groups[12];
+    std::uint8_t codes[128];
+  };
+  static void unpack(const Block& block, const Codes& to) {
+    detail::set_pairs(block.groups, detail::f16_at(block.scale), detail::f16_at(block.offset), to);
+    for (std::size_t part = 0; part < 8; ++part) {
+      for (std::size_t i = 0; i < 32; ++i) {
+        to.codes[part * 32 + i] = detail::code(detail::nibble(block.codes[part / 2 * 32 + i], part % 2), 0);
+      }
+    }
+  }
+};
+
+template <>
+struct StoredAs<Format::q5_k> : CodedFormat<Format::q5_k> {
+  struct Block {
+    std::uint8_t scale[2];
+    std::uint8_t offset[2];
+    std::uint8_t groups[12];
+    std::uint8_t fifth[32];
+    std::uint8_t codes[128];
+  };
+  static void unpack(const Block& block, const Codes& to) {
+    detail::set_pairs(block.groups, detail::f16_at(block.scale), detail::f16_at(block.offset), to);
+    for (std::size_t part = 0; part < 8; ++part) {
+      for (std::size_t i = 0; i < 32; ++i) {
+        const std::uint32_t low = detail::nibble(block.codes[part / 2 * 32 + i], part % 2);
+        to.codes[part * 32 + i] = detail::code(low | (block.fifth[i] >> part & 1u) << 4, 0);
+      }
+    }
+  }
+};
+
+template <>
+struct StoredAs<Format::q6_k> : CodedFormat<Format::q6_k> {
+  struct Block {
+    std::uint8_t low[128];  // four bits of each code
+    std::uint8_t high[64];  // two more
+    std::int8_t groups[16];
+    std::uint8_t scale[2];
+  };
+  static void unpack(const Block& block, const Codes& to) {
+    const float scale = detail::f16_at(block.scale);
+    for (std::size_t g = 0; g < 16; ++g) {
+      to.set(g, 1, scale * static_cast<float>(block.groups[g]));
+    }
+    for (std::size_t part = 0; part < 8; ++part) {
+      const std::size_t half = part / 4;  // of the block
+      for (std::size_t i = 0; i < 32; ++i) {
+        const std::uint32_t low = detail::nibble(block.low[half * 64 + part % 2 * 32 + i], part % 4 / 2);
+        const std::uint32_t high = block.high[half * 32 + i] >> part % 4 * 2 & 3u;
+        to.codes[part * 32 + i] = detail::code(low | high << 4, 32);
+      }
+    }
+  }
+};
+
+QWEN35_END_NAMESPACE
