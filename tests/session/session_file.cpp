@@ -7,13 +7,17 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
-#include <fstream>
+
+#include "support/message_of.hpp"
+#include "support/point_files.hpp"
 
 namespace {
 
 using Model = qwen35::CausalLM<qwen35::configs::Shapes>;
 using Session = qwen35::Session<Model>;
 using qwen35::Message;
+using test_support::file_contents;
+using test_support::put_file;
 
 struct Folder {
   std::string path =
@@ -21,14 +25,6 @@ struct Folder {
   Folder() { std::filesystem::create_directories(path); }
   ~Folder() { std::filesystem::remove_all(path); }
 };
-
-std::string read(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-void write(const std::string& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
 
 }  // namespace
 
@@ -57,23 +53,30 @@ TEST_CASE("a loaded session goes on without reading its prompt again") {
   CHECK(b.usage.cached_tokens > 20);
   CHECK(b.ids == a.ids);
 
+  CHECK(loaded.regenerate().ids == b.ids);
+
   // Files that are damaged leave the session alone.
   const std::vector<Message> before = loaded.messages();
-  const std::string text = read(path);
-  const std::string turn = read(path + ".turn");
-  write(path, text.substr(0, text.size() / 2));
-  CHECK_THROWS_AS(load_session(loaded, path), qwen35::TextError);
-  write(path, "{}");
-  CHECK_THROWS_AS(load_session(loaded, path), qwen35::TextError);
-  write(path, "[1]");
-  CHECK_THROWS_AS(load_session(loaded, path), qwen35::TextError);
-  write(path, text);
-  write(path + ".turn", turn.substr(0, turn.size() - 9));
-  CHECK_THROWS_AS(load_session(loaded, path), qwen35::CacheError);
-  CHECK_THROWS_AS(load_session(loaded, folder.path + "/none"), qwen35::TextError);
+  const std::string good = file_contents(path);
+  std::string text = test_support::point_text(good);
+  for (const std::string& bad :
+       {good.substr(0, good.size() / 2), good.substr(0, good.size() - 9), std::string("{}"), std::string("[1]"),
+        std::string(), test_support::point_file_of(text)}) {  // the last: its points are missing
+    put_file(path, bad);
+    CHECK(test_support::contains(test_support::message_of<qwen35::Error>([&] { load_session(loaded, path); }), path));
+  }
+  CHECK_THROWS_AS(load_session(loaded, folder.path + "/none"), qwen35::CacheError);
   CHECK_THROWS_AS(save_session(loaded, folder.path + "/no/such"), qwen35::CacheError);
   CHECK(loaded.messages() == before);
   CHECK(loaded.regenerate().ids == b.ids);
+
+  // An early version's JSON, beside which stood files of caches: the conversation.
+  text.replace(text.find("\"version\": 2"), 12, "\"version\": 1, \"cache\": true, \"turn\": true");
+  put_file(path, text);
+  load_session(loaded, path);
+  CHECK(loaded.messages().size() == 2);
+  CHECK(loaded.cached_tokens() == 0);
+  CHECK(loaded.send(next).ids == a.ids);
 
   // An empty one.
   const Session empty(model, tokenizer);
@@ -81,4 +84,39 @@ TEST_CASE("a loaded session goes on without reading its prompt again") {
   load_session(loaded, path);
   CHECK(loaded.messages().empty());
   CHECK(loaded.send(next).usage.cached_tokens == 0);
+}
+
+TEST_CASE("after loading, edits go on from the snapshots within the budget") {
+  const Model model = Model::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+  const qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+  const Folder folder;
+  const std::string path = folder.path + "/chat";
+  const std::size_t state = model.cache_layout(qwen35::DType::f32).state_bytes();
+  qwen35::SessionOptions options;
+  options.enable_thinking = false;
+  Session session(model, tokenizer, {.max_new_tokens = 5}, options);
+  std::vector<std::size_t> reused;
+  for (const char* const color : {"red", "green", "blue"}) {
+    reused.push_back(session.send(Message::user(std::string("There is a ") + color + " circle.")).usage.cached_tokens);
+  }
+  for (const std::size_t kept : {std::size_t{3}, std::size_t{2}, std::size_t{0}}) {
+    options.saved_snapshot_bytes = kept * state + state - 1;
+    Session saving(model, tokenizer, {.max_new_tokens = 5}, options);
+    save_session(session, path);
+    load_session(saving, path);
+    save_session(saving, path);
+    Session loaded(model, tokenizer, {.max_new_tokens = 5}, options);
+    load_session(loaded, path);
+    CHECK(loaded.snapshots() == kept);
+    Session cold(model, tokenizer, {.max_new_tokens = 5}, options);
+    for (const std::size_t turn : {2u, 1u}) {
+      std::vector<Message> history(session.messages().begin(),
+                                   session.messages().begin() + static_cast<std::ptrdiff_t>(2 * turn));
+      loaded.set_messages(history);
+      cold.set_messages(history);
+      const qwen35::Reply reply = loaded.send(Message::user("What color is the star?"));
+      CHECK(reply.usage.cached_tokens == (3 - turn < kept ? reused[turn] : 0));
+      CHECK(reply.ids == cold.send(Message::user("What color is the star?")).ids);
+    }
+  }
 }

@@ -14,6 +14,7 @@
 
 #include "generate/generate_test.hpp"
 #include "support/message_of.hpp"
+#include "support/point_files.hpp"
 
 namespace {
 
@@ -365,7 +366,7 @@ TEST_CASE("a saved conversation goes on without its pixels") {
   load_session(loaded, path);
   CHECK(loaded.messages().empty());
   const Message again = question({picture("a")}, "How many shapes are there?");
-  CHECK(loaded.send(again).usage.cached_tokens == 0);  // only the newest snapshot is saved: another prompt's
+  CHECK(loaded.send(again).usage.cached_tokens == picture_end(again));
   CHECK(loaded.edit(question({picture("a")}, "Describe this image.")).usage.cached_tokens == picture_end(again));
 
   // A picture that was given in memory.
@@ -384,8 +385,7 @@ TEST_CASE("a saved conversation goes on without its pixels") {
                  "messages[0].content[0] is a picture that neither names nor carries its pixels"));
 
   // Damaged entries leave the session alone.
-  std::ifstream in(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const std::string text = test_support::point_text(test_support::file_contents(path));
   const std::vector<Message> before = loaded.messages();
   for (const auto& [what, with] : std::vector<std::pair<std::string, std::string>>{
            {"\"grid_thw\": [1", "\"grid_thw\": [0"},
@@ -400,8 +400,10 @@ TEST_CASE("a saved conversation goes on without its pixels") {
     std::string damaged = text;
     const std::size_t at = damaged.find(what);
     REQUIRE(at != std::string::npos);
-    std::ofstream(path, std::ios::binary) << damaged.replace(at, what.size(), with);
-    CHECK(contains(message_of<TextError>([&] { load_session(loaded, path); }), path));
+    test_support::put_file(path, test_support::point_file_of(damaged.replace(at, what.size(), with)));
+    const std::string message = message_of<TextError>([&] { load_session(loaded, path); });
+    CHECK(contains(message, path));
+    CHECK_FALSE(contains(message, "points: not as many"));  // what the text alone would be refused for
     CHECK(loaded.messages() == before);
   }
 }

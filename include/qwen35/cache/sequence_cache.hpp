@@ -61,6 +61,9 @@ class SequenceCache {
   SequenceCache fork() const { return SequenceCache(*this, Sharing::pages); }
   // Another cache that shares nothing, not even the pool.
   SequenceCache copy() const { return SequenceCache(*this, Sharing::nothing); }
+  // The first `tokens` slots, sharing their pages. Its linear states are the caller's to fill: those of that moment, as
+  // a file has them. For a sequence without holes, in pages of the heap.
+  SequenceCache head(std::size_t tokens) const;
   // What `back_to` goes back to: an immutable point of the sequence, cheap to copy.
   SequencePoint point() const;
   // To a point of this sequence or of another of the same model. Raises CacheError for one of another model or layout.
@@ -126,6 +129,8 @@ class SequenceCache {
 // Pages are shared with the sequences that went on from here; the linear states are its own.
 class SequencePoint {
  public:
+  // Where `cache` stands.
+  explicit SequencePoint(SequenceCache cache) : cache_(std::make_shared<const SequenceCache>(std::move(cache))) {}
   std::size_t tokens() const { return cache_->tokens(); }
   std::span<const TokenId> ids() const { return cache_->ids(); }
   const SequenceCache& cache() const { return *cache_; }
@@ -135,12 +140,24 @@ class SequencePoint {
 
  private:
   friend class SequenceCache;
-  explicit SequencePoint(std::shared_ptr<const SequenceCache> cache) : cache_(std::move(cache)) {}
   std::shared_ptr<const SequenceCache> cache_;
 };
 
 inline SequencePoint SequenceCache::point() const {
-  return SequencePoint(std::make_shared<const SequenceCache>(fork()));
+  return SequencePoint(fork());
+}
+
+inline SequenceCache SequenceCache::head(std::size_t tokens) const {
+  require<CacheError>(tokens <= tokens_ && holes_ == 0 && !pool()->in_storage(), "a cache of ", tokens_,
+                      " tokens has no head of ", tokens, ", or it has holes or stands in the caller's storage");
+  SequenceCache out(pool());
+  out.pages_ = pages_.share(tokens);
+  make_capacity(out.ids_, tokens);
+  out.ids_.assign(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(tokens));
+  out.tokens_ = tokens;
+  out.fingerprint_ = fingerprint_;
+  out.make_state();
+  return out;
 }
 
 inline SequenceCache::SequenceCache(const SequenceCache& other, Sharing sharing) {

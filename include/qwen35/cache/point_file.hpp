@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// A text and points of one sequence in one file, so that they are always of one moment.
+#pragma once
+
+#include <qwen35/cache/cache_file.hpp>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+// Each point's keys and values are the first of the last one's.
+struct PointFile {
+  std::string text;
+  std::vector<SequencePoint> points;  // from short to long
+};
+
+namespace detail {
+
+// Everything is in the machine's byte order: the header, the text, a row for each point, the ids, keys and values of
+// the last point, the linear states of each, a checksum of all that.
+struct PointFileHeader {
+  char magic[8] = {'q', 'w', '3', '5', 'c', 'h', 'a', 't'};
+  std::uint64_t version = 1;
+  std::uint64_t text_bytes = 0;
+  std::uint64_t points = 0;
+  std::uint64_t fingerprint = 0;  // of the model; this and the layout are 0 without points
+  std::uint64_t layout[7] = {};
+};
+
+struct PointFileRow {
+  std::uint64_t tokens = 0;
+  std::uint64_t has_rope_delta = 0;
+  std::int64_t rope_delta = 0;
+};
+
+}  // namespace detail
+
+// Are the ids, keys and values of `shorter` the first of `longer`, bit for bit? (Linear states have no such order.)
+inline bool begins_with(const SequenceCache& longer, const SequenceCache& shorter) {
+  const std::size_t tokens = shorter.tokens();
+  if (tokens > longer.tokens() || longer.has_holes() || longer.layout() != shorter.layout() ||
+      longer.fingerprint() != shorter.fingerprint() ||
+      !std::equal(shorter.ids().begin(), shorter.ids().end(), longer.ids().begin())) {
+    return false;
+  }
+  bool same = true;
+  for (std::size_t page = 0; page < pages_for(tokens) && same; ++page) {
+    const std::byte* const own = longer.page_data()[page];
+    std::byte* const* const other = shorter.page_data() + page;
+    if (own != *other) {
+      detail::each_filled_block(other, longer.layout(), std::min(kv_page_slots, tokens - page * kv_page_slots),
+                                [&](std::span<const std::byte> block) {
+                                  same = same &&
+                                         std::memcmp(block.data(), own + (block.data() - *other), block.size()) == 0;
+                                });
+    }
+  }
+  return same;
+}
+
+// `points`: from short to long, see begins_with(); none are a text alone. Raises CacheError when they do not follow
+// each other or the file cannot be written; an older file of that name is then still there.
+inline void save_points(std::string_view text, std::span<const SequencePoint> points, const std::string& path) {
+  detail::PointFileHeader header;
+  header.text_bytes = text.size();
+  header.points = points.size();
+  std::vector<detail::PointFileRow> rows;
+  for (const SequencePoint& point : points) {
+    const SequenceCache& last = points.back().cache();
+    require<CacheError>(!point.cache().empty() && begins_with(last, point.cache()) &&
+                            (rows.empty() || rows.back().tokens <= point.tokens()),
+                        path, ": points that do not follow each other cannot be saved");
+    const detail::CacheFileHeader model(last.layout());
+    std::copy(std::begin(model.layout), std::end(model.layout), header.layout);
+    header.fingerprint = last.fingerprint();
+    rows.push_back({point.tokens(), point.cache().rope_delta() ? 1u : 0u, point.cache().rope_delta().value_or(0)});
+  }
+  FileWriter<CacheError> file(path);
+  Hasher sum;
+  const auto write = [&](std::span<const std::byte> bytes) {
+    file.write(bytes);
+    sum.bytes(bytes.data(), bytes.size());
+  };
+  write(std::as_bytes(std::span(&header, 1)));
+  write(std::as_bytes(std::span(text)));
+  write(std::as_bytes(std::span(rows)));
+  if (!points.empty()) {
+    const SequenceCache& last = points.back().cache();
+    write(std::as_bytes(last.ids()));
+    detail::each_filled_block(last.page_data(), last.layout(), last.tokens(), write);
+  }
+  for (const SequencePoint& point : points) {
+    write(std::as_bytes(point.cache().states()));
+  }
+  const std::uint64_t checksum = sum.value();
+  file.write(std::as_bytes(std::span(&checksum, 1)));
+  file.commit();
+}
+
+// `layout`, `fingerprint`: of the model that goes on from the points. Raises CacheError for a file that is cut, changed
+// or another kind, and for points of another model or KV format.
+inline PointFile load_points(const std::string& path, const CacheLayout& layout, std::uint64_t fingerprint) {
+  PlainFile<CacheError> file(path);
+  Hasher sum;
+  const auto read = [&](std::span<std::byte> bytes) {
+    file.read(bytes);
+    sum.bytes(bytes.data(), bytes.size());
+  };
+  detail::PointFileHeader header;
+  const detail::PointFileHeader own;
+  const std::uint64_t size = file.size();
+  require<CacheError>(size >= sizeof(header), path, ": ", size, " bytes: not a saved conversation, or the file is cut");
+  read(std::as_writable_bytes(std::span(&header, 1)));
+  require<CacheError>(std::memcmp(header.magic, own.magic, sizeof(header.magic)) == 0, path,
+                      ": not a saved conversation");
+  require<CacheError>(header.version == own.version, path, ": a saved conversation of version ", header.version,
+                      ", expected ", own.version);
+  const detail::CacheFileHeader model(layout);
+  if (header.points > 0) {
+    require<CacheError>(std::equal(model.layout, model.layout + 6, header.layout), path,
+                        ": a conversation with another model shape");
+    require<CacheError>(header.fingerprint == fingerprint && fingerprint != 0, path,
+                        ": a conversation with another model");
+    require<CacheError>(header.layout[6] == model.layout[6], path,
+                        ": its keys are stored in another format than this session's (", name(layout.kv_dtype), ")");
+  }
+  // Sizes are bounded by the file's before anything is allocated from them.
+  const auto check = [&](bool condition) { require<CacheError>(condition, path, ": the file is cut or damaged"); };
+  check(header.text_bytes <= size && header.points <= size / (sizeof(detail::PointFileRow) + layout.state_bytes()));
+  PointFile out;
+  out.text.resize(header.text_bytes);
+  read(std::as_writable_bytes(std::span(out.text)));
+  std::vector<detail::PointFileRow> rows(header.points);
+  read(std::as_writable_bytes(std::span(rows)));
+  std::uint64_t tokens = 0;
+  for (const detail::PointFileRow& row : rows) {
+    check(row.tokens > 0 && row.tokens >= tokens && row.has_rope_delta <= 1 &&
+          row.rope_delta == static_cast<std::int32_t>(row.rope_delta));
+    tokens = row.tokens;
+  }
+  const std::uint64_t slot = sizeof(TokenId) + layout.slot_bytes();
+  check(tokens <= size / slot && size == sizeof(header) + header.text_bytes + tokens * slot +
+                                             header.points * (sizeof(detail::PointFileRow) + layout.state_bytes()) +
+                                             sizeof(std::uint64_t));
+  std::vector<TokenId> ids(tokens);
+  read(std::as_writable_bytes(std::span(ids)));
+  SequenceCache last(layout);
+  last.begin(tokens, fingerprint);
+  detail::each_filled_block(last.page_data(), layout, tokens, read);
+  last.commit(tokens, ids.data());
+  out.points.reserve(rows.size());
+  for (const detail::PointFileRow& row : rows) {
+    SequenceCache point = last.head(row.tokens);
+    read(std::as_writable_bytes(point.states()));
+    if (row.has_rope_delta != 0) {
+      point.set_rope_delta(static_cast<std::int32_t>(row.rope_delta));
+    }
+    out.points.emplace_back(std::move(point));
+  }
+  std::uint64_t stored = 0;
+  file.read(std::as_writable_bytes(std::span(&stored, 1)));
+  require<CacheError>(stored == sum.value(), path, ": the file is damaged (checksum)");
+  return out;
+}
+
+QWEN35_END_NAMESPACE
