@@ -58,6 +58,51 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("matrices of blocks, each of its own format, give the bits that their values give") {
+  constexpr std::size_t in = 512, out = 37;
+  const std::vector<float> x = random_values(205 * in, 1), bias = random_values(out, 2);
+  const auto stored = [](Format format, std::size_t scale_at) {
+    std::mt19937 engine(3);
+    std::vector<std::byte> bytes(row_bytes(format, out * in));
+    for (std::byte& byte : bytes) {
+      byte = static_cast<std::byte>(engine() >> 24);
+    }
+    for (std::size_t i = 0; i < bytes.size(); i += format_info(format).block_bytes) {
+      bytes[i + scale_at + 1] = std::byte{0x20};  // the upper half of an f16 of 2^-7 and some
+    }
+    return bytes;
+  };
+  const auto values = [](Format format, const std::vector<std::byte>& bytes) {
+    std::vector<float> decoded(out * in);
+    kernels::decode_row({format, bytes.data(), decoded.size(), decoded.data()});
+    return decoded;
+  };
+  const std::vector<std::byte> gate = stored(Format::q8_0, 0), up = stored(Format::q6_k, 208),
+                               other = stored(Format::iq4_xs, 0);
+  const std::vector<float> gate_values = values(Format::q8_0, gate), up_values = values(Format::q6_k, up),
+                           other_values = values(Format::iq4_xs, other);
+  const auto run = [&](const Matrix& g, const Matrix& u, const Matrix& o, std::size_t tokens) {
+    std::vector<float> y(tokens * 2 * out, NAN), room(tokens * 2 * out);
+    Arena arena(scratch_bytes<RowsScratch<ArenaMeter>>(tokens, in));
+    project(Rows(x.data(), tokens, in, RowsScratch<Arena>(arena, tokens, in)),
+            {{.weight = u, .y = y.data(), .y_stride = 2 * out, .gate = g, .gate_y = room.data()},
+             {.weight = o, .y = y.data() + out, .y_stride = 2 * out, .bias = bias.data()}});
+    return y;
+  };
+  for (const std::size_t tokens : {std::size_t{1}, std::size_t{9}, kernels::few_tokens + 1, std::size_t{205}}) {
+    const std::vector<float> y = run({gate.data(), Format::q8_0, out, in}, {up.data(), Format::q6_k, out, in},
+                                     {other.data(), Format::iq4_xs, out, in}, tokens);
+    const std::vector<float> expected =
+        run(matrix(gate_values, in), matrix(up_values, in), matrix(other_values, in), tokens);
+    CHECK(std::isfinite(expected[0]));
+    CHECK(std::memcmp(y.data(), expected.data(), y.size() * sizeof(float)) == 0);
+  }
+  float one = 0;
+  CHECK_THROWS_WITH_AS(project(Rows(x.data(), 1, 100), {{{gate.data(), Format::q8_0, 1, 100}, &one, 1}}),
+                       "a matrix of a product: rows of 100 values are not whole blocks of q8_0, which are of 32",
+                       InputError);
+}
+
 TEST_CASE("rows without values become the bias") {
   const std::vector<float> bias = {1.5f, -2.0f};
   const float x = 0.0f;

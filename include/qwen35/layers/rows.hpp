@@ -132,11 +132,15 @@ inline void apply_gate(const Product& product, std::size_t begin, std::size_t en
   }
 }
 
+inline void check(const Matrix& matrix) {
+  require_available(matrix.format, "a matrix of a product");
+  require_whole_blocks(matrix.format, matrix.cols, "a matrix of a product");
+}
 inline void check(std::span<const Product> products) {
   for (const Product& product : products) {
-    require_available(product.projection.weight.format, "a matrix of a product");
+    check(product.projection.weight);
     if (!product.projection.gate.empty()) {
-      require_available(product.projection.gate.format, "a matrix of a product");
+      check(product.projection.gate);
     }
   }
 }
@@ -144,7 +148,7 @@ inline void check(std::span<const Product> products) {
 }  // namespace detail
 
 // Each product for itself, all in one parallel region: experts, of which each has its own rows. Raises InputError for a
-// format that the program was compiled without.
+// format that the program was compiled without, and for rows that are not whole blocks of theirs.
 inline void project(std::span<Product> products) {
   detail::check(products);
   detail::each_range(products, [](const Product& product, std::size_t begin, std::size_t end) {
