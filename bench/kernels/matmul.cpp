@@ -38,4 +38,14 @@ BENCHMARK(few_tokens)
         {{static_cast<int>(DType::f32), static_cast<int>(DType::bf16)}, {512, 2048, 4096}, {1, 4, 16}, {1, 2}})
     ->UseRealTime();
 
+// Blocks in the same way; processors decode them more slowly than memory brings them.
+BENCHMARK(few_tokens)
+    ->ArgNames({"dtype", "cols", "tokens", "threads"})
+    ->Apply([](benchmark::internal::Benchmark* bench) {
+#define QWEN35_BENCH_FORMAT(name, ...) bench->Args({static_cast<int>(qwen35::Format::name), 2048, 1, 1});
+      QWEN35_BLOCK_FORMATS(QWEN35_BENCH_FORMAT)
+#undef QWEN35_BENCH_FORMAT
+    })
+    ->UseRealTime();
+
 }  // namespace

@@ -12,11 +12,6 @@ QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
 
-// The same byte eight times.
-constexpr std::uint64_t bytes_of(std::uint64_t byte) {
-  return byte * 0x0101010101010101u;
-}
-
 // Eight fields of two bits, or four of four bits, one to a byte.
 constexpr std::uint64_t spread_pairs(std::uint64_t fields) {
   fields = (fields | fields << 24) & 0x000000ff000000ffu;
@@ -43,8 +38,7 @@ constexpr std::uint64_t iq3_s_values(std::uint64_t fields) {  // 1, 3, ... 15
 
 // Puts eight values, negative where `signs` has a 1.
 inline void put_signed(std::uint64_t values, std::uint64_t signs, std::int8_t* codes) {
-  const std::uint64_t bits = bytes_of(signs) & 0x8040201008040201u;
-  const std::uint64_t ones = (bits + bytes_of(0x7f)) >> 7 & bytes_of(1);
+  const std::uint64_t ones = bits_of(signs);
   values = (values ^ ones * 0xff) + ones;  // no value is 0, so nothing is carried
   std::memcpy(codes, &values, 8);
 }
@@ -55,11 +49,7 @@ inline std::uint64_t even_signs(std::uint32_t seven) {
 
 // A grid of -1, 0, 1, each shifted by an eighth up or down: eight times that.
 inline void put_shifted(std::uint32_t index, bool down, std::int8_t* codes) {
-  const std::uint64_t raised = 8 * spread_pairs(iq1_grid[index]) + (down ? 0 : bytes_of(2));
-  std::memcpy(codes, &raised, 8);
-  for (std::size_t i = 0; i < 8; ++i) {
-    codes[i] = static_cast<std::int8_t>(codes[i] - 9);
-  }
+  put_codes(8 * spread_pairs(iq1_grid[index]) + (down ? 0 : bytes_of(2)), 9, codes);
 }
 
 constexpr float odd(std::uint32_t half) {

@@ -9,6 +9,11 @@ QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
 
+// Two bits of each of eight bytes.
+inline std::uint64_t pairs_at(const std::uint8_t* bytes, std::size_t place) {
+  return eight_at(bytes) >> 2 * place & bytes_of(3);
+}
+
 // Eight scales and eight offsets of six bits in twelve bytes.
 struct SixBitPairs {
   const std::uint8_t* bytes;
@@ -44,8 +49,8 @@ struct StoredAs<Format::q2_k> : CodedFormat<Format::q2_k> {
              -(offset * static_cast<float>(detail::nibble(block.groups[g], 1))));
     }
     for (std::size_t part = 0; part < 8; ++part) {  // 32 values each
-      for (std::size_t i = 0; i < 32; ++i) {
-        to.codes[part * 32 + i] = detail::code(block.codes[part / 4 * 32 + i] >> part % 4 * 2 & 3u, 0);
+      for (std::size_t i = 0; i < 32; i += 8) {
+        detail::put_codes(detail::pairs_at(block.codes + part / 4 * 32 + i, part % 4), 0, to.codes + part * 32 + i);
       }
     }
   }
@@ -63,13 +68,13 @@ struct StoredAs<Format::q3_k> : CodedFormat<Format::q3_k> {
     const float scale = detail::f16_at(block.scale);
     for (std::size_t g = 0; g < 16; ++g) {
       const std::uint32_t high = block.groups[8 + g % 4] >> g / 4 * 2 & 3u;
-      to.set(g, 1,
-             scale * static_cast<float>(detail::code(detail::nibble(block.groups[g % 8], g / 8) | high << 4, 32)));
+      to.set(g, 1, scale * detail::around_32(detail::nibble(block.groups[g % 8], g / 8) | high << 4));
     }
     for (std::size_t part = 0; part < 8; ++part) {
-      for (std::size_t i = 0; i < 32; ++i) {
-        const std::uint32_t low = block.codes[part / 4 * 32 + i] >> part % 4 * 2 & 3u;
-        to.codes[part * 32 + i] = detail::code(low | (block.third[i] >> part & 1u) << 2, 4);
+      for (std::size_t i = 0; i < 32; i += 8) {
+        const std::uint64_t third = detail::eight_at(block.third + i) >> part & detail::bytes_of(1);
+        detail::put_codes(detail::pairs_at(block.codes + part / 4 * 32 + i, part % 4) | third << 2, 4,
+                          to.codes + part * 32 + i);
       }
     }
   }
@@ -86,8 +91,8 @@ struct StoredAs<Format::q4_k> : CodedFormat<Format::q4_k> {
   static void unpack(const Block& block, const Codes& to) {
     detail::set_pairs(block.groups, detail::f16_at(block.scale), detail::f16_at(block.offset), to);
     for (std::size_t part = 0; part < 8; ++part) {
-      for (std::size_t i = 0; i < 32; ++i) {
-        to.codes[part * 32 + i] = detail::code(detail::nibble(block.codes[part / 2 * 32 + i], part % 2), 0);
+      for (std::size_t i = 0; i < 32; i += 8) {
+        detail::put_codes(detail::nibbles_at(block.codes + part / 2 * 32 + i, part % 2), 0, to.codes + part * 32 + i);
       }
     }
   }
@@ -105,9 +110,10 @@ struct StoredAs<Format::q5_k> : CodedFormat<Format::q5_k> {
   static void unpack(const Block& block, const Codes& to) {
     detail::set_pairs(block.groups, detail::f16_at(block.scale), detail::f16_at(block.offset), to);
     for (std::size_t part = 0; part < 8; ++part) {
-      for (std::size_t i = 0; i < 32; ++i) {
-        const std::uint32_t low = detail::nibble(block.codes[part / 2 * 32 + i], part % 2);
-        to.codes[part * 32 + i] = detail::code(low | (block.fifth[i] >> part & 1u) << 4, 0);
+      for (std::size_t i = 0; i < 32; i += 8) {
+        const std::uint64_t fifth = detail::eight_at(block.fifth + i) >> part & detail::bytes_of(1);
+        detail::put_codes(detail::nibbles_at(block.codes + part / 2 * 32 + i, part % 2) | fifth << 4, 0,
+                          to.codes + part * 32 + i);
       }
     }
   }
@@ -128,10 +134,10 @@ struct StoredAs<Format::q6_k> : CodedFormat<Format::q6_k> {
     }
     for (std::size_t part = 0; part < 8; ++part) {
       const std::size_t half = part / 4;  // of the block
-      for (std::size_t i = 0; i < 32; ++i) {
-        const std::uint32_t low = detail::nibble(block.low[half * 64 + part % 2 * 32 + i], part % 4 / 2);
-        const std::uint32_t high = block.high[half * 32 + i] >> part % 4 * 2 & 3u;
-        to.codes[part * 32 + i] = detail::code(low | high << 4, 32);
+      for (std::size_t i = 0; i < 32; i += 8) {
+        const std::uint64_t high = detail::pairs_at(block.high + half * 32 + i, part % 4);
+        detail::put_codes(detail::nibbles_at(block.low + half * 64 + part % 2 * 32 + i, part % 4 / 2) | high << 4, 32,
+                          to.codes + part * 32 + i);
       }
     }
   }

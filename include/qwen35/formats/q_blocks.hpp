@@ -9,10 +9,9 @@ QWEN35_BEGIN_NAMESPACE
 namespace detail {
 
 // 32 codes of four bits: the low halves of the bytes, then the high ones. `fifth` holds another bit of each.
-inline void unpack_nibbles(const std::uint8_t* bytes, std::uint32_t fifth, int zero, std::int8_t* codes) {
-  for (std::size_t i = 0; i < 16; ++i) {
-    codes[i] = code(nibble(bytes[i], 0) | (fifth >> i & 1) << 4, zero);
-    codes[16 + i] = code(nibble(bytes[i], 1) | (fifth >> (16 + i) & 1) << 4, zero);
+inline void unpack_nibbles(const std::uint8_t* bytes, std::uint32_t fifth, std::uint64_t zero, std::int8_t* codes) {
+  for (std::size_t i = 0; i < 32; i += 8) {
+    put_codes(nibbles_at(bytes + i % 16, i / 16) | bits_of(fifth >> i & 255u) << 4, zero, codes + i);
   }
 }
 

@@ -49,7 +49,7 @@ struct StoredAs<Format::iq4_xs> : CodedFormat<Format::iq4_xs> {
     for (std::size_t part = 0; part < 8; ++part) {
       const std::uint32_t high = detail::u16_at(block.groups_high) >> 2 * part & 3u;
       const std::uint32_t low = detail::nibble(block.groups_low[part / 2], part % 2);
-      to.set(2 * part, 2, scale * static_cast<float>(detail::code(low | high << 4, 32)));
+      to.set(2 * part, 2, scale * detail::around_32(low | high << 4));
       detail::look_up(detail::iq4_values, block.codes + part * 16, to.codes + part * 32);
     }
   }
