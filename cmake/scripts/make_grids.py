@@ -14,7 +14,7 @@ print("""// SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 
 QWEN35_BEGIN_NAMESPACE
-namespace detail {
+namespace coded {
 """)
 for name, quant in (("iq3_xxs", quants.IQ3_XXS), ("iq3_s", quants.IQ3_S), ("iq2_xxs", quants.IQ2_XXS), ("iq2_xs", quants.IQ2_XS),
                     ("iq2_s", quants.IQ2_S), ("iq1", quants.IQ1_S)):
@@ -27,5 +27,5 @@ for name, quant in (("iq3_xxs", quants.IQ3_XXS), ("iq3_s", quants.IQ3_S), ("iq2_
     for i in range(0, len(entries), 14):
         print("    " + ", ".join(entries[i:i + 14]) + ("," if i + 14 < len(entries) else "};"))
     print()
-print("""}  // namespace detail
+print("""}  // namespace coded
 QWEN35_END_NAMESPACE""")

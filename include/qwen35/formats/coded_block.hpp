@@ -53,7 +53,7 @@ struct CodedFormat {
   }
 };
 
-namespace detail {
+namespace coded {
 
 inline std::uint32_t u16_at(const std::uint8_t* bytes) {
   return bytes[0] | static_cast<std::uint32_t>(bytes[1]) << 8;
@@ -101,6 +101,6 @@ inline void put_codes(std::uint64_t eight, std::uint64_t zero, std::int8_t* code
   std::memcpy(codes, &eight, 8);
 }
 
-}  // namespace detail
+}  // namespace coded
 
 QWEN35_END_NAMESPACE

@@ -11,17 +11,17 @@ namespace detail {
 
 // Two bits of each of eight bytes.
 inline std::uint64_t pairs_at(const std::uint8_t* bytes, std::size_t place) {
-  return eight_at(bytes) >> 2 * place & bytes_of(3);
+  return coded::eight_at(bytes) >> 2 * place & coded::bytes_of(3);
 }
 
 // Eight scales and eight offsets of six bits in twelve bytes.
 struct SixBitPairs {
   const std::uint8_t* bytes;
   std::uint32_t scale(std::size_t i) const {
-    return i < 4 ? bytes[i] & 63u : nibble(bytes[i + 4], 0) | (bytes[i - 4] >> 6 << 4);
+    return i < 4 ? bytes[i] & 63u : coded::nibble(bytes[i + 4], 0) | (bytes[i - 4] >> 6 << 4);
   }
   std::uint32_t offset(std::size_t i) const {
-    return i < 4 ? bytes[i + 4] & 63u : nibble(bytes[i + 4], 1) | (bytes[i] >> 6 << 4);
+    return i < 4 ? bytes[i + 4] & 63u : coded::nibble(bytes[i + 4], 1) | (bytes[i] >> 6 << 4);
   }
 };
 
@@ -43,14 +43,14 @@ struct StoredAs<Format::q2_k> : CodedFormat<Format::q2_k> {
     std::uint8_t offset[2];
   };
   static void unpack(const Block& block, const Codes& to) {
-    const float scale = detail::f16_at(block.scale), offset = detail::f16_at(block.offset);
+    const float scale = coded::f16_at(block.scale), offset = coded::f16_at(block.offset);
     for (std::size_t g = 0; g < 16; ++g) {
-      to.set(g, 1, scale * static_cast<float>(detail::nibble(block.groups[g], 0)),
-             -(offset * static_cast<float>(detail::nibble(block.groups[g], 1))));
+      to.set(g, 1, scale * static_cast<float>(coded::nibble(block.groups[g], 0)),
+             -(offset * static_cast<float>(coded::nibble(block.groups[g], 1))));
     }
     for (std::size_t part = 0; part < 8; ++part) {  // 32 values each
       for (std::size_t i = 0; i < 32; i += 8) {
-        detail::put_codes(detail::pairs_at(block.codes + part / 4 * 32 + i, part % 4), 0, to.codes + part * 32 + i);
+        coded::put_codes(detail::pairs_at(block.codes + part / 4 * 32 + i, part % 4), 0, to.codes + part * 32 + i);
       }
     }
   }
@@ -65,16 +65,16 @@ struct StoredAs<Format::q3_k> : CodedFormat<Format::q3_k> {
     std::uint8_t scale[2];
   };
   static void unpack(const Block& block, const Codes& to) {
-    const float scale = detail::f16_at(block.scale);
+    const float scale = coded::f16_at(block.scale);
     for (std::size_t g = 0; g < 16; ++g) {
       const std::uint32_t high = block.groups[8 + g % 4] >> g / 4 * 2 & 3u;
-      to.set(g, 1, scale * detail::around_32(detail::nibble(block.groups[g % 8], g / 8) | high << 4));
+      to.set(g, 1, scale * coded::around_32(coded::nibble(block.groups[g % 8], g / 8) | high << 4));
     }
     for (std::size_t part = 0; part < 8; ++part) {
       for (std::size_t i = 0; i < 32; i += 8) {
-        const std::uint64_t third = detail::eight_at(block.third + i) >> part & detail::bytes_of(1);
-        detail::put_codes(detail::pairs_at(block.codes + part / 4 * 32 + i, part % 4) | third << 2, 4,
-                          to.codes + part * 32 + i);
+        const std::uint64_t third = coded::eight_at(block.third + i) >> part & coded::bytes_of(1);
+        coded::put_codes(detail::pairs_at(block.codes + part / 4 * 32 + i, part % 4) | third << 2, 4,
+                         to.codes + part * 32 + i);
       }
     }
   }
@@ -89,10 +89,10 @@ struct StoredAs<Format::q4_k> : CodedFormat<Format::q4_k> {
     std::uint8_t codes[128];
   };
   static void unpack(const Block& block, const Codes& to) {
-    detail::set_pairs(block.groups, detail::f16_at(block.scale), detail::f16_at(block.offset), to);
+    detail::set_pairs(block.groups, coded::f16_at(block.scale), coded::f16_at(block.offset), to);
     for (std::size_t part = 0; part < 8; ++part) {
       for (std::size_t i = 0; i < 32; i += 8) {
-        detail::put_codes(detail::nibbles_at(block.codes + part / 2 * 32 + i, part % 2), 0, to.codes + part * 32 + i);
+        coded::put_codes(coded::nibbles_at(block.codes + part / 2 * 32 + i, part % 2), 0, to.codes + part * 32 + i);
       }
     }
   }
@@ -108,12 +108,12 @@ struct StoredAs<Format::q5_k> : CodedFormat<Format::q5_k> {
     std::uint8_t codes[128];
   };
   static void unpack(const Block& block, const Codes& to) {
-    detail::set_pairs(block.groups, detail::f16_at(block.scale), detail::f16_at(block.offset), to);
+    detail::set_pairs(block.groups, coded::f16_at(block.scale), coded::f16_at(block.offset), to);
     for (std::size_t part = 0; part < 8; ++part) {
       for (std::size_t i = 0; i < 32; i += 8) {
-        const std::uint64_t fifth = detail::eight_at(block.fifth + i) >> part & detail::bytes_of(1);
-        detail::put_codes(detail::nibbles_at(block.codes + part / 2 * 32 + i, part % 2) | fifth << 4, 0,
-                          to.codes + part * 32 + i);
+        const std::uint64_t fifth = coded::eight_at(block.fifth + i) >> part & coded::bytes_of(1);
+        coded::put_codes(coded::nibbles_at(block.codes + part / 2 * 32 + i, part % 2) | fifth << 4, 0,
+                         to.codes + part * 32 + i);
       }
     }
   }
@@ -128,7 +128,7 @@ struct StoredAs<Format::q6_k> : CodedFormat<Format::q6_k> {
     std::uint8_t scale[2];
   };
   static void unpack(const Block& block, const Codes& to) {
-    const float scale = detail::f16_at(block.scale);
+    const float scale = coded::f16_at(block.scale);
     for (std::size_t g = 0; g < 16; ++g) {
       to.set(g, 1, scale * static_cast<float>(block.groups[g]));
     }
@@ -136,8 +136,8 @@ struct StoredAs<Format::q6_k> : CodedFormat<Format::q6_k> {
       const std::size_t half = part / 4;  // of the block
       for (std::size_t i = 0; i < 32; i += 8) {
         const std::uint64_t high = detail::pairs_at(block.high + half * 32 + i, part % 4);
-        detail::put_codes(detail::nibbles_at(block.low + half * 64 + part % 2 * 32 + i, part % 4 / 2) | high << 4, 32,
-                          to.codes + part * 32 + i);
+        coded::put_codes(coded::nibbles_at(block.low + half * 64 + part % 2 * 32 + i, part % 4 / 2) | high << 4, 32,
+                         to.codes + part * 32 + i);
       }
     }
   }

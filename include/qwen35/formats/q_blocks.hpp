@@ -11,7 +11,8 @@ namespace detail {
 // 32 codes of four bits: the low halves of the bytes, then the high ones. `fifth` holds another bit of each.
 inline void unpack_nibbles(const std::uint8_t* bytes, std::uint32_t fifth, std::uint64_t zero, std::int8_t* codes) {
   for (std::size_t i = 0; i < 32; i += 8) {
-    put_codes(nibbles_at(bytes + i % 16, i / 16) | bits_of(fifth >> i & 255u) << 4, zero, codes + i);
+    coded::put_codes(coded::nibbles_at(bytes + i % 16, i / 16) | coded::bits_of(fifth >> i & 255u) << 4, zero,
+                     codes + i);
   }
 }
 
@@ -24,7 +25,7 @@ struct StoredAs<Format::q8_0> : CodedFormat<Format::q8_0> {
     std::int8_t codes[32];
   };
   static void unpack(const Block& block, const Codes& to) {
-    to.set(0, 2, detail::f16_at(block.scale));
+    to.set(0, 2, coded::f16_at(block.scale));
     std::memcpy(to.codes, block.codes, sizeof(block.codes));
   }
 };
@@ -36,7 +37,7 @@ struct StoredAs<Format::q4_0> : CodedFormat<Format::q4_0> {
     std::uint8_t codes[16];
   };
   static void unpack(const Block& block, const Codes& to) {
-    to.set(0, 2, detail::f16_at(block.scale));
+    to.set(0, 2, coded::f16_at(block.scale));
     detail::unpack_nibbles(block.codes, 0, 8, to.codes);
   }
 };
@@ -49,7 +50,7 @@ struct StoredAs<Format::q4_1> : CodedFormat<Format::q4_1> {
     std::uint8_t codes[16];
   };
   static void unpack(const Block& block, const Codes& to) {
-    to.set(0, 2, detail::f16_at(block.scale), detail::f16_at(block.offset));
+    to.set(0, 2, coded::f16_at(block.scale), coded::f16_at(block.offset));
     detail::unpack_nibbles(block.codes, 0, 0, to.codes);
   }
 };
@@ -62,8 +63,8 @@ struct StoredAs<Format::q5_0> : CodedFormat<Format::q5_0> {
     std::uint8_t codes[16];
   };
   static void unpack(const Block& block, const Codes& to) {
-    to.set(0, 2, detail::f16_at(block.scale));
-    detail::unpack_nibbles(block.codes, detail::u32_at(block.fifth), 16, to.codes);
+    to.set(0, 2, coded::f16_at(block.scale));
+    detail::unpack_nibbles(block.codes, coded::u32_at(block.fifth), 16, to.codes);
   }
 };
 
@@ -76,8 +77,8 @@ struct StoredAs<Format::q5_1> : CodedFormat<Format::q5_1> {
     std::uint8_t codes[16];
   };
   static void unpack(const Block& block, const Codes& to) {
-    to.set(0, 2, detail::f16_at(block.scale), detail::f16_at(block.offset));
-    detail::unpack_nibbles(block.codes, detail::u32_at(block.fifth), 0, to.codes);
+    to.set(0, 2, coded::f16_at(block.scale), coded::f16_at(block.offset));
+    detail::unpack_nibbles(block.codes, coded::u32_at(block.fifth), 0, to.codes);
   }
 };
 

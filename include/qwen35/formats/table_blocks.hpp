@@ -17,8 +17,8 @@ inline constexpr std::int8_t mxfp4_values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1,
 // 32 of them: the low halves of the bytes, then the high ones.
 inline void look_up(const std::int8_t* table, const std::uint8_t* bytes, std::int8_t* codes) {
   for (std::size_t i = 0; i < 16; ++i) {
-    codes[i] = table[nibble(bytes[i], 0)];
-    codes[16 + i] = table[nibble(bytes[i], 1)];
+    codes[i] = table[coded::nibble(bytes[i], 0)];
+    codes[16 + i] = table[coded::nibble(bytes[i], 1)];
   }
 }
 
@@ -31,7 +31,7 @@ struct StoredAs<Format::iq4_nl> : CodedFormat<Format::iq4_nl> {
     std::uint8_t codes[16];
   };
   static void unpack(const Block& block, const Codes& to) {
-    to.set(0, 2, detail::f16_at(block.scale));
+    to.set(0, 2, coded::f16_at(block.scale));
     detail::look_up(detail::iq4_values, block.codes, to.codes);
   }
 };
@@ -45,11 +45,11 @@ struct StoredAs<Format::iq4_xs> : CodedFormat<Format::iq4_xs> {
     std::uint8_t codes[128];
   };
   static void unpack(const Block& block, const Codes& to) {
-    const float scale = detail::f16_at(block.scale);
+    const float scale = coded::f16_at(block.scale);
     for (std::size_t part = 0; part < 8; ++part) {
-      const std::uint32_t high = detail::u16_at(block.groups_high) >> 2 * part & 3u;
-      const std::uint32_t low = detail::nibble(block.groups_low[part / 2], part % 2);
-      to.set(2 * part, 2, scale * detail::around_32(low | high << 4));
+      const std::uint32_t high = coded::u16_at(block.groups_high) >> 2 * part & 3u;
+      const std::uint32_t low = coded::nibble(block.groups_low[part / 2], part % 2);
+      to.set(2 * part, 2, scale * coded::around_32(low | high << 4));
       detail::look_up(detail::iq4_values, block.codes + part * 16, to.codes + part * 32);
     }
   }
