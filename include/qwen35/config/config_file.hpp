@@ -77,17 +77,17 @@ struct SizeField {
 class Differences {
  public:
   template <class T>
-  void compare(std::string_view where, std::string_view key, const T& file, const T& type) {
+  void compare(const JsonFields& fields, std::string_view key, const T& file, const T& type) {
     if (file != type) {
-      add(concat(where, ".", key, ": the file has ", file, ", the type ", type));
+      add(concat(fields.place(key), ": the file has ", file, ", the type ", type));
     }
   }
-  void compare(std::string_view where, std::string_view key, double file, double type) {
-    compare(where, key, number_text(file), number_text(type));
+  void compare(const JsonFields& fields, std::string_view key, double file, double type) {
+    compare(fields, key, number_text(file), number_text(type));
   }
   void compare(const JsonFields& fields, std::initializer_list<SizeField> sizes) {
     for (const SizeField& size : sizes) {
-      compare(fields.where(), size.key, fields.size(size.key, size.absent), size.type);
+      compare(fields, size.key, fields.size(size.key, size.absent), size.type);
     }
   }
   void add(const std::string& line) {
@@ -96,11 +96,11 @@ class Differences {
     }
   }
   // Nothing: the file describes the type.
-  std::optional<Failure> failure() const {
+  std::optional<Failure> failure(const std::string& file) const {
     if (count_ == 0) {
       return std::nullopt;
     }
-    return Failure{ErrorKind::config, concat("config.json does not describe the compiled model:", lines_,
+    return Failure{ErrorKind::config, concat(file, " does not describe the compiled model:", lines_,
                                              count_ > shown ? concat("\n  and ", count_ - shown, " more") : "")};
   }
 
@@ -129,7 +129,10 @@ inline void compare_layer_types(const JsonFields& text, std::size_t layers, std:
     }
   }
   for (std::size_t i = 0; i < std::min(file.size(), type.size()); ++i) {
-    differences.compare(text.where(), concat("layer_types[", i, "]"), std::string_view(file[i]), name(type[i]));
+    if (file[i] != name(type[i])) {
+      differences.add(
+          concat(text.place("layer_types"), "[", i, "]: the file has ", file[i], ", the type ", name(type[i])));
+    }
   }
 }
 
@@ -137,8 +140,7 @@ template <class Text>
 inline TextValues check_text(const JsonFields& text, std::string_view family, Differences& differences) {
   // The default of an absent key is the reference's for the family, not the type's.
   using Defaults = std::conditional_t<is_moe<Text>, MoeTextDefaults, DenseTextDefaults>;
-  differences.compare(text.where(), "model_type", family,
-                      std::string_view(is_moe<Text> ? "qwen3_5_moe_text" : "qwen3_5_text"));
+  differences.compare(text, "model_type", family, std::string_view(is_moe<Text> ? "qwen3_5_moe_text" : "qwen3_5_text"));
   differences.compare(text,
                       {{"vocab_size", Defaults::vocab_size, Text::vocab_size},
                        {"hidden_size", Defaults::hidden_size, Text::hidden_size},
@@ -160,9 +162,9 @@ inline TextValues check_text(const JsonFields& text, std::string_view family, Di
   } else {
     differences.compare(text, {{"intermediate_size", Defaults::intermediate_size, Text::intermediate_size}});
   }
-  differences.compare(text.where(), "attention_bias", text.boolean("attention_bias", Defaults::attention_bias),
+  differences.compare(text, "attention_bias", text.boolean("attention_bias", Defaults::attention_bias),
                       Text::attention_bias);
-  differences.compare(text.where(), "hidden_act", std::string_view(text.text("hidden_act", name(Defaults::hidden_act))),
+  differences.compare(text, "hidden_act", std::string_view(text.text("hidden_act", name(Defaults::hidden_act))),
                       name(Text::hidden_act));
   compare_layer_types(text, text.size("num_hidden_layers", Defaults::num_hidden_layers), Text::layer_types,
                       differences);
@@ -180,11 +182,11 @@ inline TextValues check_text(const JsonFields& text, std::string_view family, Di
   values.bos_token_id = text.token_ids("bos_token_id");
   values.eos_token_id = text.token_ids("eos_token_id");
   constexpr RopeParameters type = Text::rope_parameters;
-  differences.compare(text.where(), "rope_parameters.partial_rotary_factor",
-                      values.rope_parameters.partial_rotary_factor, type.partial_rotary_factor);
+  differences.compare(text, "rope_parameters.partial_rotary_factor", values.rope_parameters.partial_rotary_factor,
+                      type.partial_rotary_factor);
   for (std::size_t i = 0; i < 3; ++i) {
-    differences.compare(text.where(), concat("rope_parameters.mrope_section[", i, "]"),
-                        values.rope_parameters.mrope_section[i], type.mrope_section[i]);
+    differences.compare(text, concat("rope_parameters.mrope_section[", i, "]"), values.rope_parameters.mrope_section[i],
+                        type.mrope_section[i]);
   }
   return values;
 }
@@ -203,8 +205,7 @@ inline void check_vision(const JsonFields& vision, Differences& differences) {
                {"temporal_patch_size", Defaults::temporal_patch_size, Vision::temporal_patch_size},
                {"out_hidden_size", Defaults::out_hidden_size, Vision::out_hidden_size},
                {"num_position_embeddings", Defaults::num_position_embeddings, Vision::num_position_embeddings}});
-  differences.compare(vision.where(), "hidden_act",
-                      std::string_view(vision.text("hidden_act", name(Defaults::hidden_act))),
+  differences.compare(vision, "hidden_act", std::string_view(vision.text("hidden_act", name(Defaults::hidden_act))),
                       name(Vision::hidden_act));
 }
 
@@ -221,7 +222,7 @@ void check_vision(const json::Value& config) {
   require<ConfigError>(vision != nullptr, "config.json: no vision_config, the model reads text alone");
   detail::Differences differences;
   detail::check_vision<Vision>(JsonFields(vision, "vision_config"), differences);
-  if (const auto failure = differences.failure()) {
+  if (const auto failure = differences.failure(JsonFields(vision, "vision_config").file())) {
     raise(*failure);
   }
 }
@@ -252,7 +253,7 @@ Result<ConfigValues> try_check(const json::Value& config) {
   // A composite file has the flag at both levels; the multimodal model goes by the outer one, the text model by the
   // inner.
   const JsonFields& flags = is_multimodal<Config> ? top : text;
-  differences.compare(flags.where(), "tie_word_embeddings", flags.boolean("tie_word_embeddings", false),
+  differences.compare(flags, "tie_word_embeddings", flags.boolean("tie_word_embeddings", false),
                       tied_embeddings<Config>);
   if constexpr (is_multimodal<Config>) {
     if (composite) {
@@ -264,7 +265,7 @@ Result<ConfigValues> try_check(const json::Value& config) {
       values.vision_end_token_id = top.token_id("vision_end_token_id", CompositeDefaults::vision_end_token_id);
     }
   }
-  if (auto failure = differences.failure()) {
+  if (auto failure = differences.failure(top.file())) {
     return std::move(*failure);
   }
   return values;

@@ -15,7 +15,8 @@
 QWEN35_BEGIN_NAMESPACE
 
 // The fields of `object` (null: every field is absent). A JSON null counts as an absent key, as in the reference.
-// `where` stands before the key in messages: "text_config" gives "text_config.hidden_size: ...".
+// `where` stands before the key in messages: "text_config" gives "text_config.hidden_size: ...". A config that was made
+// from the metadata of another file says in "key_names" what that file calls its fields: messages use those names.
 class JsonFields {
  public:
   static constexpr std::size_t size_limit =
@@ -129,9 +130,22 @@ class JsonFields {
   }
   // Raises ConfigError "<where>.<key>: expected <what>" unless `condition` holds.
   void expect(bool condition, std::string_view key, std::string_view what) const {
-    require<ConfigError>(condition, where_, ".", key, ": expected ", what);
+    if (!condition) {
+      raise<ConfigError>(concat(place(key), ": expected ", what));
+    }
   }
   const std::string& where() const { return where_; }
+  // What messages call a field.
+  std::string place(std::string_view key) const {
+    const json::Value* const names = object_ == nullptr ? nullptr : object_->find("key_names");
+    const json::Value* const name = names == nullptr ? nullptr : names->find(key);
+    return name != nullptr && name->is_string() ? name->as_string() : concat(where_, ".", key);
+  }
+  // The file that the object is from.
+  std::string file() const {
+    const std::string name = place("");
+    return name.ends_with('.') ? "config.json" : name;
+  }
 
   // A string that writes a number or a truth as that, a number without a fraction as an integer, all else as it is.
   static json::Value plain(const json::Value& value) {

@@ -19,6 +19,16 @@
 
 QWEN35_BEGIN_NAMESPACE
 
+inline bool is_folder(const std::string& path) {
+#if QWEN35_HAS_POSIX
+  struct stat found {};
+  return ::stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
+#else
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
+#endif
+}
+
 // Makes a folder and those above it, as far as they are not there. Raises E.
 template <class E = Error>
 void make_folders(const std::string& path) {
@@ -27,9 +37,7 @@ void make_folders(const std::string& path) {
     const std::string part = path.substr(0, end);
     const bool made = ::mkdir(part.c_str(), 0777) == 0 || errno == EEXIST;
     // What is there, but cannot be written to, need not be made.
-    struct stat found {};
-    const bool folder = ::stat(part.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
-    require<E>(folder, path, ": cannot be made as a folder",
+    require<E>(is_folder(part), path, ": cannot be made as a folder",
                made ? concat(": ", part, " is a file") : concat(": ", static_cast<const char*>(std::strerror(errno))));
     if (end == std::string::npos) {
       return;

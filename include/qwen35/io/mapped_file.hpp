@@ -28,28 +28,10 @@ class MappedFile {
   MappedFile() = default;
   // `progress`: told the bytes of this file that are in memory, now and then; it must not throw. Raises CheckpointError
   // with the path and the system's reason.
-  explicit MappedFile(const std::string& path, const std::function<void(std::size_t done)>& progress = {}) {
-    PlainFile<CheckpointError> file(path);
-    const std::size_t size = file.size();
-    if (size == 0) {
-      return;
-    }
-#if QWEN35_HAS_MMAP
-    void* const start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number(), 0);
-    if (start != MAP_FAILED) {
-      mapping_ = static_cast<const std::byte*>(start);
-      bytes_ = {mapping_, size};
-      populate(progress);
-      return;
-    }
-#endif
-    copy_ = AlignedBuffer<std::byte>::uninitialised(size);
-    file.read({copy_.data(), size});
-    bytes_ = {copy_.data(), copy_.size()};
-    if (progress) {
-      progress(bytes_.size());
-    }
-  }
+  explicit MappedFile(const std::string& path, const std::function<void(std::size_t done)>& progress = {})
+      : MappedFile(path, progress, true) {}
+  // A file of which little is looked at: its pages are read when they are used.
+  static MappedFile as_used(const std::string& path) { return MappedFile(path, {}, false); }
   MappedFile(MappedFile&& other) noexcept
       : bytes_(std::exchange(other.bytes_, {})),
         mapping_(std::exchange(other.mapping_, nullptr)),
@@ -75,6 +57,32 @@ class MappedFile {
   }
 
  private:
+  MappedFile(const std::string& path, const std::function<void(std::size_t done)>& progress,
+             [[maybe_unused]] bool all_pages) {
+    PlainFile<CheckpointError> file(path);
+    const std::size_t size = file.size();
+    if (size == 0) {
+      return;
+    }
+#if QWEN35_HAS_MMAP
+    void* const start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number(), 0);
+    if (start != MAP_FAILED) {
+      mapping_ = static_cast<const std::byte*>(start);
+      bytes_ = {mapping_, size};
+      if (all_pages) {
+        populate(progress);
+      }
+      return;
+    }
+#endif
+    copy_ = AlignedBuffer<std::byte>::uninitialised(size);
+    file.read({copy_.data(), size});
+    bytes_ = {copy_.data(), copy_.size()};
+    if (progress) {
+      progress(bytes_.size());
+    }
+  }
+
 #if QWEN35_HAS_MMAP
   // Enters all pages at once. Page by page, the first tokens of a model with many experts run at half speed (a fault
   // for each 64 KiB); a file that would not stay in memory is left to be read as it is used. Where the system cannot do

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files of a model, in a folder or in memory: how everything that a checkpoint ships beside its weights is read.
+// The files of a model, in a folder, in memory or made when they are read: how everything that a checkpoint ships
+// beside its weights is read.
 #pragma once
 
 #include <qwen35/io/folder.hpp>
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -47,31 +49,56 @@ class ModelFolder {
     return out;
   }
 
-  // Empty for files in memory.
+  // Files that are not there until they are read: add() says how. `source`: what they are made from, for messages.
+  static ModelFolder made(std::string source) {
+    ModelFolder out{std::string()};
+    out.state_->source = std::move(source);
+    return out;
+  }
+  void add(const std::string& name, std::function<std::string()> write) {
+    state_->made.insert_or_assign(name, std::move(write));
+  }
+
+  // The same files without what has been read of them, which a copy would keep in memory.
+  ModelFolder afresh() const {
+    ModelFolder out(folder());
+    out.state_->source = state_->source;
+    out.state_->made = state_->made;
+    out.state_->given = state_->given;
+    return out;
+  }
+
+  // Empty for files in memory, and for made ones.
   const std::string& folder() const { return state_->folder; }
-  // How messages call a file: its path, or its name alone in memory.
+  // How messages call all of it: the folder, or what the files are made from; "checkpoint" in memory.
+  std::string name() const {
+    return !folder().empty() ? folder() : state_->source.empty() ? "checkpoint" : state_->source;
+  }
+  // How messages call a file: its path, its name alone in memory, or "model.gguf: config.json".
   std::string place(std::string_view name) const {
-    return folder().empty() ? std::string(name) : concat(folder(), "/", name);
+    return !folder().empty()        ? concat(folder(), "/", name)
+           : state_->source.empty() ? std::string(name)
+                                    : concat(state_->source, ": ", name);
   }
 
   // Is there something of that name? What is no file, or cannot be read, is too: reading it says so.
   bool has_file(std::string_view name) const {
-    return folder().empty() ? state_->given.find(name) != state_->given.end() : path_exists(place(name));
+    return folder().empty() ? state_->given.contains(name) || state_->made.contains(name) : path_exists(place(name));
   }
   // The file's text, read when it is first asked for. It lives as long as some copy of this object. Raises E when there
   // is no such file, and when it cannot be read or is longer than max_text_bytes.
   template <class E = CheckpointError>
   std::string_view text(std::string_view name) const {
-    if (folder().empty()) {
-      const auto found = state_->given.find(name);
-      require<E>(found != state_->given.end(), "checkpoint: no file ", name);
-      return {reinterpret_cast<const char*>(found->second.data()), found->second.size()};
+    if (const auto given = state_->given.find(name); given != state_->given.end()) {
+      return {reinterpret_cast<const char*>(given->second.data()), given->second.size()};
     }
     const std::lock_guard<std::mutex> lock(state_->mutex);
     auto found = state_->read.find(name);
     if (found == state_->read.end()) {
-      require<E>(has_file(name), folder(), ": no file ", name);
-      found = state_->read.emplace(name, read_text_file<E>(place(name))).first;
+      require<E>(has_file(name), this->name(), ": no file ", name);
+      const auto made = state_->made.find(name);
+      found = state_->read.emplace(name, made != state_->made.end() ? made->second() : read_text_file<E>(place(name)))
+                  .first;
     }
     return found->second;
   }
@@ -82,11 +109,17 @@ class ModelFolder {
     constexpr std::size_t limit = 1000;
     std::vector<std::string> out;
     if (folder().empty()) {
-      for (const auto& [name, bytes] : state_->given) {
+      const auto add = [&](const std::string& name) {
         if (name.size() > inner.size() && name.starts_with(inner) && name[inner.size()] == '/') {
           out.push_back(name.substr(inner.size() + 1));
           require<E>(out.size() <= limit, place(inner), ": more than ", limit, " files");
         }
+      };
+      for (const auto& [name, bytes] : state_->given) {
+        add(name);
+      }
+      for (const auto& [name, write] : state_->made) {
+        add(name);
       }
     } else if (has_file(inner)) {
       out = names_in_folder<E>(place(inner), limit);
@@ -98,6 +131,8 @@ class ModelFolder {
  private:
   struct State {
     std::string folder;
+    std::string source;
+    std::map<std::string, std::function<std::string()>, std::less<>> made;
     std::map<std::string, std::span<const std::byte>, std::less<>> given;
     std::mutex mutex;
     std::map<std::string, std::string, std::less<>> read;

@@ -15,7 +15,9 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Kd = key heads * key dim, Vd = value heads * value dim, Cd = 2 Kd + Vd.
+// Value heads stand in the order of the key heads that they read: head h reads key head h / (value heads / key heads).
+// In files for llama.cpp they are `tiled`: head h reads key head h % key heads. Kd = key heads * key dim, Vd = value
+// heads * value dim, Cd = 2 Kd + Vd.
 struct GatedDeltaNetWeights {
   Matrix in_proj_qkv;              // [Cd, hidden_size]: rows q, k, v, each head-major
   Matrix in_proj_z;                // [Vd, hidden_size]
@@ -26,6 +28,8 @@ struct GatedDeltaNetWeights {
   const float* dt_bias = nullptr;  // [value heads]
   const float* a = nullptr;        // [value heads]: -exp(A_log)
   RmsNormWeights norm;             // [value dim]: plain weight, not 1 + w
+  bool tiled_heads = false;        // the rows of all of these, and the states,
+  bool tiled_out_proj = false;     // and the columns of out_proj
 };
 
 struct GatedDeltaNetSizes {
@@ -201,14 +205,16 @@ class GatedDeltaNet {
       math::l2_normalise(q_row, D, l2_eps, scale, q_row);
       math::l2_normalise(k_row, D, l2_eps, 1.0f, k_row);
     }
-    for (std::size_t head = key_head * heads_per_key; head < (key_head + 1) * heads_per_key; ++head) {
+    for (std::size_t i = 0; i < heads_per_key; ++i) {
+      const std::size_t grouped = key_head * heads_per_key + i, tiled = i * KeyHeads + key_head;
+      const std::size_t head = weights.tiled_heads ? tiled : grouped;
       float* const head_beta = scratch.beta + span.first * H + head;
       float* const head_decay = scratch.decay + span.first * H + head;
       for (std::size_t t = 0; t < span.count; ++t) {
         head_beta[t * H] = math::sigmoid(head_beta[t * H]);
         head_decay[t * H] = std::exp(weights.a[head] * math::softplus(head_decay[t * H] + weights.dt_bias[head]));
       }
-      float* const out = scratch.core + span.first * value_size + head * ValueDim;
+      float* const out = scratch.core + span.first * value_size + (weights.tiled_out_proj ? tiled : grouped) * ValueDim;
       kernels::gated_delta_rule({.state = state.recurrent + head * kernels::delta_state_size(D, ValueDim),
                                  .q = q,
                                  .k = k,

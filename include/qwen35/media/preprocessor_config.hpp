@@ -138,7 +138,7 @@ inline std::pair<json::Value, std::string> find_preprocessor(const ModelFolder& 
       return {object(name), files.place(name)};
     }
   }
-  raise<ConfigError>(concat(files.folder().empty() ? "checkpoint" : files.folder(), ": no file ", *names.begin()));
+  raise<ConfigError>(concat(files.name(), ": no file ", *names.begin()));
 }
 
 }  // namespace detail

@@ -169,7 +169,7 @@ AnyModel open_model(const Checkpoint& checkpoint) {
     return model.has_value();
   };
   const bool described = (open_if_described(static_cast<const Configs*>(nullptr)) || ...);
-  require<ConfigError>(described, checkpoint.folder().empty() ? "checkpoint" : checkpoint.folder(),
+  require<ConfigError>(described, checkpoint.name(),
                        ": this program was not compiled for such a model", differences);
   return std::move(*model);
 }

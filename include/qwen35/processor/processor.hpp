@@ -95,11 +95,11 @@ class Processor {
         " frames, merged by ", a.merge_size, ", videos into ", b.patch_size, ", ", b.temporal_patch_size, ", ",
         b.merge_size);
   }
-  // A model's folder, on disk or in memory: tokenizer.json, preprocessor_config.json, video_preprocessor_config.json
+  // A GGUF file with its picture tower beside it, or a model's folder, on disk or in memory: tokenizer.json, preprocessor_config.json, video_preprocessor_config.json
   // (or processor_config.json for these two) and, where they are, tokenizer_config.json and the chat template, which
   // `chat` replaces. Raises MediaError, ConfigError, and TextError, also for a template that is none of the family's:
   // `chat` then has to say how to render.
-  static Processor from_pretrained(const ModelFolder& files, std::optional<ChatTemplate> chat = {});
+  static Processor from_pretrained(const ModelFolder& folder, std::optional<ChatTemplate> chat = {});
   // The same files of an opened checkpoint, or of one in memory.
   static Processor from_checkpoint(const Checkpoint& checkpoint, std::optional<ChatTemplate> chat = {}) {
     return from_pretrained(checkpoint.files(), chat);

@@ -59,7 +59,8 @@ inline namespace with_ffmpeg {
 inline namespace without_ffmpeg {
 #endif
 
-inline Processor Processor::from_pretrained(const ModelFolder& files, std::optional<ChatTemplate> chat) {
+inline Processor Processor::from_pretrained(const ModelFolder& folder, std::optional<ChatTemplate> chat) {
+  const ModelFolder files = model_files(folder);
   if (!chat) {
     chat = recognise_chat_template(files).chat_template;
   }

@@ -2,6 +2,7 @@
 // The split pattern of the family's tokenizers, as a hand-written matcher: it is on the hot path of encoding.
 #pragma once
 
+#include <qwen35/config/split_regex.hpp>
 #include <qwen35/unicode/classes.hpp>
 #include <qwen35/unicode/utf8.hpp>
 
@@ -11,13 +12,6 @@ QWEN35_BEGIN_NAMESPACE
 
 // Which pattern a tokenizer carries. In the older one, combining marks are not part of words.
 enum class SplitPattern : std::uint8_t { qwen2, qwen35 };
-
-inline constexpr std::string_view qwen2_split_regex =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "
-    "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-inline constexpr std::string_view qwen35_split_regex =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| "
-    "?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
 class Splitter {
  public:

@@ -28,8 +28,8 @@ class Tokenizer {
   // A tokenizer.json. Raises TextError for one that is damaged or asks for something outside this family.
   static Tokenizer from_bytes(std::string_view json, std::string_view source_name = "tokenizer.json");
   static Tokenizer from_file(const std::string& path);
-  // A folder with tokenizer.json and, if there, tokenizer_config.json.
-  static Tokenizer from_pretrained(const ModelFolder& files);
+  // A folder with tokenizer.json and, if there, tokenizer_config.json; or a GGUF file.
+  static Tokenizer from_pretrained(const ModelFolder& folder);
 
   // What it is made of, config aside: Tokenizer(parts()) is the same tokenizer.
   TokenizerParts parts() const;

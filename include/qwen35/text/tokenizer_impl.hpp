@@ -7,6 +7,7 @@
 #include <qwen35/text/tokenizer_file.hpp>
 #include <qwen35/text/word_cache.hpp>
 #include <qwen35/unicode/nfc.hpp>
+#include <qwen35/weights/gguf_files.hpp>
 
 #include <charconv>
 
@@ -263,13 +264,14 @@ inline Tokenizer Tokenizer::from_file(const std::string& path) {
   return from_bytes(read_text_file<TextError>(path), path);
 }
 
-inline Tokenizer Tokenizer::from_pretrained(const ModelFolder& files) {
+inline Tokenizer Tokenizer::from_pretrained(const ModelFolder& folder) {
+  const ModelFolder files = model_files(folder);
   constexpr std::string_view tokenizer = "tokenizer.json", config = "tokenizer_config.json";
   Tokenizer out = from_bytes(files.text<TextError>(tokenizer), files.place(tokenizer));
   if (files.has_file(config)) {
     out.load_config(json::parse(files.text<TextError>(config), files.place(config)), files.place(config));
   }
-  out.files_ = files.folder().empty() ? files : ModelFolder(files.folder());  // not what has been read of them
+  out.files_ = files.afresh();
   return out;
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <qwen35/config/vision_config.hpp>
-#include <qwen35/weights/dialect_huggingface.hpp>
+#include <qwen35/weights/dialect_of.hpp>
 #include <qwen35/weights/vision_weights.hpp>
 
 QWEN35_BEGIN_NAMESPACE
@@ -14,10 +14,10 @@ template <VisionConfig Vision>
 VisionWeights bind_vision(const Checkpoint& checkpoint) {
   VisionWeights weights = empty_vision_weights<Vision>();
   Binder binder(checkpoint, weights.storage);
-  const HuggingFaceDialect dialect(checkpoint, HuggingFaceDialect::Part::vision);
-  const auto bind = [&](const auto& parameter, auto& value) { dialect.bind(binder, parameter, value); };
+  const std::unique_ptr<Dialect> dialect = dialect_of(checkpoint, ModelPart::vision);
+  const auto bind = [&](const auto& parameter, auto& value) { dialect->bind(binder, parameter, value); };
   visit_vision<Vision>(weights, bind);
-  binder.finish([&](std::string_view name) { return dialect.passes_over(name); });
+  binder.finish([&](std::string_view name) { return dialect->passes_over(name); });
   weights.file = binder.uses_checkpoint() ? checkpoint.owner() : nullptr;
   return weights;
 }

@@ -6,11 +6,18 @@
 #include <qwen35/weights/checkpoint.hpp>
 
 #include <cstring>
+#include <span>
 #include <string>
 #include <unordered_set>
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
+
+// Column block number `block` of a matrix.
+struct ColumnBlock {
+  const Matrix* matrix = nullptr;
+  std::size_t block = 0;
+};
 
 // One part of a model is bound by one binder: ask for every tensor, then finish(). What a call returns is only to be
 // used after finish() has returned: a tensor that does not fit is empty or null until then.
@@ -30,10 +37,28 @@ class Binder {
   Matrix stacked(const std::string& name, const Shape& shape) {
     return view(name, shape, shape[0] * shape[1], checkpoint_.dtype());
   }
-  // What a tensor's values mean, as f32; one of more than one axis is transposed, see Parameter.
-  const float* vector(const std::string& name, const Shape& shape, Meaning meaning = Meaning::plain) {
-    const Matrix stored = view(name, shape, shape[0], vector_format(checkpoint_.dtype()));
-    return stored.empty() ? nullptr : storage_.keep(stored, meaning);
+  // What a tensor's values mean, as f32; one of more than one axis is transposed, see Parameter. `meant`: the file has
+  // what they mean already.
+  const float* vector(const std::string& name, const Shape& shape, Meaning meaning = Meaning::plain,
+                      bool meant = false) {
+    const Matrix stored = view(name, shape, shape[0], meant ? std::nullopt : vector_format(checkpoint_.dtype()));
+    return stored.empty() ? nullptr : meant ? storage_.keep_meant(stored) : storage_.keep(stored, meaning);
+  }
+  // A matrix of its own of these blocks, each `width` columns, side by side. The matrices have one format, and one
+  // number of rows; a block is whole blocks of the format.
+  Matrix columns(std::span<const ColumnBlock> blocks, std::size_t width) {
+    const Matrix& first = *blocks[0].matrix;
+    const std::size_t bytes = row_bytes(first.format, width);
+    AlignedBuffer<std::byte> copy = AlignedBuffer<std::byte>::uninitialised(first.rows * blocks.size() * bytes);
+    std::byte* to = copy.data();
+    for (std::size_t i = 0; i < first.rows; ++i) {
+      for (const ColumnBlock& from : blocks) {
+        std::memcpy(to, from.matrix->row(i) + from.block * bytes, bytes);
+        to += bytes;
+      }
+    }
+    storage_.copies.push_back(std::move(copy));
+    return {storage_.copies.back().data(), first.format, first.rows, blocks.size() * width};
   }
 
   // Takes a tensor without a use for it.
@@ -66,14 +91,26 @@ class Binder {
     if (left_over.count > 0) {
       checkpoint_.note(concat("passed over, because they are not part of the model: ", left_over.text()));
     }
-    require<CheckpointError>(problems_ == 0, checkpoint_.folder().empty() ? "checkpoint" : checkpoint_.folder(),
-                             ": does not hold this model, ", problems_,
+    require<CheckpointError>(problems_ == 0, checkpoint_.name(), ": does not hold this model, ", problems_,
                              problems_ == 1 ? " problem:" : " problems:", text_,
                              problems_ > shown ? concat("\n  and ", problems_ - shown, " more") : std::string());
   }
 
  private:
   static constexpr std::size_t shown = 50;
+
+  // Are the extents the same? Of GGUF files: apart from those of 1, which they leave out or add as they like.
+  bool has_shape(const TensorInfo& tensor, const Shape& shape) const {
+    std::vector<std::size_t> found = tensor.shape, expected;
+    for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
+      expected.push_back(shape[axis]);
+    }
+    if (checkpoint_.is_gguf()) {
+      std::erase(found, 1u);
+      std::erase(expected, 1u);
+    }
+    return found == expected;
+  }
 
   // The tensor, if it is there, of that shape and of a known format.
   const TensorInfo* take(const std::string& name, const Shape& shape) {
@@ -86,10 +123,7 @@ class Binder {
       complain(name, "taken twice");
       return nullptr;
     }
-    bool fits = tensor->shape.size() == shape.rank();
-    for (std::size_t axis = 0; fits && axis < shape.rank(); ++axis) {
-      fits = tensor->shape[axis] == shape[axis];
-    }
+    bool fits = has_shape(*tensor, shape);
     if (!fits) {
       complain(name, "shape " + shape_text(tensor->shape) + ", expected " + to_string(shape));
     }

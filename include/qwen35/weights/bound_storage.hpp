@@ -56,6 +56,27 @@ struct BoundStorage {
   // The values that `stored` means, transposed when it has more than one column. It is looked at again when the model
   // is written.
   const float* keep(const Matrix& stored, Meaning meaning) {
+    vectors.push_back({values_of(stored, meaning), stored});
+    return vectors.back().values.data();
+  }
+  // The same for values that a file has as what they mean, so that nothing is stored in the form of a folder.
+  const float* keep_meant(const Matrix& values) {
+    vectors.push_back({values_of(values, Meaning::plain), {}});
+    return vectors.back().values.data();
+  }
+
+  // As what a vector was stored, or null for one that keep() did not give.
+  const Matrix* stored(const float* values) const {
+    for (const Vector& vector : vectors) {
+      if (vector.values.data() == values) {
+        return vector.stored.empty() ? nullptr : &vector.stored;
+      }
+    }
+    return nullptr;
+  }
+
+ private:
+  static AlignedBuffer<float> values_of(const Matrix& stored, Meaning meaning) {
     AlignedBuffer<float> values = AlignedBuffer<float>::uninitialised(stored.rows * stored.cols);
     std::vector<float> row(stored.cols);
     for (std::size_t i = 0; i < stored.rows; ++i) {
@@ -64,18 +85,7 @@ struct BoundStorage {
         values[j * stored.rows + i] = meant(meaning, row[j]);
       }
     }
-    vectors.push_back({std::move(values), stored});
-    return vectors.back().values.data();
-  }
-
-  // As what a vector was stored, or null for one that keep() did not give.
-  const Matrix* stored(const float* values) const {
-    for (const Vector& vector : vectors) {
-      if (vector.values.data() == values) {
-        return &vector.stored;
-      }
-    }
-    return nullptr;
+    return values;
   }
 };
 

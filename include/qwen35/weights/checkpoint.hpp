@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A checkpoint: config.json and the tensors of one or more safetensors files, on disk or in memory.
+// A checkpoint: config.json and the tensors of one or more safetensors files, or a GGUF file; on disk or in memory.
 #pragma once
 
 #include <qwen35/core/result.hpp>
 #include <qwen35/io/mapped_file.hpp>
 #include <qwen35/io/model_folder.hpp>
 #include <qwen35/json/parse.hpp>
+#include <qwen35/weights/gguf_files.hpp>
 #include <qwen35/weights/safetensors.hpp>
 
 #include <functional>
@@ -33,6 +34,8 @@ struct CheckpointOptions {
   // The format in which models take every tensor, rounded to the nearest even value; one that the file has in another
   // is then in memory of its own. Vectors, see vector_format(). None: each as the file has it.
   std::optional<Format> dtype{};
+  // The picture tower beside a GGUF file: its path; none: the one that find_gguf_vision() finds; "": without.
+  std::optional<std::string> mmproj{};
 };
 
 // Names for a message, at most `shown` of them.
@@ -59,15 +62,19 @@ class Checkpoint {
  public:
   // A folder with config.json and model.safetensors, or the shards that model.safetensors.index.json names. The index
   // decides which file a tensor is read from: copies in other shards and tensors that it does not name are passed over
-  // and stand in notes(). Raises ConfigError for JSON that is not well formed in config.json or generation_config.json,
+  // and stand in notes(). Or a GGUF file, with the other files that the model is split into. Raises ConfigError for
+  // JSON that is not well formed in config.json or generation_config.json and for metadata that describe no model,
   // CheckpointError for everything else.
   static Checkpoint open(const std::string& folder, const CheckpointOptions& options) {
+    if (is_gguf_name(folder) && !is_folder(folder)) {
+      return open_gguf(folder, options);
+    }
     Checkpoint out(ModelFolder(folder), options);
     require<CheckpointError>(path_exists(folder), folder, ": no such folder");
     out.read_configs();
     if (out.has_file(whole_name)) {
       const std::string path = out.files_.place(whole_name);
-      out.add(out.map(path, options.progress, 0, PlainFile<CheckpointError>(path).size()), path);
+      out.add(map(*out.maps_, path, options.progress, 0, PlainFile<CheckpointError>(path).size()), path);
     } else {
       require<CheckpointError>(out.has_file(index_name), out.folder(), ": neither ", whole_name, " nor ", index_name);
       out.add_shards(options.progress);
@@ -83,8 +90,18 @@ class Checkpoint {
   }
 
   // Files in memory: "config.json", any number whose names end in ".safetensors", and others (generation_config.json,
-  // tokenizer.json, ...) that file() gives back. Raises the same errors.
+  // tokenizer.json, ...) that file() gives back. Or those of a model in GGUF, whose names end in ".gguf", in the order
+  // of its parts. Raises the same errors.
   static Checkpoint from_bytes(std::span<const NamedBytes> files, const CheckpointOptions& options = {}) {
+    std::vector<GgufFile> parts;
+    for (const NamedBytes& given : files) {
+      if (is_gguf_name(given.name)) {
+        parts.push_back(read_gguf(given.bytes, std::string(given.name)));
+      }
+    }
+    if (!parts.empty()) {
+      return of_gguf(std::move(parts), std::make_shared<Maps>(), options);
+    }
     Checkpoint out(ModelFolder::from_bytes(files), options);
     out.read_configs();
     bool weights = false;
@@ -103,7 +120,9 @@ class Checkpoint {
 
   const json::Value& config() const { return config_; }
   const json::Value& generation_config() const { return generation_config_; }  // null when there is none
-  const std::string& folder() const { return files_.folder(); }                // empty for a checkpoint in memory
+  const std::string& folder() const { return files_.folder(); }  // empty for a checkpoint in memory or in GGUF
+  std::string name() const { return files_.name(); }             // of the folder or file, for messages
+  bool is_gguf() const { return gguf_; }
 
   // The files beside the weights: what Tokenizer, Processor and others are made from.
   const ModelFolder& files() const { return files_; }
@@ -150,6 +169,38 @@ class Checkpoint {
   Checkpoint(ModelFolder files, const CheckpointOptions& options)
       : files_(std::move(files)), strict_(options.strict), dtype_(options.dtype) {}
 
+  static Checkpoint open_gguf(const std::string& path, const CheckpointOptions& options) {
+    std::vector<std::string> paths = gguf_part_names(path);
+    const std::string vision = options.mmproj ? *options.mmproj : find_gguf_vision(path);
+    if (!vision.empty()) {
+      paths.push_back(vision);
+    }
+    std::size_t total = 0, before = 0;
+    for (const std::string& part : paths) {
+      total += options.progress ? PlainFile<CheckpointError>(part).size() : 0;
+    }
+    const auto maps = std::make_shared<Maps>();
+    std::vector<GgufFile> parts;
+    for (const std::string& part : paths) {
+      parts.push_back(read_gguf(map(*maps, part, options.progress, before, total), part));
+      before += maps->back().bytes().size();
+    }
+    return of_gguf(std::move(parts), maps, options);
+  }
+  static Checkpoint of_gguf(std::vector<GgufFile> parts, const std::shared_ptr<Maps>& maps,
+                            const CheckpointOptions& options) {
+    const auto model = std::make_shared<const GgufModel>(join_gguf(std::move(parts)));
+    Checkpoint out(gguf_model_folder(model, maps), options);
+    out.gguf_ = true;
+    out.maps_ = maps;
+    out.read_configs();
+    for (const std::optional<GgufFile>* const file : {&model->text, &model->vision}) {
+      for (std::size_t i = 0; *file && i < (*file)->tensors.size(); ++i) {
+        out.add((*file)->tensors[i]);
+      }
+    }
+    return out;
+  }
   template <class E>
   json::Value parse(std::string_view name) const {
     json::Builder builder;
@@ -157,14 +208,14 @@ class Checkpoint {
     require<E>(result.ok, files_.place(name), ": ", result.problem);
     return builder.take();
   }
-  std::span<const std::byte> map(const std::string& path, const LoadProgress& progress, std::size_t before,
-                                 std::size_t total) {
+  static std::span<const std::byte> map(Maps& maps, const std::string& path, const LoadProgress& progress,
+                                        std::size_t before, std::size_t total) {
     if (progress) {
-      maps_->emplace_back(path, [&](std::size_t done) { progress(before + done, total); });
+      maps.emplace_back(path, [&](std::size_t done) { progress(before + done, total); });
     } else {
-      maps_->emplace_back(path);
+      maps.emplace_back(path);
     }
-    return maps_->back().bytes();
+    return maps.back().bytes();
   }
   void read_configs() {
     config_ = parse<ConfigError>("config.json");
@@ -174,12 +225,15 @@ class Checkpoint {
   }
   void add(std::span<const std::byte> bytes, const std::string& source) {
     for (TensorInfo& tensor : read_safetensors(bytes, source)) {
-      const TensorInfo* const other = find(tensor.name);
-      require<CheckpointError>(other == nullptr, source, ": tensor \"", tensor.name, "\" is also in ",
-                               other == nullptr ? source : other->file);
-      by_name_.emplace(tensor.name, tensors_.size());
-      tensors_.push_back(std::move(tensor));
+      add(std::move(tensor));
     }
+  }
+  void add(TensorInfo tensor) {
+    const TensorInfo* const other = find(tensor.name);
+    require<CheckpointError>(other == nullptr, tensor.file, ": tensor \"", tensor.name, "\" is also in ",
+                             other == nullptr ? tensor.file : other->file);
+    by_name_.emplace(tensor.name, tensors_.size());
+    tensors_.push_back(std::move(tensor));
   }
   // The tensors that the index reads from this shard.
   void add_shard(std::span<const std::byte> bytes, const std::string& source, const std::string& shard,
@@ -238,7 +292,7 @@ class Checkpoint {
     require<CheckpointError>(missing_files.empty(), index, ": files that do not exist:", missing_files);
     for (const std::string& shard : shards) {
       const std::string path = files_.place(shard);
-      const std::span<const std::byte> bytes = map(path, progress, before, total);
+      const std::span<const std::byte> bytes = map(*maps_, path, progress, before, total);
       before += bytes.size();
       add_shard(bytes, path, shard, shard_of);
     }
@@ -258,6 +312,7 @@ class Checkpoint {
 
   ModelFolder files_;
   bool strict_ = false;
+  bool gguf_ = false;
   std::optional<Format> dtype_;
   json::Value config_;
   json::Value generation_config_;

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The published checkpoints' dialect: under which names a file keeps the parameters that a walk meets. Other dialects
-// offer the same members.
+// The published checkpoints' dialect.
 #pragma once
 
-#include <qwen35/layers/mlp.hpp>
-#include <qwen35/weights/binder.hpp>
+#include <qwen35/weights/dialect.hpp>
 
 #include <vector>
 
@@ -84,33 +82,31 @@ struct HuggingFaceNames {
   }
 };
 
-class HuggingFaceDialect {
+class HuggingFaceDialect final : public Dialect {
  public:
-  enum class Part : std::uint8_t { text, vision };
+  HuggingFaceDialect(const Checkpoint& checkpoint, ModelPart part)
+      : names_(HuggingFaceNames::of(checkpoint)), part_(part) {}
 
-  HuggingFaceDialect(const Checkpoint& checkpoint, Part part) : names_(HuggingFaceNames::of(checkpoint)), part_(part) {}
-
-  // The file's name of a parameter.
-  std::string file_name(const std::string& name) const {
-    return part_ == Part::text ? names_.text_name(name) : names_.vision_name(name);
+  std::string file_name(const std::string& name) const override {
+    return part_ == ModelPart::text ? names_.text_name(name) : names_.vision_name(name);
   }
-  // Belongs a tensor of the file to none of the parameters of this part?
-  bool passes_over(std::string_view name) const {
+  bool passes_over(std::string_view name) const override {
     if (HuggingFaceNames::is_rotary_buffer(name)) {
       return true;
     }
-    return part_ == Part::text ? HuggingFaceNames::is_visual(name) || HuggingFaceNames::is_multi_token_prediction(name)
-                               : !names_.visual.empty() && !HuggingFaceNames::is_visual(name);
+    return part_ == ModelPart::text
+               ? HuggingFaceNames::is_visual(name) || HuggingFaceNames::is_multi_token_prediction(name)
+               : !names_.visual.empty() && !HuggingFaceNames::is_visual(name);
   }
 
-  void bind(Binder& binder, const Parameter& parameter, Matrix& out) const {
+  void bind(Binder& binder, const Parameter& parameter, Matrix& out) override {
     out = binder.matrix(file_name(parameter.name), parameter.shape);
   }
-  void bind(Binder& binder, const Parameter& parameter, const float*& out) const {
+  void bind(Binder& binder, const Parameter& parameter, const float*& out) override {
     out = binder.vector(file_name(parameter.name), parameter.shape, parameter.meaning);
   }
   // Fused, or three matrices for each expert.
-  void bind(Binder& binder, const ExpertsParameter& experts, std::vector<MlpWeights>& out) const {
+  void bind(Binder& binder, const ExpertsParameter& experts, std::vector<MlpWeights>& out) override {
     const Parameter fused = experts.gate_up_proj(), fused_down = experts.down_proj();
     out.resize(experts.count);
     if (!binder.has(file_name(fused.name)) && !binder.has(file_name(fused_down.name)) && any_single(binder, experts)) {
@@ -147,7 +143,7 @@ class HuggingFaceDialect {
   }
 
   HuggingFaceNames names_;
-  Part part_;
+  ModelPart part_;
 };
 
 QWEN35_END_NAMESPACE

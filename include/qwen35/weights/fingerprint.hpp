@@ -105,6 +105,11 @@ std::uint64_t fingerprint(const TextWeights<Config>& weights, const TextValues& 
   out.add(rope.truncate);
   out.add(rope.short_factor);
   out.add(rope.long_factor);
+  for (const auto& layer : weights.linear_layers) {
+    if (layer.mixer.tiled_heads) {  // other folders have the number that they always had
+      out.add(layer.mixer.tiled_out_proj);
+    }
+  }
   for (const NamedParameter& parameter : named_parameters(weights, {}, !weights.lm_head.empty())) {
     out.add(parameter);
   }

@@ -7,8 +7,6 @@
 #include <string>
 
 QWEN35_BEGIN_NAMESPACE
-namespace detail {
-
 // Reads a file's parts one after the other; every read says what it was for when the file ends before.
 class GgufCursor {
  public:
@@ -50,7 +48,5 @@ class GgufCursor {
   const std::string& source_;
   std::size_t at_ = 0;
 };
-
-}  // namespace detail
 
 QWEN35_END_NAMESPACE

@@ -12,8 +12,6 @@
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
-namespace detail {
-
 // The types of tensors by their number in the file. Numbers that are missing have never been in a file, or were removed
 // from the format.
 struct GgufTensorType {
@@ -141,7 +139,5 @@ inline void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<const 
   require<CheckpointError>(count == 0, source, ": the tensors of this GGUF file cannot be used:", problems,
                            count > shown ? concat("\n  and ", count - shown, " more") : std::string());
 }
-
-}  // namespace detail
 
 QWEN35_END_NAMESPACE

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dialect of a checkpoint.
+#pragma once
+
+#include <qwen35/weights/dialect_gguf.hpp>
+#include <qwen35/weights/dialect_huggingface.hpp>
+
+#include <memory>
+
+QWEN35_BEGIN_NAMESPACE
+
+inline std::unique_ptr<Dialect> dialect_of(const Checkpoint& checkpoint, ModelPart part) {
+  if (checkpoint.is_gguf()) {
+    return std::make_unique<GgufDialect>(checkpoint, part);
+  }
+  return std::make_unique<HuggingFaceDialect>(checkpoint, part);
+}
+
+QWEN35_END_NAMESPACE

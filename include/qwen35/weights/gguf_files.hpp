@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// The files that a model's folder has beside its weights, made from GGUF metadata: whoever reads a folder reads a GGUF.
+#pragma once
+
+#include <qwen35/config/split_regex.hpp>
+#include <qwen35/io/folder.hpp>
+#include <qwen35/io/mapped_file.hpp>
+#include <qwen35/io/model_folder.hpp>
+#include <qwen35/json/dump.hpp>
+#include <qwen35/weights/gguf_config.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+QWEN35_BEGIN_NAMESPACE
+
+// config.json, generation_config.json, and where the metadata have what it takes tokenizer.json, tokenizer_config.json,
+// chat_template.jinja, and with a picture tower the processors' settings. Each is written when it is first read. What
+// GGUF files do not hold is as the family's published files have it: areas of pictures, sampling, flags of tokens.
+// `owner` keeps the bytes that the model looks at.
+ModelFolder gguf_model_folder(std::shared_ptr<const GgufModel> model, std::shared_ptr<const void> owner);
+
+// The files themselves, or of a path that names a GGUF file those made from it. (The weights are not read.)
+ModelFolder model_files(const ModelFolder& files);
+
+namespace detail {
+
+inline json::Value gguf_generation_config(const GgufFile& file) {
+  json::Value out = json::Value::object();
+  const auto take = [&](const char* field, std::string_view key, json::Value absent) {
+    const GgufValue* const value = file.find(key);
+    out[field] = value == nullptr ? std::move(absent) : value->json();
+  };
+  take("temperature", "general.sampling.temp", 1.0);
+  take("top_k", "general.sampling.top_k", 20);
+  take("top_p", "general.sampling.top_p", 0.95);
+  take("min_p", "general.sampling.min_p", nullptr);
+  take("repetition_penalty", "general.sampling.penalty_repeat", nullptr);
+  out["do_sample"] = true;
+  // A reply ends with the turn; the end of the text ends it too.
+  json::Value ends = json::Value::array();
+  const auto add = [&](const json::Value& id) {
+    if (std::find(ends.items().begin(), ends.items().end(), id) == ends.items().end()) {
+      ends.push_back(id);
+    }
+  };
+  if (const GgufValue* const end = file.find("tokenizer.ggml.eos_token_id")) {
+    add(end->json());
+  }
+  for (const std::string_view token : {"<|im_end|>", "<|endoftext|>"}) {
+    if (const std::optional<std::size_t> id = gguf_token_id(file, token)) {
+      add(*id);
+    }
+  }
+  if (ends.size() > 0) {
+    out["eos_token_id"] = std::move(ends);
+  }
+  for (const auto& [field, key] :
+       {std::pair<std::string_view, std::string_view>{"pad_token_id", "tokenizer.ggml.padding_token_id"},
+        {"bos_token_id", "tokenizer.ggml.bos_token_id"}}) {
+    if (const GgufValue* const id = file.find(key)) {
+      out[field] = id->json();
+    }
+  }
+  return out;
+}
+
+inline json::Value gguf_preprocessor_config(const GgufFile& vision, bool video) {
+  json::Value out = json::Value::object();
+  out[video ? "video_processor_type" : "image_processor_type"] =
+      video ? "Qwen3VLVideoProcessor" : "Qwen2VLImageProcessor";
+  out["size"]["shortest_edge"] = video ? 4096 : 65536;
+  out["size"]["longest_edge"] = video ? 25165824 : 16777216;
+  out["temporal_patch_size"] = 2;
+  for (const auto& [field, key] :
+       {std::pair<std::string_view, std::string_view>{"patch_size", "clip.vision.patch_size"},
+        {"merge_size", "clip.vision.spatial_merge_size"},
+        {"image_mean", "clip.vision.image_mean"},
+        {"image_std", "clip.vision.image_std"}}) {
+    const GgufValue* const value = vision.find(key);
+    require<ConfigError>(value != nullptr, vision.source, ": no metadata key ", key);
+    out[field] = value->json();
+  }
+  return out;
+}
+
+// What the tokens are, in the numbers of the format.
+enum class GgufTokenType : std::uint8_t {
+  normal = 1,
+  unknown = 2,
+  control = 3,
+  user_defined = 4,
+  unused = 5,
+  byte = 6
+};
+
+inline GgufTokenType gguf_token_type(const GgufFile& file, const GgufValue* types, std::size_t id) {
+  if (types == nullptr) {
+    return GgufTokenType::normal;
+  }
+  const json::Value type = types->number(id);
+  const bool known =
+      type.is_integer() && (type.as_integer() == 1 || (type.as_integer() >= 3 && type.as_integer() <= 5));
+  require<TextError>(known, file.source, ": tokenizer.ggml.token_type[", id, "]: ", json::dump(type),
+                     " is not of this family of tokenizers");
+  return static_cast<GgufTokenType>(type.as_integer());
+}
+
+// Tokens that converters call control tokens because of their names, although decoding keeps them.
+inline bool is_kept_token(std::string_view token) {
+  constexpr std::string_view kept[] = {"<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>",
+                                       "<|fim_pad|>",    "<|repo_name|>",  "<|file_sep|>"};
+  return std::find(std::begin(kept), std::end(kept), token) != std::end(kept);
+}
+
+// A tokenizer.json.
+inline std::string gguf_tokenizer_json(const GgufFile& file) {
+  const auto list = [&](std::string_view key) {
+    const GgufValue* const value = file.find(key);
+    require<TextError>(value != nullptr && value->is_array && value->type == GgufType::string, file.source, ": ", key,
+                       ": expected a list of texts");
+    return value;
+  };
+  const auto quoted = [](std::string_view text) { return json::dump(json::Value(text)); };
+  const std::string_view model = gguf_text(file, "tokenizer.ggml.model"), pre = gguf_text(file, "tokenizer.ggml.pre");
+  require<TextError>(model == "gpt2", file.source, ": tokenizer.ggml.model is \"", shortened(model),
+                     "\", expected \"gpt2\", byte-level BPE");
+  require<TextError>(pre == "qwen35" || pre == "qwen2", file.source, ": tokenizer.ggml.pre is \"", shortened(pre),
+                     "\", expected \"qwen35\" or \"qwen2\"");
+  for (const std::string_view key : {"tokenizer.ggml.add_bos_token", "tokenizer.ggml.add_eos_token"}) {
+    const GgufValue* const value = file.find(key);
+    require<TextError>(value == nullptr || value->json() == json::Value(false), file.source, ": ", key,
+                       ": expected false: this family adds nothing to a text");
+  }
+  const GgufValue* const tokens = list("tokenizer.ggml.tokens");
+  const GgufValue* const merges = list("tokenizer.ggml.merges");
+  const GgufValue* const types = file.find("tokenizer.ggml.token_type");
+  require<TextError>(types == nullptr || (types->is_array && types->count == tokens->count), file.source,
+                     ": tokenizer.ggml.token_type: expected one for each of ", tokens->count, " tokens");
+  std::string vocab, added;
+  std::size_t id = 0;
+  tokens->each_text([&](std::string_view token) {
+    const GgufTokenType type = gguf_token_type(file, types, id);
+    if (type == GgufTokenType::normal) {
+      vocab += concat(vocab.empty() ? "" : ",", quoted(token), ":", id);
+    } else if (type != GgufTokenType::unused) {
+      const bool special = type == GgufTokenType::control && !is_kept_token(token);
+      added += concat(added.empty() ? "" : ",", "{\"id\":", id, ",\"content\":", quoted(token),
+                      ",\"special\":", special, ",\"normalized\":false}");
+    }
+    ++id;
+  });
+  std::string pairs;
+  merges->each_text([&](std::string_view merge) { pairs += concat(pairs.empty() ? "" : ",", quoted(merge)); });
+  const GgufValue* const nfc = file.find("tokenizer.ggml.normalizer.nfc");
+  const bool composed = nfc == nullptr || nfc->json() != json::Value(false);
+  const std::string byte_level =
+      R"({"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":false})";
+  return concat("{\"added_tokens\":[", added, "],\"normalizer\":", composed ? R"({"type":"NFC"})" : "null",
+                R"(,"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":)",
+                quoted(pre == "qwen35" ? qwen35_split_regex : qwen2_split_regex),
+                R"(},"behavior":"Isolated","invert":false},)", byte_level,
+                "]},\"post_processor\":null,\"decoder\":", byte_level, R"(,"model":{"type":"BPE","vocab":{)", vocab,
+                "},\"merges\":[", pairs, "]}}");
+}
+
+inline json::Value gguf_tokenizer_config(const GgufFile& file) {
+  json::Value out = json::Value::object();
+  out["tokenizer_class"] = "Qwen2Tokenizer";
+  if (const GgufValue* const length = file.find(concat(gguf_architecture(file), ".context_length"))) {
+    out["model_max_length"] = length->json();
+  }
+  for (const auto& [field, key] :
+       {std::pair<std::string_view, std::string_view>{"eos_token", "tokenizer.ggml.eos_token_id"},
+        {"pad_token", "tokenizer.ggml.padding_token_id"},
+        {"bos_token", "tokenizer.ggml.bos_token_id"},
+        {"unk_token", "tokenizer.ggml.unknown_token_id"}}) {
+    const GgufValue* const id = file.find(key);
+    out[field] = nullptr;
+    std::size_t at = 0;
+    file.find("tokenizer.ggml.tokens")->each_text([&, field = field](std::string_view token) {
+      if (id != nullptr && id->json() == json::Value(at++)) {
+        out[field] = token;
+      }
+    });
+  }
+  for (const auto& [field, token] : {std::pair<std::string_view, std::string_view>{"image_token", "<|image_pad|>"},
+                                     {"video_token", "<|video_pad|>"},
+                                     {"vision_bos_token", "<|vision_start|>"},
+                                     {"vision_eos_token", "<|vision_end|>"}}) {
+    if (gguf_token_id(file, token)) {
+      out[field] = token;
+    }
+  }
+  return out;
+}
+
+}  // namespace detail
+
+inline ModelFolder gguf_model_folder(std::shared_ptr<const GgufModel> model, std::shared_ptr<const void> owner) {
+  ModelFolder out = ModelFolder::made(model->source());
+  const auto add = [&](const std::string& name, const auto& write) {
+    out.add(name, [model, owner, write] { return write(*model); });
+  };
+  add("config.json", [](const GgufModel& m) { return json::dump(gguf_config(m)); });
+  if (model->text) {
+    add("generation_config.json",
+        [](const GgufModel& m) { return json::dump(detail::gguf_generation_config(*m.text)); });
+  }
+  if (model->text && model->text->find("tokenizer.ggml.tokens") != nullptr) {
+    add("tokenizer.json", [](const GgufModel& m) { return detail::gguf_tokenizer_json(*m.text); });
+    add("tokenizer_config.json", [](const GgufModel& m) { return json::dump(detail::gguf_tokenizer_config(*m.text)); });
+    constexpr std::string_view chat = "tokenizer.chat_template";
+    for (const auto& [key, value] : model->text->metadata) {
+      if (key.starts_with(chat) && value.type == GgufType::string && !value.is_array) {
+        const std::string_view name = key.substr(chat.size());  // "", or ".tool_use" and the like
+        if (name.empty() || (name.size() > 1 && name[0] == '.' && name.find('/') == std::string_view::npos)) {
+          add(name.empty() ? "chat_template.jinja" : concat("additional_chat_templates/", name.substr(1), ".jinja"),
+              [key = key](const GgufModel& m) { return std::string(gguf_text(*m.text, key)); });
+        }
+      }
+    }
+  }
+  if (model->vision) {
+    for (const bool video : {false, true}) {
+      add(video ? "video_preprocessor_config.json" : "preprocessor_config.json",
+          [video](const GgufModel& m) { return json::dump(detail::gguf_preprocessor_config(*m.vision, video)); });
+    }
+  }
+  return out;
+}
+
+inline ModelFolder model_files(const ModelFolder& files) {
+  if (!is_gguf_name(files.folder()) || is_folder(files.folder())) {
+    return files;
+  }
+  const auto maps = std::make_shared<std::vector<MappedFile>>();
+  std::vector<GgufFile> read;
+  std::vector<std::string> paths = gguf_part_names(files.folder());
+  if (const std::string vision = find_gguf_vision(files.folder()); !vision.empty()) {
+    paths.push_back(vision);
+  }
+  for (const std::string& path : paths) {
+    maps->push_back(MappedFile::as_used(path));
+    read.push_back(read_gguf(maps->back().bytes(), path));
+  }
+  return gguf_model_folder(std::make_shared<const GgufModel>(join_gguf(std::move(read))), maps);
+}
+
+QWEN35_END_NAMESPACE

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// The GGUF files of one model put together: the parts that it is split into, and its picture tower (mmproj).
+#pragma once
+
+#include <qwen35/io/folder.hpp>
+#include <qwen35/io/plain_file.hpp>
+#include <qwen35/weights/gguf.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+QWEN35_BEGIN_NAMESPACE
+
+// At least one of the two is there.
+struct GgufModel {
+  std::optional<GgufFile> text;
+  std::optional<GgufFile> vision;
+
+  const std::string& source() const { return text ? text->source : vision->source; }
+};
+
+// "" when there is none.
+inline std::string_view gguf_text(const GgufFile& file, std::string_view key) {
+  std::string_view out;
+  if (const GgufValue* const value = file.find(key); value != nullptr && !value->is_array) {
+    value->each_text([&](std::string_view text) { out = text; });
+  }
+  return out;
+}
+inline std::string_view gguf_architecture(const GgufFile& file) {
+  return gguf_text(file, "general.architecture");
+}
+
+// The id of a token by its text.
+inline std::optional<std::size_t> gguf_token_id(const GgufFile& file, std::string_view token) {
+  std::optional<std::size_t> found;
+  std::size_t id = 0;
+  if (const GgufValue* const tokens = file.find("tokenizer.ggml.tokens")) {
+    tokens->each_text([&](std::string_view text) {
+      found = !found && text == token ? std::optional(id) : found;
+      ++id;
+    });
+  }
+  return found;
+}
+
+// The files that a model is in, of which one is called `path`: "a-00001-of-00003.gguf" and its like stand beside each
+// other.
+std::vector<std::string> gguf_part_names(const std::string& path);
+// The picture tower beside a model: the file of its folder whose name ends in ".gguf" and has "mmproj" in it; of
+// several the one with the most exact weights that is not f32 (bf16, f16, f32, the first other). "" when there is none.
+std::string find_gguf_vision(const std::string& path);
+// The files of one model, in order, as one. Raises CheckpointError for files of other kinds (LoRA adapters, importance
+// matrices, vocabularies, other architectures), saying what to do; for parts that do not belong together or are
+// missing.
+GgufModel join_gguf(std::vector<GgufFile> files);
+
+namespace detail {
+
+// "-00002-of-00003.gguf" at the end of a name: which part of how many.
+struct GgufPart {
+  std::size_t number = 0;
+  std::size_t count = 0;
+};
+inline constexpr std::size_t gguf_part_length = 20;
+
+inline std::optional<GgufPart> gguf_part_of(std::string_view path) {
+  if (path.size() < gguf_part_length || !is_gguf_name(path)) {
+    return std::nullopt;
+  }
+  const std::string_view end = path.substr(path.size() - gguf_part_length);
+  const auto digits = [&](std::size_t at) -> std::size_t {
+    std::size_t value = 0;
+    for (const char c : end.substr(at, 5)) {
+      value = c >= '0' && c <= '9' && value < 100'000 ? value * 10 + static_cast<std::size_t>(c - '0') : 1'000'000;
+    }
+    return value < 100'000 ? value : 0;
+  };
+  const GgufPart part{digits(1), digits(10)};
+  const bool fits = end[0] == '-' && end.substr(6, 4) == "-of-" && part.number >= 1 && part.number <= part.count;
+  return fits ? std::optional(part) : std::nullopt;
+}
+
+inline std::string gguf_part_name(const std::string& path, std::size_t number, std::size_t count) {
+  const auto five = [](std::size_t value) {
+    const std::string digits = std::to_string(value);
+    return std::string(5 - digits.size(), '0') + digits;
+  };
+  return concat(path.substr(0, path.size() - gguf_part_length), "-", five(number), "-of-", five(count),
+                path.substr(path.size() - 5));
+}
+
+inline void require_gguf_kind(const GgufFile& file) {
+  const std::string_view type = gguf_text(file, "general.type"), architecture = gguf_architecture(file);
+  require<CheckpointError>(type != "adapter" && file.find("adapter.type") == nullptr, file.source,
+                           ": a LoRA adapter, no model: merge it into its model (llama-export-lora) and open that");
+  require<CheckpointError>(type != "imatrix" && file.find("imatrix.chunk_count") == nullptr, file.source,
+                           ": an importance matrix (imatrix), no model: it is for making quantised files");
+  for (const auto& [key, value] : file.metadata) {
+    require<CheckpointError>(!key.starts_with("prism.hadamard."), file.source,
+                             ": weights folded with a Hadamard rotation (", shortened(key),
+                             "), which this library does not run: make the file anew without it");
+  }
+  if (architecture == "clip") {
+    const std::string_view projector = gguf_text(file, "clip.projector_type");
+    require<CheckpointError>(projector == "qwen3vl_merger", file.source, ": clip.projector_type is \"",
+                             shortened(projector), "\", expected \"qwen3vl_merger\": the tower of another family");
+    return;
+  }
+  require<CheckpointError>(architecture == "qwen35moe" || architecture == "qwen35", file.source,
+                           ": general.architecture is \"", shortened(architecture),
+                           "\", expected \"qwen35moe\" or \"qwen35\" (or \"clip\", a picture tower)");
+}
+
+inline std::size_t gguf_split_number(const GgufFile& file, std::string_view key, std::size_t absent) {
+  const GgufValue* const value = file.find(key);
+  if (value == nullptr) {
+    return absent;
+  }
+  const json::Value number = value->json();
+  require<CheckpointError>(number.is_integer() && number.as_integer() >= 0, file.source, ": ", key,
+                           ": expected a whole number");
+  return static_cast<std::size_t>(number.as_integer());
+}
+
+// The parts of one model, in order, as one file.
+inline GgufFile join_gguf_parts(std::vector<GgufFile> parts) {
+  const std::size_t count = std::max<std::size_t>(gguf_split_number(parts[0], "split.count", 1), 1);
+  require<CheckpointError>(count == parts.size(), parts[0].source, ": part of a model in ", count, " files, given ",
+                           parts.size(), count > 1 ? ": their names must end in -00001-of-000NN.gguf" : "");
+  std::unordered_set<std::string> names;
+  GgufFile out;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    require<CheckpointError>(gguf_split_number(parts[i], "split.no", 0) == i &&
+                                 std::max<std::size_t>(gguf_split_number(parts[i], "split.count", 1), 1) == count,
+                             parts[i].source, ": split.no and split.count say part ",
+                             gguf_split_number(parts[i], "split.no", 0) + 1, " of ",
+                             gguf_split_number(parts[i], "split.count", 1), ", expected part ", i + 1, " of ", count);
+    for (const TensorInfo& tensor : parts[i].tensors) {
+      require<CheckpointError>(names.insert(tensor.name).second, parts[i].source, ": tensor \"", shortened(tensor.name),
+                               "\" stands in another part too");
+    }
+    if (i == 0) {
+      out = std::move(parts[i]);
+    } else {
+      std::move(parts[i].tensors.begin(), parts[i].tensors.end(), std::back_inserter(out.tensors));
+    }
+  }
+  const std::size_t stated = gguf_split_number(out, "split.tensors.count", out.tensors.size());
+  require<CheckpointError>(stated == out.tensors.size(), out.source, ": split.tensors.count says ", stated,
+                           " tensors, the parts have ", out.tensors.size());
+  return out;
+}
+
+inline std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return out;
+}
+
+}  // namespace detail
+
+inline std::vector<std::string> gguf_part_names(const std::string& path) {
+  const std::optional<detail::GgufPart> part = detail::gguf_part_of(path);
+  std::vector<std::string> out;
+  std::string missing;
+  for (std::size_t i = 1; part && i <= part->count; ++i) {
+    out.push_back(detail::gguf_part_name(path, i, part->count));
+    if (!path_exists(out.back())) {
+      missing += out.size() > 50 ? "" : "\n  " + out.back();
+    }
+  }
+  require<CheckpointError>(missing.empty(), path, ": parts of this model that do not exist:", missing);
+  return part ? out : std::vector<std::string>{path};
+}
+
+inline std::string find_gguf_vision(const std::string& path) {
+  const std::size_t slash = path.find_last_of('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  std::vector<std::string> found;
+  for (const std::string& name : names_in_folder<CheckpointError>(folder, 100'000)) {
+    if (is_gguf_name(name) && detail::lower_case(name).find("mmproj") != std::string::npos &&
+        name != path.substr(slash == std::string::npos ? 0 : slash + 1)) {
+      found.push_back(name);
+    }
+  }
+  if (found.empty()) {
+    return "";
+  }
+  std::sort(found.begin(), found.end());
+  const auto rank = [](const std::string& name) {
+    constexpr std::string_view formats[] = {"bf16", "f16", "f32"};
+    const std::string lower = detail::lower_case(name);
+    return std::find_if(std::begin(formats), std::end(formats),
+                        [&](std::string_view f) { return lower.find(f) != std::string::npos; }) -
+           std::begin(formats);
+  };
+  const auto best = std::min_element(found.begin(), found.end(),
+                                     [&](const std::string& a, const std::string& b) { return rank(a) < rank(b); });
+  return slash == std::string::npos ? *best : path.substr(0, slash + 1) + *best;
+}
+
+inline GgufModel join_gguf(std::vector<GgufFile> files) {
+  GgufModel out;
+  std::vector<GgufFile> parts;
+  for (GgufFile& file : files) {
+    const bool later_part = detail::gguf_split_number(file, "split.no", 0) > 0;
+    if (!later_part) {
+      detail::require_gguf_kind(file);
+    }
+    if (later_part || gguf_architecture(file) != "clip") {
+      parts.push_back(std::move(file));
+      continue;
+    }
+    require<CheckpointError>(!out.vision, file.source, ": a second picture tower beside ",
+                             out.vision ? out.vision->source : file.source);
+    out.vision = std::move(file);
+  }
+  if (!parts.empty()) {
+    out.text = detail::join_gguf_parts(std::move(parts));
+    require<CheckpointError>(!out.text->tensors.empty(), out.text->source,
+                             ": a vocabulary without weights (vocab-only): open the model's own file");
+    const bool first_layer = std::any_of(out.text->tensors.begin(), out.text->tensors.end(),
+                                         [](const TensorInfo& tensor) { return tensor.name.starts_with("blk.0."); });
+    require<CheckpointError>(first_layer, out.text->source,
+                             ": no tensors of the first layer, blk.0: the layers that predict further tokens (MTP) "
+                             "alone, or a part of a model");
+  }
+  return out;
+}
+
+QWEN35_END_NAMESPACE
