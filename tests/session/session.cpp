@@ -300,6 +300,58 @@ TEST_CASE("edit, regenerate, undo") {
   CHECK(session.send(Message::user(questions[0])).usage.cached_tokens == 0);
 }
 
+TEST_CASE("the system prompt and the tools are read once for all conversations") {
+  for (const bool with_tools : {false, true}) {
+    SessionOptions options;
+    options.enable_thinking = true;
+    options.system = with_tools ? "" : "Answer well.";
+    if (with_tools) {
+      options.tools = {count_tool()};
+    }
+    const std::vector<Message> query{Message::user(questions[0])};
+    const std::string text = qwen35::apply_chat_template(
+        std::vector<Message>{Message::system(options.system), Message::user(questions[0])}, options.tools);
+    const std::size_t shared = tokenizer().encode(text.substr(0, text.find("<|im_start|>user"))).size();
+    Watched model;
+    Session session(model, tokenizer(), {.max_new_tokens = 100}, options);
+    const auto check = [&](const std::vector<Message>& history, const std::vector<Message>& added, const Reply& reply) {
+      CHECK(reply.usage.cached_tokens == shared);
+      check_cold(history, added, options, reply, model.logits);
+      model.logits.clear();
+    };
+    CHECK(session.send(query).usage.cached_tokens == 0);
+    CHECK(session.snapshots() == 1);
+    // A new conversation; an edited first question; another history.
+    session.reset();
+    CHECK(session.cached_tokens() == 0);
+    model.logits.clear();
+    check({}, {Message::user(questions[1])}, session.send(Message::user(questions[1])));
+    check({}, {Message::user(questions[2])}, session.edit(Message::user(questions[2])));
+    Message call = Message::assistant("Let me count.");
+    call.reasoning_content = "I should count.";
+    call.tool_calls = {{"count_shapes", qwen35::json::parse(R"({"color": "red"})")}};
+    const std::vector<Message> rounds{Message::user(questions[0]), call, Message::tool("1"), call};
+    session.set_messages(rounds);
+    const Reply after = session.send({Message::tool("2"), Message::tool("3")});
+    check(rounds, {Message::tool("2"), Message::tool("3")}, after);
+    // The imported rounds' query has its snapshot, although the rounds were read with their reasoning.
+    const std::vector<Message> history = session.messages();
+    const Reply next = session.send(Message::user(questions[1]));
+    CHECK(next.usage.cached_tokens == rendered(query, options, false).size());
+    check_cold(history, {Message::user(questions[1])}, options, next, model.logits);
+    // A fork has it too; another system prompt does not.
+    Session other = session.fork();
+    other.reset();
+    CHECK(other.send(Message::user(questions[0])).usage.cached_tokens == shared);
+    other.set_system("Answer badly.");
+    other.reset();
+    const Reply unlike = other.send(Message::user(questions[0]));
+    CHECK(unlike.usage.cached_tokens == 0);
+    other.reset();
+    CHECK(other.send(Message::user(questions[0])).usage.cached_tokens > 0);
+  }
+}
+
 TEST_CASE("snapshots over the byte budget go, the oldest first") {
   SessionOptions options;
   options.enable_thinking = false;

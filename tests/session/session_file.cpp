@@ -86,6 +86,33 @@ TEST_CASE("a loaded session goes on without reading its prompt again") {
   CHECK(loaded.send(next).usage.cached_tokens == 0);
 }
 
+TEST_CASE("after loading, a new conversation goes on from the system prompt") {
+  const Model model = Model::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+  const qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+  const Folder folder;
+  const std::string path = folder.path + "/chat";
+  qwen35::SessionOptions options;
+  options.system = "Answer well.";
+  Session session(model, tokenizer, {.max_new_tokens = 5}, options);
+  const Message first = Message::user("There is a red circle.");
+  session.send(first);
+  for (const bool empty : {false, true}) {
+    if (empty) {
+      session.reset();  // only the system prompt is held
+    }
+    save_session(session, path);
+    Session loaded(model, tokenizer, {.max_new_tokens = 5});
+    load_session(loaded, path);
+    CHECK(loaded.messages() == session.messages());
+    loaded.reset();
+    session.reset();
+    const qwen35::Reply a = session.send(first), b = loaded.send(first);
+    CHECK(b.usage.cached_tokens == a.usage.cached_tokens);
+    CHECK(b.usage.cached_tokens > 5);
+    CHECK(b.ids == a.ids);
+  }
+}
+
 TEST_CASE("after loading, edits go on from the snapshots within the budget") {
   const Model model = Model::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
   const qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");

@@ -8,9 +8,38 @@
 #include <qwen35/io/file_writer.hpp>
 #include <qwen35/io/plain_file.hpp>
 
+#include <array>
 #include <string>
 
 QWEN35_BEGIN_NAMESPACE
+
+// Calls fn(bytes) for the filled slots of each head of each layer, page by page.
+template <class Fn>
+void each_filled_block(std::byte* const* pages, const CacheLayout& layout, std::size_t tokens, const Fn& fn) {
+  const std::size_t head = layout.head_bytes();
+  for (std::size_t slot = 0; slot < tokens; slot += kv_page_slots) {
+    const std::size_t slots = std::min(kv_page_slots, tokens - slot);
+    for (std::size_t block = 0; block < layout.full_layers * 2 * layout.kv_heads; ++block) {
+      fn(std::span(pages[slot / kv_page_slots] + block * kv_page_slots * head, slots * head));
+    }
+  }
+}
+
+// A layout as files hold it; the KV format is the last.
+using LayoutWords = std::array<std::uint64_t, 7>;
+inline LayoutWords layout_words(const CacheLayout& of) {
+  return {of.linear_layers,
+          of.full_layers,
+          of.conv_floats,
+          of.recurrent_floats,
+          of.kv_heads,
+          of.head_dim,
+          static_cast<std::uint64_t>(of.kv_dtype)};
+}
+// Are they equal but for the KV format?
+inline bool same_shape(const LayoutWords& a, const LayoutWords& b) {
+  return std::equal(a.begin(), a.end() - 1, b.begin());
+}
 
 namespace detail {
 
@@ -19,20 +48,10 @@ namespace detail {
 struct CacheFileHeader {
   char magic[8] = {'q', 'w', '3', '5', 'k', 'v', 's', 't'};
   std::uint64_t version = 3;
-  std::uint64_t layout[7] = {};
+  LayoutWords layout{};
   std::uint64_t fingerprint = 0;
   std::uint64_t batch = 0;
   std::uint64_t length = 0;
-
-  CacheFileHeader() = default;
-  explicit CacheFileHeader(const CacheLayout& of)
-      : layout{of.linear_layers,
-               of.full_layers,
-               of.conv_floats,
-               of.recurrent_floats,
-               of.kv_heads,
-               of.head_dim,
-               static_cast<std::uint64_t>(of.kv_dtype)} {}
 };
 
 struct CacheFileRow {
@@ -47,18 +66,6 @@ inline std::uint64_t cache_file_bytes(const CacheLayout& layout, std::uint64_t t
   return tokens * (layout.slot_bytes() + (has_holes ? 1 : 0)) + layout.state_bytes();
 }
 
-// Calls fn(bytes) for the filled slots of each head of each layer, page by page.
-template <class Fn>
-void each_filled_block(std::byte* const* pages, const CacheLayout& layout, std::size_t tokens, const Fn& fn) {
-  const std::size_t head = layout.head_bytes();
-  for (std::size_t slot = 0; slot < tokens; slot += kv_page_slots) {
-    const std::size_t slots = std::min(kv_page_slots, tokens - slot);
-    for (std::size_t block = 0; block < layout.full_layers * 2 * layout.kv_heads; ++block) {
-      fn(std::span(pages[slot / kv_page_slots] + block * kv_page_slots * head, slots * head));
-    }
-  }
-}
-
 }  // namespace detail
 
 // Raises CacheError when the file cannot be written; an older file of that name is then still there.
@@ -71,7 +78,8 @@ inline void save_cache(const RectangleCache& cache, const std::string& path) {
     file.write(bytes);
     sum.bytes(bytes.data(), bytes.size());
   };
-  detail::CacheFileHeader header(layout);
+  detail::CacheFileHeader header;
+  header.layout = layout_words(layout);
   header.fingerprint = cache.fingerprint();
   header.batch = cache.batch_size();
   header.length = cache.seq_length();
@@ -88,7 +96,7 @@ inline void save_cache(const RectangleCache& cache, const std::string& path) {
     if (sequence.has_holes()) {
       write(std::as_bytes(sequence.valid()));
     }
-    detail::each_filled_block(sequence.page_data(), layout, sequence.tokens(), write);
+    each_filled_block(sequence.page_data(), layout, sequence.tokens(), write);
     write(std::as_bytes(sequence.states()));
   }
   const std::uint64_t checksum = sum.value();
@@ -109,13 +117,14 @@ inline RectangleCache load_cache(const std::string& path, CacheLayout layout, st
   };
   detail::CacheFileHeader header;
   read(std::as_writable_bytes(std::span(&header, 1)));
-  const detail::CacheFileHeader own(layout);
+  const detail::CacheFileHeader own;
+  const LayoutWords words = layout_words(layout);
   require<CacheError>(std::memcmp(header.magic, own.magic, sizeof(header.magic)) == 0, path, ": not a cache file");
-  require<CacheError>(header.version == own.version && std::equal(own.layout, own.layout + 6, header.layout), path,
+  require<CacheError>(header.version == own.version && same_shape(words, header.layout), path,
                       ": a cache of another version or model shape");
   require<CacheError>(header.fingerprint == fingerprint && fingerprint != 0, path, ": a cache of another model");
-  require<CacheError>(header.layout[6] == own.layout[6], path,
-                      ": its keys are stored in another format than asked for (", name(options.kv_dtype), ")");
+  require<CacheError>(header.layout == words, path, ": its keys are stored in another format than asked for (",
+                      name(options.kv_dtype), ")");
   // Sizes are bounded by the file's before anything is allocated from them.
   const auto check = [&](bool condition) { require<CacheError>(condition, path, ": the file is cut or damaged"); };
   const std::uint64_t size = file.size();
@@ -153,7 +162,7 @@ inline RectangleCache load_cache(const std::string& path, CacheLayout layout, st
     std::vector<std::uint8_t> valid(rows[b].has_holes != 0 ? tokens : 0);
     read(std::as_writable_bytes(std::span(valid)));
     sequence.begin(tokens, fingerprint, valid.empty() ? nullptr : valid.data());
-    detail::each_filled_block(sequence.page_data(), layout, tokens, read);
+    each_filled_block(sequence.page_data(), layout, tokens, read);
     read(std::as_writable_bytes(sequence.states()));
     sequence.commit(tokens, by_row.data() + b * header.length + pads[b]);
   }

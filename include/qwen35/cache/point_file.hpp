@@ -27,7 +27,7 @@ struct PointFileHeader {
   std::uint64_t text_bytes = 0;
   std::uint64_t points = 0;
   std::uint64_t fingerprint = 0;  // of the model; this and the layout are 0 without points
-  std::uint64_t layout[7] = {};
+  LayoutWords layout{};
 };
 
 struct PointFileRow {
@@ -51,11 +51,10 @@ inline bool begins_with(const SequenceCache& longer, const SequenceCache& shorte
     const std::byte* const own = longer.page_data()[page];
     std::byte* const* const other = shorter.page_data() + page;
     if (own != *other) {
-      detail::each_filled_block(other, longer.layout(), std::min(kv_page_slots, tokens - page * kv_page_slots),
-                                [&](std::span<const std::byte> block) {
-                                  same = same &&
-                                         std::memcmp(block.data(), own + (block.data() - *other), block.size()) == 0;
-                                });
+      each_filled_block(other, longer.layout(), std::min(kv_page_slots, tokens - page * kv_page_slots),
+                        [&](std::span<const std::byte> block) {
+                          same = same && std::memcmp(block.data(), own + (block.data() - *other), block.size()) == 0;
+                        });
     }
   }
   return same;
@@ -73,8 +72,7 @@ inline void save_points(std::string_view text, std::span<const SequencePoint> po
     require<CacheError>(!point.cache().empty() && begins_with(last, point.cache()) &&
                             (rows.empty() || rows.back().tokens <= point.tokens()),
                         path, ": points that do not follow each other cannot be saved");
-    const detail::CacheFileHeader model(last.layout());
-    std::copy(std::begin(model.layout), std::end(model.layout), header.layout);
+    header.layout = layout_words(last.layout());
     header.fingerprint = last.fingerprint();
     rows.push_back({point.tokens(), point.cache().rope_delta() ? 1u : 0u, point.cache().rope_delta().value_or(0)});
   }
@@ -90,7 +88,7 @@ inline void save_points(std::string_view text, std::span<const SequencePoint> po
   if (!points.empty()) {
     const SequenceCache& last = points.back().cache();
     write(std::as_bytes(last.ids()));
-    detail::each_filled_block(last.page_data(), last.layout(), last.tokens(), write);
+    each_filled_block(last.page_data(), last.layout(), last.tokens(), write);
   }
   for (const SequencePoint& point : points) {
     write(std::as_bytes(point.cache().states()));
@@ -118,14 +116,13 @@ inline PointFile load_points(const std::string& path, const CacheLayout& layout,
                       ": not a saved conversation");
   require<CacheError>(header.version == own.version, path, ": a saved conversation of version ", header.version,
                       ", expected ", own.version);
-  const detail::CacheFileHeader model(layout);
+  const LayoutWords words = layout_words(layout);
   if (header.points > 0) {
-    require<CacheError>(std::equal(model.layout, model.layout + 6, header.layout), path,
-                        ": a conversation with another model shape");
+    require<CacheError>(same_shape(words, header.layout), path, ": a conversation with another model shape");
     require<CacheError>(header.fingerprint == fingerprint && fingerprint != 0, path,
                         ": a conversation with another model");
-    require<CacheError>(header.layout[6] == model.layout[6], path,
-                        ": its keys are stored in another format than this session's (", name(layout.kv_dtype), ")");
+    require<CacheError>(header.layout == words, path, ": its keys are stored in another format than this session's (",
+                        name(layout.kv_dtype), ")");
   }
   // Sizes are bounded by the file's before anything is allocated from them.
   const auto check = [&](bool condition) { require<CacheError>(condition, path, ": the file is cut or damaged"); };
@@ -149,7 +146,7 @@ inline PointFile load_points(const std::string& path, const CacheLayout& layout,
   read(std::as_writable_bytes(std::span(ids)));
   SequenceCache last(layout);
   last.begin(tokens, fingerprint);
-  detail::each_filled_block(last.page_data(), layout, tokens, read);
+  each_filled_block(last.page_data(), layout, tokens, read);
   last.commit(tokens, ids.data());
   out.points.reserve(rows.size());
   for (const detail::PointFileRow& row : rows) {

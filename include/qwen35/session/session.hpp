@@ -30,11 +30,11 @@ concept SessionProcessor = requires(const P& processor) {
 // Each turn renders and encodes the whole conversation, goes back to the longest point of it that is held (the cache as
 // it stands, or a snapshot), and runs the rest. A snapshot is kept before the first generation prompt after each real
 // user turn (one that is no tool response), since what the model wrote from there on is rendered differently later:
-// without its reasoning. Another is kept after each picture and video, so that a second question about it does not read
-// it again. Pictures and videos in messages are for models that read them (ConditionalGeneration). They are loaded when
-// their message is sent; what is held is compared by their content, not their name. The features are kept within
-// SessionOptions::media_bytes, else made again from the part when needed. The model and the tokenizer must outlive the
-// session. One thread at a time.
+// without its reasoning. One is kept behind the system prompt and the tools, for other conversations. Another is kept
+// after each picture and video, so that a second question about it does not read it again. Pictures and videos in
+// messages are for models that read them (ConditionalGeneration). They are loaded when their message is sent; what is
+// held is compared by their content, not their name. The features are kept within SessionOptions::media_bytes, else
+// made again from the part when needed. The model and the tokenizer must outlive the session. One thread at a time.
 template <SequenceModel Model>
 class Session {
  public:
@@ -92,7 +92,7 @@ class Session {
     attempt_ = 0;
     media_.resize(std::min(media_.size(), count_media(messages_)));
   }
-  // An empty conversation; nothing is held any more.
+  // An empty conversation; nothing is held any more but the system prompt and the tools, which the next one may share.
   void reset() {
     messages_.clear();
     attempt_ = 0;
@@ -138,6 +138,7 @@ class Session {
 
   std::size_t cached_tokens() const { return cache_.tokens(); }
   std::size_t cache_bytes() const { return cache_.bytes(); }
+  // Of turns and media.
   std::size_t snapshots() const { return snapshots_.size(); }
   // Bytes of the pictures' features.
   std::size_t media_bytes() const { return features_.bytes(); }
@@ -146,9 +147,16 @@ class Session {
     std::size_t bytes = 0;
     std::vector<const std::byte*> held(cache_.page_data(), cache_.page_data() + cache_.pages());
     std::sort(held.begin(), held.end());
+    std::vector<const SequencePoint*> points;
+    if (system_) {
+      points.push_back(&*system_);
+    }
     for (const SequencePoint& snapshot : snapshots_) {
-      bytes += snapshot.bytes();
-      const SequenceCache& cache = snapshot.cache();
+      points.push_back(&snapshot);
+    }
+    for (const SequencePoint* const point : points) {
+      bytes += point->bytes();
+      const SequenceCache& cache = point->cache();
       for (std::size_t i = 0; i < cache.pages(); ++i) {
         const auto at = std::lower_bound(held.begin(), held.end(), cache.page_data()[i]);
         if (at == held.end() || *at != cache.page_data()[i]) {
@@ -175,6 +183,7 @@ class Session {
         features_(other.features_),
         held_runs_(other.held_runs_),
         cache_(other.cache_.fork()),
+        system_(other.system_),
         snapshots_(other.snapshots_) {
     options_.cache.storage = {};
   }
@@ -212,16 +221,23 @@ class Session {
                     const SessionCallbacks& callbacks, TurnMedia& turn_media, Reply& reply);
   bool holds(std::span<const TokenId> held, std::span<const TokenId> ids, std::span<const MediaRun> runs) const;
   void go_back(std::span<const TokenId> ids, std::span<const MediaRun> runs);
+  void keep_system();
   void keep_snapshot();
+  // The newest turn's goes last, that of the system prompt before it.
   void evict() {
-    while (!snapshots_.empty() && snapshot_bytes() > options_.snapshot_bytes) {
-      snapshots_.erase(snapshots_.begin());
+    while ((system_ || !snapshots_.empty()) && snapshot_bytes() > options_.snapshot_bytes) {
+      if (system_ && snapshots_.size() <= 1) {
+        system_.reset();
+      } else {
+        snapshots_.erase(snapshots_.begin());
+      }
     }
   }
   PromptRows prompt_rows(std::span<const TokenId> ids, const TurnMedia& media) const;
-  std::vector<std::size_t> piece_ends(std::size_t prompt, const TurnMedia& media, std::size_t snapshot_at) const;
-  bool read(Batch<Model>& batch, std::size_t prompt, const TurnMedia& media, std::size_t snapshot_at,
-            const SessionCallbacks& callbacks);
+  std::vector<std::size_t> piece_ends(std::size_t prompt, const TurnMedia& media, std::size_t system_end,
+                                      std::size_t query_end) const;
+  bool read(Batch<Model>& batch, std::size_t prompt, const TurnMedia& media, std::size_t system_end,
+            std::size_t query_end, const SessionCallbacks& callbacks);
   bool write(Batch<Model>& batch, typename Batch<Model>::Handle handle, const ReplyWriter& writer,
              const SessionCallbacks& callbacks, const Usage& usage);
   void forward(Batch<Model>& batch, std::size_t tokens);
@@ -237,6 +253,7 @@ class Session {
   FeatureStore features_;
   std::vector<MediaRun> held_runs_;  // media among the tokens of the cache and the snapshots, and maybe behind them
   SequenceCache cache_;
+  std::optional<SequencePoint> system_;   // behind the system prompt and the tools
   std::vector<SequencePoint> snapshots_;  // from short to long, each a prefix of the next
   std::unique_ptr<Batch<Model>> batch_;   // in which the sequence stands while a reply is made
 };

@@ -9,6 +9,8 @@
 #include <qwen35/text/text_runs.hpp>
 #include <qwen35/text/tokenizer.hpp>
 
+#include <algorithm>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +27,8 @@ struct EncodedMedium {
 struct EncodedChat {
   std::vector<TokenId> ids;
   std::size_t generation_prompt = 0;  // where it begins in `ids`
+  std::size_t system_end = 0;         // of the system prompt and the tools; 0: there are none
+  std::size_t query_end = 0;          // of the message that was asked for; 0: it is not known
   std::vector<EncodedMedium> media;   // as RenderedChat::media; empty without replacements
 };
 
@@ -40,18 +44,46 @@ class ChatEncoder {
                         " media with replacements for ", replacements.size());
   }
 
-  EncodedChat encode(const std::vector<Message>& messages, added_tokens injected) {
+  EncodedChat encode(const std::vector<Message>& messages, added_tokens injected, std::size_t query) {
     const std::string_view text = chat_.text;
     const std::size_t end = chat_.message_ends.empty() ? chat_.preamble_end : chat_.message_ends.back();
+    const Reads reads = injected == added_tokens::parse ? Reads::parsed : Reads::by_origin;
     runs_ = text_runs(chat_, messages);
-    add(text.substr(0, end), injected == added_tokens::parse ? Reads::parsed : Reads::by_origin);
+    const bool last = query + 1 >= messages.size();
+    const bool within = !last && query < chat_.message_ends.size() && starts_message(chat_.message_ends[query]);
+    const std::size_t cut = within ? chat_.message_ends[query] : 0;
+    add(text.substr(0, cut), reads);
+    out_.query_end = out_.ids.size();
+    add(text.substr(cut, end - cut), reads);
     out_.generation_prompt = out_.ids.size();
+    out_.query_end = last ? out_.generation_prompt : out_.query_end;
     put(text.substr(end), Reads::parsed);
+    find_system_end();
     return std::move(out_);
   }
 
  private:
   enum class Reads : std::uint8_t { parsed, by_origin };
+  static constexpr std::string_view start = "<|im_start|>";
+
+  // Does a message begin there, so that the text may be cut without a change of its tokens? (A tokenizer may have the
+  // mark take the line break before it.)
+  bool starts_message(std::size_t at) const {
+    return at > 0 && chat_.text[at - 1] == '\n' && std::string_view(chat_.text).substr(at).starts_with(start) &&
+           tokenizer_.convert_tokens_to_ids(start) >= 0 && tokenizer_.count(concat("\n", start)) == 2;
+  }
+  // The system prompt is the first message, if there is one.
+  void find_system_end() {
+    if (!chat_.text.starts_with(concat(start, "system"))) {
+      return;
+    }
+    const TokenId id = tokenizer_.convert_tokens_to_ids(start);
+    const auto second = std::find(out_.ids.begin() + 1, out_.ids.end(), id);
+    const auto at = static_cast<std::size_t>(second - out_.ids.begin());
+    if (at < out_.ids.size() && (out_.media.empty() || at <= out_.media[0].begin)) {
+      out_.system_end = at;
+    }
+  }
 
   // `text`: a view into chat_.text.
   void add(std::string_view text, Reads reads) {
@@ -96,11 +128,13 @@ class ChatEncoder {
 
 }  // namespace detail
 
-// `messages` as rendered to `chat`, system prompt included. Raises TextError for text that is not UTF-8.
+// `messages` as rendered to `chat`, system prompt included. `query`: up to which of them the question goes that was
+// asked last. Raises TextError for text that is not UTF-8.
 inline EncodedChat encode_chat(const Tokenizer& tokenizer, const RenderedChat& chat,
                                const std::vector<Message>& messages, added_tokens injected = added_tokens::none,
-                               std::span<const std::string> replacements = {}, VideoForm form = VideoForm::pad) {
-  return detail::ChatEncoder(tokenizer, chat, replacements, form).encode(messages, injected);
+                               std::span<const std::string> replacements = {}, VideoForm form = VideoForm::pad,
+                               std::size_t query = std::numeric_limits<std::size_t>::max() - 1) {
+  return detail::ChatEncoder(tokenizer, chat, replacements, form).encode(messages, injected, query);
 }
 
 QWEN35_END_NAMESPACE

@@ -37,17 +37,27 @@ class SessionFile {
       points.insert(points.begin(), point);
       out.points.insert(out.points.begin(), what);
     };
-    std::size_t room = options.saved_snapshot_bytes;
     if (!session.cache_.empty() && !session.cache_.entered()) {
       add(session.cache_.point(), "cache");
     }
-    for (auto snapshot = session.snapshots_.rbegin(); snapshot != session.snapshots_.rend(); ++snapshot) {
-      const std::size_t bytes = snapshot->bytes() + (points.empty() ? snapshot->kv_bytes() : 0);
-      if (bytes > room || (!points.empty() && !begins_with(points.back().cache(), snapshot->cache()))) {
-        break;
-      }
-      room -= bytes;
-      add(*snapshot, "snapshot");
+    // Of those that lead there the newest and the system prompt's, then older ones.
+    std::size_t room = options.saved_snapshot_bytes;
+    const auto take = [&](const SequencePoint& point) {
+      const std::size_t bytes = point.bytes() + (points.empty() ? point.kv_bytes() : 0);
+      const bool fits = bytes <= room && (points.empty() || begins_with(points.back().cache(), point.cache()));
+      room -= fits ? bytes : 0;
+      return fits;
+    };
+    auto snapshot = session.snapshots_.rbegin();
+    if (snapshot != session.snapshots_.rend() && take(*snapshot)) {
+      add(*snapshot++, "snapshot");
+    }
+    const bool with_system = session.system_ && take(*session.system_);
+    while (snapshot != session.snapshots_.rend() && take(*snapshot)) {
+      add(*snapshot++, "snapshot");
+    }
+    if (with_system) {
+      add(*session.system_, "system");
     }
     const std::size_t tokens = points.empty() ? 0 : points.back().tokens();
     for (const MediaRun& run : session.held_runs_) {
@@ -74,12 +84,13 @@ class SessionFile {
     SavedConversation in = conversation_from_json(json::parse(file.text, path), path);
     const auto check = [&](bool condition, const char* what) { require<TextError>(condition, path, ": ", what); };
     check(in.points.size() == file.points.size(), "points: not as many as the file has");
-    std::optional<SequencePoint> cache;
+    std::optional<SequencePoint> cache, system;
     std::vector<SequencePoint> snapshots;
     for (std::size_t i = 0; i < in.points.size(); ++i) {
       const SequencePoint& point = file.points[i];
-      check(in.points[i] == "snapshot" || (in.points[i] == "cache" && !cache),
-            "points: expected snapshots and one cache");
+      const std::string& what = in.points[i];
+      check(what == "snapshot" || (what == "cache" && !cache) || (what == "system" && !system),
+            "points: expected snapshots, one cache, one system");
       check(reads_media(*session.model_) || !point.cache().rope_delta(),
             "not of this kind of model: it has positions of media");
       check(std::none_of(in.held.begin(), in.held.end(),
@@ -87,10 +98,10 @@ class SessionFile {
                            return run.begin < point.tokens() && run.begin + run.count > point.tokens();
                          }),
             "held: a picture is cut");
-      if (in.points[i] == "cache") {
-        cache = point;
-      } else {
+      if (what == "snapshot") {
         snapshots.push_back(point);
+      } else {
+        (what == "cache" ? cache : system) = point;
       }
     }
     SessionOptions options = session.options_;
@@ -109,6 +120,7 @@ class SessionFile {
     session.media_ = std::move(in.media);
     session.held_runs_ = std::move(in.held);
     session.features_.clear();
+    session.system_ = std::move(system);
     session.snapshots_ = std::move(snapshots);
     session.evict();
   }

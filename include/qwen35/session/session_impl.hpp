@@ -84,16 +84,27 @@ void Session<Model>::go_back(std::span<const TokenId> ids, std::span<const Media
   while (usable > 0 && snapshots_[usable - 1].tokens() > before.size()) {
     --usable;
   }
-  const std::size_t held = usable > 0 ? snapshots_[usable - 1].tokens() : 0;
+  const SequencePoint* const point = usable > 0                                       ? &snapshots_[usable - 1]
+                                     : system_ && holds(system_->ids(), before, runs) ? &*system_
+                                                                                      : nullptr;
+  const std::size_t held = point != nullptr ? point->tokens() : 0;
   const bool stays = !cache_.entered() && cache_.tokens() >= held && holds(cache_.ids(), before, runs);
   held_runs_.assign(runs.begin(), runs.end());
   if (stays) {
     return;
   }
-  if (usable > 0) {
-    cache_.back_to(snapshots_[usable - 1]);
+  if (point != nullptr) {
+    cache_.back_to(*point);
   } else {
     cache_.reset();
+  }
+}
+
+template <SequenceModel Model>
+void Session<Model>::keep_system() {
+  if (options_.snapshot_bytes > 0) {
+    system_ = cache_.point();
+    evict();
   }
 }
 
@@ -106,16 +117,18 @@ void Session<Model>::keep_snapshot() {
   evict();
 }
 
-// Where reading the prompt stops: after each chunk, before no part of a picture, behind media, and at `snapshot_at` (0:
-// nowhere).
+// Where reading the prompt stops: after each chunk, before no part of a picture, behind media, and at the ends that get
+// a snapshot (0: none).
 template <SequenceModel Model>
-std::vector<std::size_t> Session<Model>::piece_ends(std::size_t prompt, const TurnMedia& media,
-                                                    std::size_t snapshot_at) const {
+std::vector<std::size_t> Session<Model>::piece_ends(std::size_t prompt, const TurnMedia& media, std::size_t system_end,
+                                                    std::size_t query_end) const {
+  std::vector<std::size_t> stops = media.ends;
+  stops.insert(stops.end(), {system_end, query_end, prompt});
   std::vector<std::size_t> out;
   for (std::size_t at = cache_.tokens(); at < prompt; at = out.back()) {
-    std::size_t goal = at < snapshot_at ? snapshot_at : prompt;
-    for (const std::size_t end : media.ends) {
-      goal = end > at ? std::min(goal, end) : goal;
+    std::size_t goal = prompt;
+    for (const std::size_t stop : stops) {
+      goal = stop > at ? std::min(goal, stop) : goal;
     }
     out.push_back(media.piece_end(at, std::min(at + options_.prefill_chunk, goal)));
   }
@@ -130,14 +143,17 @@ void Session<Model>::forward(Batch<Model>& batch, std::size_t tokens) {
   batch.forward();
 }
 
-// Runs the prompt from the cache's end on, with snapshots behind media and at `snapshot_at`. False when cancelled.
+// Runs the prompt from the cache's end on, with snapshots behind the system prompt, media and the query. False when
+// cancelled.
 template <SequenceModel Model>
-bool Session<Model>::read(Batch<Model>& batch, std::size_t prompt, const TurnMedia& media, std::size_t snapshot_at,
-                          const SessionCallbacks& callbacks) {
+bool Session<Model>::read(Batch<Model>& batch, std::size_t prompt, const TurnMedia& media, std::size_t system_end,
+                          std::size_t query_end, const SessionCallbacks& callbacks) {
   const std::size_t start = cache_.tokens();
   while (true) {
     const std::size_t at = cache_.tokens();
-    if ((at == snapshot_at && at > 0) || std::find(media.ends.begin(), media.ends.end(), at) != media.ends.end()) {
+    if (at > start && at == system_end) {
+      keep_system();
+    } else if ((at > 0 && at == query_end) || std::find(media.ends.begin(), media.ends.end(), at) != media.ends.end()) {
       keep_snapshot();
     }
     if (callbacks.progress && !callbacks.progress(at - start, prompt - start)) {
@@ -207,10 +223,6 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
   go_back(ids, turn_media.runs);
   reply.usage.prompt_tokens = prompt;
   reply.usage.cached_tokens = cache_.tokens();
-  std::size_t snapshot_at = chat.generation_prompt;
-  for (std::size_t i = last_query(conversation); i < conversation.size(); ++i) {
-    snapshot_at = conversation[i].role == Role::assistant ? 0 : snapshot_at;
-  }
   const bool encoded = encode_media(conversation, media, pixels, callbacks, turn_media, reply);
   pixels.clear();  // hundreds of megabytes for a large picture
   if (!batch_) {
@@ -244,8 +256,8 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
                           .streamer = streamer,
                           .borrowed_cache = &cache_,
                           .rows = prompt_rows(ids, turn_media),
-                          .piece_ends = piece_ends(prompt, turn_media, snapshot_at)});
-    complete = read(*batch_, prompt, turn_media, snapshot_at, callbacks);
+                          .piece_ends = piece_ends(prompt, turn_media, chat.system_end, chat.query_end)});
+    complete = read(*batch_, prompt, turn_media, chat.system_end, chat.query_end, callbacks);
   }
   reply.usage.processed_tokens = cache_.tokens() - reply.usage.cached_tokens;
   reply.prompt_seconds = detail::seconds_since(start);

@@ -105,9 +105,13 @@ EncodedChat Session<Model>::encode(const std::vector<Message>& conversation, con
                                          .enable_thinking = options_.enable_thinking,
                                          .preserve_thinking = options_.preserve_thinking,
                                          .chat_template = options_.chat_template});
+  std::size_t query = last_query(messages);  // and the messages behind it that are no answer
+  while (query + 1 < messages.size() && messages[query + 1].role != Role::assistant) {
+    ++query;
+  }
   thinking = opens_thinking(chat.text);
   if (chat.media.empty()) {
-    return encode_chat(*tokenizer_, chat, messages, options_.injected);
+    return encode_chat(*tokenizer_, chat, messages, options_.injected, {}, options_.video_form, query);
   }
   std::vector<std::size_t>
       order;  // which of the conversation's media each of the chat's is: one in a dropped think block is not among them
@@ -121,7 +125,8 @@ EncodedChat Session<Model>::encode(const std::vector<Message>& conversation, con
     }
     ++index;
   });
-  EncodedChat out = encode_chat(*tokenizer_, chat, messages, options_.injected, replacements, options_.video_form);
+  EncodedChat out =
+      encode_chat(*tokenizer_, chat, messages, options_.injected, replacements, options_.video_form, query);
   constexpr PlaceholderTokens tokens;
   turn_media = locate_media(out, order, media, tokenizer_->convert_tokens_to_ids(tokens.image),
                             tokenizer_->convert_tokens_to_ids(tokens.video));

@@ -29,10 +29,11 @@ struct SessionOptions {
   // an assistant message all but the think and tool-call tags are: nobody outside can end a turn. The system prompt and
   // the tools are the program's own, and always parsed.
   added_tokens injected = added_tokens::none;
-  // What snapshots of earlier turns may hold in memory; see Session::snapshot_bytes(). The oldest go first.
+  // What snapshots of earlier turns may hold in memory; see Session::snapshot_bytes(). The oldest go first; that
+  // of the system prompt last but one.
   std::size_t snapshot_bytes = std::size_t{512} << 20;
   // What snapshots may add to a saved session: each has a linear state (66 MB for Qwen3.5-35B-A3B); their keys and
-  // values are the cache's. The newest are saved.
+  // values are the cache's. The newest are saved, and that of the system prompt.
   std::size_t saved_snapshot_bytes = std::size_t{256} << 20;
   // After so many reasoning tokens the session writes "\n</think>\n\n" itself, and the model goes on with the answer.
   std::optional<std::size_t> thinking_budget{};
