@@ -15,7 +15,7 @@ QWEN35_BEGIN_NAMESPACE
 // A CausalLM or a ConditionalGeneration of any config behind one type: generate(), Batch and Session of it are compiled
 // once, however many configs there are. Immutable and shared, as what it holds; a copy is another hand on the same
 // model.
-class AnyModel {
+class AnyModel : public GenerateCalls<AnyModel> {
  public:
   using Cache = RectangleCache;
   using Input = ForwardInput;
@@ -36,27 +36,6 @@ class AnyModel {
     return held_->forward(slices, workspace, record);
   }
   CacheLayout cache_layout(DType kv_dtype = DType::f32) const { return held_->cache_layout(kv_dtype); }
-  template <class M = AnyModel>
-  auto generate(const GenerateInput<M>& input) const {
-    return run_generation(*this, input);
-  }
-  template <class M = AnyModel>
-  auto generate(const GenerateInput<M>& input, const GenerationConfig& config) const {
-    return run_generation(*this, input, config);
-  }
-  // With what a tokenizer or processor returned, whole: generate(tokenizer(texts), config).
-  template <class Inputs>
-  auto generate(const Inputs& inputs) const {
-    return run_generation(*this, inputs);
-  }
-  template <class Inputs>
-  auto generate(const Inputs& inputs, const GenerationConfig& config) const {
-    return run_generation(*this, inputs, config);
-  }
-  template <class Inputs, class M = AnyModel>
-  auto generate(const Inputs& inputs, const GenerationConfig& config, const GenerateInput<M>& rest) const {
-    return run_generation(*this, inputs, config, rest);
-  }
 
   std::size_t vocab_size() const { return held_->vocab_size(); }
   const TextValues& config() const { return held_->config(); }

@@ -2,6 +2,7 @@
 // The text model with a language-model head. Source: reference `Qwen3_5MoeForCausalLM`.
 #pragma once
 
+#include <qwen35/model/generate_calls.hpp>
 #include <qwen35/model/head_forward.hpp>
 #include <qwen35/model/text_model.hpp>
 
@@ -13,12 +14,8 @@ using CausalLMInput = ForwardInput;
 template <class Config>
 using MoeCausalLMOutputWithPast = ForwardOutput;
 
-struct GenerationConfig;
-template <class Model>
-struct GenerateInput;
-
 template <class Config>
-class CausalLM {
+class CausalLM : public GenerateCalls<CausalLM<Config>> {
  public:
   using config_type = Config;
   using Text = text_config_t<Config>;
@@ -47,29 +44,6 @@ class CausalLM {
   }
   static constexpr CacheLayout cache_layout(DType kv_dtype = DType::f32) {
     return qwen35::cache_layout<Config>(kv_dtype);
-  }
-
-  // The reference's generate(), with the checkpoint's generation_config.json or one given. Needs generate/generate.hpp.
-  template <class M = CausalLM>
-  auto generate(const GenerateInput<M>& input) const {
-    return run_generation(*this, input);
-  }
-  template <class M = CausalLM>
-  auto generate(const GenerateInput<M>& input, const GenerationConfig& config) const {
-    return run_generation(*this, input, config);
-  }
-  // With what a tokenizer or processor returned, whole: generate(tokenizer(texts), config).
-  template <class Inputs>
-  auto generate(const Inputs& inputs) const {
-    return run_generation(*this, inputs);
-  }
-  template <class Inputs>
-  auto generate(const Inputs& inputs, const GenerationConfig& config) const {
-    return run_generation(*this, inputs, config);
-  }
-  template <class Inputs, class M = CausalLM>
-  auto generate(const Inputs& inputs, const GenerationConfig& config, const GenerateInput<M>& rest) const {
-    return run_generation(*this, inputs, config, rest);
   }
 
   // The text model's, and the head's unless it is tied.

@@ -2,6 +2,7 @@
 // The multimodal model with a language-model head. Source: reference `Qwen3_5MoeForConditionalGeneration`.
 #pragma once
 
+#include <qwen35/model/generate_calls.hpp>
 #include <qwen35/model/head_forward.hpp>
 #include <qwen35/model/multimodal_model.hpp>
 
@@ -16,12 +17,8 @@ using ConditionalGenerationInput = ForwardInput;
 template <class Config>
 using Qwen3_5MoeCausalLMOutputWithPast = ForwardOutput;
 
-struct GenerationConfig;
-template <class Model>
-struct GenerateInput;
-
 template <class Config>
-class ConditionalGeneration {
+class ConditionalGeneration : public GenerateCalls<ConditionalGeneration<Config>> {
  public:
   using config_type = Config;
   using Text = text_config_t<Config>;
@@ -51,30 +48,6 @@ class ConditionalGeneration {
   }
   static constexpr CacheLayout cache_layout(DType kv_dtype = DType::f32) {
     return qwen35::cache_layout<Config>(kv_dtype);
-  }
-
-  // The reference's generate(), with the checkpoint's generation_config.json or one given. Media are
-  // those of the tokens that are not in a cache yet. Needs generate/generate.hpp.
-  template <class M = ConditionalGeneration>
-  auto generate(const GenerateInput<M>& input) const {
-    return run_generation(*this, input);
-  }
-  template <class M = ConditionalGeneration>
-  auto generate(const GenerateInput<M>& input, const GenerationConfig& config) const {
-    return run_generation(*this, input, config);
-  }
-  // With what a tokenizer or processor returned, whole: generate(tokenizer(texts), config).
-  template <class Inputs>
-  auto generate(const Inputs& inputs) const {
-    return run_generation(*this, inputs);
-  }
-  template <class Inputs>
-  auto generate(const Inputs& inputs, const GenerationConfig& config) const {
-    return run_generation(*this, inputs, config);
-  }
-  template <class Inputs, class M = ConditionalGeneration>
-  auto generate(const Inputs& inputs, const GenerationConfig& config, const GenerateInput<M>& rest) const {
-    return run_generation(*this, inputs, config, rest);
   }
 
   // See Model.
