@@ -62,6 +62,10 @@ inline std::size_t require_some(std::size_t min_tokens_to_keep) {
   return min_tokens_to_keep;
 }
 
+inline void require_fraction(double value, const char* name) {
+  require<InputError>(value > 0.0 && value < 1.0, name, " is ", value, ", expected above 0 and below 1");
+}
+
 // Of probabilities p: -sum of p ln p, in nats.
 inline double entropy(std::span<const float> p) {
   double sum = 0.0;
@@ -83,6 +87,18 @@ inline void mask_improbable(float bar, std::size_t min_tokens_to_keep, std::span
 }
 
 }  // namespace detail
+
+// Looks at the scores that are not masked, and at no others.
+class LiveScoresWarper : public LogitsProcessor {
+ public:
+  void process(const SequenceRow& row, std::span<float> scores) const final {
+    detail::ScratchOf scratch(row);
+    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
+  }
+
+ private:
+  virtual void warp(detail::ScratchOf& scratch, std::span<float> scores) const = 0;
+};
 
 // scores / temperature
 class TemperatureLogitsWarper final : public LogitsProcessor {
@@ -123,7 +139,7 @@ class TopKLogitsWarper final : public LogitsProcessor {
 };
 
 // Keeps the largest scores whose probabilities first reach top_p together.
-class TopPLogitsWarper final : public LogitsProcessor {
+class TopPLogitsWarper final : public LiveScoresWarper {
  public:
   // Raises InputError outside [0, 1].
   explicit TopPLogitsWarper(double top_p, std::size_t min_tokens_to_keep = 1)
@@ -131,14 +147,10 @@ class TopPLogitsWarper final : public LogitsProcessor {
     require<InputError>(top_p >= 0.0 && top_p <= 1.0, "top_p is ", top_p, ", expected 0 to 1");
   }
   std::string_view name() const override { return "TopPLogitsWarper"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    detail::ScratchOf scratch(row);
-    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
-  }
 
  private:
   // A score goes when it and all smaller ones together have at most 1 - top_p.
-  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const override {
     const std::span<const float> p = scratch.softmax(scores);
     double total = 0.0;
     for (const float value : p) {
@@ -165,7 +177,7 @@ class TopPLogitsWarper final : public LogitsProcessor {
 };
 
 // Masks what is less probable than min_p times the most probable.
-class MinPLogitsWarper final : public LogitsProcessor {
+class MinPLogitsWarper final : public LiveScoresWarper {
  public:
   // Raises InputError outside [0, 1].
   explicit MinPLogitsWarper(double min_p, std::size_t min_tokens_to_keep = 1)
@@ -173,13 +185,9 @@ class MinPLogitsWarper final : public LogitsProcessor {
     require<InputError>(min_p >= 0.0 && min_p <= 1.0, "min_p is ", min_p, ", expected 0 to 1");
   }
   std::string_view name() const override { return "MinPLogitsWarper"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    detail::ScratchOf scratch(row);
-    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
-  }
 
  private:
-  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const override {
     const std::span<const float> p = scratch.softmax(scores);
     const float bar = min_p_ * math::max_value(p.data(), p.size());
     select_largest(scores, min_keep_, scratch->ranked);
@@ -197,20 +205,16 @@ class MinPLogitsWarper final : public LogitsProcessor {
 
 // Among the 100 largest scores keeps those until the running entropy passes top_h of the whole of theirs; the first
 // always.
-class TopHLogitsWarper final : public LogitsProcessor {
+class TopHLogitsWarper final : public LiveScoresWarper {
  public:
   // Raises InputError outside (0, 1].
   explicit TopHLogitsWarper(double top_h) : top_h_(top_h) {
     require<InputError>(top_h > 0.0 && top_h <= 1.0, "top_h is ", top_h, ", expected above 0 and at most 1");
   }
   std::string_view name() const override { return "TopHLogitsWarper"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    detail::ScratchOf scratch(row);
-    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
-  }
 
  private:
-  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const override {
     select_largest(scores, 100, scratch->ranked);
     const std::vector<std::uint64_t>& ranked = scratch->ranked;
     float p[100];
@@ -236,21 +240,17 @@ class TopHLogitsWarper final : public LogitsProcessor {
 
 // Sorts by how far the information of an id is from the entropy, and keeps up to and with the first that makes the
 // probabilities reach `mass`.
-class TypicalLogitsWarper final : public LogitsProcessor {
+class TypicalLogitsWarper final : public LiveScoresWarper {
  public:
   // Raises InputError outside (0, 1).
   explicit TypicalLogitsWarper(double mass, std::size_t min_tokens_to_keep = 1)
       : mass_(static_cast<float>(mass)), min_keep_(detail::require_some(min_tokens_to_keep)) {
-    require<InputError>(mass > 0.0 && mass < 1.0, "typical_p is ", mass, ", expected above 0 and below 1");
+    detail::require_fraction(mass, "typical_p");
   }
   std::string_view name() const override { return "TypicalLogitsWarper"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    detail::ScratchOf scratch(row);
-    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
-  }
 
  private:
-  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const override {
     const auto h = static_cast<float>(detail::entropy(scratch.softmax(scores)));
     const float normaliser = math::log_sum_exp(scores.data(), scores.size());
     std::vector<float>& closeness = scratch->values;  // -| -ln p - h |
@@ -286,22 +286,17 @@ class TypicalLogitsWarper final : public LogitsProcessor {
 };
 
 // Masks probabilities below epsilon.
-class EpsilonLogitsWarper final : public LogitsProcessor {
+class EpsilonLogitsWarper final : public LiveScoresWarper {
  public:
   // Raises InputError outside (0, 1).
   explicit EpsilonLogitsWarper(double epsilon, std::size_t min_tokens_to_keep = 1)
       : epsilon_(static_cast<float>(epsilon)), min_keep_(detail::require_some(min_tokens_to_keep)) {
-    require<InputError>(epsilon > 0.0 && epsilon < 1.0, "epsilon_cutoff is ", epsilon,
-                        ", expected above 0 and below 1");
+    detail::require_fraction(epsilon, "epsilon_cutoff");
   }
   std::string_view name() const override { return "EpsilonLogitsWarper"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    detail::ScratchOf scratch(row);
-    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
-  }
 
  private:
-  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const override {
     detail::mask_improbable(epsilon_, min_keep_, scratch.softmax(scores), scratch, scores);
   }
 
@@ -310,21 +305,17 @@ class EpsilonLogitsWarper final : public LogitsProcessor {
 };
 
 // Masks probabilities below min(epsilon, sqrt(epsilon) * e^-entropy).
-class EtaLogitsWarper final : public LogitsProcessor {
+class EtaLogitsWarper final : public LiveScoresWarper {
  public:
   // Raises InputError outside (0, 1).
   explicit EtaLogitsWarper(double epsilon, std::size_t min_tokens_to_keep = 1)
       : epsilon_(static_cast<float>(epsilon)), min_keep_(detail::require_some(min_tokens_to_keep)) {
-    require<InputError>(epsilon > 0.0 && epsilon < 1.0, "eta_cutoff is ", epsilon, ", expected above 0 and below 1");
+    detail::require_fraction(epsilon, "eta_cutoff");
   }
   std::string_view name() const override { return "EtaLogitsWarper"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    detail::ScratchOf scratch(row);
-    scratch.on_live(scores, [&](std::span<float> live) { warp(scratch, live); });
-  }
 
  private:
-  void warp(detail::ScratchOf& scratch, std::span<float> scores) const {
+  void warp(detail::ScratchOf& scratch, std::span<float> scores) const override {
     const std::span<const float> p = scratch.softmax(scores);
     const float eta = std::min(epsilon_, std::sqrt(epsilon_) * static_cast<float>(std::exp(-detail::entropy(p))));
     detail::mask_improbable(eta, min_keep_, p, scratch, scores);
