@@ -15,6 +15,44 @@ using namespace qwen35;
 using namespace media_test;
 using namespace hostile;
 
+// Plain malloc, calloc and realloc of everything in this program, of which one call can be made to fail. Sanitizers
+// have their own.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define QWEN35_TEST_SANITIZER
+#endif
+#endif
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
+    !defined(QWEN35_TEST_SANITIZER)
+#define QWEN35_TEST_MALLOC
+namespace {
+thread_local std::size_t calls_to_failure = 0;  // 0: none fails
+bool fails() {
+  return calls_to_failure > 0 && --calls_to_failure == 0;
+}
+}  // namespace
+extern "C" {
+void* __libc_malloc(std::size_t);
+void* __libc_calloc(std::size_t, std::size_t);
+void* __libc_realloc(void*, std::size_t);
+void* malloc(std::size_t size) {
+  return fails() ? nullptr : __libc_malloc(size);
+}
+void* calloc(std::size_t count, std::size_t size) {
+  return fails() ? nullptr : __libc_calloc(count, size);
+}
+void* realloc(void* memory, std::size_t size) {
+  return fails() ? nullptr : __libc_realloc(memory, size);
+}
+}
+#endif
+
+// Libraries keep pointers to what they work with.
+static_assert(!std::is_move_constructible_v<GifReader> && !std::is_move_assignable_v<GifReader>);
+static_assert(!std::is_move_constructible_v<GifVideo> && !std::is_move_assignable_v<GifVideo>);
+static_assert(!std::is_move_constructible_v<qwen35::detail::PngFile>);
+static_assert(!std::is_move_constructible_v<qwen35::detail::JpegFile>);
+
 namespace {
 
 // 4 million pixels: 12 MB of them decoded, at most 44 MB beside them while an animation of WebP is unpacked.
@@ -514,3 +552,32 @@ TEST_CASE("settings of the image processor are refused with the reason") {
   CHECK(contains(message(R"({"patch_size": null, "merge_size": {}})"), "merge_size"));
   CHECK(message(R"({"size": {"shortest_edge": 1, "longest_edge": 2147483647}})") == "no error");
 }
+
+#if defined(QWEN35_TEST_MALLOC)
+TEST_CASE("a failed allocation is an error: no pixel and no orientation gets lost") {
+  // (libwebp 1.2 itself crashes where it has no memory for a lossless file.)
+  for (const char* const name :
+       {"rgb.png", "exif_after.png", "profile.png", "xmp_packed.png", "interlaced.png", "exif6.jpg", "xmp.jpg",
+        "progressive.jpg", "cmyk.jpg", "lossy.webp", "parts.gif", "grey8.bmp"}) {
+    CAPTURE(name);
+    const std::vector<std::byte> bytes = read_file<MediaError>(file_path(name), 1 << 20);
+    const Image expected = decode_image(bytes);
+    std::size_t failures = 0;
+    bool sound = true, failed = true;
+    for (std::size_t n = 1; failed && n < 100'000; ++n) {
+      calls_to_failure = n;
+      try {
+        sound = decode_image(bytes, {}, "p") == expected && sound;
+      } catch (const MediaError&) {
+        ++failures;
+      } catch (const std::bad_alloc&) {
+        ++failures;
+      }
+      failed = calls_to_failure == 0;
+      calls_to_failure = 0;
+    }
+    CHECK(sound);
+    CHECK(failures > 0);
+  }
+}
+#endif

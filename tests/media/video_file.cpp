@@ -8,6 +8,8 @@ using namespace media_test;
 
 #if defined(QWEN35_HAS_FFMPEG)
 
+static_assert(!std::is_move_constructible_v<VideoDecoder> && !std::is_move_assignable_v<VideoDecoder>);
+
 namespace {
 
 // FFmpeg tells of damaged files on the terminal, which the tests make on purpose.

@@ -475,3 +475,64 @@ TEST_CASE("what cannot be says so, and loses nothing") {
     CHECK((message == before[0] || b.ids == a.ids));
   }
 }
+
+#if QWEN35_HAS_POSIX
+TEST_CASE("every reader refuses a pipe, a device, a folder and a loop of links at once") {
+  namespace fs = std::filesystem;
+  const fs::path place = fs::temp_directory_path() / ("qwen35_readers_" + std::to_string(std::rand()));
+  fs::create_directories(place / "model");
+  fs::create_directory(place / "folder");
+  REQUIRE(::mkfifo((place / "pipe").c_str(), 0600) == 0);
+  fs::create_symlink("loop", place / "loop");
+  Watched model;
+  Chat session(model, processor());
+  struct Reader {
+    std::string name;
+    std::function<void(const std::string&)> read;
+  };
+  std::vector<Reader> readers{
+      {"tokenizer", [](const std::string& path) { Tokenizer::from_file(path); }},
+      {"picture", [](const std::string& path) { load_image(path); }},
+      {"video", [](const std::string& path) { process_video(processor().video_processor, path); }},
+      {"session", [&](const std::string& path) { load_session(session, path); }},
+      {"cache", [](const std::string& path) { load_cache(path, real().cache_layout(DType::f32), 1); }},
+  };
+  // In a model's folder, where the file stands under this name.
+  const std::string inner = (place / "model").string();
+  const auto in_folder = [&](const char* name, auto load) {
+    readers.push_back({name, [&, name, load](const std::string& path) {
+                         fs::copy(folder, inner, fs::copy_options::recursive | fs::copy_options::update_existing);
+                         fs::remove(inner + "/" + name);
+                         fs::create_symlink(path, inner + "/" + name);
+                         const auto put_back = [&] { fs::remove(inner + "/" + name); };
+                         try {
+                           load(inner);
+                         } catch (...) {
+                           put_back();
+                           throw;
+                         }
+                         put_back();
+                       }});
+  };
+  for (const char* const name :
+       {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "chat_template.json",
+        "preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json"}) {
+    in_folder(name, [](const std::string& model_folder) { Processor::from_pretrained(model_folder); });
+  }
+  for (const char* const name : {"config.json", "generation_config.json", "model.safetensors"}) {
+    in_folder(name, [](const std::string& model_folder) { Checkpoint::open(model_folder); });
+  }
+  for (const Reader& reader : readers) {
+    for (const std::string& path : {(place / "pipe").string(), std::string("/dev/zero"), (place / "folder").string(),
+                                    (place / "loop").string()}) {
+      CAPTURE(reader.name);
+      CAPTURE(path);
+      const std::string message = message_of<Error>([&] { reader.read(path); });
+      CAPTURE(message);
+      CHECK((contains(message, "is not a regular file") || contains(message, "is a folder") ||
+             contains(message, "Too many levels of symbolic links") || contains(message, "no pictures")));
+    }
+  }
+  fs::remove_all(place);
+}
+#endif

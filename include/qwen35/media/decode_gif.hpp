@@ -23,6 +23,8 @@ class GifReader {
       : bytes_(bytes), limits_(limits), name_(source_name) {
     open();
   }
+  GifReader(const GifReader&) = delete;  // giflib keeps its address
+  GifReader& operator=(const GifReader&) = delete;
 
   // Back to before the first frame.
   void restart() { open(); }

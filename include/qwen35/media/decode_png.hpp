@@ -6,6 +6,7 @@
 
 #include <csetjmp>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct PngState {
   std::size_t exif_size = 0;
   png_textp texts = nullptr;
   int text_count = 0;
+  bool no_memory = false;  // at some point, whatever libpng made of it
   char message[128] = "";
 };
 
@@ -39,6 +41,20 @@ inline void png_on_error(png_structp png, png_const_charp text) {
   png_longjmp(png, 1);
 }
 inline void png_on_warning(png_structp, png_const_charp) {}
+
+#if defined(PNG_USER_MEM_SUPPORTED)
+// What it has no memory for libpng leaves out, a text with the orientation among it.
+inline png_voidp png_on_malloc(png_structp png, png_alloc_size_t size) {
+  void* const memory = std::malloc(size);
+  if (memory == nullptr) {
+    static_cast<PngState*>(png_get_mem_ptr(png))->no_memory = true;
+  }
+  return memory;
+}
+inline void png_on_free(png_structp, png_voidp memory) {
+  std::free(memory);
+}
+#endif
 
 // The names of the texts that hold an orientation: XMP, and EXIF as ImageMagick writes it.
 inline constexpr std::string_view png_xmp = "XML:com.adobe.xmp";
@@ -175,10 +191,17 @@ inline int png_orientation(const PngState& state) {
 class PngFile {
  public:
   PngFile() {
+#if defined(PNG_USER_MEM_SUPPORTED)
+    state.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &state, png_on_error, png_on_warning, &state,
+                                         png_on_malloc, png_on_free);
+#else
     state.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &state, png_on_error, png_on_warning);
+#endif
     state.info = state.png != nullptr ? png_create_info_struct(state.png) : nullptr;
   }
-  ~PngFile() { png_destroy_read_struct(&state.png, &state.info, nullptr); }
+  ~PngFile() {
+    png_destroy_read_struct(&state.png, &state.info, nullptr);
+  }
   PngFile(const PngFile&) = delete;
   PngFile& operator=(const PngFile&) = delete;
 
@@ -202,6 +225,7 @@ inline Image decode_png(std::span<const std::byte> bytes, const MediaLimits& lim
   require<MediaError>(detail::png_read_pixels(state, image.pixels().data()), source_name,
                       ": not a sound PNG: ", state.message);
   detail::png_read_rest(state);
+  require<MediaError>(!state.no_memory, source_name, ": no memory for libpng");
   return upright(std::move(image), detail::png_orientation(state));
 }
 

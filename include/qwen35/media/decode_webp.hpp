@@ -14,28 +14,31 @@ QWEN35_BEGIN_NAMESPACE
 namespace detail {
 
 struct WebpDeleter {
-  void operator()(WebPDemuxer* demuxer) const { WebPDemuxDelete(demuxer); }
   void operator()(WebPAnimDecoder* decoder) const { WebPAnimDecoderDelete(decoder); }
 };
 
-inline int webp_orientation(const WebPData& data) {
-  const std::unique_ptr<WebPDemuxer, WebpDeleter> demuxer(WebPDemux(&data));
-  if (demuxer == nullptr) {
+// Of the chunks that an extended file announces in its first one. (libwebp's own reader of chunks does not tell damage
+// from a lack of memory.)
+inline int webp_orientation(std::string_view file) {
+  constexpr std::size_t riff = 12, head = 8;  // bytes of the file's header and of a chunk's
+  constexpr unsigned exif_flag = 8, xmp_flag = 4;
+  if (file.size() <= riff + head || file.substr(riff, 4) != "VP8X") {
     return 1;
   }
-  WebPChunkIterator exif, xmp;  // views into the file
-  const bool has_exif = WebPDemuxGetChunk(demuxer.get(), "EXIF", 1, &exif) != 0;
-  const bool has_xmp = WebPDemuxGetChunk(demuxer.get(), "XMP ", 1, &xmp) != 0;
-  const int orientation = exif_orientation(
-      has_exif ? std::span(exif.chunk.bytes, exif.chunk.size) : std::span<const std::uint8_t>(),
-      has_xmp ? std::string_view(reinterpret_cast<const char*>(xmp.chunk.bytes), xmp.chunk.size) : std::string_view());
-  if (has_exif) {
-    WebPDemuxReleaseChunkIterator(&exif);
+  const auto byte = [&](std::size_t i) { return std::size_t{static_cast<unsigned char>(file[i])}; };
+  const std::size_t flags = byte(riff + head);
+  std::string_view exif, xmp;
+  for (std::size_t at = riff; at + head <= file.size();) {
+    const std::size_t size = byte(at + 4) | byte(at + 5) << 8 | byte(at + 6) << 16 | byte(at + 7) << 24;
+    const std::string_view kind = file.substr(at, 4), data = file.substr(at + head, size);
+    if (kind == "EXIF" && (flags & exif_flag) != 0 && exif.empty()) {
+      exif = data;
+    } else if (kind == "XMP " && (flags & xmp_flag) != 0 && xmp.empty()) {
+      xmp = data;
+    }
+    at += head + size + size % 2;
   }
-  if (has_xmp) {
-    WebPDemuxReleaseChunkIterator(&xmp);
-  }
-  return orientation;
+  return exif_orientation({reinterpret_cast<const std::uint8_t*>(exif.data()), exif.size()}, xmp);
 }
 
 }  // namespace detail
@@ -67,7 +70,8 @@ inline Image decode_webp(std::span<const std::byte> bytes, const MediaLimits& li
                         ": not a sound WebP: its first frame is damaged or cut off");
     image = Image(PixelView{frame, image.width(), image.height(), PixelFormat::rgba});
   }
-  return upright(std::move(image), detail::webp_orientation(data));
+  return upright(std::move(image),
+                 detail::webp_orientation({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
 }
 
 QWEN35_END_NAMESPACE

@@ -81,6 +81,8 @@ class VideoDecoder {
     codec_->pkt_timebase = stream_->time_base;
     check(avcodec_open2(codec_.get(), codec, nullptr), "cannot be decoded");
   }
+  VideoDecoder(const VideoDecoder&) = delete;
+  VideoDecoder& operator=(const VideoDecoder&) = delete;
 
   // The next frame in order of presentation, or null at the end. A packet that cannot be decoded is an error: a frame
   // must not be missing.
