@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#undef _FORTIFY_SOURCE
 #include <qwen35/session/session_file.hpp>
 
 #include <qwen35/config/presets.hpp>
@@ -10,6 +11,9 @@
 
 #include "support/message_of.hpp"
 #include "support/point_files.hpp"
+#if defined(__linux__)
+#include "support/system_faults.hpp"
+#endif
 
 namespace {
 
@@ -18,6 +22,15 @@ using Session = qwen35::Session<Model>;
 using qwen35::Message;
 using test_support::file_contents;
 using test_support::put_file;
+
+struct Shapes {
+  Model model = Model::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+  qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+};
+const Shapes& shapes() {
+  static const Shapes loaded;
+  return loaded;
+}
 
 struct Folder {
   std::string path =
@@ -29,8 +42,7 @@ struct Folder {
 }  // namespace
 
 TEST_CASE("a loaded session goes on without reading its prompt again") {
-  const Model model = Model::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
-  const qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+  const auto& [model, tokenizer] = shapes();
   const Folder folder;
   const std::string path = folder.path + "/chat.json";
   qwen35::SessionOptions options;
@@ -87,8 +99,7 @@ TEST_CASE("a loaded session goes on without reading its prompt again") {
 }
 
 TEST_CASE("after loading, a new conversation goes on from the system prompt") {
-  const Model model = Model::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
-  const qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+  const auto& [model, tokenizer] = shapes();
   const Folder folder;
   const std::string path = folder.path + "/chat";
   qwen35::SessionOptions options;
@@ -114,8 +125,7 @@ TEST_CASE("after loading, a new conversation goes on from the system prompt") {
 }
 
 TEST_CASE("after loading, edits go on from the snapshots within the budget") {
-  const Model model = Model::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
-  const qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+  const auto& [model, tokenizer] = shapes();
   const Folder folder;
   const std::string path = folder.path + "/chat";
   const std::size_t state = model.cache_layout(qwen35::DType::f32).state_bytes();
@@ -147,3 +157,30 @@ TEST_CASE("after loading, edits go on from the snapshots within the budget") {
     }
   }
 }
+
+#if defined(__linux__)
+TEST_CASE("killed or failing at any system call, a save leaves the old session or the new one") {
+  const auto& [model, tokenizer] = shapes();
+  const Folder folder;
+  const std::string path = folder.path + "/chat";
+  Session before(model, tokenizer, {.max_new_tokens = 5});
+  before.send(Message::user("There is a red circle."));
+  Session after = before.fork();
+  after.send(Message::user("There is a green triangle."));
+  Session loaded(model, tokenizer, {.max_new_tokens = 5});
+  const test_support::FaultReport report = test_support::fail_each_call(
+      folder.path, true, [&] { save_session(before, path); }, [&] { save_session(after, path); },
+      [&] {
+        load_session(loaded, path);
+        const Session& whole = loaded.messages().size() == 2 ? before : after;
+        const bool equal = loaded.messages() == whole.messages() && loaded.cached_tokens() == whole.cached_tokens() &&
+                           loaded.snapshots() == whole.snapshots();
+        return std::string(!equal ? "a mixture" : &whole == &before ? "old" : "new");
+      },
+      {EIO});
+  CHECK(report.calls > 20);
+  for (const std::string& wrong : report.wrong) {
+    FAIL_CHECK(wrong);
+  }
+}
+#endif

@@ -74,7 +74,7 @@ class FileWriter {
 
   // Raises E when the bytes cannot be written, and after an earlier error.
   void write(std::span<const std::byte> bytes) {
-    require<E>(open_, path_, ": cannot be written: it is finished, or an earlier write failed");
+    require<E>(open_ && !finished_, path_, ": cannot be written: it is finished, or an earlier write failed");
     if (bytes.size() > buffer_bytes - buffer_.size()) {
       flush();
     }
@@ -88,20 +88,31 @@ class FileWriter {
     write(std::as_bytes(std::span(text)));
   }
 
-  // The file is at `path` and on the disk. Raises E when it is not.
-  void commit() {
+  // What was written is on the disk, all but its name: of several files each is finished before the first is committed.
+  // Raises E.
+  void finish() {
     require<E>(open_, path_, ": cannot be written: it is finished, or an earlier write failed");
+    if (std::exchange(finished_, true)) {
+      return;
+    }
     flush();
 #if QWEN35_HAS_POSIX
     check(!keeps_mode_ || ::fchmod(file_.number(), mode_) == 0);
     check(on_disk(file_));
     check(file_.close());
+#else
+    file_.close();
+    check(!file_.fail());
+#endif
+  }
+  // The file is at `path` and on the disk. Raises E when it is not.
+  void commit() {
+    finish();
+#if QWEN35_HAS_POSIX
     check(::renameat(folder_.number(), part_.c_str(), folder_.number(), name_.c_str()) == 0);
     open_ = false;
     require_system<E>(on_disk(folder_), path_, "is written, but its folder is not on the disk yet");
 #else
-    file_.close();
-    check(!file_.fail());
     std::error_code error;
     std::filesystem::rename(part_, path_, error);
     check(!error);
@@ -182,6 +193,7 @@ class FileWriter {
   std::string name_;  // in the folder
   std::string part_;  // what is written to meanwhile
   bool open_ = false;
+  bool finished_ = false;
   std::vector<std::byte> buffer_;
 };
 

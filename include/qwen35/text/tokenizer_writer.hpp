@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/io/file_writer.hpp>
+#include <qwen35/io/folder.hpp>
 #include <qwen35/json/dump.hpp>
 #include <qwen35/text/tokenizer.hpp>
 
@@ -129,8 +130,12 @@ inline void Tokenizer::save_pretrained(const std::string& folder) const {
   FileWriter<TextError> tokenizer(folder + "/tokenizer.json"), beside(folder + "/tokenizer_config.json");
   tokenizer.write(json::dump(tokenizer_json(parts())) + "\n");
   beside.write(json::dump(config()) + "\n");
-  tokenizer.commit();
+  tokenizer.finish();
+  beside.finish();
+  // From here on a folder that is left half-way does not load.
+  remove_file<TextError>(folder + "/tokenizer.json");
   beside.commit();
+  tokenizer.commit();
 }
 
 QWEN35_END_NAMESPACE

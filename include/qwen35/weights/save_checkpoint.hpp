@@ -207,6 +207,9 @@ void save_checkpoint(const std::string& folder, json::Value config, const std::v
   }
   write("config.json", json::dump(config) + "\n");
 
+  for (FileWriter<CheckpointError>& file : files) {
+    file.finish();
+  }
   const auto remove = [&](const std::string& name) { remove_file<CheckpointError>(path(name)); };
   remove("config.json");
   for (auto file = files.begin(); file != std::prev(files.end()); ++file) {
