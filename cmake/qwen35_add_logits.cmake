@@ -26,6 +26,6 @@ int main(int argc, char** argv) { return logits_tool::main<${config}>(argc, argv
   endif()
   add_executable("${arg_NAME}" "${source}")
   target_include_directories("${arg_NAME}" PRIVATE "${QWEN35_TOOLS_SOURCE_DIR}")
-  target_link_libraries("${arg_NAME}" PRIVATE qwen35::qwen35 qwen35::cli11)
+  target_link_libraries("${arg_NAME}" PRIVATE qwen35::generate qwen35::cli11)
   qwen35_add_config("${arg_NAME}" NAME "${config}" FROM "${arg_FROM}")
 endfunction()

@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 using namespace qwen35;
 using config_test::contains;
 using config_test::message_of;

@@ -3,6 +3,7 @@
 // is left behind.
 #undef _FORTIFY_SOURCE
 #include <qwen35/cache/point_file.hpp>
+#include <qwen35/json/parse.hpp>
 #include <qwen35/sampling/generation_config_json.hpp>
 #include <qwen35/sampling/generation_config_writer.hpp>
 #include <qwen35/text/tokenizer_writer.hpp>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <qwen35/json/dump.hpp>
 #include <qwen35/json/respelling.hpp>
 
 #include <doctest/doctest.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <qwen35/layers/norm.hpp>
+#include <qwen35/parallel/parallel_for.hpp>
 
 #include <doctest/doctest.h>
 

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 using namespace qwen35;
 
 TEST_CASE("published frequencies") {

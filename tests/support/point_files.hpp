@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/cache/point_file.hpp>
+#include <qwen35/core/hash.hpp>
 
 #include <cstring>
 #include <fstream>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <qwen35/json/parse.hpp>
+
 #include "shapes_tokenizer.hpp"
 #include "support/log_capture.hpp"
 

@@ -2,6 +2,8 @@
 #include <qwen35/text/chat_template.hpp>
 
 #include <qwen35/json/parse.hpp>
+#include <qwen35/text/chat_template_continue.hpp>
+#include <qwen35/text/chat_template_text.hpp>
 #include <qwen35/text/sha256.hpp>
 
 #include <doctest/doctest.h>

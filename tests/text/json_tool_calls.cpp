@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <qwen35/json/parse.hpp>
 #include <qwen35/text/json_tool_calls.hpp>
 
 #include <doctest/doctest.h>

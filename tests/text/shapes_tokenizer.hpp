@@ -2,6 +2,7 @@
 // The shapes model's tokenizer and its file, for the tests of the tokenizer.
 #pragma once
 
+#include <qwen35/json/parse.hpp>
 #include <qwen35/text/tokenizer.hpp>
 
 #include <fstream>

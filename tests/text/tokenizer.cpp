@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <qwen35/json/parse.hpp>
+#include <qwen35/text/tokenizer_file.hpp>
+#include <qwen35/unicode/nfc.hpp>
+
 #include "shapes_tokenizer.hpp"
 
 #include <doctest/doctest.h>

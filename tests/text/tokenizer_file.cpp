@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <qwen35/text/tokenizer_file.hpp>
+
 #include "shapes_tokenizer.hpp"
 
 #include <doctest/doctest.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <qwen35/unicode/class_ranges.hpp>
 #include <qwen35/unicode/classes.hpp>
 
 #include <doctest/doctest.h>

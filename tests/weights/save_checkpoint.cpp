@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <qwen35/json/parse.hpp>
 #include <qwen35/weights/bind.hpp>
 #include <qwen35/weights/save_checkpoint.hpp>
 

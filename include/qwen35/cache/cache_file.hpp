@@ -4,12 +4,15 @@
 #pragma once
 
 #include <qwen35/cache/hybrid_cache.hpp>
-#include <qwen35/core/hash.hpp>
-#include <qwen35/io/file_writer.hpp>
-#include <qwen35/io/plain_file.hpp>
 
 #include <array>
 #include <string>
+
+#if QWEN35_BODIES
+#include <qwen35/core/hash.hpp>
+#include <qwen35/io/file_writer.hpp>
+#include <qwen35/io/plain_file.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -27,19 +30,9 @@ void each_filled_block(std::byte* const* pages, const CacheLayout& layout, std::
 
 // A layout as files hold it; the KV format is the last.
 using LayoutWords = std::array<std::uint64_t, 7>;
-inline LayoutWords layout_words(const CacheLayout& of) {
-  return {of.linear_layers,
-          of.full_layers,
-          of.conv_floats,
-          of.recurrent_floats,
-          of.kv_heads,
-          of.head_dim,
-          static_cast<std::uint64_t>(of.kv_dtype)};
-}
+LayoutWords layout_words(const CacheLayout& of);
 // Are they equal but for the KV format?
-inline bool same_shape(const LayoutWords& a, const LayoutWords& b) {
-  return std::equal(a.begin(), a.end() - 1, b.begin());
-}
+bool same_shape(const LayoutWords& a, const LayoutWords& b);
 
 namespace detail {
 
@@ -62,14 +55,49 @@ struct CacheFileRow {
 };
 
 // What a sequence of `tokens` slots takes, after its row.
-inline std::uint64_t cache_file_bytes(const CacheLayout& layout, std::uint64_t tokens, bool has_holes) {
+std::uint64_t cache_file_bytes(const CacheLayout& layout, std::uint64_t tokens, bool has_holes);
+
+}  // namespace detail
+
+// Raises CacheError when the file cannot be written; an older file of that name is then still there.
+void save_cache(const RectangleCache& cache, const std::string& path);
+
+// A cache that continues bit for bit where the saved one stood. `fingerprint`: of the model that will use it. Raises
+// CacheError for a file that is cut, changed, of another model or of another format than `options`.
+RectangleCache load_cache(const std::string& path, CacheLayout layout, std::uint64_t fingerprint,
+                          const CacheOptions& options = {});
+
+// The same for a model that is known to the compiler.
+template <class Config>
+HybridCache<Config> load_cache(const std::string& path, std::uint64_t fingerprint, const CacheOptions& options = {}) {
+  return HybridCache<Config>(load_cache(path, cache_layout<Config>(), fingerprint, options));
+}
+
+#if QWEN35_BODIES
+
+QWEN35_BODY LayoutWords layout_words(const CacheLayout& of) {
+  return {of.linear_layers,
+          of.full_layers,
+          of.conv_floats,
+          of.recurrent_floats,
+          of.kv_heads,
+          of.head_dim,
+          static_cast<std::uint64_t>(of.kv_dtype)};
+}
+
+QWEN35_BODY bool same_shape(const LayoutWords& a, const LayoutWords& b) {
+  return std::equal(a.begin(), a.end() - 1, b.begin());
+}
+
+namespace detail {
+
+QWEN35_BODY std::uint64_t cache_file_bytes(const CacheLayout& layout, std::uint64_t tokens, bool has_holes) {
   return tokens * (layout.slot_bytes() + (has_holes ? 1 : 0)) + layout.state_bytes();
 }
 
 }  // namespace detail
 
-// Raises CacheError when the file cannot be written; an older file of that name is then still there.
-inline void save_cache(const RectangleCache& cache, const std::string& path) {
+QWEN35_BODY void save_cache(const RectangleCache& cache, const std::string& path) {
   require<CacheError>(cache.batch_size() > 0 && cache.fingerprint() != 0, "an empty cache cannot be saved");
   const CacheLayout& layout = cache.sequence(0).layout();
   FileWriter<CacheError> file(path);
@@ -104,10 +132,8 @@ inline void save_cache(const RectangleCache& cache, const std::string& path) {
   file.commit();
 }
 
-// A cache that continues bit for bit where the saved one stood. `fingerprint`: of the model that will use it. Raises
-// CacheError for a file that is cut, changed, of another model or of another format than `options`.
-inline RectangleCache load_cache(const std::string& path, CacheLayout layout, std::uint64_t fingerprint,
-                                 const CacheOptions& options = {}) {
+QWEN35_BODY RectangleCache load_cache(const std::string& path, CacheLayout layout, std::uint64_t fingerprint,
+                                      const CacheOptions& options) {
   layout.kv_dtype = options.kv_dtype;
   PlainFile<CacheError> file(path);
   Hasher sum;
@@ -175,10 +201,6 @@ inline RectangleCache load_cache(const std::string& path, CacheLayout layout, st
   return cache;
 }
 
-// The same for a model that is known to the compiler.
-template <class Config>
-HybridCache<Config> load_cache(const std::string& path, std::uint64_t fingerprint, const CacheOptions& options = {}) {
-  return HybridCache<Config>(load_cache(path, cache_layout<Config>(), fingerprint, options));
-}
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

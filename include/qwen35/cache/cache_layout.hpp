@@ -3,10 +3,13 @@
 // configs.
 #pragma once
 
-#include <qwen35/core/arena.hpp>
-#include <qwen35/formats/formats.hpp>
 #include <qwen35/kernels/kernels.hpp>
 #include <qwen35/layers/layers_of.hpp>
+
+#if QWEN35_BODIES
+#include <qwen35/core/arena.hpp>
+#include <qwen35/formats/formats.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -41,11 +44,7 @@ struct CacheLayout {
   }
 
   // Raises InputError for keys and values that cannot be kept in that format.
-  void check() const {
-    require_encodable(kv_dtype, "kv_dtype");
-    require<InputError>(head_dim % format_info(kv_dtype).block_values == 0 && format_info(kv_dtype).rows_together == 1,
-                        "kv_dtype: heads of ", head_dim, " values cannot be kept as ", name(kv_dtype));
-  }
+  void check() const;
 
   friend constexpr bool operator==(const CacheLayout&, const CacheLayout&) = default;
 };
@@ -66,5 +65,15 @@ constexpr CacheLayout cache_layout(DType kv_dtype = DType::f32) {
           .head_dim = Layers::Text::head_dim,
           .kv_dtype = kv_dtype};
 }
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void CacheLayout::check() const {
+  require_encodable(kv_dtype, "kv_dtype");
+  require<InputError>(head_dim % format_info(kv_dtype).block_values == 0 && format_info(kv_dtype).rows_together == 1,
+                      "kv_dtype: heads of ", head_dim, " values cannot be kept as ", name(kv_dtype));
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -39,7 +39,19 @@ struct PointFileRow {
 }  // namespace detail
 
 // Are the ids, keys and values of `shorter` the first of `longer`, bit for bit? (Linear states have no such order.)
-inline bool begins_with(const SequenceCache& longer, const SequenceCache& shorter) {
+bool begins_with(const SequenceCache& longer, const SequenceCache& shorter);
+
+// `points`: from short to long, see begins_with(); none are a text alone. Raises CacheError when they do not follow
+// each other or the file cannot be written; an older file of that name is then still there.
+void save_points(std::string_view text, std::span<const SequencePoint> points, const std::string& path);
+
+// `layout`, `fingerprint`: of the model that goes on from the points. Raises CacheError for a file that is cut, changed
+// or another kind, and for points of another model or KV format.
+PointFile load_points(const std::string& path, const CacheLayout& layout, std::uint64_t fingerprint);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY bool begins_with(const SequenceCache& longer, const SequenceCache& shorter) {
   const std::size_t tokens = shorter.tokens();
   if (tokens > longer.tokens() || longer.has_holes() || longer.layout() != shorter.layout() ||
       longer.fingerprint() != shorter.fingerprint() ||
@@ -60,9 +72,7 @@ inline bool begins_with(const SequenceCache& longer, const SequenceCache& shorte
   return same;
 }
 
-// `points`: from short to long, see begins_with(); none are a text alone. Raises CacheError when they do not follow
-// each other or the file cannot be written; an older file of that name is then still there.
-inline void save_points(std::string_view text, std::span<const SequencePoint> points, const std::string& path) {
+QWEN35_BODY void save_points(std::string_view text, std::span<const SequencePoint> points, const std::string& path) {
   detail::PointFileHeader header;
   header.text_bytes = text.size();
   header.points = points.size();
@@ -98,9 +108,7 @@ inline void save_points(std::string_view text, std::span<const SequencePoint> po
   file.commit();
 }
 
-// `layout`, `fingerprint`: of the model that goes on from the points. Raises CacheError for a file that is cut, changed
-// or another kind, and for points of another model or KV format.
-inline PointFile load_points(const std::string& path, const CacheLayout& layout, std::uint64_t fingerprint) {
+QWEN35_BODY PointFile load_points(const std::string& path, const CacheLayout& layout, std::uint64_t fingerprint) {
   PlainFile<CacheError> file(path);
   Hasher sum;
   const auto read = [&](std::span<std::byte> bytes) {
@@ -162,5 +170,7 @@ inline PointFile load_points(const std::string& path, const CacheLayout& layout,
   require<CacheError>(stored == sum.value(), path, ": the file is damaged (checksum)");
   return out;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

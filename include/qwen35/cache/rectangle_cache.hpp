@@ -25,11 +25,7 @@ class RectangleSnapshot;
 class RectangleCache {
  public:
   // Takes the layout of the first model that fills it.
-  explicit RectangleCache(const CacheOptions& options = {}) : options_(options) {
-    require<InputError>(options.storage.empty() || options.capacity > 0,
-                        "CacheOptions: storage needs a fixed capacity");
-    require_encodable(options.kv_dtype, "CacheOptions: kv_dtype");
-  }
+  explicit RectangleCache(const CacheOptions& options = {});
   // Of sequences that one model filled, each behind its pads; all rows end at one slot. `pads` [sequences], or empty:
   // none. Raises InputError.
   static RectangleCache of(std::vector<SequenceCache> sequences, std::vector<std::size_t> pads = {});
@@ -129,7 +125,14 @@ class RectangleSnapshot {
   std::shared_ptr<const RectangleCache> cache_;
 };
 
-inline RectangleCache RectangleCache::of(std::vector<SequenceCache> sequences, std::vector<std::size_t> pads) {
+#if QWEN35_BODIES
+
+QWEN35_BODY RectangleCache::RectangleCache(const CacheOptions& options) : options_(options) {
+  require<InputError>(options.storage.empty() || options.capacity > 0, "CacheOptions: storage needs a fixed capacity");
+  require_encodable(options.kv_dtype, "CacheOptions: kv_dtype");
+}
+
+QWEN35_BODY RectangleCache RectangleCache::of(std::vector<SequenceCache> sequences, std::vector<std::size_t> pads) {
   const std::size_t batch = sequences.size();
   require<InputError>(batch > 0 && (pads.empty() || pads.size() == batch), "a cache of ", batch, " sequences with ",
                       pads.size(), " pads");
@@ -159,7 +162,7 @@ inline RectangleCache RectangleCache::of(std::vector<SequenceCache> sequences, s
   return out;
 }
 
-inline std::size_t RectangleCache::capacity() const {
+QWEN35_BODY std::size_t RectangleCache::capacity() const {
   std::size_t slots = options_.capacity;
   for (std::size_t b = 0; b < sequences_.size() && options_.capacity == 0; ++b) {
     slots = std::max(slots, pads_[b] + sequences_[b].pages() * kv_page_slots);
@@ -167,7 +170,7 @@ inline std::size_t RectangleCache::capacity() const {
   return slots;
 }
 
-inline std::size_t RectangleCache::bytes() const {
+QWEN35_BODY std::size_t RectangleCache::bytes() const {
   std::size_t sum = 0;
   for (const SequenceCache& sequence : sequences_) {
     sum += sequence.bytes();
@@ -175,7 +178,7 @@ inline std::size_t RectangleCache::bytes() const {
   return sum;
 }
 
-inline void RectangleCache::set_rope_deltas(std::vector<std::int32_t> deltas) {
+QWEN35_BODY void RectangleCache::set_rope_deltas(std::vector<std::int32_t> deltas) {
   require<InputError>(deltas.empty() || deltas.size() == sequences_.size(), "set_rope_deltas: ", deltas.size(),
                       " offsets for ", sequences_.size(), " sequences");
   for (std::size_t b = 0; b < sequences_.size(); ++b) {
@@ -184,7 +187,7 @@ inline void RectangleCache::set_rope_deltas(std::vector<std::int32_t> deltas) {
   rope_deltas_ = std::move(deltas);
 }
 
-inline std::vector<std::uint8_t> RectangleCache::valid(std::size_t row) const {
+QWEN35_BODY std::vector<std::uint8_t> RectangleCache::valid(std::size_t row) const {
   std::vector<std::uint8_t> out(length_, 1);
   std::fill_n(out.begin(), pads_[row], std::uint8_t{0});
   const std::span<const std::uint8_t> own = sequences_[row].valid();
@@ -192,13 +195,13 @@ inline std::vector<std::uint8_t> RectangleCache::valid(std::size_t row) const {
   return out;
 }
 
-inline std::vector<SequenceCache> RectangleCache::take_sequences() {
+QWEN35_BODY std::vector<SequenceCache> RectangleCache::take_sequences() {
   std::vector<SequenceCache> out = std::move(sequences_);
   reset();
   return out;
 }
 
-inline std::vector<SequenceCache> RectangleCache::make_rows(std::size_t count, const CacheLayout& layout) const {
+QWEN35_BODY std::vector<SequenceCache> RectangleCache::make_rows(std::size_t count, const CacheLayout& layout) const {
   std::vector<SequenceCache> rows;
   rows.reserve(count);
   if (options_.storage.empty()) {
@@ -221,8 +224,8 @@ inline std::vector<SequenceCache> RectangleCache::make_rows(std::size_t count, c
   return rows;
 }
 
-inline void RectangleCache::begin(std::size_t batch_size, std::size_t tokens, const CacheLayout& layout,
-                                  std::uint64_t fingerprint) {
+QWEN35_BODY void RectangleCache::begin(std::size_t batch_size, std::size_t tokens, const CacheLayout& layout,
+                                       std::uint64_t fingerprint) {
   const bool fresh = sequences_.empty() || (length_ == 0 && batch_size != sequences_.size());
   require<InputError>(fresh || batch_size == sequences_.size(), "past_key_values holds ", sequences_.size(),
                       " sequences, the input has ", batch_size);
@@ -242,7 +245,7 @@ inline void RectangleCache::begin(std::size_t batch_size, std::size_t tokens, co
   }
 }
 
-inline void RectangleCache::commit(std::size_t tokens, const TokenId* ids, const std::size_t* pads) {
+QWEN35_BODY void RectangleCache::commit(std::size_t tokens, const TokenId* ids, const std::size_t* pads) {
   const std::size_t batch = sequences_.size();
   for (std::size_t s = 0; s < tokens; ++s) {
     for (std::size_t b = 0; b < batch; ++b) {
@@ -256,7 +259,7 @@ inline void RectangleCache::commit(std::size_t tokens, const TokenId* ids, const
   fingerprint_ = sequences_[0].fingerprint();
 }
 
-inline RectangleCache RectangleCache::with_rows(std::vector<SequenceCache> rows) const {
+QWEN35_BODY RectangleCache RectangleCache::with_rows(std::vector<SequenceCache> rows) const {
   CacheOptions options = options_;
   options.storage = {};
   RectangleCache out(options);
@@ -269,7 +272,7 @@ inline RectangleCache RectangleCache::with_rows(std::vector<SequenceCache> rows)
   return out;
 }
 
-inline RectangleCache RectangleCache::fork() const {
+QWEN35_BODY RectangleCache RectangleCache::fork() const {
   std::vector<SequenceCache> rows;
   for (const SequenceCache& sequence : sequences_) {
     rows.push_back(sequence.fork());
@@ -277,7 +280,7 @@ inline RectangleCache RectangleCache::fork() const {
   return with_rows(std::move(rows));
 }
 
-inline RectangleCache RectangleCache::copy() const {
+QWEN35_BODY RectangleCache RectangleCache::copy() const {
   std::vector<SequenceCache> rows;
   for (const SequenceCache& sequence : sequences_) {
     rows.push_back(sequence.copy());
@@ -285,11 +288,11 @@ inline RectangleCache RectangleCache::copy() const {
   return with_rows(std::move(rows));
 }
 
-inline RectangleSnapshot RectangleCache::snapshot() const {
+QWEN35_BODY RectangleSnapshot RectangleCache::snapshot() const {
   return RectangleSnapshot(std::make_shared<const RectangleCache>(fork()));
 }
 
-inline void RectangleCache::restore(const RectangleSnapshot& snapshot) {
+QWEN35_BODY void RectangleCache::restore(const RectangleSnapshot& snapshot) {
   const RectangleCache& from = *snapshot.cache_;
   if (from.sequences_.empty()) {
     reset();
@@ -323,7 +326,7 @@ inline void RectangleCache::restore(const RectangleSnapshot& snapshot) {
   rope_deltas_ = std::move(deltas);
 }
 
-inline void RectangleCache::reorder(std::span<const std::size_t> rows) {
+QWEN35_BODY void RectangleCache::reorder(std::span<const std::size_t> rows) {
   require<InputError>(!rows.empty(), "reorder: no rows");
   bool same = rows.size() == sequences_.size();
   std::vector<std::size_t> last_use(sequences_.size(), rows.size());
@@ -368,7 +371,7 @@ inline void RectangleCache::reorder(std::span<const std::size_t> rows) {
   rope_deltas_ = std::move(deltas);
 }
 
-inline void RectangleCache::reset() {
+QWEN35_BODY void RectangleCache::reset() {
   length_ = 0;
   fingerprint_ = 0;
   sequences_.clear();
@@ -376,5 +379,7 @@ inline void RectangleCache::reset() {
   ids_.clear();
   rope_deltas_.clear();
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

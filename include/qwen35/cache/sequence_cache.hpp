@@ -5,10 +5,13 @@
 #include <qwen35/cache/page_table.hpp>
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <cstring>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -29,10 +32,7 @@ class SequenceCache {
   SequenceCache& operator=(SequenceCache&&) noexcept = default;
 
   // Raises CacheError for a cache made without a layout.
-  const CacheLayout& layout() const {
-    require<CacheError>(pool() != nullptr, "a cache without a layout: make it with that of the model");
-    return pool()->layout();
-  }
+  const CacheLayout& layout() const;
   const std::shared_ptr<KvPool>& pool() const { return pages_.pool(); }
   // Filled slots.
   std::size_t tokens() const { return tokens_; }
@@ -87,10 +87,7 @@ class SequenceCache {
   // The slots of begin are filled: `ids` [tokens] or null, where an embedding was given.
   void commit(std::size_t tokens, const TokenId* ids);
 
-  GatedDeltaNetState linear_state(std::size_t layer) {
-    float* const start = state_.data() + layer * layout().state_stride();
-    return {start, start + layout().conv_floats};
-  }
+  GatedDeltaNetState linear_state(std::size_t layer);
   GatedAttentionState full_state(std::size_t layer) {
     return {pages_.data(), layout().key_offset(layer), layout().value_offset(layer), layout().kv_dtype};
   }
@@ -143,11 +140,23 @@ class SequencePoint {
   std::shared_ptr<const SequenceCache> cache_;
 };
 
-inline SequencePoint SequenceCache::point() const {
+#if QWEN35_BODIES
+
+QWEN35_BODY const CacheLayout& SequenceCache::layout() const {
+  require<CacheError>(pool() != nullptr, "a cache without a layout: make it with that of the model");
+  return pool()->layout();
+}
+
+QWEN35_BODY GatedDeltaNetState SequenceCache::linear_state(std::size_t layer) {
+  float* const start = state_.data() + layer * layout().state_stride();
+  return {start, start + layout().conv_floats};
+}
+
+QWEN35_BODY SequencePoint SequenceCache::point() const {
   return SequencePoint(fork());
 }
 
-inline SequenceCache SequenceCache::head(std::size_t tokens) const {
+QWEN35_BODY SequenceCache SequenceCache::head(std::size_t tokens) const {
   require<CacheError>(tokens <= tokens_ && holes_ == 0 && !pool()->in_storage(), "a cache of ", tokens_,
                       " tokens has no head of ", tokens, ", or it has holes or stands in the caller's storage");
   SequenceCache out(pool());
@@ -160,7 +169,7 @@ inline SequenceCache SequenceCache::head(std::size_t tokens) const {
   return out;
 }
 
-inline SequenceCache::SequenceCache(const SequenceCache& other, Sharing sharing) {
+QWEN35_BODY SequenceCache::SequenceCache(const SequenceCache& other, Sharing sharing) {
   require<CacheError>(!other.entered_, "the cache stands inside a forward that did not end");
   const CacheLayout& same = other.layout();
   // The caller's storage may go away before the copy does.
@@ -174,14 +183,14 @@ inline SequenceCache::SequenceCache(const SequenceCache& other, Sharing sharing)
   }
 }
 
-inline void SequenceCache::make_state() {
+QWEN35_BODY void SequenceCache::make_state() {
   if (state_.empty() && layout().state_floats() > 0) {
     heap_state_ = AlignedBuffer<float>::uninitialised(layout().state_floats());
     state_ = {heap_state_.data(), heap_state_.size()};
   }
 }
 
-inline void SequenceCache::copy_meta(const SequenceCache& other) {
+QWEN35_BODY void SequenceCache::copy_meta(const SequenceCache& other) {
   make_capacity(ids_, other.tokens_);
   ids_.assign(other.ids().begin(), other.ids().end());
   valid_.assign(other.valid().begin(), other.valid().end());
@@ -191,17 +200,17 @@ inline void SequenceCache::copy_meta(const SequenceCache& other) {
   rope_delta_ = other.rope_delta_;
 }
 
-inline void SequenceCache::reserve(std::size_t tokens) {
+QWEN35_BODY void SequenceCache::reserve(std::size_t tokens) {
   make_capacity(ids_, tokens);
   make_state();
   pages_.make_room(tokens_, std::max(tokens, tokens_));
 }
 
-inline void SequenceCache::back_to(const SequencePoint& point) {
+QWEN35_BODY void SequenceCache::back_to(const SequencePoint& point) {
   back_to(*point.cache_);
 }
 
-inline void SequenceCache::back_to(const SequenceCache& from) {
+QWEN35_BODY void SequenceCache::back_to(const SequenceCache& from) {
   require<CacheError>(from.layout().kv_dtype == layout().kv_dtype, "restore: the snapshot holds ",
                       name(from.layout().kv_dtype), " keys, this cache ", name(layout().kv_dtype));
   require<CacheError>(
@@ -228,7 +237,7 @@ inline void SequenceCache::back_to(const SequenceCache& from) {
   entered_ = false;
 }
 
-inline void SequenceCache::reset() {
+QWEN35_BODY void SequenceCache::reset() {
   pages_.clear();
   ids_.clear();
   valid_.clear();
@@ -239,7 +248,7 @@ inline void SequenceCache::reset() {
   entered_ = false;
 }
 
-inline void SequenceCache::begin(std::size_t tokens, std::uint64_t fingerprint, const std::uint8_t* valid) {
+QWEN35_BODY void SequenceCache::begin(std::size_t tokens, std::uint64_t fingerprint, const std::uint8_t* valid) {
   require<CacheError>(!entered_,
                       "the cache stands inside a forward that did not end: reset it, or go back to a snapshot");
   require<CacheError>(fingerprint_ == 0 || fingerprint == fingerprint_, "past_key_values was filled by another model");
@@ -261,7 +270,7 @@ inline void SequenceCache::begin(std::size_t tokens, std::uint64_t fingerprint, 
   next_fingerprint_ = fingerprint;
 }
 
-inline void SequenceCache::commit(std::size_t tokens, const TokenId* ids) {
+QWEN35_BODY void SequenceCache::commit(std::size_t tokens, const TokenId* ids) {
   ids_.resize(tokens_);
   if (ids != nullptr) {
     ids_.insert(ids_.end(), ids, ids + tokens);
@@ -277,5 +286,7 @@ inline void SequenceCache::commit(std::size_t tokens, const TokenId* ids) {
   fingerprint_ = next_fingerprint_;
   entered_ = false;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -6,10 +6,13 @@
 #include <qwen35/config/vision_config.hpp>
 #include <qwen35/core/result.hpp>
 
-#include <algorithm>
 #include <initializer_list>
 #include <span>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <algorithm>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -85,24 +88,10 @@ class Differences {
   void compare(const JsonFields& fields, std::string_view key, double file, double type) {
     compare(fields, key, number_text(file), number_text(type));
   }
-  void compare(const JsonFields& fields, std::initializer_list<SizeField> sizes) {
-    for (const SizeField& size : sizes) {
-      compare(fields, size.key, fields.size(size.key, size.absent), size.type);
-    }
-  }
-  void add(const std::string& line) {
-    if (count_++ < shown) {
-      lines_ += "\n  " + line;
-    }
-  }
+  void compare(const JsonFields& fields, std::initializer_list<SizeField> sizes);
+  void add(const std::string& line);
   // Nothing: the file describes the type.
-  std::optional<Failure> failure(const std::string& file) const {
-    if (count_ == 0) {
-      return std::nullopt;
-    }
-    return Failure{ErrorKind::config, concat(file, " does not describe the compiled model:", lines_,
-                                             count_ > shown ? concat("\n  and ", count_ - shown, " more") : "")};
-  }
+  std::optional<Failure> failure(const std::string& file) const;
 
  private:
   static constexpr std::size_t shown = 60;
@@ -111,30 +100,8 @@ class Differences {
   std::size_t count_ = 0;
 };
 
-inline void compare_layer_types(const JsonFields& text, std::size_t layers, std::span<const LayerType> type,
-                                Differences& differences) {
-  std::vector<std::string> file;
-  if (const json::Value* const types = text.list("layer_types")) {
-    for (const json::Value& item : types->items()) {
-      text.expect(item.is_string(), "layer_types", "a list of names");
-      file.push_back(item.as_string());
-    }
-    text.expect(file.size() == layers, "layer_types",
-                concat("one entry for each of num_hidden_layers (", layers, "), not ", file.size()));
-  } else {
-    const std::size_t interval = text.size("full_attention_interval", 4);
-    text.expect(interval > 0, "full_attention_interval", "a number above 0");
-    for (std::size_t i = 0; i < std::min(layers, type.size()); ++i) {
-      file.emplace_back(name((i + 1) % interval == 0 ? LayerType::full_attention : LayerType::linear_attention));
-    }
-  }
-  for (std::size_t i = 0; i < std::min(file.size(), type.size()); ++i) {
-    if (file[i] != name(type[i])) {
-      differences.add(
-          concat(text.place("layer_types"), "[", i, "]: the file has ", file[i], ", the type ", name(type[i])));
-    }
-  }
-}
+void compare_layer_types(const JsonFields& text, std::size_t layers, std::span<const LayerType> type,
+                         Differences& differences);
 
 template <class Text>
 inline TextValues check_text(const JsonFields& text, std::string_view family, Differences& differences) {
@@ -276,5 +243,58 @@ template <class Config>
 ConfigValues check(const json::Value& config) {
   return try_check<Config>(config).value();
 }
+
+#if QWEN35_BODIES
+
+namespace detail {
+
+QWEN35_BODY void Differences::compare(const JsonFields& fields, std::initializer_list<SizeField> sizes) {
+  for (const SizeField& size : sizes) {
+    compare(fields, size.key, fields.size(size.key, size.absent), size.type);
+  }
+}
+
+QWEN35_BODY void Differences::add(const std::string& line) {
+  if (count_++ < shown) {
+    lines_ += "\n  " + line;
+  }
+}
+
+QWEN35_BODY std::optional<Failure> Differences::failure(const std::string& file) const {
+  if (count_ == 0) {
+    return std::nullopt;
+  }
+  return Failure{ErrorKind::config, concat(file, " does not describe the compiled model:", lines_,
+                                           count_ > shown ? concat("\n  and ", count_ - shown, " more") : "")};
+}
+
+QWEN35_BODY void compare_layer_types(const JsonFields& text, std::size_t layers, std::span<const LayerType> type,
+                                     Differences& differences) {
+  std::vector<std::string> file;
+  if (const json::Value* const types = text.list("layer_types")) {
+    for (const json::Value& item : types->items()) {
+      text.expect(item.is_string(), "layer_types", "a list of names");
+      file.push_back(item.as_string());
+    }
+    text.expect(file.size() == layers, "layer_types",
+                concat("one entry for each of num_hidden_layers (", layers, "), not ", file.size()));
+  } else {
+    const std::size_t interval = text.size("full_attention_interval", 4);
+    text.expect(interval > 0, "full_attention_interval", "a number above 0");
+    for (std::size_t i = 0; i < std::min(layers, type.size()); ++i) {
+      file.emplace_back(name((i + 1) % interval == 0 ? LayerType::full_attention : LayerType::linear_attention));
+    }
+  }
+  for (std::size_t i = 0; i < std::min(file.size(), type.size()); ++i) {
+    if (file[i] != name(type[i])) {
+      differences.add(
+          concat(text.place("layer_types"), "[", i, "]: the file has ", file[i], ", the type ", name(type[i])));
+    }
+  }
+}
+
+}  // namespace detail
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

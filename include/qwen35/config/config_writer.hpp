@@ -11,19 +11,7 @@ QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
 
-inline json::Value token_ids_json(const TokenIds& ids) {
-  if (ids.empty()) {
-    return {};
-  }
-  if (ids.size() == 1) {
-    return ids[0];
-  }
-  json::Value list = json::Value::array();
-  for (const TokenId id : ids) {
-    list.push_back(id);
-  }
-  return list;
-}
+json::Value token_ids_json(const TokenIds& ids);
 
 // Of a config that is no text config's base: 0.02, the reference's default.
 template <class C>
@@ -35,44 +23,7 @@ double written_initializer_range() {
   }
 }
 
-inline json::Value rope_json(const RopeParameters& rope) {
-  json::Value out = json::Value::object();
-  out["rope_type"] = name(rope.rope_type);
-  out["rope_theta"] = rope.rope_theta;
-  out["partial_rotary_factor"] = rope.partial_rotary_factor;
-  out["mrope_interleaved"] = true;
-  for (const std::size_t section : rope.mrope_section) {
-    out["mrope_section"].push_back(section);
-  }
-  const auto optional = [&](const char* key, const auto& value) {
-    if (value) {
-      out[key] = *value;
-    }
-  };
-  if (rope.rope_type == RopeType::yarn) {
-    out["factor"] = nullptr;  // the key must be there, be it with a null
-  }
-  optional("factor", rope.factor);
-  optional("original_max_position_embeddings", rope.original_max_position_embeddings);
-  optional("attention_factor", rope.attention_factor);
-  optional("beta_fast", rope.beta_fast);
-  optional("beta_slow", rope.beta_slow);
-  optional("mscale", rope.mscale);
-  optional("mscale_all_dim", rope.mscale_all_dim);
-  optional("low_freq_factor", rope.low_freq_factor);
-  optional("high_freq_factor", rope.high_freq_factor);
-  if (!rope.truncate) {
-    out["truncate"] = false;
-  }
-  const auto factors = [&](const char* key, const FactorList& list) {
-    for (const double factor : list) {
-      out[key].push_back(factor);
-    }
-  };
-  factors("short_factor", rope.short_factor);
-  factors("long_factor", rope.long_factor);
-  return out;
-}
+json::Value rope_json(const RopeParameters& rope);
 
 }  // namespace detail
 
@@ -163,5 +114,66 @@ json::Value composite_config_json(const ConfigValues& values) {
   out["tie_word_embeddings"] = tied_embeddings<Config>;
   return out;
 }
+
+#if QWEN35_BODIES
+
+namespace detail {
+
+QWEN35_BODY json::Value token_ids_json(const TokenIds& ids) {
+  if (ids.empty()) {
+    return {};
+  }
+  if (ids.size() == 1) {
+    return ids[0];
+  }
+  json::Value list = json::Value::array();
+  for (const TokenId id : ids) {
+    list.push_back(id);
+  }
+  return list;
+}
+
+QWEN35_BODY json::Value rope_json(const RopeParameters& rope) {
+  json::Value out = json::Value::object();
+  out["rope_type"] = name(rope.rope_type);
+  out["rope_theta"] = rope.rope_theta;
+  out["partial_rotary_factor"] = rope.partial_rotary_factor;
+  out["mrope_interleaved"] = true;
+  for (const std::size_t section : rope.mrope_section) {
+    out["mrope_section"].push_back(section);
+  }
+  const auto optional = [&](const char* key, const auto& value) {
+    if (value) {
+      out[key] = *value;
+    }
+  };
+  if (rope.rope_type == RopeType::yarn) {
+    out["factor"] = nullptr;  // the key must be there, be it with a null
+  }
+  optional("factor", rope.factor);
+  optional("original_max_position_embeddings", rope.original_max_position_embeddings);
+  optional("attention_factor", rope.attention_factor);
+  optional("beta_fast", rope.beta_fast);
+  optional("beta_slow", rope.beta_slow);
+  optional("mscale", rope.mscale);
+  optional("mscale_all_dim", rope.mscale_all_dim);
+  optional("low_freq_factor", rope.low_freq_factor);
+  optional("high_freq_factor", rope.high_freq_factor);
+  if (!rope.truncate) {
+    out["truncate"] = false;
+  }
+  const auto factors = [&](const char* key, const FactorList& list) {
+    for (const double factor : list) {
+      out[key].push_back(factor);
+    }
+  };
+  factors("short_factor", rope.short_factor);
+  factors("long_factor", rope.long_factor);
+  return out;
+}
+
+}  // namespace detail
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

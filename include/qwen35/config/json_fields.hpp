@@ -8,9 +8,12 @@
 #include <qwen35/config/token_ids.hpp>
 #include <qwen35/json/value.hpp>
 
+#include <limits>
+
+#if QWEN35_BODIES
 #include <charconv>
 #include <cmath>
-#include <limits>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -26,108 +29,25 @@ class JsonFields {
     require<ConfigError>(object == nullptr || object->is_object(), where, ": expected an object");
   }
 
-  const json::Value* find(std::string_view key) const {
-    const json::Value* const value = object_ == nullptr ? nullptr : object_->find(key);
-    return value == nullptr || value->is_null() ? nullptr : value;
-  }
+  const json::Value* find(std::string_view key) const;
   // Does the key stand in the file, be it with a null?
   bool mentions(std::string_view key) const { return object_ != nullptr && object_->find(key) != nullptr; }
 
   // A whole number in [0, 2^31).
-  std::size_t size(std::string_view key, std::size_t absent) const {
-    const json::Value* const value = find(key);
-    return value == nullptr ? absent : as_size(*value, key);
-  }
+  std::size_t size(std::string_view key, std::size_t absent) const;
   double number(std::string_view key, double absent) const { return optional_number(key).value_or(absent); }
-  std::optional<double> optional_number(std::string_view key) const {
-    const json::Value* const value = find(key);
-    if (value == nullptr) {
-      return std::nullopt;
-    }
-    return as_number(*value, key, "a number");
-  }
-  bool boolean(std::string_view key, bool absent) const {
-    const json::Value* const value = find(key);
-    if (value == nullptr) {
-      return absent;
-    }
-    const json::Value read = plain(*value);
-    const bool number = read == json::Value(0) || read == json::Value(1);
-    expect(read.is_bool() || number, key, "true or false");
-    return number ? read == json::Value(1) : read.as_bool();
-  }
-  std::string text(std::string_view key, std::string_view absent) const {
-    const json::Value* const value = find(key);
-    if (value == nullptr) {
-      return std::string(absent);
-    }
-    expect(value->is_string(), key, "a string");
-    return value->as_string();
-  }
+  std::optional<double> optional_number(std::string_view key) const;
+  bool boolean(std::string_view key, bool absent) const;
+  std::string text(std::string_view key, std::string_view absent) const;
   // One id or a list of at most 64; negative ones are none.
-  TokenIds token_ids(std::string_view key) const {
-    TokenIds ids;
-    const json::Value* const value = find(key);
-    if (value == nullptr) {
-      return ids;
-    }
-    constexpr const char* expected = "a token id or a list of at most 64 token ids";
-    const auto add = [&](const json::Value& given) {
-      const json::Value item = plain(given);
-      expect(item.is_integer() && item.as_integer() <= std::numeric_limits<TokenId>::max() &&
-                 ids.size() < TokenIds::capacity,
-             key, expected);
-      if (item.as_integer() >= 0) {
-        ids.push_back(static_cast<TokenId>(item.as_integer()));
-      }
-    };
-    if (!value->is_array()) {
-      add(*value);
-      return ids;
-    }
-    for (const json::Value& item : value->items()) {
-      add(item);
-    }
-    return ids;
-  }
-  TokenId token_id(std::string_view key, TokenId absent) const {
-    const json::Value* const value = find(key);
-    if (value == nullptr) {
-      return absent;
-    }
-    expect(!value->is_array(), key, "one token id");
-    const TokenIds ids = token_ids(key);
-    return ids.empty() ? absent : ids[0];
-  }
-  FactorList factors(std::string_view key) const {
-    FactorList list;
-    if (const json::Value* const value = find(key)) {
-      constexpr const char* expected = "a list of at most 256 numbers";
-      expect(value->is_array() && value->size() <= FactorList::capacity, key, expected);
-      for (const json::Value& item : value->items()) {
-        list.push_back(as_number(item, key, expected));
-      }
-    }
-    return list;
-  }
+  TokenIds token_ids(std::string_view key) const;
+  TokenId token_id(std::string_view key, TokenId absent) const;
+  FactorList factors(std::string_view key) const;
   // An object, or null when the key is absent.
-  const json::Value* object(std::string_view key) const {
-    const json::Value* const value = find(key);
-    expect(value == nullptr || value->is_object(), key, "an object");
-    return value;
-  }
+  const json::Value* object(std::string_view key) const;
   // A list, or null when the key is absent.
-  const json::Value* list(std::string_view key) const {
-    const json::Value* const value = find(key);
-    expect(value == nullptr || value->is_array(), key, "a list");
-    return value;
-  }
-  std::size_t as_size(const json::Value& given, std::string_view key) const {
-    const json::Value value = plain(given);
-    expect(value.is_integer() && value.as_integer() >= 0 && static_cast<std::uint64_t>(value.as_integer()) < size_limit,
-           key, "a whole number from 0 to 2147483647");
-    return static_cast<std::size_t>(value.as_integer());
-  }
+  const json::Value* list(std::string_view key) const;
+  std::size_t as_size(const json::Value& given, std::string_view key) const;
   // Raises ConfigError "<where>.<key>: expected <what>" unless `condition` holds.
   void expect(bool condition, std::string_view key, std::string_view what) const {
     if (!condition) {
@@ -148,46 +68,161 @@ class JsonFields {
   }
 
   // A string that writes a number or a truth as that, a number without a fraction as an integer, all else as it is.
-  static json::Value plain(const json::Value& value) {
-    json::Value out = value;
-    if (value.is_string()) {
-      const std::string& text = value.as_string();
-      const char* const end = text.data() + text.size();
-      std::int64_t integer = 0;
-      double number = 0.0;
-      if (const auto read = std::from_chars(text.data(), end, integer); read.ec == std::errc() && read.ptr == end) {
-        return integer;
-      }
-      if (const auto read = std::from_chars(text.data(), end, number); read.ec == std::errc() && read.ptr == end) {
-        out = number;
-      } else if (text == "true" || text == "True" || text == "false" || text == "False") {
-        return text[0] == 't' || text[0] == 'T';
-      }
-    }
-    constexpr double exact = 9007199254740992.0;  // 2^53: every smaller whole number is a double
-    if (out.kind() == json::Kind::number && std::fabs(out.as_number()) < exact &&
-        std::trunc(out.as_number()) == out.as_number()) {
-      return static_cast<std::int64_t>(out.as_number());
-    }
-    return out;
-  }
+  static json::Value plain(const json::Value& value);
 
  private:
-  double as_number(const json::Value& given, std::string_view key, std::string_view what) const {
-    const json::Value value = plain(given);
-    expect(value.is_number() && std::isfinite(value.as_number()), key, what);
-    return value.as_number();
-  }
+  double as_number(const json::Value& given, std::string_view key, std::string_view what) const;
 
   const json::Value* object_;
   std::string where_;
 };
 
 // A number with as many digits as tell it from every other: 1e-06, 0.25.
-inline std::string number_text(double value) {
+std::string number_text(double value);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY const json::Value* JsonFields::find(std::string_view key) const {
+  const json::Value* const value = object_ == nullptr ? nullptr : object_->find(key);
+  return value == nullptr || value->is_null() ? nullptr : value;
+}
+
+QWEN35_BODY std::size_t JsonFields::size(std::string_view key, std::size_t absent) const {
+  const json::Value* const value = find(key);
+  return value == nullptr ? absent : as_size(*value, key);
+}
+
+QWEN35_BODY std::optional<double> JsonFields::optional_number(std::string_view key) const {
+  const json::Value* const value = find(key);
+  if (value == nullptr) {
+    return std::nullopt;
+  }
+  return as_number(*value, key, "a number");
+}
+
+QWEN35_BODY bool JsonFields::boolean(std::string_view key, bool absent) const {
+  const json::Value* const value = find(key);
+  if (value == nullptr) {
+    return absent;
+  }
+  const json::Value read = plain(*value);
+  const bool number = read == json::Value(0) || read == json::Value(1);
+  expect(read.is_bool() || number, key, "true or false");
+  return number ? read == json::Value(1) : read.as_bool();
+}
+
+QWEN35_BODY std::string JsonFields::text(std::string_view key, std::string_view absent) const {
+  const json::Value* const value = find(key);
+  if (value == nullptr) {
+    return std::string(absent);
+  }
+  expect(value->is_string(), key, "a string");
+  return value->as_string();
+}
+
+QWEN35_BODY TokenIds JsonFields::token_ids(std::string_view key) const {
+  TokenIds ids;
+  const json::Value* const value = find(key);
+  if (value == nullptr) {
+    return ids;
+  }
+  constexpr const char* expected = "a token id or a list of at most 64 token ids";
+  const auto add = [&](const json::Value& given) {
+    const json::Value item = plain(given);
+    expect(item.is_integer() && item.as_integer() <= std::numeric_limits<TokenId>::max() &&
+               ids.size() < TokenIds::capacity,
+           key, expected);
+    if (item.as_integer() >= 0) {
+      ids.push_back(static_cast<TokenId>(item.as_integer()));
+    }
+  };
+  if (!value->is_array()) {
+    add(*value);
+    return ids;
+  }
+  for (const json::Value& item : value->items()) {
+    add(item);
+  }
+  return ids;
+}
+
+QWEN35_BODY TokenId JsonFields::token_id(std::string_view key, TokenId absent) const {
+  const json::Value* const value = find(key);
+  if (value == nullptr) {
+    return absent;
+  }
+  expect(!value->is_array(), key, "one token id");
+  const TokenIds ids = token_ids(key);
+  return ids.empty() ? absent : ids[0];
+}
+
+QWEN35_BODY FactorList JsonFields::factors(std::string_view key) const {
+  FactorList list;
+  if (const json::Value* const value = find(key)) {
+    constexpr const char* expected = "a list of at most 256 numbers";
+    expect(value->is_array() && value->size() <= FactorList::capacity, key, expected);
+    for (const json::Value& item : value->items()) {
+      list.push_back(as_number(item, key, expected));
+    }
+  }
+  return list;
+}
+
+QWEN35_BODY const json::Value* JsonFields::object(std::string_view key) const {
+  const json::Value* const value = find(key);
+  expect(value == nullptr || value->is_object(), key, "an object");
+  return value;
+}
+
+QWEN35_BODY const json::Value* JsonFields::list(std::string_view key) const {
+  const json::Value* const value = find(key);
+  expect(value == nullptr || value->is_array(), key, "a list");
+  return value;
+}
+
+QWEN35_BODY std::size_t JsonFields::as_size(const json::Value& given, std::string_view key) const {
+  const json::Value value = plain(given);
+  expect(value.is_integer() && value.as_integer() >= 0 && static_cast<std::uint64_t>(value.as_integer()) < size_limit,
+         key, "a whole number from 0 to 2147483647");
+  return static_cast<std::size_t>(value.as_integer());
+}
+
+QWEN35_BODY json::Value JsonFields::plain(const json::Value& value) {
+  json::Value out = value;
+  if (value.is_string()) {
+    const std::string& text = value.as_string();
+    const char* const end = text.data() + text.size();
+    std::int64_t integer = 0;
+    double number = 0.0;
+    if (const auto read = std::from_chars(text.data(), end, integer); read.ec == std::errc() && read.ptr == end) {
+      return integer;
+    }
+    if (const auto read = std::from_chars(text.data(), end, number); read.ec == std::errc() && read.ptr == end) {
+      out = number;
+    } else if (text == "true" || text == "True" || text == "false" || text == "False") {
+      return text[0] == 't' || text[0] == 'T';
+    }
+  }
+  constexpr double exact = 9007199254740992.0;  // 2^53: every smaller whole number is a double
+  if (out.kind() == json::Kind::number && std::fabs(out.as_number()) < exact &&
+      std::trunc(out.as_number()) == out.as_number()) {
+    return static_cast<std::int64_t>(out.as_number());
+  }
+  return out;
+}
+
+QWEN35_BODY double JsonFields::as_number(const json::Value& given, std::string_view key, std::string_view what) const {
+  const json::Value value = plain(given);
+  expect(value.is_number() && std::isfinite(value.as_number()), key, what);
+  return value.as_number();
+}
+
+QWEN35_BODY std::string number_text(double value) {
   char buffer[32];
   const std::to_chars_result result = std::to_chars(buffer, buffer + sizeof(buffer), value);
   return std::string(buffer, result.ptr);
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -12,7 +12,11 @@ QWEN35_BEGIN_NAMESPACE
 // lacks come from the top level of the text config, then from the class. For every type but "default" a second step
 // lets the top level (0.25 when absent) win over the dict. Raises ConfigError for a key of the wrong kind, an unknown
 // type, or a key that the type cannot do without.
-inline RopeParameters read_rope(const JsonFields& text, std::size_t max_position_embeddings) {
+RopeParameters read_rope(const JsonFields& text, std::size_t max_position_embeddings);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY RopeParameters read_rope(const JsonFields& text, std::size_t max_position_embeddings) {
   const json::Value* dict = text.object("rope_parameters");
   std::string where = text.where() + ".rope_parameters";
   if (const json::Value* const legacy = text.object("rope_scaling"); legacy != nullptr && legacy->size() > 0) {
@@ -89,5 +93,7 @@ inline RopeParameters read_rope(const JsonFields& text, std::size_t max_position
   }
   return out;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

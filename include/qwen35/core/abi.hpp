@@ -55,6 +55,27 @@
   QWEN35_ABI_EXPAND(QWEN35_VERSION_MAJOR, QWEN35_VERSION_MINOR, QWEN35_ABI_ISA, QWEN35_ABI_DISPATCH, \
                     QWEN35_ABI_THREADS, QWEN35_ABI_ERRORS, QWEN35_ABI_FORMATS)
 
+// Two deliveries of one source. By default all functions are inline. With QWEN35_COMPILED_GENERATE, which the target
+// qwen35::generate sets, the bodies of those that are no templates stand in that target's one file, and programs see
+// declarations: less than half of the time to compile.
+//
+// A large function that few programs call is QWEN35_LAZY: among inline functions a template of nothing, whose body
+// costs only those who call it.
+#if defined(QWEN35_COMPILED_GENERATE)
+#define QWEN35_BODY
+#define QWEN35_LAZY
+#define QWEN35_LAZY_BODY
+#else
+#define QWEN35_BODY inline
+#define QWEN35_LAZY template <class = void>
+#define QWEN35_LAZY_BODY template <class>
+#endif
+#if defined(QWEN35_COMPILED_GENERATE) && !defined(QWEN35_GENERATE_SOURCE)
+#define QWEN35_BODIES 0
+#else
+#define QWEN35_BODIES 1
+#endif
+
 #define QWEN35_BEGIN_NAMESPACE \
   namespace qwen35 {           \
   inline namespace QWEN35_ABI {

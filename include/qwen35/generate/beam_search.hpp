@@ -2,7 +2,6 @@
 // The state of a beam search over a batch of prompts. Source: the reference's `_beam_search` and its helpers.
 #pragma once
 
-#include <qwen35/sampling/generation_config.hpp>
 #include <qwen35/sampling/ranking.hpp>
 #include <qwen35/sampling/sampler.hpp>
 #include <qwen35/sampling/stopping_criteria.hpp>
@@ -10,6 +9,10 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
+
+#if QWEN35_BODIES
+#include <qwen35/sampling/generation_config.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -36,20 +39,7 @@ struct Beam {
 class BeamSearch {
  public:
   // prompts: [batch], all of one length.
-  BeamSearch(const BeamOptions& options, const std::vector<std::vector<TokenId>>& prompts)
-      : options_(options), prompt_length_(prompts.empty() ? 0 : prompts[0].size()), length_(prompt_length_) {
-    require<InputError>(options.num_beams > 0 && !prompts.empty(), "beam search of ", options.num_beams, " beams for ",
-                        prompts.size(), " prompts");
-    for (const std::vector<TokenId>& prompt : prompts) {
-      Prompt state;
-      for (std::size_t beam = 0; beam < options.num_beams; ++beam) {
-        // Only the first beam counts at the start, or all would find the same.
-        state.running.push_back({prompt, {}, beam == 0 ? 0.0f : off, FinishReason::none});
-        state.finished.push_back({prompt, {}, off, FinishReason::none});
-      }
-      prompts_.push_back(std::move(state));
-    }
-  }
+  BeamSearch(const BeamOptions& options, const std::vector<std::vector<TokenId>>& prompts);
 
   std::size_t rows() const { return prompts_.size() * options_.num_beams; }
   bool done() const { return done_; }
@@ -104,10 +94,7 @@ class BeamSearch {
     std::vector<Beam> finished;  // best first; reason none: nothing yet
     bool improvable = true;
     bool all_hit = false;  // every candidate of the last step is finished
-    bool full() const {
-      return std::all_of(finished.begin(), finished.end(),
-                         [](const Beam& beam) { return beam.reason != FinishReason::none; });
-    }
+    bool full() const;
   };
 
   float penalised(float score, std::size_t tokens) const {
@@ -155,64 +142,18 @@ class BeamSearch {
     }
   }
 
-  Beam extend(const Prompt& prompt, std::size_t p, const Candidate& candidate, float score, FinishReason reason) const {
-    Beam out = prompt.running[candidate.beam];
-    out.ids.push_back(candidate.token);
-    out.beam_indices.push_back(static_cast<std::int32_t>(p * options_.num_beams + candidate.beam));
-    out.score = score;
-    out.reason = reason;
-    return out;
-  }
+  Beam extend(const Prompt& prompt, std::size_t p, const Candidate& candidate, float score, FinishReason reason) const;
 
   // Of the finished sequences so far and the first num_beams candidates, as far as they are finished, the best
   // num_beams.
-  void finish(Prompt& prompt) {
-    const auto p = static_cast<std::size_t>(&prompt - prompts_.data());
-    const bool closed = (prompt.full() && options_.early_stopping == EarlyStopping::yes) || !prompt.improvable;
-    if (closed) {
-      return;
-    }
-    std::vector<std::pair<float, const Candidate*>> fresh;
-    for (std::size_t c = 0; c < options_.num_beams; ++c) {
-      if (candidates_[c].reason != FinishReason::none) {
-        fresh.emplace_back(penalised(candidates_[c].score, length_ + 1 - prompt_length_), &candidates_[c]);
-      }
-    }
-    for (const auto& [score, candidate] : fresh) {
-      const auto worse = std::find_if(prompt.finished.begin(), prompt.finished.end(),
-                                      [s = score](const Beam& beam) { return s > beam.score; });
-      if (worse != prompt.finished.end()) {
-        prompt.finished.insert(worse, extend(prompt, p, *candidate, score, candidate->reason));
-        prompt.finished.pop_back();
-      }
-    }
-  }
+  void finish(Prompt& prompt);
 
   // The best num_beams candidates that are not finished run on.
-  void advance(std::size_t p) {
-    Prompt& prompt = prompts_[p];
-    for (Candidate& candidate : candidates_) {
-      candidate.score += candidate.reason != FinishReason::none ? off : 0.0f;
-    }
-    std::stable_sort(candidates_.begin(), candidates_.end(),
-                     [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
-    std::vector<Beam> next;
-    for (std::size_t beam = 0; beam < options_.num_beams; ++beam) {
-      next.push_back(extend(prompt, p, candidates_[beam], candidates_[beam].score, FinishReason::none));
-      beam_idx_.push_back(p * options_.num_beams + candidates_[beam].beam);
-    }
-    prompt.running = std::move(next);
-  }
+  void advance(std::size_t p);
 
   // Could the best running beam still beat the worst finished one? `never` with a positive penalty supposes that it
   // grows to the full length.
-  bool can_improve(const Prompt& prompt) const {
-    const bool full_length = options_.early_stopping == EarlyStopping::never && options_.length_penalty > 0.0;
-    const float hope =
-        penalised(prompt.running[0].score, (full_length ? options_.max_length : length_) - prompt_length_);
-    const float worst = prompt.full() ? prompt.finished.back().score : off;
-    return hope > worst;
-  }
+  bool can_improve(const Prompt& prompt) const;
 
   BeamOptions options_;
   std::size_t prompt_length_;
@@ -224,5 +165,83 @@ class BeamSearch {
   std::vector<std::uint64_t> ranked_;
   MultinomialSampler sampler_;
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY BeamSearch::BeamSearch(const BeamOptions& options, const std::vector<std::vector<TokenId>>& prompts)
+    : options_(options), prompt_length_(prompts.empty() ? 0 : prompts[0].size()), length_(prompt_length_) {
+  require<InputError>(options.num_beams > 0 && !prompts.empty(), "beam search of ", options.num_beams, " beams for ",
+                      prompts.size(), " prompts");
+  for (const std::vector<TokenId>& prompt : prompts) {
+    Prompt state;
+    for (std::size_t beam = 0; beam < options.num_beams; ++beam) {
+      // Only the first beam counts at the start, or all would find the same.
+      state.running.push_back({prompt, {}, beam == 0 ? 0.0f : off, FinishReason::none});
+      state.finished.push_back({prompt, {}, off, FinishReason::none});
+    }
+    prompts_.push_back(std::move(state));
+  }
+}
+
+QWEN35_BODY bool BeamSearch::Prompt::full() const {
+  return std::all_of(finished.begin(), finished.end(),
+                     [](const Beam& beam) { return beam.reason != FinishReason::none; });
+}
+
+QWEN35_BODY Beam BeamSearch::extend(const Prompt& prompt, std::size_t p, const Candidate& candidate, float score,
+                                    FinishReason reason) const {
+  Beam out = prompt.running[candidate.beam];
+  out.ids.push_back(candidate.token);
+  out.beam_indices.push_back(static_cast<std::int32_t>(p * options_.num_beams + candidate.beam));
+  out.score = score;
+  out.reason = reason;
+  return out;
+}
+
+QWEN35_BODY void BeamSearch::finish(Prompt& prompt) {
+  const auto p = static_cast<std::size_t>(&prompt - prompts_.data());
+  const bool closed = (prompt.full() && options_.early_stopping == EarlyStopping::yes) || !prompt.improvable;
+  if (closed) {
+    return;
+  }
+  std::vector<std::pair<float, const Candidate*>> fresh;
+  for (std::size_t c = 0; c < options_.num_beams; ++c) {
+    if (candidates_[c].reason != FinishReason::none) {
+      fresh.emplace_back(penalised(candidates_[c].score, length_ + 1 - prompt_length_), &candidates_[c]);
+    }
+  }
+  for (const auto& [score, candidate] : fresh) {
+    const auto worse = std::find_if(prompt.finished.begin(), prompt.finished.end(),
+                                    [s = score](const Beam& beam) { return s > beam.score; });
+    if (worse != prompt.finished.end()) {
+      prompt.finished.insert(worse, extend(prompt, p, *candidate, score, candidate->reason));
+      prompt.finished.pop_back();
+    }
+  }
+}
+
+QWEN35_BODY void BeamSearch::advance(std::size_t p) {
+  Prompt& prompt = prompts_[p];
+  for (Candidate& candidate : candidates_) {
+    candidate.score += candidate.reason != FinishReason::none ? off : 0.0f;
+  }
+  std::stable_sort(candidates_.begin(), candidates_.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+  std::vector<Beam> next;
+  for (std::size_t beam = 0; beam < options_.num_beams; ++beam) {
+    next.push_back(extend(prompt, p, candidates_[beam], candidates_[beam].score, FinishReason::none));
+    beam_idx_.push_back(p * options_.num_beams + candidates_[beam].beam);
+  }
+  prompt.running = std::move(next);
+}
+
+QWEN35_BODY bool BeamSearch::can_improve(const Prompt& prompt) const {
+  const bool full_length = options_.early_stopping == EarlyStopping::never && options_.length_penalty > 0.0;
+  const float hope = penalised(prompt.running[0].score, (full_length ? options_.max_length : length_) - prompt_length_);
+  const float worst = prompt.full() ? prompt.finished.back().score : off;
+  return hope > worst;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -13,7 +13,11 @@
 QWEN35_BEGIN_NAMESPACE
 
 // Raises Error when the system has none.
-inline std::uint64_t random_bits() {
+std::uint64_t random_bits();
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::uint64_t random_bits() {
 #if QWEN35_HAS_POSIX
   std::uint64_t bits = 0;
   require(::getentropy(&bits, sizeof(bits)) == 0, "the system gives no random numbers");
@@ -24,5 +28,7 @@ inline std::uint64_t random_bits() {
   return high << 32 | entropy();
 #endif
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -36,10 +36,7 @@ class FileHandle {
   FileHandle() = default;
   explicit FileHandle(int number) : number_(number) {}
   FileHandle(FileHandle&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  FileHandle& operator=(FileHandle&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
+  FileHandle& operator=(FileHandle&& other) noexcept;
   FileHandle(const FileHandle&) = delete;
   FileHandle& operator=(const FileHandle&) = delete;
   ~FileHandle() { close(); }
@@ -47,10 +44,7 @@ class FileHandle {
   bool is_open() const { return number_ >= 0; }
   int number() const { return number_; }
   // False when the system reports, this late, that something was not written. (A call that was interrupted has closed.)
-  bool close() {
-    const int number = std::exchange(number_, -1);
-    return number < 0 || ::close(number) == 0 || errno == EINTR;
-  }
+  bool close();
 
  private:
   int number_ = -1;
@@ -67,5 +61,19 @@ auto without_interruption(const Call& call) {
 }
 
 #endif
+
+#if QWEN35_BODIES
+
+QWEN35_BODY FileHandle& FileHandle::operator=(FileHandle&& other) noexcept {
+  std::swap(number_, other.number_);
+  return *this;
+}
+
+QWEN35_BODY bool FileHandle::close() {
+  const int number = std::exchange(number_, -1);
+  return number < 0 || ::close(number) == 0 || errno == EINTR;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

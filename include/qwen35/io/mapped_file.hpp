@@ -32,81 +32,23 @@ class MappedFile {
       : MappedFile(path, progress, true) {}
   // A file of which little is looked at: its pages are read when they are used.
   static MappedFile as_used(const std::string& path) { return MappedFile(path, {}, false); }
-  MappedFile(MappedFile&& other) noexcept
-      : bytes_(std::exchange(other.bytes_, {})),
-        mapping_(std::exchange(other.mapping_, nullptr)),
-        copy_(std::move(other.copy_)) {}
-  MappedFile& operator=(MappedFile&& other) noexcept {
-    std::swap(bytes_, other.bytes_);
-    std::swap(mapping_, other.mapping_);
-    std::swap(copy_, other.copy_);
-    return *this;
-  }
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
-  ~MappedFile() {
-#if QWEN35_HAS_MMAP
-    if (mapping_ != nullptr) {
-      ::munmap(const_cast<std::byte*>(mapping_), bytes_.size());
-    }
-#endif
-  }
+  ~MappedFile();
 
-  std::span<const std::byte> bytes() const {
-    return bytes_;
-  }
+  std::span<const std::byte> bytes() const { return bytes_; }
 
  private:
   MappedFile(const std::string& path, const std::function<void(std::size_t done)>& progress,
-             [[maybe_unused]] bool all_pages) {
-    PlainFile<CheckpointError> file(path);
-    const std::size_t size = file.size();
-    if (size == 0) {
-      return;
-    }
-#if QWEN35_HAS_MMAP
-    void* const start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number(), 0);
-    if (start != MAP_FAILED) {
-      mapping_ = static_cast<const std::byte*>(start);
-      bytes_ = {mapping_, size};
-      if (all_pages) {
-        populate(progress);
-      }
-      return;
-    }
-#endif
-    copy_ = AlignedBuffer<std::byte>::uninitialised(size);
-    file.read({copy_.data(), size});
-    bytes_ = {copy_.data(), copy_.size()};
-    if (progress) {
-      progress(bytes_.size());
-    }
-  }
+             [[maybe_unused]] bool all_pages);
 
 #if QWEN35_HAS_MMAP
   // Enters all pages at once. Page by page, the first tokens of a model with many experts run at half speed (a fault
   // for each 64 KiB); a file that would not stay in memory is left to be read as it is used. Where the system cannot do
   // it, nothing is lost.
-  void populate(const std::function<void(std::size_t done)>& progress) const {
-#if defined(MADV_POPULATE_READ)
-    constexpr std::size_t step = std::size_t{64} << 20;  // a few times a second from a disk
-    const long pages = ::sysconf(_SC_PHYS_PAGES);
-    const long page = ::sysconf(_SC_PAGESIZE);
-    if (pages > 0 && page > 0 &&
-        bytes_.size() / 3 * 4 / static_cast<std::size_t>(page) < static_cast<std::size_t>(pages)) {
-      for (std::size_t done = 0; done < bytes_.size(); done += step) {
-        if (progress) {
-          progress(done);
-        }
-        ::madvise(const_cast<std::byte*>(mapping_) + done, bytes_.size() - done < step ? bytes_.size() - done : step,
-                  MADV_POPULATE_READ);
-      }
-    }
-#endif
-    if (progress) {
-      progress(bytes_.size());
-    }
-  }
+  void populate(const std::function<void(std::size_t done)>& progress) const;
 
 #endif
 
@@ -114,5 +56,76 @@ class MappedFile {
   const std::byte* mapping_ = nullptr;
   AlignedBuffer<std::byte> copy_;
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY MappedFile::MappedFile(MappedFile&& other) noexcept
+    : bytes_(std::exchange(other.bytes_, {})),
+      mapping_(std::exchange(other.mapping_, nullptr)),
+      copy_(std::move(other.copy_)) {}
+
+QWEN35_BODY MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(bytes_, other.bytes_);
+  std::swap(mapping_, other.mapping_);
+  std::swap(copy_, other.copy_);
+  return *this;
+}
+
+QWEN35_BODY MappedFile::~MappedFile() {
+#if QWEN35_HAS_MMAP
+  if (mapping_ != nullptr) {
+    ::munmap(const_cast<std::byte*>(mapping_), bytes_.size());
+  }
+#endif
+}
+
+QWEN35_BODY MappedFile::MappedFile(const std::string& path, const std::function<void(std::size_t done)>& progress,
+                                   [[maybe_unused]] bool all_pages) {
+  PlainFile<CheckpointError> file(path);
+  const std::size_t size = file.size();
+  if (size == 0) {
+    return;
+  }
+#if QWEN35_HAS_MMAP
+  void* const start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number(), 0);
+  if (start != MAP_FAILED) {
+    mapping_ = static_cast<const std::byte*>(start);
+    bytes_ = {mapping_, size};
+    if (all_pages) {
+      populate(progress);
+    }
+    return;
+  }
+#endif
+  copy_ = AlignedBuffer<std::byte>::uninitialised(size);
+  file.read({copy_.data(), size});
+  bytes_ = {copy_.data(), copy_.size()};
+  if (progress) {
+    progress(bytes_.size());
+  }
+}
+
+QWEN35_BODY void MappedFile::populate(const std::function<void(std::size_t done)>& progress) const {
+#if defined(MADV_POPULATE_READ)
+  constexpr std::size_t step = std::size_t{64} << 20;  // a few times a second from a disk
+  const long pages = ::sysconf(_SC_PHYS_PAGES);
+  const long page = ::sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page > 0 &&
+      bytes_.size() / 3 * 4 / static_cast<std::size_t>(page) < static_cast<std::size_t>(pages)) {
+    for (std::size_t done = 0; done < bytes_.size(); done += step) {
+      if (progress) {
+        progress(done);
+      }
+      ::madvise(const_cast<std::byte*>(mapping_) + done, bytes_.size() - done < step ? bytes_.size() - done : step,
+                MADV_POPULATE_READ);
+    }
+  }
+#endif
+  if (progress) {
+    progress(bytes_.size());
+  }
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

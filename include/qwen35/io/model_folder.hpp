@@ -40,14 +40,7 @@ class ModelFolder {
     }
   }
   // Raises CheckpointError when two files have one name.
-  static ModelFolder from_bytes(std::span<const NamedBytes> files) {
-    ModelFolder out{std::string()};
-    for (const NamedBytes& file : files) {
-      require<CheckpointError>(out.state_->given.try_emplace(std::string(file.name), file.bytes).second,
-                               "checkpoint: two files are called ", file.name);
-    }
-    return out;
-  }
+  static ModelFolder from_bytes(std::span<const NamedBytes> files);
 
   // Files that are not there until they are read: add() says how. `source`: what they are made from, for messages.
   static ModelFolder made(std::string source) {
@@ -140,5 +133,18 @@ class ModelFolder {
 
   std::shared_ptr<State> state_;
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY ModelFolder ModelFolder::from_bytes(std::span<const NamedBytes> files) {
+  ModelFolder out{std::string()};
+  for (const NamedBytes& file : files) {
+    require<CheckpointError>(out.state_->given.try_emplace(std::string(file.name), file.bytes).second,
+                             "checkpoint: two files are called ", file.name);
+  }
+  return out;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -92,15 +92,7 @@ class PlainFile {
 };
 
 // Is there something of that name? A link that leads nowhere is: opening it says so.
-inline bool path_exists(const std::string& path) {
-#if QWEN35_HAS_POSIX
-  struct stat info {};
-  return ::lstat(path.c_str(), &info) == 0 || (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG);
-#else
-  std::error_code ignored;
-  return std::filesystem::exists(path, ignored);
-#endif
-}
+bool path_exists(const std::string& path);
 
 // The largest text file (JSON, templates) that is read.
 inline constexpr std::size_t max_text_bytes = std::size_t{1} << 28;
@@ -139,5 +131,19 @@ template <class E = Error>
 std::string read_text_file(const std::string& path, std::size_t max_bytes = max_text_bytes) {
   return detail::read_whole<E, std::string>(path, max_bytes);
 }
+
+#if QWEN35_BODIES
+
+QWEN35_BODY bool path_exists(const std::string& path) {
+#if QWEN35_HAS_POSIX
+  struct stat info {};
+  return ::lstat(path.c_str(), &info) == 0 || (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG);
+#else
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+#endif
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

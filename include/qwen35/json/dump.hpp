@@ -2,18 +2,36 @@
 // Values as JSON text, in the form of Python's json.dumps(ensure_ascii=False).
 #pragma once
 
-#include <qwen35/json/number.hpp>
 #include <qwen35/json/value.hpp>
 
-#include <cmath>
 #include <string>
 #include <string_view>
+
+#if QWEN35_BODIES
+#include <qwen35/json/number.hpp>
+
+#include <cmath>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 namespace json {
 namespace detail {
 
-inline void dump_string(std::string_view text, std::string& out) {
+void dump_string(std::string_view text, std::string& out);
+
+void dump(const Value& value, std::string& out);
+
+}  // namespace detail
+
+std::string dump(const Value& value);
+
+}  // namespace json
+
+#if QWEN35_BODIES
+
+namespace json::detail {
+
+QWEN35_BODY void dump_string(std::string_view text, std::string& out) {
   constexpr char hex[] = "0123456789abcdef";
   out += '"';
   for (const char c : text) {
@@ -52,7 +70,7 @@ inline void dump_string(std::string_view text, std::string& out) {
   out += '"';
 }
 
-inline void dump(const Value& value, std::string& out) {
+QWEN35_BODY void dump(const Value& value, std::string& out) {
   switch (value.kind()) {
     case Kind::null:
       out += "null";
@@ -100,13 +118,18 @@ inline void dump(const Value& value, std::string& out) {
   }
 }
 
-}  // namespace detail
+}  // namespace json::detail
 
-inline std::string dump(const Value& value) {
+namespace json {
+
+QWEN35_BODY std::string dump(const Value& value) {
   std::string out;
   detail::dump(value, out);
   return out;
 }
 
 }  // namespace json
+
+#endif  // QWEN35_BODIES
+
 QWEN35_END_NAMESPACE

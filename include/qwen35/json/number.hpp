@@ -4,15 +4,30 @@
 
 #include <qwen35/json/value.hpp>
 
+#include <string>
+
+#if QWEN35_BODIES
 #include <charconv>
 #include <cmath>
-#include <string>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 namespace json {
 
 // A double as Python's repr: the shortest digits that read back, "1.0", "1e+16", "1e-05", "-0.0", "nan", "inf".
-inline std::string python_repr_number(double value) {
+std::string python_repr_number(double value);
+
+// An integer or a number as Python's str: all digits of an integer, whatever its size. Raises TextError for another
+// kind.
+std::string python_number(const Value& value);
+
+}  // namespace json
+
+#if QWEN35_BODIES
+
+namespace json {
+
+QWEN35_BODY std::string python_repr_number(double value) {
   if (std::isnan(value)) {
     return "nan";
   }
@@ -31,11 +46,12 @@ inline std::string python_repr_number(double value) {
   return out;
 }
 
-// An integer or a number as Python's str: all digits of an integer, whatever its size. Raises TextError for another
-// kind.
-inline std::string python_number(const Value& value) {
+QWEN35_BODY std::string python_number(const Value& value) {
   return value.kind() == Kind::integer ? value.digits() : python_repr_number(value.as_number());
 }
 
 }  // namespace json
+
+#endif  // QWEN35_BODIES
+
 QWEN35_END_NAMESPACE

@@ -2,27 +2,41 @@
 // JSON text to values; and, by dump.hpp, back.
 #pragma once
 
-#include <qwen35/json/builder.hpp>
+#include <qwen35/core/error.hpp>
 #include <qwen35/json/dump.hpp>
-#include <qwen35/json/read.hpp>
 #include <qwen35/json/value.hpp>
 
 #include <optional>
 #include <string_view>
+
+#if QWEN35_BODIES
+#include <qwen35/json/builder.hpp>
+#include <qwen35/json/read.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 namespace json {
 
 // Of equal keys in one object the last counts. Raises TextError for ill-formed text, text after the value, invalid
 // UTF-8, a depth beyond 512, or a number too large for a double (integers keep their digits; up to 308 of them).
-inline Value parse(std::string_view text, std::string_view source_name = "JSON") {
+Value parse(std::string_view text, std::string_view source_name = "JSON");
+
+// The same; nothing when the text is no JSON. Raises nothing.
+std::optional<Value> try_parse(std::string_view text);
+
+}  // namespace json
+
+#if QWEN35_BODIES
+
+namespace json {
+
+QWEN35_BODY Value parse(std::string_view text, std::string_view source_name) {
   Builder builder;
   read(text, builder, source_name);
   return builder.take();
 }
 
-// The same; nothing when the text is no JSON. Raises nothing.
-inline std::optional<Value> try_parse(std::string_view text) {
+QWEN35_BODY std::optional<Value> try_parse(std::string_view text) {
   Builder builder;
   if (!try_read(text, builder).ok) {
     return std::nullopt;
@@ -31,4 +45,7 @@ inline std::optional<Value> try_parse(std::string_view text) {
 }
 
 }  // namespace json
+
+#endif  // QWEN35_BODIES
+
 QWEN35_END_NAMESPACE

@@ -5,26 +5,117 @@
 #include <qwen35/core/error.hpp>
 #include <qwen35/json/events.hpp>
 
-#include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <system_error>
 
+#if QWEN35_BODIES
 #include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <new>
+#include <system_error>
+#endif
+
 QWEN35_BEGIN_NAMESPACE
 namespace json {
+
+// How a reading ended: at which byte and why, if not well.
+struct ReadResult {
+  bool ok = true;
+  std::size_t offset = 0;
+  std::string problem;
+};
+
 namespace detail {
+
+// Any handler, so that the parser is compiled once and not for each. (A call for each event: 2 ns of some 50.)
+class AnyHandler {
+ public:
+  virtual bool null() = 0;
+  virtual bool boolean(bool value) = 0;
+  virtual bool integer(std::int64_t value) = 0;
+  virtual bool big_integer(std::string_view digits) = 0;
+  virtual bool number(double value) = 0;
+  virtual bool string(std::string_view text) = 0;
+  virtual bool key(std::string_view text) = 0;
+  virtual bool begin_object() = 0;
+  virtual bool end_object() = 0;
+  virtual bool begin_array() = 0;
+  virtual bool end_array() = 0;
+
+ protected:
+  ~AnyHandler() = default;
+};
+
+template <EventHandler Handler>
+class HandlerOf final : public AnyHandler {
+ public:
+  explicit HandlerOf(Handler& handler) : handler_(handler) {}
+  bool null() override { return handler_.null(); }
+  bool boolean(bool value) override { return handler_.boolean(value); }
+  bool integer(std::int64_t value) override { return handler_.integer(value); }
+  bool big_integer(std::string_view digits) override { return handler_.big_integer(digits); }
+  bool number(double value) override { return handler_.number(value); }
+  bool string(std::string_view text) override { return handler_.string(text); }
+  bool key(std::string_view text) override { return handler_.key(text); }
+  bool begin_object() override { return handler_.begin_object(); }
+  bool end_object() override { return handler_.end_object(); }
+  bool begin_array() override { return handler_.begin_array(); }
+  bool end_array() override { return handler_.end_array(); }
+
+ private:
+  Handler& handler_;
+};
+
+ReadResult read_events(std::string_view text, AnyHandler& handler);
+
+}  // namespace detail
+
+// Tells `handler` what is in `text`. Raises nothing but what the handler raises.
+template <EventHandler Handler>
+inline ReadResult try_read(std::string_view text, Handler& handler) {
+  detail::HandlerOf<Handler> any(handler);
+  return detail::read_events(text, any);
+}
+
+// The same; raises TextError with the source's name, the byte offset and the reason.
+template <EventHandler Handler>
+inline void read(std::string_view text, Handler& handler, std::string_view source_name = "JSON") {
+  const ReadResult result = try_read(text, handler);
+  require<TextError>(result.ok, source_name, ": ", result.problem);
+}
+
+}  // namespace json
+
+#if QWEN35_BODIES
+
+namespace json::detail {
 
 // Numbers come as text: the reader's own conversion shifts by negative counts for some (0e300), and one double of 40
 // digits in 100,000 comes out one unit off.
 inline constexpr unsigned parse_flags =
     rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNumbersAsStringsFlag;
+
+// Raises std::bad_alloc where the library's own would write through null.
+struct ThrowingAllocator {
+  static constexpr bool kNeedFree = true;
+  void* Malloc(std::size_t size) { return size == 0 ? nullptr : ::operator new(size); }
+  void* Realloc(void* old, std::size_t old_size, std::size_t size) {
+    void* const out = Malloc(size);
+    if (old != nullptr && out != nullptr) {
+      std::memcpy(out, old, std::min(old_size, size));
+    }
+    Free(old);
+    return out;
+  }
+  static void Free(void* memory) noexcept { ::operator delete(memory); }
+};
 
 // A number that is no double: beyond the largest, rather than below the smallest? `text` is well formed.
 inline bool is_huge(std::string_view text) {
@@ -46,10 +137,9 @@ inline bool is_huge(std::string_view text) {
 
 // The library's events as ours: numbers converted, and with a correction. Its reader accepts "\udc00", half a surrogate
 // pair, which has no UTF-8: here it ends the reading.
-template <EventHandler Handler>
 class RapidjsonEvents {
  public:
-  RapidjsonEvents(Handler& handler, std::string_view text)
+  RapidjsonEvents(AnyHandler& handler, std::string_view text)
       : handler_(handler), escapes_(text.find("\\u") != std::string_view::npos) {}
   bool unpaired() const { return unpaired_; }
   bool too_big() const { return too_big_; }
@@ -97,28 +187,17 @@ class RapidjsonEvents {
     return !unpaired_;
   }
 
-  Handler& handler_;
+  AnyHandler& handler_;
   bool escapes_;
   bool unpaired_ = false;
   bool too_big_ = false;
 };
 
-}  // namespace detail
-
-// How a reading ended: at which byte and why, if not well.
-struct ReadResult {
-  bool ok = true;
-  std::size_t offset = 0;
-  std::string problem;
-};
-
-// Tells `handler` what is in `text`. Raises nothing.
-template <EventHandler Handler>
-inline ReadResult try_read(std::string_view text, Handler& handler) {
-  rapidjson::Reader reader;
+QWEN35_BODY ReadResult read_events(std::string_view text, AnyHandler& handler) {
+  rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, ThrowingAllocator> reader;
   rapidjson::MemoryStream stream(text.data(), text.size());
-  detail::RapidjsonEvents<Handler> events(handler, text);
-  const rapidjson::ParseResult result = reader.Parse<detail::parse_flags>(stream, events);
+  RapidjsonEvents events(handler, text);
+  const rapidjson::ParseResult result = reader.Parse<parse_flags>(stream, events);
   const auto failed = [](std::size_t offset, std::string_view reason) {
     return ReadResult{false, offset, concat("not valid JSON at byte ", offset, ": ", reason)};
   };
@@ -138,12 +217,8 @@ inline ReadResult try_read(std::string_view text, Handler& handler) {
   return stream.Tell() == text.size() ? ReadResult{} : failed(stream.Tell(), "text after the value");
 }
 
-// The same; raises TextError with the source's name, the byte offset and the reason.
-template <EventHandler Handler>
-inline void read(std::string_view text, Handler& handler, std::string_view source_name = "JSON") {
-  const ReadResult result = try_read(text, handler);
-  require<TextError>(result.ok, source_name, ": ", result.problem);
-}
+}  // namespace json::detail
 
-}  // namespace json
+#endif  // QWEN35_BODIES
+
 QWEN35_END_NAMESPACE

@@ -4,16 +4,20 @@
 
 #include <qwen35/core/error.hpp>
 
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+#if QWEN35_BODIES
+
+#include <charconv>
+#include <system_error>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 namespace json {
@@ -49,18 +53,7 @@ class Value {
   Value(const char* value) : kind_(Kind::string), string_(value) {}
   // The integer that `digits` (JSON's form: "-" or nothing, then digits) write, of any size. Raises TextError for
   // anything else.
-  static Value integer(std::string_view digits) {
-    const std::string_view unsigned_digits = digits.substr(digits.starts_with('-') ? 1 : 0);
-    require<TextError>(!unsigned_digits.empty() && unsigned_digits.find_first_not_of("0123456789") == digits.npos &&
-                           (unsigned_digits.size() == 1 || unsigned_digits.front() != '0'),
-                       "JSON: expected the digits of an integer, found \"", digits, "\"");
-    Value out(Kind::integer);
-    if (std::from_chars(digits.data(), digits.data() + digits.size(), out.integer_).ec != std::errc()) {
-      out.integer_ = 0;
-      out.string_ = digits;
-    }
-    return out;
-  }
+  static Value integer(std::string_view digits);
   static Value array() { return Value(Kind::array); }
   static Value object() { return Value(Kind::object); }
 
@@ -76,25 +69,11 @@ class Value {
 
   // Each raises TextError, naming both kinds, when the value is of another kind.
   bool as_bool() const { return expect(Kind::boolean).integer_ != 0; }
-  std::int64_t as_integer() const {
-    require<TextError>(expect(Kind::integer).string_.empty(), "JSON: found the integer ", string_.substr(0, 40),
-                       ", expected one of 64 bits");
-    return integer_;
-  }
+  std::int64_t as_integer() const;
   // The digits of an integer of any size.
   std::string digits() const { return expect(Kind::integer).string_.empty() ? std::to_string(integer_) : string_; }
   // The nearest double; infinite for an integer beyond the doubles.
-  double as_number() const {
-    if (kind_ != Kind::integer) {
-      return expect(Kind::number).number_;
-    }
-    double out = static_cast<double>(integer_);
-    if (!string_.empty() &&
-        std::from_chars(string_.data(), string_.data() + string_.size(), out).ec == std::errc::result_out_of_range) {
-      out = string_.front() == '-' ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
-    }
-    return out;
-  }
+  double as_number() const;
   const std::string& as_string() const { return expect(Kind::string).string_; }
   const std::vector<Value>& items() const { return expect(Kind::array).items_; }
   std::vector<Value>& items() { return const_cast<Value&>(expect(Kind::array)).items_; }
@@ -102,39 +81,12 @@ class Value {
   std::vector<Member>& members() { return const_cast<Value&>(expect(Kind::object)).members_; }
 
   // The member of an object, or null when it is absent or this is no object.
-  const Value* find(std::string_view key) const {
-    for (const Member& member : members_) {
-      if (member.first == key) {
-        return &member.second;
-      }
-    }
-    return nullptr;
-  }
+  const Value* find(std::string_view key) const;
   // The member of an object. Raises TextError when it is absent.
-  const Value& at(std::string_view key) const {
-    const Value* const found = find(key);
-    require<TextError>(found != nullptr, "JSON: no member \"", key, "\"");
-    return *found;
-  }
+  const Value& at(std::string_view key) const;
   // The member of an object, added as null at the end when it is absent. A null value becomes an object.
-  Value& operator[](std::string_view key) {
-    if (is_null()) {
-      kind_ = Kind::object;
-    }
-    for (Member& member : members()) {
-      if (member.first == key) {
-        return member.second;
-      }
-    }
-    members_.emplace_back(std::string(key), Value());
-    return members_.back().second;
-  }
-  void push_back(Value value) {
-    if (is_null()) {
-      kind_ = Kind::array;
-    }
-    items().push_back(std::move(value));
-  }
+  Value& operator[](std::string_view key);
+  void push_back(Value value);
   // Items of an array, members of an object, else 0.
   std::size_t size() const { return items_.size() + members_.size(); }
 
@@ -148,10 +100,7 @@ class Value {
 
  private:
   explicit Value(Kind kind) : kind_(kind) {}
-  const Value& expect(Kind kind) const {
-    require<TextError>(kind_ == kind, "JSON: found ", name(kind_), ", expected ", name(kind));
-    return *this;
-  }
+  const Value& expect(Kind kind) const;
 
   Kind kind_ = Kind::null;
   std::int64_t integer_ = 0;
@@ -162,4 +111,84 @@ class Value {
 };
 
 }  // namespace json
+
+#if QWEN35_BODIES
+
+namespace json {
+
+QWEN35_BODY Value Value::integer(std::string_view digits) {
+  const std::string_view unsigned_digits = digits.substr(digits.starts_with('-') ? 1 : 0);
+  require<TextError>(!unsigned_digits.empty() && unsigned_digits.find_first_not_of("0123456789") == digits.npos &&
+                         (unsigned_digits.size() == 1 || unsigned_digits.front() != '0'),
+                     "JSON: expected the digits of an integer, found \"", digits, "\"");
+  Value out(Kind::integer);
+  if (std::from_chars(digits.data(), digits.data() + digits.size(), out.integer_).ec != std::errc()) {
+    out.integer_ = 0;
+    out.string_ = digits;
+  }
+  return out;
+}
+
+QWEN35_BODY std::int64_t Value::as_integer() const {
+  require<TextError>(expect(Kind::integer).string_.empty(), "JSON: found the integer ", string_.substr(0, 40),
+                     ", expected one of 64 bits");
+  return integer_;
+}
+
+QWEN35_BODY double Value::as_number() const {
+  if (kind_ != Kind::integer) {
+    return expect(Kind::number).number_;
+  }
+  double out = static_cast<double>(integer_);
+  if (!string_.empty() &&
+      std::from_chars(string_.data(), string_.data() + string_.size(), out).ec == std::errc::result_out_of_range) {
+    out = string_.front() == '-' ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+  }
+  return out;
+}
+
+QWEN35_BODY const Value* Value::find(std::string_view key) const {
+  for (const Member& member : members_) {
+    if (member.first == key) {
+      return &member.second;
+    }
+  }
+  return nullptr;
+}
+
+QWEN35_BODY const Value& Value::at(std::string_view key) const {
+  const Value* const found = find(key);
+  require<TextError>(found != nullptr, "JSON: no member \"", key, "\"");
+  return *found;
+}
+
+QWEN35_BODY Value& Value::operator[](std::string_view key) {
+  if (is_null()) {
+    kind_ = Kind::object;
+  }
+  for (Member& member : members()) {
+    if (member.first == key) {
+      return member.second;
+    }
+  }
+  members_.emplace_back(std::string(key), Value());
+  return members_.back().second;
+}
+
+QWEN35_BODY void Value::push_back(Value value) {
+  if (is_null()) {
+    kind_ = Kind::array;
+  }
+  items().push_back(std::move(value));
+}
+
+QWEN35_BODY const Value& Value::expect(Kind kind) const {
+  require<TextError>(kind_ == kind, "JSON: found ", name(kind_), ", expected ", name(kind));
+  return *this;
+}
+
+}  // namespace json
+
+#endif  // QWEN35_BODIES
+
 QWEN35_END_NAMESPACE

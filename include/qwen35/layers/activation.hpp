@@ -3,13 +3,23 @@
 #pragma once
 
 #include <qwen35/config/text_defaults.hpp>
+
+#if QWEN35_BODIES
 #include <qwen35/kernels/kernels.hpp>
 #include <qwen35/math/activations.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
 // out = act(x), `n` values; out may be x.
-inline void activate(Activation activation, const float* x, std::size_t n, float* out) {
+void activate(Activation activation, const float* x, std::size_t n, float* out);
+
+// out = act(gate) * up; out may be either.
+void activate_gate(Activation activation, const float* gate, const float* up, std::size_t n, float* out);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void activate(Activation activation, const float* x, std::size_t n, float* out) {
   switch (activation) {
     case Activation::silu:
       math::silu(x, n, out);
@@ -23,8 +33,7 @@ inline void activate(Activation activation, const float* x, std::size_t n, float
   }
 }
 
-// out = act(gate) * up; out may be either.
-inline void activate_gate(Activation activation, const float* gate, const float* up, std::size_t n, float* out) {
+QWEN35_BODY void activate_gate(Activation activation, const float* gate, const float* up, std::size_t n, float* out) {
   switch (activation) {
     case Activation::silu:
       kernels::silu_multiply({gate, up, n, out});
@@ -37,5 +46,7 @@ inline void activate_gate(Activation activation, const float* gate, const float*
       return;
   }
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

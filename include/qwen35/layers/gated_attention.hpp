@@ -8,6 +8,7 @@
 #include <qwen35/layers/pass.hpp>
 #include <qwen35/layers/rows.hpp>
 #include <qwen35/math/activations.hpp>
+#include <qwen35/math/norms.hpp>
 #include <qwen35/math/rotary.hpp>
 #include <qwen35/math/softmax.hpp>
 

@@ -3,10 +3,13 @@
 // `Qwen3_5MoeMLP`.
 #pragma once
 
-#include <qwen35/config/text_defaults.hpp>
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
 #include <qwen35/layers/rows.hpp>
+
+#if QWEN35_BODIES
+#include <qwen35/config/text_defaults.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -29,15 +32,8 @@ void visit_parameters(Weights& weights, const MlpSizes& sizes, const std::string
 }
 
 // act(x gate^T) * (x up^T) `[rows, stride]`, the rows of which down_proj takes; `gate` is scratch of that size.
-inline Projection gated_projection(const MlpWeights& weights, Activation activation, float* gate, float* hidden,
-                                   std::size_t stride) {
-  return {.weight = weights.up_proj,
-          .y = hidden,
-          .y_stride = stride,
-          .gate = weights.gate_proj,
-          .gate_y = gate,
-          .activation = activation};
-}
+Projection gated_projection(const MlpWeights& weights, Activation activation, float* gate, float* hidden,
+                            std::size_t stride);
 
 template <std::size_t Intermediate, Activation Act = Activation::silu>
 class Mlp {
@@ -76,5 +72,19 @@ class Mlp {
           rows(arena, tokens, std::max(Intermediate, hidden_size)) {}
   };
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY Projection gated_projection(const MlpWeights& weights, Activation activation, float* gate, float* hidden,
+                                        std::size_t stride) {
+  return {.weight = weights.up_proj,
+          .y = hidden,
+          .y_stride = stride,
+          .gate = weights.gate_proj,
+          .gate_y = gate,
+          .activation = activation};
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

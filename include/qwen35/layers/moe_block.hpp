@@ -4,6 +4,7 @@
 #pragma once
 
 #include <qwen35/layers/mlp.hpp>
+#include <qwen35/math/activations.hpp>
 #include <qwen35/math/elementwise.hpp>
 #include <qwen35/math/softmax.hpp>
 

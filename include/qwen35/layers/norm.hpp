@@ -3,8 +3,11 @@
 #pragma once
 
 #include <qwen35/layers/parameter.hpp>
+
+#if QWEN35_BODIES
 #include <qwen35/math/norms.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -44,7 +47,15 @@ struct RmsNormEps {
 };
 
 // y = x / rms(x) * weight, row by row: x, y `[rows, size]`; y may be x.
-inline void rms_norm_rows(const RmsNormWeights& norm, const float* x, std::size_t rows, std::size_t size, float* y) {
+void rms_norm_rows(const RmsNormWeights& norm, const float* x, std::size_t rows, std::size_t size, float* y);
+
+// y = LayerNorm(x), row by row: x, y `[rows, size]`; y may be x.
+void layer_norm_rows(const LayerNormWeights& norm, const float* x, std::size_t rows, std::size_t size, float* y);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void rms_norm_rows(const RmsNormWeights& norm, const float* x, std::size_t rows, std::size_t size,
+                               float* y) {
   parallel_ranges(rows, 16, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
       math::rms_norm(x + i * size, norm.weight, size, norm.eps, y + i * size);
@@ -52,14 +63,15 @@ inline void rms_norm_rows(const RmsNormWeights& norm, const float* x, std::size_
   });
 }
 
-// y = LayerNorm(x), row by row: x, y `[rows, size]`; y may be x.
-inline void layer_norm_rows(const LayerNormWeights& norm, const float* x, std::size_t rows, std::size_t size,
-                            float* y) {
+QWEN35_BODY void layer_norm_rows(const LayerNormWeights& norm, const float* x, std::size_t rows, std::size_t size,
+                                 float* y) {
   parallel_ranges(rows, 16, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
       math::layer_norm(x + i * size, norm.weight, norm.bias, size, norm.eps, y + i * size);
     }
   });
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -3,28 +3,28 @@
 // a fresh one begins.
 #pragma once
 
-#include <qwen35/core/matrix.hpp>
 #include <qwen35/core/tensor.hpp>
 
-#include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#if QWEN35_BODIES
+#include <qwen35/core/matrix.hpp>
+
+#include <cmath>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
 // What a layer works with where w is stored.
 enum class Meaning : std::uint8_t { plain, one_plus, minus_exp };  // w, 1 + w, -exp(w)
 
-inline float meant(Meaning meaning, float stored) {
-  return meaning == Meaning::one_plus ? 1.0f + stored : meaning == Meaning::minus_exp ? -std::exp(stored) : stored;
-}
+float meant(Meaning meaning, float stored);
 
 // The stored value that is `meant` so, for weights that never were in a file. Subtracting the 1 is exact; the logarithm
 // is rounded.
-inline float stored_value(Meaning meaning, float value) {
-  return meaning == Meaning::one_plus ? value - 1.0f : meaning == Meaning::minus_exp ? std::log(-value) : value;
-}
+float stored_value(Meaning meaning, float value);
 
 // How the reference begins a fresh parameter (as stored): 0, 1, a normal distribution of the width initializer_range,
 // the same with a row of 0 for the padding token, or the logarithm of a number between 0 and 16.
@@ -46,13 +46,6 @@ struct Parameter {
             Meaning means = Meaning::plain);
 };
 
-// Out of class, and one call for each parameter of a walk: its code stood four dozen times in each visitor's walk else.
-inline Parameter::Parameter(const std::string& prefix, std::string_view rest, Shape stored, Initial begins,
-                            Meaning means)
-    : name(prefix), shape(stored), initial(begins), meaning(means) {
-  name += rest;
-}
-
 // The routed experts of a layer, met in one call with the `std::vector<MlpWeights>` that holds them: as the reference
 // stores them they are two parameters, but files keep them in other ways too.
 struct ExpertsParameter {
@@ -65,5 +58,24 @@ struct ExpertsParameter {
   Parameter gate_up_proj() const { return {name, "gate_up_proj", {count, 2 * intermediate, hidden_size}}; }
   Parameter down_proj() const { return {name, "down_proj", {count, hidden_size, intermediate}}; }
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY float meant(Meaning meaning, float stored) {
+  return meaning == Meaning::one_plus ? 1.0f + stored : meaning == Meaning::minus_exp ? -std::exp(stored) : stored;
+}
+
+QWEN35_BODY float stored_value(Meaning meaning, float value) {
+  return meaning == Meaning::one_plus ? value - 1.0f : meaning == Meaning::minus_exp ? std::log(-value) : value;
+}
+
+// Out of class, and one call for each parameter of a walk: its code stood four dozen times in each visitor's walk else.
+QWEN35_BODY Parameter::Parameter(const std::string& prefix, std::string_view rest, Shape stored, Initial begins,
+                                 Meaning means)
+    : name(prefix), shape(stored), initial(begins), meaning(means) {
+  name += rest;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

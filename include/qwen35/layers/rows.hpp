@@ -5,7 +5,6 @@
 
 #include <qwen35/core/arena.hpp>
 #include <qwen35/core/matrix.hpp>
-#include <qwen35/formats/formats.hpp>
 #include <qwen35/kernels/kernels.hpp>
 #include <qwen35/kernels/matmul_blocks.hpp>
 #include <qwen35/layers/activation.hpp>
@@ -13,9 +12,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <initializer_list>
 #include <span>
+
+#if QWEN35_BODIES
+#include <qwen35/formats/formats.hpp>
+
+#include <cstring>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -45,25 +49,13 @@ class Rows {
   const float* row(std::size_t index) const { return values_ + index * width_; }
 
   // Row i of the result is row index[i]; `to` [index.size(), width] holds the copies.
-  Rows gather(std::span<const std::uint32_t> index, float* to) const {
-    parallel_ranges(index.size(), 64, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i) {
-        std::memcpy(to + i * width_, row(index[i]), width_ * sizeof(float));
-      }
-    });
-    return {to, index.size(), width_};
-  }
+  Rows gather(std::span<const std::uint32_t> index, float* to) const;
 
   // Many rows go through block by block of their values, so that what every thread reads, the packed block, stays
   // small. (512 rows of 4304 values: whole rows packed once are 5 % slower than rows packed anew by each task, blocks
   // 9 % faster.)
   bool read_in_blocks() const { return packed_ != nullptr && count_ > kernels::few_tokens && width_ > 0; }
-  const float* pack_block(std::size_t k, std::size_t length) const {
-    parallel_ranges(count_, kernels::packed_granule, [&](std::size_t begin, std::size_t end) {
-      kernels::pack_tokens({values_ + k, width_, begin, end, length, packed_});
-    });
-    return packed_;
-  }
+  const float* pack_block(std::size_t k, std::size_t length) const;
 
  private:
   const float* values_;
@@ -94,12 +86,7 @@ namespace detail {
 
 // Matrix rows of one task: enough tasks for the threads to share evenly, none so small that handing it out costs more
 // than its work (64 rows of 2048 bf16 values are 256 KiB, about 20 us of memory time).
-inline std::size_t rows_per_task(std::size_t rows) {
-  constexpr std::size_t granule = kernels::matmul_row_granule;
-  const std::size_t threads = static_cast<std::size_t>(num_threads());
-  const std::size_t wanted = std::clamp<std::size_t>(rows / (threads * 16), granule, 64);
-  return (wanted + granule - 1) / granule * granule;
-}
+std::size_t rows_per_task(std::size_t rows);
 
 // Calls fn(product, begin, end) for ranges of matrix rows of each, in one parallel region.
 template <class Fn>
@@ -124,7 +111,50 @@ inline void each_range(std::span<Product> products, const Fn& fn) {
   });
 }
 
-inline void apply_gate(const Product& product, std::size_t begin, std::size_t end) {
+void apply_gate(const Product& product, std::size_t begin, std::size_t end);
+
+void check(const Matrix& matrix);
+void check(std::span<const Product> products);
+
+}  // namespace detail
+
+// Each product for itself, all in one parallel region: experts, of which each has its own rows. Raises InputError for a
+// format that the program was compiled without, and for rows that are not whole blocks of theirs.
+void project(std::span<Product> products);
+
+// Up to 8 projections of the same rows.
+void project(const Rows& rows, std::span<const Projection> projections);
+
+void project(const Rows& rows, std::initializer_list<Projection> projections);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY Rows Rows::gather(std::span<const std::uint32_t> index, float* to) const {
+  parallel_ranges(index.size(), 64, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      std::memcpy(to + i * width_, row(index[i]), width_ * sizeof(float));
+    }
+  });
+  return {to, index.size(), width_};
+}
+
+QWEN35_BODY const float* Rows::pack_block(std::size_t k, std::size_t length) const {
+  parallel_ranges(count_, kernels::packed_granule, [&](std::size_t begin, std::size_t end) {
+    kernels::pack_tokens({values_ + k, width_, begin, end, length, packed_});
+  });
+  return packed_;
+}
+
+namespace detail {
+
+QWEN35_BODY std::size_t rows_per_task(std::size_t rows) {
+  constexpr std::size_t granule = kernels::matmul_row_granule;
+  const std::size_t threads = static_cast<std::size_t>(num_threads());
+  const std::size_t wanted = std::clamp<std::size_t>(rows / (threads * 16), granule, 64);
+  return (wanted + granule - 1) / granule * granule;
+}
+
+QWEN35_BODY void apply_gate(const Product& product, std::size_t begin, std::size_t end) {
   const Projection& projection = product.projection;
   for (std::size_t i = 0; i < product.count; ++i) {
     float* const y = projection.y + i * projection.y_stride + begin;
@@ -132,11 +162,12 @@ inline void apply_gate(const Product& product, std::size_t begin, std::size_t en
   }
 }
 
-inline void check(const Matrix& matrix) {
+QWEN35_BODY void check(const Matrix& matrix) {
   require_available(matrix.format, "a matrix of a product");
   require_whole_blocks(matrix.format, matrix.cols, "a matrix of a product");
 }
-inline void check(std::span<const Product> products) {
+
+QWEN35_BODY void check(std::span<const Product> products) {
   for (const Product& product : products) {
     check(product.projection.weight);
     if (!product.projection.gate.empty()) {
@@ -147,9 +178,7 @@ inline void check(std::span<const Product> products) {
 
 }  // namespace detail
 
-// Each product for itself, all in one parallel region: experts, of which each has its own rows. Raises InputError for a
-// format that the program was compiled without, and for rows that are not whole blocks of theirs.
-inline void project(std::span<Product> products) {
+QWEN35_BODY void project(std::span<Product> products) {
   detail::check(products);
   detail::each_range(products, [](const Product& product, std::size_t begin, std::size_t end) {
     const Projection& to = product.projection;
@@ -163,8 +192,7 @@ inline void project(std::span<Product> products) {
   });
 }
 
-// Up to 8 projections of the same rows.
-inline void project(const Rows& rows, std::span<const Projection> projections) {
+QWEN35_BODY void project(const Rows& rows, std::span<const Projection> projections) {
   std::array<Product, 8> room;
   require<InputError>(projections.size() <= room.size(), "project: ", projections.size(), " projections, at most ",
                       room.size());
@@ -193,8 +221,10 @@ inline void project(const Rows& rows, std::span<const Projection> projections) {
   }
 }
 
-inline void project(const Rows& rows, std::initializer_list<Projection> projections) {
+QWEN35_BODY void project(const Rows& rows, std::initializer_list<Projection> projections) {
   project(rows, std::span<const Projection>(projections.begin(), projections.size()));
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -3,10 +3,13 @@
 #pragma once
 
 #include <qwen35/layers/activation.hpp>
-#include <qwen35/parallel/parallel_for.hpp>
 
 #include <algorithm>
 #include <cstddef>
+
+#if QWEN35_BODIES
+#include <qwen35/parallel/parallel_for.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -31,10 +34,16 @@ inline void each_vision_chunk(std::size_t rows, const F& fn) {
 }
 
 // x `[rows, size]` = act(x)
-inline void activate_rows(Activation activation, float* x, std::size_t rows, std::size_t size) {
+void activate_rows(Activation activation, float* x, std::size_t rows, std::size_t size);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void activate_rows(Activation activation, float* x, std::size_t rows, std::size_t size) {
   parallel_ranges(rows, 1, [&](std::size_t begin, std::size_t end) {
     activate(activation, x + begin * size, (end - begin) * size, x + begin * size);
   });
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

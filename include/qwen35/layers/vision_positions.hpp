@@ -5,11 +5,15 @@
 
 #include <qwen35/core/matrix.hpp>
 #include <qwen35/kernels/kernels.hpp>
+
+#include <vector>
+
+#if QWEN35_BODIES
 #include <qwen35/parallel/parallel_for.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -24,10 +28,7 @@ struct PatchGrid {
     std::size_t row, col;
   };
   std::size_t size() const { return h * w; }
-  Cell cell(std::size_t index) const {
-    const std::size_t band = merge * w, block = index % band / (merge * merge), inside = index % (merge * merge);
-    return {index / band * merge + inside / merge, block * merge + inside % merge};
-  }
+  Cell cell(std::size_t index) const;
   friend bool operator==(const PatchGrid&, const PatchGrid&) = default;
 };
 
@@ -39,24 +40,44 @@ struct Interpolation {
   std::vector<std::size_t> low, high;
   std::vector<float> fraction;
 
-  Interpolation(std::size_t cells, std::size_t count) : low(count), high(count), fraction(count) {
-    const float last = static_cast<float>(cells - 1);
-    const float step = count > 1 ? last / static_cast<float>(count - 1) : 0.0f;
-    for (std::size_t i = 0; i < count; ++i) {
-      const float at =
-          i < count / 2 || count == 1 ? step * static_cast<float>(i) : last - step * static_cast<float>(count - 1 - i);
-      low[i] = std::min(static_cast<std::size_t>(std::max(at, 0.0f)), cells - 1);
-      high[i] = std::min(low[i] + 1, cells - 1);
-      fraction[i] = at - static_cast<float>(low[i]);
-    }
-  }
+  Interpolation(std::size_t cells, std::size_t count);
 };
 
 }  // namespace detail
 
 // Adds to x `[frames * grid.size(), width]` the rows of the square table `[cells * cells, width]`, interpolated
 // bilinearly over the frame. Source: reference `fast_pos_embed_interpolate`.
-inline void add_position_embedding(const Matrix& table, const PatchGrid& grid, std::size_t frames, float* x) {
+void add_position_embedding(const Matrix& table, const PatchGrid& grid, std::size_t frames, float* x);
+
+// Writes the angles' cos and sin `[grid.size(), half]` of heads of 2 * half values: the first half / 2 pairs turn with
+// the row, the others with the column. Source: reference `Qwen3_5MoeVisionRotaryEmbedding`, theta 10000.
+void fill_vision_rotary(const PatchGrid& grid, std::size_t half, float* cos, float* sin);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY PatchGrid::Cell PatchGrid::cell(std::size_t index) const {
+  const std::size_t band = merge * w, block = index % band / (merge * merge), inside = index % (merge * merge);
+  return {index / band * merge + inside / merge, block * merge + inside % merge};
+}
+
+namespace detail {
+
+QWEN35_BODY Interpolation::Interpolation(std::size_t cells, std::size_t count)
+    : low(count), high(count), fraction(count) {
+  const float last = static_cast<float>(cells - 1);
+  const float step = count > 1 ? last / static_cast<float>(count - 1) : 0.0f;
+  for (std::size_t i = 0; i < count; ++i) {
+    const float at =
+        i < count / 2 || count == 1 ? step * static_cast<float>(i) : last - step * static_cast<float>(count - 1 - i);
+    low[i] = std::min(static_cast<std::size_t>(std::max(at, 0.0f)), cells - 1);
+    high[i] = std::min(low[i] + 1, cells - 1);
+    fraction[i] = at - static_cast<float>(low[i]);
+  }
+}
+
+}  // namespace detail
+
+QWEN35_BODY void add_position_embedding(const Matrix& table, const PatchGrid& grid, std::size_t frames, float* x) {
   const auto cells = static_cast<std::size_t>(std::sqrt(static_cast<double>(table.rows)));
   const std::size_t width = table.cols;
   const detail::Interpolation rows(cells, grid.h), cols(cells, grid.w);
@@ -86,9 +107,7 @@ inline void add_position_embedding(const Matrix& table, const PatchGrid& grid, s
   });
 }
 
-// Writes the angles' cos and sin `[grid.size(), half]` of heads of 2 * half values: the first half / 2 pairs turn with
-// the row, the others with the column. Source: reference `Qwen3_5MoeVisionRotaryEmbedding`, theta 10000.
-inline void fill_vision_rotary(const PatchGrid& grid, std::size_t half, float* cos, float* sin) {
+QWEN35_BODY void fill_vision_rotary(const PatchGrid& grid, std::size_t half, float* cos, float* sin) {
   const std::size_t quarter = half / 2, longest = std::max(grid.h, grid.w);
   std::vector<float> line_cos(longest * quarter), line_sin(longest * quarter);
   for (std::size_t j = 0; j < quarter; ++j) {
@@ -107,5 +126,7 @@ inline void fill_vision_rotary(const PatchGrid& grid, std::size_t half, float* c
     std::copy_n(line_sin.data() + at.col * quarter, quarter, sin + i * half + quarter);
   }
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

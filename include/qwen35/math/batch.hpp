@@ -8,10 +8,12 @@
 
 #include <qwen35/core/abi.hpp>
 
+#include <cstddef>
 #include <xsimd/xsimd.hpp>
 
-#include <cstddef>
+#if QWEN35_BODIES
 #include <cstring>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -20,22 +22,10 @@ namespace math {
 using Batch = xsimd::batch<float>;
 inline constexpr std::size_t lanes = Batch::size;
 
-inline Batch load(const float* p) {
-  return Batch::load_unaligned(p);
-}
-inline Batch load_first(const float* p, std::size_t count) {
-  float padded[lanes] = {};
-  std::memcpy(padded, p, count * sizeof(float));
-  return Batch::load_unaligned(padded);
-}
-inline void store(float* p, const Batch& v) {
-  v.store_unaligned(p);
-}
-inline void store_first(float* p, const Batch& v, std::size_t count) {
-  float padded[lanes];
-  v.store_unaligned(padded);
-  std::memcpy(p, padded, count * sizeof(float));
-}
+Batch load(const float* p);
+Batch load_first(const float* p, std::size_t count);
+void store(float* p, const Batch& v);
+void store_first(float* p, const Batch& v, std::size_t count);
 
 // out[i] = f(in[i]...) for i < n. f takes and returns batches.
 template <class F, class... In>
@@ -50,16 +40,7 @@ inline void map(std::size_t n, float* out, const F& f, const In*... in) {
 }
 
 // The lanes of a batch summed pairwise.
-inline float sum_lanes(const Batch& v) {
-  float values[lanes];
-  v.store_unaligned(values);
-  for (std::size_t width = lanes / 2; width > 0; width /= 2) {
-    for (std::size_t i = 0; i < width; ++i) {
-      values[i] += values[i + width];
-    }
-  }
-  return values[0];
-}
+float sum_lanes(const Batch& v);
 
 // Sum of f(x[i]) for i < n, in four interleaved chains per lane. f(0) of the padding does not count: it is replaced by
 // 0.
@@ -85,5 +66,44 @@ inline float sum(const float* x, std::size_t n, const F& f) {
 }
 
 }  // namespace math
+
+#if QWEN35_BODIES
+
+namespace math {
+
+QWEN35_BODY Batch load(const float* p) {
+  return Batch::load_unaligned(p);
+}
+
+QWEN35_BODY Batch load_first(const float* p, std::size_t count) {
+  float padded[lanes] = {};
+  std::memcpy(padded, p, count * sizeof(float));
+  return Batch::load_unaligned(padded);
+}
+
+QWEN35_BODY void store(float* p, const Batch& v) {
+  v.store_unaligned(p);
+}
+
+QWEN35_BODY void store_first(float* p, const Batch& v, std::size_t count) {
+  float padded[lanes];
+  v.store_unaligned(padded);
+  std::memcpy(p, padded, count * sizeof(float));
+}
+
+QWEN35_BODY float sum_lanes(const Batch& v) {
+  float values[lanes];
+  v.store_unaligned(values);
+  for (std::size_t width = lanes / 2; width > 0; width /= 2) {
+    for (std::size_t i = 0; i < width; ++i) {
+      values[i] += values[i + width];
+    }
+  }
+  return values[0];
+}
+
+}  // namespace math
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -9,29 +9,45 @@ QWEN35_BEGIN_NAMESPACE
 namespace math {
 
 // out = x + y
-inline void add(const float* x, const float* y, std::size_t n, float* out) {
+void add(const float* x, const float* y, std::size_t n, float* out);
+
+// out = x y
+void multiply(const float* x, const float* y, std::size_t n, float* out);
+
+// out = a x
+void scale(float a, const float* x, std::size_t n, float* out);
+
+// y += a x
+void scale_add(float a, const float* x, std::size_t n, float* y);
+
+}  // namespace math
+
+#if QWEN35_BODIES
+
+namespace math {
+
+QWEN35_BODY void add(const float* x, const float* y, std::size_t n, float* out) {
   map(
       n, out, [](const auto& a, const auto& b) { return a + b; }, x, y);
 }
 
-// out = x y
-inline void multiply(const float* x, const float* y, std::size_t n, float* out) {
+QWEN35_BODY void multiply(const float* x, const float* y, std::size_t n, float* out) {
   map(
       n, out, [](const auto& a, const auto& b) { return a * b; }, x, y);
 }
 
-// out = a x
-inline void scale(float a, const float* x, std::size_t n, float* out) {
+QWEN35_BODY void scale(float a, const float* x, std::size_t n, float* out) {
   map(
       n, out, [a](const auto& v) { return v * a; }, x);
 }
 
-// y += a x
-inline void scale_add(float a, const float* x, std::size_t n, float* y) {
+QWEN35_BODY void scale_add(float a, const float* x, std::size_t n, float* y) {
   map(
       n, y, [a](const auto& v, const auto& w) { return w + v * a; }, x, static_cast<const float*>(y));
 }
 
 }  // namespace math
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -10,7 +10,15 @@ namespace math {
 
 // Rotates the pairs (x[j], x[j + half]) by the angle of cos[j], sin[j], j < half. Values from 2 half on are neither
 // read nor written. `out` is `x` or does not overlap it.
-inline void rotate_half(const float* x, const float* cos, const float* sin, std::size_t half, float* out) {
+void rotate_half(const float* x, const float* cos, const float* sin, std::size_t half, float* out);
+
+}  // namespace math
+
+#if QWEN35_BODIES
+
+namespace math {
+
+QWEN35_BODY void rotate_half(const float* x, const float* cos, const float* sin, std::size_t half, float* out) {
   const auto step = [](const auto& low, const auto& high, const auto& c, const auto& s, auto& rotated_low,
                        auto& rotated_high) {
     rotated_low = low * c - high * s;
@@ -33,5 +41,7 @@ inline void rotate_half(const float* x, const float* cos, const float* sin, std:
 }
 
 }  // namespace math
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -2,17 +2,36 @@
 // Softmax of one row, and its logarithm's normaliser.
 #pragma once
 
+#include <qwen35/core/abi.hpp>
+
+#include <limits>
+
+#if QWEN35_BODIES
 #include <qwen35/math/batch.hpp>
 
 #include <cmath>
-#include <limits>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
 namespace math {
 
 // The largest value; -inf for an empty row. NaN values are not found.
-inline float max_value(const float* x, std::size_t n) {
+float max_value(const float* x, std::size_t n);
+
+// out = e^(x - max) / sum of them. A row of -inf alone has no softmax: the result is NaN, as in the reference.
+void softmax(const float* x, std::size_t n, float* out);
+
+// log(sum(e^x))
+float log_sum_exp(const float* x, std::size_t n);
+
+}  // namespace math
+
+#if QWEN35_BODIES
+
+namespace math {
+
+QWEN35_BODY float max_value(const float* x, std::size_t n) {
   float best = -std::numeric_limits<float>::infinity();
   const std::size_t whole = n - n % lanes;
   if (whole > 0) {
@@ -32,8 +51,7 @@ inline float max_value(const float* x, std::size_t n) {
   return best;
 }
 
-// out = e^(x - max) / sum of them. A row of -inf alone has no softmax: the result is NaN, as in the reference.
-inline void softmax(const float* x, std::size_t n, float* out) {
+QWEN35_BODY void softmax(const float* x, std::size_t n, float* out) {
   const float largest = max_value(x, n);
   map(
       n, out, [largest](const auto& v) { return xsimd::exp(v - largest); }, x);
@@ -42,12 +60,13 @@ inline void softmax(const float* x, std::size_t n, float* out) {
       n, out, [total](const auto& v) { return v / total; }, out);
 }
 
-// log(sum(e^x))
-inline float log_sum_exp(const float* x, std::size_t n) {
+QWEN35_BODY float log_sum_exp(const float* x, std::size_t n) {
   const float largest = max_value(x, n);
   return largest + std::log(sum(x, n, [largest](const auto& v) { return xsimd::exp(v - largest); }));
 }
 
 }  // namespace math
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

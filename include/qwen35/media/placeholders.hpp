@@ -28,7 +28,37 @@ enum class VideoForm : std::uint8_t { pad, marked };
 
 namespace detail {
 
-inline std::string repeat(std::string_view text, std::size_t count) {
+std::string repeat(std::string_view text, std::size_t count);
+
+}  // namespace detail
+
+// What stands for each picture. grid: image_grid_thw [pictures, 3].
+std::vector<std::string> image_replacements(const TensorView<std::int64_t>& image_grid_thw, std::size_t merge_size = 2,
+                                            const PlaceholderTokens& tokens = {});
+
+// What stands for each video: for every temporal patch "<1.5 seconds>" vision_start video... vision_end. Raises
+// InputError when the timestamps do not fit the grids [videos, 3].
+std::vector<std::string> video_replacements(const TensorView<std::int64_t>& video_grid_thw,
+                                            std::span<const std::vector<double>> timestamps, std::size_t merge_size = 2,
+                                            const PlaceholderTokens& tokens = {});
+
+// Replaces the placeholders of `texts` in place and in order; the counting runs on from text to text. Without any
+// replacement of a kind its placeholders stay as they are. Raises InputError when there are more placeholders than
+// replacements; more replacements than placeholders are left to the check of the model. (reference:
+// get_text_with_replacements)
+void expand_placeholders(std::span<std::string> texts, std::span<const std::string> images,
+                         std::span<const std::string> videos, const PlaceholderTokens& tokens = {},
+                         VideoForm form = VideoForm::pad);
+
+// 1 where an id is the image token, 2 where it is the video token, else 0. (reference: create_mm_token_type_ids)
+std::vector<std::int32_t> mm_token_type_ids(std::span<const std::int32_t> input_ids, std::int32_t image_token_id,
+                                            std::int32_t video_token_id);
+
+#if QWEN35_BODIES
+
+namespace detail {
+
+QWEN35_BODY std::string repeat(std::string_view text, std::size_t count) {
   std::string out;
   out.reserve(text.size() * count);
   for (std::size_t i = 0; i < count; ++i) {
@@ -39,9 +69,8 @@ inline std::string repeat(std::string_view text, std::size_t count) {
 
 }  // namespace detail
 
-// What stands for each picture. grid: image_grid_thw [pictures, 3].
-inline std::vector<std::string> image_replacements(const TensorView<std::int64_t>& image_grid_thw,
-                                                   std::size_t merge_size = 2, const PlaceholderTokens& tokens = {}) {
+QWEN35_BODY std::vector<std::string> image_replacements(const TensorView<std::int64_t>& image_grid_thw,
+                                                        std::size_t merge_size, const PlaceholderTokens& tokens) {
   std::vector<std::string> out;
   for (std::size_t i = 0; i < grid_count(image_grid_thw, "image_grid_thw"); ++i) {
     const Grid grid = grid_at(image_grid_thw, i, merge_size, "image_grid_thw");
@@ -50,11 +79,9 @@ inline std::vector<std::string> image_replacements(const TensorView<std::int64_t
   return out;
 }
 
-// What stands for each video: for every temporal patch "<1.5 seconds>" vision_start video... vision_end. Raises
-// InputError when the timestamps do not fit the grids [videos, 3].
-inline std::vector<std::string> video_replacements(const TensorView<std::int64_t>& video_grid_thw,
-                                                   std::span<const std::vector<double>> timestamps,
-                                                   std::size_t merge_size = 2, const PlaceholderTokens& tokens = {}) {
+QWEN35_BODY std::vector<std::string> video_replacements(const TensorView<std::int64_t>& video_grid_thw,
+                                                        std::span<const std::vector<double>> timestamps,
+                                                        std::size_t merge_size, const PlaceholderTokens& tokens) {
   const std::size_t videos = grid_count(video_grid_thw, "video_grid_thw");
   require<InputError>(timestamps.size() == videos, videos, " videos with timestamps for ", timestamps.size());
   std::vector<std::string> out(videos);
@@ -73,13 +100,9 @@ inline std::vector<std::string> video_replacements(const TensorView<std::int64_t
   return out;
 }
 
-// Replaces the placeholders of `texts` in place and in order; the counting runs on from text to text. Without any
-// replacement of a kind its placeholders stay as they are. Raises InputError when there are more placeholders than
-// replacements; more replacements than placeholders are left to the check of the model. (reference:
-// get_text_with_replacements)
-inline void expand_placeholders(std::span<std::string> texts, std::span<const std::string> images,
-                                std::span<const std::string> videos, const PlaceholderTokens& tokens = {},
-                                VideoForm form = VideoForm::pad) {
+QWEN35_BODY void expand_placeholders(std::span<std::string> texts, std::span<const std::string> images,
+                                     std::span<const std::string> videos, const PlaceholderTokens& tokens,
+                                     VideoForm form) {
   require<InputError>(!tokens.image.empty() && !tokens.video.empty(), "placeholders: a token is empty");
   struct Place {
     std::size_t begin, length;
@@ -126,14 +149,15 @@ inline void expand_placeholders(std::span<std::string> texts, std::span<const st
   }
 }
 
-// 1 where an id is the image token, 2 where it is the video token, else 0. (reference: create_mm_token_type_ids)
-inline std::vector<std::int32_t> mm_token_type_ids(std::span<const std::int32_t> input_ids, std::int32_t image_token_id,
-                                                   std::int32_t video_token_id) {
+QWEN35_BODY std::vector<std::int32_t> mm_token_type_ids(std::span<const std::int32_t> input_ids,
+                                                        std::int32_t image_token_id, std::int32_t video_token_id) {
   std::vector<std::int32_t> out(input_ids.size(), 0);
   for (std::size_t i = 0; i < input_ids.size(); ++i) {
     out[i] = input_ids[i] == image_token_id ? 1 : input_ids[i] == video_token_id ? 2 : 0;
   }
   return out;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -7,6 +7,7 @@
 #include <qwen35/json/parse.hpp>
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string_view>

@@ -32,9 +32,7 @@ class AnyModel : public GenerateCalls<AnyModel> {
   ForwardOutput forward(const ForwardInput& input) const { return held_->forward(input); }
   ForwardOutput operator()(const ForwardInput& input) const { return forward(input); }
   SliceRows forward(std::span<const SequenceSlice> slices, ForwardWorkspace& workspace,
-                    const ForwardRecord& record = {}) const {
-    return held_->forward(slices, workspace, record);
-  }
+                    const ForwardRecord& record = {}) const;
   CacheLayout cache_layout(DType kv_dtype = DType::f32) const { return held_->cache_layout(kv_dtype); }
 
   std::size_t vocab_size() const { return held_->vocab_size(); }
@@ -45,14 +43,10 @@ class AnyModel : public GenerateCalls<AnyModel> {
   // Has it a vision tower? Without one the next two raise InputError.
   bool has_vision() const { return held_->has_vision(); }
   std::vector<ImageFeatures> get_image_features(TensorView<float> pixel_values, TensorView<std::int64_t> image_grid_thw,
-                                                const VisionProgress& progress = {}) const {
-    return held_->features(false, pixel_values, image_grid_thw, progress);
-  }
+                                                const VisionProgress& progress = {}) const;
   std::vector<ImageFeatures> get_video_features(TensorView<float> pixel_values_videos,
                                                 TensorView<std::int64_t> video_grid_thw,
-                                                const VisionProgress& progress = {}) const {
-    return held_->features(true, pixel_values_videos, video_grid_thw, progress);
-  }
+                                                const VisionProgress& progress = {}) const;
   // Empty without a vision tower.
   RopeIndex positions(const ForwardInput& input) const { return held_->positions(input); }
   Tensor<std::int32_t> prepare_position_ids_for_generation(const ForwardInput& input) const {
@@ -75,9 +69,7 @@ class AnyModel : public GenerateCalls<AnyModel> {
     virtual std::uint64_t fingerprint() const = 0;
     virtual bool has_vision() const { return false; }
     virtual std::vector<ImageFeatures> features(bool, TensorView<float>, TensorView<std::int64_t>,
-                                                const VisionProgress&) const {
-      raise<InputError>("this model reads text alone");
-    }
+                                                const VisionProgress&) const;
     virtual RopeIndex positions(const ForwardInput&) const { return {}; }
     virtual Tensor<std::int32_t> first_positions(const ForwardInput&) const { return {}; }
     virtual std::function<void(ForwardInput&)> repeat_media(const ForwardInput&) const { return {}; }
@@ -148,9 +140,34 @@ AnyModel open_model(const Checkpoint& checkpoint) {
     return model.has_value();
   };
   const bool described = (open_if_described(static_cast<const Configs*>(nullptr)) || ...);
-  require<ConfigError>(described, checkpoint.name(),
-                       ": this program was not compiled for such a model", differences);
+  require<ConfigError>(described, checkpoint.name(), ": this program was not compiled for such a model", differences);
   return std::move(*model);
 }
+
+#if QWEN35_BODIES
+
+QWEN35_BODY SliceRows AnyModel::forward(std::span<const SequenceSlice> slices, ForwardWorkspace& workspace,
+                                        const ForwardRecord& record) const {
+  return held_->forward(slices, workspace, record);
+}
+
+QWEN35_BODY std::vector<ImageFeatures> AnyModel::get_image_features(TensorView<float> pixel_values,
+                                                                    TensorView<std::int64_t> image_grid_thw,
+                                                                    const VisionProgress& progress) const {
+  return held_->features(false, pixel_values, image_grid_thw, progress);
+}
+
+QWEN35_BODY std::vector<ImageFeatures> AnyModel::get_video_features(TensorView<float> pixel_values_videos,
+                                                                    TensorView<std::int64_t> video_grid_thw,
+                                                                    const VisionProgress& progress) const {
+  return held_->features(true, pixel_values_videos, video_grid_thw, progress);
+}
+
+QWEN35_BODY std::vector<ImageFeatures> AnyModel::Interface::features(bool, TensorView<float>, TensorView<std::int64_t>,
+                                                                     const VisionProgress&) const {
+  raise<InputError>("this model reads text alone");
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -40,14 +40,7 @@ class AttentionMask {
   bool is_additive() const { return static_cast<bool>(additive_) && additive_.shape().rank() == 4; }
   // Whether value i of a mask that is not additive is not 0. Raises InputError for a float that is neither 1 nor 0: an
   // additive mask without its four axes.
-  bool visible(std::size_t i) const {
-    if (!additive_) {
-      return integers_ ? integers_[i] != 0 : booleans_[i] != 0;
-    }
-    require<InputError>(additive_[i] == 0.0f || additive_[i] == 1.0f, "attention_mask[", i, "] is ", additive_[i],
-                        ", expected 1 or 0: a mask that is added to the scores has four axes");
-    return additive_[i] != 0.0f;
-  }
+  bool visible(std::size_t i) const;
   TensorView<float> additive() const { return additive_; }
 
  private:
@@ -55,5 +48,18 @@ class AttentionMask {
   TensorView<std::uint8_t> booleans_;
   TensorView<float> additive_;
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY bool AttentionMask::visible(std::size_t i) const {
+  if (!additive_) {
+    return integers_ ? integers_[i] != 0 : booleans_[i] != 0;
+  }
+  require<InputError>(additive_[i] == 0.0f || additive_[i] == 1.0f, "attention_mask[", i, "] is ", additive_[i],
+                      ", expected 1 or 0: a mask that is added to the scores has four axes");
+  return additive_[i] != 0.0f;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -4,6 +4,7 @@
 
 #include <qwen35/model/generate_calls.hpp>
 #include <qwen35/model/head_forward.hpp>
+#include <qwen35/model/losses.hpp>
 #include <qwen35/model/text_model.hpp>
 
 QWEN35_BEGIN_NAMESPACE

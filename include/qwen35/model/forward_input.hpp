@@ -67,13 +67,21 @@ struct ForwardOutput {
 };
 
 // Raises InputError for arguments that a model does not have.
-inline void require_no_media(const ForwardInput& input) {
+void require_no_media(const ForwardInput& input);
+void require_no_labels(const ForwardInput& input);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void require_no_media(const ForwardInput& input) {
   require<InputError>(!input.pixel_values && !input.pixel_values_videos && !input.image_grid_thw &&
                           !input.video_grid_thw && input.image_features.empty() && input.video_features.empty(),
                       "pictures or videos were given, and this model reads text alone");
 }
-inline void require_no_labels(const ForwardInput& input) {
+
+QWEN35_BODY void require_no_labels(const ForwardInput& input) {
   require<InputError>(!input.labels && !input.shift_labels, "labels were given, and this model has no head");
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

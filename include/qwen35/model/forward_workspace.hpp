@@ -25,28 +25,12 @@ class ForwardWorkspace {
 
   // An arena of so many bytes, and room for results of `row_floats` floats for each of `rows` rows, which stay until
   // the next forward. Raises InputError when the caller's memory is too small for the arena.
-  float* prepare(std::size_t arena_bytes, std::size_t row_floats, std::size_t rows) {
-    require<InputError>(on_heap_ || arena_bytes <= arena_.bytes(), "workspace memory of ", arena_.bytes(), " bytes, ",
-                        arena_bytes, " needed for ", tokens_, " tokens");
-    if (arena_bytes > arena_.bytes()) {
-      arena_ = Arena(arena_bytes);
-    }
-    const std::size_t floats = std::max(rows, sequences_) * row_floats;
-    if (floats > rows_.size() && rows > 0) {
-      own_rows_ = AlignedBuffer<float>::uninitialised(floats);
-      rows_ = {own_rows_.data(), own_rows_.size()};
-    }
-    return rows_.data();
-  }
+  float* prepare(std::size_t arena_bytes, std::size_t row_floats, std::size_t rows);
 
  protected:
   // In the caller's memory: the arena, then the rows of `row_floats` floats each.
   ForwardWorkspace(std::span<std::byte> memory, std::size_t tokens, std::size_t sequences, std::size_t arena_bytes,
-                   std::size_t row_floats)
-      : tokens_(tokens),
-        sequences_(sequences),
-        arena_(memory.first(arena_bytes)),
-        rows_(reinterpret_cast<float*>(memory.data() + arena_bytes), sequences * row_floats) {}
+                   std::size_t row_floats);
 
  private:
   std::size_t tokens_;
@@ -56,5 +40,30 @@ class ForwardWorkspace {
   AlignedBuffer<float> own_rows_;
   std::span<float> rows_;
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY float* ForwardWorkspace::prepare(std::size_t arena_bytes, std::size_t row_floats, std::size_t rows) {
+  require<InputError>(on_heap_ || arena_bytes <= arena_.bytes(), "workspace memory of ", arena_.bytes(), " bytes, ",
+                      arena_bytes, " needed for ", tokens_, " tokens");
+  if (arena_bytes > arena_.bytes()) {
+    arena_ = Arena(arena_bytes);
+  }
+  const std::size_t floats = std::max(rows, sequences_) * row_floats;
+  if (floats > rows_.size() && rows > 0) {
+    own_rows_ = AlignedBuffer<float>::uninitialised(floats);
+    rows_ = {own_rows_.data(), own_rows_.size()};
+  }
+  return rows_.data();
+}
+
+QWEN35_BODY ForwardWorkspace::ForwardWorkspace(std::span<std::byte> memory, std::size_t tokens, std::size_t sequences,
+                                               std::size_t arena_bytes, std::size_t row_floats)
+    : tokens_(tokens),
+      sequences_(sequences),
+      arena_(memory.first(arena_bytes)),
+      rows_(reinterpret_cast<float*>(memory.data() + arena_bytes), sequences * row_floats) {}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

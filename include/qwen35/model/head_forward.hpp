@@ -3,8 +3,11 @@
 #pragma once
 
 #include <qwen35/model/forward_input.hpp>
-#include <qwen35/model/losses.hpp>
 #include <qwen35/model/sequence_slice.hpp>
+
+#if QWEN35_BODIES
+#include <qwen35/model/losses.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -24,12 +27,19 @@ SliceRows forward_with_head(const Text& text, std::span<const SequenceSlice> sli
 }
 
 // The routers' load-balancing loss, a part of the loss if there is one.
-inline void add_router_loss(ForwardOutput& output, const ForwardInput& input, std::size_t num_experts,
-                            std::size_t top_k, double factor) {
+void add_router_loss(ForwardOutput& output, const ForwardInput& input, std::size_t num_experts, std::size_t top_k,
+                     double factor);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void add_router_loss(ForwardOutput& output, const ForwardInput& input, std::size_t num_experts,
+                                 std::size_t top_k, double factor) {
   output.aux_loss = load_balancing_loss(output.router_logits, num_experts, top_k, input.attention_mask);
   if (output.loss) {
     *output.loss += static_cast<float>(factor) * *output.aux_loss;
   }
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -2,13 +2,16 @@
 // A picture or video as the language model sees it.
 #pragma once
 
-#include <qwen35/core/hash.hpp>
 #include <qwen35/core/tensor.hpp>
 
 #include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <qwen35/core/hash.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -28,11 +31,18 @@ struct ImageFeaturesView : std::span<const ImageFeatures> {
   ImageFeaturesView(const std::vector<ImageFeatures>&& temporary) = delete;
 };
 
-inline std::uint64_t content_hash(const float* patches, std::size_t count, const std::array<std::int64_t, 3>& grid) {
+std::uint64_t content_hash(const float* patches, std::size_t count, const std::array<std::int64_t, 3>& grid);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::uint64_t content_hash(const float* patches, std::size_t count,
+                                       const std::array<std::int64_t, 3>& grid) {
   Hasher hasher;
   hasher.bytes(grid.data(), sizeof(grid));
   hasher.bytes(patches, count * sizeof(float));
   return hasher.value();
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -6,8 +6,11 @@
 #include <qwen35/core/tensor.hpp>
 #include <qwen35/layers/rows.hpp>
 
-#include <cstring>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <cstring>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -20,24 +23,7 @@ class LogitsToKeep {
   bool is_default() const { return count_ == 0 && !by_index_; }
   // Positions of a sequence of `length` tokens, in output order. Raises InputError for a negative count or an index
   // outside it; indices below 0 count from the end.
-  std::vector<std::size_t> positions(std::size_t length) const {
-    std::vector<std::size_t> out;
-    if (by_index_) {
-      const auto signed_length = static_cast<std::int64_t>(length);
-      for (const std::int32_t index : indices_) {
-        require<InputError>(index >= -signed_length && index < signed_length, "logits_to_keep: index ", index,
-                            " of a sequence of ", length);
-        out.push_back(static_cast<std::size_t>(index < 0 ? index + signed_length : index));
-      }
-      return out;
-    }
-    require<InputError>(count_ >= 0, "logits_to_keep is ", count_, ", expected a count or indices");
-    const std::size_t kept = count_ == 0 ? length : std::min(length, static_cast<std::size_t>(count_));
-    for (std::size_t t = length - kept; t < length; ++t) {
-      out.push_back(t);
-    }
-    return out;
-  }
+  std::vector<std::size_t> positions(std::size_t length) const;
 
  private:
   int count_ = 0;
@@ -46,7 +32,35 @@ class LogitsToKeep {
 };
 
 // hidden `[batch, sequence, hidden_size]` to logits `[batch, kept, vocab_size]`.
-inline Tensor<float> lm_head(const Matrix& weight, const Tensor<float>& hidden, const LogitsToKeep& logits_to_keep) {
+Tensor<float> lm_head(const Matrix& weight, const Tensor<float>& hidden, const LogitsToKeep& logits_to_keep);
+
+// The same for rows [count, hidden_size] to logits [count, vocab_size], at most `at_once` of them in one product.
+void lm_head(const Matrix& weight, const float* rows, std::size_t count, float* logits, std::size_t at_once,
+             Arena& arena);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::vector<std::size_t> LogitsToKeep::positions(std::size_t length) const {
+  std::vector<std::size_t> out;
+  if (by_index_) {
+    const auto signed_length = static_cast<std::int64_t>(length);
+    for (const std::int32_t index : indices_) {
+      require<InputError>(index >= -signed_length && index < signed_length, "logits_to_keep: index ", index,
+                          " of a sequence of ", length);
+      out.push_back(static_cast<std::size_t>(index < 0 ? index + signed_length : index));
+    }
+    return out;
+  }
+  require<InputError>(count_ >= 0, "logits_to_keep is ", count_, ", expected a count or indices");
+  const std::size_t kept = count_ == 0 ? length : std::min(length, static_cast<std::size_t>(count_));
+  for (std::size_t t = length - kept; t < length; ++t) {
+    out.push_back(t);
+  }
+  return out;
+}
+
+QWEN35_BODY Tensor<float> lm_head(const Matrix& weight, const Tensor<float>& hidden,
+                                  const LogitsToKeep& logits_to_keep) {
   const std::size_t batch = hidden.shape()[0];
   const std::size_t length = hidden.shape()[1];
   const std::vector<std::size_t> kept = logits_to_keep.positions(length);
@@ -68,9 +82,8 @@ inline Tensor<float> lm_head(const Matrix& weight, const Tensor<float>& hidden, 
   return logits;
 }
 
-// The same for rows [count, hidden_size] to logits [count, vocab_size], at most `at_once` of them in one product.
-inline void lm_head(const Matrix& weight, const float* rows, std::size_t count, float* logits, std::size_t at_once,
-                    Arena& arena) {
+QWEN35_BODY void lm_head(const Matrix& weight, const float* rows, std::size_t count, float* logits, std::size_t at_once,
+                         Arena& arena) {
   const Arena::Scope scope(arena);
   const RowsScratch<Arena> scratch(arena, std::min(at_once, count), weight.cols);
   for (std::size_t row = 0; row < count; row += at_once) {
@@ -78,5 +91,7 @@ inline void lm_head(const Matrix& weight, const float* rows, std::size_t count, 
             {{weight, logits + row * weight.rows, weight.rows}});
   }
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -4,14 +4,18 @@
 
 #include <qwen35/core/tensor.hpp>
 #include <qwen35/model/attention_mask.hpp>
-#include <qwen35/parallel/parallel_for.hpp>
 
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <qwen35/parallel/parallel_for.hpp>
+
+#include <algorithm>
+#include <cmath>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -21,8 +25,20 @@ inline constexpr std::int32_t ignored_label = -100;
 // `num_items_in_batch` the sum divided by it. logits `[batch, sequence, vocab]`; labels `[batch, sequence]`: the target
 // of position t is labels[t + 1]; shift_labels, if given, are the targets themselves. Raises InputError for a label out
 // of range. Source: reference `ForCausalLMLoss`.
-inline float causal_lm_loss(const Tensor<float>& logits, TensorView<std::int32_t> labels,
-                            TensorView<std::int32_t> shift_labels, std::optional<double> num_items_in_batch) {
+float causal_lm_loss(const Tensor<float>& logits, TensorView<std::int32_t> labels,
+                     TensorView<std::int32_t> shift_labels, std::optional<double> num_items_in_batch);
+
+// E * sum over experts of (share of tokens routed there) * (mean router probability), over all layers and the K
+// choices; K when balanced, 0 without layers. router_logits: one raw `[batch * sequence, E]` for each layer;
+// attention_mask `[batch, past + sequence]` or none: of a pass that goes on from a cache, its own tokens count. Source:
+// Switch Transformers, arXiv 2101.03961; reference `load_balancing_loss_func`.
+float load_balancing_loss(std::span<const Tensor<float>> router_logits, std::size_t num_experts, std::size_t top_k,
+                          const AttentionMask& attention_mask = {});
+
+#if QWEN35_BODIES
+
+QWEN35_BODY float causal_lm_loss(const Tensor<float>& logits, TensorView<std::int32_t> labels,
+                                 TensorView<std::int32_t> shift_labels, std::optional<double> num_items_in_batch) {
   const std::size_t batch = logits.shape()[0];
   const std::size_t length = logits.shape()[1];
   const std::size_t vocab = logits.shape()[2];
@@ -71,12 +87,8 @@ inline float causal_lm_loss(const Tensor<float>& logits, TensorView<std::int32_t
                       : static_cast<float>(total / static_cast<double>(counted));
 }
 
-// E * sum over experts of (share of tokens routed there) * (mean router probability), over all layers and the K
-// choices; K when balanced, 0 without layers. router_logits: one raw `[batch * sequence, E]` for each layer;
-// attention_mask `[batch, past + sequence]` or none: of a pass that goes on from a cache, its own tokens count. Source:
-// Switch Transformers, arXiv 2101.03961; reference `load_balancing_loss_func`.
-inline float load_balancing_loss(std::span<const Tensor<float>> router_logits, std::size_t num_experts,
-                                 std::size_t top_k, const AttentionMask& attention_mask = {}) {
+QWEN35_BODY float load_balancing_loss(std::span<const Tensor<float>> router_logits, std::size_t num_experts,
+                                      std::size_t top_k, const AttentionMask& attention_mask) {
   if (router_logits.empty()) {
     return 0.0f;
   }
@@ -125,5 +137,7 @@ inline float load_balancing_loss(std::span<const Tensor<float>> router_logits, s
   }
   return static_cast<float>(loss * static_cast<double>(num_experts));
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

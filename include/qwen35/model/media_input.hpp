@@ -2,14 +2,18 @@
 // The pictures or the videos of a forward call: pixels to be encoded, or features that were encoded before.
 #pragma once
 
-#include <qwen35/core/grid.hpp>
 #include <qwen35/model/image_features.hpp>
 
-#include <algorithm>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <qwen35/core/grid.hpp>
+
+#include <algorithm>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -21,10 +25,7 @@ class MediaInput {
   // pixels need a grid. A grid beside features must be theirs. Raises InputError, also for features whose rows are not
   // `width` wide or not as many as their grid says.
   MediaInput(Kind kind, TensorView<float> pixels, TensorView<std::int64_t> grid_thw,
-             std::span<const ImageFeatures> features, std::size_t merge, std::size_t width)
-      : kind_(kind), pixels_(pixels), grid_(grid_thw), features_(features), merge_(merge), width_(width) {
-    check();
-  }
+             std::span<const ImageFeatures> features, std::size_t merge, std::size_t width);
   MediaInput(const MediaInput&) = delete;
 
   TensorView<float> pixels() const { return pixels_; }
@@ -34,33 +35,13 @@ class MediaInput {
   bool encoded() const { return !features_.empty(); }
   std::span<const ImageFeatures> features() const { return features_; }
   // Encoded now, by the vision tower.
-  void set_features(std::vector<ImageFeatures> features) {
-    own_features_ = std::move(features);
-    features_ = own_features_;
-  }
+  void set_features(std::vector<ImageFeatures> features);
 
   // The placeholder tokens, by flat index in order. Raises InputError, in the reference's words, unless there is a row
   // for each.
-  void set_places(std::vector<std::size_t> places) {
-    const std::size_t tokens = places.size();
-    places_ = std::move(places);
-    std::size_t rows = pixels_ && !encoded() ? pixels_.shape()[0] / (merge_ * merge_) : 0;
-    for (const ImageFeatures& item : features_) {
-      rows += item.pooler_output.shape()[0];
-    }
-    require<InputError>(tokens == rows,
-                        kind_ == Kind::image ? "Image features and image tokens" : "Video features and video tokens",
-                        " do not match, tokens: ", tokens, ", features: ", rows);
-  }
+  void set_places(std::vector<std::size_t> places);
   // The rows of all items to their places: replaced_rows `[tokens]`.
-  void splice(std::span<const float*> replaced_rows) const {
-    std::size_t next = 0;
-    for (const ImageFeatures& item : features_) {
-      for (std::size_t i = 0; i < item.pooler_output.shape()[0]; ++i) {
-        replaced_rows[places_[next++]] = item.pooler_output.data() + i * width_;
-      }
-    }
-  }
+  void splice(std::span<const float*> replaced_rows) const;
 
  private:
   void check();
@@ -76,7 +57,41 @@ class MediaInput {
   std::vector<std::size_t> places_;
 };
 
-inline void MediaInput::check() {
+#if QWEN35_BODIES
+
+QWEN35_BODY MediaInput::MediaInput(Kind kind, TensorView<float> pixels, TensorView<std::int64_t> grid_thw,
+                                   std::span<const ImageFeatures> features, std::size_t merge, std::size_t width)
+    : kind_(kind), pixels_(pixels), grid_(grid_thw), features_(features), merge_(merge), width_(width) {
+  check();
+}
+
+QWEN35_BODY void MediaInput::set_features(std::vector<ImageFeatures> features) {
+  own_features_ = std::move(features);
+  features_ = own_features_;
+}
+
+QWEN35_BODY void MediaInput::set_places(std::vector<std::size_t> places) {
+  const std::size_t tokens = places.size();
+  places_ = std::move(places);
+  std::size_t rows = pixels_ && !encoded() ? pixels_.shape()[0] / (merge_ * merge_) : 0;
+  for (const ImageFeatures& item : features_) {
+    rows += item.pooler_output.shape()[0];
+  }
+  require<InputError>(tokens == rows,
+                      kind_ == Kind::image ? "Image features and image tokens" : "Video features and video tokens",
+                      " do not match, tokens: ", tokens, ", features: ", rows);
+}
+
+QWEN35_BODY void MediaInput::splice(std::span<const float*> replaced_rows) const {
+  std::size_t next = 0;
+  for (const ImageFeatures& item : features_) {
+    for (std::size_t i = 0; i < item.pooler_output.shape()[0]; ++i) {
+      replaced_rows[places_[next++]] = item.pooler_output.data() + i * width_;
+    }
+  }
+}
+
+QWEN35_BODY void MediaInput::check() {
   const bool image = kind_ == Kind::image;
   const char* const pixel_name = image ? "pixel_values" : "pixel_values_videos";
   const char* const grid_name = image ? "image_grid_thw" : "video_grid_thw";
@@ -104,5 +119,7 @@ inline void MediaInput::check() {
       grid_name, " is not that of ", feature_name);
   grid_ = TensorView<std::int64_t>(own_grid_.data(), {features_.size(), 3});
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

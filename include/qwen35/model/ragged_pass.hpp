@@ -6,8 +6,11 @@
 #include <qwen35/layers/rotary_embedding.hpp>
 #include <qwen35/model/sequence_slice.hpp>
 
-#include <algorithm>
 #include <limits>
+
+#if QWEN35_BODIES
+#include <algorithm>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -72,13 +75,54 @@ struct PassScratch {
 };
 
 // New tokens of a slice, pads included.
-inline std::size_t slice_tokens(const SequenceSlice& slice, std::size_t hidden_size) {
+std::size_t slice_tokens(const SequenceSlice& slice, std::size_t hidden_size);
+
+// Raises InputError unless the parts of a slice fit each other. `index`: for the message.
+void check_slice(const SequenceSlice& slice, std::size_t index, std::size_t hidden_size, std::size_t vocab_size);
+
+// The caches of a forward: all have room when it is made, and nothing has changed if that fails. Each sequence is in
+// one slice.
+class SliceForward {
+ public:
+  SliceForward(std::span<const SequenceSlice> slices, std::size_t hidden_size, std::uint64_t fingerprint);
+  // All slots are filled. A forward that is left without it has broken its caches: they say so.
+  void commit();
+
+ private:
+  struct Entered {
+    std::span<const SequenceSlice> slices;
+    std::size_t count = 0;
+    ~Entered();
+  };
+  std::size_t slots(const SequenceSlice& slice) const { return slice_tokens(slice, hidden_size_) - slice.pads; }
+
+  std::span<const SequenceSlice> slices_;
+  std::size_t hidden_size_;
+};
+
+// The next parts: at most `tokens` tokens of at most `sequences` slices. A slice with an additive mask may look ahead,
+// so it is not cut.
+std::span<SlicePart> next_parts(std::span<const SequenceSlice> slices, SliceCursor& cursor, std::size_t tokens,
+                                std::size_t sequences, std::size_t hidden_size, SlicePart* parts);
+
+// How many of a part's tokens, at its end, are wanted.
+std::size_t wanted_of(const SequenceSlice& slice, const SlicePart& part, std::size_t hidden_size);
+
+// Positions [3, count] of a part's tokens. Returns the largest that its rotary embedding reckons with.
+std::int32_t part_positions(const SequenceSlice& slice, const SlicePart& part, std::size_t tokens, std::int32_t* out);
+
+// Spans, holes, visible keys and rotary rows of the parts.
+Pass make_pass(std::span<const SequenceSlice> slices, std::span<const SlicePart> parts, std::size_t hidden_size,
+               const RotaryEmbedding& rotary, const PassScratch<Arena>& scratch);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::size_t slice_tokens(const SequenceSlice& slice, std::size_t hidden_size) {
   return slice.ids.empty() ? slice.embeds.size() / hidden_size : slice.ids.size();
 }
 
-// Raises InputError unless the parts of a slice fit each other. `index`: for the message.
-inline void check_slice(const SequenceSlice& slice, std::size_t index, std::size_t hidden_size,
-                        std::size_t vocab_size) {
+QWEN35_BODY void check_slice(const SequenceSlice& slice, std::size_t index, std::size_t hidden_size,
+                             std::size_t vocab_size) {
   const std::size_t tokens = slice_tokens(slice, hidden_size);
   const auto fits = [&](std::size_t given, std::size_t wanted, const char* what) {
     require<InputError>(given == 0 || given == wanted, "slice ", index, " of ", tokens, " tokens has ", given, " ",
@@ -110,47 +154,33 @@ inline void check_slice(const SequenceSlice& slice, std::size_t index, std::size
   }
 }
 
-// The caches of a forward: all have room when it is made, and nothing has changed if that fails. Each sequence is in
-// one slice.
-class SliceForward {
- public:
-  SliceForward(std::span<const SequenceSlice> slices, std::size_t hidden_size, std::uint64_t fingerprint)
-      : slices_(slices), hidden_size_(hidden_size) {
-    Entered entered{slices};
-    for (const SequenceSlice& slice : slices) {
-      slice.cache->begin(slots(slice), fingerprint, slice.valid.empty() ? nullptr : slice.valid.data() + slice.pads);
-      slice.cache->enter();
-      ++entered.count;
-    }
-    entered.count = 0;
+QWEN35_BODY SliceForward::SliceForward(std::span<const SequenceSlice> slices, std::size_t hidden_size,
+                                       std::uint64_t fingerprint)
+    : slices_(slices), hidden_size_(hidden_size) {
+  Entered entered{slices};
+  for (const SequenceSlice& slice : slices) {
+    slice.cache->begin(slots(slice), fingerprint, slice.valid.empty() ? nullptr : slice.valid.data() + slice.pads);
+    slice.cache->enter();
+    ++entered.count;
   }
-  // All slots are filled. A forward that is left without it has broken its caches: they say so.
-  void commit() {
-    for (const SequenceSlice& slice : slices_) {
-      slice.cache->commit(slots(slice), slice.ids.empty() ? nullptr : slice.ids.data() + slice.pads);
-    }
+  entered.count = 0;
+}
+
+QWEN35_BODY void SliceForward::commit() {
+  for (const SequenceSlice& slice : slices_) {
+    slice.cache->commit(slots(slice), slice.ids.empty() ? nullptr : slice.ids.data() + slice.pads);
   }
+}
 
- private:
-  struct Entered {
-    std::span<const SequenceSlice> slices;
-    std::size_t count = 0;
-    ~Entered() {
-      for (std::size_t i = 0; i < count; ++i) {
-        slices[i].cache->cancel();
-      }
-    }
-  };
-  std::size_t slots(const SequenceSlice& slice) const { return slice_tokens(slice, hidden_size_) - slice.pads; }
+QWEN35_BODY SliceForward::Entered::~Entered() {
+  for (std::size_t i = 0; i < count; ++i) {
+    slices[i].cache->cancel();
+  }
+}
 
-  std::span<const SequenceSlice> slices_;
-  std::size_t hidden_size_;
-};
-
-// The next parts: at most `tokens` tokens of at most `sequences` slices. A slice with an additive mask may look ahead,
-// so it is not cut.
-inline std::span<SlicePart> next_parts(std::span<const SequenceSlice> slices, SliceCursor& cursor, std::size_t tokens,
-                                       std::size_t sequences, std::size_t hidden_size, SlicePart* parts) {
+QWEN35_BODY std::span<SlicePart> next_parts(std::span<const SequenceSlice> slices, SliceCursor& cursor,
+                                            std::size_t tokens, std::size_t sequences, std::size_t hidden_size,
+                                            SlicePart* parts) {
   std::size_t used = 0;
   std::size_t count = 0;
   while (cursor.slice < slices.size() && used < tokens && count < sequences) {
@@ -169,16 +199,14 @@ inline std::span<SlicePart> next_parts(std::span<const SequenceSlice> slices, Sl
   return {parts, count};
 }
 
-// How many of a part's tokens, at its end, are wanted.
-inline std::size_t wanted_of(const SequenceSlice& slice, const SlicePart& part, std::size_t hidden_size) {
+QWEN35_BODY std::size_t wanted_of(const SequenceSlice& slice, const SlicePart& part, std::size_t hidden_size) {
   const std::size_t first = slice_tokens(slice, hidden_size) - slice.wanted;
   const std::size_t end = part.begin + part.count;
   return end - std::clamp(first, part.begin, end);
 }
 
-// Positions [3, count] of a part's tokens. Returns the largest that its rotary embedding reckons with.
-inline std::int32_t part_positions(const SequenceSlice& slice, const SlicePart& part, std::size_t tokens,
-                                   std::int32_t* out) {
+QWEN35_BODY std::int32_t part_positions(const SequenceSlice& slice, const SlicePart& part, std::size_t tokens,
+                                        std::int32_t* out) {
   std::int32_t largest = slice.max_position;
   if (!slice.positions.empty()) {
     for (std::size_t plane = 0; plane < 3; ++plane) {
@@ -200,9 +228,8 @@ inline std::int32_t part_positions(const SequenceSlice& slice, const SlicePart& 
   return std::max(largest, next - 1);
 }
 
-// Spans, holes, visible keys and rotary rows of the parts.
-inline Pass make_pass(std::span<const SequenceSlice> slices, std::span<const SlicePart> parts, std::size_t hidden_size,
-                      const RotaryEmbedding& rotary, const PassScratch<Arena>& scratch) {
+QWEN35_BODY Pass make_pass(std::span<const SequenceSlice> slices, std::span<const SlicePart> parts,
+                           std::size_t hidden_size, const RotaryEmbedding& rotary, const PassScratch<Arena>& scratch) {
   Pass pass;
   pass.tokens = parts.back().first + parts.back().count;
   const std::size_t half = rotary.half();
@@ -239,5 +266,7 @@ inline Pass make_pass(std::span<const SequenceSlice> slices, std::span<const Sli
   pass.mask = {scratch.first_key, hides ? scratch.key_valid : nullptr, additives ? scratch.additive : nullptr};
   return pass;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -6,9 +6,12 @@
 #include <qwen35/model/forward_input.hpp>
 #include <qwen35/model/sequence_slice.hpp>
 
-#include <algorithm>
 #include <limits>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <algorithm>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -33,11 +36,7 @@ class Rectangle {
   // The rows as slices that go on in `cache`, which has taken this rectangle in begin(). Every row is wanted.
   std::span<const SequenceSlice> slices(RectangleCache& cache);
   // Where the probabilities of row b go in `[batch, heads, length, keys]`.
-  AttentionProbabilities probabilities(std::size_t b, float* out) const {
-    const std::size_t first = std::min(new_pads_[b], length_ - 1);
-    return {out + (b * heads_ * length_ + first) * keys() + old_pads_[b] + new_pads_[b], length_ * keys(), keys(),
-            first_slot_[b]};
-  }
+  AttentionProbabilities probabilities(std::size_t b, float* out) const;
   void commit(RectangleCache& cache) const { cache.commit(length_, input_.input_ids.data(), new_pads_.data()); }
 
  private:
@@ -69,7 +68,15 @@ class Rectangle {
   std::vector<SequenceSlice> slices_;
 };
 
-inline Rectangle::Rectangle(const ForwardInput& input, const RectangleSizes& sizes, bool keep_cache)
+#if QWEN35_BODIES
+
+QWEN35_BODY AttentionProbabilities Rectangle::probabilities(std::size_t b, float* out) const {
+  const std::size_t first = std::min(new_pads_[b], length_ - 1);
+  return {out + (b * heads_ * length_ + first) * keys() + old_pads_[b] + new_pads_[b], length_ * keys(), keys(),
+          first_slot_[b]};
+}
+
+QWEN35_BODY Rectangle::Rectangle(const ForwardInput& input, const RectangleSizes& sizes, bool keep_cache)
     : input_(input), past_rows_(nullptr), hidden_size_(sizes.hidden_size), heads_(sizes.heads) {
   read_shape(sizes);
   const RectangleCache* const cache = input.past_key_values;
@@ -99,7 +106,7 @@ inline Rectangle::Rectangle(const ForwardInput& input, const RectangleSizes& siz
   }
 }
 
-inline void Rectangle::read_shape(const RectangleSizes& sizes) {
+QWEN35_BODY void Rectangle::read_shape(const RectangleSizes& sizes) {
   require<InputError>(static_cast<bool>(input_.input_ids) != static_cast<bool>(input_.inputs_embeds),
                       "give exactly one of input_ids and inputs_embeds");
   const Shape& shape = input_.input_ids ? input_.input_ids.shape() : input_.inputs_embeds.shape();
@@ -124,7 +131,7 @@ inline void Rectangle::read_shape(const RectangleSizes& sizes) {
 
 // `position_ids`: none, [B, S], [1, B, S], [3, B, S] or [4, B, S] (row 0 serves the packing rule, rows 1-3 are the
 // planes). None counts slots, masked ones too.
-inline void Rectangle::read_positions() {
+QWEN35_BODY void Rectangle::read_positions() {
   const TensorView<std::int32_t>& given = input_.position_ids;
   if (!given) {
     max_position_ = static_cast<std::int32_t>(keys() - 1);
@@ -169,7 +176,7 @@ inline void Rectangle::read_positions() {
   max_position_ = std::max(0, *std::max_element(positions_.begin(), positions_.end()));
 }
 
-inline void Rectangle::read_mask() {
+QWEN35_BODY void Rectangle::read_mask() {
   const AttentionMask& mask = input_.attention_mask;
   if (mask.is_ready_made()) {
     read_additive_mask();
@@ -184,7 +191,7 @@ inline void Rectangle::read_mask() {
 
 // Masked tokens before a row's first are pads, later ones are holes. A slot that was masked when it was written stays
 // masked.
-inline void Rectangle::read_padding_mask() {
+QWEN35_BODY void Rectangle::read_padding_mask() {
   const AttentionMask& mask = input_.attention_mask;
   std::vector<std::uint8_t> valid(batch_ * length_);
   visible_.resize(batch_);
@@ -222,7 +229,7 @@ inline void Rectangle::read_padding_mask() {
   }
 }
 
-inline void Rectangle::read_additive_mask() {
+QWEN35_BODY void Rectangle::read_additive_mask() {
   const AttentionMask& mask = input_.attention_mask;
   const Shape& shape = mask.shape();
   require<InputError>((shape[0] == batch_ || shape[0] == 1) && (shape[1] == heads_ || shape[1] == 1) &&
@@ -242,7 +249,7 @@ inline void Rectangle::read_additive_mask() {
 
 // Packed sequences: a token whose text position is not its neighbour's plus one starts a segment, and sees nothing
 // before it.
-inline void Rectangle::read_segments() {
+QWEN35_BODY void Rectangle::read_segments() {
   bool packed = false;
   std::vector<std::size_t> segments(text_.size());
   for (std::size_t i = 0; i < text_.size(); ++i) {
@@ -256,7 +263,7 @@ inline void Rectangle::read_segments() {
   }
 }
 
-inline std::span<const SequenceSlice> Rectangle::slices(RectangleCache& cache) {
+QWEN35_BODY std::span<const SequenceSlice> Rectangle::slices(RectangleCache& cache) {
   slices_.resize(batch_);
   for (std::size_t b = 0; b < batch_; ++b) {
     SequenceSlice& slice = slices_[b];
@@ -296,5 +303,7 @@ inline std::span<const SequenceSlice> Rectangle::slices(RectangleCache& cache) {
   }
   return slices_;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -2,7 +2,6 @@
 // Positions of the tokens of a conversation with pictures and videos: temporal, height and width planes.
 #pragma once
 
-#include <qwen35/core/dtype.hpp>
 #include <qwen35/core/grid.hpp>
 #include <qwen35/model/attention_mask.hpp>
 
@@ -10,6 +9,10 @@
 #include <limits>
 #include <string_view>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <qwen35/core/dtype.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -42,40 +45,15 @@ namespace detail {
 class GridRuns {
  public:
   // A video's frames are separated by timestamps, so each is a run: `by_frame`.
-  GridRuns(std::string_view name, TensorView<std::int64_t> grids, std::size_t merge, bool by_frame)
-      : name_(name), grids_(grids), merge_(merge), by_frame_(by_frame), count_(grid_count(grids, name)) {
-    for (std::size_t i = 0; i < count_; ++i) {
-      grid_at(grids, i, merge, name);
-    }
-  }
+  GridRuns(std::string_view name, TensorView<std::int64_t> grids, std::size_t merge, bool by_frame);
 
   struct Run {
     std::int64_t frames, height, width;  // in merged patches
   };
   // The next grid, for a run of `length` placeholders at [row, column]. Raises InputError unless it has so many merged
   // patches.
-  Run take(std::int64_t length, std::size_t row, std::size_t column) {
-    require<InputError>(item_ < count_, "get_rope_index: ", name_, by_frame_ ? " has no frame" : " has no item",
-                        " left for the ", length, " placeholder tokens from token ", column, " of sequence ", row,
-                        " on");
-    const Grid grid = grid_at(grids_, item_, merge_, name_);
-    const auto merge = static_cast<std::int64_t>(merge_);
-    const Run run{by_frame_ ? 1 : grid.t, grid.h / merge, grid.w / merge};
-    require<InputError>(run.frames * run.height * run.width == length, "get_rope_index: ", length,
-                        " placeholder tokens from token ", column, " of sequence ", row, " on, but ", name_, "[", item_,
-                        "] has ", run.frames, " x ", run.height, " x ", run.width, " merged patches",
-                        by_frame_ ? " a frame" : "");
-    if (!by_frame_ || ++frame_ == grid.t) {
-      frame_ = 0;
-      ++item_;
-    }
-    return run;
-  }
-  void finish() const {
-    require<InputError>(item_ == count_ && frame_ == 0, "get_rope_index: ", name_, " has ", count_,
-                        " items, the tokens have placeholders for ", item_,
-                        frame_ == 0 ? "" : " and a part of the next");
-  }
+  Run take(std::int64_t length, std::size_t row, std::size_t column);
+  void finish() const;
 
  private:
   std::string_view name_;
@@ -88,14 +66,9 @@ class GridRuns {
 };
 
 // A [batch, sequence] argument whose last columns count: value i of token (b, s).
-inline std::size_t last_column(const Shape& shape, std::size_t length, std::size_t b, std::size_t s) {
-  return (b + 1) * shape[1] - length + s;
-}
+std::size_t last_column(const Shape& shape, std::size_t length, std::size_t b, std::size_t s);
 
-inline void require_columns(std::string_view name, const Shape& shape, const Shape& tokens) {
-  require<InputError>(shape.rank() == 2 && shape[0] == tokens[0] && shape[1] >= tokens[1], "get_rope_index: ", name,
-                      " of shape ", to_string(shape), ", expected ", to_string(tokens));
-}
+void require_columns(std::string_view name, const Shape& shape, const Shape& tokens);
 
 }  // namespace detail
 
@@ -104,7 +77,54 @@ inline void require_columns(std::string_view name, const Shape& shape, const Sha
 // cache the positions are those of one pass over everything. Masked tokens take no position. Raises InputError for
 // token types other than 0, 1 and 2, and for grids that do not fit the runs of placeholders. Source: reference
 // `get_rope_index`; the rule for a cache is ours.
-template <class = void>
+QWEN35_LAZY
+RopeIndex rope_index(const RopeIndexInput& input);
+
+#if QWEN35_BODIES
+
+namespace detail {
+
+QWEN35_BODY GridRuns::GridRuns(std::string_view name, TensorView<std::int64_t> grids, std::size_t merge, bool by_frame)
+    : name_(name), grids_(grids), merge_(merge), by_frame_(by_frame), count_(grid_count(grids, name)) {
+  for (std::size_t i = 0; i < count_; ++i) {
+    grid_at(grids, i, merge, name);
+  }
+}
+
+QWEN35_BODY GridRuns::Run GridRuns::take(std::int64_t length, std::size_t row, std::size_t column) {
+  require<InputError>(item_ < count_, "get_rope_index: ", name_, by_frame_ ? " has no frame" : " has no item",
+                      " left for the ", length, " placeholder tokens from token ", column, " of sequence ", row, " on");
+  const Grid grid = grid_at(grids_, item_, merge_, name_);
+  const auto merge = static_cast<std::int64_t>(merge_);
+  const Run run{by_frame_ ? 1 : grid.t, grid.h / merge, grid.w / merge};
+  require<InputError>(run.frames * run.height * run.width == length, "get_rope_index: ", length,
+                      " placeholder tokens from token ", column, " of sequence ", row, " on, but ", name_, "[", item_,
+                      "] has ", run.frames, " x ", run.height, " x ", run.width, " merged patches",
+                      by_frame_ ? " a frame" : "");
+  if (!by_frame_ || ++frame_ == grid.t) {
+    frame_ = 0;
+    ++item_;
+  }
+  return run;
+}
+
+QWEN35_BODY void GridRuns::finish() const {
+  require<InputError>(item_ == count_ && frame_ == 0, "get_rope_index: ", name_, " has ", count_,
+                      " items, the tokens have placeholders for ", item_, frame_ == 0 ? "" : " and a part of the next");
+}
+
+QWEN35_BODY std::size_t last_column(const Shape& shape, std::size_t length, std::size_t b, std::size_t s) {
+  return (b + 1) * shape[1] - length + s;
+}
+
+QWEN35_BODY void require_columns(std::string_view name, const Shape& shape, const Shape& tokens) {
+  require<InputError>(shape.rank() == 2 && shape[0] == tokens[0] && shape[1] >= tokens[1], "get_rope_index: ", name,
+                      " of shape ", to_string(shape), ", expected ", to_string(tokens));
+}
+
+}  // namespace detail
+
+QWEN35_LAZY_BODY
 RopeIndex rope_index(const RopeIndexInput& input) {
   const Shape& tokens = input.tokens;
   require<InputError>(tokens.rank() == 2, "get_rope_index: input_ids of shape ", to_string(tokens),
@@ -188,5 +208,7 @@ RopeIndex rope_index(const RopeIndexInput& input) {
   videos.finish();
   return out;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

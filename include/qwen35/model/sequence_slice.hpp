@@ -3,9 +3,12 @@
 #pragma once
 
 #include <qwen35/cache/sequence_cache.hpp>
-#include <qwen35/layers/pass.hpp>
 
 #include <span>
+
+#if QWEN35_BODIES
+#include <qwen35/layers/pass.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -41,13 +44,7 @@ struct SequenceSlice {
   SliceMask mask{};
 };
 
-inline std::size_t wanted_rows(std::span<const SequenceSlice> slices) {
-  std::size_t rows = 0;
-  for (const SequenceSlice& slice : slices) {
-    rows += slice.wanted;
-  }
-  return rows;
-}
+std::size_t wanted_rows(std::span<const SequenceSlice> slices);
 
 // What comes back: rows in the order of the slices and of their tokens, `wanted` of each. Memory of the workspace,
 // until its next forward.
@@ -69,5 +66,17 @@ struct ForwardRecord {
   // [full-attention layers, slices], zero-filled; `first_slot` is that of the slice's first token.
   std::span<const AttentionProbabilities> attentions{};
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::size_t wanted_rows(std::span<const SequenceSlice> slices) {
+  std::size_t rows = 0;
+  for (const SequenceSlice& slice : slices) {
+    rows += slice.wanted;
+  }
+  return rows;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

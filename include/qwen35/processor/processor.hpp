@@ -5,6 +5,7 @@
 #include <qwen35/media/placeholders.hpp>
 #include <qwen35/processor/media_items.hpp>
 #include <qwen35/processor/media_loader.hpp>
+#include <qwen35/text/chat_json.hpp>
 #include <qwen35/text/chat_template.hpp>
 #include <qwen35/text/chat_template_file.hpp>
 #include <qwen35/text/text_runs.hpp>
@@ -95,10 +96,10 @@ class Processor {
         " frames, merged by ", a.merge_size, ", videos into ", b.patch_size, ", ", b.temporal_patch_size, ", ",
         b.merge_size);
   }
-  // A GGUF file with its picture tower beside it, or a model's folder, on disk or in memory: tokenizer.json, preprocessor_config.json, video_preprocessor_config.json
-  // (or processor_config.json for these two) and, where they are, tokenizer_config.json and the chat template, which
-  // `chat` replaces. Raises MediaError, ConfigError, and TextError, also for a template that is none of the family's:
-  // `chat` then has to say how to render.
+  // A GGUF file with its picture tower beside it, or a model's folder, on disk or in memory: tokenizer.json,
+  // preprocessor_config.json, video_preprocessor_config.json (or processor_config.json for these two) and, where they
+  // are, tokenizer_config.json and the chat template, which `chat` replaces. Raises MediaError, ConfigError, and
+  // TextError, also for a template that is none of the family's: `chat` then has to say how to render.
   static Processor from_pretrained(const ModelFolder& folder, std::optional<ChatTemplate> chat = {});
   // The same files of an opened checkpoint, or of one in memory.
   static Processor from_checkpoint(const Checkpoint& checkpoint, std::optional<ChatTemplate> chat = {}) {

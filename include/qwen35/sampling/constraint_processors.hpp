@@ -4,7 +4,9 @@
 
 #include <qwen35/sampling/penalty_processors.hpp>
 
+#if QWEN35_BODIES
 #include <cmath>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -37,11 +39,7 @@ class MinLengthLogitsProcessor final : public LogitsProcessor {
   MinLengthLogitsProcessor(std::size_t min_length, const TokenIds& eos_token_id)
       : min_length_(min_length), eos_(eos_token_id) {}
   std::string_view name() const override { return "MinLengthLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    if (row.input_ids.size() < min_length_) {
-      detail::mask_ids(eos_, scores);
-    }
-  }
+  void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   std::size_t min_length_;
@@ -54,11 +52,7 @@ class MinNewTokensLengthLogitsProcessor final : public LogitsProcessor {
   MinNewTokensLengthLogitsProcessor(std::size_t min_new_tokens, const TokenIds& eos_token_id)
       : min_new_(min_new_tokens), eos_(eos_token_id) {}
   std::string_view name() const override { return "MinNewTokensLengthLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    if (row.generated().size() < min_new_) {
-      detail::mask_ids(eos_, scores);
-    }
-  }
+  void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   std::size_t min_new_;
@@ -76,23 +70,7 @@ class PrefixConstrainedLogitsProcessor final : public LogitsProcessor {
       : function_(std::move(prefix_allowed_tokens_fn)) {}
   std::string_view name() const override { return "PrefixConstrainedLogitsProcessor"; }
   // Raises InputError when the function names no id, or one outside the vocabulary.
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    std::vector<TokenId> allowed = function_(row.batch_id, row.input_ids);
-    require<InputError>(!allowed.empty(), "prefix_allowed_tokens_fn allowed no token for prompt ", row.batch_id);
-    std::sort(allowed.begin(), allowed.end());
-    require_in_vocabulary(allowed.front(), scores, "prefix_allowed_tokens_fn");
-    require_in_vocabulary(allowed.back(), scores, "prefix_allowed_tokens_fn");
-    std::size_t from = 0;
-    for (const TokenId id : allowed) {
-      const auto to = static_cast<std::size_t>(id);
-      if (to > from) {
-        std::fill(scores.begin() + static_cast<std::ptrdiff_t>(from), scores.begin() + static_cast<std::ptrdiff_t>(to),
-                  masked_score);
-      }
-      from = to + 1;
-    }
-    std::fill(scores.begin() + static_cast<std::ptrdiff_t>(from), scores.end(), masked_score);
-  }
+  void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   PrefixAllowedTokens function_;
@@ -103,11 +81,7 @@ class ForcedBOSTokenLogitsProcessor final : public LogitsProcessor {
  public:
   explicit ForcedBOSTokenLogitsProcessor(TokenId bos_token_id) : bos_(bos_token_id) {}
   std::string_view name() const override { return "ForcedBOSTokenLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    if (row.input_ids.size() == 1) {
-      detail::force_ids(TokenIds(bos_), scores, "forced_bos_token_id");
-    }
-  }
+  void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   TokenId bos_;
@@ -119,11 +93,7 @@ class ForcedEOSTokenLogitsProcessor final : public LogitsProcessor {
   ForcedEOSTokenLogitsProcessor(std::size_t max_length, const TokenIds& eos_token_id)
       : max_length_(max_length), eos_(eos_token_id) {}
   std::string_view name() const override { return "ForcedEOSTokenLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    if (row.input_ids.size() + 1 == max_length_) {
-      detail::force_ids(eos_, scores, "forced_eos_token_id");
-    }
-  }
+  void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   std::size_t max_length_;
@@ -134,12 +104,7 @@ class ForcedEOSTokenLogitsProcessor final : public LogitsProcessor {
 class InfNanRemoveLogitsProcessor final : public LogitsProcessor {
  public:
   std::string_view name() const override { return "InfNanRemoveLogitsProcessor"; }
-  void process(const SequenceRow&, std::span<float> scores) const override {
-    constexpr float largest = std::numeric_limits<float>::max();
-    for (float& score : scores) {
-      score = score != score ? 0.0f : std::min(std::max(score, -largest), largest);
-    }
-  }
+  void process(const SequenceRow&, std::span<float> scores) const override;
 };
 
 // From `start_index` generated ids on, eos scores grow by |score| * (decay_factor^(ids since) - 1). A masked one stays
@@ -147,29 +112,9 @@ class InfNanRemoveLogitsProcessor final : public LogitsProcessor {
 class ExponentialDecayLengthPenalty final : public LogitsProcessor {
  public:
   // Raises InputError without eos ids or for a negative start.
-  ExponentialDecayLengthPenalty(const ExponentialDecay& decay, const TokenIds& eos_token_id)
-      : decay_(decay), eos_(eos_token_id) {
-    require<InputError>(!eos_.empty(), "exponential_decay_length_penalty needs an eos_token_id");
-    require<InputError>(decay.start_index >= 0, "exponential_decay_length_penalty starts at ", decay.start_index,
-                        ", expected at least 0");
-  }
+  ExponentialDecayLengthPenalty(const ExponentialDecay& decay, const TokenIds& eos_token_id);
   std::string_view name() const override { return "ExponentialDecayLengthPenalty"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    const std::size_t generated = row.generated().size();
-    const auto start = static_cast<std::size_t>(decay_.start_index);
-    if (generated <= start) {
-      return;
-    }
-    const auto factor = static_cast<float>(std::pow(decay_.decay_factor, static_cast<double>(generated - start)) - 1.0);
-    for (std::size_t i = 0; i < eos_.size(); ++i) {
-      const TokenId id = eos_[i];
-      require_in_vocabulary(id, scores, "eos_token_id");
-      if (std::find(eos_.begin(), eos_.begin() + i, id) == eos_.begin() + i) {
-        float& score = scores[static_cast<std::size_t>(id)];
-        score += std::isinf(score) ? 0.0f : std::fabs(score) * factor;
-      }
-    }
-  }
+  void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   ExponentialDecay decay_;
@@ -193,15 +138,95 @@ class SuppressTokensAtBeginLogitsProcessor final : public LogitsProcessor {
   SuppressTokensAtBeginLogitsProcessor(std::vector<TokenId> begin_suppress_tokens, std::size_t begin_index)
       : ids_(std::move(begin_suppress_tokens)), begin_index_(begin_index) {}
   std::string_view name() const override { return "SuppressTokensAtBeginLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    if (row.input_ids.size() == begin_index_) {
-      detail::mask_ids(ids_, scores);
-    }
-  }
+  void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   std::vector<TokenId> ids_;
   std::size_t begin_index_;
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void MinLengthLogitsProcessor::process(const SequenceRow& row, std::span<float> scores) const {
+  if (row.input_ids.size() < min_length_) {
+    detail::mask_ids(eos_, scores);
+  }
+}
+
+QWEN35_BODY void MinNewTokensLengthLogitsProcessor::process(const SequenceRow& row, std::span<float> scores) const {
+  if (row.generated().size() < min_new_) {
+    detail::mask_ids(eos_, scores);
+  }
+}
+
+QWEN35_BODY void PrefixConstrainedLogitsProcessor::process(const SequenceRow& row, std::span<float> scores) const {
+  std::vector<TokenId> allowed = function_(row.batch_id, row.input_ids);
+  require<InputError>(!allowed.empty(), "prefix_allowed_tokens_fn allowed no token for prompt ", row.batch_id);
+  std::sort(allowed.begin(), allowed.end());
+  require_in_vocabulary(allowed.front(), scores, "prefix_allowed_tokens_fn");
+  require_in_vocabulary(allowed.back(), scores, "prefix_allowed_tokens_fn");
+  std::size_t from = 0;
+  for (const TokenId id : allowed) {
+    const auto to = static_cast<std::size_t>(id);
+    if (to > from) {
+      std::fill(scores.begin() + static_cast<std::ptrdiff_t>(from), scores.begin() + static_cast<std::ptrdiff_t>(to),
+                masked_score);
+    }
+    from = to + 1;
+  }
+  std::fill(scores.begin() + static_cast<std::ptrdiff_t>(from), scores.end(), masked_score);
+}
+
+QWEN35_BODY void ForcedBOSTokenLogitsProcessor::process(const SequenceRow& row, std::span<float> scores) const {
+  if (row.input_ids.size() == 1) {
+    detail::force_ids(TokenIds(bos_), scores, "forced_bos_token_id");
+  }
+}
+
+QWEN35_BODY void ForcedEOSTokenLogitsProcessor::process(const SequenceRow& row, std::span<float> scores) const {
+  if (row.input_ids.size() + 1 == max_length_) {
+    detail::force_ids(eos_, scores, "forced_eos_token_id");
+  }
+}
+
+QWEN35_BODY void InfNanRemoveLogitsProcessor::process(const SequenceRow&, std::span<float> scores) const {
+  constexpr float largest = std::numeric_limits<float>::max();
+  for (float& score : scores) {
+    score = score != score ? 0.0f : std::min(std::max(score, -largest), largest);
+  }
+}
+
+QWEN35_BODY ExponentialDecayLengthPenalty::ExponentialDecayLengthPenalty(const ExponentialDecay& decay,
+                                                                         const TokenIds& eos_token_id)
+    : decay_(decay), eos_(eos_token_id) {
+  require<InputError>(!eos_.empty(), "exponential_decay_length_penalty needs an eos_token_id");
+  require<InputError>(decay.start_index >= 0, "exponential_decay_length_penalty starts at ", decay.start_index,
+                      ", expected at least 0");
+}
+
+QWEN35_BODY void ExponentialDecayLengthPenalty::process(const SequenceRow& row, std::span<float> scores) const {
+  const std::size_t generated = row.generated().size();
+  const auto start = static_cast<std::size_t>(decay_.start_index);
+  if (generated <= start) {
+    return;
+  }
+  const auto factor = static_cast<float>(std::pow(decay_.decay_factor, static_cast<double>(generated - start)) - 1.0);
+  for (std::size_t i = 0; i < eos_.size(); ++i) {
+    const TokenId id = eos_[i];
+    require_in_vocabulary(id, scores, "eos_token_id");
+    if (std::find(eos_.begin(), eos_.begin() + i, id) == eos_.begin() + i) {
+      float& score = scores[static_cast<std::size_t>(id)];
+      score += std::isinf(score) ? 0.0f : std::fabs(score) * factor;
+    }
+  }
+}
+
+QWEN35_BODY void SuppressTokensAtBeginLogitsProcessor::process(const SequenceRow& row, std::span<float> scores) const {
+  if (row.input_ids.size() == begin_index_) {
+    detail::mask_ids(ids_, scores);
+  }
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

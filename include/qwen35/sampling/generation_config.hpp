@@ -96,33 +96,30 @@ struct GenerationConfig {
   template <class F>
   static constexpr void for_each_field(F&& f);
 
-  // The functions below are templates so that a file which only includes this does not compile their bodies, each of
-  // which visits all fields.
-
   // The fields of generation_config.json; null: none. Unknown keys are ignored. Raises ConfigError for a field of the
   // wrong kind or one that asks for what is not supported, InputError where the fields contradict each other.
-  template <class = void>
+  QWEN35_LAZY
   static GenerationConfig from_json(const json::Value& file);
   // The fields that are said.
-  template <class = void>
+  QWEN35_LAZY
   json::Value to_json() const;
   // Writes generation_config.json into a folder that is there. Raises ConfigError.
-  template <class = void>
+  QWEN35_LAZY
   void save_pretrained(const std::string& folder) const;
 
   // These fields, those not said taken from `other`.
-  template <class = void>
+  QWEN35_LAZY
   GenerationConfig or_else(const GenerationConfig& other) const;
   // The values of fields that nobody set. Without any length: 20 new tokens, which is no field.
-  template <class = void>
+  QWEN35_LAZY
   static GenerationConfig fallbacks();
   // Raises InputError for fields that contradict each other or can never work. With `strict` also for fields that would
   // have no effect, such as a temperature without do_sample, all of them in one message.
-  template <class = void>
+  QWEN35_LAZY
   void validate(bool strict = false) const;
 
  private:
-  template <class = void>
+  QWEN35_LAZY
   std::string fields_without_effect() const;
 };
 
@@ -175,7 +172,9 @@ constexpr void GenerationConfig::for_each_field(F&& f) {
   f("eos_token_id", &C::eos_token_id);
 }
 
-template <class>
+#if QWEN35_BODIES
+
+QWEN35_LAZY_BODY
 GenerationConfig GenerationConfig::or_else(const GenerationConfig& other) const {
   GenerationConfig out = *this;
   for_each_field([&](const char*, auto field) {
@@ -186,7 +185,7 @@ GenerationConfig GenerationConfig::or_else(const GenerationConfig& other) const 
   return out;
 }
 
-template <class>
+QWEN35_LAZY_BODY
 GenerationConfig GenerationConfig::fallbacks() {
   return {.min_length = 0,
           .early_stopping = EarlyStopping::no,
@@ -215,7 +214,7 @@ GenerationConfig GenerationConfig::fallbacks() {
           .output_attentions = false};
 }
 
-template <class>
+QWEN35_LAZY_BODY
 std::string GenerationConfig::fields_without_effect() const {
   std::string found;
   const auto note = [&](bool idle, const char* name, const char* needed) {
@@ -240,7 +239,7 @@ std::string GenerationConfig::fields_without_effect() const {
   return found;
 }
 
-template <class>
+QWEN35_LAZY_BODY
 void GenerationConfig::validate(bool strict) const {
   const auto at_least = [](const std::optional<std::int64_t>& field, const char* name, std::int64_t least) {
     require<InputError>(!field || (*field >= least && *field <= std::numeric_limits<std::int32_t>::max()),
@@ -273,7 +272,11 @@ void GenerationConfig::validate(bool strict) const {
   }
 }
 
+#endif  // QWEN35_BODIES
+
 QWEN35_END_NAMESPACE
 
+#if QWEN35_BODIES
 #include <qwen35/sampling/generation_config_json.hpp>
 #include <qwen35/sampling/generation_config_writer.hpp>
+#endif

@@ -8,16 +8,47 @@ QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
 
-inline TokenId as_token_id(const JsonFields& fields, const json::Value& value, std::string_view key,
-                           const char* expected) {
+TokenId as_token_id(const JsonFields& fields, const json::Value& value, std::string_view key, const char* expected);
+
+std::vector<TokenId> as_token_list(const JsonFields& fields, const json::Value& value, std::string_view key,
+                                   const char* expected);
+
+// One overload for each kind of field. None is called for an absent or null key.
+void read(const JsonFields& fields, const json::Value& value, std::string_view key, std::int64_t& out);
+void read(const JsonFields& fields, const json::Value& value, std::string_view key, std::uint64_t& out);
+void read(const JsonFields& fields, const json::Value&, std::string_view key, double& out);
+void read(const JsonFields& fields, const json::Value&, std::string_view key, bool& out);
+void read(const JsonFields& fields, const json::Value&, std::string_view key, TokenIds& out);
+void read(const JsonFields& fields, const json::Value& value, std::string_view key, TokenId& out);
+void read(const JsonFields& fields, const json::Value& value, std::string_view key, EarlyStopping& out);
+void read(const JsonFields& fields, const json::Value& value, std::string_view key, std::vector<std::string>& out);
+void read(const JsonFields& fields, const json::Value& value, std::string_view key, std::vector<TokenId>& out);
+void read(const JsonFields& fields, const json::Value& value, std::string_view key,
+          std::vector<std::vector<TokenId>>& out);
+void read(const JsonFields& fields, const json::Value& value, std::string_view key, std::vector<SequenceBias>& out);
+void read(const JsonFields& fields, const json::Value& value, std::string_view key, ExponentialDecay& out);
+
+void read(const JsonFields& fields, const json::Value& value, std::string_view key, WatermarkingConfig& out);
+
+// Ways of generating that the file may ask for and this library does not have. Their neutral values pass.
+void refuse_unknown_ways(const JsonFields& fields);
+
+}  // namespace detail
+
+#if QWEN35_BODIES
+
+namespace detail {
+
+QWEN35_BODY TokenId as_token_id(const JsonFields& fields, const json::Value& value, std::string_view key,
+                                const char* expected) {
   fields.expect(
       value.is_integer() && value.as_integer() >= 0 && value.as_integer() <= std::numeric_limits<TokenId>::max(), key,
       expected);
   return static_cast<TokenId>(value.as_integer());
 }
 
-inline std::vector<TokenId> as_token_list(const JsonFields& fields, const json::Value& value, std::string_view key,
-                                          const char* expected) {
+QWEN35_BODY std::vector<TokenId> as_token_list(const JsonFields& fields, const json::Value& value, std::string_view key,
+                                               const char* expected) {
   fields.expect(value.is_array(), key, expected);
   std::vector<TokenId> ids;
   for (const json::Value& item : value.items()) {
@@ -26,35 +57,41 @@ inline std::vector<TokenId> as_token_list(const JsonFields& fields, const json::
   return ids;
 }
 
-// One overload for each kind of field. None is called for an absent or null key.
-inline void read(const JsonFields& fields, const json::Value& value, std::string_view key, std::int64_t& out) {
+QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::string_view key, std::int64_t& out) {
   fields.expect(value.is_integer(), key, "a whole number");
   out = value.as_integer();
 }
-inline void read(const JsonFields& fields, const json::Value& value, std::string_view key, std::uint64_t& out) {
+
+QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::string_view key, std::uint64_t& out) {
   fields.expect(value.is_integer() && value.as_integer() >= 0, key, "a whole number, not negative");
   out = static_cast<std::uint64_t>(value.as_integer());
 }
-inline void read(const JsonFields& fields, const json::Value&, std::string_view key, double& out) {
+
+QWEN35_BODY void read(const JsonFields& fields, const json::Value&, std::string_view key, double& out) {
   out = fields.number(key, 0.0);
 }
-inline void read(const JsonFields& fields, const json::Value&, std::string_view key, bool& out) {
+
+QWEN35_BODY void read(const JsonFields& fields, const json::Value&, std::string_view key, bool& out) {
   out = fields.boolean(key, false);
 }
-inline void read(const JsonFields& fields, const json::Value&, std::string_view key, TokenIds& out) {
+
+QWEN35_BODY void read(const JsonFields& fields, const json::Value&, std::string_view key, TokenIds& out) {
   out = fields.token_ids(key);
 }
-inline void read(const JsonFields& fields, const json::Value& value, std::string_view key, TokenId& out) {
+
+QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::string_view key, TokenId& out) {
   out = as_token_id(fields, value, key, "one token id");
 }
-inline void read(const JsonFields& fields, const json::Value& value, std::string_view key, EarlyStopping& out) {
+
+QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::string_view key, EarlyStopping& out) {
   const bool never = value == json::Value("never"), yes = value == json::Value(true) || value == json::Value(1);
   fields.expect(never || yes || value == json::Value(false) || value == json::Value(0), key,
                 "true, false or \"never\"");
   out = never ? EarlyStopping::never : yes ? EarlyStopping::yes : EarlyStopping::no;
 }
-inline void read(const JsonFields& fields, const json::Value& value, std::string_view key,
-                 std::vector<std::string>& out) {
+
+QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::string_view key,
+                      std::vector<std::string>& out) {
   constexpr const char* expected = "a string or a list of strings";
   const auto add = [&](const json::Value& item) {
     fields.expect(item.is_string(), key, expected);
@@ -69,19 +106,23 @@ inline void read(const JsonFields& fields, const json::Value& value, std::string
     add(item);
   }
 }
-inline void read(const JsonFields& fields, const json::Value& value, std::string_view key, std::vector<TokenId>& out) {
+
+QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::string_view key,
+                      std::vector<TokenId>& out) {
   out = as_token_list(fields, value, key, "a list of token ids");
 }
-inline void read(const JsonFields& fields, const json::Value& value, std::string_view key,
-                 std::vector<std::vector<TokenId>>& out) {
+
+QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::string_view key,
+                      std::vector<std::vector<TokenId>>& out) {
   constexpr const char* expected = "a list of lists of token ids";
   fields.expect(value.is_array(), key, expected);
   for (const json::Value& item : value.items()) {
     out.push_back(as_token_list(fields, item, key, expected));
   }
 }
-inline void read(const JsonFields& fields, const json::Value& value, std::string_view key,
-                 std::vector<SequenceBias>& out) {
+
+QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::string_view key,
+                      std::vector<SequenceBias>& out) {
   constexpr const char* expected = "a list of [list of token ids, number]";
   fields.expect(value.is_array(), key, expected);
   for (const json::Value& item : value.items()) {
@@ -89,13 +130,15 @@ inline void read(const JsonFields& fields, const json::Value& value, std::string
     out.push_back({as_token_list(fields, item.items()[0], key, expected), item.items()[1].as_number()});
   }
 }
-inline void read(const JsonFields& fields, const json::Value& value, std::string_view key, ExponentialDecay& out) {
+
+QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::string_view key, ExponentialDecay& out) {
   fields.expect(value.is_array() && value.size() == 2 && value.items()[0].is_integer() && value.items()[1].is_number(),
                 key, "[whole number, number]");
   out = {value.items()[0].as_integer(), value.items()[1].as_number()};
 }
 
-inline void read(const JsonFields& fields, const json::Value& value, std::string_view key, WatermarkingConfig& out) {
+QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::string_view key,
+                      WatermarkingConfig& out) {
   fields.expect(value.is_object(), key, "an object");
   for (const auto& [name, item] : value.members()) {
     if (name == "greenlist_ratio" || name == "bias") {
@@ -115,8 +158,7 @@ inline void read(const JsonFields& fields, const json::Value& value, std::string
   }
 }
 
-// Ways of generating that the file may ask for and this library does not have. Their neutral values pass.
-inline void refuse_unknown_ways(const JsonFields& fields) {
+QWEN35_BODY void refuse_unknown_ways(const JsonFields& fields) {
   const auto neutral = [&](const char* key, double value) {
     fields.expect(fields.number(key, value) == value, key, "the value that switches it off: it is not supported");
   };
@@ -134,7 +176,7 @@ inline void refuse_unknown_ways(const JsonFields& fields) {
 
 }  // namespace detail
 
-template <class>
+QWEN35_LAZY_BODY
 GenerationConfig GenerationConfig::from_json(const json::Value& file) {
   const JsonFields fields(file.is_null() ? nullptr : &file, "generation_config");
   detail::refuse_unknown_ways(fields);
@@ -152,5 +194,7 @@ GenerationConfig GenerationConfig::from_json(const json::Value& file) {
   config.validate();
   return config;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

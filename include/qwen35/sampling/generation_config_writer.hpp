@@ -19,22 +19,9 @@ template <class T>
 requires std::is_arithmetic_v<T> json::Value field_json(T value) {
   return value;
 }
-inline json::Value field_json(const std::string& value) {
-  return value;
-}
-inline json::Value field_json(EarlyStopping value) {
-  return value == EarlyStopping::never ? json::Value("never") : json::Value(value == EarlyStopping::yes);
-}
-inline json::Value field_json(const TokenIds& ids) {
-  if (ids.size() == 1) {
-    return ids[0];
-  }
-  json::Value out = json::Value::array();
-  for (const TokenId id : ids) {
-    out.push_back(id);
-  }
-  return out;
-}
+json::Value field_json(const std::string& value);
+json::Value field_json(EarlyStopping value);
+json::Value field_json(const TokenIds& ids);
 inline json::Value field_json(const SequenceBias& value);
 template <class T>
 json::Value field_json(const std::vector<T>& values) {
@@ -44,19 +31,50 @@ json::Value field_json(const std::vector<T>& values) {
   }
   return out;
 }
-inline json::Value field_json(const SequenceBias& value) {
+
+json::Value field_json(const ExponentialDecay& value);
+json::Value field_json(const WatermarkingConfig& value);
+
+}  // namespace detail
+
+#if QWEN35_BODIES
+
+namespace detail {
+
+QWEN35_BODY json::Value field_json(const std::string& value) {
+  return value;
+}
+
+QWEN35_BODY json::Value field_json(EarlyStopping value) {
+  return value == EarlyStopping::never ? json::Value("never") : json::Value(value == EarlyStopping::yes);
+}
+
+QWEN35_BODY json::Value field_json(const TokenIds& ids) {
+  if (ids.size() == 1) {
+    return ids[0];
+  }
+  json::Value out = json::Value::array();
+  for (const TokenId id : ids) {
+    out.push_back(id);
+  }
+  return out;
+}
+
+QWEN35_BODY json::Value field_json(const SequenceBias& value) {
   json::Value out = json::Value::array();
   out.push_back(field_json(value.ids));
   out.push_back(value.bias);
   return out;
 }
-inline json::Value field_json(const ExponentialDecay& value) {
+
+QWEN35_BODY json::Value field_json(const ExponentialDecay& value) {
   json::Value out = json::Value::array();
   out.push_back(value.start_index);
   out.push_back(value.decay_factor);
   return out;
 }
-inline json::Value field_json(const WatermarkingConfig& value) {
+
+QWEN35_BODY json::Value field_json(const WatermarkingConfig& value) {
   json::Value out = json::Value::object();
   out["greenlist_ratio"] = value.greenlist_ratio;
   out["bias"] = value.bias;
@@ -68,7 +86,7 @@ inline json::Value field_json(const WatermarkingConfig& value) {
 
 }  // namespace detail
 
-template <class>
+QWEN35_LAZY_BODY
 json::Value GenerationConfig::to_json() const {
   json::Value out = json::Value::object();
   for_each_field([&](const char* name, auto field) {
@@ -79,9 +97,11 @@ json::Value GenerationConfig::to_json() const {
   return out;
 }
 
-template <class>
+QWEN35_LAZY_BODY
 void GenerationConfig::save_pretrained(const std::string& folder) const {
   write_file<ConfigError>(folder + "/generation_config.json", json::dump(to_json()) + "\n");
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -26,12 +26,7 @@ struct Scratch {
   std::vector<float> live_scores;
 
   // Room for any of a vocabulary's tokens: how many a processor leaves differs from token to token.
-  void reserve(std::size_t vocab_size) {
-    values.reserve(vocab_size);
-    ranked.reserve(vocab_size);
-    live.reserve(vocab_size);
-    live_scores.reserve(vocab_size);
-  }
+  void reserve(std::size_t vocab_size);
 };
 
 // A sequence that is being generated.
@@ -115,15 +110,31 @@ inline void require_all(const std::vector<std::shared_ptr<const T>>& list, const
 }
 
 // A processor from a function or lambda.
-inline std::shared_ptr<const LogitsProcessor> make_logits_processor(std::string name,
-                                                                    detail::FunctionProcessor::Function function) {
+std::shared_ptr<const LogitsProcessor> make_logits_processor(std::string name,
+                                                             detail::FunctionProcessor::Function function);
+
+void process(const LogitsProcessorList& list, const SequenceRow& row, std::span<float> scores);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void Scratch::reserve(std::size_t vocab_size) {
+  values.reserve(vocab_size);
+  ranked.reserve(vocab_size);
+  live.reserve(vocab_size);
+  live_scores.reserve(vocab_size);
+}
+
+QWEN35_BODY std::shared_ptr<const LogitsProcessor> make_logits_processor(std::string name,
+                                                                         detail::FunctionProcessor::Function function) {
   return std::make_shared<detail::FunctionProcessor>(std::move(name), std::move(function));
 }
 
-inline void process(const LogitsProcessorList& list, const SequenceRow& row, std::span<float> scores) {
+QWEN35_BODY void process(const LogitsProcessorList& list, const SequenceRow& row, std::span<float> scores) {
   for (const auto& processor : list) {
     processor->process(row, scores);
   }
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -13,14 +13,9 @@ QWEN35_BEGIN_NAMESPACE
 
 inline constexpr float masked_score = -std::numeric_limits<float>::infinity();
 
-inline bool in_vocabulary(TokenId id, std::span<const float> scores) {
-  return id >= 0 && static_cast<std::size_t>(id) < scores.size();
-}
+bool in_vocabulary(TokenId id, std::span<const float> scores);
 
-inline void require_in_vocabulary(TokenId id, std::span<const float> scores, std::string_view what) {
-  require<InputError>(in_vocabulary(id, scores), what, ": token id ", id, " is not in the vocabulary of ",
-                      scores.size());
-}
+void require_in_vocabulary(TokenId id, std::span<const float> scores, std::string_view what);
 
 namespace detail {
 
@@ -47,20 +42,8 @@ inline void for_each_distinct(std::span<const TokenId> ids, std::span<const floa
 }
 
 // Masks each id that stands in `where` behind the last `size` - 1 ids of the sequence.
-inline void mask_ngram_ends(std::span<const TokenId> where, std::span<const TokenId> sequence, std::size_t size,
-                            std::span<float> scores) {
-  if (sequence.size() + 1 < size) {
-    return;
-  }
-  const std::span<const TokenId> end = sequence.last(size - 1);
-  for (std::size_t i = 0; i + size <= where.size(); ++i) {
-    const TokenId next = where[i + size - 1];
-    if (std::equal(end.begin(), end.end(), where.begin() + static_cast<std::ptrdiff_t>(i)) &&
-        in_vocabulary(next, scores)) {
-      scores[static_cast<std::size_t>(next)] = masked_score;
-    }
-  }
-}
+void mask_ngram_ends(std::span<const TokenId> where, std::span<const TokenId> sequence, std::size_t size,
+                     std::span<float> scores);
 
 }  // namespace detail
 
@@ -68,18 +51,9 @@ inline void mask_ngram_ends(std::span<const TokenId> where, std::span<const Toke
 class RepetitionPenaltyLogitsProcessor final : public LogitsProcessor {
  public:
   // Raises InputError unless penalty > 0. The first `prompt_ignore_length` ids do not count.
-  explicit RepetitionPenaltyLogitsProcessor(double penalty, std::size_t prompt_ignore_length = 0)
-      : penalty_(static_cast<float>(penalty)), ignored_(prompt_ignore_length) {
-    require<InputError>(penalty > 0.0, "repetition_penalty is ", penalty, ", expected a number above 0");
-  }
+  explicit RepetitionPenaltyLogitsProcessor(double penalty, std::size_t prompt_ignore_length = 0);
   std::string_view name() const override { return "RepetitionPenaltyLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    const std::span<const TokenId> ids = row.tokens();
-    detail::for_each_distinct(ids.subspan(std::min(ignored_, ids.size())), scores, row.scratch,
-                              [&](std::size_t id, std::size_t) {
-                                scores[id] = scores[id] < 0.0f ? scores[id] * penalty_ : scores[id] / penalty_;
-                              });
-  }
+  void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   float penalty_;
@@ -91,10 +65,7 @@ class PresencePenaltyLogitsProcessor final : public LogitsProcessor {
  public:
   explicit PresencePenaltyLogitsProcessor(double penalty) : penalty_(static_cast<float>(penalty)) {}
   std::string_view name() const override { return "PresencePenaltyLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    detail::for_each_distinct(row.generated(), scores, row.scratch,
-                              [&](std::size_t id, std::size_t) { scores[id] -= penalty_; });
-  }
+  void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   float penalty_;
@@ -105,11 +76,7 @@ class FrequencyPenaltyLogitsProcessor final : public LogitsProcessor {
  public:
   explicit FrequencyPenaltyLogitsProcessor(double penalty) : penalty_(static_cast<float>(penalty)) {}
   std::string_view name() const override { return "FrequencyPenaltyLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    detail::for_each_distinct(row.generated(), scores, row.scratch, [&](std::size_t id, std::size_t times) {
-      scores[id] -= penalty_ * static_cast<float>(times);
-    });
-  }
+  void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   float penalty_;
@@ -140,11 +107,7 @@ class EncoderRepetitionPenaltyLogitsProcessor final : public LogitsProcessor {
     require<InputError>(penalty > 0.0, "encoder_repetition_penalty is ", penalty, ", expected a number above 0");
   }
   std::string_view name() const override { return "EncoderRepetitionPenaltyLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    detail::for_each_distinct(row.prompt(), scores, row.scratch, [&](std::size_t id, std::size_t) {
-      scores[id] = scores[id] < 0.0f ? scores[id] * penalty_ : scores[id] / penalty_;
-    });
-  }
+  void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   float penalty_;
@@ -171,44 +134,13 @@ class EncoderNoRepeatNGramLogitsProcessor final : public LogitsProcessor {
 class SequenceBiasLogitsProcessor : public LogitsProcessor {
  public:
   // Of two equal sequences the last counts. Raises InputError for an empty list, an empty sequence or a negative id.
-  explicit SequenceBiasLogitsProcessor(std::vector<SequenceBias> sequence_bias)
-      : SequenceBiasLogitsProcessor(std::move(sequence_bias), "sequence_bias") {
-    require<InputError>(!biases_.empty(), "sequence_bias is empty");
-  }
+  explicit SequenceBiasLogitsProcessor(std::vector<SequenceBias> sequence_bias);
   std::string_view name() const override { return "SequenceBiasLogitsProcessor"; }
   // Raises InputError for an id outside the vocabulary.
-  void process(const SequenceRow& row, std::span<float> scores) const override {
-    const std::span<const TokenId> ids = row.tokens();
-    for (const SequenceBias& entry : biases_) {
-      for (const TokenId id : entry.ids) {
-        require_in_vocabulary(id, scores, what_);
-      }
-      const std::size_t before = entry.ids.size() - 1;
-      if (before > 0 &&
-          (entry.ids.size() > ids.size() ||
-           !std::equal(entry.ids.begin(), entry.ids.end() - 1, ids.end() - static_cast<std::ptrdiff_t>(before)))) {
-        continue;
-      }
-      scores[static_cast<std::size_t>(entry.ids.back())] += static_cast<float>(entry.bias);
-    }
-  }
+  void process(const SequenceRow& row, std::span<float> scores) const override;
 
  protected:
-  SequenceBiasLogitsProcessor(std::vector<SequenceBias> sequence_bias, const char* what) : what_(what) {
-    for (SequenceBias& entry : sequence_bias) {
-      require<InputError>(!entry.ids.empty(), what, ": an empty list of ids");
-      for (const TokenId id : entry.ids) {
-        require<InputError>(id >= 0, what, ": token id ", id, ", expected at least 0");
-      }
-      const auto same = std::find_if(biases_.begin(), biases_.end(),
-                                     [&](const SequenceBias& other) { return other.ids == entry.ids; });
-      if (same != biases_.end()) {
-        same->bias = entry.bias;
-      } else {
-        biases_.push_back(std::move(entry));
-      }
-    }
-  }
+  SequenceBiasLogitsProcessor(std::vector<SequenceBias> sequence_bias, const char* what);
 
  private:
   const char* what_;
@@ -226,16 +158,121 @@ class NoBadWordsLogitsProcessor final : public SequenceBiasLogitsProcessor {
   std::string_view name() const override { return "NoBadWordsLogitsProcessor"; }
 
  private:
-  static std::vector<SequenceBias> biases(const std::vector<std::vector<TokenId>>& words, const TokenIds& eos) {
-    require<InputError>(!words.empty(), "bad_words_ids is empty");
-    std::vector<SequenceBias> out;
-    for (const std::vector<TokenId>& word : words) {
-      if (word.size() != 1 || !eos.contains(word[0])) {
-        out.push_back({word, static_cast<double>(masked_score)});
-      }
-    }
-    return out;
-  }
+  static std::vector<SequenceBias> biases(const std::vector<std::vector<TokenId>>& words, const TokenIds& eos);
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY bool in_vocabulary(TokenId id, std::span<const float> scores) {
+  return id >= 0 && static_cast<std::size_t>(id) < scores.size();
+}
+
+QWEN35_BODY void require_in_vocabulary(TokenId id, std::span<const float> scores, std::string_view what) {
+  require<InputError>(in_vocabulary(id, scores), what, ": token id ", id, " is not in the vocabulary of ",
+                      scores.size());
+}
+
+namespace detail {
+
+QWEN35_BODY void mask_ngram_ends(std::span<const TokenId> where, std::span<const TokenId> sequence, std::size_t size,
+                                 std::span<float> scores) {
+  if (sequence.size() + 1 < size) {
+    return;
+  }
+  const std::span<const TokenId> end = sequence.last(size - 1);
+  for (std::size_t i = 0; i + size <= where.size(); ++i) {
+    const TokenId next = where[i + size - 1];
+    if (std::equal(end.begin(), end.end(), where.begin() + static_cast<std::ptrdiff_t>(i)) &&
+        in_vocabulary(next, scores)) {
+      scores[static_cast<std::size_t>(next)] = masked_score;
+    }
+  }
+}
+
+}  // namespace detail
+
+QWEN35_BODY RepetitionPenaltyLogitsProcessor::RepetitionPenaltyLogitsProcessor(double penalty,
+                                                                               std::size_t prompt_ignore_length)
+    : penalty_(static_cast<float>(penalty)), ignored_(prompt_ignore_length) {
+  require<InputError>(penalty > 0.0, "repetition_penalty is ", penalty, ", expected a number above 0");
+}
+
+QWEN35_BODY void RepetitionPenaltyLogitsProcessor::process(const SequenceRow& row, std::span<float> scores) const {
+  const std::span<const TokenId> ids = row.tokens();
+  detail::for_each_distinct(ids.subspan(std::min(ignored_, ids.size())), scores, row.scratch,
+                            [&](std::size_t id, std::size_t) {
+                              scores[id] = scores[id] < 0.0f ? scores[id] * penalty_ : scores[id] / penalty_;
+                            });
+}
+
+QWEN35_BODY void PresencePenaltyLogitsProcessor::process(const SequenceRow& row, std::span<float> scores) const {
+  detail::for_each_distinct(row.generated(), scores, row.scratch,
+                            [&](std::size_t id, std::size_t) { scores[id] -= penalty_; });
+}
+
+QWEN35_BODY void FrequencyPenaltyLogitsProcessor::process(const SequenceRow& row, std::span<float> scores) const {
+  detail::for_each_distinct(row.generated(), scores, row.scratch, [&](std::size_t id, std::size_t times) {
+    scores[id] -= penalty_ * static_cast<float>(times);
+  });
+}
+
+QWEN35_BODY void EncoderRepetitionPenaltyLogitsProcessor::process(const SequenceRow& row,
+                                                                  std::span<float> scores) const {
+  detail::for_each_distinct(row.prompt(), scores, row.scratch, [&](std::size_t id, std::size_t) {
+    scores[id] = scores[id] < 0.0f ? scores[id] * penalty_ : scores[id] / penalty_;
+  });
+}
+
+QWEN35_BODY SequenceBiasLogitsProcessor::SequenceBiasLogitsProcessor(std::vector<SequenceBias> sequence_bias)
+    : SequenceBiasLogitsProcessor(std::move(sequence_bias), "sequence_bias") {
+  require<InputError>(!biases_.empty(), "sequence_bias is empty");
+}
+
+QWEN35_BODY void SequenceBiasLogitsProcessor::process(const SequenceRow& row, std::span<float> scores) const {
+  const std::span<const TokenId> ids = row.tokens();
+  for (const SequenceBias& entry : biases_) {
+    for (const TokenId id : entry.ids) {
+      require_in_vocabulary(id, scores, what_);
+    }
+    const std::size_t before = entry.ids.size() - 1;
+    if (before > 0 && (entry.ids.size() > ids.size() || !std::equal(entry.ids.begin(), entry.ids.end() - 1,
+                                                                    ids.end() - static_cast<std::ptrdiff_t>(before)))) {
+      continue;
+    }
+    scores[static_cast<std::size_t>(entry.ids.back())] += static_cast<float>(entry.bias);
+  }
+}
+
+QWEN35_BODY SequenceBiasLogitsProcessor::SequenceBiasLogitsProcessor(std::vector<SequenceBias> sequence_bias,
+                                                                     const char* what)
+    : what_(what) {
+  for (SequenceBias& entry : sequence_bias) {
+    require<InputError>(!entry.ids.empty(), what, ": an empty list of ids");
+    for (const TokenId id : entry.ids) {
+      require<InputError>(id >= 0, what, ": token id ", id, ", expected at least 0");
+    }
+    const auto same =
+        std::find_if(biases_.begin(), biases_.end(), [&](const SequenceBias& other) { return other.ids == entry.ids; });
+    if (same != biases_.end()) {
+      same->bias = entry.bias;
+    } else {
+      biases_.push_back(std::move(entry));
+    }
+  }
+}
+
+QWEN35_BODY std::vector<SequenceBias> NoBadWordsLogitsProcessor::biases(const std::vector<std::vector<TokenId>>& words,
+                                                                        const TokenIds& eos) {
+  require<InputError>(!words.empty(), "bad_words_ids is empty");
+  std::vector<SequenceBias> out;
+  for (const std::vector<TokenId>& word : words) {
+    if (word.size() != 1 || !eos.contains(word[0])) {
+      out.push_back({word, static_cast<double>(masked_score)});
+    }
+  }
+  return out;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -8,6 +8,16 @@
 
 QWEN35_BEGIN_NAMESPACE
 
+// `config` with all defaults filled in, its max_length counted from the first column; `prompt_length` columns of
+// prompt. `users` stand after the automatic processors and before those of sampling; one with the name of an automatic
+// processor before it takes that one's place. Raises InputError for values out of range.
+QWEN35_LAZY
+LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t prompt_length,
+                                  const LogitsProcessorList& users = {},
+                                  const PrefixAllowedTokens& prefix_allowed_tokens_fn = {});
+
+#if QWEN35_BODIES
+
 namespace detail {
 
 // A template, like every large function of generate/ without parameters of its own: a file that only includes model.hpp
@@ -47,13 +57,10 @@ void append_warpers(const GenerationConfig& config, LogitsProcessorList& list) {
 
 }  // namespace detail
 
-// `config` with all defaults filled in, its max_length counted from the first column; `prompt_length` columns of
-// prompt. `users` stand after the automatic processors and before those of sampling; one with the name of an automatic
-// processor before it takes that one's place. Raises InputError for values out of range.
-template <class = void>
+QWEN35_LAZY_BODY
 LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t prompt_length,
-                                  const LogitsProcessorList& users = {},
-                                  const PrefixAllowedTokens& prefix_allowed_tokens_fn = {}) {
+                                  const LogitsProcessorList& users,
+                                  const PrefixAllowedTokens& prefix_allowed_tokens_fn) {
   require_all(users, "logits_processor");
   config.validate();
   const TokenIds eos = config.eos_token_id.value_or(TokenIds());
@@ -128,5 +135,7 @@ LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t pr
   }
   return list;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -6,8 +6,11 @@
 #include <qwen35/sampling/logits_processor.hpp>
 
 #include <concepts>
-#include <ctime>
 #include <type_traits>
+
+#if QWEN35_BODIES
+#include <ctime>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -77,11 +80,7 @@ class MaxLengthCriteria final : public StoppingCriteria {
 class MaxTimeCriteria final : public StoppingCriteria {
  public:
   // Not <chrono>, whose header costs 0.3 s of every compilation.
-  static double now() {
-    std::timespec time{};
-    std::timespec_get(&time, TIME_UTC);
-    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-  }
+  static double now();
   explicit MaxTimeCriteria(double max_time) : max_time_(max_time), start_(now()) {}
   bool is_done(const SequenceRow&) const override { return now() - start_ > max_time_; }
   std::string_view name() const override { return "MaxTimeCriteria"; }
@@ -123,38 +122,8 @@ class TokenText {
 class StopStringCriteria final : public StoppingCriteria {
  public:
   // Raises InputError without strings, for an empty one, or without a tokenizer.
-  StopStringCriteria(std::vector<std::string> stop_strings, TokenText tokenizer)
-      : strings_(std::move(stop_strings)), text_(std::move(tokenizer)) {
-    require<InputError>(!strings_.empty(), "stop_strings is an empty list");
-    require<InputError>(static_cast<bool>(text_), "stop_strings need a tokenizer, which gives the bytes of a token");
-    for (const std::string& string : strings_) {
-      require<InputError>(!string.empty(), "stop_strings holds an empty string");
-      longest_ = std::max(longest_, string.size());
-    }
-  }
-  bool is_done(const SequenceRow& row) const override {
-    const std::span<const TokenId> ids = row.tokens();
-    if (ids.empty()) {
-      return false;
-    }
-    // The newest token, and as many bytes before it as the longest string can have there.
-    std::string tail(text_(ids.back()));
-    const std::size_t newest = tail.size();
-    std::size_t before = 0;
-    for (std::size_t i = ids.size() - 1; i-- > 0 && before + 1 < longest_;) {
-      const std::string_view piece = text_(ids[i]);
-      tail.insert(0, piece);
-      before += piece.size();
-    }
-    for (const std::string& string : strings_) {
-      // Ends at the first byte of the newest token or later.
-      const std::size_t from = before + 1 > string.size() ? before + 1 - string.size() : 0;
-      if (newest > 0 && tail.find(string, from) != std::string::npos) {
-        return true;
-      }
-    }
-    return false;
-  }
+  StopStringCriteria(std::vector<std::string> stop_strings, TokenText tokenizer);
+  bool is_done(const SequenceRow& row) const override;
   std::string_view name() const override { return "StopStringCriteria"; }
   FinishReason reason() const override { return FinishReason::stop_string; }
 
@@ -181,13 +150,65 @@ class FunctionCriteria final : public StoppingCriteria {
 }  // namespace detail
 
 // Criteria from a function or lambda.
-inline std::shared_ptr<const StoppingCriteria> make_stopping_criteria(std::string name,
-                                                                      detail::FunctionCriteria::Function function) {
+std::shared_ptr<const StoppingCriteria> make_stopping_criteria(std::string name,
+                                                               detail::FunctionCriteria::Function function);
+
+// The reason of the first criteria that hold, or none.
+FinishReason finish_reason(const StoppingCriteriaList& list, const SequenceRow& row);
+
+// `config` with all defaults filled in and its max_length counted from the first column. Raises InputError.
+QWEN35_LAZY
+StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenText& tokenizer = {},
+                                 const StoppingCriteriaList& users = {});
+
+#if QWEN35_BODIES
+
+QWEN35_BODY double MaxTimeCriteria::now() {
+  std::timespec time{};
+  std::timespec_get(&time, TIME_UTC);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+QWEN35_BODY StopStringCriteria::StopStringCriteria(std::vector<std::string> stop_strings, TokenText tokenizer)
+    : strings_(std::move(stop_strings)), text_(std::move(tokenizer)) {
+  require<InputError>(!strings_.empty(), "stop_strings is an empty list");
+  require<InputError>(static_cast<bool>(text_), "stop_strings need a tokenizer, which gives the bytes of a token");
+  for (const std::string& string : strings_) {
+    require<InputError>(!string.empty(), "stop_strings holds an empty string");
+    longest_ = std::max(longest_, string.size());
+  }
+}
+
+QWEN35_BODY bool StopStringCriteria::is_done(const SequenceRow& row) const {
+  const std::span<const TokenId> ids = row.tokens();
+  if (ids.empty()) {
+    return false;
+  }
+  // The newest token, and as many bytes before it as the longest string can have there.
+  std::string tail(text_(ids.back()));
+  const std::size_t newest = tail.size();
+  std::size_t before = 0;
+  for (std::size_t i = ids.size() - 1; i-- > 0 && before + 1 < longest_;) {
+    const std::string_view piece = text_(ids[i]);
+    tail.insert(0, piece);
+    before += piece.size();
+  }
+  for (const std::string& string : strings_) {
+    // Ends at the first byte of the newest token or later.
+    const std::size_t from = before + 1 > string.size() ? before + 1 - string.size() : 0;
+    if (newest > 0 && tail.find(string, from) != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+QWEN35_BODY std::shared_ptr<const StoppingCriteria> make_stopping_criteria(
+    std::string name, detail::FunctionCriteria::Function function) {
   return std::make_shared<detail::FunctionCriteria>(std::move(name), std::move(function));
 }
 
-// The reason of the first criteria that hold, or none.
-inline FinishReason finish_reason(const StoppingCriteriaList& list, const SequenceRow& row) {
+QWEN35_BODY FinishReason finish_reason(const StoppingCriteriaList& list, const SequenceRow& row) {
   for (const auto& criteria : list) {
     if (criteria->is_done(row)) {
       return criteria->reason();
@@ -196,10 +217,9 @@ inline FinishReason finish_reason(const StoppingCriteriaList& list, const Sequen
   return FinishReason::none;
 }
 
-// `config` with all defaults filled in and its max_length counted from the first column. Raises InputError.
-template <class = void>
-StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenText& tokenizer = {},
-                                 const StoppingCriteriaList& users = {}) {
+QWEN35_LAZY_BODY
+StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenText& tokenizer,
+                                 const StoppingCriteriaList& users) {
   require_all(users, "stopping_criteria");
   StoppingCriteriaList list;
   if (config.eos_token_id && !config.eos_token_id->empty()) {
@@ -216,5 +236,7 @@ StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenText
   }
   return merge_with_users(std::move(list), users);
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

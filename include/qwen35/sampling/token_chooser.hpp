@@ -16,10 +16,7 @@ struct ChooserScratch {
   Scratch processors;
   MultinomialSampler multinomial;
 
-  void reserve(std::size_t vocab_size) {
-    processors.reserve(vocab_size);
-    multinomial.reserve(vocab_size);
-  }
+  void reserve(std::size_t vocab_size);
 };
 
 struct ChosenToken {
@@ -41,10 +38,7 @@ class TokenChooser {
  public:
   // `config` with all defaults filled in, its max_length counted from the first column; `prompt_length` columns of
   // prompt. Raises InputError.
-  TokenChooser(const GenerationConfig& config, std::size_t prompt_length, const ChooserExtras& extras = {})
-      : processors_(processors_of(config, prompt_length, extras.logits_processor, extras.prefix_allowed_tokens_fn)),
-        criteria_(criteria_of(config, extras.tokenizer, extras.stopping_criteria)),
-        samples_(config.do_sample.value_or(false)) {}
+  TokenChooser(const GenerationConfig& config, std::size_t prompt_length, const ChooserExtras& extras = {});
 
   // logits: [vocab_size], which become the processed scores. Raises InputError, as the processors do.
   void process(const SequenceRow& row, std::span<float> logits) const { qwen35::process(processors_, row, logits); }
@@ -58,18 +52,7 @@ class TokenChooser {
   // All of it: processes `logits`, chooses, and puts the token at the end of `ids`, the columns of the sequence that
   // `row` describes. When it raises, `ids` is as it was.
   ChosenToken choose(SequenceRow row, std::vector<TokenId>& ids, std::span<float> logits, const DrawKey& key,
-                     ChooserScratch& scratch) const {
-    if (samples_ || !processors_.empty()) {
-      scratch.reserve(logits.size());
-    }
-    row.input_ids = ids;
-    row.scratch = &scratch.processors;
-    process(row, logits);
-    const TokenId id = sample(logits, key, scratch.multinomial);
-    ids.push_back(id);
-    row.input_ids = ids;
-    return {id, finish_reason(row)};
-  }
+                     ChooserScratch& scratch) const;
 
   const StoppingCriteriaList& criteria() const { return criteria_; }
 
@@ -78,5 +61,34 @@ class TokenChooser {
   StoppingCriteriaList criteria_;
   bool samples_;
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void ChooserScratch::reserve(std::size_t vocab_size) {
+  processors.reserve(vocab_size);
+  multinomial.reserve(vocab_size);
+}
+
+QWEN35_BODY TokenChooser::TokenChooser(const GenerationConfig& config, std::size_t prompt_length,
+                                       const ChooserExtras& extras)
+    : processors_(processors_of(config, prompt_length, extras.logits_processor, extras.prefix_allowed_tokens_fn)),
+      criteria_(criteria_of(config, extras.tokenizer, extras.stopping_criteria)),
+      samples_(config.do_sample.value_or(false)) {}
+
+QWEN35_BODY ChosenToken TokenChooser::choose(SequenceRow row, std::vector<TokenId>& ids, std::span<float> logits,
+                                             const DrawKey& key, ChooserScratch& scratch) const {
+  if (samples_ || !processors_.empty()) {
+    scratch.reserve(logits.size());
+  }
+  row.input_ids = ids;
+  row.scratch = &scratch.processors;
+  process(row, logits);
+  const TokenId id = sample(logits, key, scratch.multinomial);
+  ids.push_back(id);
+  row.input_ids = ids;
+  return {id, finish_reason(row)};
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -16,9 +16,14 @@ QWEN35_BEGIN_NAMESPACE
 // the running row of each token, -1 after the end of a sequence, where the result is 0; without, row r ran in row r.
 // With `normalize_logits` the scores are taken as logarithms of probabilities. Raises InputError for shapes that do not
 // fit.
-inline Tensor<float> compute_transition_scores(TensorView<TokenId> sequences, const std::vector<Tensor<float>>& scores,
-                                               TensorView<std::int32_t> beam_indices = {},
-                                               bool normalize_logits = false) {
+Tensor<float> compute_transition_scores(TensorView<TokenId> sequences, const std::vector<Tensor<float>>& scores,
+                                        TensorView<std::int32_t> beam_indices = {}, bool normalize_logits = false);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY Tensor<float> compute_transition_scores(TensorView<TokenId> sequences,
+                                                    const std::vector<Tensor<float>>& scores,
+                                                    TensorView<std::int32_t> beam_indices, bool normalize_logits) {
   require<InputError>(!scores.empty() && scores[0].shape().rank() == 2,
                       "compute_transition_scores: no scores; ask for them with output_scores");
   require<InputError>(sequences.shape().rank() == 2, "compute_transition_scores: sequences of shape ",
@@ -63,5 +68,7 @@ inline Tensor<float> compute_transition_scores(TensorView<TokenId> sequences, co
   }
   return out;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

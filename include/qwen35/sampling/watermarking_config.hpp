@@ -22,13 +22,19 @@ struct WatermarkingConfig {
   friend bool operator==(const WatermarkingConfig&, const WatermarkingConfig&) = default;
 
   // Raises InputError for values out of range.
-  void validate() const {
-    require<InputError>(greenlist_ratio > 0.0 && greenlist_ratio < 1.0, "watermarking_config: greenlist_ratio is ",
-                        greenlist_ratio, ", expected above 0 and below 1");
-    require<InputError>(hashing_key >= 0, "watermarking_config: hashing_key is ", hashing_key, ", expected at least 0");
-    require<InputError>(context_width >= 1, "watermarking_config: context_width is ", context_width,
-                        ", expected at least 1");
-  }
+  void validate() const;
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void WatermarkingConfig::validate() const {
+  require<InputError>(greenlist_ratio > 0.0 && greenlist_ratio < 1.0, "watermarking_config: greenlist_ratio is ",
+                      greenlist_ratio, ", expected above 0 and below 1");
+  require<InputError>(hashing_key >= 0, "watermarking_config: hashing_key is ", hashing_key, ", expected at least 0");
+  require<InputError>(context_width >= 1, "watermarking_config: context_width is ", context_width,
+                      ", expected at least 1");
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -45,11 +45,7 @@ struct SessionMedium {
   std::uint64_t content_hash = 0;  // of the patch rows and the grid
 
   // What stands in the place of its placeholder.
-  std::string replacement() const {
-    const TensorView<std::int64_t> grid(grid_thw.data(), Shape{1, 3});
-    return type == PartType::image ? image_replacements(grid, merge_size)[0]
-                                   : video_replacements(grid, std::span(&timestamps, 1), merge_size)[0];
-  }
+  std::string replacement() const;
 };
 
 // Placeholder tokens that follow each other: those of a picture, or of one temporal patch of a video.
@@ -75,31 +71,9 @@ using KeptFeatures = std::shared_ptr<const std::vector<ImageFeatures>>;
 class FeatureStore {
  public:
   // Null when they are not held.
-  KeptFeatures find(std::uint64_t content_hash) {
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-      if (items_[i].first == content_hash) {
-        std::rotate(items_.begin() + static_cast<std::ptrdiff_t>(i),
-                    items_.begin() + static_cast<std::ptrdiff_t>(i) + 1, items_.end());
-        return items_.back().second;
-      }
-    }
-    return nullptr;
-  }
-  void keep(std::uint64_t content_hash, KeptFeatures features, std::size_t max_bytes) {
-    items_.emplace_back(content_hash, std::move(features));
-    while (!items_.empty() && bytes() > max_bytes) {
-      items_.erase(items_.begin());
-    }
-  }
-  std::size_t bytes() const {
-    std::size_t sum = 0;
-    for (const auto& item : items_) {
-      for (const ImageFeatures& features : *item.second) {
-        sum += features.pooler_output.size() * sizeof(float);
-      }
-    }
-    return sum;
-  }
+  KeptFeatures find(std::uint64_t content_hash);
+  void keep(std::uint64_t content_hash, KeptFeatures features, std::size_t max_bytes);
+  std::size_t bytes() const;
   void clear() { items_.clear(); }
 
  private:
@@ -114,14 +88,7 @@ struct TurnMedia {
   std::size_t merge_size = 2;          // of all
 
   // Where a piece of the prompt from `at` to `end` may end without cutting a run.
-  std::size_t piece_end(std::size_t at, std::size_t end) const {
-    for (const MediaRun& run : runs) {
-      if (run.begin < end && end < run.begin + run.count) {
-        return run.begin > at ? run.begin : run.begin + run.count;
-      }
-    }
-    return end;
-  }
+  std::size_t piece_end(std::size_t at, std::size_t end) const;
 };
 
 // The media parts of messages, in order: f(message index, part index, part).
@@ -138,14 +105,67 @@ void each_medium(const std::vector<Message>& messages, const F& f) {
   }
 }
 
-inline std::size_t count_media(const std::vector<Message>& messages) {
+std::size_t count_media(const std::vector<Message>& messages);
+
+// Each temporal patch as an item of its own: the same rows, and by the reference's rule for videos the same positions.
+std::vector<ImageFeatures> by_frame(ImageFeatures item);
+
+// Where the media of `chat` stand in its ids. `order`: which of the conversation's media each is.
+TurnMedia locate_media(const EncodedChat& chat, std::span<const std::size_t> order,
+                       const std::vector<SessionMedium>& media, TokenId image_pad, TokenId video_pad);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::string SessionMedium::replacement() const {
+  const TensorView<std::int64_t> grid(grid_thw.data(), Shape{1, 3});
+  return type == PartType::image ? image_replacements(grid, merge_size)[0]
+                                 : video_replacements(grid, std::span(&timestamps, 1), merge_size)[0];
+}
+
+QWEN35_BODY KeptFeatures FeatureStore::find(std::uint64_t content_hash) {
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    if (items_[i].first == content_hash) {
+      std::rotate(items_.begin() + static_cast<std::ptrdiff_t>(i), items_.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                  items_.end());
+      return items_.back().second;
+    }
+  }
+  return nullptr;
+}
+
+QWEN35_BODY void FeatureStore::keep(std::uint64_t content_hash, KeptFeatures features, std::size_t max_bytes) {
+  items_.emplace_back(content_hash, std::move(features));
+  while (!items_.empty() && bytes() > max_bytes) {
+    items_.erase(items_.begin());
+  }
+}
+
+QWEN35_BODY std::size_t FeatureStore::bytes() const {
+  std::size_t sum = 0;
+  for (const auto& item : items_) {
+    for (const ImageFeatures& features : *item.second) {
+      sum += features.pooler_output.size() * sizeof(float);
+    }
+  }
+  return sum;
+}
+
+QWEN35_BODY std::size_t TurnMedia::piece_end(std::size_t at, std::size_t end) const {
+  for (const MediaRun& run : runs) {
+    if (run.begin < end && end < run.begin + run.count) {
+      return run.begin > at ? run.begin : run.begin + run.count;
+    }
+  }
+  return end;
+}
+
+QWEN35_BODY std::size_t count_media(const std::vector<Message>& messages) {
   std::size_t count = 0;
   each_medium(messages, [&](std::size_t, std::size_t, const ContentPart&) { ++count; });
   return count;
 }
 
-// Each temporal patch as an item of its own: the same rows, and by the reference's rule for videos the same positions.
-inline std::vector<ImageFeatures> by_frame(ImageFeatures item) {
+QWEN35_BODY std::vector<ImageFeatures> by_frame(ImageFeatures item) {
   std::vector<ImageFeatures> out;
   const auto frames = static_cast<std::size_t>(item.grid_thw[0]);
   if (frames <= 1) {
@@ -162,9 +182,8 @@ inline std::vector<ImageFeatures> by_frame(ImageFeatures item) {
   return out;
 }
 
-// Where the media of `chat` stand in its ids. `order`: which of the conversation's media each is.
-inline TurnMedia locate_media(const EncodedChat& chat, std::span<const std::size_t> order,
-                              const std::vector<SessionMedium>& media, TokenId image_pad, TokenId video_pad) {
+QWEN35_BODY TurnMedia locate_media(const EncodedChat& chat, std::span<const std::size_t> order,
+                                   const std::vector<SessionMedium>& media, TokenId image_pad, TokenId video_pad) {
   TurnMedia out;
   out.features.resize(media.size());
   out.merge_size = media.empty() ? out.merge_size : media[0].merge_size;
@@ -188,5 +207,7 @@ inline TurnMedia locate_media(const EncodedChat& chat, std::span<const std::size
   }
   return out;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

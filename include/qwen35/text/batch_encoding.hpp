@@ -6,9 +6,12 @@
 #include <qwen35/core/tensor.hpp>
 #include <qwen35/text/tokenizer_options.hpp>
 
-#include <algorithm>
 #include <string_view>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <algorithm>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -32,20 +35,9 @@ struct BatchEncoding {
   Tensor<std::int32_t> mask() const { return rectangular(attention_mask, "attention_mask"); }
 
   // Brings rows that are shorter to `length` tokens.
-  void pad(std::size_t length, PaddingSide side, TokenId pad_token_id) {
-    fill(input_ids, length, side, pad_token_id);
-    fill(attention_mask, length, side, 0);
-    fill(offset_mapping, length, side, CharSpan());
-    fill(special_tokens_mask, length, side, 1);
-  }
+  void pad(std::size_t length, PaddingSide side, TokenId pad_token_id);
   // The longest row.
-  std::size_t columns() const {
-    std::size_t out = 0;
-    for (const std::vector<TokenId>& row : input_ids) {
-      out = std::max(out, row.size());
-    }
-    return out;
-  }
+  std::size_t columns() const;
 
  protected:
   template <class T>
@@ -67,5 +59,24 @@ struct BatchEncoding {
     return Tensor<T>({rows.size(), rows.empty() ? 0 : rows[0].size()}, std::move(values));
   }
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void BatchEncoding::pad(std::size_t length, PaddingSide side, TokenId pad_token_id) {
+  fill(input_ids, length, side, pad_token_id);
+  fill(attention_mask, length, side, 0);
+  fill(offset_mapping, length, side, CharSpan());
+  fill(special_tokens_mask, length, side, 1);
+}
+
+QWEN35_BODY std::size_t BatchEncoding::columns() const {
+  std::size_t out = 0;
+  for (const std::vector<TokenId>& row : input_ids) {
+    out = std::max(out, row.size());
+  }
+  return out;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

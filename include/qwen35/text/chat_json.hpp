@@ -22,7 +22,41 @@ enum class MediaSources : std::uint8_t { keep, leave_out };
 
 // One message as a JSON object: role, content (a string or a list of {"type": ...}), and reasoning_content, tool_calls,
 // tool_call_id where set.
-inline json::Value message_to_json(const Message& message, MediaSources sources = MediaSources::keep) {
+json::Value message_to_json(const Message& message, MediaSources sources = MediaSources::keep);
+
+json::Value messages_to_json(const std::vector<Message>& messages);
+
+namespace detail {
+
+// The member `key` of `object` as a string; empty when absent or null.
+std::string optional_string(const json::Value& object, std::string_view key, const std::string& where);
+
+// What a media item names: the member `image`, `image_url`, ... itself or its {"url": ...}; else `url`, `path` or
+// `base64` (as a data: URL) of the item.
+std::string media_source(const json::Value& item, std::string_view kind, const std::string& where);
+
+ContentPart part_from_json(const json::Value& item, const std::string& where);
+
+MessageContent content_from_json(const json::Value* content, const std::string& where);
+
+ToolCall tool_call_from_json(const json::Value& item, const std::string& where);
+
+Message message_from_json(const json::Value& value, const std::string& where);
+
+}  // namespace detail
+
+// Typed messages from a JSON list in the chat-completions form: content as a string, null or parts (text; image or
+// image_url, video or video_url, as a string or {"url": ...}); tool_calls with or without the {"type": "function",
+// "function": ...} wrapper, their arguments an object or a JSON string. Members that mean nothing here are passed over.
+// Raises TextError naming the place of what it cannot read.
+std::vector<Message> messages_from_json(const json::Value& list);
+
+// Tools from a JSON list of schema objects; null means none. A bare {"name", "parameters"} object is kept as it is.
+std::vector<json::Value> tools_from_json(const json::Value& list);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY json::Value message_to_json(const Message& message, MediaSources sources) {
   json::Value out = json::Value::object();
   out["role"] = json::Value(role_name(message.role));
   if (const std::string* text = message.content.text()) {
@@ -65,7 +99,7 @@ inline json::Value message_to_json(const Message& message, MediaSources sources 
   return out;
 }
 
-inline json::Value messages_to_json(const std::vector<Message>& messages) {
+QWEN35_BODY json::Value messages_to_json(const std::vector<Message>& messages) {
   json::Value list = json::Value::array();
   for (const Message& message : messages) {
     list.push_back(message_to_json(message));
@@ -75,8 +109,7 @@ inline json::Value messages_to_json(const std::vector<Message>& messages) {
 
 namespace detail {
 
-// The member `key` of `object` as a string; empty when absent or null.
-inline std::string optional_string(const json::Value& object, std::string_view key, const std::string& where) {
+QWEN35_BODY std::string optional_string(const json::Value& object, std::string_view key, const std::string& where) {
   const json::Value* value = object.find(key);
   if (value == nullptr || value->is_null()) {
     return {};
@@ -85,9 +118,7 @@ inline std::string optional_string(const json::Value& object, std::string_view k
   return value->as_string();
 }
 
-// What a media item names: the member `image`, `image_url`, ... itself or its {"url": ...}; else `url`, `path` or
-// `base64` (as a data: URL) of the item.
-inline std::string media_source(const json::Value& item, std::string_view kind, const std::string& where) {
+QWEN35_BODY std::string media_source(const json::Value& item, std::string_view kind, const std::string& where) {
   for (const std::string& key : {std::string(kind), std::string(kind) + "_url"}) {
     const json::Value* value = item.find(key);
     if (value != nullptr && value->is_object()) {
@@ -108,7 +139,7 @@ inline std::string media_source(const json::Value& item, std::string_view kind, 
   return {};
 }
 
-inline ContentPart part_from_json(const json::Value& item, const std::string& where) {
+QWEN35_BODY ContentPart part_from_json(const json::Value& item, const std::string& where) {
   require<TextError>(item.is_object(), where, ": expected an object with a type");
   const std::string type = optional_string(item, "type", where);
   const auto has = [&item](std::string_view key) { return item.find(key) != nullptr; };
@@ -124,7 +155,7 @@ inline ContentPart part_from_json(const json::Value& item, const std::string& wh
   return ContentPart::text(item.at("text").as_string());
 }
 
-inline MessageContent content_from_json(const json::Value* content, const std::string& where) {
+QWEN35_BODY MessageContent content_from_json(const json::Value* content, const std::string& where) {
   if (content == nullptr || content->is_null()) {
     return {};
   }
@@ -140,7 +171,7 @@ inline MessageContent content_from_json(const json::Value* content, const std::s
   return parts;
 }
 
-inline ToolCall tool_call_from_json(const json::Value& item, const std::string& where) {
+QWEN35_BODY ToolCall tool_call_from_json(const json::Value& item, const std::string& where) {
   require<TextError>(item.is_object(), where, ": expected an object");
   const json::Value* wrapped = item.find("function");
   const json::Value& call = wrapped != nullptr ? *wrapped : item;
@@ -161,7 +192,7 @@ inline ToolCall tool_call_from_json(const json::Value& item, const std::string& 
   return out;
 }
 
-inline Message message_from_json(const json::Value& value, const std::string& where) {
+QWEN35_BODY Message message_from_json(const json::Value& value, const std::string& where) {
   require<TextError>(value.is_object(), where, ": expected a message object");
   Message out;
   const std::string name = optional_string(value, "role", where);
@@ -185,11 +216,7 @@ inline Message message_from_json(const json::Value& value, const std::string& wh
 
 }  // namespace detail
 
-// Typed messages from a JSON list in the chat-completions form: content as a string, null or parts (text; image or
-// image_url, video or video_url, as a string or {"url": ...}); tool_calls with or without the {"type": "function",
-// "function": ...} wrapper, their arguments an object or a JSON string. Members that mean nothing here are passed over.
-// Raises TextError naming the place of what it cannot read.
-inline std::vector<Message> messages_from_json(const json::Value& list) {
+QWEN35_BODY std::vector<Message> messages_from_json(const json::Value& list) {
   require<TextError>(list.is_array(), "messages: expected a list of messages");
   std::vector<Message> out;
   out.reserve(list.size());
@@ -199,8 +226,7 @@ inline std::vector<Message> messages_from_json(const json::Value& list) {
   return out;
 }
 
-// Tools from a JSON list of schema objects; null means none. A bare {"name", "parameters"} object is kept as it is.
-inline std::vector<json::Value> tools_from_json(const json::Value& list) {
+QWEN35_BODY std::vector<json::Value> tools_from_json(const json::Value& list) {
   if (list.is_null()) {
     return {};
   }
@@ -210,5 +236,7 @@ inline std::vector<json::Value> tools_from_json(const json::Value& list) {
   }
   return list.items();
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -4,15 +4,18 @@
 
 #include <qwen35/core/error.hpp>
 #include <qwen35/json/value.hpp>
-#include <qwen35/text/chat_template_mark.hpp>
 #include <qwen35/text/chat_template_options.hpp>
 #include <qwen35/text/chat_template_render.hpp>
-#include <qwen35/text/trim.hpp>
 
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <qwen35/text/chat_template_mark.hpp>
+#include <qwen35/text/trim.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 namespace detail {
@@ -21,8 +24,20 @@ namespace detail {
 // oddities of the outcome agree: a template that trims its contents takes the marker's own blank off, and then all
 // white space before the marker goes too. Unlike the reference's, this marker is never one that the message holds
 // itself, and is looked for in the last message alone.
-inline RenderedChat render_continued_chat(const json::Value& messages, const json::Value& tools,
-                                          const ChatTemplateOptions& options) {
+RenderedChat render_continued_chat(const json::Value& messages, const json::Value& tools,
+                                   const ChatTemplateOptions& options);
+
+}  // namespace detail
+
+RenderedChat render_chat_json(const json::Value& messages, const json::Value& tools,
+                              const ChatTemplateOptions& options);
+
+#if QWEN35_BODIES
+
+namespace detail {
+
+QWEN35_BODY RenderedChat render_continued_chat(const json::Value& messages, const json::Value& tools,
+                                               const ChatTemplateOptions& options) {
   require<TextError>(!options.add_generation_prompt,
                      "continue_final_message and add_generation_prompt exclude each other");
   require<TextError>(messages.is_array(), "messages: expected a list of messages");
@@ -44,12 +59,15 @@ inline RenderedChat render_continued_chat(const json::Value& messages, const jso
 
 }  // namespace detail
 
-inline RenderedChat render_chat_json(const json::Value& messages, const json::Value& tools,
-                                     const ChatTemplateOptions& options) {
+QWEN35_BODY RenderedChat render_chat_json(const json::Value& messages, const json::Value& tools,
+                                          const ChatTemplateOptions& options) {
   if (options.chat_template.own != nullptr) {
     return options.chat_template.own->render(messages, tools, options);
   }
   return options.continue_final_message ? detail::render_continued_chat(messages, tools, options)
                                         : ChatRenderer(messages, tools, options).run();
 }
+
+#endif  // QWEN35_BODIES
+
 QWEN35_END_NAMESPACE

@@ -54,7 +54,64 @@ inline constexpr std::string_view thinking_off_prompt =
 
 // Each line without the blanks around it, line ends as "\n"; up to two line ends at the end of the file, which Jinja
 // drops, are taken off. What else stands behind the last tag would be output, and stays.
-inline std::string trimmed_lines(std::string_view text) {
+std::string trimmed_lines(std::string_view text);
+
+// Puts `base` in the place of `variant`; whether it stood there.
+bool replace_once(std::string& text, std::string_view variant, std::string_view base);
+
+json::Value json_file(const ModelFolder& files, std::string_view name);
+
+// eos_token and the like, as the reference hands them to a template.
+std::map<std::string, std::string> token_variables(const ModelFolder& files);
+
+}  // namespace detail
+
+// The templates that a model ships, by name; one without a name is "default".
+struct NamedChatTemplates {
+  std::map<std::string, std::string, std::less<>> templates;
+  std::string place;  // of the file that counts
+};
+
+// The first of these that is there, in the reference's order: "chat_template" in processor_config.json;
+// chat_template.json; chat_template.jinja and additional_chat_templates/NAME.jinja; "chat_template" in
+// tokenizer_config.json. In the JSON files it is a text, or several with names. Raises TextError for a file that has it
+// in another form, and for chat_template.json beside additional_chat_templates, which contradict each other.
+NamedChatTemplates find_chat_templates(const ModelFolder& files);
+
+// The rules of a template's text. The published variants differ in three lines; with those put back, each must be the
+// base file, whose SHA-256 is known: they are rendered natively. Any other text is rendered by the Jinja interpreter.
+// `with_tools`, `tokens`: see JinjaChatTemplate. Raises TextError for a text that cannot be rendered.
+RecognisedChatTemplate recognise_chat_template(std::string_view jinja, std::optional<std::string_view> with_tools = {},
+                                               std::map<std::string, std::string> tokens = {});
+
+// The rules of a model's own template, and which of several: see find_chat_templates(). Without any, the published
+// ones. Raises TextError as above, and when there is none of that name.
+template <std::same_as<ModelFolder> Files>  // no text becomes a folder here
+RecognisedChatTemplate recognise_chat_template(const Files& files, std::string_view name = {}) {
+  const NamedChatTemplates found = find_chat_templates(files);
+  if (found.templates.empty() && name.empty()) {
+    return {chat_templates::qwen3_5, true};
+  }
+  const auto chosen = found.templates.find(name.empty() ? std::string_view("default") : name);
+  std::string names;
+  for (const auto& [other, text] : found.templates) {
+    names.append(names.empty() ? "" : ", ").append(other);
+  }
+  require<TextError>(chosen != found.templates.end(), found.place, ": no chat template called \"",
+                     name.empty() ? "default" : name, "\", there are: ", names);
+  const auto with_tools = found.templates.find("tool_use");
+  return recognise_chat_template(chosen->second,
+                                 name.empty() && with_tools != found.templates.end()
+                                     ? std::optional<std::string_view>(with_tools->second)
+                                     : std::nullopt,
+                                 detail::token_variables(files));
+}
+
+#if QWEN35_BODIES
+
+namespace detail {
+
+QWEN35_BODY std::string trimmed_lines(std::string_view text) {
   constexpr std::string_view blanks = " \t\r";
   for (int i = 0; i < 2 && text.ends_with('\n'); ++i) {
     text.remove_suffix(text.ends_with("\r\n") ? 2 : 1);
@@ -77,8 +134,7 @@ inline std::string trimmed_lines(std::string_view text) {
   return out;
 }
 
-// Puts `base` in the place of `variant`; whether it stood there.
-inline bool replace_once(std::string& text, std::string_view variant, std::string_view base) {
+QWEN35_BODY bool replace_once(std::string& text, std::string_view variant, std::string_view base) {
   const std::size_t at = text.find(variant);
   if (at == std::string::npos) {
     return false;
@@ -87,12 +143,11 @@ inline bool replace_once(std::string& text, std::string_view variant, std::strin
   return true;
 }
 
-inline json::Value json_file(const ModelFolder& files, std::string_view name) {
+QWEN35_BODY json::Value json_file(const ModelFolder& files, std::string_view name) {
   return json::parse(files.text<TextError>(name), files.place(name));
 }
 
-// eos_token and the like, as the reference hands them to a template.
-inline std::map<std::string, std::string> token_variables(const ModelFolder& files) {
+QWEN35_BODY std::map<std::string, std::string> token_variables(const ModelFolder& files) {
   std::map<std::string, std::string> out;
   constexpr std::string_view config = "tokenizer_config.json";
   if (!files.has_file(config)) {
@@ -112,17 +167,7 @@ inline std::map<std::string, std::string> token_variables(const ModelFolder& fil
 
 }  // namespace detail
 
-// The templates that a model ships, by name; one without a name is "default".
-struct NamedChatTemplates {
-  std::map<std::string, std::string, std::less<>> templates;
-  std::string place;  // of the file that counts
-};
-
-// The first of these that is there, in the reference's order: "chat_template" in processor_config.json;
-// chat_template.json; chat_template.jinja and additional_chat_templates/NAME.jinja; "chat_template" in
-// tokenizer_config.json. In the JSON files it is a text, or several with names. Raises TextError for a file that has it
-// in another form, and for chat_template.json beside additional_chat_templates, which contradict each other.
-inline NamedChatTemplates find_chat_templates(const ModelFolder& files) {
+QWEN35_BODY NamedChatTemplates find_chat_templates(const ModelFolder& files) {
   constexpr std::string_view jinja = "chat_template.jinja", folder = "additional_chat_templates", ending = ".jinja";
   NamedChatTemplates out;
   const auto add = [&](std::string_view file, const json::Value& value) {
@@ -183,12 +228,9 @@ inline NamedChatTemplates find_chat_templates(const ModelFolder& files) {
   return out;
 }
 
-// The rules of a template's text. The published variants differ in three lines; with those put back, each must be the
-// base file, whose SHA-256 is known: they are rendered natively. Any other text is rendered by the Jinja interpreter.
-// `with_tools`, `tokens`: see JinjaChatTemplate. Raises TextError for a text that cannot be rendered.
-inline RecognisedChatTemplate recognise_chat_template(std::string_view jinja,
-                                                      std::optional<std::string_view> with_tools = {},
-                                                      std::map<std::string, std::string> tokens = {}) {
+QWEN35_BODY RecognisedChatTemplate recognise_chat_template(std::string_view jinja,
+                                                           std::optional<std::string_view> with_tools,
+                                                           std::map<std::string, std::string> tokens) {
   std::string text = detail::trimmed_lines(jinja);
   RecognisedChatTemplate out;
   out.chat_template.reads_preserve_thinking =
@@ -203,27 +245,6 @@ inline RecognisedChatTemplate recognise_chat_template(std::string_view jinja,
   return out;
 }
 
-// The rules of a model's own template, and which of several: see find_chat_templates(). Without any, the published
-// ones. Raises TextError as above, and when there is none of that name.
-template <std::same_as<ModelFolder> Files>  // no text becomes a folder here
-RecognisedChatTemplate recognise_chat_template(const Files& files, std::string_view name = {}) {
-  const NamedChatTemplates found = find_chat_templates(files);
-  if (found.templates.empty() && name.empty()) {
-    return {chat_templates::qwen3_5, true};
-  }
-  const auto chosen = found.templates.find(name.empty() ? std::string_view("default") : name);
-  std::string names;
-  for (const auto& [other, text] : found.templates) {
-    names.append(names.empty() ? "" : ", ").append(other);
-  }
-  require<TextError>(chosen != found.templates.end(), found.place, ": no chat template called \"",
-                     name.empty() ? "default" : name, "\", there are: ", names);
-  const auto with_tools = found.templates.find("tool_use");
-  return recognise_chat_template(chosen->second,
-                                 name.empty() && with_tools != found.templates.end()
-                                     ? std::optional<std::string_view>(with_tools->second)
-                                     : std::nullopt,
-                                 detail::token_variables(files));
-}
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -2,6 +2,8 @@
 // A template's values as text: Python's str and repr, and JSON as json.dumps writes it.
 #pragma once
 
+#include <qwen35/json/dump.hpp>
+#include <qwen35/json/number.hpp>
 #include <qwen35/text/jinja_value.hpp>
 #include <qwen35/unicode/utf8.hpp>
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/error.hpp>
+#include <qwen35/json/dump.hpp>
 #include <qwen35/json/parse.hpp>
 #include <qwen35/json/value.hpp>
 #include <qwen35/text/chat_template_options.hpp>

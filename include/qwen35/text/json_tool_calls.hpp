@@ -2,16 +2,19 @@
 // Tool calls that are written as JSON.
 #pragma once
 
-#include <qwen35/json/respelling.hpp>
 #include <qwen35/json/value.hpp>
 #include <qwen35/text/recovery.hpp>
 #include <qwen35/text/tool_schema.hpp>
-#include <qwen35/text/trim.hpp>
 
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <qwen35/json/respelling.hpp>
+#include <qwen35/text/trim.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -24,7 +27,19 @@ struct JsonToolCall {
 namespace detail {
 
 // {"name": ..., "arguments": {...}}, also with "parameters", with the object as a string, or inside "function".
-inline std::optional<JsonToolCall> json_tool_call(const json::Value& value) {
+std::optional<JsonToolCall> json_tool_call(const json::Value& value);
+
+}  // namespace detail
+
+// The call or list of calls that `value` is; nothing unless each is one of an offered tool.
+std::optional<std::vector<JsonToolCall>> json_tool_calls(const json::Value& value,
+                                                         const std::vector<json::Value>& tools);
+
+#if QWEN35_BODIES
+
+namespace detail {
+
+QWEN35_BODY std::optional<JsonToolCall> json_tool_call(const json::Value& value) {
   const json::Value* const inner = value.find("function");
   const json::Value& call = inner != nullptr && inner->is_object() ? *inner : value;
   const json::Value* const name = call.find("name");
@@ -55,9 +70,8 @@ inline std::optional<JsonToolCall> json_tool_call(const json::Value& value) {
 
 }  // namespace detail
 
-// The call or list of calls that `value` is; nothing unless each is one of an offered tool.
-inline std::optional<std::vector<JsonToolCall>> json_tool_calls(const json::Value& value,
-                                                                const std::vector<json::Value>& tools) {
+QWEN35_BODY std::optional<std::vector<JsonToolCall>> json_tool_calls(const json::Value& value,
+                                                                     const std::vector<json::Value>& tools) {
   std::vector<JsonToolCall> out;
   const std::size_t count = value.is_array() ? value.size() : 1;
   for (std::size_t i = 0; i < count; ++i) {
@@ -69,5 +83,7 @@ inline std::optional<std::vector<JsonToolCall>> json_tool_calls(const json::Valu
   }
   return out.empty() ? std::nullopt : std::optional(std::move(out));
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -119,12 +119,18 @@ struct Message {
   friend bool operator==(const Message&, const Message&) = default;
 
  private:
-  static Message of(Role role, MessageContent content) {
-    Message message;
-    message.role = role;
-    message.content = std::move(content);
-    return message;
-  }
+  static Message of(Role role, MessageContent content);
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY Message Message::of(Role role, MessageContent content) {
+  Message message;
+  message.role = role;
+  message.content = std::move(content);
+  return message;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -4,7 +4,10 @@
 
 #include <qwen35/text/batch_encoding.hpp>
 #include <qwen35/text/vocabulary.hpp>
+
+#if QWEN35_BODIES
 #include <qwen35/unicode/nfc_alignment.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -17,33 +20,11 @@ class OffsetSink {
       : tokens_(tokens), ids_(ids), spans_(spans) {}
 
   // The tokens that follow are those of `normal`, which is `original` or its normalised form.
-  void stretch(std::string_view original, std::string_view normal) {
-    base_ += points_;
-    points_ = 0;
-    for (const char byte : original) {
-      points_ += is_lead(byte);
-    }
-    aligned_ = original.data() == normal.data() ? std::vector<std::size_t>() : unicode::nfc_alignment(original);
-    rest_ = normal;
-    leads_ = 0;
-  }
+  void stretch(std::string_view original, std::string_view normal);
   void add(TokenId id) { added(id, tokens_.bytes(id).size()); }
-  void add(const TokenId* first, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-      add(first[i]);
-    }
-  }
+  void add(const TokenId* first, std::size_t count);
   // A token that stands for `size` bytes of the stretch.
-  void added(TokenId id, std::size_t size) {
-    std::size_t first = 0;
-    for (std::size_t i = 0; i < size; ++i) {
-      leads_ += is_lead(rest_[i]);
-      first = i == 0 ? leads_ : first;
-    }
-    rest_.remove_prefix(size);
-    ids_.push_back(id);
-    spans_.push_back({position(first), position(leads_) + 1});
-  }
+  void added(TokenId id, std::size_t size);
 
  private:
   static bool is_lead(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }
@@ -61,5 +42,37 @@ class OffsetSink {
   std::size_t points_ = 0;  // of the stretch, as it was given
   std::size_t leads_ = 0;   // code points of `normal` up to and with the one that is being read
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void OffsetSink::stretch(std::string_view original, std::string_view normal) {
+  base_ += points_;
+  points_ = 0;
+  for (const char byte : original) {
+    points_ += is_lead(byte);
+  }
+  aligned_ = original.data() == normal.data() ? std::vector<std::size_t>() : unicode::nfc_alignment(original);
+  rest_ = normal;
+  leads_ = 0;
+}
+
+QWEN35_BODY void OffsetSink::add(const TokenId* first, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    add(first[i]);
+  }
+}
+
+QWEN35_BODY void OffsetSink::added(TokenId id, std::size_t size) {
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    leads_ += is_lead(rest_[i]);
+    first = i == 0 ? leads_ : first;
+  }
+  rest_.remove_prefix(size);
+  ids_.push_back(id);
+  spans_.push_back({position(first), position(leads_) + 1});
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -68,19 +68,25 @@ struct ParsedOutput {
 
   // As the assistant's message of the conversation; reasoning_content is set when there was reasoning. Withdrawn calls
   // are left out.
-  Message to_message() const {
-    Message out = Message::assistant(content);
-    if (!reasoning.empty()) {
-      out.reasoning_content = reasoning;
-    }
-    for (const ParsedToolCall& parsed : tool_calls) {
-      if (!has(parsed.recovery, Recovery::withdrawn)) {
-        out.tool_calls.push_back(parsed.call);
-      }
-    }
-    return out;
-  }
+  Message to_message() const;
   friend bool operator==(const ParsedOutput&, const ParsedOutput&) = default;
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY Message ParsedOutput::to_message() const {
+  Message out = Message::assistant(content);
+  if (!reasoning.empty()) {
+    out.reasoning_content = reasoning;
+  }
+  for (const ParsedToolCall& parsed : tool_calls) {
+    if (!has(parsed.recovery, Recovery::withdrawn)) {
+      out.tool_calls.push_back(parsed.call);
+    }
+  }
+  return out;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

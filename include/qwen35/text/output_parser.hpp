@@ -5,11 +5,9 @@
 #include <qwen35/core/abi.hpp>
 #include <qwen35/json/respelling.hpp>
 #include <qwen35/json/value.hpp>
-#include <qwen35/text/json_tool_calls.hpp>
 #include <qwen35/text/output_events.hpp>
 #include <qwen35/text/quoted_tags.hpp>
 #include <qwen35/text/tool_schema.hpp>
-#include <qwen35/text/trim.hpp>
 #include <qwen35/text/trimmed_text.hpp>
 
 #include <cstddef>
@@ -22,6 +20,11 @@
 #include <utility>
 #include <vector>
 
+#if QWEN35_BODIES
+#include <qwen35/text/json_tool_calls.hpp>
+#include <qwen35/text/trim.hpp>
+#endif
+
 QWEN35_BEGIN_NAMESPACE
 
 struct OutputParserOptions {
@@ -30,12 +33,7 @@ struct OutputParserOptions {
 };
 
 // Whether a rendered prompt leaves the model inside a think block.
-inline bool opens_thinking(std::string_view prompt) {
-  const std::size_t turn = prompt.rfind("<|im_start|>");
-  const std::string_view tail = turn == std::string_view::npos ? prompt : prompt.substr(turn);
-  const std::size_t open = tail.rfind("<think>");
-  return open != std::string_view::npos && tail.find("</think>", open) == std::string_view::npos;
-}
+bool opens_thinking(std::string_view prompt);
 
 // Reads a model's output as it comes, in pieces cut anywhere, and tells what it is made of. The events do not depend on
 // the cuts, except that neighbouring deltas may be split differently. Nothing the model writes is an error: what cannot
@@ -62,13 +60,7 @@ inline bool opens_thinking(std::string_view prompt) {
 // - An <|im_end|> at the very end is no part of the output.
 class OutputParser {
  public:
-  explicit OutputParser(OutputParserOptions options = {})
-      : tools_(std::make_shared<const std::vector<json::Value>>(std::move(options.tools))),
-        state_(options.starts_in_thinking ? State::thinking : State::content),
-        thought_(options.starts_in_thinking) {
-    reasoning_.drop_leading();
-    output_.thinking_closed = !options.starts_in_thinking;
-  }
+  explicit OutputParser(OutputParserOptions options = {});
 
   // The events that are certain after this piece of text.
   std::vector<OutputEvent> push(std::string_view text);
@@ -129,12 +121,7 @@ class OutputParser {
     return at_ + 1 < pending_.size() && second.find(pending_[at_ + 1]) == std::string_view::npos;
   }
   // The text up to the next '<'.
-  std::string_view take_plain() {
-    const std::string_view text = rest(at_);
-    const std::string_view plain = text.substr(0, text.find('<'));
-    at_ += plain.size();
-    return plain;
-  }
+  std::string_view take_plain();
 
   Look look(std::size_t at, std::string_view tag) const noexcept;
   std::optional<std::size_t> skip_gap(std::size_t at) const noexcept;
@@ -150,13 +137,7 @@ class OutputParser {
   Look look_value_end(CallTag closing_tag, bool line_start) const noexcept;
   bool find_think_close();
 
-  static std::string_view clean_name(std::string_view name) noexcept {
-    name = trim_blanks(name);
-    if (name.size() >= 2 && name.front() == name.back() && (name.front() == '"' || name.front() == '\'')) {
-      name = name.substr(1, name.size() - 2);
-    }
-    return name;
-  }
+  static std::string_view clean_name(std::string_view name) noexcept;
   // Takes a name that goes up to '>', to the end of the line or to a closing tag; nothing while its end is not there.
   std::optional<std::string> take_name(Recovery& recovery);
 
@@ -219,12 +200,48 @@ class OutputParser {
 };
 
 // The whole of an output at once.
-inline ParsedOutput parse_output(std::string_view text, OutputParserOptions options = {}) {
+ParsedOutput parse_output(std::string_view text, OutputParserOptions options = {});
+
+#if QWEN35_BODIES
+
+QWEN35_BODY bool opens_thinking(std::string_view prompt) {
+  const std::size_t turn = prompt.rfind("<|im_start|>");
+  const std::string_view tail = turn == std::string_view::npos ? prompt : prompt.substr(turn);
+  const std::size_t open = tail.rfind("<think>");
+  return open != std::string_view::npos && tail.find("</think>", open) == std::string_view::npos;
+}
+
+QWEN35_BODY OutputParser::OutputParser(OutputParserOptions options)
+    : tools_(std::make_shared<const std::vector<json::Value>>(std::move(options.tools))),
+      state_(options.starts_in_thinking ? State::thinking : State::content),
+      thought_(options.starts_in_thinking) {
+  reasoning_.drop_leading();
+  output_.thinking_closed = !options.starts_in_thinking;
+}
+
+QWEN35_BODY std::string_view OutputParser::take_plain() {
+  const std::string_view text = rest(at_);
+  const std::string_view plain = text.substr(0, text.find('<'));
+  at_ += plain.size();
+  return plain;
+}
+
+QWEN35_BODY std::string_view OutputParser::clean_name(std::string_view name) noexcept {
+  name = trim_blanks(name);
+  if (name.size() >= 2 && name.front() == name.back() && (name.front() == '"' || name.front() == '\'')) {
+    name = name.substr(1, name.size() - 2);
+  }
+  return name;
+}
+
+QWEN35_BODY ParsedOutput parse_output(std::string_view text, OutputParserOptions options) {
   OutputParser parser(std::move(options));
   parser.push(text);
   parser.finish();
   return parser.output();
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE
 

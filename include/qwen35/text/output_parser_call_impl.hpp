@@ -4,11 +4,12 @@
 
 #include <qwen35/text/output_parser.hpp>
 
+#if QWEN35_BODIES
 #include <algorithm>
 
 QWEN35_BEGIN_NAMESPACE
 
-inline std::optional<std::string> OutputParser::take_name(Recovery& recovery) {
+QWEN35_BODY std::optional<std::string> OutputParser::take_name(Recovery& recovery) {
   const std::string_view text = rest(at_);
   std::size_t end = text.find_first_of(">\n<", scanned_);
   while (end != std::string_view::npos && text[end] == '<' &&
@@ -33,7 +34,7 @@ inline std::optional<std::string> OutputParser::take_name(Recovery& recovery) {
   return name;
 }
 
-inline void OutputParser::begin_call(std::size_t length, Recovery recovery) {
+QWEN35_BODY void OutputParser::begin_call(std::size_t length, Recovery recovery) {
   leave_wrapper();
   at_ += length;
   next_call_ = recovery;
@@ -42,7 +43,7 @@ inline void OutputParser::begin_call(std::size_t length, Recovery recovery) {
   state_ = State::function_name;
 }
 
-inline bool OutputParser::step_function_name() {
+QWEN35_BODY bool OutputParser::step_function_name() {
   std::optional<std::string> name = take_name(next_call_);
   if (name.has_value()) {
     open_call(std::move(*name), next_call_);
@@ -51,7 +52,7 @@ inline bool OutputParser::step_function_name() {
   return name.has_value();
 }
 
-inline void OutputParser::open_call(std::string name, Recovery recovery) {
+QWEN35_BODY void OutputParser::open_call(std::string name, Recovery recovery) {
   schema_ = ToolSchema::find(*tools_, name);
   output_.tool_calls.push_back({});
   whole_.push_back(false);
@@ -64,13 +65,13 @@ inline void OutputParser::open_call(std::string name, Recovery recovery) {
         .recovery = call().recovery});
 }
 
-inline void OutputParser::add_stray(std::string_view text) {
+QWEN35_BODY void OutputParser::add_stray(std::string_view text) {
   std::string& stray = call().stray_text;
   const std::size_t begin = stray.empty() ? text.find_first_not_of(" \t\r\n\f\v") : 0;
   stray += text.substr(std::min(begin, text.size()));
 }
 
-inline bool OutputParser::step_call_body() {
+QWEN35_BODY bool OutputParser::step_call_body() {
   std::string_view plain = take_plain();
   if (call().stray_text.empty() && call().arguments.empty()) {
     const std::size_t object = plain.find_first_not_of(" \t\r\n\f\v");
@@ -128,7 +129,7 @@ inline bool OutputParser::step_call_body() {
   return true;
 }
 
-inline void OutputParser::add_argument(ParsedArgument argument, json::Value value) {
+QWEN35_BODY void OutputParser::add_argument(ParsedArgument argument, json::Value value) {
   call().call.arguments[argument.name] = value;
   call().recovery |= argument.recovery;
   emit({.type = OutputEventType::argument,
@@ -142,7 +143,7 @@ inline void OutputParser::add_argument(ParsedArgument argument, json::Value valu
   call().arguments.push_back(std::move(argument));
 }
 
-inline void OutputParser::close_call(bool whole) {
+QWEN35_BODY void OutputParser::close_call(bool whole) {
   whole_.back() = whole;
   call().stray_text = std::string(trim_blanks(call().stray_text));
   behind_call_ = true;
@@ -152,7 +153,7 @@ inline void OutputParser::close_call(bool whole) {
 }
 
 // What follows the last call stands outside of its <tool_call>, closed or not.
-inline void OutputParser::leave_wrapper() {
+QWEN35_BODY void OutputParser::leave_wrapper() {
   if (wrapper_open_ && !whole_.empty() && whole_.back()) {
     call().recovery |= Recovery::missing_close;
   }
@@ -160,7 +161,7 @@ inline void OutputParser::leave_wrapper() {
 }
 
 // Tells the ends that are due. A call that was closed is complete, unless it was a draft.
-inline void OutputParser::tell_ends(bool withdrawn) {
+QWEN35_BODY void OutputParser::tell_ends(bool withdrawn) {
   for (; told_ends_ < output_.tool_calls.size(); ++told_ends_) {
     ParsedToolCall& done = output_.tool_calls[told_ends_];
     done.complete = whole_[told_ends_] && !withdrawn;
@@ -173,7 +174,7 @@ inline void OutputParser::tell_ends(bool withdrawn) {
   }
 }
 
-inline bool OutputParser::step_parameter_name() {
+QWEN35_BODY bool OutputParser::step_parameter_name() {
   std::optional<std::string> name = take_name(parameter_recovery_);
   if (!name.has_value()) {
     return false;
@@ -187,7 +188,7 @@ inline bool OutputParser::step_parameter_name() {
   return true;
 }
 
-inline bool OutputParser::step_value() {
+QWEN35_BODY bool OutputParser::step_value() {
   add_value(take_plain());
   if (at_end()) {
     if (final_) {
@@ -243,7 +244,7 @@ inline bool OutputParser::step_value() {
   return !wait && add_tag("<");
 }
 
-inline void OutputParser::add_value(std::string_view text) {
+QWEN35_BODY void OutputParser::add_value(std::string_view text) {
   if (!text.empty() && !value_begun_) {
     value_begun_ = true;
     text.remove_prefix(text.front() == '\n' ? 1 : 0);
@@ -258,7 +259,7 @@ inline void OutputParser::add_value(std::string_view text) {
   emit_delta(OutputEventType::argument_delta, std::move(certain), parameter_);
 }
 
-inline void OutputParser::end_value(bool complete, Recovery recovery) {
+QWEN35_BODY void OutputParser::end_value(bool complete, Recovery recovery) {
   ConvertedArgument converted =
       complete ? schema_.convert(parameter_, value_) : ConvertedArgument{json::Value(value_), Conversion::failed};
   recovery |= parameter_recovery_ | converted.recovery;
@@ -268,3 +269,4 @@ inline void OutputParser::end_value(bool complete, Recovery recovery) {
 }
 
 QWEN35_END_NAMESPACE
+#endif  // QWEN35_BODIES

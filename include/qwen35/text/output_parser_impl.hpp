@@ -4,11 +4,12 @@
 
 #include <qwen35/text/output_parser.hpp>
 
+#if QWEN35_BODIES
 #include <algorithm>
 
 QWEN35_BEGIN_NAMESPACE
 
-inline std::vector<OutputEvent> OutputParser::push(std::string_view text) {
+QWEN35_BODY std::vector<OutputEvent> OutputParser::push(std::string_view text) {
   // What may be the end of the turn, with blanks behind it, waits for what follows.
   tail_ += text;
   const std::size_t mark = std::min(tail_.rfind('<'), tail_.size());
@@ -22,7 +23,7 @@ inline std::vector<OutputEvent> OutputParser::push(std::string_view text) {
   return run();
 }
 
-inline std::vector<OutputEvent> OutputParser::finish() {
+QWEN35_BODY std::vector<OutputEvent> OutputParser::finish() {
   if (!tail_.starts_with(turn_end)) {
     pending_ += tail_;
   }
@@ -31,7 +32,7 @@ inline std::vector<OutputEvent> OutputParser::finish() {
   return run();
 }
 
-inline std::vector<OutputEvent> OutputParser::run() {
+QWEN35_BODY std::vector<OutputEvent> OutputParser::run() {
   while (step()) {
   }
   if (final_ && state_ != State::done) {
@@ -47,7 +48,7 @@ inline std::vector<OutputEvent> OutputParser::run() {
 }
 
 // Each step uses up some text and tells whether there may be more to do.
-inline bool OutputParser::step() {
+QWEN35_BODY bool OutputParser::step() {
   switch (state_) {
     case State::thinking:
       return step_thinking();
@@ -72,7 +73,7 @@ inline bool OutputParser::step() {
   return false;
 }
 
-inline bool OutputParser::step_thinking() {
+QWEN35_BODY bool OutputParser::step_thinking() {
   add_reasoning(take_plain());
   if (at_end()) {
     return false;
@@ -115,7 +116,7 @@ inline bool OutputParser::step_thinking() {
   return true;
 }
 
-inline void OutputParser::end_thinking() {
+QWEN35_BODY void OutputParser::end_thinking() {
   output_.thinking_closed = true;
   thought_ = true;
   content_.drop_leading();
@@ -124,7 +125,7 @@ inline void OutputParser::end_thinking() {
 }
 
 // At the beginning of the answer, or behind a call: a fence with a call in it, or the end of one.
-inline OutputParser::Look OutputParser::step_fence() {
+QWEN35_BODY OutputParser::Look OutputParser::step_fence() {
   if (!fence_ahead_ || !content_.blank()) {
     return Look::no;
   }
@@ -155,7 +156,7 @@ inline OutputParser::Look OutputParser::step_fence() {
                                                     : Look::no;
 }
 
-inline bool OutputParser::step_content() {
+QWEN35_BODY bool OutputParser::step_content() {
   if (const Look fence = step_fence(); fence != Look::no) {
     return fence == Look::yes;
   }
@@ -212,7 +213,7 @@ inline bool OutputParser::step_content() {
   return true;
 }
 
-inline void OutputParser::add_content(std::string_view text) {
+QWEN35_BODY void OutputParser::add_content(std::string_view text) {
   fence_ahead_ = fence_ahead_ && text.empty();
   std::string certain = content_.add(text);
   if (!certain.empty()) {
@@ -222,7 +223,7 @@ inline void OutputParser::add_content(std::string_view text) {
   emit_delta(OutputEventType::content, std::move(certain));
 }
 
-inline void OutputParser::emit_delta(OutputEventType type, std::string text, const std::string& name) {
+QWEN35_BODY void OutputParser::emit_delta(OutputEventType type, std::string text, const std::string& name) {
   if (text.empty()) {
     return;
   }
@@ -238,3 +239,4 @@ inline void OutputParser::emit_delta(OutputEventType type, std::string text, con
 }
 
 QWEN35_END_NAMESPACE
+#endif  // QWEN35_BODIES

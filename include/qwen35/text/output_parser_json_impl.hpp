@@ -2,24 +2,26 @@
 // The output parser's steps through JSON: whole calls, and arguments; included by output_parser.hpp.
 #pragma once
 
-#include <qwen35/core/error.hpp>
 #include <qwen35/text/output_parser.hpp>
+
+#if QWEN35_BODIES
+#include <qwen35/core/error.hpp>
 
 QWEN35_BEGIN_NAMESPACE
 
-inline void OutputParser::begin_json(JsonForm form, State state) {
+QWEN35_BODY void OutputParser::begin_json(JsonForm form, State state) {
   json_ = std::move(form);
   state_ = state;
 }
 
 // It was no call: its first character is text, and none of what was read begins another.
-inline void OutputParser::json_is_text() {
+QWEN35_BODY void OutputParser::json_is_text() {
   text_until_ = at_ + json_.size;
   state_ = json_.inside_thinking ? State::thinking : State::content;
 }
 
 // Whether the JSON, which is whole, stands as a call does; then `end` is where that ends.
-inline OutputParser::Look OutputParser::look_json_end(std::size_t& end, Recovery& recovery) const noexcept {
+QWEN35_BODY OutputParser::Look OutputParser::look_json_end(std::size_t& end, Recovery& recovery) const noexcept {
   // Moves `end` behind `mark` and the blanks before it, if it is there.
   const auto pass = [&](std::string_view mark) {
     const std::optional<std::size_t> next = skip_gap(end);
@@ -56,7 +58,7 @@ inline OutputParser::Look OutputParser::look_json_end(std::size_t& end, Recovery
 }
 
 // Whether the first key is one that a call has; an answer that is some other JSON need not wait for its end.
-inline OutputParser::Look OutputParser::look_first_key() const noexcept {
+QWEN35_BODY OutputParser::Look OutputParser::look_first_key() const noexcept {
   const std::string_view text = json_.reader.text();
   const std::size_t begin = text.find('"');
   const std::size_t end = begin == std::string_view::npos ? begin : text.find('"', begin + 1);
@@ -73,7 +75,7 @@ inline OutputParser::Look OutputParser::look_first_key() const noexcept {
 }
 
 // Whether another object follows in the same <tool_call>; then it is the one to be read.
-inline bool OutputParser::next_json_call() {
+QWEN35_BODY bool OutputParser::next_json_call() {
   const std::optional<std::size_t> next = skip_gap(at_ + json_.size);
   if (!json_.tagged || json_.reader.state() != json::Respelling::State::done || !next.has_value() ||
       *next == pending_.size() || pending_[*next] != '{') {
@@ -87,7 +89,7 @@ inline bool OutputParser::next_json_call() {
   return true;
 }
 
-inline bool OutputParser::step_json_call() {
+QWEN35_BODY bool OutputParser::step_json_call() {
   while (json_.first_key == Look::wait && json_.reader.state() == json::Respelling::State::open &&
          at_ + json_.size < pending_.size()) {
     json_.size += json_.reader.push(rest(at_ + json_.size).substr(0, 1));
@@ -161,7 +163,7 @@ inline bool OutputParser::step_json_call() {
   return true;
 }
 
-inline bool OutputParser::step_json_arguments() {
+QWEN35_BODY bool OutputParser::step_json_arguments() {
   json_.size += json_.reader.push(rest(at_ + json_.size));
   const bool done = json_.reader.state() == json::Respelling::State::done;
   if (json_.reader.state() == json::Respelling::State::open && !final_) {
@@ -181,7 +183,7 @@ inline bool OutputParser::step_json_arguments() {
   return true;
 }
 
-inline void OutputParser::add_json_argument(const std::string& name, const json::Value& value, bool whole) {
+QWEN35_BODY void OutputParser::add_json_argument(const std::string& name, const json::Value& value, bool whole) {
   ConvertedArgument converted = schema_.convert_json(name, value);
   std::string text = ToolSchema::argument_text(value);
   emit_delta(OutputEventType::argument_delta, text, name);
@@ -189,3 +191,4 @@ inline void OutputParser::add_json_argument(const std::string& name, const json:
 }
 
 QWEN35_END_NAMESPACE
+#endif  // QWEN35_BODIES

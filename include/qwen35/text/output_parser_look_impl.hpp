@@ -5,12 +5,13 @@
 
 #include <qwen35/text/output_parser.hpp>
 
+#if QWEN35_BODIES
 #include <algorithm>
 
 QWEN35_BEGIN_NAMESPACE
 
 // Whether `tag` stands at `at`.
-inline OutputParser::Look OutputParser::look(std::size_t at, std::string_view tag) const noexcept {
+QWEN35_BODY OutputParser::Look OutputParser::look(std::size_t at, std::string_view tag) const noexcept {
   const std::string_view text = rest(at);
   if (text.size() >= tag.size()) {
     return text.starts_with(tag) ? Look::yes : Look::no;
@@ -19,7 +20,7 @@ inline OutputParser::Look OutputParser::look(std::size_t at, std::string_view ta
 }
 
 // The first place at or behind `at` that is not blank; nothing when there are more than longest_gap blanks.
-inline std::optional<std::size_t> OutputParser::skip_gap(std::size_t at) const noexcept {
+QWEN35_BODY std::optional<std::size_t> OutputParser::skip_gap(std::size_t at) const noexcept {
   const std::size_t limit = at + longest_gap;
   while (at < pending_.size() && is_blank(pending_[at])) {
     if (at++ == limit) {
@@ -30,7 +31,7 @@ inline std::optional<std::size_t> OutputParser::skip_gap(std::size_t at) const n
 }
 
 // Whether a fence with or without a language begins at `at`; then `at` moves to what stands in it.
-inline OutputParser::Look OutputParser::skip_fence(std::size_t& at) const noexcept {
+QWEN35_BODY OutputParser::Look OutputParser::skip_fence(std::size_t& at) const noexcept {
   if (const Look mark = look(at, fence_mark); mark != Look::yes) {
     return mark;
   }
@@ -55,8 +56,8 @@ inline OutputParser::Look OutputParser::skip_fence(std::size_t& at) const noexce
 
 // Whether one of `tags`, or the end of the output, follows `at`, with blanks between. A tag that the end cuts off
 // counts.
-inline OutputParser::Look OutputParser::look_behind(std::size_t at,
-                                                    std::initializer_list<std::string_view> tags) const noexcept {
+QWEN35_BODY OutputParser::Look OutputParser::look_behind(std::size_t at,
+                                                         std::initializer_list<std::string_view> tags) const noexcept {
   const std::optional<std::size_t> next = skip_gap(at);
   if (!next.has_value()) {
     return Look::no;
@@ -73,7 +74,7 @@ inline OutputParser::Look OutputParser::look_behind(std::size_t at,
 }
 
 // Whether <tool_call> <function= stands at `at`; then `length` is that of the two with the blanks between.
-inline OutputParser::Look OutputParser::look_call(std::size_t at, std::size_t& length) const noexcept {
+QWEN35_BODY OutputParser::Look OutputParser::look_call(std::size_t at, std::size_t& length) const noexcept {
   if (const Look open = look(at, opening(CallTag::call)); open != Look::yes) {
     return open;
   }
@@ -86,7 +87,7 @@ inline OutputParser::Look OutputParser::look_call(std::size_t at, std::size_t& l
 }
 
 // Whether an object or list begins at `at` behind <tool_call>, a fence, or both; a fence before all only with `fences`.
-inline OutputParser::Look OutputParser::look_json(std::size_t at, bool fences, JsonForm& form) const noexcept {
+QWEN35_BODY OutputParser::Look OutputParser::look_json(std::size_t at, bool fences, JsonForm& form) const noexcept {
   if (tools_->empty() || at < text_until_) {
     return Look::no;
   }
@@ -124,7 +125,7 @@ inline OutputParser::Look OutputParser::look_json(std::size_t at, bool fences, J
 }
 
 // Whether the answer goes on with a fence and a call of tags in it; then `length` goes up to the <tool_call>.
-inline OutputParser::Look OutputParser::look_fenced_call(std::size_t& length) const noexcept {
+QWEN35_BODY OutputParser::Look OutputParser::look_fenced_call(std::size_t& length) const noexcept {
   const std::optional<std::size_t> begin = skip_gap(at_);
   if (!begin.has_value()) {
     return Look::no;
@@ -139,7 +140,7 @@ inline OutputParser::Look OutputParser::look_fenced_call(std::size_t& length) co
 }
 
 // The name from `at` up to '>'; nothing when it is not there, with `wait` set when it may yet come.
-inline std::optional<std::string_view> OutputParser::look_name(std::size_t at, bool& wait) const noexcept {
+QWEN35_BODY std::optional<std::string_view> OutputParser::look_name(std::size_t at, bool& wait) const noexcept {
   const std::string_view text = rest(at).substr(0, longest_name);
   const std::size_t end = text.find_first_of(">\n");
   wait = end == std::string_view::npos && text.size() < longest_name && !final_;
@@ -148,7 +149,7 @@ inline std::optional<std::string_view> OutputParser::look_name(std::size_t at, b
 }
 
 // <function= with the name of an offered tool.
-inline OutputParser::Look OutputParser::look_offered_function(std::size_t at) const {
+QWEN35_BODY OutputParser::Look OutputParser::look_offered_function(std::size_t at) const {
   if (const Look open = look(at, opening(CallTag::function)); open != Look::yes || tools_->empty()) {
     return tools_->empty() ? Look::no : open;
   }
@@ -158,7 +159,7 @@ inline OutputParser::Look OutputParser::look_offered_function(std::size_t at) co
 }
 
 // <parameter= with the name of a parameter of this tool that was not given yet.
-inline OutputParser::Look OutputParser::look_missing_parameter(std::size_t at) const {
+QWEN35_BODY OutputParser::Look OutputParser::look_missing_parameter(std::size_t at) const {
   if (const Look open = look(at, opening(CallTag::parameter)); open != Look::yes) {
     return open;
   }
@@ -173,7 +174,7 @@ inline OutputParser::Look OutputParser::look_missing_parameter(std::size_t at) c
 
 // Whether a tag follows that a value which closed its own `inner` would not have there: a closing one further out that
 // it has not opened, or one of the call's next parameter.
-inline OutputParser::Look OutputParser::look_outer_tag(std::size_t at, CallTag inner) const noexcept {
+QWEN35_BODY OutputParser::Look OutputParser::look_outer_tag(std::size_t at, CallTag inner) const noexcept {
   const std::optional<std::size_t> next = skip_gap(at);
   if (!next.has_value()) {
     return Look::no;
@@ -191,7 +192,7 @@ inline OutputParser::Look OutputParser::look_outer_tag(std::size_t at, CallTag i
 
 // Whether the closing tag that stands at at_ ends the value. One of the value's own does not, unless a tag follows that
 // is none of the value's.
-inline OutputParser::Look OutputParser::look_value_end(CallTag tag, bool line_start) const noexcept {
+QWEN35_BODY OutputParser::Look OutputParser::look_value_end(CallTag tag, bool line_start) const noexcept {
   const std::size_t behind = at_ + closing(tag).size();
   if (quoted_.open(tag)) {
     if (const Look outer = look_outer_tag(behind, tag); outer != Look::yes) {
@@ -211,7 +212,7 @@ inline OutputParser::Look OutputParser::look_value_end(CallTag tag, bool line_st
 }
 
 // Whether a </think> stands at or behind at_; then close_search_ is its place. Each byte is looked at once.
-inline bool OutputParser::find_think_close() {
+QWEN35_BODY bool OutputParser::find_think_close() {
   const std::size_t from = std::max(at_, close_search_);
   const std::size_t found = std::string_view(pending_).find(think_close, from);
   const std::size_t tail = think_close.size() - 1;
@@ -221,3 +222,4 @@ inline bool OutputParser::find_think_close() {
 }
 
 QWEN35_END_NAMESPACE
+#endif  // QWEN35_BODIES

@@ -31,27 +31,37 @@ constexpr std::string_view closing(CallTag tag) noexcept {
 class QuotedTags {
  public:
   bool open(CallTag tag) const noexcept { return counts_[static_cast<std::size_t>(tag)] > 0; }
-  void push(CallTag tag) {
-    stack_.push_back(tag);
-    ++counts_[static_cast<std::size_t>(tag)];
-  }
+  void push(CallTag tag);
   // Closes `tag`, which is open, and what was opened inside it and left open.
-  void close(CallTag tag) noexcept {
-    CallTag last = tag;
-    do {
-      last = stack_.back();
-      stack_.pop_back();
-      --counts_[static_cast<std::size_t>(last)];
-    } while (last != tag);
-  }
-  void clear() noexcept {
-    stack_.clear();
-    counts_ = {};
-  }
+  void close(CallTag tag) noexcept;
+  void clear() noexcept;
 
  private:
   std::vector<CallTag> stack_;
   std::array<std::size_t, 3> counts_{};
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void QuotedTags::push(CallTag tag) {
+  stack_.push_back(tag);
+  ++counts_[static_cast<std::size_t>(tag)];
+}
+
+QWEN35_BODY void QuotedTags::close(CallTag tag) noexcept {
+  CallTag last = tag;
+  do {
+    last = stack_.back();
+    stack_.pop_back();
+    --counts_[static_cast<std::size_t>(last)];
+  } while (last != tag);
+}
+
+QWEN35_BODY void QuotedTags::clear() noexcept {
+  stack_.clear();
+  counts_ = {};
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

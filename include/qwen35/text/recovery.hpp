@@ -47,7 +47,11 @@ constexpr Recovery literal_recovery(bool python, bool controls) noexcept {
 }
 
 // The names, joined with ", "; empty for none.
-inline std::string name(Recovery set) {
+std::string name(Recovery set);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::string name(Recovery set) {
   constexpr std::pair<Recovery, std::string_view> names[] = {{Recovery::inside_thinking, "inside_thinking"},
                                                              {Recovery::withdrawn, "withdrawn"},
                                                              {Recovery::missing_open, "missing_open"},
@@ -69,5 +73,7 @@ inline std::string name(Recovery set) {
   }
   return out;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -22,36 +22,13 @@ class SpecialTokens {
                                                         "pad_token", "cls_token", "mask_token"};
 
   // -1 where no token has that name.
-  TokenId id(std::string_view name) const {
-    const auto found = find(name);
-    return found == named_.end() ? -1 : found->second;
-  }
-  void set(std::string_view name, TokenId id) {
-    if (const auto found = find(name); found != named_.end()) {
-      named_[static_cast<std::size_t>(found - named_.begin())].second = id;
-    } else {
-      named_.emplace_back(name, id);
-    }
-  }
+  TokenId id(std::string_view name) const;
+  void set(std::string_view name, TokenId id);
   const std::vector<std::pair<std::string, TokenId>>& named() const { return named_; }
   const std::vector<TokenId>& extra() const { return extra_; }
 
   // All of them, each once.
-  std::vector<TokenId> ids() const {
-    std::vector<TokenId> out;
-    const auto add = [&](TokenId id) {
-      if (id >= 0 && std::find(out.begin(), out.end(), id) == out.end()) {
-        out.push_back(id);
-      }
-    };
-    for (const auto& [name, id] : named_) {
-      add(id);
-    }
-    for (const TokenId id : extra_) {
-      add(id);
-    }
-    return out;
-  }
+  std::vector<TokenId> ids() const;
 
   // Reads a tokenizer_config.json; `id_of` gives the id of a token, -1 when there is none. Raises TextError where a
   // standard name is no text or names a token that is not there. A token by another name that is not there is left out,
@@ -131,5 +108,38 @@ class SpecialTokens {
   std::vector<std::pair<std::string, TokenId>> named_;
   std::vector<TokenId> extra_;
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY TokenId SpecialTokens::id(std::string_view name) const {
+  const auto found = find(name);
+  return found == named_.end() ? -1 : found->second;
+}
+
+QWEN35_BODY void SpecialTokens::set(std::string_view name, TokenId id) {
+  if (const auto found = find(name); found != named_.end()) {
+    named_[static_cast<std::size_t>(found - named_.begin())].second = id;
+  } else {
+    named_.emplace_back(name, id);
+  }
+}
+
+QWEN35_BODY std::vector<TokenId> SpecialTokens::ids() const {
+  std::vector<TokenId> out;
+  const auto add = [&](TokenId id) {
+    if (id >= 0 && std::find(out.begin(), out.end(), id) == out.end()) {
+      out.push_back(id);
+    }
+  };
+  for (const auto& [name, id] : named_) {
+    add(id);
+  }
+  for (const TokenId id : extra_) {
+    add(id);
+  }
+  return out;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -11,10 +11,13 @@
 #include <qwen35/text/split_pattern.hpp>
 #include <qwen35/text/tokenizer_chat_input.hpp>
 #include <qwen35/text/tokenizer_parts.hpp>
-#include <qwen35/text/vocabulary.hpp>
 
 #include <span>
 #include <unordered_map>
+
+#if QWEN35_BODIES
+#include <qwen35/text/vocabulary.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -57,8 +60,8 @@ class Tokenizer {
   std::vector<TokenId> encode(std::string_view text, added_tokens added = added_tokens::parse) const;
   // The same where added tokens act only if `allowed(begin, end)`, asked for each one's bytes, says so; the others are
   // plain characters. (Those that are looked for after normalisation act where all that surrounds them is allowed.)
-  template <class Allowed>
-  std::vector<TokenId> encode_if(std::string_view text, const Allowed& allowed) const;
+  std::vector<TokenId> encode_if(std::string_view text,
+                                 const std::function<bool(std::size_t begin, std::size_t end)>& allowed) const;
   // The ids of encode() after each maximal ill-formed subsequence has become U+FFFD.
   std::vector<TokenId> encode_lossy(std::string_view text, added_tokens added = added_tokens::parse) const {
     return encode(unicode::repair_utf8(text), added);
@@ -67,9 +70,7 @@ class Tokenizer {
   std::vector<std::vector<TokenId>> encode(std::span<const std::string> texts,
                                            added_tokens added = added_tokens::parse) const;
   [[deprecated("use encode")]] std::vector<std::vector<TokenId>> encode_batch(
-      std::span<const std::string> texts, added_tokens added = added_tokens::parse) const {
-    return encode(texts, added);
-  }
+      std::span<const std::string> texts, added_tokens added = added_tokens::parse) const;
   // The tokens of a text by name.
   std::vector<std::string> tokenize(std::string_view text, added_tokens added = added_tokens::parse) const {
     return convert_ids_to_tokens(encode(text, added));
@@ -139,19 +140,19 @@ class Tokenizer {
 
   // The template of the model's folder, as recognise_chat_template() finds it there, or the one that was set. Raises
   // TextError when there is neither, or one that cannot be rendered. This and what follows: include tokenizer_chat.hpp.
-  template <class = void>
+  QWEN35_LAZY
   ChatTemplate chat_template() const;
   void set_chat_template(ChatTemplate chat) { chat_template_ = std::move(chat); }
   // The text of a conversation: the reference's tokenize = False. Raises TextError.
-  template <class = void>
+  QWEN35_LAZY
   RenderedChat render(const std::vector<Message>& messages, const TokenizerChatInput& input = {}) const;
   // Its ids, one row for each conversation: tokenize = True. Media are placeholder tokens; a Processor reads them too.
-  template <class = void>
+  QWEN35_LAZY
   BatchEncoding apply_chat_template(std::span<const std::vector<Message>> conversations,
                                     const TokenizerChatInput& input = {}) const;
-  template <class = void>
+  QWEN35_LAZY
   BatchEncoding apply_chat_template(const json::Value& messages, const TokenizerChatInput& input = {}) const;
-  template <class = void>
+  QWEN35_LAZY
   BatchEncoding apply_chat_template(const std::vector<Message>& messages, const TokenizerChatInput& input = {}) const;
 
   // Tokens of the longest text that the model was made for, where the file says it.
@@ -169,10 +170,7 @@ class Tokenizer {
 
   void add_token(const AddedToken& token);
   static void check_utf8(std::span<const std::string> texts);
-  bool has_flag(TokenId id, std::uint8_t flag) const {
-    return id >= 0 && static_cast<std::size_t>(id) < flags_.size() &&
-           (flags_[static_cast<std::size_t>(id)] & flag) != 0;
-  }
+  bool has_flag(TokenId id, std::uint8_t flag) const;
   template <class Sink>
   void encode_to(std::string_view text, added_tokens added, Sink& sink) const;
   template <class Allowed, class Sink>
@@ -201,6 +199,19 @@ class Tokenizer {
   std::optional<TruncationSide> truncation_side_;
   std::uint32_t serial_ = 0;  // tells the tokenizers apart in the word caches
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::vector<std::vector<TokenId>> Tokenizer::encode_batch(std::span<const std::string> texts,
+                                                                      added_tokens added) const {
+  return encode(texts, added);
+}
+
+QWEN35_BODY bool Tokenizer::has_flag(TokenId id, std::uint8_t flag) const {
+  return id >= 0 && static_cast<std::size_t>(id) < flags_.size() && (flags_[static_cast<std::size_t>(id)] & flag) != 0;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE
 

@@ -2,10 +2,12 @@
 // Bodies of Tokenizer that work on batches and on the vocabulary as a whole.
 #pragma once
 
+#include <qwen35/text/tokenizer.hpp>
+
+#if QWEN35_BODIES
 #include <qwen35/core/log.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35/text/offset_sink.hpp>
-#include <qwen35/text/tokenizer.hpp>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -46,7 +48,7 @@ struct TokenizerCall {
 };
 
 template <class T>
-inline void truncate_row(std::vector<T>& row, std::size_t length, TruncationSide side) {
+void truncate_row(std::vector<T>& row, std::size_t length, TruncationSide side) {
   if (row.size() > length) {
     const auto cut = static_cast<std::ptrdiff_t>(row.size() - length);
     const auto first = side == TruncationSide::left ? row.begin() : row.end() - cut;
@@ -56,15 +58,15 @@ inline void truncate_row(std::vector<T>& row, std::size_t length, TruncationSide
 
 }  // namespace detail
 
-inline void Tokenizer::check_utf8(std::span<const std::string> texts) {
+QWEN35_BODY void Tokenizer::check_utf8(std::span<const std::string> texts) {
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const std::size_t bad = unicode::find_ill_formed(texts[i]);
     require<TextError>(bad == std::string_view::npos, "tokenizer: text ", i, " is not UTF-8 at byte ", bad);
   }
 }
 
-inline BatchEncoding Tokenizer::operator()(std::span<const std::string> texts, const TokenizerOptions& options,
-                                           const AddedTokenFilter& acts) const {
+QWEN35_BODY BatchEncoding Tokenizer::operator()(std::span<const std::string> texts, const TokenizerOptions& options,
+                                                const AddedTokenFilter& acts) const {
   const detail::TokenizerCall call(options, model_max_length_, pad_token_id());
   check_utf8(texts);
   BatchEncoding out;
@@ -111,20 +113,21 @@ inline BatchEncoding Tokenizer::operator()(std::span<const std::string> texts, c
   return out;
 }
 
-inline std::vector<std::string> Tokenizer::batch_decode(std::span<const std::span<const TokenId>> rows,
-                                                        bool skip_special_tokens) const {
+QWEN35_BODY std::vector<std::string> Tokenizer::batch_decode(std::span<const std::span<const TokenId>> rows,
+                                                             bool skip_special_tokens) const {
   std::vector<std::string> out(rows.size());
   parallel_for(rows.size(), [&](std::size_t i) { out[i] = decode(rows[i], skip_special_tokens); });
   return out;
 }
 
-inline std::vector<std::string> Tokenizer::batch_decode(std::span<const std::vector<TokenId>> rows,
-                                                        bool skip_special_tokens) const {
+QWEN35_BODY std::vector<std::string> Tokenizer::batch_decode(std::span<const std::vector<TokenId>> rows,
+                                                             bool skip_special_tokens) const {
   const std::vector<std::span<const TokenId>> views(rows.begin(), rows.end());
   return batch_decode(std::span(views), skip_special_tokens);
 }
 
-inline std::vector<std::string> Tokenizer::batch_decode(TensorView<TokenId> sequences, bool skip_special_tokens) const {
+QWEN35_BODY std::vector<std::string> Tokenizer::batch_decode(TensorView<TokenId> sequences,
+                                                             bool skip_special_tokens) const {
   const std::size_t rank = sequences.shape().rank();
   require<InputError>(rank > 0, "batch_decode: expected rows of ids");
   const std::size_t width = sequences.shape()[rank - 1];
@@ -135,7 +138,7 @@ inline std::vector<std::string> Tokenizer::batch_decode(TensorView<TokenId> sequ
   return batch_decode(std::span(std::as_const(rows)), skip_special_tokens);
 }
 
-inline std::vector<TokenId> Tokenizer::convert_tokens_to_ids(std::span<const std::string> tokens) const {
+QWEN35_BODY std::vector<TokenId> Tokenizer::convert_tokens_to_ids(std::span<const std::string> tokens) const {
   std::vector<TokenId> out;
   for (const std::string& token : tokens) {
     out.push_back(convert_tokens_to_ids(token));
@@ -143,8 +146,8 @@ inline std::vector<TokenId> Tokenizer::convert_tokens_to_ids(std::span<const std
   return out;
 }
 
-inline std::vector<std::string> Tokenizer::convert_ids_to_tokens(std::span<const TokenId> ids,
-                                                                 bool skip_special_tokens) const {
+QWEN35_BODY std::vector<std::string> Tokenizer::convert_ids_to_tokens(std::span<const TokenId> ids,
+                                                                      bool skip_special_tokens) const {
   std::vector<std::string> out;
   for (const TokenId id : ids) {
     if (!skip_special_tokens || !is_special(id)) {
@@ -154,7 +157,7 @@ inline std::vector<std::string> Tokenizer::convert_ids_to_tokens(std::span<const
   return out;
 }
 
-inline std::unordered_map<std::string, TokenId> Tokenizer::get_vocab() const {
+QWEN35_BODY std::unordered_map<std::string, TokenId> Tokenizer::get_vocab() const {
   std::unordered_map<std::string, TokenId> out;
   out.reserve(size());
   for (TokenId id = 0; static_cast<std::size_t>(id) < id_end(); ++id) {
@@ -165,7 +168,7 @@ inline std::unordered_map<std::string, TokenId> Tokenizer::get_vocab() const {
   return out;
 }
 
-inline std::unordered_map<std::string, TokenId> Tokenizer::get_added_vocab() const {
+QWEN35_BODY std::unordered_map<std::string, TokenId> Tokenizer::get_added_vocab() const {
   std::unordered_map<std::string, TokenId> out;
   for (TokenId id = 0; static_cast<std::size_t>(id) < flags_.size(); ++id) {
     if (is_added(id)) {
@@ -175,7 +178,7 @@ inline std::unordered_map<std::string, TokenId> Tokenizer::get_added_vocab() con
   return out;
 }
 
-inline std::vector<std::pair<std::string, std::string>> Tokenizer::special_tokens_map() const {
+QWEN35_BODY std::vector<std::pair<std::string, std::string>> Tokenizer::special_tokens_map() const {
   std::vector<std::pair<std::string, std::string>> out;
   for (const auto& [name, id] : special_tokens_.named()) {
     out.emplace_back(name, convert_ids_to_tokens(id));
@@ -183,10 +186,11 @@ inline std::vector<std::pair<std::string, std::string>> Tokenizer::special_token
   return out;
 }
 
-inline void Tokenizer::set_special_token(std::string_view name, std::string_view token) {
+QWEN35_BODY void Tokenizer::set_special_token(std::string_view name, std::string_view token) {
   const TokenId id = convert_tokens_to_ids(token);
   require<TextError>(id >= 0, "set_special_token: ", name, ": the tokenizer has no token \"", token, "\"");
   special_tokens_.set(name, id);
 }
 
 QWEN35_END_NAMESPACE
+#endif  // QWEN35_BODIES

@@ -8,7 +8,9 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-template <class>
+#if QWEN35_BODIES
+
+QWEN35_LAZY_BODY
 ChatTemplate Tokenizer::chat_template() const {
   if (chat_template_) {
     return *chat_template_;
@@ -19,7 +21,7 @@ ChatTemplate Tokenizer::chat_template() const {
   return recognise_chat_template(*files_).chat_template;
 }
 
-template <class>
+QWEN35_LAZY_BODY
 RenderedChat Tokenizer::render(const std::vector<Message>& messages, const TokenizerChatInput& input) const {
   return render_chat(messages, input.tools,
                      {.add_generation_prompt = input.add_generation_prompt,
@@ -31,7 +33,7 @@ RenderedChat Tokenizer::render(const std::vector<Message>& messages, const Token
                       .variables = input.variables});
 }
 
-template <class>
+QWEN35_LAZY_BODY
 BatchEncoding Tokenizer::apply_chat_template(std::span<const std::vector<Message>> conversations,
                                              const TokenizerChatInput& input) const {
   TokenizerChatInput known = input;
@@ -45,15 +47,17 @@ BatchEncoding Tokenizer::apply_chat_template(std::span<const std::vector<Message
   return (*this)(texts, input.tokenizer_kwargs);
 }
 
-template <class>
+QWEN35_LAZY_BODY
 BatchEncoding Tokenizer::apply_chat_template(const std::vector<Message>& messages,
                                              const TokenizerChatInput& input) const {
   return apply_chat_template(std::span(&messages, 1), input);
 }
 
-template <class>
+QWEN35_LAZY_BODY
 BatchEncoding Tokenizer::apply_chat_template(const json::Value& messages, const TokenizerChatInput& input) const {
   return apply_chat_template(messages_from_json(messages), input);
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -2,16 +2,97 @@
 // A tokenizer.json to the parts of a tokenizer.
 #pragma once
 
-#include <qwen35/json/parse.hpp>
+#include <qwen35/json/builder.hpp>
+#include <qwen35/json/dump.hpp>
+#include <qwen35/json/read.hpp>
 #include <qwen35/text/tokenizer_parts.hpp>
 #include <qwen35/text/vocabulary.hpp>
+
+#if QWEN35_BODIES
+#include <qwen35/json/parse.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
 
 // A member that must be absent, null, empty or false: an option that these tokenizers do not have.
-inline void require_unused(const json::Value& object, std::string_view key, std::string_view where) {
+void require_unused(const json::Value& object, std::string_view key, std::string_view where);
+
+std::string_view type_of(const json::Value& object);
+
+}  // namespace detail
+
+AddedToken read_added_token(const json::Value& token, TokenId id, std::string_view source);
+
+namespace detail {
+
+// Takes the two large members, model.vocab and model.merges, out of the stream of events and leaves the rest as a
+// value.
+class TokenizerFileReader {
+ public:
+  explicit TokenizerFileReader(TokenizerParts& parts) : parts_(parts) {}
+  const std::string& problem() const { return problem_; }
+  json::Value rest() { return rest_.take(); }
+
+  bool null() { return plain() ? rest_.null() : unexpected(); }
+  bool boolean(bool value) { return plain() ? rest_.boolean(value) : unexpected(); }
+  bool integer(std::int64_t value) { return plain() ? rest_.integer(value) : id(value); }
+  bool big_integer(std::string_view digits) { return plain() ? rest_.big_integer(digits) : unexpected(); }
+  bool number(double value) { return plain() ? rest_.number(value) : unexpected(); }
+
+  bool string(std::string_view view);
+  bool key(std::string_view text);
+  bool begin_object();
+  bool end_object();
+  bool begin_array();
+  bool end_array();
+
+ private:
+  enum class Place : std::uint8_t { rest, vocab, merges, merge };
+
+  bool plain() const { return place_ == Place::rest; }
+  bool fail(std::string problem);
+  bool unexpected();
+  bool id(std::int64_t value);
+
+  TokenizerParts& parts_;
+  json::Builder rest_;
+  std::string problem_;
+  std::string keys_[2];  // of the root and of its member
+  std::size_t depth_ = 0;
+  std::size_t in_pair_ = 0;
+  Place place_ = Place::rest;
+};
+
+// A Split on one of the two known patterns, then ByteLevel without its own pattern.
+SplitPattern read_split_pattern(const json::Value& root, std::string_view source);
+
+// The members of a list called `list`, or the object itself when it is no sequence of steps; none for null.
+std::vector<const json::Value*> steps_of(const json::Value* object, std::string_view list);
+
+// Whether there is NFC.
+bool read_normalizer(const json::Value& root, std::string_view source);
+
+// ByteLevel, and steps behind it that change nothing.
+void check_decoder(const json::Value& root, std::string_view source);
+
+// ByteLevel, which only moves offsets, or a template that adds no tokens.
+void check_post_processor(const json::Value& root, std::string_view source);
+
+}  // namespace detail
+
+// Raises TextError for text that is not a tokenizer.json of this family: byte-level BPE with the Qwen2 or the Qwen3.5
+// split pattern, NFC or no normalizer, nothing added at the ends. `truncation` and `padding` are not read: transformers
+// sets them anew for each call.
+QWEN35_LAZY
+TokenizerParts read_tokenizer_file(std::string_view text, std::string_view source);
+
+#if QWEN35_BODIES
+
+namespace detail {
+
+QWEN35_BODY void require_unused(const json::Value& object, std::string_view key, std::string_view where) {
   const json::Value* const value = object.find(key);
   const bool unused = value == nullptr || value->is_null() || *value == json::Value(false) ||
                       *value == json::Value(0) || (value->is_string() && value->as_string().empty());
@@ -19,14 +100,14 @@ inline void require_unused(const json::Value& object, std::string_view key, std:
                      " is not of this family of tokenizers");
 }
 
-inline std::string_view type_of(const json::Value& object) {
+QWEN35_BODY std::string_view type_of(const json::Value& object) {
   const json::Value* const type = object.find("type");
   return type != nullptr && type->is_string() ? std::string_view(type->as_string()) : std::string_view();
 }
 
 }  // namespace detail
 
-inline AddedToken read_added_token(const json::Value& token, TokenId id, std::string_view source) {
+QWEN35_BODY AddedToken read_added_token(const json::Value& token, TokenId id, std::string_view source) {
   const json::Value* const content = token.find("content");
   require<TextError>(content != nullptr && content->is_string(), source, ": an added token has no content");
   const std::string where = concat(source, ": added token \"", content->as_string(), "\"");
@@ -46,128 +127,107 @@ inline AddedToken read_added_token(const json::Value& token, TokenId id, std::st
 
 namespace detail {
 
-// Takes the two large members, model.vocab and model.merges, out of the stream of events and leaves the rest as a
-// value.
-class TokenizerFileReader {
- public:
-  explicit TokenizerFileReader(TokenizerParts& parts) : parts_(parts) {}
-  const std::string& problem() const { return problem_; }
-  json::Value rest() { return rest_.take(); }
-
-  bool null() { return plain() ? rest_.null() : unexpected(); }
-  bool boolean(bool value) { return plain() ? rest_.boolean(value) : unexpected(); }
-  bool integer(std::int64_t value) { return plain() ? rest_.integer(value) : id(value); }
-  bool big_integer(std::string_view digits) { return plain() ? rest_.big_integer(digits) : unexpected(); }
-  bool number(double value) { return plain() ? rest_.number(value) : unexpected(); }
-
-  bool string(std::string_view view) {
-    if (plain()) {
-      return rest_.string(view);
-    }
-    if (place_ == Place::merges) {  // "left right"
-      const std::size_t space = view.find(' ');
-      if (view.starts_with("#version")) {
-        return true;  // the first line of an old merges.txt
-      }
-      if (space == std::string_view::npos || view.find(' ', space + 1) != std::string_view::npos) {
-        return fail(concat("merge ", parts_.merges.size(), ": \"", view, "\": expected two tokens"));
-      }
-      parts_.merges.emplace_back(view.substr(0, space), view.substr(space + 1));
-      return true;
-    }
-    if (place_ == Place::merge && in_pair_ < 2) {  // ["left", "right"]
-      auto& merge = parts_.merges.back();
-      (in_pair_++ == 0 ? merge.first : merge.second).assign(view);
-      return true;
-    }
-    return unexpected();
+QWEN35_BODY bool TokenizerFileReader::string(std::string_view view) {
+  if (plain()) {
+    return rest_.string(view);
   }
-  bool key(std::string_view text) {
-    if (place_ == Place::vocab) {
-      parts_.tokens.emplace_back(text, 0);
-      return true;
+  if (place_ == Place::merges) {  // "left right"
+    const std::size_t space = view.find(' ');
+    if (view.starts_with("#version")) {
+      return true;  // the first line of an old merges.txt
     }
-    if (depth_ <= 2) {
-      keys_[depth_ - 1].assign(text);
+    if (space == std::string_view::npos || view.find(' ', space + 1) != std::string_view::npos) {
+      return fail(concat("merge ", parts_.merges.size(), ": \"", view, "\": expected two tokens"));
     }
-    return rest_.key(text);
-  }
-  bool begin_object() {
-    if (!plain()) {
-      return unexpected();
-    }
-    if (++depth_ == 3 && keys_[0] == "model" && keys_[1] == "vocab") {
-      place_ = Place::vocab;
-      parts_.tokens.clear();
-    } else if (depth_ == 2 && keys_[0] == "model") {
-      parts_.tokens.clear();
-      parts_.merges.clear();
-    }
-    return rest_.begin_object();
-  }
-  bool end_object() {
-    --depth_;
-    place_ = Place::rest;
-    return rest_.end_object();
-  }
-  bool begin_array() {
-    if (place_ == Place::merges) {
-      place_ = Place::merge;
-      in_pair_ = 0;
-      parts_.merges.emplace_back();
-      return true;
-    }
-    if (!plain()) {
-      return unexpected();
-    }
-    if (++depth_ == 3 && keys_[0] == "model" && keys_[1] == "merges") {
-      place_ = Place::merges;
-      parts_.merges.clear();
-    }
-    return rest_.begin_array();
-  }
-  bool end_array() {
-    if (place_ == Place::merge) {
-      place_ = Place::merges;
-      return in_pair_ == 2 || unexpected();
-    }
-    --depth_;
-    place_ = Place::rest;
-    return rest_.end_array();
-  }
-
- private:
-  enum class Place : std::uint8_t { rest, vocab, merges, merge };
-
-  bool plain() const { return place_ == Place::rest; }
-  bool fail(std::string problem) {
-    problem_ = std::move(problem);
-    return false;
-  }
-  bool unexpected() {
-    return place_ == Place::vocab
-               ? fail(concat("token \"", parts_.tokens.empty() ? "" : parts_.tokens.back().first, "\": expected an id"))
-               : fail(concat("merge ", parts_.merges.size(), ": expected two tokens"));
-  }
-  bool id(std::int64_t value) {
-    if (place_ != Place::vocab || value < 0 || value >= token_id_limit) {
-      return unexpected();
-    }
-    parts_.tokens.back().second = static_cast<TokenId>(value);
+    parts_.merges.emplace_back(view.substr(0, space), view.substr(space + 1));
     return true;
   }
+  if (place_ == Place::merge && in_pair_ < 2) {  // ["left", "right"]
+    auto& merge = parts_.merges.back();
+    (in_pair_++ == 0 ? merge.first : merge.second).assign(view);
+    return true;
+  }
+  return unexpected();
+}
 
-  TokenizerParts& parts_;
-  json::Builder rest_;
-  std::string problem_;
-  std::string keys_[2];  // of the root and of its member
-  std::size_t depth_ = 0;
-  std::size_t in_pair_ = 0;
-  Place place_ = Place::rest;
-};
+QWEN35_BODY bool TokenizerFileReader::key(std::string_view text) {
+  if (place_ == Place::vocab) {
+    parts_.tokens.emplace_back(text, 0);
+    return true;
+  }
+  if (depth_ <= 2) {
+    keys_[depth_ - 1].assign(text);
+  }
+  return rest_.key(text);
+}
 
-// A Split on one of the two known patterns, then ByteLevel without its own pattern.
-inline SplitPattern read_split_pattern(const json::Value& root, std::string_view source) {
+QWEN35_BODY bool TokenizerFileReader::begin_object() {
+  if (!plain()) {
+    return unexpected();
+  }
+  if (++depth_ == 3 && keys_[0] == "model" && keys_[1] == "vocab") {
+    place_ = Place::vocab;
+    parts_.tokens.clear();
+  } else if (depth_ == 2 && keys_[0] == "model") {
+    parts_.tokens.clear();
+    parts_.merges.clear();
+  }
+  return rest_.begin_object();
+}
+
+QWEN35_BODY bool TokenizerFileReader::end_object() {
+  --depth_;
+  place_ = Place::rest;
+  return rest_.end_object();
+}
+
+QWEN35_BODY bool TokenizerFileReader::begin_array() {
+  if (place_ == Place::merges) {
+    place_ = Place::merge;
+    in_pair_ = 0;
+    parts_.merges.emplace_back();
+    return true;
+  }
+  if (!plain()) {
+    return unexpected();
+  }
+  if (++depth_ == 3 && keys_[0] == "model" && keys_[1] == "merges") {
+    place_ = Place::merges;
+    parts_.merges.clear();
+  }
+  return rest_.begin_array();
+}
+
+QWEN35_BODY bool TokenizerFileReader::end_array() {
+  if (place_ == Place::merge) {
+    place_ = Place::merges;
+    return in_pair_ == 2 || unexpected();
+  }
+  --depth_;
+  place_ = Place::rest;
+  return rest_.end_array();
+}
+
+QWEN35_BODY bool TokenizerFileReader::fail(std::string problem) {
+  problem_ = std::move(problem);
+  return false;
+}
+
+QWEN35_BODY bool TokenizerFileReader::unexpected() {
+  return place_ == Place::vocab
+             ? fail(concat("token \"", parts_.tokens.empty() ? "" : parts_.tokens.back().first, "\": expected an id"))
+             : fail(concat("merge ", parts_.merges.size(), ": expected two tokens"));
+}
+
+QWEN35_BODY bool TokenizerFileReader::id(std::int64_t value) {
+  if (place_ != Place::vocab || value < 0 || value >= token_id_limit) {
+    return unexpected();
+  }
+  parts_.tokens.back().second = static_cast<TokenId>(value);
+  return true;
+}
+
+QWEN35_BODY SplitPattern read_split_pattern(const json::Value& root, std::string_view source) {
   const json::Value* const pre = root.find("pre_tokenizer");
   const json::Value* const steps = pre == nullptr ? nullptr : pre->find("pretokenizers");
   require<TextError>(steps != nullptr && steps->is_array() && steps->size() == 2 &&
@@ -194,8 +254,7 @@ inline SplitPattern read_split_pattern(const json::Value& root, std::string_view
   return SplitPattern::qwen2;
 }
 
-// The members of a list called `list`, or the object itself when it is no sequence of steps; none for null.
-inline std::vector<const json::Value*> steps_of(const json::Value* object, std::string_view list) {
+QWEN35_BODY std::vector<const json::Value*> steps_of(const json::Value* object, std::string_view list) {
   std::vector<const json::Value*> out;
   const json::Value* const steps = object == nullptr ? nullptr : object->find(list);
   if (steps != nullptr && steps->is_array() && type_of(*object) == "Sequence") {
@@ -208,8 +267,7 @@ inline std::vector<const json::Value*> steps_of(const json::Value* object, std::
   return out;
 }
 
-// Whether there is NFC.
-inline bool read_normalizer(const json::Value& root, std::string_view source) {
+QWEN35_BODY bool read_normalizer(const json::Value& root, std::string_view source) {
   bool nfc = false;
   for (const json::Value* const step : steps_of(root.find("normalizer"), "normalizers")) {
     require<TextError>(type_of(*step) == "NFC", source, ": normalizer: expected NFC or none, found ",
@@ -219,8 +277,7 @@ inline bool read_normalizer(const json::Value& root, std::string_view source) {
   return nfc;
 }
 
-// ByteLevel, and steps behind it that change nothing.
-inline void check_decoder(const json::Value& root, std::string_view source) {
+QWEN35_BODY void check_decoder(const json::Value& root, std::string_view source) {
   const std::vector<const json::Value*> steps = steps_of(root.find("decoder"), "decoders");
   require<TextError>(!steps.empty() && type_of(*steps[0]) == "ByteLevel", source, ": decoder: expected ByteLevel");
   for (const json::Value* const step : steps) {
@@ -229,8 +286,7 @@ inline void check_decoder(const json::Value& root, std::string_view source) {
   }
 }
 
-// ByteLevel, which only moves offsets, or a template that adds no tokens.
-inline void check_post_processor(const json::Value& root, std::string_view source) {
+QWEN35_BODY void check_post_processor(const json::Value& root, std::string_view source) {
   for (const json::Value* const step : steps_of(root.find("post_processor"), "processors")) {
     bool adds_nothing = type_of(*step) == "ByteLevel";
     if (const json::Value* const single = step->find("single");
@@ -245,10 +301,7 @@ inline void check_post_processor(const json::Value& root, std::string_view sourc
 
 }  // namespace detail
 
-// Raises TextError for text that is not a tokenizer.json of this family: byte-level BPE with the Qwen2 or the Qwen3.5
-// split pattern, NFC or no normalizer, nothing added at the ends. `truncation` and `padding` are not read: transformers
-// sets them anew for each call.
-template <class = void>
+QWEN35_LAZY_BODY
 TokenizerParts read_tokenizer_file(std::string_view text, std::string_view source) {
   using namespace detail;
   TokenizerParts parts;
@@ -290,5 +343,7 @@ TokenizerParts read_tokenizer_file(std::string_view text, std::string_view sourc
   }
   return parts;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -2,8 +2,10 @@
 // Bodies of Tokenizer.
 #pragma once
 
-#include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35/text/tokenizer.hpp>
+
+#if QWEN35_BODIES
+#include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35/text/tokenizer_file.hpp>
 #include <qwen35/text/word_cache.hpp>
 #include <qwen35/unicode/nfc.hpp>
@@ -33,7 +35,7 @@ struct IdCount {
 
 }  // namespace detail
 
-inline Tokenizer::Tokenizer(const TokenizerParts& parts)
+QWEN35_BODY Tokenizer::Tokenizer(const TokenizerParts& parts)
     : splitter_(parts.pattern),
       nfc_(parts.nfc),
       ignore_merges_(parts.ignore_merges),
@@ -71,7 +73,7 @@ inline Tokenizer::Tokenizer(const TokenizerParts& parts)
   }
 }
 
-inline void Tokenizer::add_token(const AddedToken& token) {
+QWEN35_BODY void Tokenizer::add_token(const AddedToken& token) {
   if (token.content.empty()) {
     return;  // as in the reference: it would match everywhere
   }
@@ -91,7 +93,7 @@ inline void Tokenizer::add_token(const AddedToken& token) {
 
 // `allowed(begin, end, id)`: may the added token that stands there act?
 template <class Allowed, class Sink>
-inline void Tokenizer::encode_if_to(std::string_view text, const Allowed& allowed, Sink& sink) const {
+void Tokenizer::encode_if_to(std::string_view text, const Allowed& allowed, Sink& sink) const {
   const std::size_t bad = unicode::find_ill_formed(text);
   require<TextError>(bad == std::string_view::npos, "encode: the text is not UTF-8 at byte ", bad);
   added_raw_.split(
@@ -108,7 +110,7 @@ inline void Tokenizer::encode_if_to(std::string_view text, const Allowed& allowe
 }
 
 template <class Sink>
-inline void Tokenizer::encode_to(std::string_view text, added_tokens added, Sink& sink) const {
+void Tokenizer::encode_to(std::string_view text, added_tokens added, Sink& sink) const {
   if (added == added_tokens::none) {
     const std::size_t bad = unicode::find_ill_formed(text);
     require<TextError>(bad == std::string_view::npos, "encode: the text is not UTF-8 at byte ", bad);
@@ -123,7 +125,7 @@ inline void Tokenizer::encode_to(std::string_view text, added_tokens added, Sink
 
 // A stretch between added tokens: normalises it. `allowed(id)`: may one that is looked for only then act?
 template <class Allowed, class Sink>
-inline void Tokenizer::encode_stretch(std::string_view text, const Allowed& allowed, Sink& sink) const {
+void Tokenizer::encode_stretch(std::string_view text, const Allowed& allowed, Sink& sink) const {
   const std::string_view original = text;
   std::string normal;
   if (nfc_ && unicode::find_nfc_active(text) != std::string_view::npos) {
@@ -142,7 +144,7 @@ inline void Tokenizer::encode_stretch(std::string_view text, const Allowed& allo
 }
 
 template <class Sink>
-inline void Tokenizer::encode_plain(std::string_view text, Sink& sink) const {
+void Tokenizer::encode_plain(std::string_view text, Sink& sink) const {
   thread_local BpeMerger merger;
   WordCache& cache = WordCache::of_this_thread();
   TokenId whole = -1;
@@ -176,7 +178,7 @@ inline void Tokenizer::encode_plain(std::string_view text, Sink& sink) const {
   }
 }
 
-inline std::vector<TokenId> Tokenizer::encode(std::string_view text, added_tokens added) const {
+QWEN35_BODY std::vector<TokenId> Tokenizer::encode(std::string_view text, added_tokens added) const {
   detail::IdList list;
   list.ids.reserve(text.size() / 4 + 8);
   encode_to(text, added, list);
@@ -184,33 +186,33 @@ inline std::vector<TokenId> Tokenizer::encode(std::string_view text, added_token
 }
 
 template <class Allowed>
-inline std::vector<TokenId> Tokenizer::ids_if(std::string_view text, const Allowed& allowed) const {
+std::vector<TokenId> Tokenizer::ids_if(std::string_view text, const Allowed& allowed) const {
   detail::IdList list;
   list.ids.reserve(text.size() / 4 + 8);
   encode_if_to(text, allowed, list);
   return std::move(list.ids);
 }
 
-template <class Allowed>
-inline std::vector<TokenId> Tokenizer::encode_if(std::string_view text, const Allowed& allowed) const {
+QWEN35_BODY std::vector<TokenId> Tokenizer::encode_if(
+    std::string_view text, const std::function<bool(std::size_t begin, std::size_t end)>& allowed) const {
   return ids_if(text, [&](std::size_t begin, std::size_t end, TokenId) { return allowed(begin, end); });
 }
 
-inline std::size_t Tokenizer::count(std::string_view text, added_tokens added) const {
+QWEN35_BODY std::size_t Tokenizer::count(std::string_view text, added_tokens added) const {
   detail::IdCount counter;
   encode_to(text, added, counter);
   return counter.count;
 }
 
-inline std::vector<std::vector<TokenId>> Tokenizer::encode(std::span<const std::string> texts,
-                                                           added_tokens added) const {
+QWEN35_BODY std::vector<std::vector<TokenId>> Tokenizer::encode(std::span<const std::string> texts,
+                                                                added_tokens added) const {
   check_utf8(texts);
   std::vector<std::vector<TokenId>> out(texts.size());
   parallel_for(texts.size(), [&](std::size_t i) { out[i] = encode(texts[i], added); });
   return out;
 }
 
-inline std::string Tokenizer::decode_bytes(std::span<const TokenId> ids, bool skip_special_tokens) const {
+QWEN35_BODY std::string Tokenizer::decode_bytes(std::span<const TokenId> ids, bool skip_special_tokens) const {
   std::string out;
   out.reserve(ids.size() * 4);
   for (const TokenId id : ids) {
@@ -221,7 +223,7 @@ inline std::string Tokenizer::decode_bytes(std::span<const TokenId> ids, bool sk
   return out;
 }
 
-inline void Tokenizer::load_config(const json::Value& config, std::string_view source_name) {
+QWEN35_BODY void Tokenizer::load_config(const json::Value& config, std::string_view source_name) {
   require<TextError>(config.is_object(), source_name, ": expected an object");
   if (const json::Value* const decoder = config.find("added_tokens_decoder");
       decoder != nullptr && decoder->is_object()) {
@@ -256,15 +258,15 @@ inline void Tokenizer::load_config(const json::Value& config, std::string_view s
   }
 }
 
-inline Tokenizer Tokenizer::from_bytes(std::string_view json, std::string_view source_name) {
+QWEN35_BODY Tokenizer Tokenizer::from_bytes(std::string_view json, std::string_view source_name) {
   return Tokenizer(read_tokenizer_file(json, source_name));
 }
 
-inline Tokenizer Tokenizer::from_file(const std::string& path) {
+QWEN35_BODY Tokenizer Tokenizer::from_file(const std::string& path) {
   return from_bytes(read_text_file<TextError>(path), path);
 }
 
-inline Tokenizer Tokenizer::from_pretrained(const ModelFolder& folder) {
+QWEN35_BODY Tokenizer Tokenizer::from_pretrained(const ModelFolder& folder) {
   const ModelFolder files = model_files(folder);
   constexpr std::string_view tokenizer = "tokenizer.json", config = "tokenizer_config.json";
   Tokenizer out = from_bytes(files.text<TextError>(tokenizer), files.place(tokenizer));
@@ -276,3 +278,4 @@ inline Tokenizer Tokenizer::from_pretrained(const ModelFolder& folder) {
 }
 
 QWEN35_END_NAMESPACE
+#endif  // QWEN35_BODIES

@@ -4,12 +4,9 @@
 
 #include <qwen35/core/error.hpp>
 #include <qwen35/json/dump.hpp>
-#include <qwen35/json/respelling.hpp>
 #include <qwen35/json/value.hpp>
 #include <qwen35/text/recovery.hpp>
-#include <qwen35/text/trim.hpp>
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -17,6 +14,13 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <qwen35/json/respelling.hpp>
+#include <qwen35/text/trim.hpp>
+
+#include <cmath>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -40,45 +44,103 @@ namespace detail {
 struct SchemaTypes {
   static constexpr unsigned string = 1, integer = 2, number = 4, boolean = 8, null = 16, array = 32, object = 64;
 
-  static unsigned of_name(std::string_view name) noexcept {
-    constexpr std::pair<std::string_view, unsigned> names[] = {
-        {"string", string}, {"integer", integer}, {"number", number}, {"boolean", boolean},
-        {"null", null},     {"array", array},     {"object", object}};
-    for (const auto& [known, bit] : names) {
-      if (known == name) {
-        return bit;
-      }
-    }
-    return 0;
-  }
-  static unsigned of_value(const json::Value& value) noexcept {
-    switch (value.kind()) {
-      case json::Kind::null:
-        return null;
-      case json::Kind::boolean:
-        return boolean;
-      case json::Kind::integer:
-        return integer | number;
-      case json::Kind::number:
-        return number;
-      case json::Kind::string:
-        return string;
-      case json::Kind::array:
-        return array;
-      case json::Kind::object:
-        return object;
-    }
-    return 0;
-  }
+  static unsigned of_name(std::string_view name) noexcept;
+  static unsigned of_value(const json::Value& value) noexcept;
 };
 
 // `value` when it is an object's member, else nullptr; for schemas, which are untrusted input too.
-inline const json::Value* member(const json::Value* value, std::string_view key) {
+const json::Value* member(const json::Value* value, std::string_view key);
+
+// The schema a local reference ("#/$defs/x") points at, or nullptr.
+const json::Value* resolve_reference(const json::Value& root, std::string_view reference);
+
+// The types a schema allows: its type or types; else those of its enum or const; else those of its alternatives.
+// `budget` bounds the number of schemas looked at, since references may go round in circles.
+unsigned schema_types(const json::Value& schema, const json::Value& root, int& budget);
+
+// The text as a value of one of `types` (no string among those looked for); nothing when it is none. JSON or Python's
+// literals; `recovery` tells what is neither JSON nor how the chat template writes scalars.
+std::optional<json::Value> read_as(std::string_view text, unsigned types, Recovery& recovery);
+
+}  // namespace detail
+
+// The parameters of one tool, looked up by name. Keeps references into `tools`.
+class ToolSchema {
+ public:
+  ToolSchema() = default;
+
+  // The schema of the tool called `name` among `tools` (each {"type": "function", "function": {...}} or the inner
+  // object itself).
+  static ToolSchema find(const std::vector<json::Value>& tools, std::string_view name);
+
+  // Whether a tool of that name was found.
+  bool known() const noexcept { return known_; }
+  // Whether its schema lists that parameter.
+  bool has_parameter(std::string_view name) const { return parameter(name) != nullptr; }
+
+  // The argument `name`, written as `text`, as a value. Where a string is allowed among other types, the other types
+  // are tried first (null before "null"), then the text stands. Never fails: see Conversion.
+  ConvertedArgument convert(std::string_view name, std::string_view text) const;
+
+  // The argument `name`, written as a JSON value. It stands where the schema allows its type or says nothing; else it
+  // is read as if its text (see argument_text) had been written.
+  ConvertedArgument convert_json(std::string_view name, const json::Value& value) const;
+  // A value as a parameter's text: a string itself, else JSON.
+  static std::string argument_text(const json::Value& value) {
+    return value.is_string() ? value.as_string() : json::dump(value);
+  }
+
+ private:
+  unsigned types_of(std::string_view name) const;
+  const json::Value* parameter(std::string_view name) const {
+    return detail::member(detail::member(parameters_, "properties"), name);
+  }
+
+  bool known_ = false;
+  const json::Value* parameters_ = nullptr;
+};
+
+#if QWEN35_BODIES
+
+namespace detail {
+
+QWEN35_BODY unsigned SchemaTypes::of_name(std::string_view name) noexcept {
+  constexpr std::pair<std::string_view, unsigned> names[] = {
+      {"string", string}, {"integer", integer}, {"number", number}, {"boolean", boolean},
+      {"null", null},     {"array", array},     {"object", object}};
+  for (const auto& [known, bit] : names) {
+    if (known == name) {
+      return bit;
+    }
+  }
+  return 0;
+}
+
+QWEN35_BODY unsigned SchemaTypes::of_value(const json::Value& value) noexcept {
+  switch (value.kind()) {
+    case json::Kind::null:
+      return null;
+    case json::Kind::boolean:
+      return boolean;
+    case json::Kind::integer:
+      return integer | number;
+    case json::Kind::number:
+      return number;
+    case json::Kind::string:
+      return string;
+    case json::Kind::array:
+      return array;
+    case json::Kind::object:
+      return object;
+  }
+  return 0;
+}
+
+QWEN35_BODY const json::Value* member(const json::Value* value, std::string_view key) {
   return value != nullptr ? value->find(key) : nullptr;
 }
 
-// The schema a local reference ("#/$defs/x") points at, or nullptr.
-inline const json::Value* resolve_reference(const json::Value& root, std::string_view reference) {
+QWEN35_BODY const json::Value* resolve_reference(const json::Value& root, std::string_view reference) {
   if (!reference.starts_with("#/")) {
     return nullptr;
   }
@@ -94,9 +156,7 @@ inline const json::Value* resolve_reference(const json::Value& root, std::string
   return nullptr;
 }
 
-// The types a schema allows: its type or types; else those of its enum or const; else those of its alternatives.
-// `budget` bounds the number of schemas looked at, since references may go round in circles.
-inline unsigned schema_types(const json::Value& schema, const json::Value& root, int& budget) {
+QWEN35_BODY unsigned schema_types(const json::Value& schema, const json::Value& root, int& budget) {
   if (--budget < 0) {
     return 0;
   }
@@ -135,9 +195,7 @@ inline unsigned schema_types(const json::Value& schema, const json::Value& root,
   return types;
 }
 
-// The text as a value of one of `types` (no string among those looked for); nothing when it is none. JSON or Python's
-// literals; `recovery` tells what is neither JSON nor how the chat template writes scalars.
-inline std::optional<json::Value> read_as(std::string_view text, unsigned types, Recovery& recovery) {
+QWEN35_BODY std::optional<json::Value> read_as(std::string_view text, unsigned types, Recovery& recovery) {
   text = trim_blanks(text);
   std::optional<json::Value> value;
   if (text == "True" || text == "TRUE" || text == "False" || text == "FALSE") {
@@ -167,79 +225,53 @@ inline std::optional<json::Value> read_as(std::string_view text, unsigned types,
 
 }  // namespace detail
 
-// The parameters of one tool, looked up by name. Keeps references into `tools`.
-class ToolSchema {
- public:
-  ToolSchema() = default;
-
-  // The schema of the tool called `name` among `tools` (each {"type": "function", "function": {...}} or the inner
-  // object itself).
-  static ToolSchema find(const std::vector<json::Value>& tools, std::string_view name) {
-    ToolSchema out;
-    for (const json::Value& tool : tools) {
-      const json::Value* wrapped = tool.find("function");
-      const json::Value& function = wrapped != nullptr && wrapped->is_object() ? *wrapped : tool;
-      if (const json::Value* own = function.find("name");
-          own != nullptr && own->is_string() && own->as_string() == name) {
-        out.known_ = true;
-        out.parameters_ = function.find("parameters");
-        break;
-      }
+QWEN35_BODY ToolSchema ToolSchema::find(const std::vector<json::Value>& tools, std::string_view name) {
+  ToolSchema out;
+  for (const json::Value& tool : tools) {
+    const json::Value* wrapped = tool.find("function");
+    const json::Value& function = wrapped != nullptr && wrapped->is_object() ? *wrapped : tool;
+    if (const json::Value* own = function.find("name");
+        own != nullptr && own->is_string() && own->as_string() == name) {
+      out.known_ = true;
+      out.parameters_ = function.find("parameters");
+      break;
     }
-    return out;
   }
+  return out;
+}
 
-  // Whether a tool of that name was found.
-  bool known() const noexcept { return known_; }
-  // Whether its schema lists that parameter.
-  bool has_parameter(std::string_view name) const { return parameter(name) != nullptr; }
-
-  // The argument `name`, written as `text`, as a value. Where a string is allowed among other types, the other types
-  // are tried first (null before "null"), then the text stands. Never fails: see Conversion.
-  ConvertedArgument convert(std::string_view name, std::string_view text) const {
-    const unsigned types = types_of(name);
-    if (types == 0) {
-      return {json::Value(text), Conversion::untyped};
+QWEN35_BODY ConvertedArgument ToolSchema::convert(std::string_view name, std::string_view text) const {
+  const unsigned types = types_of(name);
+  if (types == 0) {
+    return {json::Value(text), Conversion::untyped};
+  }
+  const unsigned others = types & ~detail::SchemaTypes::string;
+  if (others != 0) {
+    Recovery recovery = Recovery::none;
+    if (std::optional<json::Value> value = detail::read_as(text, others, recovery)) {
+      return {std::move(*value), Conversion::converted, recovery};
     }
-    const unsigned others = types & ~detail::SchemaTypes::string;
-    if (others != 0) {
-      Recovery recovery = Recovery::none;
-      if (std::optional<json::Value> value = detail::read_as(text, others, recovery)) {
-        return {std::move(*value), Conversion::converted, recovery};
-      }
-    }
-    return {json::Value(text), others == types ? Conversion::failed : Conversion::text};
   }
+  return {json::Value(text), others == types ? Conversion::failed : Conversion::text};
+}
 
-  // The argument `name`, written as a JSON value. It stands where the schema allows its type or says nothing; else it
-  // is read as if its text (see argument_text) had been written.
-  ConvertedArgument convert_json(std::string_view name, const json::Value& value) const {
-    const unsigned types = types_of(name);
-    if (types == 0) {
-      return {value, Conversion::untyped};
-    }
-    if ((types & detail::SchemaTypes::of_value(value)) != 0) {
-      return {value, value.is_string() ? Conversion::text : Conversion::converted};
-    }
-    return convert(name, argument_text(value));
+QWEN35_BODY ConvertedArgument ToolSchema::convert_json(std::string_view name, const json::Value& value) const {
+  const unsigned types = types_of(name);
+  if (types == 0) {
+    return {value, Conversion::untyped};
   }
-  // A value as a parameter's text: a string itself, else JSON.
-  static std::string argument_text(const json::Value& value) {
-    return value.is_string() ? value.as_string() : json::dump(value);
+  if ((types & detail::SchemaTypes::of_value(value)) != 0) {
+    return {value, value.is_string() ? Conversion::text : Conversion::converted};
   }
+  return convert(name, argument_text(value));
+}
 
- private:
-  unsigned types_of(std::string_view name) const {
-    const json::Value* schema = parameter(name);
-    int budget = 64;
-    return schema != nullptr ? detail::schema_types(*schema, *parameters_, budget) : 0U;
-  }
-  const json::Value* parameter(std::string_view name) const {
-    return detail::member(detail::member(parameters_, "properties"), name);
-  }
+QWEN35_BODY unsigned ToolSchema::types_of(std::string_view name) const {
+  const json::Value* schema = parameter(name);
+  int budget = 64;
+  return schema != nullptr ? detail::schema_types(*schema, *parameters_, budget) : 0U;
+}
 
-  bool known_ = false;
-  const json::Value* parameters_ = nullptr;
-};
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

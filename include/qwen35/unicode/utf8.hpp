@@ -6,9 +6,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
+
+#if QWEN35_BODIES
+#include <cstring>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 namespace unicode {
@@ -23,7 +26,36 @@ struct Utf8Step {
 };
 
 // `text` is not empty. Source: table 3-7 of the Unicode standard.
-inline Utf8Step utf8_step(std::string_view text) {
+Utf8Step utf8_step(std::string_view text);
+
+// Offset of the first byte at or after `i` that is not ASCII, or the size.
+std::size_t skip_ascii(std::string_view text, std::size_t i);
+
+struct CodePoint {
+  std::uint32_t point = 0;
+  std::uint32_t size = 0;
+};
+
+// The code point at byte `i` of text that is known to be well formed.
+CodePoint decode_utf8(std::string_view text, std::size_t i);
+
+// `point` is a code point and no surrogate.
+void append_utf8(std::uint32_t point, std::string& out);
+
+// Offset of the first ill-formed byte, or npos.
+std::size_t find_ill_formed(std::string_view text);
+
+// Each maximal ill-formed subpart replaced by U+FFFD. With `keep_tail`, a truncated sequence at the end is left out;
+// `used` receives the bytes read.
+std::string repair_utf8(std::string_view text, bool keep_tail = false, std::size_t* used = nullptr);
+
+}  // namespace unicode
+
+#if QWEN35_BODIES
+
+namespace unicode {
+
+QWEN35_BODY Utf8Step utf8_step(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])); };
   const std::uint32_t lead = byte(0);
   if (lead < 0x80) {
@@ -52,8 +84,7 @@ inline Utf8Step utf8_step(std::string_view text) {
   return {point, length, true, false};
 }
 
-// Offset of the first byte at or after `i` that is not ASCII, or the size.
-inline std::size_t skip_ascii(std::string_view text, std::size_t i) {
+QWEN35_BODY std::size_t skip_ascii(std::string_view text, std::size_t i) {
   for (std::uint64_t word = 0; i + 8 <= text.size(); i += 8) {
     std::memcpy(&word, text.data() + i, 8);
     if ((word & 0x8080808080808080u) != 0) {
@@ -66,13 +97,7 @@ inline std::size_t skip_ascii(std::string_view text, std::size_t i) {
   return i;
 }
 
-struct CodePoint {
-  std::uint32_t point = 0;
-  std::uint32_t size = 0;
-};
-
-// The code point at byte `i` of text that is known to be well formed.
-inline CodePoint decode_utf8(std::string_view text, std::size_t i) {
+QWEN35_BODY CodePoint decode_utf8(std::string_view text, std::size_t i) {
   const auto byte = [&](std::size_t k) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i + k])); };
   const std::uint32_t lead = byte(0);
   if (lead < 0x80) {
@@ -87,8 +112,7 @@ inline CodePoint decode_utf8(std::string_view text, std::size_t i) {
   return {(lead & 7) << 18 | (byte(1) & 63) << 12 | (byte(2) & 63) << 6 | (byte(3) & 63), 4};
 }
 
-// `point` is a code point and no surrogate.
-inline void append_utf8(std::uint32_t point, std::string& out) {
+QWEN35_BODY void append_utf8(std::uint32_t point, std::string& out) {
   const auto put = [&out](std::uint32_t byte) { out += static_cast<char>(static_cast<unsigned char>(byte)); };
   if (point < 0x80) {
     put(point);
@@ -108,8 +132,7 @@ inline void append_utf8(std::uint32_t point, std::string& out) {
   put(0x80 | (point & 63));
 }
 
-// Offset of the first ill-formed byte, or npos.
-inline std::size_t find_ill_formed(std::string_view text) {
+QWEN35_BODY std::size_t find_ill_formed(std::string_view text) {
   for (std::size_t i = skip_ascii(text, 0); i < text.size();) {
     const Utf8Step step = utf8_step(text.substr(i));
     if (!step.valid) {
@@ -123,9 +146,7 @@ inline std::size_t find_ill_formed(std::string_view text) {
   return std::string_view::npos;
 }
 
-// Each maximal ill-formed subpart replaced by U+FFFD. With `keep_tail`, a truncated sequence at the end is left out;
-// `used` receives the bytes read.
-inline std::string repair_utf8(std::string_view text, bool keep_tail = false, std::size_t* used = nullptr) {
+QWEN35_BODY std::string repair_utf8(std::string_view text, bool keep_tail, std::size_t* used) {
   std::string out;
   out.reserve(text.size());
   std::size_t i = 0;
@@ -150,4 +171,7 @@ inline std::string repair_utf8(std::string_view text, bool keep_tail = false, st
 }
 
 }  // namespace unicode
+
+#endif  // QWEN35_BODIES
+
 QWEN35_END_NAMESPACE

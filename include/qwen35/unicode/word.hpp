@@ -4,16 +4,26 @@
 
 #include <qwen35/core/abi.hpp>
 
-#include <utf8proc.h>
-
 #include <cstdint>
+
+#if QWEN35_BODIES
+#include <utf8proc.h>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 namespace unicode {
 
 // \w of the reference's regular expressions: alphabetic characters, marks, decimal digits, connectors such as "_", and
 // the two joiners.
-inline bool is_word(std::uint32_t point) {
+bool is_word(std::uint32_t point);
+
+}  // namespace unicode
+
+#if QWEN35_BODIES
+
+namespace unicode {
+
+QWEN35_BODY bool is_word(std::uint32_t point) {
   switch (utf8proc_category(static_cast<utf8proc_int32_t>(point))) {
     case UTF8PROC_CATEGORY_LU:
     case UTF8PROC_CATEGORY_LL:
@@ -36,4 +46,7 @@ inline bool is_word(std::uint32_t point) {
 }
 
 }  // namespace unicode
+
+#endif  // QWEN35_BODIES
+
 QWEN35_END_NAMESPACE

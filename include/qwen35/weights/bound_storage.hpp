@@ -18,9 +18,7 @@ QWEN35_BEGIN_NAMESPACE
 
 // The format of a model's vectors (norms, biases, decays) where all parameters are asked for in `format`: in one of
 // fewer than 16 bits they stay as they are, or f32 where they come from nowhere.
-inline std::optional<Format> vector_format(std::optional<Format> format) {
-  return format && row_bytes(*format, 64) < 128 ? std::nullopt : format;
-}
+std::optional<Format> vector_format(std::optional<Format> format);
 
 // Moving it leaves the views valid.
 struct BoundStorage {
@@ -55,38 +53,54 @@ struct BoundStorage {
 
   // The values that `stored` means, transposed when it has more than one column. It is looked at again when the model
   // is written.
-  const float* keep(const Matrix& stored, Meaning meaning) {
-    vectors.push_back({values_of(stored, meaning), stored});
-    return vectors.back().values.data();
-  }
+  const float* keep(const Matrix& stored, Meaning meaning);
   // The same for values that a file has as what they mean, so that nothing is stored in the form of a folder.
-  const float* keep_meant(const Matrix& values) {
-    vectors.push_back({values_of(values, Meaning::plain), {}});
-    return vectors.back().values.data();
-  }
+  const float* keep_meant(const Matrix& values);
 
   // As what a vector was stored, or null for one that keep() did not give.
-  const Matrix* stored(const float* values) const {
-    for (const Vector& vector : vectors) {
-      if (vector.values.data() == values) {
-        return vector.stored.empty() ? nullptr : &vector.stored;
-      }
-    }
-    return nullptr;
-  }
+  const Matrix* stored(const float* values) const;
 
  private:
-  static AlignedBuffer<float> values_of(const Matrix& stored, Meaning meaning) {
-    AlignedBuffer<float> values = AlignedBuffer<float>::uninitialised(stored.rows * stored.cols);
-    std::vector<float> row(stored.cols);
-    for (std::size_t i = 0; i < stored.rows; ++i) {
-      kernels::decode_row({stored.format, stored.row(i), stored.cols, row.data()});
-      for (std::size_t j = 0; j < stored.cols; ++j) {
-        values[j * stored.rows + i] = meant(meaning, row[j]);
-      }
-    }
-    return values;
-  }
+  static AlignedBuffer<float> values_of(const Matrix& stored, Meaning meaning);
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::optional<Format> vector_format(std::optional<Format> format) {
+  return format && row_bytes(*format, 64) < 128 ? std::nullopt : format;
+}
+
+QWEN35_BODY const float* BoundStorage::keep(const Matrix& stored, Meaning meaning) {
+  vectors.push_back({values_of(stored, meaning), stored});
+  return vectors.back().values.data();
+}
+
+QWEN35_BODY const float* BoundStorage::keep_meant(const Matrix& values) {
+  vectors.push_back({values_of(values, Meaning::plain), {}});
+  return vectors.back().values.data();
+}
+
+QWEN35_BODY const Matrix* BoundStorage::stored(const float* values) const {
+  for (const Vector& vector : vectors) {
+    if (vector.values.data() == values) {
+      return vector.stored.empty() ? nullptr : &vector.stored;
+    }
+  }
+  return nullptr;
+}
+
+QWEN35_BODY AlignedBuffer<float> BoundStorage::values_of(const Matrix& stored, Meaning meaning) {
+  AlignedBuffer<float> values = AlignedBuffer<float>::uninitialised(stored.rows * stored.cols);
+  std::vector<float> row(stored.cols);
+  for (std::size_t i = 0; i < stored.rows; ++i) {
+    kernels::decode_row({stored.format, stored.row(i), stored.cols, row.data()});
+    for (std::size_t j = 0; j < stored.cols; ++j) {
+      values[j * stored.rows + i] = meant(meaning, row[j]);
+    }
+  }
+  return values;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -5,7 +5,6 @@
 #include <qwen35/core/result.hpp>
 #include <qwen35/io/mapped_file.hpp>
 #include <qwen35/io/model_folder.hpp>
-#include <qwen35/json/parse.hpp>
 #include <qwen35/weights/gguf_files.hpp>
 #include <qwen35/weights/safetensors.hpp>
 
@@ -16,9 +15,14 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <qwen35/json/parse.hpp>
+
+#include <unordered_set>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -44,18 +48,8 @@ struct NameList {
   std::vector<std::string> names;
   std::size_t count = 0;
 
-  void add(const std::string& name) {
-    if (count++ < shown) {
-      names.push_back(name.substr(0, 300));
-    }
-  }
-  std::string text(std::string_view between = ", ") const {
-    std::string out;
-    for (const std::string& name : names) {
-      out.append(out.empty() ? "" : between).append(name);
-    }
-    return count > shown ? concat(out, between.empty() ? "\n  " : between, "and ", count - shown, " more") : out;
-  }
+  void add(const std::string& name);
+  std::string text(std::string_view between = ", ") const;
 };
 
 class Checkpoint {
@@ -65,22 +59,7 @@ class Checkpoint {
   // and stand in notes(). Or a GGUF file, with the other files that the model is split into. Raises ConfigError for
   // JSON that is not well formed in config.json or generation_config.json and for metadata that describe no model,
   // CheckpointError for everything else.
-  static Checkpoint open(const std::string& folder, const CheckpointOptions& options) {
-    if (is_gguf_name(folder) && !is_folder(folder)) {
-      return open_gguf(folder, options);
-    }
-    Checkpoint out(ModelFolder(folder), options);
-    require<CheckpointError>(path_exists(folder), folder, ": no such folder");
-    out.read_configs();
-    if (out.has_file(whole_name)) {
-      const std::string path = out.files_.place(whole_name);
-      out.add(map(*out.maps_, path, options.progress, 0, PlainFile<CheckpointError>(path).size()), path);
-    } else {
-      require<CheckpointError>(out.has_file(index_name), out.folder(), ": neither ", whole_name, " nor ", index_name);
-      out.add_shards(options.progress);
-    }
-    return out;
-  }
+  static Checkpoint open(const std::string& folder, const CheckpointOptions& options);
   static Checkpoint open(const std::string& folder, const LoadProgress& progress = {}) {
     return open(folder, CheckpointOptions{.progress = progress});
   }
@@ -92,28 +71,7 @@ class Checkpoint {
   // Files in memory: "config.json", any number whose names end in ".safetensors", and others (generation_config.json,
   // tokenizer.json, ...) that file() gives back. Or those of a model in GGUF, whose names end in ".gguf", in the order
   // of its parts. Raises the same errors.
-  static Checkpoint from_bytes(std::span<const NamedBytes> files, const CheckpointOptions& options = {}) {
-    std::vector<GgufFile> parts;
-    for (const NamedBytes& given : files) {
-      if (is_gguf_name(given.name)) {
-        parts.push_back(read_gguf(given.bytes, std::string(given.name)));
-      }
-    }
-    if (!parts.empty()) {
-      return of_gguf(std::move(parts), std::make_shared<Maps>(), options);
-    }
-    Checkpoint out(ModelFolder::from_bytes(files), options);
-    out.read_configs();
-    bool weights = false;
-    for (const NamedBytes& given : files) {
-      if (given.name.ends_with(".safetensors")) {
-        weights = true;
-        out.add(given.bytes, std::string(given.name));
-      }
-    }
-    require<CheckpointError>(weights, "checkpoint: no file among the given ones ends in .safetensors");
-    return out;
-  }
+  static Checkpoint from_bytes(std::span<const NamedBytes> files, const CheckpointOptions& options = {});
   static Checkpoint from_bytes(std::initializer_list<NamedBytes> files, const CheckpointOptions& options = {}) {
     return from_bytes(std::span(files.begin(), files.size()), options);
   }
@@ -134,10 +92,7 @@ class Checkpoint {
   // In the order of the files.
   std::span<const TensorInfo> tensors() const { return tensors_; }
   // The tensor of that name, or null.
-  const TensorInfo* find(const std::string& name) const {
-    const auto found = by_name_.find(name);
-    return found == by_name_.end() ? nullptr : &tensors_[found->second];
-  }
+  const TensorInfo* find(const std::string& name) const;
   // Keeps mapped files alive as long as somebody looks at their bytes.
   std::shared_ptr<const void> owner() const { return maps_; }
 
@@ -145,16 +100,9 @@ class Checkpoint {
   std::optional<Format> dtype() const { return dtype_; }
   // What was passed over while the files were read and models bound, in words for the user; copies of a checkpoint
   // share them.
-  std::vector<std::string> notes() const {
-    const std::lock_guard<std::mutex> lock(notes_->mutex);
-    return notes_->list;
-  }
+  std::vector<std::string> notes() const;
   // Something was passed over. Raises CheckpointError instead of noting it where the checkpoint was opened `strict`.
-  void note(std::string text) const {
-    require<CheckpointError>(!strict_, text);
-    const std::lock_guard<std::mutex> lock(notes_->mutex);
-    notes_->list.push_back(std::move(text));
-  }
+  void note(std::string text) const;
 
  private:
   using Maps = std::vector<MappedFile>;
@@ -169,146 +117,23 @@ class Checkpoint {
   Checkpoint(ModelFolder files, const CheckpointOptions& options)
       : files_(std::move(files)), strict_(options.strict), dtype_(options.dtype) {}
 
-  static Checkpoint open_gguf(const std::string& path, const CheckpointOptions& options) {
-    std::vector<std::string> paths = gguf_part_names(path);
-    const std::string vision = options.mmproj ? *options.mmproj : find_gguf_vision(path);
-    if (!vision.empty()) {
-      paths.push_back(vision);
-    }
-    std::size_t total = 0, before = 0;
-    for (const std::string& part : paths) {
-      total += options.progress ? PlainFile<CheckpointError>(part).size() : 0;
-    }
-    const auto maps = std::make_shared<Maps>();
-    std::vector<GgufFile> parts;
-    for (const std::string& part : paths) {
-      parts.push_back(read_gguf(map(*maps, part, options.progress, before, total), part));
-      before += maps->back().bytes().size();
-    }
-    return of_gguf(std::move(parts), maps, options);
-  }
+  static Checkpoint open_gguf(const std::string& path, const CheckpointOptions& options);
   static Checkpoint of_gguf(std::vector<GgufFile> parts, const std::shared_ptr<Maps>& maps,
-                            const CheckpointOptions& options) {
-    const auto model = std::make_shared<const GgufModel>(join_gguf(std::move(parts)));
-    Checkpoint out(gguf_model_folder(model, maps), options);
-    out.gguf_ = true;
-    out.maps_ = maps;
-    out.read_configs();
-    for (const std::optional<GgufFile>* const file : {&model->text, &model->vision}) {
-      for (std::size_t i = 0; *file && i < (*file)->tensors.size(); ++i) {
-        out.add((*file)->tensors[i]);
-      }
-    }
-    return out;
-  }
+                            const CheckpointOptions& options);
   template <class E>
-  json::Value parse(std::string_view name) const {
-    json::Builder builder;
-    const json::ReadResult result = json::try_read(text(name), builder);
-    require<E>(result.ok, files_.place(name), ": ", result.problem);
-    return builder.take();
-  }
+  json::Value parse(std::string_view name) const;
   static std::span<const std::byte> map(Maps& maps, const std::string& path, const LoadProgress& progress,
-                                        std::size_t before, std::size_t total) {
-    if (progress) {
-      maps.emplace_back(path, [&](std::size_t done) { progress(before + done, total); });
-    } else {
-      maps.emplace_back(path);
-    }
-    return maps.back().bytes();
-  }
-  void read_configs() {
-    config_ = parse<ConfigError>("config.json");
-    if (has_file("generation_config.json")) {
-      generation_config_ = parse<ConfigError>("generation_config.json");
-    }
-  }
-  void add(std::span<const std::byte> bytes, const std::string& source) {
-    for (TensorInfo& tensor : read_safetensors(bytes, source)) {
-      add(std::move(tensor));
-    }
-  }
-  void add(TensorInfo tensor) {
-    const TensorInfo* const other = find(tensor.name);
-    require<CheckpointError>(other == nullptr, tensor.file, ": tensor \"", tensor.name, "\" is also in ",
-                             other == nullptr ? tensor.file : other->file);
-    by_name_.emplace(tensor.name, tensors_.size());
-    tensors_.push_back(std::move(tensor));
-  }
+                                        std::size_t before, std::size_t total);
+  void read_configs();
+  void add(std::span<const std::byte> bytes, const std::string& source);
+  void add(TensorInfo tensor);
   // The tensors that the index reads from this shard.
   void add_shard(std::span<const std::byte> bytes, const std::string& source, const std::string& shard,
-                 const std::unordered_map<std::string_view, std::string>& shard_of) {
-    NameList copies, unnamed;
-    for (TensorInfo& tensor : read_safetensors(bytes, source)) {
-      const auto place = shard_of.find(tensor.name);
-      if (place == shard_of.end()) {
-        unnamed.add(tensor.name);
-      } else if (place->second != shard) {
-        copies.add(tensor.name);
-      } else {
-        by_name_.emplace(tensor.name, tensors_.size());
-        tensors_.push_back(std::move(tensor));
-      }
-    }
-    if (copies.count > 0) {
-      note(concat(source, ": passed over, because the index reads them from another file: ", copies.text()));
-    }
-    if (unnamed.count > 0) {
-      note(concat(source, ": passed over, because the index does not name them: ", unnamed.text()));
-    }
-  }
+                 const std::unordered_map<std::string_view, std::string>& shard_of);
   // The index: {"weight_map": {tensor: file, ...}}, files of the same folder. Every tensor must be in the file that the
   // map gives for it.
-  void add_shards(const LoadProgress& progress) {
-    const std::string index = files_.place(index_name);
-    const json::Value root = parse<CheckpointError>(index_name);
-    const json::Value* const weight_map = root.find("weight_map");
-    require<CheckpointError>(weight_map != nullptr && weight_map->is_object() && weight_map->size() > 0, index,
-                             ": expected an object \"weight_map\" from tensors to files");
-    std::unordered_map<std::string_view, std::string> shard_of;
-    std::vector<std::string> shards;
-    std::unordered_set<std::string> known;
-    for (const auto& [tensor, shard] : weight_map->members()) {
-      std::string name = shard.is_string() ? shard.as_string() : std::string();
-      while (name.starts_with("./")) {
-        name.erase(0, 2);
-      }
-      require<CheckpointError>(is_plain_name(name), index, ": tensor \"", tensor,
-                               "\": expected the name of a file in the same folder");
-      if (known.insert(name).second) {
-        shards.push_back(name);
-      }
-      shard_of.emplace(tensor, std::move(name));
-    }
-    std::string missing_files;
-    std::size_t total = 0, before = 0;
-    for (const std::string& shard : shards) {
-      if (!has_file(shard)) {
-        missing_files += "\n  " + shard;
-      } else if (progress) {
-        total += PlainFile<CheckpointError>(files_.place(shard)).size();
-      }
-    }
-    require<CheckpointError>(missing_files.empty(), index, ": files that do not exist:", missing_files);
-    for (const std::string& shard : shards) {
-      const std::string path = files_.place(shard);
-      const std::span<const std::byte> bytes = map(*maps_, path, progress, before, total);
-      before += bytes.size();
-      add_shard(bytes, path, shard, shard_of);
-    }
-    NameList missing;
-    for (const auto& [tensor, shard] : weight_map->members()) {
-      if (find(tensor) == nullptr) {
-        missing.add(concat("\n  ", tensor, " (in ", shard_of.at(tensor), ")"));
-      }
-    }
-    require<CheckpointError>(missing.count == 0, index,
-                             ": tensors that are not where the index says:", missing.text(""));
-  }
-  static bool is_plain_name(const std::string& name) {
-    return !name.empty() && name != "." && name != ".." &&
-           name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
-  }
+  void add_shards(const LoadProgress& progress);
+  static bool is_plain_name(const std::string& name);
 
   ModelFolder files_;
   bool strict_ = false;
@@ -321,5 +146,227 @@ class Checkpoint {
   std::shared_ptr<Maps> maps_ = std::make_shared<Maps>();
   std::shared_ptr<Notes> notes_ = std::make_shared<Notes>();
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void NameList::add(const std::string& name) {
+  if (count++ < shown) {
+    names.push_back(name.substr(0, 300));
+  }
+}
+
+QWEN35_BODY std::string NameList::text(std::string_view between) const {
+  std::string out;
+  for (const std::string& name : names) {
+    out.append(out.empty() ? "" : between).append(name);
+  }
+  return count > shown ? concat(out, between.empty() ? "\n  " : between, "and ", count - shown, " more") : out;
+}
+
+QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const CheckpointOptions& options) {
+  if (is_gguf_name(folder) && !is_folder(folder)) {
+    return open_gguf(folder, options);
+  }
+  Checkpoint out(ModelFolder(folder), options);
+  require<CheckpointError>(path_exists(folder), folder, ": no such folder");
+  out.read_configs();
+  if (out.has_file(whole_name)) {
+    const std::string path = out.files_.place(whole_name);
+    out.add(map(*out.maps_, path, options.progress, 0, PlainFile<CheckpointError>(path).size()), path);
+  } else {
+    require<CheckpointError>(out.has_file(index_name), out.folder(), ": neither ", whole_name, " nor ", index_name);
+    out.add_shards(options.progress);
+  }
+  return out;
+}
+
+QWEN35_BODY Checkpoint Checkpoint::from_bytes(std::span<const NamedBytes> files, const CheckpointOptions& options) {
+  std::vector<GgufFile> parts;
+  for (const NamedBytes& given : files) {
+    if (is_gguf_name(given.name)) {
+      parts.push_back(read_gguf(given.bytes, std::string(given.name)));
+    }
+  }
+  if (!parts.empty()) {
+    return of_gguf(std::move(parts), std::make_shared<Maps>(), options);
+  }
+  Checkpoint out(ModelFolder::from_bytes(files), options);
+  out.read_configs();
+  bool weights = false;
+  for (const NamedBytes& given : files) {
+    if (given.name.ends_with(".safetensors")) {
+      weights = true;
+      out.add(given.bytes, std::string(given.name));
+    }
+  }
+  require<CheckpointError>(weights, "checkpoint: no file among the given ones ends in .safetensors");
+  return out;
+}
+
+QWEN35_BODY const TensorInfo* Checkpoint::find(const std::string& name) const {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : &tensors_[found->second];
+}
+
+QWEN35_BODY std::vector<std::string> Checkpoint::notes() const {
+  const std::lock_guard<std::mutex> lock(notes_->mutex);
+  return notes_->list;
+}
+
+QWEN35_BODY void Checkpoint::note(std::string text) const {
+  require<CheckpointError>(!strict_, text);
+  const std::lock_guard<std::mutex> lock(notes_->mutex);
+  notes_->list.push_back(std::move(text));
+}
+
+QWEN35_BODY Checkpoint Checkpoint::open_gguf(const std::string& path, const CheckpointOptions& options) {
+  std::vector<std::string> paths = gguf_part_names(path);
+  const std::string vision = options.mmproj ? *options.mmproj : find_gguf_vision(path);
+  if (!vision.empty()) {
+    paths.push_back(vision);
+  }
+  std::size_t total = 0, before = 0;
+  for (const std::string& part : paths) {
+    total += options.progress ? PlainFile<CheckpointError>(part).size() : 0;
+  }
+  const auto maps = std::make_shared<Maps>();
+  std::vector<GgufFile> parts;
+  for (const std::string& part : paths) {
+    parts.push_back(read_gguf(map(*maps, part, options.progress, before, total), part));
+    before += maps->back().bytes().size();
+  }
+  return of_gguf(std::move(parts), maps, options);
+}
+
+QWEN35_BODY Checkpoint Checkpoint::of_gguf(std::vector<GgufFile> parts, const std::shared_ptr<Maps>& maps,
+                                           const CheckpointOptions& options) {
+  const auto model = std::make_shared<const GgufModel>(join_gguf(std::move(parts)));
+  Checkpoint out(gguf_model_folder(model, maps), options);
+  out.gguf_ = true;
+  out.maps_ = maps;
+  out.read_configs();
+  for (const std::optional<GgufFile>* const file : {&model->text, &model->vision}) {
+    for (std::size_t i = 0; *file && i < (*file)->tensors.size(); ++i) {
+      out.add((*file)->tensors[i]);
+    }
+  }
+  return out;
+}
+
+QWEN35_BODY std::span<const std::byte> Checkpoint::map(Maps& maps, const std::string& path,
+                                                       const LoadProgress& progress, std::size_t before,
+                                                       std::size_t total) {
+  if (progress) {
+    maps.emplace_back(path, [&](std::size_t done) { progress(before + done, total); });
+  } else {
+    maps.emplace_back(path);
+  }
+  return maps.back().bytes();
+}
+
+template <class E>
+json::Value Checkpoint::parse(std::string_view name) const {
+  json::Builder builder;
+  const json::ReadResult result = json::try_read(text(name), builder);
+  require<E>(result.ok, files_.place(name), ": ", result.problem);
+  return builder.take();
+}
+
+QWEN35_BODY void Checkpoint::read_configs() {
+  config_ = parse<ConfigError>("config.json");
+  if (has_file("generation_config.json")) {
+    generation_config_ = parse<ConfigError>("generation_config.json");
+  }
+}
+
+QWEN35_BODY void Checkpoint::add(std::span<const std::byte> bytes, const std::string& source) {
+  for (TensorInfo& tensor : read_safetensors(bytes, source)) {
+    add(std::move(tensor));
+  }
+}
+
+QWEN35_BODY void Checkpoint::add(TensorInfo tensor) {
+  const TensorInfo* const other = find(tensor.name);
+  require<CheckpointError>(other == nullptr, tensor.file, ": tensor \"", tensor.name, "\" is also in ",
+                           other == nullptr ? tensor.file : other->file);
+  by_name_.emplace(tensor.name, tensors_.size());
+  tensors_.push_back(std::move(tensor));
+}
+
+QWEN35_BODY void Checkpoint::add_shard(std::span<const std::byte> bytes, const std::string& source,
+                                       const std::string& shard,
+                                       const std::unordered_map<std::string_view, std::string>& shard_of) {
+  NameList copies, unnamed;
+  for (TensorInfo& tensor : read_safetensors(bytes, source)) {
+    const auto place = shard_of.find(tensor.name);
+    if (place == shard_of.end()) {
+      unnamed.add(tensor.name);
+    } else if (place->second != shard) {
+      copies.add(tensor.name);
+    } else {
+      by_name_.emplace(tensor.name, tensors_.size());
+      tensors_.push_back(std::move(tensor));
+    }
+  }
+  if (copies.count > 0) {
+    note(concat(source, ": passed over, because the index reads them from another file: ", copies.text()));
+  }
+  if (unnamed.count > 0) {
+    note(concat(source, ": passed over, because the index does not name them: ", unnamed.text()));
+  }
+}
+
+QWEN35_BODY void Checkpoint::add_shards(const LoadProgress& progress) {
+  const std::string index = files_.place(index_name);
+  const json::Value root = parse<CheckpointError>(index_name);
+  const json::Value* const weight_map = root.find("weight_map");
+  require<CheckpointError>(weight_map != nullptr && weight_map->is_object() && weight_map->size() > 0, index,
+                           ": expected an object \"weight_map\" from tensors to files");
+  std::unordered_map<std::string_view, std::string> shard_of;
+  std::vector<std::string> shards;
+  std::unordered_set<std::string> known;
+  for (const auto& [tensor, shard] : weight_map->members()) {
+    std::string name = shard.is_string() ? shard.as_string() : std::string();
+    while (name.starts_with("./")) {
+      name.erase(0, 2);
+    }
+    require<CheckpointError>(is_plain_name(name), index, ": tensor \"", tensor,
+                             "\": expected the name of a file in the same folder");
+    if (known.insert(name).second) {
+      shards.push_back(name);
+    }
+    shard_of.emplace(tensor, std::move(name));
+  }
+  std::string missing_files;
+  std::size_t total = 0, before = 0;
+  for (const std::string& shard : shards) {
+    if (!has_file(shard)) {
+      missing_files += "\n  " + shard;
+    } else if (progress) {
+      total += PlainFile<CheckpointError>(files_.place(shard)).size();
+    }
+  }
+  require<CheckpointError>(missing_files.empty(), index, ": files that do not exist:", missing_files);
+  for (const std::string& shard : shards) {
+    const std::string path = files_.place(shard);
+    const std::span<const std::byte> bytes = map(*maps_, path, progress, before, total);
+    before += bytes.size();
+    add_shard(bytes, path, shard, shard_of);
+  }
+  NameList missing;
+  for (const auto& [tensor, shard] : weight_map->members()) {
+    if (find(tensor) == nullptr) {
+      missing.add(concat("\n  ", tensor, " (in ", shard_of.at(tensor), ")"));
+    }
+  }
+  require<CheckpointError>(missing.count == 0, index, ": tensors that are not where the index says:", missing.text(""));
+}
+
+QWEN35_BODY bool Checkpoint::is_plain_name(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." &&
+         name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

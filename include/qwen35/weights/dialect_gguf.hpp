@@ -108,7 +108,15 @@ std::string renamed(const NamePair (&names)[N], std::string_view name) {
 }
 
 // "layers.3.mlp.gate.weight" with the prefix "layers.": "3" and "mlp.gate.weight"; nothing without the prefix.
-inline std::pair<std::string_view, std::string_view> numbered(std::string_view name, std::string_view prefix) {
+std::pair<std::string_view, std::string_view> numbered(std::string_view name, std::string_view prefix);
+
+}  // namespace detail
+
+#if QWEN35_BODIES
+
+namespace detail {
+
+QWEN35_BODY std::pair<std::string_view, std::string_view> numbered(std::string_view name, std::string_view prefix) {
   const std::size_t end = name.starts_with(prefix) ? name.find('.', prefix.size()) : std::string_view::npos;
   return end == std::string_view::npos
              ? std::pair<std::string_view, std::string_view>()
@@ -117,7 +125,8 @@ inline std::pair<std::string_view, std::string_view> numbered(std::string_view n
 
 }  // namespace detail
 
-inline GgufDialect::GgufDialect(const Checkpoint& checkpoint, ModelPart part) : checkpoint_(checkpoint), part_(part) {
+QWEN35_BODY GgufDialect::GgufDialect(const Checkpoint& checkpoint, ModelPart part)
+    : checkpoint_(checkpoint), part_(part) {
   const json::Value* const inner = checkpoint.config().find("text_config");
   const JsonFields text(inner == nullptr ? &checkpoint.config() : inner, "config");
   layers_ = text.size("num_hidden_layers", 0);
@@ -125,7 +134,7 @@ inline GgufDialect::GgufDialect(const Checkpoint& checkpoint, ModelPart part) : 
   value_heads_ = text.size("linear_num_value_heads", 1);
 }
 
-inline std::string GgufDialect::file_name(const std::string& name) const {
+QWEN35_BODY std::string GgufDialect::file_name(const std::string& name) const {
   if (part_ == ModelPart::text) {
     const auto [layer, rest] = detail::numbered(name, "layers.");
     return layer.empty() ? detail::renamed(detail::gguf_text_names, name)
@@ -138,7 +147,7 @@ inline std::string GgufDialect::file_name(const std::string& name) const {
                        : concat("v.blk.", block, ".", detail::renamed(detail::gguf_vision_block_names, rest), ending);
 }
 
-inline bool GgufDialect::passes_over(std::string_view name) const {
+QWEN35_BODY bool GgufDialect::passes_over(std::string_view name) const {
   const bool vision = name.starts_with("v.") || name.starts_with("mm.");
   if (part_ == ModelPart::vision || vision) {
     return (part_ == ModelPart::vision) != vision;
@@ -150,7 +159,7 @@ inline bool GgufDialect::passes_over(std::string_view name) const {
   return is_number && number >= layers_;
 }
 
-inline void GgufDialect::bind(Binder& binder, const Parameter& parameter, Matrix& out) {
+QWEN35_BODY void GgufDialect::bind(Binder& binder, const Parameter& parameter, Matrix& out) {
   const std::string name = file_name(parameter.name);
   const std::string_view parameter_name = parameter.name;
   if (part_ == ModelPart::vision && parameter_name == "patch_embed.proj.weight") {
@@ -170,12 +179,12 @@ inline void GgufDialect::bind(Binder& binder, const Parameter& parameter, Matrix
   }
 }
 
-inline void GgufDialect::bind(Binder& binder, const Parameter& parameter, const float*& out) {
+QWEN35_BODY void GgufDialect::bind(Binder& binder, const Parameter& parameter, const float*& out) {
   out =
       binder.vector(file_name(parameter.name), parameter.shape, parameter.meaning, parameter.meaning != Meaning::plain);
 }
 
-inline void GgufDialect::bind(Binder& binder, const ExpertsParameter& experts, std::vector<MlpWeights>& out) {
+QWEN35_BODY void GgufDialect::bind(Binder& binder, const ExpertsParameter& experts, std::vector<MlpWeights>& out) {
   const std::size_t rows = experts.intermediate, hidden = experts.hidden_size;
   const auto stacked = [&](const char* name, std::size_t height, std::size_t width) {
     return binder.stacked(file_name(experts.name + name), {experts.count, height, width});
@@ -194,7 +203,8 @@ inline void GgufDialect::bind(Binder& binder, const ExpertsParameter& experts, s
 }
 
 // Rows of q, then of k, then of v in one tensor: the walk asks for them in this order.
-inline void GgufDialect::bind_fused(Binder& binder, const Parameter& parameter, const std::string& fused, Matrix& out) {
+QWEN35_BODY void GgufDialect::bind_fused(Binder& binder, const Parameter& parameter, const std::string& fused,
+                                         Matrix& out) {
   if (parameter.name.ends_with("q_proj.weight")) {
     const TensorInfo* const tensor = checkpoint_.find(fused);
     fused_ = binder.matrix(fused, {tensor->shape[0], parameter.shape[1]});
@@ -216,7 +226,7 @@ inline void GgufDialect::bind_fused(Binder& binder, const Parameter& parameter, 
 
 // One tensor for each of the frames that a patch covers: [width, channels, patch, patch] becomes [width, channels,
 // frame, patch, patch].
-inline void GgufDialect::bind_patches(Binder& binder, const Parameter& parameter, Matrix& out) const {
+QWEN35_BODY void GgufDialect::bind_patches(Binder& binder, const Parameter& parameter, Matrix& out) const {
   const Shape& shape = parameter.shape;
   const std::string name = file_name(parameter.name);
   std::vector<Matrix> frames;
@@ -242,7 +252,7 @@ inline void GgufDialect::bind_patches(Binder& binder, const Parameter& parameter
 
 // Columns in tiled order back in the order of the heads, so that sums over them are those of a folder; where they are
 // stored in blocks of several they stay, and the layer computes in that order.
-inline void GgufDialect::restore_columns(Binder& binder, Matrix& out) const {
+QWEN35_BODY void GgufDialect::restore_columns(Binder& binder, Matrix& out) const {
   if (out.empty() || !tiled_value_heads() || format_info(out.format).block_values != 1) {
     return;
   }
@@ -255,5 +265,7 @@ inline void GgufDialect::restore_columns(Binder& binder, Matrix& out) const {
   }
   out = binder.columns(blocks, stored.cols / value_heads_);
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -24,38 +24,7 @@ struct HuggingFaceNames {
   }
 
   // Looks at the names of the checkpoint; what is not there has the name that is expected of such a checkpoint.
-  static HuggingFaceNames of(const Checkpoint& checkpoint) {
-    HuggingFaceNames names;
-    constexpr const char* text_roots[] = {"model.language_model.", "language_model.model.", "language_model.", "model.",
-                                          ""};
-    const auto choose = [&](const auto& fits) {
-      for (const char* const root : text_roots) {
-        if (fits(std::string(root))) {
-          names.text = root;
-          return true;
-        }
-      }
-      return false;
-    };
-    if (!choose([&](const std::string& root) { return checkpoint.find(root + "embed_tokens.weight") != nullptr; })) {
-      choose([&](const std::string& root) { return any_starts_with(checkpoint, root + "layers."); });
-    }
-    for (const char* const root : {"", "language_model.", "model.language_model.", "model."}) {
-      const std::string name = std::string(root) + "lm_head.weight";
-      if (checkpoint.find(name) != nullptr) {
-        names.lm_head = name;
-        break;
-      }
-    }
-    if (!any_starts_with(checkpoint, names.visual)) {
-      if (any_starts_with(checkpoint, "visual.")) {
-        names.visual = "visual.";
-      } else if (checkpoint.find("patch_embed.proj.weight") != nullptr) {
-        names.visual = "";  // a tower by itself
-      }
-    }
-    return names;
-  }
+  static HuggingFaceNames of(const Checkpoint& checkpoint);
 
   std::string text_name(const std::string& name) const { return name == "lm_head.weight" ? lm_head : text + name; }
   std::string vision_name(const std::string& name) const { return visual + name; }
@@ -65,21 +34,11 @@ struct HuggingFaceNames {
   static bool is_visual(std::string_view name) {
     return name.starts_with("model.visual.") || name.starts_with("visual.");
   }
-  static bool is_multi_token_prediction(std::string_view name) {
-    return name.starts_with("mtp.") || name.starts_with("model.mtp.") || name.starts_with("language_model.mtp.") ||
-           name.starts_with("model.language_model.mtp.");
-  }
+  static bool is_multi_token_prediction(std::string_view name);
   static bool is_rotary_buffer(std::string_view name) { return name.ends_with("rotary_emb.inv_freq"); }
 
  private:
-  static bool any_starts_with(const Checkpoint& checkpoint, std::string_view prefix) {
-    for (const TensorInfo& tensor : checkpoint.tensors()) {
-      if (tensor.name.starts_with(prefix)) {
-        return true;
-      }
-    }
-    return false;
-  }
+  static bool any_starts_with(const Checkpoint& checkpoint, std::string_view prefix);
 };
 
 class HuggingFaceDialect final : public Dialect {
@@ -90,14 +49,7 @@ class HuggingFaceDialect final : public Dialect {
   std::string file_name(const std::string& name) const override {
     return part_ == ModelPart::text ? names_.text_name(name) : names_.vision_name(name);
   }
-  bool passes_over(std::string_view name) const override {
-    if (HuggingFaceNames::is_rotary_buffer(name)) {
-      return true;
-    }
-    return part_ == ModelPart::text
-               ? HuggingFaceNames::is_visual(name) || HuggingFaceNames::is_multi_token_prediction(name)
-               : !names_.visual.empty() && !HuggingFaceNames::is_visual(name);
-  }
+  bool passes_over(std::string_view name) const override;
 
   void bind(Binder& binder, const Parameter& parameter, Matrix& out) override {
     out = binder.matrix(file_name(parameter.name), parameter.shape);
@@ -106,44 +58,109 @@ class HuggingFaceDialect final : public Dialect {
     out = binder.vector(file_name(parameter.name), parameter.shape, parameter.meaning);
   }
   // Fused, or three matrices for each expert.
-  void bind(Binder& binder, const ExpertsParameter& experts, std::vector<MlpWeights>& out) override {
-    const Parameter fused = experts.gate_up_proj(), fused_down = experts.down_proj();
-    out.resize(experts.count);
-    if (!binder.has(file_name(fused.name)) && !binder.has(file_name(fused_down.name)) && any_single(binder, experts)) {
-      for (std::size_t e = 0; e < experts.count; ++e) {
-        const auto single = [&](const Parameter& parameter, Matrix& matrix) { bind(binder, parameter, matrix); };
-        visit_parameters(out[e], sizes(experts), expert_name(experts, e), single);
-      }
-      return;
-    }
-    const std::size_t rows = experts.intermediate, hidden = experts.hidden_size;
-    const Matrix gate_up = binder.stacked(file_name(fused.name), fused.shape);
-    const Matrix down = binder.stacked(file_name(fused_down.name), fused_down.shape);
-    for (std::size_t e = 0; e < experts.count && !gate_up.empty() && !down.empty(); ++e) {
-      out[e] = {gate_up.slice(2 * e * rows, rows), gate_up.slice((2 * e + 1) * rows, rows),
-                down.slice(e * hidden, hidden)};
-    }
-  }
+  void bind(Binder& binder, const ExpertsParameter& experts, std::vector<MlpWeights>& out) override;
 
  private:
   static MlpSizes sizes(const ExpertsParameter& experts) { return {experts.hidden_size, experts.intermediate}; }
   static std::string expert_name(const ExpertsParameter& experts, std::size_t e) {
     return experts.name + std::to_string(e) + ".";
   }
-  bool any_single(const Binder& binder, const ExpertsParameter& experts) const {
-    bool found = false;
-    MlpWeights none;
-    const auto look = [&](const Parameter& parameter, Matrix&) {
-      found = found || binder.has(file_name(parameter.name));
-    };
-    for (std::size_t e = 0; e < experts.count && !found; ++e) {
-      visit_parameters(none, sizes(experts), expert_name(experts, e), look);
-    }
-    return found;
-  }
+  bool any_single(const Binder& binder, const ExpertsParameter& experts) const;
 
   HuggingFaceNames names_;
   ModelPart part_;
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY HuggingFaceNames HuggingFaceNames::of(const Checkpoint& checkpoint) {
+  HuggingFaceNames names;
+  constexpr const char* text_roots[] = {"model.language_model.", "language_model.model.", "language_model.", "model.",
+                                        ""};
+  const auto choose = [&](const auto& fits) {
+    for (const char* const root : text_roots) {
+      if (fits(std::string(root))) {
+        names.text = root;
+        return true;
+      }
+    }
+    return false;
+  };
+  if (!choose([&](const std::string& root) { return checkpoint.find(root + "embed_tokens.weight") != nullptr; })) {
+    choose([&](const std::string& root) { return any_starts_with(checkpoint, root + "layers."); });
+  }
+  for (const char* const root : {"", "language_model.", "model.language_model.", "model."}) {
+    const std::string name = std::string(root) + "lm_head.weight";
+    if (checkpoint.find(name) != nullptr) {
+      names.lm_head = name;
+      break;
+    }
+  }
+  if (!any_starts_with(checkpoint, names.visual)) {
+    if (any_starts_with(checkpoint, "visual.")) {
+      names.visual = "visual.";
+    } else if (checkpoint.find("patch_embed.proj.weight") != nullptr) {
+      names.visual = "";  // a tower by itself
+    }
+  }
+  return names;
+}
+
+QWEN35_BODY bool HuggingFaceNames::is_multi_token_prediction(std::string_view name) {
+  return name.starts_with("mtp.") || name.starts_with("model.mtp.") || name.starts_with("language_model.mtp.") ||
+         name.starts_with("model.language_model.mtp.");
+}
+
+QWEN35_BODY bool HuggingFaceNames::any_starts_with(const Checkpoint& checkpoint, std::string_view prefix) {
+  for (const TensorInfo& tensor : checkpoint.tensors()) {
+    if (tensor.name.starts_with(prefix)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+QWEN35_BODY bool HuggingFaceDialect::passes_over(std::string_view name) const {
+  if (HuggingFaceNames::is_rotary_buffer(name)) {
+    return true;
+  }
+  return part_ == ModelPart::text
+             ? HuggingFaceNames::is_visual(name) || HuggingFaceNames::is_multi_token_prediction(name)
+             : !names_.visual.empty() && !HuggingFaceNames::is_visual(name);
+}
+
+QWEN35_BODY void HuggingFaceDialect::bind(Binder& binder, const ExpertsParameter& experts,
+                                          std::vector<MlpWeights>& out) {
+  const Parameter fused = experts.gate_up_proj(), fused_down = experts.down_proj();
+  out.resize(experts.count);
+  if (!binder.has(file_name(fused.name)) && !binder.has(file_name(fused_down.name)) && any_single(binder, experts)) {
+    for (std::size_t e = 0; e < experts.count; ++e) {
+      const auto single = [&](const Parameter& parameter, Matrix& matrix) { bind(binder, parameter, matrix); };
+      visit_parameters(out[e], sizes(experts), expert_name(experts, e), single);
+    }
+    return;
+  }
+  const std::size_t rows = experts.intermediate, hidden = experts.hidden_size;
+  const Matrix gate_up = binder.stacked(file_name(fused.name), fused.shape);
+  const Matrix down = binder.stacked(file_name(fused_down.name), fused_down.shape);
+  for (std::size_t e = 0; e < experts.count && !gate_up.empty() && !down.empty(); ++e) {
+    out[e] = {gate_up.slice(2 * e * rows, rows), gate_up.slice((2 * e + 1) * rows, rows),
+              down.slice(e * hidden, hidden)};
+  }
+}
+
+QWEN35_BODY bool HuggingFaceDialect::any_single(const Binder& binder, const ExpertsParameter& experts) const {
+  bool found = false;
+  MlpWeights none;
+  const auto look = [&](const Parameter& parameter, Matrix&) {
+    found = found || binder.has(file_name(parameter.name));
+  };
+  for (std::size_t e = 0; e < experts.count && !found; ++e) {
+    visit_parameters(none, sizes(experts), expert_name(experts, e), look);
+  }
+  return found;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

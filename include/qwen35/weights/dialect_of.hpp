@@ -9,11 +9,17 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-inline std::unique_ptr<Dialect> dialect_of(const Checkpoint& checkpoint, ModelPart part) {
+std::unique_ptr<Dialect> dialect_of(const Checkpoint& checkpoint, ModelPart part);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::unique_ptr<Dialect> dialect_of(const Checkpoint& checkpoint, ModelPart part) {
   if (checkpoint.is_gguf()) {
     return std::make_unique<GgufDialect>(checkpoint, part);
   }
   return std::make_unique<HuggingFaceDialect>(checkpoint, part);
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

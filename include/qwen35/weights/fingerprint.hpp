@@ -25,47 +25,19 @@ class Fingerprint {
  public:
   template <class T>
   requires(std::is_arithmetic_v<T> || std::is_enum_v<T>) void add(T value) { hasher_.bytes(&value, sizeof(value)); }
-  void add(std::string_view text) {
-    add(text.size());
-    hasher_.bytes(text.data(), text.size());
-  }
+  void add(std::string_view text);
   template <class T>
   void add(const std::optional<T>& value) {
     add(value.has_value());
     add(value.value_or(T()));
   }
-  void add(const FactorList& list) {
-    add(list.size());
-    for (const double factor : list) {
-      add(factor);
-    }
-  }
-  void add(const NamedParameter& parameter) {
-    add(parameter.name);
-    for (std::size_t axis = 0; axis < parameter.shape.rank(); ++axis) {
-      add(parameter.shape[axis]);
-    }
-    const bool expert = parameter.pieces.size() > 1;
-    for (const Matrix& piece : parameter.pieces) {
-      add(piece.format);
-      add_bytes(piece.data, piece.bytes(), expert ? 2 : 64, expert ? 512 : 256);
-    }
-  }
+  void add(const FactorList& list);
+  void add(const NamedParameter& parameter);
   // Not 0, which stands for none.
   std::uint64_t value() const { return std::max<std::uint64_t>(hasher_.value(), 1); }
 
  private:
-  void add_bytes(const std::byte* data, std::size_t size, std::size_t count, std::size_t length) {
-    constexpr std::size_t whole = std::size_t{64} << 10;
-    if (size <= whole) {
-      hasher_.bytes(data, size);
-      return;
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t middle = (2 * i + 1) * (size / (2 * count));
-      hasher_.bytes(data + middle / length * length, std::min(length, size - middle / length * length));
-    }
-  }
+  void add_bytes(const std::byte* data, std::size_t size, std::size_t count, std::size_t length);
 
   Hasher hasher_;
 };
@@ -129,5 +101,46 @@ std::uint64_t fingerprint(const VisionWeights& weights) {
   }
   return out.value();
 }
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void Fingerprint::add(std::string_view text) {
+  add(text.size());
+  hasher_.bytes(text.data(), text.size());
+}
+
+QWEN35_BODY void Fingerprint::add(const FactorList& list) {
+  add(list.size());
+  for (const double factor : list) {
+    add(factor);
+  }
+}
+
+QWEN35_BODY void Fingerprint::add(const NamedParameter& parameter) {
+  add(parameter.name);
+  for (std::size_t axis = 0; axis < parameter.shape.rank(); ++axis) {
+    add(parameter.shape[axis]);
+  }
+  const bool expert = parameter.pieces.size() > 1;
+  for (const Matrix& piece : parameter.pieces) {
+    add(piece.format);
+    add_bytes(piece.data, piece.bytes(), expert ? 2 : 64, expert ? 512 : 256);
+  }
+}
+
+QWEN35_BODY void Fingerprint::add_bytes(const std::byte* data, std::size_t size, std::size_t count,
+                                        std::size_t length) {
+  constexpr std::size_t whole = std::size_t{64} << 10;
+  if (size <= whole) {
+    hasher_.bytes(data, size);
+    return;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t middle = (2 * i + 1) * (size / (2 * count));
+    hasher_.bytes(data + middle / length * length, std::min(length, size - middle / length * length));
+  }
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -12,9 +12,12 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <unordered_set>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -26,24 +29,13 @@ struct GgufFile {
   std::vector<TensorInfo> tensors;
 
   // The value of a key, or null.
-  const GgufValue* find(std::string_view key) const {
-    const auto found = std::find_if(metadata.begin(), metadata.end(), [&](const auto& m) { return m.first == key; });
-    return found == metadata.end() ? nullptr : &found->second;
-  }
-  const TensorInfo* tensor(std::string_view name) const {
-    const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name == name; });
-    return found == tensors.end() ? nullptr : &*found;
-  }
+  const GgufValue* find(std::string_view key) const;
+  const TensorInfo* tensor(std::string_view name) const;
 };
 
 // Does a file begin as a GGUF file does, or is it called so?
-inline bool is_gguf(std::span<const std::byte> file) {
-  constexpr std::string_view magic = "GGUF";
-  return file.size() >= magic.size() && std::equal(magic.begin(), magic.end(), reinterpret_cast<const char*>(&file[0]));
-}
-inline bool is_gguf_name(std::string_view path) {
-  return path.ends_with(".gguf") || path.ends_with(".GGUF");
-}
+bool is_gguf(std::span<const std::byte> file);
+bool is_gguf_name(std::string_view path);
 
 // A GGUF file of version 2 or 3, little-endian, one of those that a model is split into, or all of it. Raises
 // CheckpointError for everything else: with the first thing that is damaged in the metadata or the directory, or a list
@@ -54,8 +46,44 @@ GgufFile read_gguf(std::span<const std::byte> file, const std::string& source);
 namespace detail {
 
 // Magic, version and the two counts: tensors, then metadata.
-inline std::pair<std::uint64_t, std::uint64_t> read_gguf_header(GgufCursor& cursor, std::span<const std::byte> file,
-                                                                const std::string& source) {
+std::pair<std::uint64_t, std::uint64_t> read_gguf_header(GgufCursor& cursor, std::span<const std::byte> file,
+                                                         const std::string& source);
+
+GgufType read_gguf_type(GgufCursor& cursor, std::string_view key);
+
+GgufValue read_gguf_value(GgufCursor& cursor, std::string_view key, std::span<const std::byte> file);
+
+// The multiple of which the data and each tensor begin at.
+std::size_t gguf_alignment(const GgufFile& file, const GgufCursor& cursor);
+
+}  // namespace detail
+
+#if QWEN35_BODIES
+
+QWEN35_BODY const GgufValue* GgufFile::find(std::string_view key) const {
+  const auto found = std::find_if(metadata.begin(), metadata.end(), [&](const auto& m) { return m.first == key; });
+  return found == metadata.end() ? nullptr : &found->second;
+}
+
+QWEN35_BODY const TensorInfo* GgufFile::tensor(std::string_view name) const {
+  const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name == name; });
+  return found == tensors.end() ? nullptr : &*found;
+}
+
+QWEN35_BODY bool is_gguf(std::span<const std::byte> file) {
+  constexpr std::string_view magic = "GGUF";
+  return file.size() >= magic.size() && std::equal(magic.begin(), magic.end(), reinterpret_cast<const char*>(&file[0]));
+}
+
+QWEN35_BODY bool is_gguf_name(std::string_view path) {
+  return path.ends_with(".gguf") || path.ends_with(".GGUF");
+}
+
+namespace detail {
+
+QWEN35_BODY std::pair<std::uint64_t, std::uint64_t> read_gguf_header(GgufCursor& cursor,
+                                                                     std::span<const std::byte> file,
+                                                                     const std::string& source) {
   require<CheckpointError>(file.size() >= 4, source, ": ", file.size(), " bytes, too short for a GGUF file");
   const std::string_view magic(reinterpret_cast<const char*>(file.data()), 4);
   for (const std::string_view old : {"lmgg", "fmgg", "tjgg", "algg", "GGML", "GGJT", "GGMF"}) {
@@ -76,13 +104,13 @@ inline std::pair<std::uint64_t, std::uint64_t> read_gguf_header(GgufCursor& curs
   return {tensors, cursor.number<std::uint64_t>("the number of metadata values")};
 }
 
-inline GgufType read_gguf_type(GgufCursor& cursor, std::string_view key) {
+QWEN35_BODY GgufType read_gguf_type(GgufCursor& cursor, std::string_view key) {
   const auto type = cursor.number<std::uint32_t>("the type of a metadata value");
   cursor.expect(type < gguf_type_count, "\"", shortened(key), "\": unknown type ", type, " of a value");
   return static_cast<GgufType>(type);
 }
 
-inline GgufValue read_gguf_value(GgufCursor& cursor, std::string_view key, std::span<const std::byte> file) {
+QWEN35_BODY GgufValue read_gguf_value(GgufCursor& cursor, std::string_view key, std::span<const std::byte> file) {
   GgufValue out;
   out.type = read_gguf_type(cursor, key);
   if (out.type == GgufType::array) {
@@ -112,8 +140,7 @@ inline GgufValue read_gguf_value(GgufCursor& cursor, std::string_view key, std::
   return out;
 }
 
-// The multiple of which the data and each tensor begin at.
-inline std::size_t gguf_alignment(const GgufFile& file, const GgufCursor& cursor) {
+QWEN35_BODY std::size_t gguf_alignment(const GgufFile& file, const GgufCursor& cursor) {
   constexpr std::uint32_t most = 1u << 24;
   const GgufValue* const value = file.find("general.alignment");
   if (value == nullptr) {
@@ -129,7 +156,7 @@ inline std::size_t gguf_alignment(const GgufFile& file, const GgufCursor& cursor
 
 }  // namespace detail
 
-inline GgufFile read_gguf(std::span<const std::byte> file, const std::string& source) {
+QWEN35_BODY GgufFile read_gguf(std::span<const std::byte> file, const std::string& source) {
   using namespace detail;
   constexpr std::size_t longest_key = 65535, least_value = 8 + 1 + 4 + 1, least_tensor = 8 + 1 + 4 + 8 + 4 + 8;
   GgufCursor cursor(file, source);
@@ -164,5 +191,7 @@ inline GgufFile read_gguf(std::span<const std::byte> file, const std::string& so
   }
   return out;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -40,49 +40,70 @@ class GgufFields {
 
   std::string key_name(std::string_view key) const { return prefix_ + std::string(key); }
   const GgufValue* find(std::string_view key) const { return file_.find(key_name(key)); }
-  void set(std::string_view field, json::Value value, const std::string& called) {
-    out[field] = std::move(value);
-    out["key_names"][field] = called;
-  }
-  void add(std::initializer_list<GgufField> fields) {
-    for (const GgufField& field : fields) {
-      if (const GgufValue* const value = find(field.key)) {
-        set(field.field, value->json(), key_name(field.key));
-      } else {
-        const TensorInfo* const tensor = field.tensor.empty() ? nullptr : find_tensor(field.tensor);
-        require<ConfigError>(tensor != nullptr && field.axis < tensor->shape.size(), file_.source, ": no metadata key ",
-                             key_name(field.key));
-        set(field.field, tensor->shape[field.axis], concat(tensor->name, "'s axis ", field.axis));
-      }
-    }
-  }
+  void set(std::string_view field, json::Value value, const std::string& called);
+  void add(std::initializer_list<GgufField> fields);
   // A whole number that a key has to have.
-  std::size_t size(std::string_view key) const {
-    const GgufValue* const value = find(key);
-    require<ConfigError>(value != nullptr, file_.source, ": no metadata key ", key_name(key));
-    const json::Value number = value->json();
-    require<ConfigError>(
-        number.is_integer() && number.as_integer() >= 0 && number.as_integer() < (std::int64_t{1} << 31), file_.source,
-        ": ", key_name(key), ": expected a whole number from 0 to 2147483647");
-    return static_cast<std::size_t>(number.as_integer());
-  }
+  std::size_t size(std::string_view key) const;
 
  private:
-  const TensorInfo* find_tensor(std::string_view name) const {
-    for (const TensorInfo& tensor : file_.tensors) {
-      if (tensor.name == name || (tensor.name.starts_with("blk.") && tensor.name.ends_with(concat(".", name)))) {
-        return &tensor;
-      }
-    }
-    return nullptr;
-  }
+  const TensorInfo* find_tensor(std::string_view name) const;
 
   const GgufFile& file_;
   std::string prefix_;
 };
 
 // Linear attention or full attention, layer by layer: the array says it, or the interval, or the tensors of each layer.
-inline void add_gguf_layer_types(const GgufFile& file, std::size_t layers, GgufFields& fields) {
+void add_gguf_layer_types(const GgufFile& file, std::size_t layers, GgufFields& fields);
+
+void add_gguf_rope(const GgufFile& file, GgufFields& fields);
+
+json::Value gguf_text_config(const GgufFile& file);
+
+json::Value gguf_vision_config(const GgufFile& file);
+
+}  // namespace detail
+
+#if QWEN35_BODIES
+
+namespace detail {
+
+QWEN35_BODY void GgufFields::set(std::string_view field, json::Value value, const std::string& called) {
+  out[field] = std::move(value);
+  out["key_names"][field] = called;
+}
+
+QWEN35_BODY void GgufFields::add(std::initializer_list<GgufField> fields) {
+  for (const GgufField& field : fields) {
+    if (const GgufValue* const value = find(field.key)) {
+      set(field.field, value->json(), key_name(field.key));
+    } else {
+      const TensorInfo* const tensor = field.tensor.empty() ? nullptr : find_tensor(field.tensor);
+      require<ConfigError>(tensor != nullptr && field.axis < tensor->shape.size(), file_.source, ": no metadata key ",
+                           key_name(field.key));
+      set(field.field, tensor->shape[field.axis], concat(tensor->name, "'s axis ", field.axis));
+    }
+  }
+}
+
+QWEN35_BODY std::size_t GgufFields::size(std::string_view key) const {
+  const GgufValue* const value = find(key);
+  require<ConfigError>(value != nullptr, file_.source, ": no metadata key ", key_name(key));
+  const json::Value number = value->json();
+  require<ConfigError>(number.is_integer() && number.as_integer() >= 0 && number.as_integer() < (std::int64_t{1} << 31),
+                       file_.source, ": ", key_name(key), ": expected a whole number from 0 to 2147483647");
+  return static_cast<std::size_t>(number.as_integer());
+}
+
+QWEN35_BODY const TensorInfo* GgufFields::find_tensor(std::string_view name) const {
+  for (const TensorInfo& tensor : file_.tensors) {
+    if (tensor.name == name || (tensor.name.starts_with("blk.") && tensor.name.ends_with(concat(".", name)))) {
+      return &tensor;
+    }
+  }
+  return nullptr;
+}
+
+QWEN35_BODY void add_gguf_layer_types(const GgufFile& file, std::size_t layers, GgufFields& fields) {
   json::Value types = json::Value::array();
   std::string called = fields.key_name("attention.recurrent_layers");
   const auto add = [&](bool linear) { types.push_back(linear ? "linear_attention" : "full_attention"); };
@@ -108,7 +129,7 @@ inline void add_gguf_layer_types(const GgufFile& file, std::size_t layers, GgufF
   fields.set("layer_types", std::move(types), called);
 }
 
-inline void add_gguf_rope(const GgufFile& file, GgufFields& fields) {
+QWEN35_BODY void add_gguf_rope(const GgufFile& file, GgufFields& fields) {
   json::Value rope = json::Value::object();
   const auto take = [&](std::string_view field, std::string_view key) {
     if (const GgufValue* const value = fields.find(key)) {
@@ -153,7 +174,7 @@ inline void add_gguf_rope(const GgufFile& file, GgufFields& fields) {
   }
 }
 
-inline json::Value gguf_text_config(const GgufFile& file) {
+QWEN35_BODY json::Value gguf_text_config(const GgufFile& file) {
   const bool moe = gguf_architecture(file) == "qwen35moe";
   GgufFields fields(file, std::string(gguf_architecture(file)) + ".");
   fields.set("model_type", moe ? "qwen3_5_moe_text" : "qwen3_5_text", "general.architecture");
@@ -209,7 +230,7 @@ inline json::Value gguf_text_config(const GgufFile& file) {
   return std::move(fields.out);
 }
 
-inline json::Value gguf_vision_config(const GgufFile& file) {
+QWEN35_BODY json::Value gguf_vision_config(const GgufFile& file) {
   GgufFields fields(file, "clip.vision.");
   fields.set("model_type", "qwen3_5_moe_vision", "general.architecture");
   fields.add({{"depth", "block_count"},
@@ -237,7 +258,7 @@ inline json::Value gguf_vision_config(const GgufFile& file) {
 
 }  // namespace detail
 
-inline json::Value gguf_config(const GgufModel& model) {
+QWEN35_BODY json::Value gguf_config(const GgufModel& model) {
   if (!model.text) {
     return detail::gguf_vision_config(*model.vision);
   }
@@ -263,5 +284,7 @@ inline json::Value gguf_config(const GgufModel& model) {
   out["vision_config"] = detail::gguf_vision_config(*model.vision);
   return out;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -14,30 +14,15 @@ class GgufCursor {
 
   std::size_t at() const { return at_; }
   std::size_t left() const { return file_.size() - at_; }
-  std::span<const std::byte> take(std::uint64_t size, std::string_view what) {
-    require<CheckpointError>(size <= left(), source_, ": damaged GGUF file: byte ", at_, ": ", what, " takes ", size,
-                             " bytes, the file has ", left(), " more");
-    at_ += static_cast<std::size_t>(size);
-    return file_.subspan(at_ - static_cast<std::size_t>(size), static_cast<std::size_t>(size));
-  }
+  std::span<const std::byte> take(std::uint64_t size, std::string_view what);
   template <class T>
   T number(std::string_view what) {
     return read_little_endian<T>(take(sizeof(T), what).data());
   }
   // A length and so many bytes.
-  std::string_view text(std::size_t most, std::string_view what) {
-    const auto length = number<std::uint64_t>(what);
-    require<CheckpointError>(length <= most, source_, ": damaged GGUF file: byte ", at_, ": ", what, " of ", length,
-                             " bytes, the longest has ", most);
-    const std::span<const std::byte> bytes = take(length, what);
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-  }
+  std::string_view text(std::size_t most, std::string_view what);
   // So many things of at least `bytes` bytes must fit into the rest of the file.
-  std::size_t count(std::uint64_t stated, std::size_t bytes, std::string_view what) const {
-    require<CheckpointError>(stated <= left() / bytes, source_, ": damaged GGUF file: ", stated, " ", what,
-                             ", but only ", left(), " bytes follow");
-    return static_cast<std::size_t>(stated);
-  }
+  std::size_t count(std::uint64_t stated, std::size_t bytes, std::string_view what) const;
   template <class... Parts>
   void expect(bool condition, const Parts&... parts) const {
     require<CheckpointError>(condition, source_, ": damaged GGUF file: ", parts...);
@@ -48,5 +33,30 @@ class GgufCursor {
   const std::string& source_;
   std::size_t at_ = 0;
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::span<const std::byte> GgufCursor::take(std::uint64_t size, std::string_view what) {
+  require<CheckpointError>(size <= left(), source_, ": damaged GGUF file: byte ", at_, ": ", what, " takes ", size,
+                           " bytes, the file has ", left(), " more");
+  at_ += static_cast<std::size_t>(size);
+  return file_.subspan(at_ - static_cast<std::size_t>(size), static_cast<std::size_t>(size));
+}
+
+QWEN35_BODY std::string_view GgufCursor::text(std::size_t most, std::string_view what) {
+  const auto length = number<std::uint64_t>(what);
+  require<CheckpointError>(length <= most, source_, ": damaged GGUF file: byte ", at_, ": ", what, " of ", length,
+                           " bytes, the longest has ", most);
+  const std::span<const std::byte> bytes = take(length, what);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+QWEN35_BODY std::size_t GgufCursor::count(std::uint64_t stated, std::size_t bytes, std::string_view what) const {
+  require<CheckpointError>(stated <= left() / bytes, source_, ": damaged GGUF file: ", stated, " ", what, ", but only ",
+                           left(), " bytes follow");
+  return static_cast<std::size_t>(stated);
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -26,24 +26,10 @@ inline constexpr GgufTensorType gguf_tensor_types[] = {
     {30, "BF16"},    {31, "Q4_0_4_4"}, {32, "Q4_0_4_8"}, {33, "Q4_0_8_8"}, {34, "TQ1_0"},  {35, "TQ2_0"}, {39, "MXFP4"},
     {40, "NVFP4"},   {41, "Q1_0"},     {42, "Q2_0"}};
 
-inline std::string gguf_tensor_type_name(std::uint32_t number) {
-  for (const GgufTensorType& type : gguf_tensor_types) {
-    if (type.number == number) {
-      return std::string(type.name);
-    }
-  }
-  return concat("type ", number);
-}
+std::string gguf_tensor_type_name(std::uint32_t number);
 
 // A format of this library by the file's name for it, whether this program holds it or not.
-inline std::optional<Format> gguf_format(std::string_view name) {
-  for (std::size_t i = 0; i < format_count; ++i) {
-    if (dtype_name(static_cast<Format>(i)) == name) {
-      return static_cast<Format>(i);
-    }
-  }
-  return std::nullopt;
-}
+std::optional<Format> gguf_format(std::string_view name);
 
 // An entry of the directory; its bytes are found when all entries are read.
 struct GgufEntry {
@@ -52,7 +38,36 @@ struct GgufEntry {
   std::optional<Format> format;
 };
 
-inline GgufEntry read_gguf_entry(GgufCursor& cursor) {
+GgufEntry read_gguf_entry(GgufCursor& cursor);
+
+// Bytes of a tensor; nothing when they are more than can be addressed.
+std::optional<std::size_t> gguf_tensor_bytes(std::span<const std::size_t> shape, const FormatInfo& format);
+
+// Gives each entry its bytes of `data`, or says in one error which cannot have them.
+void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<const std::byte> data, std::size_t alignment,
+                        const std::string& source);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::string gguf_tensor_type_name(std::uint32_t number) {
+  for (const GgufTensorType& type : gguf_tensor_types) {
+    if (type.number == number) {
+      return std::string(type.name);
+    }
+  }
+  return concat("type ", number);
+}
+
+QWEN35_BODY std::optional<Format> gguf_format(std::string_view name) {
+  for (std::size_t i = 0; i < format_count; ++i) {
+    if (dtype_name(static_cast<Format>(i)) == name) {
+      return static_cast<Format>(i);
+    }
+  }
+  return std::nullopt;
+}
+
+QWEN35_BODY GgufEntry read_gguf_entry(GgufCursor& cursor) {
   constexpr std::size_t longest_name = 1023, most_axes = 4;
   GgufEntry out;
   out.tensor.name = cursor.text(longest_name, "the name of a tensor");
@@ -72,8 +87,7 @@ inline GgufEntry read_gguf_entry(GgufCursor& cursor) {
   return out;
 }
 
-// Bytes of a tensor; nothing when they are more than can be addressed.
-inline std::optional<std::size_t> gguf_tensor_bytes(std::span<const std::size_t> shape, const FormatInfo& format) {
+QWEN35_BODY std::optional<std::size_t> gguf_tensor_bytes(std::span<const std::size_t> shape, const FormatInfo& format) {
   std::size_t total = shape.back() / format.block_values;
   if (total > SIZE_MAX / format.block_bytes) {
     return std::nullopt;
@@ -88,9 +102,8 @@ inline std::optional<std::size_t> gguf_tensor_bytes(std::span<const std::size_t>
   return total;
 }
 
-// Gives each entry its bytes of `data`, or says in one error which cannot have them.
-inline void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<const std::byte> data, std::size_t alignment,
-                               const std::string& source) {
+QWEN35_BODY void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<const std::byte> data,
+                                    std::size_t alignment, const std::string& source) {
   constexpr std::size_t shown = 50;
   std::string problems;
   std::size_t count = 0;
@@ -139,5 +152,7 @@ inline void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<const 
   require<CheckpointError>(count == 0, source, ": the tensors of this GGUF file cannot be used:", problems,
                            count > shown ? concat("\n  and ", count - shown, " more") : std::string());
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -27,7 +27,37 @@ ModelFolder model_files(const ModelFolder& files);
 
 namespace detail {
 
-inline json::Value gguf_generation_config(const GgufFile& file) {
+json::Value gguf_generation_config(const GgufFile& file);
+
+json::Value gguf_preprocessor_config(const GgufFile& vision, bool video);
+
+// What the tokens are, in the numbers of the format.
+enum class GgufTokenType : std::uint8_t {
+  normal = 1,
+  unknown = 2,
+  control = 3,
+  user_defined = 4,
+  unused = 5,
+  byte = 6
+};
+
+GgufTokenType gguf_token_type(const GgufFile& file, const GgufValue* types, std::size_t id);
+
+// Tokens that converters call control tokens because of their names, although decoding keeps them.
+bool is_kept_token(std::string_view token);
+
+// A tokenizer.json.
+std::string gguf_tokenizer_json(const GgufFile& file);
+
+json::Value gguf_tokenizer_config(const GgufFile& file);
+
+}  // namespace detail
+
+#if QWEN35_BODIES
+
+namespace detail {
+
+QWEN35_BODY json::Value gguf_generation_config(const GgufFile& file) {
   json::Value out = json::Value::object();
   const auto take = [&](const char* field, std::string_view key, json::Value absent) {
     const GgufValue* const value = file.find(key);
@@ -67,7 +97,7 @@ inline json::Value gguf_generation_config(const GgufFile& file) {
   return out;
 }
 
-inline json::Value gguf_preprocessor_config(const GgufFile& vision, bool video) {
+QWEN35_BODY json::Value gguf_preprocessor_config(const GgufFile& vision, bool video) {
   json::Value out = json::Value::object();
   out[video ? "video_processor_type" : "image_processor_type"] =
       video ? "Qwen3VLVideoProcessor" : "Qwen2VLImageProcessor";
@@ -86,17 +116,7 @@ inline json::Value gguf_preprocessor_config(const GgufFile& vision, bool video) 
   return out;
 }
 
-// What the tokens are, in the numbers of the format.
-enum class GgufTokenType : std::uint8_t {
-  normal = 1,
-  unknown = 2,
-  control = 3,
-  user_defined = 4,
-  unused = 5,
-  byte = 6
-};
-
-inline GgufTokenType gguf_token_type(const GgufFile& file, const GgufValue* types, std::size_t id) {
+QWEN35_BODY GgufTokenType gguf_token_type(const GgufFile& file, const GgufValue* types, std::size_t id) {
   if (types == nullptr) {
     return GgufTokenType::normal;
   }
@@ -108,15 +128,13 @@ inline GgufTokenType gguf_token_type(const GgufFile& file, const GgufValue* type
   return static_cast<GgufTokenType>(type.as_integer());
 }
 
-// Tokens that converters call control tokens because of their names, although decoding keeps them.
-inline bool is_kept_token(std::string_view token) {
+QWEN35_BODY bool is_kept_token(std::string_view token) {
   constexpr std::string_view kept[] = {"<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>",
                                        "<|fim_pad|>",    "<|repo_name|>",  "<|file_sep|>"};
   return std::find(std::begin(kept), std::end(kept), token) != std::end(kept);
 }
 
-// A tokenizer.json.
-inline std::string gguf_tokenizer_json(const GgufFile& file) {
+QWEN35_BODY std::string gguf_tokenizer_json(const GgufFile& file) {
   const auto list = [&](std::string_view key) {
     const GgufValue* const value = file.find(key);
     require<TextError>(value != nullptr && value->is_array && value->type == GgufType::string, file.source, ": ", key,
@@ -166,7 +184,7 @@ inline std::string gguf_tokenizer_json(const GgufFile& file) {
                 "},\"merges\":[", pairs, "]}}");
 }
 
-inline json::Value gguf_tokenizer_config(const GgufFile& file) {
+QWEN35_BODY json::Value gguf_tokenizer_config(const GgufFile& file) {
   json::Value out = json::Value::object();
   out["tokenizer_class"] = "Qwen2Tokenizer";
   if (const GgufValue* const length = file.find(concat(gguf_architecture(file), ".context_length"))) {
@@ -199,7 +217,7 @@ inline json::Value gguf_tokenizer_config(const GgufFile& file) {
 
 }  // namespace detail
 
-inline ModelFolder gguf_model_folder(std::shared_ptr<const GgufModel> model, std::shared_ptr<const void> owner) {
+QWEN35_BODY ModelFolder gguf_model_folder(std::shared_ptr<const GgufModel> model, std::shared_ptr<const void> owner) {
   ModelFolder out = ModelFolder::made(model->source());
   const auto add = [&](const std::string& name, const auto& write) {
     out.add(name, [model, owner, write] { return write(*model); });
@@ -232,7 +250,7 @@ inline ModelFolder gguf_model_folder(std::shared_ptr<const GgufModel> model, std
   return out;
 }
 
-inline ModelFolder model_files(const ModelFolder& files) {
+QWEN35_BODY ModelFolder model_files(const ModelFolder& files) {
   if (!is_gguf_name(files.folder()) || is_folder(files.folder())) {
     return files;
   }
@@ -248,5 +266,7 @@ inline ModelFolder model_files(const ModelFolder& files) {
   }
   return gguf_model_folder(std::make_shared<const GgufModel>(join_gguf(std::move(read))), maps);
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -24,29 +24,11 @@ struct GgufModel {
 };
 
 // "" when there is none.
-inline std::string_view gguf_text(const GgufFile& file, std::string_view key) {
-  std::string_view out;
-  if (const GgufValue* const value = file.find(key); value != nullptr && !value->is_array) {
-    value->each_text([&](std::string_view text) { out = text; });
-  }
-  return out;
-}
-inline std::string_view gguf_architecture(const GgufFile& file) {
-  return gguf_text(file, "general.architecture");
-}
+std::string_view gguf_text(const GgufFile& file, std::string_view key);
+std::string_view gguf_architecture(const GgufFile& file);
 
 // The id of a token by its text.
-inline std::optional<std::size_t> gguf_token_id(const GgufFile& file, std::string_view token) {
-  std::optional<std::size_t> found;
-  std::size_t id = 0;
-  if (const GgufValue* const tokens = file.find("tokenizer.ggml.tokens")) {
-    tokens->each_text([&](std::string_view text) {
-      found = !found && text == token ? std::optional(id) : found;
-      ++id;
-    });
-  }
-  return found;
-}
+std::optional<std::size_t> gguf_token_id(const GgufFile& file, std::string_view token);
 
 // The files that a model is in, of which one is called `path`: "a-00001-of-00003.gguf" and its like stand beside each
 // other.
@@ -68,7 +50,50 @@ struct GgufPart {
 };
 inline constexpr std::size_t gguf_part_length = 20;
 
-inline std::optional<GgufPart> gguf_part_of(std::string_view path) {
+std::optional<GgufPart> gguf_part_of(std::string_view path);
+
+std::string gguf_part_name(const std::string& path, std::size_t number, std::size_t count);
+
+void require_gguf_kind(const GgufFile& file);
+
+std::size_t gguf_split_number(const GgufFile& file, std::string_view key, std::size_t absent);
+
+// The parts of one model, in order, as one file.
+GgufFile join_gguf_parts(std::vector<GgufFile> parts);
+
+std::string lower_case(std::string_view text);
+
+}  // namespace detail
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::string_view gguf_text(const GgufFile& file, std::string_view key) {
+  std::string_view out;
+  if (const GgufValue* const value = file.find(key); value != nullptr && !value->is_array) {
+    value->each_text([&](std::string_view text) { out = text; });
+  }
+  return out;
+}
+
+QWEN35_BODY std::string_view gguf_architecture(const GgufFile& file) {
+  return gguf_text(file, "general.architecture");
+}
+
+QWEN35_BODY std::optional<std::size_t> gguf_token_id(const GgufFile& file, std::string_view token) {
+  std::optional<std::size_t> found;
+  std::size_t id = 0;
+  if (const GgufValue* const tokens = file.find("tokenizer.ggml.tokens")) {
+    tokens->each_text([&](std::string_view text) {
+      found = !found && text == token ? std::optional(id) : found;
+      ++id;
+    });
+  }
+  return found;
+}
+
+namespace detail {
+
+QWEN35_BODY std::optional<GgufPart> gguf_part_of(std::string_view path) {
   if (path.size() < gguf_part_length || !is_gguf_name(path)) {
     return std::nullopt;
   }
@@ -85,7 +110,7 @@ inline std::optional<GgufPart> gguf_part_of(std::string_view path) {
   return fits ? std::optional(part) : std::nullopt;
 }
 
-inline std::string gguf_part_name(const std::string& path, std::size_t number, std::size_t count) {
+QWEN35_BODY std::string gguf_part_name(const std::string& path, std::size_t number, std::size_t count) {
   const auto five = [](std::size_t value) {
     const std::string digits = std::to_string(value);
     return std::string(5 - digits.size(), '0') + digits;
@@ -94,7 +119,7 @@ inline std::string gguf_part_name(const std::string& path, std::size_t number, s
                 path.substr(path.size() - 5));
 }
 
-inline void require_gguf_kind(const GgufFile& file) {
+QWEN35_BODY void require_gguf_kind(const GgufFile& file) {
   const std::string_view type = gguf_text(file, "general.type"), architecture = gguf_architecture(file);
   require<CheckpointError>(type != "adapter" && file.find("adapter.type") == nullptr, file.source,
                            ": a LoRA adapter, no model: merge it into its model (llama-export-lora) and open that");
@@ -116,7 +141,7 @@ inline void require_gguf_kind(const GgufFile& file) {
                            "\", expected \"qwen35moe\" or \"qwen35\" (or \"clip\", a picture tower)");
 }
 
-inline std::size_t gguf_split_number(const GgufFile& file, std::string_view key, std::size_t absent) {
+QWEN35_BODY std::size_t gguf_split_number(const GgufFile& file, std::string_view key, std::size_t absent) {
   const GgufValue* const value = file.find(key);
   if (value == nullptr) {
     return absent;
@@ -127,8 +152,7 @@ inline std::size_t gguf_split_number(const GgufFile& file, std::string_view key,
   return static_cast<std::size_t>(number.as_integer());
 }
 
-// The parts of one model, in order, as one file.
-inline GgufFile join_gguf_parts(std::vector<GgufFile> parts) {
+QWEN35_BODY GgufFile join_gguf_parts(std::vector<GgufFile> parts) {
   const std::size_t count = std::max<std::size_t>(gguf_split_number(parts[0], "split.count", 1), 1);
   require<CheckpointError>(count == parts.size(), parts[0].source, ": part of a model in ", count, " files, given ",
                            parts.size(), count > 1 ? ": their names must end in -00001-of-000NN.gguf" : "");
@@ -156,7 +180,7 @@ inline GgufFile join_gguf_parts(std::vector<GgufFile> parts) {
   return out;
 }
 
-inline std::string lower_case(std::string_view text) {
+QWEN35_BODY std::string lower_case(std::string_view text) {
   std::string out(text);
   for (char& c : out) {
     c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -166,7 +190,7 @@ inline std::string lower_case(std::string_view text) {
 
 }  // namespace detail
 
-inline std::vector<std::string> gguf_part_names(const std::string& path) {
+QWEN35_BODY std::vector<std::string> gguf_part_names(const std::string& path) {
   const std::optional<detail::GgufPart> part = detail::gguf_part_of(path);
   std::vector<std::string> out;
   std::string missing;
@@ -180,7 +204,7 @@ inline std::vector<std::string> gguf_part_names(const std::string& path) {
   return part ? out : std::vector<std::string>{path};
 }
 
-inline std::string find_gguf_vision(const std::string& path) {
+QWEN35_BODY std::string find_gguf_vision(const std::string& path) {
   const std::size_t slash = path.find_last_of('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   std::vector<std::string> found;
@@ -206,7 +230,7 @@ inline std::string find_gguf_vision(const std::string& path) {
   return slash == std::string::npos ? *best : path.substr(0, slash + 1) + *best;
 }
 
-inline GgufModel join_gguf(std::vector<GgufFile> files) {
+QWEN35_BODY GgufModel join_gguf(std::vector<GgufFile> files) {
   GgufModel out;
   std::vector<GgufFile> parts;
   for (GgufFile& file : files) {
@@ -234,5 +258,7 @@ inline GgufModel join_gguf(std::vector<GgufFile> files) {
   }
   return out;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

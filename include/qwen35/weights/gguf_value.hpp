@@ -6,11 +6,14 @@
 #include <qwen35/json/value.hpp>
 
 #include <bit>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
+
+#if QWEN35_BODIES
+#include <charconv>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -64,7 +67,9 @@ struct GgufValue {
   json::Value json(std::size_t most = 4096) const;
 };
 
-inline json::Value GgufValue::number(std::size_t index) const {
+#if QWEN35_BODIES
+
+QWEN35_BODY json::Value GgufValue::number(std::size_t index) const {
   const std::byte* const at = bytes.data() + index * gguf_type_bytes(type);
   switch (type) {
     case GgufType::u8:
@@ -102,7 +107,7 @@ inline json::Value GgufValue::number(std::size_t index) const {
   return {};
 }
 
-inline json::Value GgufValue::json(std::size_t most) const {
+QWEN35_BODY json::Value GgufValue::json(std::size_t most) const {
   json::Value out = is_array ? json::Value::array() : json::Value();
   if (type == GgufType::string) {
     each_text([&](std::string_view text) {
@@ -119,5 +124,7 @@ inline json::Value GgufValue::json(std::size_t most) const {
   }
   return is_array ? out : number();
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -2,7 +2,6 @@
 // The parameters of a model as a list: names, shapes, formats, bytes.
 #pragma once
 
-#include <qwen35/layers/mlp.hpp>
 #include <qwen35/weights/dialect_huggingface.hpp>
 #include <qwen35/weights/text_weights.hpp>
 #include <qwen35/weights/vision_weights.hpp>
@@ -10,6 +9,10 @@
 #include <memory>
 #include <string>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <qwen35/layers/mlp.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -22,13 +25,7 @@ struct NamedParameter {
   std::shared_ptr<const std::vector<float>> own;  // what a piece looks at that is stored nowhere else
 
   // In `format`.
-  std::size_t bytes() const {
-    std::size_t sum = 0;
-    for (const Matrix& piece : pieces) {
-      sum += piece.rows * row_bytes(format, piece.cols);
-    }
-    return sum;
-  }
+  std::size_t bytes() const;
 };
 
 namespace detail {
@@ -56,50 +53,16 @@ class ParameterList {
   void operator()(const Parameter& parameter, const Matrix& matrix) {
     out.push_back({parameter.name, parameter.shape, matrix.format, {matrix}, nullptr});
   }
-  void operator()(const Parameter& parameter, const float* const& values) {
-    if (const Matrix* const stored = storage_.stored(values)) {
-      (*this)(parameter, *stored);
-      return;
-    }
-    const std::size_t rows = parameter.shape[0], cols = parameter.shape.size() / rows;
-    std::vector<float> stored(rows * cols);
-    for (std::size_t i = 0; i < stored.size(); ++i) {
-      stored[i] = stored_value(parameter.meaning, values[i % cols * rows + i / cols]);
-    }
-    const auto own = std::make_shared<const std::vector<float>>(std::move(stored));
-    const Matrix matrix(reinterpret_cast<const std::byte*>(own->data()), Format::f32, rows, cols);
-    out.push_back({parameter.name, parameter.shape, Format::f32, {matrix}, own});
-  }
-  void operator()(const ExpertsParameter& experts, const std::vector<MlpWeights>& weights) {
-    std::vector<Matrix> gate_up, down;
-    for (const MlpWeights& expert : weights) {
-      gate_up.push_back(expert.gate_proj);
-      gate_up.push_back(expert.up_proj);
-      down.push_back(expert.down_proj);
-    }
-    add(experts.gate_up_proj(), std::move(gate_up));
-    add(experts.down_proj(), std::move(down));
-  }
+  void operator()(const Parameter& parameter, const float* const& values);
+  void operator()(const ExpertsParameter& experts, const std::vector<MlpWeights>& weights);
 
-  std::size_t bytes() const {
-    std::size_t sum = 0;
-    for (const NamedParameter& parameter : out) {
-      sum += parameter.bytes();
-    }
-    return sum;
-  }
+  std::size_t bytes() const;
 
   std::vector<NamedParameter> out;
 
  private:
   // Experts of different formats are written as f32, which holds all of them.
-  void add(const Parameter& parameter, std::vector<Matrix> pieces) {
-    Format format = pieces[0].format;
-    for (const Matrix& piece : pieces) {
-      format = piece.format == format ? format : Format::f32;
-    }
-    out.push_back({parameter.name, parameter.shape, format, std::move(pieces), nullptr});
-  }
+  void add(const Parameter& parameter, std::vector<Matrix> pieces);
 
   const BoundStorage& storage_;
 };
@@ -142,5 +105,59 @@ std::vector<NamedParameter> named_parameters(const VisionWeights& weights, const
   }
   return std::move(list.out);
 }
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::size_t NamedParameter::bytes() const {
+  std::size_t sum = 0;
+  for (const Matrix& piece : pieces) {
+    sum += piece.rows * row_bytes(format, piece.cols);
+  }
+  return sum;
+}
+
+QWEN35_BODY void ParameterList::operator()(const Parameter& parameter, const float* const& values) {
+  if (const Matrix* const stored = storage_.stored(values)) {
+    (*this)(parameter, *stored);
+    return;
+  }
+  const std::size_t rows = parameter.shape[0], cols = parameter.shape.size() / rows;
+  std::vector<float> stored(rows * cols);
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    stored[i] = stored_value(parameter.meaning, values[i % cols * rows + i / cols]);
+  }
+  const auto own = std::make_shared<const std::vector<float>>(std::move(stored));
+  const Matrix matrix(reinterpret_cast<const std::byte*>(own->data()), Format::f32, rows, cols);
+  out.push_back({parameter.name, parameter.shape, Format::f32, {matrix}, own});
+}
+
+QWEN35_BODY void ParameterList::operator()(const ExpertsParameter& experts, const std::vector<MlpWeights>& weights) {
+  std::vector<Matrix> gate_up, down;
+  for (const MlpWeights& expert : weights) {
+    gate_up.push_back(expert.gate_proj);
+    gate_up.push_back(expert.up_proj);
+    down.push_back(expert.down_proj);
+  }
+  add(experts.gate_up_proj(), std::move(gate_up));
+  add(experts.down_proj(), std::move(down));
+}
+
+QWEN35_BODY std::size_t ParameterList::bytes() const {
+  std::size_t sum = 0;
+  for (const NamedParameter& parameter : out) {
+    sum += parameter.bytes();
+  }
+  return sum;
+}
+
+QWEN35_BODY void ParameterList::add(const Parameter& parameter, std::vector<Matrix> pieces) {
+  Format format = pieces[0].format;
+  for (const Matrix& piece : pieces) {
+    format = piece.format == format ? format : Format::f32;
+  }
+  out.push_back({parameter.name, parameter.shape, format, std::move(pieces), nullptr});
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -3,43 +3,31 @@
 // checked before it is used.
 #pragma once
 
-#include <qwen35/json/read.hpp>
 #include <qwen35/weights/tensor_info.hpp>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <unordered_set>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <qwen35/json/read.hpp>
+
+#include <charconv>
+#include <system_error>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
 
 // Bits of one value, 0 for an unknown name.
-inline std::size_t safetensors_bits(std::string_view dtype) {
-  struct Entry {
-    std::string_view name;
-    std::size_t bits;
-  };
-  constexpr Entry entries[] = {{"BOOL", 8},    {"U8", 8},          {"I8", 8},          {"F8_E4M3", 8}, {"F8_E5M2", 8},
-                               {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"F4", 4},      {"F6_E2M3", 6},
-                               {"F6_E3M2", 6}, {"I16", 16},        {"U16", 16},        {"F16", 16},    {"BF16", 16},
-                               {"I32", 32},    {"U32", 32},        {"F32", 32},        {"I64", 64},    {"U64", 64},
-                               {"F64", 64},    {"C64", 64}};
-  for (const Entry& entry : entries) {
-    if (entry.name == dtype) {
-      return entry.bits;
-    }
-  }
-  return 0;
-}
+std::size_t safetensors_bits(std::string_view dtype);
 
 // Receives the header's events: {"name": {"dtype": "F32", "shape": [..], "data_offsets": [begin, end]}, "__metadata__":
 // {..}}. Strict about the form, and linear in the header's size.
@@ -60,127 +48,21 @@ class SafetensorsHeader {
   bool integer(std::int64_t value) {
     return value >= 0 ? whole(static_cast<std::uint64_t>(value)) : metadata_ || wrong("a negative number");
   }
-  bool big_integer(std::string_view digits) {
-    std::uint64_t value = 0;
-    return std::from_chars(digits.data(), digits.data() + digits.size(), value).ec == std::errc() ? whole(value)
-                                                                                                  : number(0.0);
-  }
+  bool big_integer(std::string_view digits);
   bool number(double) { return metadata_ || wrong("a fraction or a number that is too large"); }
-  bool string(std::string_view text) {
-    if (metadata_) {
-      return true;
-    }
-    if (depth_ != 2 || field_ != Field::dtype) {
-      return wrong("a string");
-    }
-    entries.back().dtype.assign(text);
-    return true;
-  }
-  bool begin_object() {
-    ++depth_;
-    if (metadata_ || depth_ == 1) {
-      return true;
-    }
-    if (depth_ == 2 && !in_array_) {
-      if (name_ == "__metadata__") {
-        metadata_ = true;
-        return true;
-      }
-      if (!names_.insert(name_).second) {
-        return fail(concat("tensor \"", name_, "\" stands twice in the header"));
-      }
-      entries.push_back({name_, {}, {}, 0, 0});
-      seen_ = 0;
-      return true;
-    }
-    return wrong("an object");
-  }
-  bool key(std::string_view key) {
-    if (depth_ == 1) {
-      name_.assign(key);
-      return true;
-    }
-    if (metadata_) {
-      return true;
-    }
-    field_ = key == "dtype"          ? Field::dtype
-             : key == "shape"        ? Field::shape
-             : key == "data_offsets" ? Field::offsets
-                                     : Field::none;
-    if (field_ == Field::none) {
-      return fail(concat("tensor \"", name_, "\": unknown entry \"", key, "\""));
-    }
-    const unsigned bit = 1u << static_cast<unsigned>(field_);
-    if ((seen_ & bit) != 0) {
-      return fail(concat("tensor \"", name_, "\": entry \"", key, "\" stands twice"));
-    }
-    seen_ |= bit;
-    return true;
-  }
-  bool end_object() {
-    --depth_;
-    if (depth_ == 1) {
-      if (!metadata_ && seen_ != 7) {
-        return fail(concat("tensor \"", name_, "\": expected dtype, shape and data_offsets"));
-      }
-      metadata_ = false;
-    }
-    return true;
-  }
-  bool begin_array() {
-    if (metadata_) {
-      return true;
-    }
-    if (depth_ != 2 || in_array_ || (field_ != Field::shape && field_ != Field::offsets)) {
-      return wrong("an array");
-    }
-    in_array_ = true;
-    offsets_ = 0;
-    return true;
-  }
-  bool end_array() {
-    if (metadata_) {
-      return true;
-    }
-    in_array_ = false;
-    return field_ != Field::offsets || offsets_ == 2 ||
-           fail(concat("tensor \"", name_, "\": data_offsets must be two numbers"));
-  }
+  bool string(std::string_view text);
+  bool begin_object();
+  bool key(std::string_view key);
+  bool end_object();
+  bool begin_array();
+  bool end_array();
 
  private:
   enum class Field : unsigned { dtype, shape, offsets, none };
 
-  bool fail(std::string why) {
-    problem = std::move(why);
-    return false;
-  }
-  bool wrong(std::string_view what) {
-    return fail(depth_ == 0 ? concat("the header is ", what, ", expected an object")
-                            : concat("entry \"", name_, "\": unexpected ", what));
-  }
-  bool whole(std::uint64_t value) {
-    if (metadata_) {
-      return true;
-    }
-    if (depth_ != 2 || !in_array_) {
-      return wrong("a number");
-    }
-    if (value > SIZE_MAX) {
-      return fail(concat("tensor \"", name_, "\": ", value, " is more than this system can address"));
-    }
-    if (field_ == Field::shape) {
-      if (entries.back().shape.size() == 8) {
-        return fail(concat("tensor \"", name_, "\": more than 8 axes"));
-      }
-      entries.back().shape.push_back(static_cast<std::size_t>(value));
-      return true;
-    }
-    if (offsets_ >= 2) {
-      return fail(concat("tensor \"", name_, "\": data_offsets must be two numbers"));
-    }
-    (offsets_++ == 0 ? entries.back().begin : entries.back().end) = static_cast<std::size_t>(value);
-    return true;
-  }
+  bool fail(std::string why);
+  bool wrong(std::string_view what);
+  bool whole(std::uint64_t value);
 
   std::unordered_set<std::string> names_;
   std::string name_;
@@ -193,7 +75,166 @@ class SafetensorsHeader {
 };
 
 // Number of bytes of a tensor, or nothing when the product overflows or is no whole number of bytes.
-inline std::optional<std::size_t> tensor_bytes(std::span<const std::size_t> shape, std::size_t bits) {
+std::optional<std::size_t> tensor_bytes(std::span<const std::size_t> shape, std::size_t bits);
+
+}  // namespace detail
+
+// The tensors of a safetensors file, as views of `file`, in the header's order. Raises one CheckpointError with
+// everything that is wrong: offsets past the end, overlapping or leaving holes, sizes that do not follow from shape and
+// dtype, or the first thing in the header that is not what the format says, such as a name given twice. Source: the
+// format's description, https://github.com/huggingface/safetensors.
+QWEN35_LAZY
+std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const std::string& source);
+
+#if QWEN35_BODIES
+
+namespace detail {
+
+QWEN35_BODY std::size_t safetensors_bits(std::string_view dtype) {
+  struct Entry {
+    std::string_view name;
+    std::size_t bits;
+  };
+  constexpr Entry entries[] = {{"BOOL", 8},    {"U8", 8},          {"I8", 8},          {"F8_E4M3", 8}, {"F8_E5M2", 8},
+                               {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"F4", 4},      {"F6_E2M3", 6},
+                               {"F6_E3M2", 6}, {"I16", 16},        {"U16", 16},        {"F16", 16},    {"BF16", 16},
+                               {"I32", 32},    {"U32", 32},        {"F32", 32},        {"I64", 64},    {"U64", 64},
+                               {"F64", 64},    {"C64", 64}};
+  for (const Entry& entry : entries) {
+    if (entry.name == dtype) {
+      return entry.bits;
+    }
+  }
+  return 0;
+}
+
+QWEN35_BODY bool SafetensorsHeader::big_integer(std::string_view digits) {
+  std::uint64_t value = 0;
+  return std::from_chars(digits.data(), digits.data() + digits.size(), value).ec == std::errc() ? whole(value)
+                                                                                                : number(0.0);
+}
+
+QWEN35_BODY bool SafetensorsHeader::string(std::string_view text) {
+  if (metadata_) {
+    return true;
+  }
+  if (depth_ != 2 || field_ != Field::dtype) {
+    return wrong("a string");
+  }
+  entries.back().dtype.assign(text);
+  return true;
+}
+
+QWEN35_BODY bool SafetensorsHeader::begin_object() {
+  ++depth_;
+  if (metadata_ || depth_ == 1) {
+    return true;
+  }
+  if (depth_ == 2 && !in_array_) {
+    if (name_ == "__metadata__") {
+      metadata_ = true;
+      return true;
+    }
+    if (!names_.insert(name_).second) {
+      return fail(concat("tensor \"", name_, "\" stands twice in the header"));
+    }
+    entries.push_back({name_, {}, {}, 0, 0});
+    seen_ = 0;
+    return true;
+  }
+  return wrong("an object");
+}
+
+QWEN35_BODY bool SafetensorsHeader::key(std::string_view key) {
+  if (depth_ == 1) {
+    name_.assign(key);
+    return true;
+  }
+  if (metadata_) {
+    return true;
+  }
+  field_ = key == "dtype"          ? Field::dtype
+           : key == "shape"        ? Field::shape
+           : key == "data_offsets" ? Field::offsets
+                                   : Field::none;
+  if (field_ == Field::none) {
+    return fail(concat("tensor \"", name_, "\": unknown entry \"", key, "\""));
+  }
+  const unsigned bit = 1u << static_cast<unsigned>(field_);
+  if ((seen_ & bit) != 0) {
+    return fail(concat("tensor \"", name_, "\": entry \"", key, "\" stands twice"));
+  }
+  seen_ |= bit;
+  return true;
+}
+
+QWEN35_BODY bool SafetensorsHeader::end_object() {
+  --depth_;
+  if (depth_ == 1) {
+    if (!metadata_ && seen_ != 7) {
+      return fail(concat("tensor \"", name_, "\": expected dtype, shape and data_offsets"));
+    }
+    metadata_ = false;
+  }
+  return true;
+}
+
+QWEN35_BODY bool SafetensorsHeader::begin_array() {
+  if (metadata_) {
+    return true;
+  }
+  if (depth_ != 2 || in_array_ || (field_ != Field::shape && field_ != Field::offsets)) {
+    return wrong("an array");
+  }
+  in_array_ = true;
+  offsets_ = 0;
+  return true;
+}
+
+QWEN35_BODY bool SafetensorsHeader::end_array() {
+  if (metadata_) {
+    return true;
+  }
+  in_array_ = false;
+  return field_ != Field::offsets || offsets_ == 2 ||
+         fail(concat("tensor \"", name_, "\": data_offsets must be two numbers"));
+}
+
+QWEN35_BODY bool SafetensorsHeader::fail(std::string why) {
+  problem = std::move(why);
+  return false;
+}
+
+QWEN35_BODY bool SafetensorsHeader::wrong(std::string_view what) {
+  return fail(depth_ == 0 ? concat("the header is ", what, ", expected an object")
+                          : concat("entry \"", name_, "\": unexpected ", what));
+}
+
+QWEN35_BODY bool SafetensorsHeader::whole(std::uint64_t value) {
+  if (metadata_) {
+    return true;
+  }
+  if (depth_ != 2 || !in_array_) {
+    return wrong("a number");
+  }
+  if (value > SIZE_MAX) {
+    return fail(concat("tensor \"", name_, "\": ", value, " is more than this system can address"));
+  }
+  if (field_ == Field::shape) {
+    if (entries.back().shape.size() == 8) {
+      return fail(concat("tensor \"", name_, "\": more than 8 axes"));
+    }
+    entries.back().shape.push_back(static_cast<std::size_t>(value));
+    return true;
+  }
+  if (offsets_ >= 2) {
+    return fail(concat("tensor \"", name_, "\": data_offsets must be two numbers"));
+  }
+  (offsets_++ == 0 ? entries.back().begin : entries.back().end) = static_cast<std::size_t>(value);
+  return true;
+}
+
+QWEN35_BODY std::optional<std::size_t> tensor_bytes(std::span<const std::size_t> shape, std::size_t bits) {
   std::size_t total = bits;
   for (const std::size_t extent : shape) {
     if (extent != 0 && total > SIZE_MAX / extent) {
@@ -206,11 +247,7 @@ inline std::optional<std::size_t> tensor_bytes(std::span<const std::size_t> shap
 
 }  // namespace detail
 
-// The tensors of a safetensors file, as views of `file`, in the header's order. Raises one CheckpointError with
-// everything that is wrong: offsets past the end, overlapping or leaving holes, sizes that do not follow from shape and
-// dtype, or the first thing in the header that is not what the format says, such as a name given twice. Source: the
-// format's description, https://github.com/huggingface/safetensors.
-template <class = void>
+QWEN35_LAZY_BODY
 std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const std::string& source) {
   constexpr std::size_t header_limit = 100'000'000;  // the format's own limit
   require<CheckpointError>(file.size() >= 8, source, ": ", file.size(), " bytes, too short for a safetensors file");
@@ -279,5 +316,7 @@ std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const 
                            count > shown ? concat("\n  and ", count - shown, " more") : std::string());
   return tensors;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

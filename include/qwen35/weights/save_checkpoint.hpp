@@ -29,6 +29,35 @@ namespace detail {
 
 using Shard = std::vector<const NamedParameter*>;
 
+// In their order, as many as fit; inside a file wider values come first, so that each tensor is aligned to its values.
+QWEN35_LAZY
+std::vector<Shard> shards_of(const std::vector<NamedParameter>& parameters, std::size_t limit);
+
+}  // namespace detail
+
+// A text of a checkpoint folder beside its weights.
+struct SideFile {
+  std::string name;
+  std::string text;
+};
+
+// generation_config.json, or nothing when it is null.
+QWEN35_LAZY
+std::vector<SideFile> generation_config_files(const json::Value& generation_config);
+
+// Writes config.json, `side_files` and the parameters into `folder`, which is made when it is not there: one
+// model.safetensors, or shards with an index. Everything is written under other names first, so a full disk leaves the
+// folder as it was; then the old config.json goes, the new files take their places, shards of an earlier model go, and
+// the new config.json comes last: a folder that a crash left half-way does not load, and never as a mixture. Raises
+// CheckpointError.
+QWEN35_LAZY
+void save_checkpoint(const std::string& folder, json::Value config, const std::vector<NamedParameter>& parameters,
+                     const SaveOptions& options = {}, const std::vector<SideFile>& side_files = {});
+
+#if QWEN35_BODIES
+
+namespace detail {
+
 // Raises CheckpointError for a format that these files do not have.
 template <class = void>
 std::string written_dtype(Format format) {
@@ -37,8 +66,7 @@ std::string written_dtype(Format format) {
   return out;
 }
 
-// In their order, as many as fit; inside a file wider values come first, so that each tensor is aligned to its values.
-template <class = void>
+QWEN35_LAZY_BODY
 std::vector<Shard> shards_of(const std::vector<NamedParameter>& parameters, std::size_t limit) {
   std::vector<Shard> shards(1);
   std::size_t size = 0;
@@ -60,23 +88,9 @@ std::vector<Shard> shards_of(const std::vector<NamedParameter>& parameters, std:
 }
 
 // "model.safetensors", or "model-00002-of-00003.safetensors" for index 1 of 3.
-inline std::string shard_name(std::size_t index, std::size_t count) {
-  if (count == 1) {
-    return "model.safetensors";
-  }
-  const auto five = [](std::size_t number) {
-    const std::string digits = std::to_string(number);
-    return std::string(digits.size() < 5 ? 5 - digits.size() : 0, '0') + digits;
-  };
-  return concat("model-", five(index + 1), "-of-", five(count), ".safetensors");
-}
+QWEN35_BODY std::string shard_name(std::size_t index, std::size_t count);
 
-inline bool is_shard_name(std::string_view file) {
-  constexpr std::string_view form = "model-#####-of-#####.safetensors";
-  return file.size() == form.size() && std::equal(file.begin(), file.end(), form.begin(), [](char have, char want) {
-           return want == '#' ? have >= '0' && have <= '9' : have == want;
-         });
-}
+QWEN35_BODY bool is_shard_name(std::string_view file);
 
 template <class = void>
 std::string safetensors_header(const Shard& shard) {
@@ -157,16 +171,27 @@ std::string dtype_entry(const std::vector<NamedParameter>& parameters) {
   return out.replace(out.find('f'), 1, "float");
 }
 
+QWEN35_BODY std::string shard_name(std::size_t index, std::size_t count) {
+  if (count == 1) {
+    return "model.safetensors";
+  }
+  const auto five = [](std::size_t number) {
+    const std::string digits = std::to_string(number);
+    return std::string(digits.size() < 5 ? 5 - digits.size() : 0, '0') + digits;
+  };
+  return concat("model-", five(index + 1), "-of-", five(count), ".safetensors");
+}
+
+QWEN35_BODY bool is_shard_name(std::string_view file) {
+  constexpr std::string_view form = "model-#####-of-#####.safetensors";
+  return file.size() == form.size() && std::equal(file.begin(), file.end(), form.begin(), [](char have, char want) {
+           return want == '#' ? have >= '0' && have <= '9' : have == want;
+         });
+}
+
 }  // namespace detail
 
-// A text of a checkpoint folder beside its weights.
-struct SideFile {
-  std::string name;
-  std::string text;
-};
-
-// generation_config.json, or nothing when it is null.
-template <class = void>
+QWEN35_LAZY_BODY
 std::vector<SideFile> generation_config_files(const json::Value& generation_config) {
   std::vector<SideFile> files;
   if (!generation_config.is_null()) {
@@ -175,14 +200,9 @@ std::vector<SideFile> generation_config_files(const json::Value& generation_conf
   return files;
 }
 
-// Writes config.json, `side_files` and the parameters into `folder`, which is made when it is not there: one
-// model.safetensors, or shards with an index. Everything is written under other names first, so a full disk leaves the
-// folder as it was; then the old config.json goes, the new files take their places, shards of an earlier model go, and
-// the new config.json comes last: a folder that a crash left half-way does not load, and never as a mixture. Raises
-// CheckpointError.
-template <class = void>
+QWEN35_LAZY_BODY
 void save_checkpoint(const std::string& folder, json::Value config, const std::vector<NamedParameter>& parameters,
-                     const SaveOptions& options = {}, const std::vector<SideFile>& side_files = {}) {
+                     const SaveOptions& options, const std::vector<SideFile>& side_files) {
   const std::vector<detail::Shard> shards = detail::shards_of(parameters, options.max_shard_size);
   config["dtype"] = detail::dtype_entry(parameters);
   make_folders<CheckpointError>(folder);
@@ -227,5 +247,7 @@ void save_checkpoint(const std::string& folder, json::Value config, const std::v
   }
   files.back().commit();
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -24,13 +24,7 @@ struct TensorInfo {
 };
 
 // What files call a format: its name in capitals.
-inline std::string dtype_name(Format format) {
-  std::string out(name(format));
-  for (char& c : out) {
-    c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  }
-  return out;
-}
+std::string dtype_name(Format format);
 
 // fn(format) for each format that can stand in a safetensors file and that this program holds.
 template <class Fn>
@@ -42,22 +36,40 @@ inline void each_dtype(const Fn& fn) {
   }
 }
 
-inline std::optional<Format> dtype_of(std::string_view name) {
+std::optional<Format> dtype_of(std::string_view name);
+
+// For messages: "F32, F16, BF16".
+std::string dtype_names();
+
+// The format that a file calls so, of those that this program holds; unlike dtype_of() also one of blocks, which only
+// GGUF files have.
+std::optional<Format> stored_format(std::string_view name);
+
+std::string shape_text(std::span<const std::size_t> shape);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::string dtype_name(Format format) {
+  std::string out(name(format));
+  for (char& c : out) {
+    c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return out;
+}
+
+QWEN35_BODY std::optional<Format> dtype_of(std::string_view name) {
   std::optional<Format> found;
   each_dtype([&](Format format) { found = dtype_name(format) == name ? format : found; });
   return found;
 }
 
-// For messages: "F32, F16, BF16".
-inline std::string dtype_names() {
+QWEN35_BODY std::string dtype_names() {
   std::string out;
   each_dtype([&](Format format) { out += (out.empty() ? "" : ", ") + dtype_name(format); });
   return out;
 }
 
-// The format that a file calls so, of those that this program holds; unlike dtype_of() also one of blocks, which only
-// GGUF files have.
-inline std::optional<Format> stored_format(std::string_view name) {
+QWEN35_BODY std::optional<Format> stored_format(std::string_view name) {
   for (std::size_t i = 0; i < format_count; ++i) {
     if (is_available(static_cast<Format>(i)) && dtype_name(static_cast<Format>(i)) == name) {
       return static_cast<Format>(i);
@@ -66,12 +78,14 @@ inline std::optional<Format> stored_format(std::string_view name) {
   return std::nullopt;
 }
 
-inline std::string shape_text(std::span<const std::size_t> shape) {
+QWEN35_BODY std::string shape_text(std::span<const std::size_t> shape) {
   std::string out = "[";
   for (std::size_t i = 0; i < shape.size(); ++i) {
     out += concat(i == 0 ? "" : ", ", shape[i]);
   }
   return out + "]";
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE
