@@ -25,11 +25,16 @@
 #include <qwen35/json/read.hpp>
 #include <qwen35/json/value.hpp>
 #include <qwen35/layers/activation.hpp>
+#include <qwen35/layers/gated_attention.hpp>
+#include <qwen35/layers/gated_delta_net.hpp>
 #include <qwen35/layers/mlp.hpp>
+#include <qwen35/layers/moe_block.hpp>
 #include <qwen35/layers/norm.hpp>
 #include <qwen35/layers/parameter.hpp>
+#include <qwen35/layers/patch_merger.hpp>
 #include <qwen35/layers/rotary_embedding.hpp>
 #include <qwen35/layers/rows.hpp>
+#include <qwen35/layers/vision_block.hpp>
 #include <qwen35/layers/vision_chunks.hpp>
 #include <qwen35/layers/vision_positions.hpp>
 #include <qwen35/math/activations.hpp>

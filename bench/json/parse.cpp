@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parsing and writing JSON of the kind that weight files have for headers.
+#include <qwen35/json/events.hpp>
 #include <qwen35/json/parse.hpp>
+#include <qwen35/json/read.hpp>
 
 #include <benchmark/benchmark.h>
 

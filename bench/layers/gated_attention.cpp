@@ -16,7 +16,7 @@ void gated_attention(benchmark::State& state) {
   constexpr DType dtype = DType::bf16;
   layer_bench::Random random;
   constexpr GatedAttentionSizes sizes = Layer::sizes(hidden_size, false);
-  const layer_bench::Fresh<GatedAttentionWeights> fresh(sizes);
+  layer_bench::Fresh<GatedAttentionWeights> fresh(sizes);
   const std::vector<float> x = random.values(tokens * hidden_size, 0.0f, 1.0f);
   std::vector<float> y(x.size());
   const std::vector<float> cos = random.values(tokens * 32, 0.0f, 1.0f);

@@ -13,7 +13,7 @@ using layer_bench::hidden_size;
 void gated_delta_net(benchmark::State& state) {
   const auto tokens = static_cast<std::size_t>(state.range(0));
   layer_bench::Random random;
-  const layer_bench::Fresh<GatedDeltaNetWeights> fresh(Layer::sizes(hidden_size));
+  layer_bench::Fresh<GatedDeltaNetWeights> fresh(Layer::sizes(hidden_size));
   std::vector<float> x = random.values(tokens * hidden_size, 0.0f, 1.0f);
   std::vector<float> y(x.size());
   std::vector<float> conv(Layer::conv_state_size);

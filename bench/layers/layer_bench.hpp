@@ -62,7 +62,7 @@ struct Fresh {
     visit_parameters(weights, sizes, "", initialiser);
   }
   template <class Sizes>
-  std::size_t bytes(const Sizes& sizes) const {
+  std::size_t bytes(const Sizes& sizes) {
     qwen35::ParameterList list(storage);
     visit_parameters(weights, sizes, "", list);
     return list.bytes();

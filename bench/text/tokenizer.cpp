@@ -2,6 +2,7 @@
 // The tokenizer, warm, on one thread. QWEN35_BENCH_TOKENIZER names a tokenizer.json, QWEN35_BENCH_CORPUS a file with
 // one JSON string (a document) a line; without them, the shapes model's and a made-up text. bench/tokenizer_peer.sh
 // runs another library beside it.
+#include <qwen35/json/parse.hpp>
 #include <qwen35/text/tokenizer.hpp>
 
 #include <benchmark/benchmark.h>

@@ -49,12 +49,18 @@ TEST_CASE("rows are normed as their definitions say, each with the norm's own ep
 }
 
 TEST_CASE("a visitor of norms is given norms, others their parameters") {
+  struct Names final : ParameterReader {
+    std::string seen;
+    void read(const Parameter&, const Matrix&) override {}
+    void read(const Parameter& parameter, const float*) override { seen += parameter.name; }
+    void read(const ExpertsParameter&, const std::vector<MlpWeights>&) override {}
+  };
+  const Parameter parameter{"layers.0.", "norm.weight", {3}};
   RmsNormWeights norm;
-  const RmsNormEps eps{0.5f};
-  visit_rms_norm(Parameter{"layers.0.", "norm.weight", {3}}, norm, eps);
+  RmsNormEps eps(0.5f);
+  eps.norm(parameter, norm);
   CHECK(norm.eps == 0.5f);
-  std::string seen;
-  const auto names = [&](const Parameter& parameter, const float*&) { seen += parameter.name; };
-  visit_rms_norm(Parameter{"layers.0.", "norm.weight", {3}}, norm, names);
-  CHECK(seen == "layers.0.norm.weight");
+  Names names;
+  names.norm(parameter, norm);
+  CHECK(names.seen == "layers.0.norm.weight");
 }

@@ -34,19 +34,29 @@ std::uint64_t of(const std::vector<TestTensor>& tensors, const TextValues& value
       bind_text<Config>(Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}}, options)), values);
 }
 
-std::vector<TestTensor> vision_tensors() {
+// A tensor for each parameter of a tower.
+class VisionTensors final : public ParameterReader {
+ public:
   std::vector<TestTensor> out;
-  std::mt19937 random(3);
-  const VisionWeights none = empty_vision_weights<SmallVision>();
-  const auto add = [&](const Parameter& parameter, const auto&) {
+  void read(const Parameter& parameter, const Matrix&) override { add(parameter); }
+  void read(const Parameter& parameter, const float*) override { add(parameter); }
+  void read(const ExpertsParameter&, const std::vector<MlpWeights>&) override {}
+
+ private:
+  void add(const Parameter& parameter) {
     Extents shape;
     for (std::size_t axis = 0; axis < parameter.shape.rank(); ++axis) {
       shape.push_back(parameter.shape[axis]);
     }
-    out.push_back(random_tensor("model.visual." + parameter.name, shape, random));
-  };
-  visit_vision<SmallVision>(none, add);
-  return out;
+    out.push_back(random_tensor("model.visual." + parameter.name, shape, random_));
+  }
+  std::mt19937 random_{3};
+};
+
+std::vector<TestTensor> vision_tensors() {
+  VisionTensors tensors;
+  read_vision<SmallVision>(empty_vision_weights<SmallVision>(), tensors);
+  return tensors.out;
 }
 
 std::uint64_t of_tower(const std::vector<TestTensor>& tensors) {

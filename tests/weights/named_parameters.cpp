@@ -73,9 +73,9 @@ TEST_CASE("weights that never were in a file are listed as what they would be in
   weights.linear_layers[0].mixer.conv1d = conv.data();
   ParameterList list(weights.storage);
   const auto& mixer = weights.linear_layers[0].mixer;
-  list({"", "norm.weight", {6}, Initial::zeros, Meaning::one_plus}, weights.norm.weight);
-  list({"", "A_log", {2}, Initial::log_uniform, Meaning::minus_exp}, mixer.a);
-  list({"", "conv1d.weight", {16, 1, 4}}, mixer.conv1d);
+  list.read({"", "norm.weight", {6}, Initial::zeros, Meaning::one_plus}, weights.norm.weight);
+  list.read({"", "A_log", {2}, Initial::log_uniform, Meaning::minus_exp}, mixer.a);
+  list.read({"", "conv1d.weight", {16, 1, 4}}, mixer.conv1d);
   const auto values = [&](std::size_t index) { return reinterpret_cast<const float*>(list.out[index].pieces[0].data); };
   CHECK(values(0)[5] == 0.25f);
   CHECK(values(1)[1] == doctest::Approx(std::log(0.5)));
@@ -91,7 +91,7 @@ TEST_CASE("experts of different formats are f32 together") {
   const Matrix out(reinterpret_cast<const std::byte*>(row), Format::f32, 2, 1);
   const BoundStorage none;
   ParameterList list(none);
-  list(ExpertsParameter{"mlp.experts.", 2, 1, 2}, {{half, half, out}, {half, wide, out}});
+  list.read(ExpertsParameter{"mlp.experts.", 2, 1, 2}, {{half, half, out}, {half, wide, out}});
   REQUIRE(list.out.size() == 2);
   CHECK(list.out[0].name == "mlp.experts.gate_up_proj");
   CHECK(list.out[0].shape == Shape{2, 2, 2});

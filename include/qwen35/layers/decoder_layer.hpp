@@ -31,11 +31,11 @@ concept FeedForward = requires(const typename F::Weights& weights, const float* 
 };
 
 // The weights of a DecoderLayer; `mixer` and `mlp` are the sizes of its parts, `mixer_name` as in "self_attn.".
-template <class Weights, class MixerSizes, class MlpSizes, class Visitor>
+template <class Weights, class MixerSizes, class MlpSizes>
 void visit_parameters(Weights& weights, const MixerSizes& mixer, const MlpSizes& mlp, const char* mixer_name,
-                      const std::string& prefix, Visitor& visitor) {
+                      const std::string& prefix, ParameterVisitor& visitor) {
   const auto norm = [&](const char* name, auto& weight) {
-    visit_rms_norm(Parameter{prefix, name, {mlp.hidden_size}, Initial::zeros, Meaning::one_plus}, weight, visitor);
+    visitor.norm(Parameter{prefix, name, {mlp.hidden_size}, Initial::zeros, Meaning::one_plus}, weight);
   };
   norm("input_layernorm.weight", weights.input_layernorm);
   visit_parameters(weights.mixer, mixer, prefix + mixer_name, visitor);

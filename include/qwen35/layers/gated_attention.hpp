@@ -37,24 +37,8 @@ struct GatedAttentionSizes {
   bool bias = false;
 };
 
-template <class Weights, class Visitor>
-void visit_parameters(Weights& weights, const GatedAttentionSizes& sizes, const std::string& prefix, Visitor& visitor) {
-  const auto projection = [&](const char* name, std::size_t rows, std::size_t cols, auto& weight, auto& bias) {
-    visitor(Parameter{prefix + name, ".weight", {rows, cols}}, weight);
-    if (sizes.bias) {
-      visitor(Parameter{prefix + name, ".bias", {rows}, Initial::zeros}, bias);
-    }
-  };
-  const auto norm = [&](const char* name, auto& weight) {
-    visit_rms_norm(Parameter{prefix, name, {sizes.head_dim}, Initial::zeros, Meaning::one_plus}, weight, visitor);
-  };
-  projection("q_proj", 2 * sizes.query_size, sizes.hidden_size, weights.q_proj, weights.q_bias);
-  projection("k_proj", sizes.kv_size, sizes.hidden_size, weights.k_proj, weights.k_bias);
-  projection("v_proj", sizes.kv_size, sizes.hidden_size, weights.v_proj, weights.v_bias);
-  projection("o_proj", sizes.hidden_size, sizes.query_size, weights.o_proj, weights.o_bias);
-  norm("q_norm.weight", weights.q_norm);
-  norm("k_norm.weight", weights.k_norm);
-}
+void visit_parameters(GatedAttentionWeights& weights, const GatedAttentionSizes& sizes, const std::string& prefix,
+                      ParameterVisitor& visitor);
 
 // The keys and values of one sequence in one layer, in pages of kernels::attention_split slots: slot s stands in page
 // s / attention_split. A page holds `[kv heads][attention_split][head_dim]` of each, keys after norm and rotation, so
@@ -327,5 +311,28 @@ class GatedAttention {
     }
   }
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void visit_parameters(GatedAttentionWeights& weights, const GatedAttentionSizes& sizes,
+                                  const std::string& prefix, ParameterVisitor& visitor) {
+  const auto projection = [&](const char* name, std::size_t rows, std::size_t cols, auto& weight, auto& bias) {
+    visitor(Parameter{prefix + name, ".weight", {rows, cols}}, weight);
+    if (sizes.bias) {
+      visitor(Parameter{prefix + name, ".bias", {rows}, Initial::zeros}, bias);
+    }
+  };
+  const auto norm = [&](const char* name, auto& weight) {
+    visitor.norm(Parameter{prefix, name, {sizes.head_dim}, Initial::zeros, Meaning::one_plus}, weight);
+  };
+  projection("q_proj", 2 * sizes.query_size, sizes.hidden_size, weights.q_proj, weights.q_bias);
+  projection("k_proj", sizes.kv_size, sizes.hidden_size, weights.k_proj, weights.k_bias);
+  projection("v_proj", sizes.kv_size, sizes.hidden_size, weights.v_proj, weights.v_bias);
+  projection("o_proj", sizes.hidden_size, sizes.query_size, weights.o_proj, weights.o_bias);
+  norm("q_norm.weight", weights.q_norm);
+  norm("k_norm.weight", weights.k_norm);
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -41,19 +41,8 @@ struct GatedDeltaNetSizes {
   std::size_t value_dim = 0;
 };
 
-template <class Weights, class Visitor>
-void visit_parameters(Weights& weights, const GatedDeltaNetSizes& sizes, const std::string& prefix, Visitor& visitor) {
-  const std::size_t hidden = sizes.hidden_size, heads = sizes.value_heads;
-  visitor(Parameter{prefix, "in_proj_qkv.weight", {sizes.conv_channels, hidden}}, weights.in_proj_qkv);
-  visitor(Parameter{prefix, "in_proj_z.weight", {sizes.value_size, hidden}}, weights.in_proj_z);
-  visitor(Parameter{prefix, "in_proj_b.weight", {heads, hidden}}, weights.in_proj_b);
-  visitor(Parameter{prefix, "in_proj_a.weight", {heads, hidden}}, weights.in_proj_a);
-  visitor(Parameter{prefix, "out_proj.weight", {hidden, sizes.value_size}}, weights.out_proj);
-  visitor(Parameter{prefix, "conv1d.weight", {sizes.conv_channels, 1, sizes.conv_kernel}}, weights.conv1d);
-  visitor(Parameter{prefix, "dt_bias", {heads}, Initial::ones}, weights.dt_bias);
-  visitor(Parameter{prefix, "A_log", {heads}, Initial::log_uniform, Meaning::minus_exp}, weights.a);
-  visit_rms_norm(Parameter{prefix, "norm.weight", {sizes.value_dim}, Initial::ones}, weights.norm, visitor);
-}
+void visit_parameters(GatedDeltaNetWeights& weights, const GatedDeltaNetSizes& sizes, const std::string& prefix,
+                      ParameterVisitor& visitor);
 
 // The state of one sequence in one layer.
 struct GatedDeltaNetState {
@@ -237,5 +226,23 @@ class GatedDeltaNet {
     }
   }
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void visit_parameters(GatedDeltaNetWeights& weights, const GatedDeltaNetSizes& sizes,
+                                  const std::string& prefix, ParameterVisitor& visitor) {
+  const std::size_t hidden = sizes.hidden_size, heads = sizes.value_heads;
+  visitor(Parameter{prefix, "in_proj_qkv.weight", {sizes.conv_channels, hidden}}, weights.in_proj_qkv);
+  visitor(Parameter{prefix, "in_proj_z.weight", {sizes.value_size, hidden}}, weights.in_proj_z);
+  visitor(Parameter{prefix, "in_proj_b.weight", {heads, hidden}}, weights.in_proj_b);
+  visitor(Parameter{prefix, "in_proj_a.weight", {heads, hidden}}, weights.in_proj_a);
+  visitor(Parameter{prefix, "out_proj.weight", {hidden, sizes.value_size}}, weights.out_proj);
+  visitor(Parameter{prefix, "conv1d.weight", {sizes.conv_channels, 1, sizes.conv_kernel}}, weights.conv1d);
+  visitor(Parameter{prefix, "dt_bias", {heads}, Initial::ones}, weights.dt_bias);
+  visitor(Parameter{prefix, "A_log", {heads}, Initial::log_uniform, Meaning::minus_exp}, weights.a);
+  visitor.norm(Parameter{prefix, "norm.weight", {sizes.value_dim}, Initial::ones}, weights.norm);
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -23,13 +23,7 @@ struct MlpSizes {
   std::size_t intermediate = 0;
 };
 
-template <class Weights, class Visitor>
-void visit_parameters(Weights& weights, const MlpSizes& sizes, const std::string& prefix, Visitor& visitor) {
-  const Shape inward{sizes.intermediate, sizes.hidden_size};
-  visitor(Parameter{prefix, "gate_proj.weight", inward}, weights.gate_proj);
-  visitor(Parameter{prefix, "up_proj.weight", inward}, weights.up_proj);
-  visitor(Parameter{prefix, "down_proj.weight", {sizes.hidden_size, sizes.intermediate}}, weights.down_proj);
-}
+void visit_parameters(MlpWeights& weights, const MlpSizes& sizes, const std::string& prefix, ParameterVisitor& visitor);
 
 // act(x gate^T) * (x up^T) `[rows, stride]`, the rows of which down_proj takes; `gate` is scratch of that size.
 Projection gated_projection(const MlpWeights& weights, Activation activation, float* gate, float* hidden,
@@ -74,6 +68,14 @@ class Mlp {
 };
 
 #if QWEN35_BODIES
+
+QWEN35_BODY void visit_parameters(MlpWeights& weights, const MlpSizes& sizes, const std::string& prefix,
+                                  ParameterVisitor& visitor) {
+  const Shape inward{sizes.intermediate, sizes.hidden_size};
+  visitor(Parameter{prefix, "gate_proj.weight", inward}, weights.gate_proj);
+  visitor(Parameter{prefix, "up_proj.weight", inward}, weights.up_proj);
+  visitor(Parameter{prefix, "down_proj.weight", {sizes.hidden_size, sizes.intermediate}}, weights.down_proj);
+}
 
 QWEN35_BODY Projection gated_projection(const MlpWeights& weights, Activation activation, float* gate, float* hidden,
                                         std::size_t stride) {

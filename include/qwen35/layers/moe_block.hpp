@@ -27,14 +27,7 @@ struct MoeSizes {
   std::size_t shared_intermediate = 0;
 };
 
-template <class Weights, class Visitor>
-void visit_parameters(Weights& weights, const MoeSizes& sizes, const std::string& prefix, Visitor& visitor) {
-  visitor(Parameter{prefix, "gate.weight", {sizes.experts, sizes.hidden_size}}, weights.gate);
-  visitor(ExpertsParameter{prefix + "experts.", sizes.experts, sizes.intermediate, sizes.hidden_size}, weights.experts);
-  visit_parameters(weights.shared_expert, MlpSizes{sizes.hidden_size, sizes.shared_intermediate},
-                   prefix + "shared_expert.", visitor);
-  visitor(Parameter{prefix, "shared_expert_gate.weight", {1, sizes.hidden_size}}, weights.shared_expert_gate);
-}
+void visit_parameters(MoeWeights& weights, const MoeSizes& sizes, const std::string& prefix, ParameterVisitor& visitor);
 
 template <std::size_t E, std::size_t K, std::size_t Intermediate = 512, std::size_t SharedIntermediate = Intermediate,
           Activation Act = Activation::silu>
@@ -202,5 +195,18 @@ class MoeBlock {
     }
   }
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void visit_parameters(MoeWeights& weights, const MoeSizes& sizes, const std::string& prefix,
+                                  ParameterVisitor& visitor) {
+  visitor(Parameter{prefix, "gate.weight", {sizes.experts, sizes.hidden_size}}, weights.gate);
+  visitor(ExpertsParameter{prefix + "experts.", sizes.experts, sizes.intermediate, sizes.hidden_size}, weights.experts);
+  visit_parameters(weights.shared_expert, MlpSizes{sizes.hidden_size, sizes.shared_intermediate},
+                   prefix + "shared_expert.", visitor);
+  visitor(Parameter{prefix, "shared_expert_gate.weight", {1, sizes.hidden_size}}, weights.shared_expert_gate);
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

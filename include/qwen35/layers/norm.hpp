@@ -22,28 +22,19 @@ struct LayerNormWeights {
   float eps = 1e-6f;
 };
 
-// A visitor with a member `norm` is called with the whole norm, others with its parameter.
-template <class Norm, class Visitor>
-void visit_rms_norm(const Parameter& parameter, Norm& norm, Visitor& visitor) {
-  if constexpr (requires { visitor.norm(norm); }) {
-    visitor.norm(norm);
-  } else {
-    visitor(parameter, norm.weight);
-  }
-}
-
-template <class Weights, class Visitor>
-void visit_layer_norm(Weights& weights, std::size_t size, const std::string& name, Visitor& visitor) {
-  visitor(Parameter{name, ".weight", {size}, Initial::ones}, weights.weight);
-  visitor(Parameter{name, ".bias", {size}, Initial::zeros}, weights.bias);
-}
+void visit_layer_norm(LayerNormWeights& weights, std::size_t size, const std::string& name, ParameterVisitor& visitor);
 
 // Sets the eps of each RMS norm that a walk meets.
-struct RmsNormEps {
-  float eps;
-  void norm(RmsNormWeights& weights) const { weights.eps = eps; }
-  template <class P, class Member>
-  void operator()(const P&, Member&) const {}
+class RmsNormEps final : public ParameterVisitor {
+ public:
+  explicit RmsNormEps(float eps) : eps_(eps) {}
+  void operator()(const Parameter&, Matrix&) override {}
+  void operator()(const Parameter&, const float*&) override {}
+  void operator()(const ExpertsParameter&, std::vector<MlpWeights>&) override {}
+  void norm(const Parameter&, RmsNormWeights& weights) override { weights.eps = eps_; }
+
+ private:
+  float eps_;
 };
 
 // y = x / rms(x) * weight, row by row: x, y `[rows, size]`; y may be x.
@@ -53,6 +44,16 @@ void rms_norm_rows(const RmsNormWeights& norm, const float* x, std::size_t rows,
 void layer_norm_rows(const LayerNormWeights& norm, const float* x, std::size_t rows, std::size_t size, float* y);
 
 #if QWEN35_BODIES
+
+QWEN35_BODY void ParameterVisitor::norm(const Parameter& parameter, RmsNormWeights& norm) {
+  (*this)(parameter, norm.weight);
+}
+
+QWEN35_BODY void visit_layer_norm(LayerNormWeights& weights, std::size_t size, const std::string& name,
+                                  ParameterVisitor& visitor) {
+  visitor(Parameter{name, ".weight", {size}, Initial::ones}, weights.weight);
+  visitor(Parameter{name, ".bias", {size}, Initial::zeros}, weights.bias);
+}
 
 QWEN35_BODY void rms_norm_rows(const RmsNormWeights& norm, const float* x, std::size_t rows, std::size_t size,
                                float* y) {

@@ -3,15 +3,16 @@
 // a fresh one begins.
 #pragma once
 
+#include <qwen35/core/matrix.hpp>
 #include <qwen35/core/tensor.hpp>
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #if QWEN35_BODIES
-#include <qwen35/core/matrix.hpp>
-
 #include <cmath>
 #endif
 
@@ -30,11 +31,9 @@ float stored_value(Meaning meaning, float value);
 // the same with a row of 0 for the padding token, or the logarithm of a number between 0 and 16.
 enum class Initial : std::uint8_t { zeros, ones, normal, normal_but_padding, log_uniform };
 
-// A walk calls its visitor with a Parameter and the member that holds it, a `Matrix` or a `const float*`:
-//
-// - a Matrix is the stored tensor [rows, a, b, ...] as [rows, a * b * ...];
-// - a `const float*` points to what the values mean, as f32. Of more than one axis (the short convolution's [channels,
-//   1, taps]) it is transposed: [taps, channels].
+struct MlpWeights;
+struct RmsNormWeights;
+
 struct Parameter {
   std::string name;  // the reference's, below the part's own root: "layers.3.mlp.gate.weight"
   Shape shape;       // as stored
@@ -57,6 +56,51 @@ struct ExpertsParameter {
   // Of each expert the rows of gate_proj, then those of up_proj.
   Parameter gate_up_proj() const { return {name, "gate_up_proj", {count, 2 * intermediate, hidden_size}}; }
   Parameter down_proj() const { return {name, "down_proj", {count, hidden_size, intermediate}}; }
+};
+
+// What a walk over weights calls: with a Parameter and the member that holds it, a `Matrix` or a `const float*`.
+//
+// - A Matrix is the stored tensor [rows, a, b, ...] as [rows, a * b * ...].
+// - A `const float*` points to what the values mean, as f32. Of more than one axis (the short convolution's [channels,
+//   1, taps]) it is transposed: [taps, channels].
+class ParameterVisitor {
+ public:
+  virtual void operator()(const Parameter& parameter, Matrix& matrix) = 0;
+  virtual void operator()(const Parameter& parameter, const float*& values) = 0;
+  virtual void operator()(const ExpertsParameter& experts, std::vector<MlpWeights>& weights) = 0;
+  // The weight of a norm and its eps.
+  virtual void norm(const Parameter& parameter, RmsNormWeights& norm);
+
+ protected:
+  ~ParameterVisitor() = default;
+};
+
+// One that changes nothing: it walks constant weights too.
+class ParameterReader : public ParameterVisitor {
+ public:
+  virtual void read(const Parameter& parameter, const Matrix& matrix) = 0;
+  virtual void read(const Parameter& parameter, const float* values) = 0;
+  virtual void read(const ExpertsParameter& experts, const std::vector<MlpWeights>& weights) = 0;
+
+  void operator()(const Parameter& parameter, Matrix& matrix) final { read(parameter, matrix); }
+  void operator()(const Parameter& parameter, const float*& values) final { read(parameter, values); }
+  void operator()(const ExpertsParameter& experts, std::vector<MlpWeights>& weights) final { read(experts, weights); }
+
+ protected:
+  ~ParameterReader() = default;
+};
+
+// One that calls `function(parameter, matrix)` with each matrix and passes over the rest.
+template <class Function>
+class MatrixVisitor final : public ParameterVisitor {
+ public:
+  explicit MatrixVisitor(Function function) : function_(std::move(function)) {}
+  void operator()(const Parameter& parameter, Matrix& matrix) override { function_(parameter, matrix); }
+  void operator()(const Parameter&, const float*&) override {}
+  void operator()(const ExpertsParameter&, std::vector<MlpWeights>&) override {}
+
+ private:
+  Function function_;
 };
 
 #if QWEN35_BODIES

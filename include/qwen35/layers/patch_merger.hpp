@@ -18,13 +18,8 @@ struct PatchMergerSizes {
   std::size_t out_hidden_size = 0;
 };
 
-template <class Weights, class Visitor>
-void visit_parameters(Weights& weights, const PatchMergerSizes& sizes, const std::string& prefix, Visitor& visitor) {
-  const std::size_t width = sizes.block * sizes.hidden_size;
-  visit_layer_norm(weights.norm, sizes.hidden_size, prefix + "norm", visitor);
-  visit_linear(weights.linear_fc1, {width, width}, prefix + "linear_fc1", visitor);
-  visit_linear(weights.linear_fc2, {sizes.out_hidden_size, width}, prefix + "linear_fc2", visitor);
-}
+void visit_parameters(PatchMergerWeights& weights, const PatchMergerSizes& sizes, const std::string& prefix,
+                      ParameterVisitor& visitor);
 
 // BlockSize patches (spatial_merge_size squared) follow each other.
 template <std::size_t HiddenSize, std::size_t BlockSize>
@@ -66,5 +61,17 @@ struct PatchMerger {
           rows(arena, vision_chunk(blocks), width) {}
   };
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void visit_parameters(PatchMergerWeights& weights, const PatchMergerSizes& sizes, const std::string& prefix,
+                                  ParameterVisitor& visitor) {
+  const std::size_t width = sizes.block * sizes.hidden_size;
+  visit_layer_norm(weights.norm, sizes.hidden_size, prefix + "norm", visitor);
+  visit_linear(weights.linear_fc1, {width, width}, prefix + "linear_fc1", visitor);
+  visit_linear(weights.linear_fc2, {sizes.out_hidden_size, width}, prefix + "linear_fc2", visitor);
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

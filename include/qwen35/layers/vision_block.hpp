@@ -33,27 +33,15 @@ struct VisionBlockWeights {
 };
 
 // `shape`: of the weight, [out, ...].
-template <class Weights, class Visitor>
-void visit_linear(Weights& weights, const Shape& shape, const std::string& name, Visitor& visitor) {
-  visitor(Parameter{name, ".weight", shape}, weights.weight);
-  visitor(Parameter{name, ".bias", {shape[0]}, Initial::zeros}, weights.bias);
-}
+void visit_linear(LinearWeights& weights, const Shape& shape, const std::string& name, ParameterVisitor& visitor);
 
 struct VisionBlockSizes {
   std::size_t hidden_size = 0;
   std::size_t intermediate = 0;
 };
 
-template <class Weights, class Visitor>
-void visit_parameters(Weights& weights, const VisionBlockSizes& sizes, const std::string& prefix, Visitor& visitor) {
-  const std::size_t hidden = sizes.hidden_size;
-  visit_layer_norm(weights.norm1, hidden, prefix + "norm1", visitor);
-  visit_layer_norm(weights.norm2, hidden, prefix + "norm2", visitor);
-  visit_linear(weights.qkv, {3 * hidden, hidden}, prefix + "attn.qkv", visitor);
-  visit_linear(weights.proj, {hidden, hidden}, prefix + "attn.proj", visitor);
-  visit_linear(weights.linear_fc1, {sizes.intermediate, hidden}, prefix + "mlp.linear_fc1", visitor);
-  visit_linear(weights.linear_fc2, {hidden, sizes.intermediate}, prefix + "mlp.linear_fc2", visitor);
-}
+void visit_parameters(VisionBlockWeights& weights, const VisionBlockSizes& sizes, const std::string& prefix,
+                      ParameterVisitor& visitor);
 
 // Rows [first, first + count) see each other: the patches of one frame.
 struct Frame {
@@ -275,5 +263,26 @@ class VisionBlock {
     });
   }
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void visit_linear(LinearWeights& weights, const Shape& shape, const std::string& name,
+                              ParameterVisitor& visitor) {
+  visitor(Parameter{name, ".weight", shape}, weights.weight);
+  visitor(Parameter{name, ".bias", {shape[0]}, Initial::zeros}, weights.bias);
+}
+
+QWEN35_BODY void visit_parameters(VisionBlockWeights& weights, const VisionBlockSizes& sizes, const std::string& prefix,
+                                  ParameterVisitor& visitor) {
+  const std::size_t hidden = sizes.hidden_size;
+  visit_layer_norm(weights.norm1, hidden, prefix + "norm1", visitor);
+  visit_layer_norm(weights.norm2, hidden, prefix + "norm2", visitor);
+  visit_linear(weights.qkv, {3 * hidden, hidden}, prefix + "attn.qkv", visitor);
+  visit_linear(weights.proj, {hidden, hidden}, prefix + "attn.proj", visitor);
+  visit_linear(weights.linear_fc1, {sizes.intermediate, hidden}, prefix + "mlp.linear_fc1", visitor);
+  visit_linear(weights.linear_fc2, {hidden, sizes.intermediate}, prefix + "mlp.linear_fc2", visitor);
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -12,7 +12,7 @@ TextModel<Config>::TextModel(TextWeights<Config> weights, const TextValues& valu
     : weights_(std::move(weights)),
       values_(values),
       rotary_(values.rope_parameters, Text::head_dim, values.max_position_embeddings) {
-  const RmsNormEps eps{static_cast<float>(values.rms_norm_eps)};
+  RmsNormEps eps(static_cast<float>(values.rms_norm_eps));
   visit_text(weights_, eps);
   fingerprint_ = qwen35::fingerprint(weights_, values_);
 }

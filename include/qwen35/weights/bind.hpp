@@ -19,7 +19,7 @@ TextWeights<Config> bind_text(const Checkpoint& checkpoint, Head lm_head = Head:
   TextWeights<Config> weights = empty_text_weights<Config>();
   Binder binder(checkpoint, weights.storage);
   const std::unique_ptr<Dialect> dialect = dialect_of(checkpoint, ModelPart::text);
-  const auto bind = [&](const auto& parameter, auto& value) { dialect->bind(binder, parameter, value); };
+  DialectBinding bind(*dialect, binder);
   const std::string head = dialect->file_name("lm_head.weight");
   visit_text(weights, bind, lm_head == Head::required || binder.has(head));
   for (auto& layer : weights.linear_layers) {

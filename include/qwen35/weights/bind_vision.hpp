@@ -15,7 +15,7 @@ VisionWeights bind_vision(const Checkpoint& checkpoint) {
   VisionWeights weights = empty_vision_weights<Vision>();
   Binder binder(checkpoint, weights.storage);
   const std::unique_ptr<Dialect> dialect = dialect_of(checkpoint, ModelPart::vision);
-  const auto bind = [&](const auto& parameter, auto& value) { dialect->bind(binder, parameter, value); };
+  DialectBinding bind(*dialect, binder);
   visit_vision<Vision>(weights, bind);
   binder.finish([&](std::string_view name) { return dialect->passes_over(name); });
   weights.file = binder.uses_checkpoint() ? checkpoint.owner() : nullptr;

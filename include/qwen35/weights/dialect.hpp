@@ -35,4 +35,19 @@ class Dialect {
   virtual void bind(Binder& binder, const ExpertsParameter& experts, std::vector<MlpWeights>& out) = 0;
 };
 
+// The visitor that binds.
+class DialectBinding final : public ParameterVisitor {
+ public:
+  DialectBinding(Dialect& dialect, Binder& binder) : dialect_(dialect), binder_(binder) {}
+  void operator()(const Parameter& parameter, Matrix& out) override { dialect_.bind(binder_, parameter, out); }
+  void operator()(const Parameter& parameter, const float*& out) override { dialect_.bind(binder_, parameter, out); }
+  void operator()(const ExpertsParameter& experts, std::vector<MlpWeights>& out) override {
+    dialect_.bind(binder_, experts, out);
+  }
+
+ private:
+  Dialect& dialect_;
+  Binder& binder_;
+};
+
 QWEN35_END_NAMESPACE

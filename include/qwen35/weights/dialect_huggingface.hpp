@@ -135,7 +135,7 @@ QWEN35_BODY void HuggingFaceDialect::bind(Binder& binder, const ExpertsParameter
   out.resize(experts.count);
   if (!binder.has(file_name(fused.name)) && !binder.has(file_name(fused_down.name)) && any_single(binder, experts)) {
     for (std::size_t e = 0; e < experts.count; ++e) {
-      const auto single = [&](const Parameter& parameter, Matrix& matrix) { bind(binder, parameter, matrix); };
+      MatrixVisitor single([&](const Parameter& parameter, Matrix& matrix) { bind(binder, parameter, matrix); });
       visit_parameters(out[e], sizes(experts), expert_name(experts, e), single);
     }
     return;
@@ -152,9 +152,8 @@ QWEN35_BODY void HuggingFaceDialect::bind(Binder& binder, const ExpertsParameter
 QWEN35_BODY bool HuggingFaceDialect::any_single(const Binder& binder, const ExpertsParameter& experts) const {
   bool found = false;
   MlpWeights none;
-  const auto look = [&](const Parameter& parameter, Matrix&) {
-    found = found || binder.has(file_name(parameter.name));
-  };
+  MatrixVisitor look(
+      [&](const Parameter& parameter, Matrix&) { found = found || binder.has(file_name(parameter.name)); });
   for (std::size_t e = 0; e < experts.count && !found; ++e) {
     visit_parameters(none, sizes(experts), expert_name(experts, e), look);
   }

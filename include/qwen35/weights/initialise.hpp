@@ -43,16 +43,16 @@ float lower_normal_quantile(float p);
 // The visitor that fills parameters, whose memory is then `storage`'s. A value depends on the seed, the parameter's
 // name and its place alone. `range`: the normal distributions' deviation; `padding`: tokens whose embedding is 0.
 // Source: reference `Qwen3_5MoePreTrainedModel._init_weights`.
-class Initialiser {
+class Initialiser final : public ParameterVisitor {
  public:
   Initialiser(BoundStorage& storage, const InitOptions& options, double range, const TokenIds& padding = {})
       : storage_(storage), options_(options), range_(static_cast<float>(range)), padding_(padding) {}
 
-  void operator()(const Parameter& parameter, Matrix& out) { out = make(parameter, options_.dtype); }
-  void operator()(const Parameter& parameter, const float*& out) {
+  void operator()(const Parameter& parameter, Matrix& out) override { out = make(parameter, options_.dtype); }
+  void operator()(const Parameter& parameter, const float*& out) override {
     out = storage_.keep(make(parameter, vector_format(options_.dtype).value_or(Format::f32)), parameter.meaning);
   }
-  void operator()(const ExpertsParameter& experts, std::vector<MlpWeights>& out);
+  void operator()(const ExpertsParameter& experts, std::vector<MlpWeights>& out) override;
 
  private:
   Matrix make(const Parameter& parameter, Format format);

@@ -31,14 +31,13 @@ struct NamedParameter {
 namespace detail {
 
 // The visitor that counts values.
-struct ParameterCount {
+class ParameterCount final : public ParameterReader {
+ public:
   std::size_t sum = 0;
 
-  template <class Value>
-  void operator()(const Parameter& parameter, const Value&) {
-    sum += parameter.shape.size();
-  }
-  void operator()(const ExpertsParameter& experts, const std::vector<MlpWeights>&) {
+  void read(const Parameter& parameter, const Matrix&) override { sum += parameter.shape.size(); }
+  void read(const Parameter& parameter, const float*) override { sum += parameter.shape.size(); }
+  void read(const ExpertsParameter& experts, const std::vector<MlpWeights>&) override {
     sum += experts.gate_up_proj().shape.size() + experts.down_proj().shape.size();
   }
 };
@@ -46,15 +45,15 @@ struct ParameterCount {
 }  // namespace detail
 
 // The visitor that makes the list.
-class ParameterList {
+class ParameterList final : public ParameterReader {
  public:
   explicit ParameterList(const BoundStorage& storage) : storage_(storage) {}
 
-  void operator()(const Parameter& parameter, const Matrix& matrix) {
+  void read(const Parameter& parameter, const Matrix& matrix) override {
     out.push_back({parameter.name, parameter.shape, matrix.format, {matrix}, nullptr});
   }
-  void operator()(const Parameter& parameter, const float* const& values);
-  void operator()(const ExpertsParameter& experts, const std::vector<MlpWeights>& weights);
+  void read(const Parameter& parameter, const float* values) override;
+  void read(const ExpertsParameter& experts, const std::vector<MlpWeights>& weights) override;
 
   std::size_t bytes() const;
 
@@ -72,7 +71,7 @@ template <class Config>
 std::size_t num_text_parameters(bool lm_head) {
   const TextWeights<Config> weights = empty_text_weights<Config>();
   detail::ParameterCount count;
-  visit_text(weights, count, lm_head);
+  read_text(weights, count, lm_head);
   return count.sum;
 }
 
@@ -80,7 +79,7 @@ template <VisionConfig Vision>
 std::size_t num_vision_parameters() {
   const VisionWeights weights = empty_vision_weights<Vision>();
   detail::ParameterCount count;
-  visit_vision<Vision>(weights, count);
+  read_vision<Vision>(weights, count);
   return count.sum;
 }
 
@@ -89,7 +88,7 @@ template <class Config>
 std::vector<NamedParameter> named_parameters(const TextWeights<Config>& weights, const HuggingFaceNames& names,
                                              bool lm_head) {
   ParameterList list(weights.storage);
-  visit_text(weights, list, lm_head);
+  read_text(weights, list, lm_head);
   for (NamedParameter& parameter : list.out) {
     parameter.name = names.text_name(parameter.name);
   }
@@ -99,7 +98,7 @@ std::vector<NamedParameter> named_parameters(const TextWeights<Config>& weights,
 template <VisionConfig Vision>
 std::vector<NamedParameter> named_parameters(const VisionWeights& weights, const HuggingFaceNames& names) {
   ParameterList list(weights.storage);
-  visit_vision<Vision>(weights, list);
+  read_vision<Vision>(weights, list);
   for (NamedParameter& parameter : list.out) {
     parameter.name = names.vision_name(parameter.name);
   }
@@ -116,9 +115,9 @@ QWEN35_BODY std::size_t NamedParameter::bytes() const {
   return sum;
 }
 
-QWEN35_BODY void ParameterList::operator()(const Parameter& parameter, const float* const& values) {
+QWEN35_BODY void ParameterList::read(const Parameter& parameter, const float* values) {
   if (const Matrix* const stored = storage_.stored(values)) {
-    (*this)(parameter, *stored);
+    read(parameter, *stored);
     return;
   }
   const std::size_t rows = parameter.shape[0], cols = parameter.shape.size() / rows;
@@ -131,7 +130,7 @@ QWEN35_BODY void ParameterList::operator()(const Parameter& parameter, const flo
   out.push_back({parameter.name, parameter.shape, Format::f32, {matrix}, own});
 }
 
-QWEN35_BODY void ParameterList::operator()(const ExpertsParameter& experts, const std::vector<MlpWeights>& weights) {
+QWEN35_BODY void ParameterList::read(const ExpertsParameter& experts, const std::vector<MlpWeights>& weights) {
   std::vector<Matrix> gate_up, down;
   for (const MlpWeights& expert : weights) {
     gate_up.push_back(expert.gate_proj);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A checkpoint folder is written: config.json and safetensors files that the reference loads. (Functions that few
-// programs call are templates, so that they cost nothing to the others.)
+// A checkpoint folder is written: config.json and safetensors files that the reference loads.
 #pragma once
 
 #include <qwen35/io/file_writer.hpp>
@@ -88,9 +87,9 @@ std::vector<Shard> shards_of(const std::vector<NamedParameter>& parameters, std:
 }
 
 // "model.safetensors", or "model-00002-of-00003.safetensors" for index 1 of 3.
-QWEN35_BODY std::string shard_name(std::size_t index, std::size_t count);
+std::string shard_name(std::size_t index, std::size_t count);
 
-QWEN35_BODY bool is_shard_name(std::string_view file);
+bool is_shard_name(std::string_view file);
 
 template <class = void>
 std::string safetensors_header(const Shard& shard) {

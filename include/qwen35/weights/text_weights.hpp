@@ -30,20 +30,19 @@ struct TextWeights {
   std::shared_ptr<const void> file;
 };
 
-// Calls `visitor` with each parameter of a text model and the member that holds it, see Parameter; the layers exist
-// already. Weights: TextWeights<Config>, const or not. Names are those of the reference's text model, and
-// "lm_head.weight"; `lm_head`: with the head, which belongs to the models around the text model. A tied head is no
-// parameter.
-template <class Weights, class Visitor>
-void visit_text(Weights& weights, Visitor& visitor, bool lm_head = true) {
-  using Layers = typename Weights::Layers;
+// Calls `visitor` with each parameter of a text model and the member that holds it; the layers exist already. Names are
+// those of the reference's text model, and "lm_head.weight"; `lm_head`: with the head, which belongs to the models
+// around the text model. A tied head is no parameter.
+template <class Config>
+void visit_text(TextWeights<Config>& weights, ParameterVisitor& visitor, bool lm_head = true) {
+  using Layers = LayersOf<Config>;
   using Text = typename Layers::Text;
   constexpr std::size_t hidden = Text::hidden_size;
   const auto feed_forward = Layers::FeedForward::sizes(hidden);
   visitor(Parameter{"", "embed_tokens.weight", {Text::vocab_size, hidden}, Initial::normal_but_padding},
           weights.embed_tokens);
-  visit_rms_norm(Parameter{"", "norm.weight", {hidden}, Initial::zeros, Meaning::one_plus}, weights.norm, visitor);
-  if (lm_head && !tied_embeddings<typename Weights::config_type>) {
+  visitor.norm(Parameter{"", "norm.weight", {hidden}, Initial::zeros, Meaning::one_plus}, weights.norm);
+  if (lm_head && !tied_embeddings<Config>) {
     visitor(Parameter{"", "lm_head.weight", {Text::vocab_size, hidden}}, weights.lm_head);
   }
   std::size_t linear = 0, full = 0;
@@ -57,6 +56,11 @@ void visit_text(Weights& weights, Visitor& visitor, bool lm_head = true) {
                        "self_attn.", prefix, visitor);
     }
   }
+}
+
+template <class Config>
+void read_text(const TextWeights<Config>& weights, ParameterReader& reader, bool lm_head = true) {
+  visit_text(const_cast<TextWeights<Config>&>(weights), reader, lm_head);  // which changes nothing
 }
 
 // Weights whose layers are there and whose views are empty: what a walk fills.

@@ -24,9 +24,9 @@ struct VisionWeights {
 };
 
 // Calls `visitor` with each parameter of a tower and the member that holds it, see Parameter; the blocks exist already.
-// Weights: VisionWeights, const or not. Names are those of the reference's vision model.
-template <VisionConfig Vision, class Weights, class Visitor>
-void visit_vision(Weights& weights, Visitor& visitor) {
+// Names are those of the reference's vision model.
+template <VisionConfig Vision>
+void visit_vision(VisionWeights& weights, ParameterVisitor& visitor) {
   constexpr std::size_t hidden = Vision::hidden_size;
   visit_linear(weights.patch_embed,
                {hidden, Vision::in_channels, Vision::temporal_patch_size, Vision::patch_size, Vision::patch_size},
@@ -40,6 +40,11 @@ void visit_vision(Weights& weights, Visitor& visitor) {
       weights.merger,
       PatchMergerSizes{hidden, Vision::spatial_merge_size * Vision::spatial_merge_size, Vision::out_hidden_size},
       "merger.", visitor);
+}
+
+template <VisionConfig Vision>
+void read_vision(const VisionWeights& weights, ParameterReader& reader) {
+  visit_vision<Vision>(const_cast<VisionWeights&>(weights), reader);  // which changes nothing
 }
 
 // Weights whose blocks are there and whose views are empty: what a walk fills.
