@@ -446,6 +446,86 @@ TEST_CASE("BMP") {
   CHECK(peak_megabytes() - before < 40);
 }
 
+TEST_CASE("TIFF") {
+  if (!has_tiff()) {
+    return;
+  }
+  const std::string unsound = "not a sound TIFF", other = "of a kind that is not read", grey = file_text("white0.tif"),
+                    packed = file_text("rgb_lzw.tif"), tiles = file_text("tiles.tif");
+  const std::size_t before = peak_megabytes();
+  // Where the values of white0.tif's and tiles.tif's directories stand.
+  constexpr std::size_t width = 18, height = 30, bits = 42, packing = 54, meaning = 66, offset = 78, samples = 90,
+                        rows = 102, bytes = 114;
+  const auto number = [](std::uint32_t value) { return Bytes().le32(value).str(); };
+  const auto with = [&](std::size_t at, std::uint32_t value) { return patched(grey, at, number(value)); };
+  const std::string wide = patched(with(width, 2000), height, number(2000));
+  check_all({
+      {"tiff", grey, "decoded"},
+      {"tiff head alone", grey.substr(0, 8), unsound},
+      {"tiff cut in its directory", grey.substr(0, 60), unsound},
+      {"tiff cut in its pixels", grey.substr(0, grey.size() - 1), unsound},
+      {"tiff packed and cut in its pixels", packed.substr(0, 1500), unsound},
+      {"tiff whose directory is itself", patched(grey, 4, number(4)), unsound},
+      {"tiff whose directory lies outside", patched(grey, 4, number(0xfffffff0u)), unsound},
+      {"tiff of 65535 entries", patched(grey, 8, "\xff\xff"), unsound},
+      {"tiff without entries", patched(grey, 8, std::string(2, '\0')), unsound},
+      {"tiff without width", with(width, 0), ""},
+      {"tiff without height", with(height, 0), ""},
+      {"tiff of 2^32 columns", with(width, 0xffffffffu), "the limit is 4000000"},
+      {"tiff of 2^32 rows", with(height, 0xffffffffu), "the limit is 4000000"},
+      {"tiff of 4 million pixels in 1000 bytes", wide, unsound},
+      {"tiff of 3 bits", with(bits, 3), other},
+      {"tiff of 32 bits", with(bits, 32), other},
+      {"tiff of 0 bits", with(bits, 0), ""},
+      {"tiff of 65535 samples", with(samples, 65535), ""},
+      {"tiff without samples", with(samples, 0), ""},
+      {"tiff of RGB with one sample", with(meaning, 2), unsound},
+      {"tiff of CMYK with one sample", with(meaning, 5), unsound},
+      {"tiff of Lab", with(meaning, 8), other},
+      {"tiff of a palette that is missing", with(meaning, 3), unsound},
+      {"tiff of an unknown packing", with(packing, 12345), unsound},
+      {"tiff of JPEG that is none", with(packing, 7), unsound},
+      {"tiff of old JPEG that is none", with(packing, 6), unsound},
+      {"tiff of LZW that is none", with(packing, 5), ""},
+      {"tiff of zlib that is none", with(packing, 8), unsound},
+      {"tiff of fax that is none", with(packing, 4), unsound},
+      {"tiff of a strip outside", with(offset, 0xffffff00u), unsound},
+      {"tiff of a strip of 4 GB", with(bytes, 0xffffffffu), ""},
+      {"tiff of a strip of no bytes", with(bytes, 0), ""},
+      {"tiff of strips without rows", with(rows, 0), ""},
+      {"tiff of strips of 1 row", with(rows, 1), ""},
+      {"tiff of tiles", tiles, "decoded"},
+      {"tiff cut in a tile", tiles.substr(0, tiles.size() - 1), unsound},
+      {"tiff of huge tiles", after(tiles, std::string("\x42\x01\x04\0\1\0\0\0", 8), 8, number(0x7ffffff0u)), ""},
+      {"tiff of tiles without width", after(tiles, std::string("\x42\x01\x04\0\1\0\0\0", 8), 8, number(0)), ""},
+  });
+  CHECK(peak_megabytes() - before < 60);
+}
+
+TEST_CASE("AVIF") {
+  if (!has_avif()) {
+    return;
+  }
+  const std::string unsound = "not a sound AVIF", good = file_text("colour420.avif");
+  const std::size_t before = peak_megabytes();
+  const auto size = [&](std::uint32_t width, std::uint32_t height) {
+    return after(good, "ispe", 8, Bytes().be32(width).be32(height).str());
+  };
+  check_all({
+      {"avif", good, "decoded"},
+      {"avif head alone", good.substr(0, 32), unsound},
+      {"avif cut in its boxes", good.substr(0, 100), unsound},
+      {"avif cut in its pixels", good.substr(0, good.size() - 9), unsound},
+      {"avif without width", size(0, 29), unsound},
+      {"avif of 30000 x 8000", size(30000, 8000), "the limit is 4000000"},
+      {"avif of 2^64 pixels", size(0xffffffffu, 0xffffffffu), unsound},
+      {"avif larger than its coded picture", size(1000, 1000), ""},
+      {"avif with a box of 4 GB", after(good, "meta", static_cast<std::size_t>(-4), "\xff\xff\xff\xff"), unsound},
+      {"avif of noise", after(good, "mdat", 8, std::string(60, '\xa5')), unsound},
+  });
+  CHECK(peak_megabytes() - before < 60);
+}
+
 // What comes out of a file with any damage: a picture within the limits, or an error that names it.
 TEST_CASE("cut off or changed anywhere") {
   for (const auto& member : cases().at("files").members()) {
@@ -556,10 +636,13 @@ TEST_CASE("settings of the image processor are refused with the reason") {
 #if defined(QWEN35_TEST_MALLOC)
 TEST_CASE("a failed allocation is an error: no pixel and no orientation gets lost") {
   // (libwebp 1.2 itself crashes where it has no memory for a lossless file.)
-  for (const char* const name :
-       {"rgb.png", "exif_after.png", "profile.png", "xmp_packed.png", "interlaced.png", "exif6.jpg", "xmp.jpg",
-        "progressive.jpg", "cmyk.jpg", "lossy.webp", "parts.gif", "grey8.bmp"}) {
+  for (const char* const name : {"rgb.png", "exif_after.png", "profile.png", "xmp_packed.png", "interlaced.png",
+                                 "exif6.jpg", "xmp.jpg", "progressive.jpg", "cmyk.jpg", "lossy.webp", "parts.gif",
+                                 "grey8.bmp", "orientation6.tif", "tiles.tif", "rgb_jpeg.tif"}) {
     CAPTURE(name);
+    if (!has_tiff() && std::string_view(name).ends_with(".tif")) {
+      continue;
+    }
     const std::vector<std::byte> bytes = read_file<MediaError>(file_path(name), 1 << 20);
     const Image expected = decode_image(bytes);
     std::size_t failures = 0;

@@ -4,15 +4,36 @@
 
 #include <qwen35/io/plain_file.hpp>
 #include <qwen35/media/base64.hpp>
+#include <qwen35/media/decode_avif.hpp>
 #include <qwen35/media/decode_bmp.hpp>
 #include <qwen35/media/decode_gif.hpp>
 #include <qwen35/media/decode_jpeg.hpp>
 #include <qwen35/media/decode_png.hpp>
+#include <qwen35/media/decode_tiff.hpp>
 #include <qwen35/media/decode_webp.hpp>
 
 QWEN35_BEGIN_NAMESPACE
 
-enum class ImageFormat : std::uint8_t { unknown, png, jpeg, webp, gif, bmp };
+enum class ImageFormat : std::uint8_t { unknown, png, jpeg, webp, gif, bmp, tiff, avif };
+
+namespace detail {
+
+// Does an ISO media file name one of AVIF's brands?
+inline bool has_avif_brand(std::string_view file) {
+  if (file.size() < 16 || file.substr(4, 4) != "ftyp") {
+    return false;
+  }
+  const auto byte = [&](std::size_t i) { return std::size_t{static_cast<unsigned char>(file[i])}; };
+  const std::size_t size = std::min(byte(0) << 24 | byte(1) << 16 | byte(2) << 8 | byte(3), file.size());
+  for (std::size_t at = 8; at + 4 <= size; at += at == 8 ? 8 : 4) {  // between the first and the others: a version
+    if (file.substr(at, 4) == "avif" || file.substr(at, 4) == "avis") {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace detail
 
 inline ImageFormat image_format(std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -28,12 +49,20 @@ inline ImageFormat image_format(std::span<const std::byte> bytes) {
   if (text.starts_with("GIF87a") || text.starts_with("GIF89a")) {
     return ImageFormat::gif;
   }
+  for (const std::string_view start : {"II*\0", "MM\0*", "II+\0", "MM\0+"}) {
+    if (text.substr(0, 4) == std::string_view(start.data(), 4)) {
+      return ImageFormat::tiff;
+    }
+  }
+  if (detail::has_avif_brand(text)) {
+    return ImageFormat::avif;
+  }
   return text.starts_with("BM") ? ImageFormat::bmp : ImageFormat::unknown;
 }
 
-// PNG, JPEG, WebP, GIF (its first frame) or BMP as upright 8-bit RGB: EXIF orientation applied, alpha dropped without
-// blending, grey replicated, palettes looked up, 16 bits reduced to their high byte, CMYK multiplied out. Raises
-// MediaError, starting with `source_name`.
+// PNG, JPEG, WebP, GIF, BMP, and TIFF and AVIF where the program was built with their libraries, as upright 8-bit RGB:
+// of several pictures the first, EXIF orientation applied, alpha dropped without blending, grey replicated, palettes
+// looked up, 16 bits reduced to their high byte, CMYK multiplied out. Raises MediaError, starting with `source_name`.
 inline Image decode_image(std::span<const std::byte> bytes, const MediaLimits& limits = {},
                           std::string_view source_name = "image") {
   require<MediaError>(bytes.size() <= limits.max_file_bytes, source_name, ": ", bytes.size(), " bytes, the limit is ",
@@ -49,10 +78,15 @@ inline Image decode_image(std::span<const std::byte> bytes, const MediaLimits& l
       return decode_gif(bytes, limits, source_name);
     case ImageFormat::bmp:
       return decode_bmp(bytes, limits, source_name);
+    case ImageFormat::tiff:
+      return decode_tiff(bytes, limits, source_name);
+    case ImageFormat::avif:
+      return decode_avif(bytes, limits, source_name);
     case ImageFormat::unknown:
       break;
   }
-  raise<MediaError>(concat(source_name, bytes.empty() ? ": empty" : ": not a PNG, JPEG, WebP, GIF or BMP picture"));
+  raise<MediaError>(
+      concat(source_name, bytes.empty() ? ": empty" : ": not a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF picture"));
 }
 
 inline Image read_image(const std::string& path, const MediaLimits& limits = {}) {

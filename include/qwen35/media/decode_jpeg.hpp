@@ -132,16 +132,6 @@ inline bool jpeg_read_info(JpegState& state, const std::uint8_t* data, std::size
   return true;
 }
 
-// CMYK as Adobe writes it, inverted: 255 is no ink. `in` may not be `out`.
-inline void cmyk_to_rgb(const std::uint8_t* in, std::uint8_t* out, std::size_t width) {
-  for (std::size_t x = 0; x < width; ++x) {
-    for (std::size_t c = 0; c < 3; ++c) {
-      const unsigned product = unsigned{in[4 * x + c]} * in[4 * x + 3] + 128u;
-      out[3 * x + c] = static_cast<std::uint8_t>((product + (product >> 8)) >> 8);
-    }
-  }
-}
-
 // `line`: room for a row of four channels.
 inline bool jpeg_read_pixels(JpegState& state, std::uint8_t* pixels, std::uint8_t* line) {
   if (setjmp(state.jump) != 0) {
@@ -154,7 +144,7 @@ inline bool jpeg_read_pixels(JpegState& state, std::uint8_t* pixels, std::uint8_
     JSAMPROW target = info.out_color_space == JCS_CMYK ? line : row;
     jpeg_read_scanlines(&info, &target, 1);
     if (info.out_color_space == JCS_CMYK) {
-      cmyk_to_rgb(line, row, info.output_width);
+      inverted_cmyk_to_rgb(line, row, info.output_width);
     }
   }
   jpeg_finish_decompress(&info);

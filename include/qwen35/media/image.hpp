@@ -58,6 +58,16 @@ inline void row_to_rgb(const std::uint8_t* in, std::uint8_t* out, std::size_t wi
   }
 }
 
+// CMYK as Adobe writes it, inverted: 255 is no ink. `in` may not be `out`.
+inline void inverted_cmyk_to_rgb(const std::uint8_t* in, std::uint8_t* out, std::size_t width) {
+  for (std::size_t x = 0; x < width; ++x) {
+    for (std::size_t c = 0; c < 3; ++c) {
+      const unsigned product = unsigned{in[4 * x + c]} * in[4 * x + 3] + 128u;
+      out[3 * x + c] = static_cast<std::uint8_t>((product + (product >> 8)) >> 8);
+    }
+  }
+}
+
 // 8-bit RGB, `[height, width, 3]` without gaps.
 class Image {
  public:

@@ -98,7 +98,7 @@ class ImageFolder {
       c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     }
     return ending == "png" || ending == "jpg" || ending == "jpeg" || ending == "webp" || ending == "bmp" ||
-           ending == "gif";
+           ending == "gif" || ending == "tif" || ending == "tiff" || ending == "avif";
   }
 
   MediaLimits limits_;

@@ -11,7 +11,8 @@ QWEN35_BEGIN_NAMESPACE
 
 // Every decoder checks the header's promises against these numbers before it allocates. The peak memory of decoding one
 // picture is the file, 3 bytes a pixel for the result, and the library's own: 3 for a GIF that returns to an earlier
-// frame, up to 6 for a progressive JPEG, 11 for an animated WebP. A video file is decoded frame by frame; FFmpeg keeps
+// frame, up to 6 for a progressive JPEG, 11 for an animated WebP,
+// about 16 for an AVIF, and the tiles or rows of a TIFF. A video file is decoded frame by frame; FFmpeg keeps
 // some frames of its own, a few for each thread.
 struct MediaLimits {
   std::size_t max_file_bytes = std::size_t{1} << 28;  // of a picture, which is read whole; video files are streamed

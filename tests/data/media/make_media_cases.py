@@ -413,6 +413,109 @@ gif("no_table.gif", 12, 9, [(0, 0, index(12, 9, 15), 1, None, 10, None)], table=
 save("moving.gif", Image.fromarray(picture(48, 40, "ramp", 60)).quantize(16), format="GIF", save_all=True, duration=[40, 80, 80, 120, 40, 40], loop=0,
      append_images=[Image.fromarray(picture(48, 40, "ramp", 60 + 9 * i)).quantize(16) for i in range(1, 6)])
 
+# --- TIFF and AVIF -----------------------------------------------------------------------------------------------------------------------
+def tiff(name, image, **options):
+    save(name + ".tif", image, format="TIFF", **options)
+
+GREY16 = Image.fromarray(wide(1, 20)[:, :, 0])
+for name in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
+    tiff("rgb_" + name.split("_")[-1], Image.fromarray(RGB), compression=name)
+tiff("grey", Image.fromarray(GREY))
+tiff("grey16", GREY16)
+tiff("grey16_lzw", GREY16, compression="tiff_lzw")
+tiff("rgba", Image.fromarray(RGBA))
+tiff("cmyk", Image.fromarray(RGBA, "CMYK"), compression="tiff_lzw")
+tiff("grey_alpha", Image.fromarray(RGBA[:, :, :2].copy(), "LA"))
+tiff("palette", Image.fromarray(RGB).quantize(32))
+tiff("bits1", Image.fromarray(GREY > 90))
+tiff("bits1_fax", Image.fromarray(GREY > 90), compression="group4")
+tiff("pages", Image.fromarray(NOISE[:9, :7].copy()), save_all=True, append_images=[Image.fromarray(RGB)])
+for o in range(2, 9):
+    tiff(f"orientation{o}", Image.fromarray(TURNED), tiffinfo={0x0112: o})
+tiff("xmp", Image.fromarray(TURNED), tiffinfo={700: xmp(6)})
+
+
+def ifd(name, order, width, height, samples, photometric, bits, data, tile=None, planes=1, extra=None, colours=None, fill=None):
+    """A TIFF whose data, one string for each strip or tile, stand behind its directory."""
+    short, long = 3, 4
+    tags = {256: (long, [width]), 257: (long, [height]), 258: (short, [bits] * samples), 259: (short, [1]), 262: (short, [photometric]),
+            277: (short, [samples]), 284: (short, [planes])}
+    if extra is not None:
+        tags[338] = (short, extra)
+    if colours is not None:
+        tags[320] = (short, colours)
+    if fill is not None:
+        tags[266] = (short, [fill])
+    offsets, counts = (324, 325) if tile else (273, 279)
+    if tile:
+        tags[322], tags[323] = (long, [tile[0]]), (long, [tile[1]])
+    else:
+        tags[278] = (long, [-(-height // (len(data) // (samples if planes == 2 else 1)))])
+    tags[offsets], tags[counts] = (long, [0] * len(data)), (long, [len(d) for d in data])
+    e = "<" if order == "II" else ">"
+    at, far = 8 + 2 + 12 * len(tags) + 4, b""
+    places = {}
+    for tag in sorted(tags):
+        kind, values = tags[tag]
+        size = len(values) * (2 if kind == short else 4)
+        places[tag] = at + len(far) if size > 4 else None
+        far += bytes(size + size % 2) if size > 4 else b""
+    start = at + len(far)
+    tags[offsets] = (long, [start + sum(len(d) for d in data[:i]) for i in range(len(data))])
+    head, far = order.encode() + struct.pack(e + "HIH", 42, 8, len(tags)), b""
+    for tag in sorted(tags):
+        kind, values = tags[tag]
+        packed = struct.pack(e + str(len(values)) + ("H" if kind == short else "I"), *values)
+        if places[tag] is None:
+            head += struct.pack(e + "HHI", tag, kind, len(values)) + packed.ljust(4, b"\0")
+        else:
+            head += struct.pack(e + "HHII", tag, kind, len(values), places[tag])
+            far += packed + bytes(len(packed) % 2)
+    put(name + ".tif", head + bytes(4) + far + b"".join(data))
+
+
+def packed(samples, bits):
+    return b"".join(int("".join(format(int(v), f"0{bits}b") for v in row).ljust(-(-len(row) * bits // 8) * 8, "0"), 2)
+                    .to_bytes(-(-len(row) * bits // 8), "big") for row in samples)
+
+def tiles(samples, w, h):
+    out = []
+    for y in range(0, samples.shape[0], h):
+        for x in range(0, samples.shape[1], w):
+            block = np.zeros((h, w) + samples.shape[2:], samples.dtype)
+            part = samples[y:y + h, x:x + w]
+            block[:part.shape[0], :part.shape[1]] = part
+            out.append(block.tobytes())
+    return out
+
+RGB16 = wide(3, 24)
+ifd("rgb16", "II", W, H, 3, 2, 16, [RGB16.astype("<u2").tobytes()])
+ifd("rgb16_big", "MM", W, H, 3, 2, 16, [RGB16[:15].astype(">u2").tobytes(), RGB16[15:].astype(">u2").tobytes()])
+ifd("grey16_big", "MM", W, H, 1, 1, 16, [wide(1, 20).astype(">u2").tobytes()])
+ifd("rgba16_premultiplied", "II", W, H, 4, 2, 16, [wide(4, 28).astype("<u2").tobytes()], extra=[1])
+ifd("premultiplied", "II", W, H, 4, 2, 8, [RGBA.tobytes()], extra=[1])
+ifd("six_samples", "MM", W, H, 6, 2, 8, [picture(W, H, "noise", 70, 6).tobytes()], extra=[0, 0, 0])
+ifd("planes", "II", W, H, 3, 2, 8, [RGB[:, :, c].tobytes() for c in range(3)], planes=2)
+ifd("tiles", "II", W, H, 3, 2, 8, tiles(RGB, 16, 32), tile=(16, 32))
+ifd("white0", "II", W, H, 1, 0, 8, [GREY.tobytes()])
+ifd("bits1_white0", "II", W, H, 1, 0, 1, [packed(GREY & 1, 1)])
+ifd("bits1_reversed", "II", W, H, 1, 1, 1, [packed(GREY & 1, 1)], fill=2)
+ifd("bits2", "II", W, H, 1, 1, 2, [packed(GREY & 3, 2)])
+ifd("bits4_white0", "MM", W, H, 1, 0, 4, [packed(GREY & 15, 4)])
+COLOURS16 = [int(v) * 257 for c in range(3) for v in PALETTE[:16, c]]
+ifd("palette4", "II", W, H, 1, 3, 4, [packed(GREY & 15, 4)], colours=COLOURS16)
+
+for s in ("4:4:4", "4:2:0", "4:2:2", "4:0:0"):
+    save(f"colour{s.replace(':', '')}.avif", Image.fromarray(RGB), format="AVIF", quality=80, subsampling=s)
+save("alpha.avif", Image.fromarray(RGBA), format="AVIF", quality=90)
+for o in range(2, 9):
+    e = Image.Exif()
+    e[0x0112] = o
+    save(f"orientation{o}.avif", Image.fromarray(TURNED), format="AVIF", quality=60, subsampling="4:4:4", exif=e)
+save("xmp.avif", Image.fromarray(TURNED), format="AVIF", quality=60, xmp=xmp(6))
+save("moving.avif", Image.fromarray(picture(W, H, "ramp", 30)), format="AVIF", save_all=True, append_images=[Image.fromarray(picture(W, H, "ramp", 31))],
+     duration=100)
+
 files = {}
 for name in sorted(os.listdir("files")):
     path = "files/" + name
@@ -434,7 +537,7 @@ for name in sorted(os.listdir("files")):
         entry["frames"], entry["durations"] = gif_frames(name)
     files[name] = entry
 out["files"] = files
-for depth_name, samples in (("grey16.png", wide(1, 20)),):
+for depth_name, samples in ((name, wide(1, 20)) for name in ("grey16.png", "grey16.tif", "grey16_lzw.tif", "grey16_big.tif")):
     files[depth_name]["high_byte"] = crc(np.repeat((samples >> 8).astype(np.uint8), 3, axis=2))
 
 # --- text ---------------------------------------------------------------------------------------------------------------------------------
