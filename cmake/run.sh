@@ -21,7 +21,7 @@ usage() {
 # install_missing <kind of build>
 install_missing() {
   libraries="libhwy-dev libxsimd-dev rapidjson-dev libutf8proc-dev"
-  images="libjpeg-dev libpng-dev libwebp-dev libgif-dev"
+  images="libjpeg-dev libpng-dev libwebp-dev libgif-dev libtiff-dev libavif-dev"
   case "$1" in
     demo) packages="$libraries $images libcli11-dev" ;;
     bench) packages="$libraries $images libbenchmark-dev" ;;
