@@ -7,6 +7,29 @@
 
 QWEN35_BEGIN_NAMESPACE
 
+namespace coded {
+
+// Eight scales and eight offsets of six bits in twelve bytes: four bytes of the first scales, four of the first
+// offsets, in whose upper bits the others end, which begin in the last four bytes.
+class SixBitPairs {
+ public:
+  explicit SixBitPairs(const std::uint8_t* bytes) {
+    const std::uint64_t a = u32_at(bytes), b = u32_at(bytes + 4), c = u32_at(bytes + 8);
+    scales_ = (a & 0x3f3f3f3fu) | ((c & 0x0f0f0f0fu) | (a >> 2 & 0x30303030u)) << 32;
+    offsets_ = (b & 0x3f3f3f3fu) | ((c >> 4 & 0x0f0f0f0fu) | (b >> 2 & 0x30303030u)) << 32;
+  }
+  // Eight scales, then eight offsets.
+  void write(std::uint8_t* to) const {
+    std::memcpy(to, &scales_, 8);
+    std::memcpy(to + 8, &offsets_, 8);
+  }
+
+ private:
+  std::uint64_t scales_, offsets_;
+};
+
+}  // namespace coded
+
 namespace detail {
 
 // Two bits of each of eight bytes.
@@ -14,21 +37,11 @@ inline std::uint64_t pairs_at(const std::uint8_t* bytes, std::size_t place) {
   return coded::eight_at(bytes) >> 2 * place & coded::bytes_of(3);
 }
 
-// Eight scales and eight offsets of six bits in twelve bytes.
-struct SixBitPairs {
-  const std::uint8_t* bytes;
-  std::uint32_t scale(std::size_t i) const {
-    return i < 4 ? bytes[i] & 63u : coded::nibble(bytes[i + 4], 0) | (bytes[i - 4] >> 6 << 4);
-  }
-  std::uint32_t offset(std::size_t i) const {
-    return i < 4 ? bytes[i + 4] & 63u : coded::nibble(bytes[i + 4], 1) | (bytes[i] >> 6 << 4);
-  }
-};
-
 inline void set_pairs(const std::uint8_t* pairs, float scale, float offset, const Codes& to) {
-  const SixBitPairs six{pairs};
+  std::uint8_t six[16];
+  coded::SixBitPairs(pairs).write(six);
   for (std::size_t i = 0; i < 8; ++i) {
-    to.set(2 * i, 2, scale * static_cast<float>(six.scale(i)), -(offset * static_cast<float>(six.offset(i))));
+    to.set(2 * i, 2, scale * static_cast<float>(six[i]), -(offset * static_cast<float>(six[8 + i])));
   }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stored formats in vectors.
 #include <qwen35/formats/formats.hpp>
-#include <qwen35/formats/unpack.hpp>
 #include <qwen35/kernels/formats/bf16-inl.hpp>
+#include <qwen35/kernels/formats/blocks-inl.hpp>
 #include <qwen35/kernels/formats/f16-inl.hpp>
 #include <qwen35/kernels/formats/f32-inl.hpp>
 #include <qwen35/kernels/formats/f8_e4m3-inl.hpp>
@@ -53,43 +53,6 @@ inline void decode_vectors(const std::byte* row, std::size_t begin, std::size_t 
   }
   if (i < end) {
     store(load_first<F>(row, i, end - i), to);
-  }
-}
-
-// Unpacked values [begin, end), whole groups, times their scales.
-inline void scale_codes(const Codes& from, std::size_t begin, std::size_t end, std::size_t step, float* to) {
-  for (std::size_t group = begin; group < end; group += code_group) {
-    const Vec scale = broadcast(from.scales[group / code_group]), offset = broadcast(from.offsets[group / code_group]);
-    for (std::size_t i = group; i < group + code_group; i += lanes, to += step) {
-#if HWY_TARGET == HWY_SCALAR
-      const Vec code = broadcast(static_cast<float>(from.codes[i]));
-#else
-      const hn::RebindToSigned<Tag> wide;
-      const hn::Rebind<std::int8_t, Tag> narrow;
-      const Vec code = hn::ConvertTo(Tag(), hn::PromoteTo(wide, hn::LoadU(narrow, from.codes + i)));
-#endif
-      store(hn::MulAdd(code, scale, offset), to);
-    }
-  }
-}
-
-// The same for any format of blocks. The range is of whole groups of values; it may begin and end inside a block.
-inline void decode_blocks(Format format, const std::byte* row, std::size_t begin, std::size_t count,
-                          std::size_t interleave, float* to) {
-  HWY_ALIGN std::int8_t codes[most_block_values];
-  float scales[most_block_values / code_group], offsets[most_block_values / code_group];
-  const Codes unpacked{codes, scales, offsets};
-  const UnpackBlocks unpack = unpack_function(format);
-  const std::size_t values = format_info(format).block_values, end = begin + count;
-  while (begin < end) {
-    const std::size_t first = begin / values * values;
-    const std::size_t whole = (end - first + values - 1) / values * values;
-    const std::size_t now = whole < most_block_values ? whole : most_block_values;
-    const std::size_t stop = end < first + now ? end : first + now;
-    unpack(row + row_bytes(format, first), now, unpacked);
-    scale_codes(unpacked, begin - first, stop - first, interleave * lanes, to);
-    to += (stop - begin) * interleave;
-    begin = stop;
   }
 }
 
