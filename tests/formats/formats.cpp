@@ -17,6 +17,7 @@ TEST_CASE("a format's facts") {
 
 TEST_CASE("visit finds the definition of a format; one that the program left out is an error") {
   static_assert(is_available(Format::bf16) && !is_available(Format::f16) && !is_available(static_cast<Format>(200)));
+  static_assert(!is_available(Format::q8_0) && !is_encodable(Format::q8_0));
   static_assert(is_encodable(Format::f32) && !is_encodable(Format::f8_e4m3));
   const auto bytes = [](Format format) { return visit(format, []<class S>(S) { return sizeof(typename S::Block); }); };
   CHECK(bytes(Format::f32) == 4);

@@ -72,8 +72,8 @@ HWY_INLINE Vec minus(Integers codes, std::int32_t zero) {
   return hn::ConvertTo(Tag(), hn::Sub(codes, hn::Set(Integer(), zero)));
 }
 
-// The f16 in the first two of eight bytes, or in the last.
-template <std::size_t Place = 0>
+// One of the four f16 in eight bytes: a scale and what stands beside it in its block.
+template <std::size_t Place>
 HWY_INLINE Vec broadcast_f16(Bytes bytes) {
 #if HWY_TARGET <= HWY_AVX2
   const hn::CappedTag<float, 4> four;
@@ -85,6 +85,11 @@ HWY_INLINE Vec broadcast_f16(Bytes bytes) {
 #endif
 }
 
+template <class Block>
+HWY_INLINE Bytes bytes_at(const Block& block, std::size_t offset) {
+  return reinterpret_cast<Bytes>(&block) + offset;
+}
+
 // Whole blocks to values, as scale_codes puts them: vector i of a block at to + i * step.
 template <Format>
 struct BlockVectors;
@@ -92,7 +97,7 @@ struct BlockVectors;
 template <>
 struct BlockVectors<Format::q8_0> {
   static HWY_INLINE void decode(const StoredAs<Format::q8_0>::Block& block, std::size_t step, float* to) {
-    const Vec scale = broadcast_f16(block.scale);
+    const Vec scale = broadcast_f16<0>(bytes_at(block, 0));
     const hn::Rebind<std::int8_t, Tag> narrow;
     for (std::size_t i = 0; i < 32; i += lanes, to += step) {
       store(hn::Mul(hn::ConvertTo(Tag(), hn::PromoteTo(Integer(), hn::LoadU(narrow, block.codes + i))), scale), to);
@@ -103,7 +108,7 @@ struct BlockVectors<Format::q8_0> {
 template <>
 struct BlockVectors<Format::q4_0> {
   static HWY_INLINE void decode(const StoredAs<Format::q4_0>::Block& block, std::size_t step, float* to) {
-    const Vec scale = broadcast_f16(block.scale);
+    const Vec scale = broadcast_f16<0>(bytes_at(block, 0));
     for (std::size_t i = 0; i < 16; i += lanes, to += step) {
       const Integers bytes = load_integers(block.codes + i);
       store(hn::Mul(minus(masked(bytes, 15), 8), scale), to);
@@ -115,7 +120,8 @@ struct BlockVectors<Format::q4_0> {
 template <>
 struct BlockVectors<Format::q4_k> {
   static HWY_INLINE void decode(const StoredAs<Format::q4_k>::Block& block, std::size_t step, float* to) {
-    const Vec scale_of_all = broadcast_f16<0>(block.scale), offset_of_all = broadcast_f16<1>(block.scale);
+    const Vec scale_of_all = broadcast_f16<0>(bytes_at(block, 0));
+    const Vec offset_of_all = broadcast_f16<1>(bytes_at(block, 0));
     std::uint8_t six[16];
     coded::SixBitPairs(block.groups).write(six);
     HWY_ALIGN float pairs[16];  // eight scales, eight offsets
@@ -140,7 +146,7 @@ struct BlockVectors<Format::q4_k> {
 template <>
 struct BlockVectors<Format::q6_k> {
   static HWY_INLINE void decode(const StoredAs<Format::q6_k>::Block& block, std::size_t step, float* to) {
-    const Vec scale_of_all = broadcast_f16<3>(block.scale - 6);
+    const Vec scale_of_all = broadcast_f16<3>(bytes_at(block, sizeof(block) - 8));
     const hn::Rebind<std::int8_t, Tag> narrow;
     HWY_ALIGN float scales[16];
     for (std::size_t i = 0; i < 16; i += lanes) {
@@ -195,14 +201,15 @@ inline void decode_blocks(Format format, const std::byte* row, std::size_t begin
   const std::size_t end = begin + count, step = interleave * lanes;
 #if HWY_TARGET != HWY_SCALAR
   switch (format) {
-    case Format::q8_0:
-      return decode_whole<Format::q8_0>(row, begin, end, step, to);
-    case Format::q4_0:
-      return decode_whole<Format::q4_0>(row, begin, end, step, to);
-    case Format::q4_k:
-      return decode_whole<Format::q4_k>(row, begin, end, step, to);
-    case Format::q6_k:
-      return decode_whole<Format::q6_k>(row, begin, end, step, to);
+#define QWEN35_BLOCK_CASE(name)                                                                             \
+  case Format::name:                                                                                        \
+    if constexpr (is_available(Format::name)) return decode_whole<Format::name>(row, begin, end, step, to); \
+    break;
+    QWEN35_BLOCK_CASE(q8_0)
+    QWEN35_BLOCK_CASE(q4_0)
+    QWEN35_BLOCK_CASE(q4_k)
+    QWEN35_BLOCK_CASE(q6_k)
+#undef QWEN35_BLOCK_CASE
     default:
       break;
   }
