@@ -14,11 +14,11 @@ using namespace generate_test;
 
 namespace {
 
-using Model = CausalLM<configs::Shapes>;
+using ShapesModel = CausalLM<configs::Shapes>;
 constexpr TokenId pad = 433;
 
-const Model& shapes() {
-  static const Model model = Model::from_pretrained(std::string(QWEN35_SOURCE_DIR) + "/examples/shapes");
+const ShapesModel& shapes() {
+  static const ShapesModel model = ShapesModel::from_pretrained(std::string(QWEN35_SOURCE_DIR) + "/examples/shapes");
   return model;
 }
 
@@ -141,7 +141,7 @@ TEST_CASE("a conversation goes on from its cache as if it were run anew; hidden 
   const json::Value file = read_json("shapes.json");
   const std::vector<TokenId> prompt = prompts_of(file.at("cases").items()[0])[0];
   const GenerationConfig config{.max_new_tokens = 6};
-  Model::Cache cache;
+  ShapesModel::Cache cache;
   const auto first = shapes().generate({.input_ids = prompt, .past_key_values = &cache}, config);
   CHECK(cache.seq_length() + 1 == first.sequences.shape()[1]);
   std::vector<TokenId> longer(first.sequences.begin(), first.sequences.end());

@@ -3,6 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
 namespace {
 
 const std::string head = "// SPDX-License-Identifier: Apache-2.0\n// A header.\n#pragma once\n";
@@ -25,6 +30,25 @@ TEST_CASE("the library keeps its layers, third-party headers stay in their folde
     MESSAGE("long: " << warning);
   }
   CHECK(report.files > 10);
+}
+
+TEST_CASE("the file that is compiled once names each header that has bodies for it") {
+  const std::filesystem::path root = QWEN35_SOURCE_DIR;
+  const auto text_of = [](const std::filesystem::path& path) {
+    std::ifstream file(path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const std::string source = text_of(root / "cmake/generate.cpp");
+  std::size_t named = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root / "include/qwen35")) {
+    const std::string header = std::filesystem::relative(entry.path(), root / "include").generic_string();
+    if (entry.path().extension() == ".hpp" && text_of(entry.path()).find("\n#if QWEN35_BODIES") != std::string::npos) {
+      CAPTURE(header);
+      CHECK(source.find("#include <" + header + ">\n") != std::string::npos);
+      ++named;
+    }
+  }
+  CHECK(named > 100);
 }
 
 TEST_CASE("arrows that point down are right, others are found") {

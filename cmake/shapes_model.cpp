@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shapes_model.hpp"
+
+QWEN35_INSTANTIATE_MULTIMODAL(qwen35::configs::Shapes)
