@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
 using namespace qwen35;
 
@@ -98,12 +99,15 @@ TEST_CASE("the length ends every beam; of equal candidates the first is taken") 
   CHECK(search.best(0, 1)[0].reason == FinishReason::length);
 }
 
-TEST_CASE("scores of NaN, no prompt and too small a vocabulary are refused") {
+TEST_CASE("scores of NaN, masked ones alone, no prompt and too small a vocabulary are refused") {
   BeamSearch search({.num_beams = 2, .eos_tokens = 1, .max_length = 4}, {{9}});
   std::vector<float> bad(vocab_size, 0.0f);
   bad[3] = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_AS(step(search, {bad, bad}, criteria_until(4)), InputError);
   CHECK_THROWS_WITH_AS(step(search, {{0.0f}, {0.0f}}, criteria_until(4)), "beam search needs 4 candidates of 2",
+                       InputError);
+  const std::vector<float> masked(vocab_size, -std::numeric_limits<float>::infinity());
+  CHECK_THROWS_WITH_AS(step(search, {masked, masked}, criteria_until(4)), doctest::Contains("every token is masked"),
                        InputError);
   CHECK_THROWS_AS(BeamSearch({.num_beams = 2, .max_length = 4}, {}), InputError);
   CHECK_THROWS_AS(BeamSearch({.num_beams = 0, .max_length = 4}, {{1}}), InputError);

@@ -4,6 +4,9 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+#include <type_traits>
+
 using namespace qwen35;
 
 namespace {
@@ -32,7 +35,7 @@ TEST_CASE("the file of a published checkpoint") {
 TEST_CASE("every field is read, null is absent") {
   const GenerationConfig config = read(
       R"({"max_length": 9, "max_new_tokens": 8, "min_length": 1, "min_new_tokens": 2, "early_stopping": "never", "max_time": 1.5,
-    "stop_strings": ["a", "b"], "do_sample": true, "num_beams": 3, "num_return_sequences": 2, "use_cache": false, "seed": 5, "temperature": 2, "top_k": 0, "top_p": 0.5,
+    "stop_strings": ["a", "b"], "stop_at_capacity": true, "guidance_scale": 1.5, "do_sample": true, "num_beams": 3, "num_return_sequences": 2, "use_cache": false, "seed": 5, "temperature": 2, "top_k": 0, "top_p": 0.5,
     "min_p": 0.1, "top_h": 0.4, "typical_p": 0.9, "epsilon_cutoff": 0.01, "eta_cutoff": 0.02, "repetition_penalty": 1.5, "presence_penalty": 0.5,
     "frequency_penalty": 0.25, "length_penalty": 0.75, "no_repeat_ngram_size": 4, "encoder_repetition_penalty": 1.25, "encoder_no_repeat_ngram_size": 5,
     "watermarking_config": {"greenlist_ratio": 0.5, "bias": 1.5, "hashing_key": 7, "seeding_scheme": "selfhash", "context_width": 2}, "bad_words_ids": [[1], [2, 3]], "sequence_bias": [[[1, 2], -0.5]],
@@ -45,7 +48,7 @@ TEST_CASE("every field is read, null is absent") {
     CHECK((config.*field).has_value());
     ++fields;
   });
-  CHECK(fields == 44);
+  CHECK(fields == 46);
   CHECK(config.watermarking_config == WatermarkingConfig{0.5, 1.5, 7, SeedingScheme::selfhash, 2});
   CHECK(config.early_stopping == EarlyStopping::never);
   CHECK(config.stop_strings == std::vector<std::string>{"a", "b"});
@@ -111,13 +114,13 @@ TEST_CASE("fields of the wrong kind are named") {
 
 TEST_CASE("what is not supported is refused, its neutral value is not") {
   for (const char* const text :
-       {R"({"guidance_scale": 1.5})", R"({"diversity_penalty": 2})", R"({"num_beam_groups": 2})",
-        R"({"penalty_alpha": 0.6})", R"({"watermarking_config": {"ngram_len": 5}})", R"({"constraints": []})",
-        R"({"token_healing": true})", R"({"prompt_lookup_num_tokens": 3})"}) {
+       {R"({"diversity_penalty": 2})", R"({"num_beam_groups": 2})", R"({"penalty_alpha": 0.6})",
+        R"({"watermarking_config": {"ngram_len": 5}})", R"({"constraints": []})", R"({"token_healing": true})",
+        R"({"prompt_lookup_num_tokens": 3})"}) {
     CHECK_THROWS_AS(read(text), ConfigError);
   }
   CHECK(read(
-            R"({"guidance_scale": 1.0, "num_beam_groups": 1, "diversity_penalty": 0.0, "penalty_alpha": null,
+            R"({"num_beam_groups": 1, "diversity_penalty": 0.0, "penalty_alpha": null,
                  "watermarking_config": null, "token_healing": false, "something_new": {"a": 1}})") ==
         GenerationConfig{});
 }
@@ -141,7 +144,10 @@ TEST_CASE("contradictions") {
   refused({.max_length = -3}, "generation config: max_length is -3, expected 1 to 2147483647");
   refused({.max_new_tokens = std::int64_t{1} << 40},
           "generation config: max_new_tokens is 1099511627776, expected 1 to 2147483647");
-  refused({.num_beams = 0}, "generation config: num_beams is 0, expected 1 to 2147483647");
+  refused({.num_beams = 0}, "generation config: num_beams is 0, expected 1 to 1024");
+  refused({.num_beams = std::int64_t{1} << 31}, "generation config: num_beams is 2147483648, expected 1 to 1024");
+  refused({.num_return_sequences = std::int64_t{1} << 31},
+          "generation config: num_return_sequences is 2147483648, expected 1 to 4096");
   refused({.num_return_sequences = 2},
           "generation config: num_return_sequences is 2, but greedy search finds one; set do_sample or num_beams");
   refused({.num_beams = 3, .num_return_sequences = 4},
@@ -155,4 +161,27 @@ TEST_CASE("contradictions") {
       "generation config: fields without effect: temperature needs do_sample; early_stopping needs num_beams > 1; "
       "length_penalty needs num_beams > 1",
       InputError);
+}
+
+TEST_CASE("NaN in any setting is refused under its name") {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  std::size_t fields = 0;
+  GenerationConfig::for_each_field([&](const char* name, auto field) {
+    if constexpr (std::is_same_v<decltype(field), std::optional<double> GenerationConfig::*>) {
+      GenerationConfig config;
+      config.*field = nan;
+      CHECK_THROWS_WITH_AS(config.validate(),
+                           (std::string("generation config: ") + name + " is NaN, expected a number").c_str(),
+                           InputError);
+      ++fields;
+    }
+  });
+  CHECK(fields == 14);
+  const auto refused = [](const GenerationConfig& config, const char* name) {
+    CHECK_THROWS_WITH_AS(config.validate(), doctest::Contains(name), InputError);
+  };
+  refused({.sequence_bias = std::vector<SequenceBias>{{{1}, 0.5}, {{2}, nan}}}, "sequence_bias is NaN");
+  refused({.exponential_decay_length_penalty = ExponentialDecay{1, nan}}, "exponential_decay_length_penalty is NaN");
+  refused({.watermarking_config = WatermarkingConfig{.bias = nan}}, "bias is NaN");
+  refused({.watermarking_config = WatermarkingConfig{.greenlist_ratio = nan}}, "greenlist_ratio is");
 }

@@ -53,7 +53,7 @@ TEST_CASE("every field has its setter") {
   builder.set_output_hidden_states(false).set_output_attentions(false).set_pad_token_id(1).set_bos_token_id(1);
   builder.set_max_new_tokens(1).set_stop_strings({"x"}).set_do_sample(true).set_temperature(1).set_top_k(1).set_top_p(
       1);
-  builder.set_watermarking_config({}).set_eos_token_id(1);
+  builder.set_watermarking_config({}).set_eos_token_id(1).set_guidance_scale(1).set_stop_at_capacity(false);
   GenerationConfig::for_each_field([&](const char* name, auto field) {
     CAPTURE(name);
     CHECK((builder.config().*field).has_value());

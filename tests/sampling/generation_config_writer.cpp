@@ -15,7 +15,7 @@ namespace {
 // Every field with a value that no default has.
 const char* const every_field = R"({
   "max_length": 100, "max_new_tokens": 50, "min_length": 3, "min_new_tokens": 2, "early_stopping": "never",
-  "max_time": 1.5, "stop_strings": ["stop", "\n\u00e4"], "do_sample": true, "num_beams": 4, "num_return_sequences": 2,
+  "max_time": 1.5, "stop_strings": ["stop", "\n\u00e4"], "stop_at_capacity": true, "guidance_scale": 1.5, "do_sample": true, "num_beams": 4, "num_return_sequences": 2,
   "use_cache": false, "seed": 12345678901234, "temperature": 0.7, "top_k": 20, "top_p": 0.95, "min_p": 0.05,
   "top_h": 0.4, "typical_p": 0.9, "epsilon_cutoff": 0.0003, "eta_cutoff": 0.0006, "repetition_penalty": 1.1,
   "presence_penalty": 1.5, "frequency_penalty": 0.5, "length_penalty": 0.8, "no_repeat_ngram_size": 3,

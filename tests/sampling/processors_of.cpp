@@ -206,3 +206,22 @@ TEST_CASE("rows of NaN, of equal scores and of one score pass through every samp
   TopPLogitsWarper(0.45).process({}, scores);
   CHECK(std::count(scores.begin(), scores.end(), 2.0f) == 5);
 }
+
+TEST_CASE("guidance stands first and compares log probabilities; without the other logits it is refused") {
+  const std::vector<float> others{std::log(1.0f), std::log(2.0f), std::log(1.0f)};
+  const UnconditionalLogits unconditional = [&](const SequenceRow& row) {
+    return std::span<const float>(others).first(row.row == 0 ? 3 : 2);
+  };
+  const GenerationConfig config{.repetition_penalty = 1.5, .guidance_scale = 3.0};
+  const LogitsProcessorList list = processors_of(config, 1, {}, {}, unconditional);
+  CHECK(names(list) ==
+        std::vector<std::string>{"UnbatchedClassifierFreeGuidanceLogitsProcessor", "RepetitionPenaltyLogitsProcessor"});
+  // Probabilities 1/2, 1/4, 1/4 against 1/4, 1/2, 1/4: log p + 2 (log p - log q).
+  std::vector<float> scores{std::log(8.0f), std::log(4.0f), std::log(4.0f)};
+  list[0]->process({}, scores);
+  CHECK(close(scores[0], std::log(2.0f)));
+  CHECK(close(scores[1], std::log(1.0f / 16.0f)));
+  CHECK(close(scores[2], std::log(0.25f)));
+  CHECK_THROWS_AS(list[0]->process({.row = 1}, scores), InputError);
+  CHECK_THROWS_WITH_AS(processors_of(config, 1), doctest::Contains("needs unconditional logits"), InputError);
+}

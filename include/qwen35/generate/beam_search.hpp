@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #if QWEN35_BODIES
@@ -51,8 +52,8 @@ class BeamSearch {
   std::span<const std::size_t> beam_idx() const { return beam_idx_; }
 
   // One step. scores: [rows, vocab_size], processed log probabilities; they are changed. `row_of(r)` describes running
-  // row r for the criteria; `key_of(prompt)` names the prompt's draws (do_sample). Raises InputError for NaN, or a
-  // vocabulary smaller than the candidates needed.
+  // row r for the criteria; `key_of(prompt)` names the prompt's draws (do_sample). Raises InputError for NaN, a
+  // prompt whose candidates are all masked, or a vocabulary smaller than the candidates needed.
   template <class RowOf, class KeyOf>
   void step(std::span<float> scores, const StoppingCriteriaList& criteria, RowOf&& row_of, KeyOf&& key_of) {
     bool improvable = false;
@@ -129,6 +130,11 @@ class BeamSearch {
       for (const std::uint64_t ranked : ranked_) {
         add(Ranked::index(ranked));
       }
+    }
+    if (std::all_of(candidates_.begin(), candidates_.end(), [](const Candidate& candidate) {
+          return candidate.score == -std::numeric_limits<float>::infinity();
+        })) {
+      raise_unusable_scores();
     }
     prompt.all_hit = true;
     for (Candidate& candidate : candidates_) {

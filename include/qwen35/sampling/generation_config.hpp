@@ -3,12 +3,15 @@
 #pragma once
 
 #include <qwen35/config/json_fields.hpp>
+#include <qwen35/sampling/generation_limits.hpp>
 #include <qwen35/sampling/watermarking_config.hpp>
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
@@ -41,6 +44,9 @@ struct GenerationConfig {
   std::optional<EarlyStopping> early_stopping{};
   std::optional<double> max_time{};  // seconds
   std::optional<std::vector<std::string>> stop_strings{};
+  // Where a cache of fixed capacity cannot hold the prompt and all tokens that may follow: end with
+  // FinishReason::length when it is full, instead of a CacheError before the first token.
+  std::optional<bool> stop_at_capacity{};
 
   // --- strategy ---
   std::optional<bool> do_sample{};
@@ -77,6 +83,7 @@ struct GenerationConfig {
   std::optional<ExponentialDecay> exponential_decay_length_penalty{};
   std::optional<std::vector<TokenId>> suppress_tokens{};
   std::optional<std::vector<TokenId>> begin_suppress_tokens{};
+  std::optional<double> guidance_scale{};  // away from the negative prompt, see GenerateInput; 1: none
   std::optional<WatermarkingConfig> watermarking_config{};
 
   // --- what to return beside the sequences ---
@@ -133,6 +140,7 @@ constexpr void GenerationConfig::for_each_field(F&& f) {
   f("early_stopping", &C::early_stopping);
   f("max_time", &C::max_time);
   f("stop_strings", &C::stop_strings);
+  f("stop_at_capacity", &C::stop_at_capacity);
   f("do_sample", &C::do_sample);
   f("num_beams", &C::num_beams);
   f("num_return_sequences", &C::num_return_sequences);
@@ -162,6 +170,7 @@ constexpr void GenerationConfig::for_each_field(F&& f) {
   f("exponential_decay_length_penalty", &C::exponential_decay_length_penalty);
   f("suppress_tokens", &C::suppress_tokens);
   f("begin_suppress_tokens", &C::begin_suppress_tokens);
+  f("guidance_scale", &C::guidance_scale);
   f("watermarking_config", &C::watermarking_config);
   f("output_scores", &C::output_scores);
   f("output_logits", &C::output_logits);
@@ -189,6 +198,7 @@ QWEN35_LAZY_BODY
 GenerationConfig GenerationConfig::fallbacks() {
   return {.min_length = 0,
           .early_stopping = EarlyStopping::no,
+          .stop_at_capacity = false,
           .do_sample = false,
           .num_beams = 1,
           .num_return_sequences = 1,
@@ -208,6 +218,7 @@ GenerationConfig GenerationConfig::fallbacks() {
           .encoder_no_repeat_ngram_size = 0,
           .renormalize_logits = false,
           .remove_invalid_values = false,
+          .guidance_scale = 1.0,
           .output_scores = false,
           .output_logits = false,
           .output_hidden_states = false,
@@ -241,19 +252,36 @@ std::string GenerationConfig::fields_without_effect() const {
 
 QWEN35_LAZY_BODY
 void GenerationConfig::validate(bool strict) const {
-  const auto at_least = [](const std::optional<std::int64_t>& field, const char* name, std::int64_t least) {
-    require<InputError>(!field || (*field >= least && *field <= std::numeric_limits<std::int32_t>::max()),
-                        "generation config: ", name, " is ", field.value_or(0), ", expected ", least, " to 2147483647");
+  using Limits = GenerationLimits;
+  const auto within = [](const std::optional<std::int64_t>& field, const char* name, std::int64_t least,
+                         std::int64_t most = Limits::tokens) {
+    if (field) {
+      require_within(concat("generation config: ", name).c_str(), *field, least, most);
+    }
   };
-  at_least(max_length, "max_length", 1);
-  at_least(max_new_tokens, "max_new_tokens", 1);
-  at_least(min_length, "min_length", 0);
-  at_least(min_new_tokens, "min_new_tokens", 0);
-  at_least(num_beams, "num_beams", 1);
-  at_least(num_return_sequences, "num_return_sequences", 1);
-  at_least(no_repeat_ngram_size, "no_repeat_ngram_size", 0);
-  at_least(encoder_no_repeat_ngram_size, "encoder_no_repeat_ngram_size", 0);
-  at_least(top_k, "top_k", 0);
+  within(max_length, "max_length", 1);
+  within(max_new_tokens, "max_new_tokens", 1);
+  within(min_length, "min_length", 0);
+  within(min_new_tokens, "min_new_tokens", 0);
+  within(num_beams, "num_beams", 1, Limits::num_beams);
+  within(num_return_sequences, "num_return_sequences", 1, Limits::num_return_sequences);
+  within(no_repeat_ngram_size, "no_repeat_ngram_size", 0);
+  within(encoder_no_repeat_ngram_size, "encoder_no_repeat_ngram_size", 0);
+  within(top_k, "top_k", 0);
+  const auto is_number = [](double value, const char* name) {
+    require<InputError>(!std::isnan(value), "generation config: ", name, " is NaN, expected a number");
+  };
+  for_each_field([&](const char* name, auto field) {
+    if constexpr (std::is_same_v<decltype(field), std::optional<double> GenerationConfig::*>) {
+      is_number((this->*field).value_or(0.0), name);
+    }
+  });
+  for (std::size_t i = 0; sequence_bias && i < sequence_bias->size(); ++i) {
+    is_number((*sequence_bias)[i].bias, "sequence_bias");
+  }
+  if (exponential_decay_length_penalty) {
+    is_number(exponential_decay_length_penalty->decay_factor, "exponential_decay_length_penalty");
+  }
   if (watermarking_config) {
     watermarking_config->validate();
   }

@@ -162,7 +162,6 @@ QWEN35_BODY void refuse_unknown_ways(const JsonFields& fields) {
   const auto neutral = [&](const char* key, double value) {
     fields.expect(fields.number(key, value) == value, key, "the value that switches it off: it is not supported");
   };
-  neutral("guidance_scale", 1.0);
   neutral("num_beam_groups", 1.0);
   neutral("diversity_penalty", 0.0);
   neutral("penalty_alpha", 0.0);

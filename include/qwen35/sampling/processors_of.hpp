@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/sampling/constraint_processors.hpp>
+#include <qwen35/sampling/guidance.hpp>
 #include <qwen35/sampling/warpers.hpp>
 #include <qwen35/sampling/watermark.hpp>
 
@@ -10,11 +11,13 @@ QWEN35_BEGIN_NAMESPACE
 
 // `config` with all defaults filled in, its max_length counted from the first column; `prompt_length` columns of
 // prompt. `users` stand after the automatic processors and before those of sampling; one with the name of an automatic
-// processor before it takes that one's place. Raises InputError for values out of range.
+// processor before it takes that one's place. `unconditional_logits` are what a guidance_scale needs. Raises InputError
+// for values out of range.
 QWEN35_LAZY
 LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t prompt_length,
                                   const LogitsProcessorList& users = {},
-                                  const PrefixAllowedTokens& prefix_allowed_tokens_fn = {});
+                                  const PrefixAllowedTokens& prefix_allowed_tokens_fn = {},
+                                  const UnconditionalLogits& unconditional_logits = {});
 
 #if QWEN35_BODIES
 
@@ -59,13 +62,17 @@ void append_warpers(const GenerationConfig& config, LogitsProcessorList& list) {
 
 QWEN35_LAZY_BODY
 LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t prompt_length,
-                                  const LogitsProcessorList& users,
-                                  const PrefixAllowedTokens& prefix_allowed_tokens_fn) {
+                                  const LogitsProcessorList& users, const PrefixAllowedTokens& prefix_allowed_tokens_fn,
+                                  const UnconditionalLogits& unconditional_logits) {
   require_all(users, "logits_processor");
   config.validate();
   const TokenIds eos = config.eos_token_id.value_or(TokenIds());
   const auto is = [](const std::optional<double>& field, double neutral) { return field.value_or(neutral) != neutral; };
   LogitsProcessorList list;
+  if (is(config.guidance_scale, 1.0)) {
+    list.push_back(
+        std::make_shared<UnbatchedClassifierFreeGuidanceLogitsProcessor>(*config.guidance_scale, unconditional_logits));
+  }
   if (config.sequence_bias) {
     list.push_back(std::make_shared<SequenceBiasLogitsProcessor>(*config.sequence_bias));
   }

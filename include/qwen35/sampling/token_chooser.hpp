@@ -29,7 +29,8 @@ struct ChooserExtras {
   LogitsProcessorList logits_processor{};
   PrefixAllowedTokens prefix_allowed_tokens_fn{};
   StoppingCriteriaList stopping_criteria{};
-  TokenText tokenizer{};  // for stop_strings
+  TokenText tokenizer{};                       // for stop_strings
+  UnconditionalLogits unconditional_logits{};  // for guidance_scale
 };
 
 // Knows no model and keeps nothing of a sequence: one serves any number of sequences with the same config and length of
@@ -71,7 +72,8 @@ QWEN35_BODY void ChooserScratch::reserve(std::size_t vocab_size) {
 
 QWEN35_BODY TokenChooser::TokenChooser(const GenerationConfig& config, std::size_t prompt_length,
                                        const ChooserExtras& extras)
-    : processors_(processors_of(config, prompt_length, extras.logits_processor, extras.prefix_allowed_tokens_fn)),
+    : processors_(processors_of(config, prompt_length, extras.logits_processor, extras.prefix_allowed_tokens_fn,
+                                extras.unconditional_logits)),
       criteria_(criteria_of(config, extras.tokenizer, extras.stopping_criteria)),
       samples_(config.do_sample.value_or(false)) {}
 

@@ -4,6 +4,7 @@
 
 #include <qwen35/core/error.hpp>
 
+#include <cmath>
 #include <cstdint>
 
 QWEN35_BEGIN_NAMESPACE
@@ -30,6 +31,7 @@ struct WatermarkingConfig {
 QWEN35_BODY void WatermarkingConfig::validate() const {
   require<InputError>(greenlist_ratio > 0.0 && greenlist_ratio < 1.0, "watermarking_config: greenlist_ratio is ",
                       greenlist_ratio, ", expected above 0 and below 1");
+  require<InputError>(!std::isnan(bias), "watermarking_config: bias is NaN, expected a number");
   require<InputError>(hashing_key >= 0, "watermarking_config: hashing_key is ", hashing_key, ", expected at least 0");
   require<InputError>(context_width >= 1, "watermarking_config: context_width is ", context_width,
                       ", expected at least 1");

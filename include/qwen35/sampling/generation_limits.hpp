@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The largest counts that a generation takes from outside; each is held against them before any work is done for it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include <qwen35/core/error.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+struct GenerationLimits {
+  static constexpr std::int64_t tokens = std::numeric_limits<std::int32_t>::max();  // also of n-grams and top_k
+  static constexpr std::int64_t num_beams = 1024;
+  static constexpr std::int64_t num_return_sequences = 4096;
+  static constexpr std::size_t max_sequences = 65536;  // of a batch
+  static constexpr std::size_t prefill_chunk = std::size_t{1} << 24;
+};
+
+// Raises InputError, which names the setting, unless `value` is from `least` to `most`.
+template <class T>
+void require_within(const char* name, T value, T least, T most) {
+  require<InputError>(value >= least && value <= most, name, " is ", value, ", expected ", least, " to ", most);
+}
+
+QWEN35_END_NAMESPACE
