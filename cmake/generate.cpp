@@ -12,8 +12,11 @@
 #include <qwen35/config/config_writer.hpp>
 #include <qwen35/config/json_fields.hpp>
 #include <qwen35/config/rope_fields.hpp>
+#include <qwen35/generate/batch_entry.hpp>
 #include <qwen35/generate/beam_search.hpp>
+#include <qwen35/generate/generation_defaults.hpp>
 #include <qwen35/generate/sequence.hpp>
+#include <qwen35/generate/sequence_input.hpp>
 #include <qwen35/io/entropy.hpp>
 #include <qwen35/io/file_handle.hpp>
 #include <qwen35/io/mapped_file.hpp>
@@ -61,6 +64,7 @@
 #include <qwen35/sampling/generation_config.hpp>
 #include <qwen35/sampling/generation_config_json.hpp>
 #include <qwen35/sampling/generation_config_writer.hpp>
+#include <qwen35/sampling/guidance.hpp>
 #include <qwen35/sampling/logits_processor.hpp>
 #include <qwen35/sampling/mersenne_twister.hpp>
 #include <qwen35/sampling/penalty_processors.hpp>

@@ -234,7 +234,14 @@ TEST_CASE("an error of a processor ends its sequence and no other") {
 TEST_CASE("at the limit of memory every sequence stands as it was") {
   const ToyModel model;
   Batch<ToyModel> batch(model, {.max_pages = 2});
-  const GenerationConfig config{.max_new_tokens = 80};
+  // More than all pages hold is never begun.
+  const GenerationConfig longer{.max_new_tokens = 70};
+  CHECK_THROWS_WITH_AS(batch.add({.input_ids = prompt_of(0, 60), .config = longer}),
+                       doctest::Contains("the cache holds 128 tokens (max_pages of its pool), not the prompt's 60 and "
+                                         "70 new ones"),
+                       CacheError);
+  CHECK(batch.size() == 0);
+  const GenerationConfig config{.max_new_tokens = 69};
   const Handle a = batch.add({.input_ids = prompt_of(0, 60), .config = config});
   const Handle b = batch.add({.input_ids = prompt_of(1, 40), .config = config});
   std::size_t steps = 0;
@@ -251,6 +258,32 @@ TEST_CASE("at the limit of memory every sequence stands as it was") {
   CHECK(batch.remove(a).sequence.finish_reason == FinishReason::cancelled);
   until_full();
   CHECK(generated(batch.sequence(b)) == alone(model, prompt_of(1, 40), config)[0]);
+}
+
+TEST_CASE("with stop_at_capacity a sequence ends where all pages are full") {
+  const ToyModel model;
+  Batch<ToyModel> batch(model, {.max_pages = 1});
+  const Handle a =
+      batch.add({.input_ids = prompt_of(0, 60), .config = {.max_new_tokens = 80, .stop_at_capacity = true}});
+  run(batch);
+  CHECK(batch.sequence(a).finish_reason == FinishReason::length);
+  CHECK(generated(batch.sequence(a)) == alone(model, prompt_of(0, 60), {.max_new_tokens = 5})[0]);
+}
+
+TEST_CASE("what a batch cannot do is refused, as are counts beyond the limits") {
+  const ToyModel model;
+  Batch<ToyModel> batch(model);
+  CHECK_THROWS_WITH_AS(batch.add({.input_ids = prompt_of(0, 4), .config = {.guidance_scale = 1.5}}),
+                       "guidance_scale is 1.500000, which needs unconditional logits: generate() has them, Batch and "
+                       "Session do not",
+                       InputError);
+  CHECK(batch.size() == 0);
+  CHECK_THROWS_WITH_AS(Batch<ToyModel>(model, {.max_sequences = 0}),
+                       "BatchOptions: max_sequences is 0, expected 1 to 65536", InputError);
+  CHECK_THROWS_WITH_AS(Batch<ToyModel>(model, {.max_sequences = std::size_t{1} << 40}),
+                       "BatchOptions: max_sequences is 1099511627776, expected 1 to 65536", InputError);
+  CHECK_THROWS_WITH_AS(Batch<ToyModel>(model, {.prefill_chunk = std::size_t{1} << 40}),
+                       "BatchOptions: prefill_chunk is 1099511627776, expected 1 to 16777216", InputError);
 }
 
 TEST_CASE("a streamer ends its sequence; tokens may be given instead of chosen") {

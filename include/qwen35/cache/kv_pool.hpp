@@ -37,6 +37,7 @@ class KvPool {
   }
 
   const CacheLayout& layout() const { return layout_; }
+  std::size_t max_pages() const { return max_pages_; }  // 0: no limit
   bool in_storage() const { return storage_ != nullptr; }
   // Pages that somebody holds, each counted once.
   std::size_t used_pages() const;

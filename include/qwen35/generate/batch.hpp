@@ -2,12 +2,13 @@
 // Many sequences of one model that are read and continued together, each as if it were alone.
 #pragma once
 
+#include <qwen35/generate/batch_entry.hpp>
 #include <qwen35/generate/drafter.hpp>
 #include <qwen35/generate/generation_defaults.hpp>
+#include <qwen35/generate/sequence_input.hpp>
 #include <qwen35/generate/sequence_model.hpp>
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <utility>
 
@@ -19,32 +20,6 @@ struct BatchOptions {
   DType kv_dtype = DType::f32;
   std::size_t max_pages = 0;  // of the keys and values of all sequences that begin here, see KvPool; 0: no limit
   ForwardWorkspace* workspace = nullptr;  // the caller's, instead of one of its own
-};
-
-// How a row of the reference's rectangle goes on, which has been read.
-struct RectangleRow {
-  SequenceCache* cache = nullptr;          // the row's, of the caller's; null: only logits that are offered count
-  std::array<std::int32_t, 3> position{};  // of the last token
-  std::vector<std::uint8_t> visible{};     // of the cache's slots, where a mask hides some that hold a token
-  TokenId pad_token_id = 0;                // what it goes on with after its end, until all have ended
-};
-
-// What a sequence begins with.
-struct SequenceInput {
-  std::vector<TokenId> input_ids{};  // the prompt, not padded, not empty
-  GenerationConfig config{};         // no beams; with num_return_sequences the prompt is read once for all
-  ChooserExtras extras{};            // processors and criteria beside the config's
-  // A draw depends on the config's seed, this number, which of the prompt's sequences it is for, and how many tokens
-  // stand before it.
-  std::uint32_t sequence_id = 0;
-  std::function<bool(TokenId)> streamer{};  // told each new token; false ends the sequence
-  // Holds the first tokens of the prompt, all but one at most: it goes on there.
-  std::optional<SequenceCache> past_key_values{};
-  // The same in a cache of the caller's, which must outlive the sequence's time in the batch. Not with siblings.
-  SequenceCache* borrowed_cache = nullptr;
-  PromptRows rows{};  // of the tokens that no cache holds, as the model's prompt_rows() gives them
-  // Where in the prompt a step stops reading, ascending, the last at its end. None: after every prefill_chunk tokens.
-  std::vector<std::size_t> piece_ends{};
 };
 
 // Sequences come and go between steps. A step is one ragged forward of the newest token of each sequence and of pieces
@@ -60,7 +35,7 @@ class Batch {
   static_assert(std::same_as<D, NoDraft>, "Batch: a cache cannot take drafts back yet, so that there is only NoDraft");
 
  public:
-  using Handle = std::uint64_t;  // never 0, never used twice
+  using Handle = BatchEntry::Handle;  // never 0, never used twice
   struct Event {
     Handle handle;
     TokenId token;
@@ -131,27 +106,7 @@ class Batch {
   void replace_row(Handle handle, const std::vector<TokenId>& ids, SequenceCache* cache);
 
  private:
-  struct Entry {
-    Handle handle = 0;
-    Sequence sequence;
-    SequenceCache own_cache;
-    SequenceCache* borrowed_cache = nullptr;
-    std::vector<std::size_t> piece_ends;
-    PromptRows rows;
-    std::size_t first_row = 0;            // the token that `rows` begins with
-    std::vector<std::int32_t> positions;  // of the piece that runs, [3, tokens], where `rows` has positions
-    Handle reader = 0;                    // the sibling that reads the prompt for this one; 0: it does so itself
-    std::optional<RectangleRow> row;
-    std::ptrdiff_t offset = 0;  // from a token's place among the ids to its slot
-
-    SequenceCache& cache() { return borrowed_cache != nullptr ? *borrowed_cache : own_cache; }
-    const SequenceCache& cache() const { return borrowed_cache != nullptr ? *borrowed_cache : own_cache; }
-    std::size_t slot(std::size_t token) const {
-      return static_cast<std::size_t>(static_cast<std::ptrdiff_t>(token) + offset);
-    }
-    std::size_t pending() const { return slot(sequence.ids.size()) - cache().tokens(); }
-    bool runs() const { return reader == 0 && (row || !sequence.finished()) && pending() > 0; }
-  };
+  using Entry = BatchEntry;
   struct Waiting {
     Handle handle;
     float* logits;
@@ -176,10 +131,7 @@ class Batch {
       return 0;
     }
   }
-  void check(const SequenceInput& input, std::size_t siblings) const;
-  // Tokens that the entry's next forward runs.
-  std::size_t piece(const Entry& entry) const;
-  SequenceSlice slice(Entry& entry, std::size_t count);
+  static BatchOptions checked(const BatchOptions& options);
   void select();
   void fork_siblings();
   void drop_waiting(Handle handle) {

@@ -9,11 +9,9 @@ QWEN35_BEGIN_NAMESPACE
 template <SequenceModel M, Drafter D>
 Batch<M, D>::Batch(const M& model, const BatchOptions& options)
     : model_(&model),
-      options_(options),
+      options_(checked(options)),
       // In whole chunks of the delta rule, so that a longer piece is cut between two of them.
       workspace_((options.prefill_chunk + options.max_sequences + 63) / 64 * 64, options.max_sequences) {
-  require<InputError>(options.max_sequences > 0 && options.prefill_chunk > 0, "BatchOptions: max_sequences is ",
-                      options.max_sequences, " and prefill_chunk ", options.prefill_chunk, ", expected at least 1");
   pool_ = std::make_shared<KvPool>(model.cache_layout(options.kv_dtype), options.max_pages);
   entries_.reserve(options.max_sequences);
   slices_.reserve(options.max_sequences);
@@ -23,36 +21,10 @@ Batch<M, D>::Batch(const M& model, const BatchOptions& options)
 }
 
 template <SequenceModel M, Drafter D>
-void Batch<M, D>::check(const SequenceInput& input, std::size_t siblings) const {
-  const std::vector<TokenId>& ids = input.input_ids;
-  require<InputError>(!ids.empty(), "Batch: input_ids are empty");
-  require<InputError>(entries_.size() + siblings <= options_.max_sequences, "Batch: ", entries_.size(),
-                      " sequences are there and ", siblings, " more do not fit, max_sequences is ",
-                      options_.max_sequences);
-  const std::size_t vocab = vocab_size();
-  for (const TokenId id : ids) {
-    require<InputError>(id >= 0 && (vocab == 0 || static_cast<std::size_t>(id) < vocab), "Batch: token ", id,
-                        ", expected 0 to ", vocab - 1);
-  }
-  require<InputError>(input.borrowed_cache == nullptr || (!input.past_key_values && siblings == 1),
-                      "Batch: a borrowed cache is for one sequence, which has no other");
-  const SequenceCache* const cache = input.past_key_values ? &*input.past_key_values : input.borrowed_cache;
-  const std::size_t past = cache != nullptr ? cache->tokens() : 0;
-  require<InputError>(past < ids.size(), "Batch: the cache holds ", past, " tokens and the prompt ", ids.size(),
-                      "; at least one more is needed");
-  for (std::size_t i = 0; i < past; ++i) {
-    const TokenId held = cache->ids()[i];  // -1: it was an embedding
-    require<InputError>(held < 0 || held == ids[i], "Batch: the cache holds token ", held, " at ", i,
-                        ", input_ids have ", ids[i]);
-  }
-  const std::size_t fresh = ids.size() - past;
-  require<InputError>((input.rows.replaced_rows.empty() || input.rows.replaced_rows.size() == fresh) &&
-                          (input.rows.positions.empty() || input.rows.positions.size() == 3 * fresh),
-                      "Batch: rows of ", input.rows.replaced_rows.size(), " tokens with ", input.rows.positions.size(),
-                      " positions for ", fresh, " new tokens");
-  require<InputError>(input.piece_ends.empty() || (std::is_sorted(input.piece_ends.begin(), input.piece_ends.end()) &&
-                                                   input.piece_ends.back() == ids.size()),
-                      "Batch: piece_ends must ascend to the prompt's length");
+BatchOptions Batch<M, D>::checked(const BatchOptions& options) {
+  require_within<std::size_t>("BatchOptions: max_sequences", options.max_sequences, 1, GenerationLimits::max_sequences);
+  require_within<std::size_t>("BatchOptions: prefill_chunk", options.prefill_chunk, 1, GenerationLimits::prefill_chunk);
+  return options;
 }
 
 template <SequenceModel M, Drafter D>
@@ -60,9 +32,15 @@ typename Batch<M, D>::Handle Batch<M, D>::add(SequenceInput input) {
   GenerationConfig config = complete_config(*model_, input.config);
   require<InputError>(*config.num_beams == 1, "Batch: no beams, found num_beams ", *config.num_beams);
   const auto siblings = static_cast<std::size_t>(*config.num_return_sequences);
-  check(input, siblings);
+  require<InputError>(entries_.size() + siblings <= options_.max_sequences, "Batch: ", entries_.size(),
+                      " sequences are there and ", siblings, " more do not fit, max_sequences is ",
+                      options_.max_sequences);
+  input.check(siblings, vocab_size());
   const std::size_t prompt = input.input_ids.size();
   set_lengths(*model_, prompt, prompt, config);
+  const SequenceCache* const given = input.given_cache();
+  const KvPool& pool = given != nullptr && given->pool() != nullptr ? *given->pool() : *pool_;
+  hold_to_capacity(prompt, pool.max_pages() * kv_page_slots, "max_pages of its pool", prompt, config);
   const auto chooser = std::make_shared<const TokenChooser>(config, prompt, input.extras);
   // No memory is asked for while tokens are chosen, unless the answer is very long.
   constexpr std::size_t usual = 1 << 16;
@@ -130,58 +108,6 @@ typename Batch<M, D>::Removed Batch<M, D>::remove(Handle handle) {
   return out;
 }
 
-// A prompt's pieces end where it says, or at multiples of the chunk from where its reading began: not where other
-// sequences leave room, since a piece's end shows in the last bits.
-template <SequenceModel M, Drafter D>
-std::size_t Batch<M, D>::piece(const Entry& entry) const {
-  const std::size_t at = entry.cache().tokens();
-  if (at >= entry.slot(entry.sequence.prompt_length)) {
-    return entry.pending();
-  }
-  if (entry.piece_ends.empty()) {
-    return std::min(options_.prefill_chunk, entry.sequence.prompt_length - at);
-  }
-  return *std::upper_bound(entry.piece_ends.begin(), entry.piece_ends.end(), at) - at;
-}
-
-template <SequenceModel M, Drafter D>
-SequenceSlice Batch<M, D>::slice(Entry& entry, std::size_t count) {
-  const std::size_t begin = entry.cache().tokens();
-  SequenceSlice out;
-  out.cache = &entry.cache();
-  const std::size_t pending = entry.pending();
-  out.ids = std::span<const TokenId>(entry.sequence.ids).last(pending).first(count);
-  out.wanted = count == pending ? 1 : 0;
-  if (entry.row) {
-    entry.positions.resize(3 * count);
-    for (std::size_t i = 0; i < 3 * count; ++i) {
-      entry.positions[i] = entry.row->position[i / count] + 1 + static_cast<std::int32_t>(i % count);
-    }
-    out.positions = entry.positions;
-    if (!entry.row->visible.empty()) {
-      entry.row->visible.resize(begin + count, 1);
-      out.mask.visible = entry.row->visible;
-    }
-    return out;
-  }
-  if (begin >= entry.sequence.prompt_length) {
-    return out;
-  }
-  const std::size_t row = begin - entry.first_row;
-  if (!entry.rows.replaced_rows.empty()) {
-    out.replaced_rows = std::span<const float* const>(entry.rows.replaced_rows).subspan(row, count);
-  }
-  if (!entry.rows.positions.empty()) {
-    const std::size_t plane = entry.rows.positions.size() / 3;
-    entry.positions.resize(3 * count);
-    for (std::size_t p = 0; p < 3; ++p) {
-      std::copy_n(entry.rows.positions.data() + p * plane + row, count, entry.positions.data() + p * count);
-    }
-    out.positions = entry.positions;
-  }
-  return out;
-}
-
 // The newest tokens, then pieces of prompts in the order in which they came, as far as the workspace takes them whole.
 // A piece that is longer goes through alone.
 template <SequenceModel M, Drafter D>
@@ -190,7 +116,7 @@ void Batch<M, D>::select() {
   running_.clear();
   std::size_t tokens = 0;
   const auto add = [&](std::size_t index, std::size_t count) {
-    slices_.push_back(slice(entries_[index], count));
+    slices_.push_back(entries_[index].slice(count));
     running_.push_back(index);
     tokens += count;
   };
@@ -200,7 +126,7 @@ void Batch<M, D>::select() {
   }
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     if (entries_[i].runs() && entries_[i].pending() > 1) {
-      if (const std::size_t count = piece(entries_[i]); count + newest > room()) {
+      if (const std::size_t count = entries_[i].piece(options_.prefill_chunk); count + newest > room()) {
         return add(i, count);
       }
       break;
@@ -209,7 +135,7 @@ void Batch<M, D>::select() {
   for (const bool whole : {false, true}) {
     for (std::size_t i = 0; i < entries_.size(); ++i) {
       if (entries_[i].runs() && (entries_[i].pending() > 1) == whole) {
-        if (const std::size_t count = piece(entries_[i]); tokens + count <= room()) {
+        if (const std::size_t count = entries_[i].piece(options_.prefill_chunk); tokens + count <= room()) {
           add(i, count);
         }
       }
@@ -242,15 +168,7 @@ bool Batch<M, D>::forward() {
   std::size_t row = 0;
   for (std::size_t i = 0; i < slices_.size(); ++i) {
     Entry& entry = entries_[running_[i]];
-    if (entry.row) {
-      for (std::int32_t& position : entry.row->position) {
-        position += static_cast<std::int32_t>(slices_[i].ids.size());
-      }
-    } else if (!slices_[i].positions.empty()) {  // text goes on behind the largest
-      const auto end = 1 + *std::max_element(slices_[i].positions.begin(), slices_[i].positions.end());
-      SequenceCache& cache = entry.cache();
-      cache.set_rope_delta(end - static_cast<std::int32_t>(cache.tokens() - cache.holes()));
-    }
+    entry.went_on(slices_[i]);
     if (slices_[i].wanted > 0) {
       waiting_.push_back({entry.handle, rows.logits + row++ * rows.vocab_size});
     }

@@ -80,4 +80,42 @@ void set_lengths(const M& model, std::size_t prompt, std::size_t columns, Genera
                       *config.max_length, ": nothing can be generated");
 }
 
+// Holds the max_length of a config whose lengths are set against a cache of `capacity` slots, which `setting` says; 0:
+// it grows. The prompt takes `slots` of them, and `prompt` columns of ids; the last token is never run, and takes none.
+// Raises CacheError where they do not suffice, or with stop_at_capacity shortens max_length to what they take.
+void hold_to_capacity(std::size_t slots, std::size_t capacity, const char* setting, std::size_t prompt,
+                      GenerationConfig& config);
+
+// The penalties of an encoder's ids, which a prompt of embeddings does not have. Source: the reference's
+// `_get_logits_processor`.
+void drop_encoder_penalties(GenerationConfig& config);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void hold_to_capacity(std::size_t slots, std::size_t capacity, const char* setting, std::size_t prompt,
+                                  GenerationConfig& config) {
+  const auto wanted = static_cast<std::size_t>(*config.max_length) - prompt;
+  if (capacity == 0 || slots + wanted - 1 <= capacity) {
+    return;
+  }
+  require<CacheError>(config.stop_at_capacity.value_or(false) && slots <= capacity, "the cache holds ", capacity,
+                      " tokens (", setting, "), not the prompt's ", slots, " and ", wanted,
+                      " new ones (max_new_tokens or max_length): make it larger, ask for fewer tokens, or set "
+                      "stop_at_capacity to end where it is full");
+  config.max_length = static_cast<std::int64_t>(prompt + capacity - slots + 1);
+}
+
+QWEN35_BODY void drop_encoder_penalties(GenerationConfig& config) {
+  if (config.encoder_repetition_penalty.value_or(1.0) != 1.0) {
+    log_warning("generate: encoder_repetition_penalty is ignored: the prompt is given as inputs_embeds");
+    config.encoder_repetition_penalty.reset();
+  }
+  if (config.encoder_no_repeat_ngram_size.value_or(0) != 0) {
+    log_warning("generate: encoder_no_repeat_ngram_size is ignored: the prompt is given as inputs_embeds");
+    config.encoder_no_repeat_ngram_size.reset();
+  }
+}
+
+#endif  // QWEN35_BODIES
+
 QWEN35_END_NAMESPACE
