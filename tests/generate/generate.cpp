@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generate/generate_test.hpp"
+#include "support/log_capture.hpp"
 #include "support/message_of.hpp"
 
 #include <qwen35/generate/generate.hpp>
@@ -449,4 +450,165 @@ TEST_CASE("special tokens and lengths come from the model where the config has n
   const std::vector<TokenId> few{0, 1, 2};
   CHECK_THROWS_WITH_AS(generate(model, {.input_ids = few}, {.num_beams = 2, .eos_token_id = TokenIds{0, 1, 2}}),
                        "beam search needs 8 candidates of 6", InputError);
+}
+
+TEST_CASE("guidance: each row's log probabilities move away from those behind its negative prompt") {
+  const ToyModel model;
+  const Tensor<TokenId> ids({2, 3}, {7, 8, 9, 10, 11, 12});
+  const Tensor<TokenId> others({2, 2}, {1, 5, 6, 4});
+  const Tensor<std::int32_t> mask({2, 2}, {0, 1, 1, 1});
+  const auto log_softmax = [](std::span<const float> logits) {
+    double sum = 0.0;
+    for (const float logit : logits) {
+      sum += std::exp(static_cast<double>(logit));
+    }
+    std::vector<double> out;
+    for (const float logit : logits) {
+      out.push_back(static_cast<double>(logit) - std::log(sum));
+    }
+    return out;
+  };
+  GenerationConfig config{.max_new_tokens = 4,
+                          .do_sample = true,
+                          .num_return_sequences = 2,
+                          .seed = 3,
+                          .top_k = 0,
+                          .guidance_scale = 2.5,
+                          .output_scores = true,
+                          .output_logits = true,
+                          .eos_token_id = TokenIds()};
+  GenerateInput<ToyModel> input{
+      .input_ids = ids, .negative_prompt_ids = others, .negative_prompt_attention_mask = mask};
+  const auto output = generate(model, input, config);
+  for (std::size_t r = 0; r < 4; ++r) {
+    for (std::size_t step = 0; step < 4; ++step) {
+      // Positions count the padding, as in a forward without any.
+      std::vector<TokenId> behind{r < 2 ? 1 : 6, r < 2 ? 5 : 4};
+      const auto generated = output.new_tokens(r).first(step);
+      behind.insert(behind.end(), generated.begin(), generated.end());
+      std::vector<std::int32_t> visible(behind.size(), 1);
+      visible[0] = r < 2 ? 0 : 1;
+      std::vector<std::int32_t> positions;
+      for (std::size_t i = 0; i < behind.size(); ++i) {
+        positions.push_back(static_cast<std::int32_t>(i));
+      }
+      const auto given = log_softmax(output.logits[step].row(r));
+      const auto other =
+          log_softmax(generate(model, {.input_ids = behind, .attention_mask = visible, .position_ids = positions},
+                               {.max_new_tokens = 1, .output_logits = true})
+                          .logits[0]
+                          .row(0));
+      const auto scores = output.scores[step].row(r);
+      for (std::size_t v = 0; v < model.vocab_size; ++v) {
+        CHECK(static_cast<double>(scores[v]) == doctest::Approx(other[v] + 2.5 * (given[v] - other[v])));
+      }
+    }
+  }
+  config.use_cache = false;
+  CHECK(flat(generate(model, input, config).sequences) == flat(output.sequences));
+  // One for each row, as the reference takes them, says the same.
+  const Tensor<TokenId> each({4, 2}, {1, 5, 1, 5, 6, 4, 6, 4});
+  const Tensor<std::int32_t> each_mask({4, 2}, {0, 1, 0, 1, 1, 1, 1, 1});
+  input.negative_prompt_ids = each;
+  input.negative_prompt_attention_mask = each_mask;
+  CHECK(flat(generate(model, input, config).sequences) == flat(output.sequences));
+
+  const auto problem = [&](const GenerateInput<ToyModel>& wrong, double scale = 2.0) {
+    return message_of<InputError>([&] { generate(model, wrong, {.max_new_tokens = 2, .guidance_scale = scale}); });
+  };
+  CHECK(problem({.input_ids = ids, .negative_prompt_ids = others}, 1.0) ==
+        "generate: negative_prompt_ids would not be read without a guidance_scale");
+  const Tensor<TokenId> many({3, 1}, {1, 2, 3});
+  CHECK(problem({.input_ids = ids, .negative_prompt_ids = many}) ==
+        "generate: negative_prompt_ids of shape [3, 1], expected [2, columns], not empty");
+  CHECK(problem({.input_ids = ids, .negative_prompt_ids = others, .negative_prompt_attention_mask = many}) ==
+        "generate: negative_prompt_attention_mask of shape [3, 1], expected [2, 2]");
+  const Tensor<std::int32_t> right({2, 2}, {1, 0, 1, 1});
+  CHECK(problem({.input_ids = ids, .negative_prompt_ids = others, .negative_prompt_attention_mask = right}) ==
+        "generate: negative prompt 0 is padded on the right; pad on the left");
+  const Tensor<float> embeds({1, 2, 1}, {7.0f, 8.0f});
+  CHECK(problem({.inputs_embeds = embeds}).starts_with("generate: guidance_scale needs negative_prompt_ids"));
+  const Tensor<TokenId> short_ids({1, 2}, {7, 8});
+  const Tensor<TokenId> other({1, 1}, {3});
+  const GenerationConfig greedy{.max_new_tokens = 3, .guidance_scale = 1.5};
+  const auto embedded = generate(model, {.inputs_embeds = embeds, .negative_prompt_ids = other}, greedy);
+  const auto plain = generate(model, {.input_ids = short_ids, .negative_prompt_ids = other}, greedy);
+  CHECK(flat(embedded.sequences) == copy(plain.new_tokens(0)));
+}
+
+TEST_CASE(
+    "a cache of fixed capacity that cannot hold what may follow is refused before the first forward, or ends it") {
+  const ToyModel model;
+  const Tensor<TokenId> ids({2, 5}, {7, 8, 9, 10, 11, 12, 13, 14, 15, 16});
+  const auto expected = generate(model, {.input_ids = ids}, {.max_new_tokens = 4});
+  const GenerationConfig open{.max_new_tokens = 30};
+  const GenerationConfig stopped{.max_new_tokens = 30, .stop_at_capacity = true};
+  std::vector<std::byte> memory(RectangleCache::bytes(model.cache_layout(DType::f32), 8, 2) + 64);
+  void* aligned = memory.data();
+  std::size_t room = memory.size();
+  REQUIRE(std::align(64, room - 64, aligned, room) != nullptr);
+  const std::span<std::byte> storage(static_cast<std::byte*>(aligned), room);
+  for (const bool own : {false, true}) {
+    const auto fixed = [&] {
+      return RectangleCache({.kv_dtype = DType::f32, .capacity = 8, .storage = own ? storage : std::span<std::byte>()});
+    };
+    RectangleCache cache = fixed();
+    model.forwards = 0;
+    CHECK(message_of<CacheError>([&] { generate(model, {.input_ids = ids, .past_key_values = &cache}, open); }) ==
+          "the cache holds 8 tokens (CacheOptions::capacity), not the prompt's 5 and 30 new ones (max_new_tokens or "
+          "max_length): make it larger, ask for fewer tokens, or set stop_at_capacity to end where it is full");
+    CHECK(model.forwards == 0);
+    CHECK(cache.empty());
+    // The last token is not run.
+    const auto all = generate(model, {.input_ids = ids, .past_key_values = &cache}, {.max_new_tokens = 4});
+    CHECK(flat(all.sequences) == flat(expected.sequences));
+    CHECK(cache.seq_length() == 8);
+    RectangleCache again = fixed();
+    const auto cut = generate(model, {.input_ids = ids, .past_key_values = &again}, stopped);
+    CHECK(flat(cut.sequences) == flat(expected.sequences));
+    CHECK(cut.finish_reason == std::vector<FinishReason>(2, FinishReason::length));
+    if (!own) {
+      RectangleCache forked = fixed();
+      GenerationConfig beams = stopped;
+      beams.num_beams = 2;
+      CHECK(generate(model, {.input_ids = ids, .past_key_values = &forked}, beams).sequences.shape() == Shape{2, 9});
+    }
+    RectangleCache small = fixed();
+    const Tensor<TokenId> longer({1, 9}, {1, 2, 3, 4, 5, 6, 7, 8, 9});
+    CHECK_THROWS_AS(generate(model, {.input_ids = longer, .past_key_values = &small}, stopped), CacheError);
+  }
+}
+
+TEST_CASE("the encoder's penalties have no ids to look at where embeddings are given, which the log says") {
+  const ToyModel model;
+  const std::vector<TokenId> ids{7, 8, 9};
+  const Tensor<float> embeds({1, 3, 1}, {7.0f, 8.0f, 9.0f});
+  const GenerationConfig config{
+      .max_new_tokens = 6, .encoder_repetition_penalty = 5.0, .encoder_no_repeat_ngram_size = 1};
+  const auto plain = generate(model, {.input_ids = ids}, {.max_new_tokens = 6});
+  LogCapture log;
+  CHECK(flat(generate(model, {.input_ids = ids}, {.max_new_tokens = 6, .encoder_repetition_penalty = 5.0}).sequences) !=
+        flat(plain.sequences));
+  CHECK(log.messages.empty());
+  const auto output = generate(model, {.input_ids = ids, .inputs_embeds = embeds}, config);
+  CHECK(flat(output.sequences) == flat(plain.sequences));
+  CHECK(log.messages == std::vector<std::string>{
+                            "generate: encoder_repetition_penalty is ignored: the prompt is given as inputs_embeds",
+                            "generate: encoder_no_repeat_ngram_size is ignored: the prompt is given as inputs_embeds"});
+}
+
+TEST_CASE("where every token is suppressed, greedy search, sampling and beams say so") {
+  const ToyModel model;
+  const std::vector<TokenId> ids{7, 8, 9};
+  std::vector<TokenId> all(model.vocab_size);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i] = static_cast<TokenId>(i);
+  }
+  for (const std::int64_t beams : {1, 3}) {
+    for (const bool sample : {false, true}) {
+      CHECK_THROWS_WITH_AS(
+          generate(model, {.input_ids = ids}, {.do_sample = sample, .num_beams = beams, .suppress_tokens = all}),
+          doctest::Contains("every token is masked"), InputError);
+    }
+  }
 }

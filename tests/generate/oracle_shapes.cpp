@@ -9,6 +9,8 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
 using namespace qwen35;
 using namespace generate_test;
 
@@ -42,9 +44,9 @@ Prompts padded(const std::vector<std::vector<TokenId>>& prompts) {
   return out;
 }
 
-std::vector<std::vector<TokenId>> prompts_of(const json::Value& recorded) {
+std::vector<std::vector<TokenId>> prompts_of(const json::Value& recorded, const char* which = "prompts") {
   std::vector<std::vector<TokenId>> prompts;
-  for (const json::Value& prompt : recorded.at("prompts").items()) {
+  for (const json::Value& prompt : recorded.at(which).items()) {
     prompts.push_back(as_ids(prompt));
   }
   return prompts;
@@ -56,14 +58,28 @@ std::vector<TokenId> copy(std::span<const TokenId> ids) {
 
 }  // namespace
 
-TEST_CASE("beams, padded batches and processors give the reference's tokens") {
+TEST_CASE("beams, padded batches, processors and guidance give the reference's tokens") {
   const json::Value file = read_json("shapes.json");
-  REQUIRE(file.at("cases").size() == 17);
+  REQUIRE(file.at("cases").size() == 24);
   for (const json::Value& recorded : file.at("cases").items()) {
     CAPTURE(recorded.at("name").as_string());
     const Prompts batch = padded(prompts_of(recorded));
-    const auto output = shapes().generate({.input_ids = batch.ids, .attention_mask = batch.mask},
-                                          GenerationConfig::from_json(recorded.at("config")));
+    GenerateInput<Model> input{.input_ids = batch.ids, .attention_mask = batch.mask};
+    GenerationConfig config = GenerationConfig::from_json(recorded.at("config"));
+    Prompts negative;
+    if (recorded.find("negative_prompts") != nullptr && recorded.at("negative_prompts").size() > 0) {
+      negative = padded(prompts_of(recorded, "negative_prompts"));
+      input.negative_prompt_ids = negative.ids;
+      input.negative_prompt_attention_mask = negative.mask;
+    }
+    config.output_scores = recorded.find("last_scores") != nullptr;
+    const auto output = shapes().generate(input, config);
+    if (*config.output_scores) {
+      const std::vector<float> wanted = as_floats(recorded.at("last_scores"));
+      for (std::size_t v = 0; v < wanted.size(); ++v) {
+        CHECK(close(output.scores.back()[v], wanted[v], 2e-5f));
+      }
+    }
     REQUIRE(output.sequences.shape()[0] == recorded.at("generated").size());
     for (std::size_t r = 0; r < output.sequences.shape()[0]; ++r) {
       CHECK(copy(output.sequences.row(r).subspan(output.prompt_length)) == as_ids(recorded.at("generated").items()[r]));
@@ -174,4 +190,38 @@ TEST_CASE("the checkpoint's generation config fills what is not said") {
   const auto cut = shapes().generate({.input_ids = prompt}, {.max_new_tokens = 2});
   CHECK(cut.generated[0] == 2);
   CHECK(copy(cut.new_tokens(0)) == copy(output.new_tokens(0).first(2)));
+}
+
+TEST_CASE("a checkpoint that asks for router logits generates from padded batches as one that does not") {
+  namespace fs = std::filesystem;
+  const fs::path from = fs::path(QWEN35_SOURCE_DIR) / "examples/shapes";
+  const fs::path folder = fs::temp_directory_path() / "qwen35_oracle_shapes_router";
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  for (const char* const name : {"model.safetensors", "generation_config.json"}) {
+    fs::create_symlink(from / name, folder / name);
+  }
+  std::stringstream text;
+  text << std::ifstream(from / "config.json").rdbuf();
+  std::string config = text.str();
+  const std::string flag = "\"output_router_logits\": false";
+  REQUIRE(config.find(flag) != std::string::npos);
+  config.replace(config.find(flag), flag.size(), "\"output_router_logits\": true");
+  std::ofstream(folder / "config.json") << config;
+  const Model model = Model::from_pretrained(folder.string());
+  fs::remove_all(folder);
+
+  const json::Value file = read_json("shapes.json");
+  const Prompts batch = padded({prompts_of(file.at("cases").items()[0])[0], {434, 415, 198}});
+  const ForwardOutput output = model.forward({.input_ids = batch.ids, .attention_mask = batch.mask});
+  CHECK(output.aux_loss.has_value());
+  for (const std::int64_t beams : {1, 2}) {
+    for (const bool use_cache : {true, false}) {
+      const GenerationConfig settings{.max_new_tokens = 6, .num_beams = beams, .use_cache = use_cache};
+      const GenerateInput<Model> input{.input_ids = batch.ids, .attention_mask = batch.mask};
+      const auto flagged = model.generate(input, settings).sequences;
+      const auto plain = shapes().generate(input, settings).sequences;
+      CHECK(std::vector<TokenId>(flagged.begin(), flagged.end()) == std::vector<TokenId>(plain.begin(), plain.end()));
+    }
+  }
 }

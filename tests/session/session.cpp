@@ -489,6 +489,7 @@ TEST_CASE("length, stop strings, limits") {
   session.set_generation_config({.eos_token_id = qwen35::TokenIds()});  // <|im_end|> ends the turn all the same
   CHECK(session.regenerate().finish_reason == FinishReason::stop);
   CHECK_THROWS_AS(session.set_generation_config({.num_beams = 2}), qwen35::InputError);
+  CHECK_THROWS_AS(session.set_generation_config({.guidance_scale = 2.0}), qwen35::InputError);
   const std::vector<Message> before = session.messages();
   std::string longer;
   for (int i = 0; i < 2100; ++i) {
@@ -499,6 +500,28 @@ TEST_CASE("length, stop strings, limits") {
   CHECK_THROWS_AS(session.send(Message::user(std::vector{qwen35::ContentPart::image("a.png")})), qwen35::InputError);
   CHECK(session.messages() == before);
   CHECK(session.regenerate().finish_reason == FinishReason::stop);
+}
+
+TEST_CASE("a cache of fixed capacity: a length that it cannot hold is refused, without one the answer ends there") {
+  SessionOptions options;
+  options.enable_thinking = false;
+  Watched model;
+  const std::vector<Message> question{Message::user(questions[0])};
+  const std::size_t prompt = rendered(question, options, true).size();
+  options.cache.capacity = prompt + 1;
+  Session refused(model, tokenizer(), {.max_new_tokens = 3}, options);
+  model.tokens = 0;
+  CHECK_THROWS_WITH_AS(refused.send(question), doctest::Contains("(CacheOptions::capacity), not the prompt's"),
+                       qwen35::CacheError);
+  CHECK(model.tokens == 0);
+  CHECK(refused.messages().empty());
+  refused.set_generation_config({.max_new_tokens = 2});
+  CHECK(refused.send(question).ids.size() == 2);
+  Session stopped(model, tokenizer(), {.max_new_tokens = 3, .stop_at_capacity = true}, options);
+  const Reply reply = stopped.send(question);
+  CHECK(reply.ids.size() == 2);
+  CHECK(reply.finish_reason == FinishReason::length);
+  CHECK_THROWS_AS(stopped.send(Message::user("red")), qwen35::CacheError);
 }
 
 TEST_CASE("text of others cannot end a turn") {

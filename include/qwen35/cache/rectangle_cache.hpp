@@ -43,6 +43,8 @@ class RectangleCache {
   DType kv_dtype() const { return options_.kv_dtype; }
   // Slots of each row before more memory is needed, or of a fixed capacity.
   std::size_t capacity() const;
+  // Slots of each row that it never goes beyond; 0: it grows.
+  std::size_t fixed_capacity() const { return options_.capacity; }
   bool empty() const { return length_ == 0; }
   // Of all sequences' pages (shared ones counted in full) and states.
   std::size_t bytes() const;

@@ -5,6 +5,7 @@
 #include <qwen35/generate/generate.hpp>
 #include <qwen35/generate/generate_rows.hpp>
 #include <qwen35/generate/generation_defaults.hpp>
+#include <qwen35/generate/unconditional_rows.hpp>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -16,14 +17,27 @@ class GenerateRun {
   GenerateRun(const M& model, const GenerateInput<M>& input, const GenerationConfig& config)
       : model_(model), input_(input), config_(complete_config(model, config)), rows_(model, input, config_) {
     set_lengths(model, rows_.prompt_length(), rows_.columns(), config_);
+    if (input.past_key_values != nullptr) {
+      hold_to_capacity(rows_.width(), input.past_key_values->fixed_capacity(), "CacheOptions::capacity",
+                       rows_.prompt_length(), config_);
+    }
     require<InputError>(input.sequence_ids.empty() || input.sequence_ids.size() == rows_.batch(),
                         "generate: sequence_ids has ", input.sequence_ids.size(), " entries for ", rows_.batch(),
                         " prompts");
     require<InputError>(num_beams() == 1 || !input.streamer, "generate: a streamer cannot be used with beam search");
-    chooser_ =
-        std::make_shared<const TokenChooser>(config_, rows_.prompt_length(),
-                                             ChooserExtras{input.logits_processor, input.prefix_allowed_tokens_fn,
-                                                           input.stopping_criteria, tokenizer_of(input)});
+    if (input.inputs_embeds) {
+      drop_encoder_penalties(config_);
+    }
+    const bool guided = config_.guidance_scale.value_or(1.0) != 1.0;
+    require<InputError>(guided || !(input.negative_prompt_ids || input.negative_prompt_attention_mask),
+                        "generate: negative_prompt_ids would not be read without a guidance_scale");
+    if (guided) {
+      unconditional_.emplace(model, input, rows_.batch(), rows_.batch() * expand(), *config_.use_cache);
+    }
+    chooser_ = std::make_shared<const TokenChooser>(
+        config_, rows_.prompt_length(),
+        ChooserExtras{input.logits_processor, input.prefix_allowed_tokens_fn, input.stopping_criteria,
+                      tokenizer_of(input), [this](const SequenceRow& row) { return unconditional_->logits(row.row); }});
     output_.prompt_length = rows_.prompt_length();
     output_.seed = *config_.seed;
   }
@@ -38,10 +52,11 @@ class GenerateRun {
  private:
   std::size_t num_beams() const { return static_cast<std::size_t>(*config_.num_beams); }
   std::size_t siblings() const { return static_cast<std::size_t>(*config_.num_return_sequences); }
+  std::size_t expand() const { return num_beams() > 1 ? num_beams() : siblings(); }  // running rows of a prompt
 
-  // Row `row` of those that run, `expand` for each prompt.
-  Sequence sequence_of(std::size_t row, std::size_t expand) const {
-    const std::size_t b = row / expand;
+  // Row `row` of those that run.
+  Sequence sequence_of(std::size_t row) const {
+    const std::size_t b = row / expand();
     Sequence out{
         .ids = {},
         .prompt_length = rows_.prompt_length(),
@@ -50,7 +65,7 @@ class GenerateRun {
         .row = row,
         .key = {.seed = *config_.seed,
                 .sequence = input_.sequence_ids.empty() ? static_cast<std::uint32_t>(b) : input_.sequence_ids[b],
-                .sibling = num_beams() > 1 ? 0u : static_cast<std::uint32_t>(row % expand),
+                .sibling = num_beams() > 1 ? 0u : static_cast<std::uint32_t>(row % expand()),
                 .position = static_cast<std::uint32_t>(rows_.tokens(b))},
         .chooser = chooser_,
         .usage = {.prompt_tokens = rows_.tokens(b),
@@ -89,6 +104,18 @@ class GenerateRun {
 
   void decode();
   void forward();
+  void read_newest_tokens() {  // there are none yet where the prompt is embeddings alone
+    for (std::size_t r = 0; r < handles_.size(); ++r) {
+      tokens_[r] = sequence(r).ids.empty() ? 0 : sequence(r).ids.back();
+    }
+  }
+  // Before the logits of the rows are processed.
+  void run_unconditional() {
+    if (unconditional_) {
+      read_newest_tokens();
+      unconditional_->forward(tokens_);
+    }
+  }
   // From the logits of the rows to their next tokens. False: all have ended.
   bool advance();
   bool advance_beams();
@@ -99,6 +126,7 @@ class GenerateRun {
   const GenerateInput<M>& input_;
   GenerationConfig config_;
   GenerateRows<M> rows_;
+  std::optional<UnconditionalRows<M>> unconditional_;
   std::shared_ptr<const TokenChooser> chooser_;
   std::optional<Batch<M>> batch_;
   std::vector<typename Batch<M>::Handle> handles_;  // of the rows
@@ -113,13 +141,12 @@ class GenerateRun {
 // side.
 template <class M>
 void GenerateRun<M>::decode() {
-  const std::size_t expand = num_beams() > 1 ? num_beams() : siblings();
-  rows_.prefill(expand);
+  rows_.prefill(expand());
   batch_.emplace(model_,
                  BatchOptions{.max_sequences = rows_.rows(), .prefill_chunk = 1, .workspace = rows_.workspace()});
   for (std::size_t r = 0; r < rows_.rows(); ++r) {
     handles_.push_back(
-        batch_->add_row(sequence_of(r, expand), rows_.row(r, config_.pad_token_id.value_or(0)), rows_.logits(r)));
+        batch_->add_row(sequence_of(r), rows_.row(r, config_.pad_token_id.value_or(0)), rows_.logits(r)));
   }
   tokens_.resize(handles_.size());
   logits_ = rows_.logits(0).data();
@@ -149,9 +176,7 @@ void GenerateRun<M>::forward() {
     logits_ = rows_.logits(0).data();
     return;
   }
-  for (std::size_t r = 0; r < handles_.size(); ++r) {
-    tokens_[r] = sequence(r).ids.back();
-  }
+  read_newest_tokens();
   rows_.begin_column();
   batch_->forward();
   rows_.end_column(tokens_);
@@ -161,15 +186,14 @@ void GenerateRun<M>::forward() {
 // A row that has ended goes on with padding until all have.
 template <class M>
 bool GenerateRun<M>::advance() {
+  run_unconditional();
   for (std::size_t r = 0; *config_.output_scores && r < handles_.size(); ++r) {
     if (sequence(r).finished()) {
       chooser_->process(sequence(r).view(scratch_.processors), logits(r));
     }
   }
   batch_->choose();
-  for (std::size_t r = 0; r < handles_.size(); ++r) {
-    tokens_[r] = sequence(r).ids.back();
-  }
+  read_newest_tokens();
   keep_scores();
   if (input_.streamer && !input_.streamer(tokens_)) {
     for (const auto handle : handles_) {
@@ -194,6 +218,7 @@ bool GenerateRun<M>::advance_beams() {
                                .do_sample = *config_.do_sample},
                    prompts);
   }
+  run_unconditional();
   const LogitNormalization log_softmax;
   for (std::size_t r = 0; r < handles_.size(); ++r) {
     const SequenceRow row = sequence(r).view(scratch_.processors);

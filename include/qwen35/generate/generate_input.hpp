@@ -45,6 +45,10 @@ struct GenerateInput {
   TokenText tokenizer{};   // for stop_strings
   TokenText token_text{};  // the former name of `tokenizer`, until version 0.2
   Streamer streamer{};     // not with beams
+  // With a guidance_scale: what the scores move away from, one for each prompt or for each row. None: the prompt's last
+  // token alone.
+  TensorView<TokenId> negative_prompt_ids{};       // [batch, columns], left-padded
+  AttentionMask negative_prompt_attention_mask{};  // [batch, columns], 0 for padding; none: there is no padding
   // Numbers of the prompts, [batch]; none: 0, 1, 2 ... A draw depends on the config's seed, this number, which of the
   // prompt's sequences it is for, and how many tokens stand before it (padding not counted): not on the other prompts,
   // the number of threads or a cache.

@@ -45,6 +45,7 @@ class GenerateRows {
   std::size_t cached() const { return cached_; }
   std::size_t prompt_length() const { return prompt_length_; }  // columns of input_ids
   std::size_t columns() const { return columns_; }              // of inputs_embeds, if given, else the same
+  std::size_t width() const { return width_; }  // columns that the first forward sees, cached ones included
   std::size_t padding(std::size_t b) const {
     return padding_[b];
   }                                                               // masked columns at the front of the ids of prompt b

@@ -2,11 +2,11 @@
 // The largest counts that a generation takes from outside; each is held against them before any work is done for it.
 #pragma once
 
+#include <qwen35/core/error.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-
-#include <qwen35/core/error.hpp>
 
 QWEN35_BEGIN_NAMESPACE
 

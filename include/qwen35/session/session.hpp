@@ -39,13 +39,15 @@ template <SequenceModel Model>
 class Session {
  public:
   // config: as for generate(); one sequence, no beams. With a seed in it the same conversation gets the same replies,
-  // else each reply draws its own. Without a length the answer may go on to the model's last position. Generation stops
-  // at the config's eos ids and always at <|im_end|>. Raises InputError.
+  // else each reply draws its own. Without a length the answer may go on to the model's last position, or to where a
+  // cache of fixed capacity is full. Generation stops at the config's eos ids and always at <|im_end|>. Raises
+  // InputError.
   Session(const Model& model, const Tokenizer& tokenizer, const GenerationConfig& config = {},
           SessionOptions options = {})
       : model_(&model), tokenizer_(&tokenizer), options_(std::move(options)) {
     set_generation_config(config);
-    require<InputError>(options_.prefill_chunk > 0, "SessionOptions: prefill_chunk is 0, expected at least 1");
+    require_within<std::size_t>("SessionOptions: prefill_chunk", options_.prefill_chunk, 1,
+                                GenerationLimits::prefill_chunk);
     RectangleCache one(options_.cache);
     one.begin(1, 0, model.cache_layout(options_.cache.kv_dtype), 0);
     cache_ = std::move(one.take_sequences()[0]);
@@ -124,9 +126,10 @@ class Session {
   void set_seed(std::optional<std::uint64_t> seed) { config_.seed = seed; }
   void set_generation_config(const GenerationConfig& config) {
     GenerationConfig complete = merge_config(*model_, config);
-    require<InputError>(*complete.num_beams == 1 && *complete.num_return_sequences == 1,
-                        "Session: one sequence and no beams, found num_beams ", *complete.num_beams,
-                        ", num_return_sequences ", *complete.num_return_sequences);
+    require<InputError>(
+        *complete.num_beams == 1 && *complete.num_return_sequences == 1 && *complete.guidance_scale == 1.0,
+        "Session: one sequence, no beams and no guidance, found num_beams ", *complete.num_beams,
+        ", num_return_sequences ", *complete.num_return_sequences, ", guidance_scale ", *complete.guidance_scale);
     const TokenId end = tokenizer_->convert_tokens_to_ids("<|im_end|>");
     TokenIds eos = complete.eos_token_id.value_or(TokenIds());
     if (end >= 0 && !eos.contains(end)) {
@@ -240,7 +243,6 @@ class Session {
             std::size_t query_end, const SessionCallbacks& callbacks);
   bool write(Batch<Model>& batch, typename Batch<Model>::Handle handle, const ReplyWriter& writer,
              const SessionCallbacks& callbacks, const Usage& usage);
-  void forward(Batch<Model>& batch, std::size_t tokens);
 
   const Model* model_;
   const Tokenizer* tokenizer_;

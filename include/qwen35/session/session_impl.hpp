@@ -38,7 +38,8 @@ bool Session<Model>::is_query(const Message& message) {
   return !(trimmed.starts_with("<tool_response>") && trimmed.ends_with("</tool_response>"));
 }
 
-// The largest number of tokens of prompt and answer. Raises InputError when the prompt fills it.
+// The largest number of tokens of prompt and answer. Raises InputError when the prompt fills it, CacheError when a
+// cache of fixed capacity cannot hold them.
 template <SequenceModel Model>
 std::size_t Session<Model>::token_limit(std::size_t prompt) const {
   std::size_t limit = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
@@ -52,7 +53,11 @@ std::size_t Session<Model>::token_limit(std::size_t prompt) const {
   }
   require<InputError>(prompt < limit, "Session: the conversation has ", prompt, " tokens, and at most ", limit,
                       " are possible with the answer");
-  return limit;
+  const bool said = config_.max_new_tokens || config_.max_length;
+  GenerationConfig held{.max_length = static_cast<std::int64_t>(limit),
+                        .stop_at_capacity = !said || config_.stop_at_capacity.value_or(false)};
+  hold_to_capacity(prompt, options_.cache.capacity, "CacheOptions::capacity", prompt, held);
+  return static_cast<std::size_t>(*held.max_length);
 }
 
 // Are `held` the first of `ids`, with the same media among them?
@@ -135,14 +140,6 @@ std::vector<std::size_t> Session<Model>::piece_ends(std::size_t prompt, const Tu
   return out;
 }
 
-template <SequenceModel Model>
-void Session<Model>::forward(Batch<Model>& batch, std::size_t tokens) {
-  const std::size_t capacity = options_.cache.capacity;
-  require<CacheError>(capacity == 0 || cache_.tokens() + tokens <= capacity, "the cache holds ", capacity, " tokens; ",
-                      cache_.tokens(), " are used and ", tokens, " more do not fit");
-  batch.forward();
-}
-
 // Runs the prompt from the cache's end on, with snapshots behind the system prompt, media and the query. False when
 // cancelled.
 template <SequenceModel Model>
@@ -165,7 +162,7 @@ bool Session<Model>::read(Batch<Model>& batch, std::size_t prompt, const TurnMed
     if (callbacks.proceed && !callbacks.proceed()) {
       return false;
     }
-    forward(batch, prompt - at);
+    batch.forward();
   }
 }
 
@@ -189,7 +186,7 @@ bool Session<Model>::write(Batch<Model>& batch, typename Batch<Model>::Handle ha
     if (callbacks.proceed && !callbacks.proceed()) {
       return false;
     }
-    forward(batch, sequence.ids.size() - cache_.tokens());
+    batch.forward();
   }
 }
 
