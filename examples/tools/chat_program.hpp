@@ -25,6 +25,7 @@ using Session = qwen35::Session<qwen35::AnyModel>;
 
 struct Settings {
   std::string folder;  // empty: the embedded checkpoint
+  std::string mmproj = "auto";
   std::string system;
   std::string thinking = "auto";
   std::int64_t thinking_budget = -1;
@@ -329,9 +330,8 @@ inline int run(const qwen35::Checkpoint& checkpoint, const Settings& settings,
 
 inline void add_options(CLI::App& app, Settings& settings) {
   qwen35::GenerationConfig& config = settings.config;
-  app.add_option(
-      "checkpoint", settings.folder,
-      "folder with config.json, tokenizer.json and safetensors files; without it, the small model in this program");
+  app.add_option("checkpoint", settings.folder, checkpoint_help);
+  add_mmproj_option(app, settings.mmproj);
   app.add_option("-s,--system", settings.system, "system prompt");
   app.add_option("--think", settings.thinking, "whether the model thinks first")
       ->check(CLI::IsMember({"auto", "on", "off"}));

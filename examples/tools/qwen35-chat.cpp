@@ -19,7 +19,8 @@ int main(int argc, char** argv) {
   chat_tool::Screen screen;
   try {
     const auto start = std::chrono::steady_clock::now();
-    const qwen35::Checkpoint checkpoint = chat_tool::open_checkpoint(settings.folder, shapes::files(), screen);
+    const qwen35::Checkpoint checkpoint =
+        chat_tool::open_checkpoint(settings.folder, settings.mmproj, shapes::files(), screen);
     return chat_tool::run(checkpoint, settings, start, screen);
   } catch (const std::exception& error) {
     screen.clear();

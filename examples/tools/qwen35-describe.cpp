@@ -45,6 +45,7 @@ struct Request {
 
 struct Settings {
   std::string folder;
+  std::string mmproj = "auto";
   Request request;
   std::string chat_template = "auto";
   std::int64_t max_new_tokens = 512;
@@ -215,9 +216,8 @@ int main(int argc, char** argv) {
       "output.");
   Settings settings;
   CLI::Option* const images = app.add_option("images", settings.request.images, "picture files, data: URLs, or base64");
-  app.add_option(
-      "-m,--model", settings.folder,
-      "folder with config.json, tokenizer.json and safetensors files; without it, the small model in this program");
+  app.add_option("-m,--model", settings.folder, chat_tool::checkpoint_help);
+  chat_tool::add_mmproj_option(app, settings.mmproj);
   CLI::Option* const video =
       app.add_option("--video", settings.request.video, "a video file, an animated GIF, or a folder of pictures");
   CLI::Option* const fps =
@@ -249,7 +249,8 @@ int main(int argc, char** argv) {
       settings.request.check();
     }
     const auto start = std::chrono::steady_clock::now();
-    const qwen35::Checkpoint checkpoint = chat_tool::open_checkpoint(settings.folder, shapes::files(), screen);
+    const qwen35::Checkpoint checkpoint =
+        chat_tool::open_checkpoint(settings.folder, settings.mmproj, shapes::files(), screen);
     return run(checkpoint, settings, start, screen);
   } catch (const std::exception& error) {
     screen.clear();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a tool comes by its model: a folder or the checkpoint inside the program, of whichever compiled config fits.
+// How a tool comes by its model: a folder, a GGUF file or the checkpoint inside the program, of whichever compiled
+// config fits.
 #pragma once
 
 #include <qwen35/config/presets.hpp>
@@ -15,6 +16,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -24,10 +26,20 @@
 
 namespace chat_tool {
 
+inline constexpr const char* checkpoint_help =
+    "folder with config.json, tokenizer.json and safetensors files, or a GGUF file; without it, the small model "
+    "in this program";
+
+inline void add_mmproj_option(CLI::App& app, std::string& mmproj) {
+  app.add_option("--mmproj", mmproj,
+                 "the picture tower of a GGUF file; auto: one that stands beside it; none: text alone")
+      ->capture_default_str();
+}
+
 // `embedded`: what qwen35_embed() gives, used when `folder` is empty. Tells the screen how far it is.
 inline qwen35::Checkpoint open_checkpoint(
-    const std::string& folder, std::span<const std::pair<std::string_view, std::span<const std::byte>>> embedded,
-    Screen& screen) {
+    const std::string& folder, const std::string& mmproj,
+    std::span<const std::pair<std::string_view, std::span<const std::byte>>> embedded, Screen& screen) {
   if (folder.empty()) {
     std::vector<qwen35::NamedBytes> files;
     for (const auto& [name, bytes] : embedded) {
@@ -35,7 +47,12 @@ inline qwen35::Checkpoint open_checkpoint(
     }
     return qwen35::Checkpoint::from_bytes(files);
   }
-  return qwen35::Checkpoint::open(folder, [&](std::size_t done, std::size_t total) { screen.loading(done, total); });
+  return qwen35::Checkpoint::open(
+      folder,
+      qwen35::CheckpointOptions{.progress = [&](std::size_t done, std::size_t total) { screen.loading(done, total); },
+                                .mmproj = mmproj == "auto"   ? std::nullopt
+                                          : mmproj == "none" ? std::optional<std::string>("")
+                                                             : std::optional<std::string>(mmproj)});
 }
 
 #if defined(QWEN35_TOOL_MEDIA)

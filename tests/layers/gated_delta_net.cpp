@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <vector>
@@ -207,4 +208,48 @@ TEST_CASE("tokens outside the spans give 0 and leave no trace") {
   CHECK(std::vector<float>(y.begin() + 5 * hidden, y.end()) == expected);
   CHECK(std::vector<float>(y.begin(), y.begin() + 5 * hidden) == std::vector<float>(5 * hidden, 0.0f));
   CHECK(padded.recurrent == alone.recurrent);
+}
+
+TEST_CASE("heads in tiled order: equal bits with the columns of out_proj restored, equal sums with them tiled") {
+  using C = Case<6, 12, 3, 33, 6>;
+  constexpr std::size_t heads = 6, key_heads = 3, key_rows = 2 * C::Layer::key_size;
+  C grouped, tiled;  // the same values
+  // Moves blocks of `width` values behind the first `begin` of each of `rows` rows from the grouped to the tiled order.
+  const auto tile = [](const float* from, std::size_t rows, std::size_t begin, std::size_t width, const float* to) {
+    auto* out = const_cast<float*>(to);
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::size_t at = row * (begin + heads * width) + begin;
+      for (std::size_t head = 0; head < heads; ++head) {
+        const std::size_t source = head % key_heads * (heads / key_heads) + head / key_heads;
+        std::copy_n(from + at + source * width, width, out + at + head * width);
+      }
+    }
+  };
+  const auto tile_matrix = [&](const Matrix& from, std::size_t rows, std::size_t begin, std::size_t width,
+                               const Matrix& to) {
+    tile(reinterpret_cast<const float*>(from.data), rows, begin, width, reinterpret_cast<const float*>(to.data));
+  };
+  const GatedDeltaNetWeights& w = grouped.weights;
+  tile_matrix(w.in_proj_qkv, 1, key_rows * hidden, 33 * hidden, tiled.weights.in_proj_qkv);
+  tile_matrix(w.in_proj_z, 1, 0, 33 * hidden, tiled.weights.in_proj_z);
+  tile_matrix(w.in_proj_b, 1, 0, hidden, tiled.weights.in_proj_b);
+  tile_matrix(w.in_proj_a, 1, 0, hidden, tiled.weights.in_proj_a);
+  tile(w.conv1d, 6, key_rows, 33, tiled.weights.conv1d);
+  tile(w.dt_bias, 1, 0, 1, tiled.weights.dt_bias);
+  tile(w.a, 1, 0, 1, tiled.weights.a);
+  tiled.weights.tiled_heads = true;
+  const std::vector<float> x = random_rows(20);
+  OwnState<C::Layer> first, second, third;
+  const std::vector<float> expected = run<C::Layer>(w, x, 0, 20, first);
+  CHECK(run<C::Layer>(tiled.weights, x, 0, 20, second) == expected);
+  tile_matrix(w.out_proj, hidden, 0, 33, tiled.weights.out_proj);
+  tiled.weights.tiled_out_proj = true;
+  const std::vector<float> found = run<C::Layer>(tiled.weights, x, 0, 20, third);
+  CHECK(third.recurrent == second.recurrent);
+  double error = 0.0, size = 0.0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    error += std::pow(static_cast<double>(found[i]) - static_cast<double>(expected[i]), 2);
+    size += std::pow(static_cast<double>(expected[i]), 2);
+  }
+  CHECK(error <= 1e-10 * size);
 }

@@ -3,8 +3,11 @@
 // and equality to itself.
 #pragma once
 
+#include "model/gguf_of_folder.hpp"
 #include "model/multimodal_model.hpp"
 #include "support/message_of.hpp"
+
+#include <filesystem>
 
 namespace oracle {
 
@@ -433,6 +436,27 @@ void check_multimodal(const char* name) {
   }
   SUBCASE("equal bits") {
     check_media_bits(model, recorded);
+  }
+  const std::string gguf = std::string(QWEN35_TEST_DATA) + "/gguf/" + name + "/" + name + ".gguf";
+  if (std::filesystem::exists(gguf)) {
+    SUBCASE("the tower of a GGUF file has the folder's bits") {
+      const AnyMediaModel same = media_model<Config>(gguf);
+      const VisionStep step(recorded["images"], 0);
+      const auto ours = same.encode(step.pixel_values, step.image_grid_thw);
+      const auto folder = model.encode(step.pixel_values, step.image_grid_thw);
+      REQUIRE(ours.size() == folder.size());
+      for (std::size_t i = 0; i < ours.size(); ++i) {
+        CHECK(same_bits(ours[i].pooler_output, folder[i].pooler_output));
+      }
+    }
+  }
+  if (std::filesystem::exists(gguf_path(name))) {
+    SUBCASE("the text model of a GGUF file has the folder's bits") {
+      const GgufOfFolder file(gguf_path(name), qwen35::Checkpoint::open(recorded.folder()));
+      const qwen35::AnyModel same = qwen35::open_model<Config>(file.checkpoint());
+      const std::vector<qwen35::TokenId> ids = {5, 17, 8, 40, 8, 23, 11};
+      CHECK(same_bits(same.forward({.input_ids = ids}).logits, model.forward({.input_ids = ids}).logits));
+    }
   }
   SUBCASE("conversations") {
     check_conversations(model, recorded);

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,25 @@ class Case {
 inline const Recorded* find(const Fields& fields, std::size_t step, const std::string& name) {
   const auto found = fields.find(std::to_string(step) + "." + name);
   return found == fields.end() ? nullptr : &found->second;
+}
+
+// Of the distribution of `other` from that of `exact`, two rows of logits, in nats.
+inline double kl_divergence(std::span<const float> exact, std::span<const float> other) {
+  const auto log_sum = [](std::span<const float> row) {
+    const double top = static_cast<double>(*std::max_element(row.begin(), row.end()));
+    double sum = 0.0;
+    for (const float value : row) {
+      sum += std::exp(static_cast<double>(value) - top);
+    }
+    return top + std::log(sum);
+  };
+  const double a = log_sum(exact), b = log_sum(other);
+  double out = 0.0;
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    const double p = static_cast<double>(exact[i]) - a;
+    out += std::exp(p) * (p - (static_cast<double>(other[i]) - b));
+  }
+  return out;
 }
 
 struct Difference {

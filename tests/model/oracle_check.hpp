@@ -3,10 +3,12 @@
 // bit, where that is promised.
 #pragma once
 
+#include "model/gguf_of_folder.hpp"
 #include "model/oracle_model.hpp"
 
 #include <qwen35/parallel/parallel_for.hpp>
 
+#include <filesystem>
 #include <random>
 #include <thread>
 
@@ -70,8 +72,8 @@ inline void check_step(const Fields& fields, std::size_t step, const Result& our
   }
 }
 
-// Every recorded scenario, its steps on one cache.
-inline void check_recorded(const AnyModel& model, const Case& recorded) {
+// Every recorded scenario, its steps on one cache. `states`: are the layers' heads in the reference's order?
+inline void check_recorded(const AnyModel& model, const Case& recorded, bool states = true) {
   for (const auto& [scenario, fields] : recorded.scenarios()) {
     const std::size_t steps = steps_of(fields);
     REQUIRE(steps > 0);
@@ -80,7 +82,7 @@ inline void check_recorded(const AnyModel& model, const Case& recorded) {
       check_step(fields, step, model.forward(arguments_of(fields, step), cache.get()), scenario);
     }
     for (const auto& [field, theirs] : fields) {
-      if (field.compare(0, 6, "state.") == 0 && field.find(".bar") == std::string::npos) {
+      if (states && field.compare(0, 6, "state.") == 0 && field.find(".bar") == std::string::npos) {
         const std::size_t dot = field.find('.', 6);
         qwen35::Tensor<float> ours = cache->state(std::stoul(field.substr(6, dot - 6)), field.substr(dot + 1));
         check_same_shape(ours.shape(), theirs.shape, scenario + " " + field);
@@ -94,6 +96,12 @@ inline void check_recorded(const AnyModel& model, const Case& recorded) {
       }
     }
   }
+}
+
+// Two models with the same weights.
+inline void check_same(const AnyModel& a, const AnyModel& b, const Case& recorded) {
+  const Arguments arguments = arguments_of(recorded["prompt"], 0);
+  CHECK(same_bits(a.forward(arguments).logits, b.forward(arguments).logits));
 }
 
 // Each layer and its parts, fed with what the reference fed them.
@@ -265,6 +273,16 @@ void check_model(const char* name) {
   const qwen35::RopeType rope = qwen35::text_config_t<Config>::rope_parameters.rope_type;
   SUBCASE("recorded runs") {
     check_recorded(model, recorded);
+  }
+  const std::string gguf = gguf_path(name);
+  if (std::filesystem::exists(gguf)) {
+    SUBCASE("recorded runs, from GGUF") {
+      check_recorded(OracleModel<Config>(gguf), recorded, false);
+    }
+    SUBCASE("equal bits, from GGUF") {
+      const GgufOfFolder file(gguf, qwen35::Checkpoint::open(recorded.folder()));
+      check_same(OracleModel<Config>(file.checkpoint()), model, recorded);
+    }
   }
   SUBCASE("layers alone") {
     check_layers(model, recorded);

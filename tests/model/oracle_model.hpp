@@ -154,6 +154,7 @@ class OracleModel final : public AnyModel {
   using Text = typename Layers::Text;
 
   explicit OracleModel(const std::string& folder) : model_(Model::from_pretrained(folder)) {}
+  explicit OracleModel(const qwen35::Checkpoint& checkpoint) : model_(checkpoint) {}
 
   std::unique_ptr<AnyCache> make_cache() const override { return std::make_unique<OracleCache<Config>>(); }
   std::size_t layers() const override { return Text::num_hidden_layers; }

@@ -99,6 +99,42 @@ TEST_CASE("the logits of 22 prompts are the recorded ones within the bar") {
   CHECK(seen == 22);
 }
 
+TEST_CASE("a file of Q8_0: most answers are the reference's; the distribution is that of its dequantised weights") {
+  constexpr const char* path = QWEN35_TEST_DATA "/gguf/shapes-q8_0.gguf";
+  const Model model = Model::from_pretrained(path);
+  const Model dequantised = Model::from_pretrained(path, {.dtype = qwen35::Format::f32});
+  const std::vector<qwen35::json::Value> lines = recorded_lines();
+  std::size_t asked = 0, equal = 0, positions = 0;
+  double divergence = 0.0;
+  for (std::size_t n = 1; n < lines.size(); ++n) {
+    Ids ids = ids_of(lines[n].at("ids"));
+    const std::size_t prompt = ids.size();
+    const Ids answer = ids_of(lines[n].at("continuation"));
+    ids.insert(ids.end(), answer.begin(), answer.end());
+    const auto logits = model.forward({.input_ids = ids, .use_cache = false}).logits;
+    // The answer is greedy: it is the model's own where each of its tokens is the best behind those before.
+    bool same = true;
+    for (std::size_t i = 0; i < answer.size(); ++i) {
+      same = same && best(logits.row(prompt + i - 1)) == answer[i];
+    }
+    ++asked;
+    equal += same ? 1 : 0;
+    if (n % 10 == 1) {
+      const auto exact = dequantised.forward({.input_ids = ids, .use_cache = false}).logits;
+      for (std::size_t t = 0; t < ids.size(); ++t) {
+        divergence += oracle::kl_divergence(exact.row(t), logits.row(t));
+        ++positions;
+      }
+    }
+  }
+  MESSAGE("answers equal to the reference's: " << equal << " of " << asked
+                                               << ", mean KL against the dequantised weights "
+                                               << divergence / static_cast<double>(positions) << " over " << positions);
+  CHECK(equal * 100 >= asked * 95);
+  CHECK(positions >= 1000);
+  CHECK(divergence / static_cast<double>(positions) <= 1e-4);
+}
+
 TEST_CASE("pictures and a clip") {
   using Vision = qwen35::ConditionalGeneration<qwen35::configs::Shapes>;
   const Vision model = Vision::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");

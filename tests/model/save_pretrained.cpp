@@ -179,3 +179,22 @@ TEST_CASE("a checkpoint in another format") {
   CHECK(logits(through_folder(coarse, folder)) == rough);
   CHECK(logits(CausalLM<Shapes>::from_pretrained(folder.path(), {.dtype = Format::f32})) == rough);
 }
+
+TEST_CASE("a model from GGUF is written as a folder: names, meanings, and the value heads in the reference's order") {
+  const std::string path = QWEN35_TEST_DATA "/gguf/shapes-q8_0.gguf";
+  const CausalLM<Shapes> model = CausalLM<Shapes>::from_pretrained(path, {.dtype = Format::f32});
+  const TempFolder folder;
+  model.save_pretrained(folder.path());
+  const std::vector<float> before = logits(model);
+  const std::vector<float> after = logits(CausalLM<Shapes>::from_pretrained(folder.path()));
+  // Norms are stored without the 1, decays as a logarithm.
+  double error = 0.0, size = 0.0;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    error += std::pow(static_cast<double>(after[i]) - static_cast<double>(before[i]), 2);
+    size += std::pow(static_cast<double>(before[i]), 2);
+  }
+  CHECK(error <= 1e-9 * size);
+  CHECK(test_support::message_of<CheckpointError>([&] {
+          CausalLM<Shapes>::from_pretrained(path).save_pretrained(folder.path());
+        }) == "safetensors files have no format q8_0");
+}

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any bytes as a GGUF file: read whole, and as the model that its metadata describe.
-#include <qwen35/weights/gguf.hpp>
+#include <qwen35/config/config_file.hpp>
+#include <qwen35/config/presets.hpp>
+#include <qwen35/text/tokenizer.hpp>
+#include <qwen35/weights/checkpoint.hpp>
 
 #include <cstdint>
 
@@ -19,6 +22,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     volatile std::size_t use = sum;
     static_cast<void>(use);
+  } catch (const qwen35::Error&) {
+  }
+  try {
+    const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::from_bytes({{"m.gguf", bytes}});
+    qwen35::try_check<qwen35::configs::Shapes>(checkpoint.config());
+    qwen35::Tokenizer::from_pretrained(checkpoint.files());
   } catch (const qwen35::Error&) {
   }
   return 0;

@@ -110,6 +110,33 @@ struct GgufParts {
                         encode(tensor.values, tensor.dtype));
   }
 
+  // The parts of a sound file.
+  static GgufParts of(const qwen35::GgufFile& file) {
+    GgufParts out;
+    for (const auto& [key, value] : file.metadata) {
+      const Bytes bytes(value.bytes.begin(), value.bytes.end());
+      out.set(std::string(key), value.is_array ? GgufType::array : value.type,
+              value.is_array ? gguf_array(value.type, value.count, bytes) : bytes);
+    }
+    for (const qwen35::TensorInfo& tensor : file.tensors) {
+      const std::uint32_t type = tensor.dtype == "F32"    ? 0
+                                 : tensor.dtype == "F16"  ? 1
+                                 : tensor.dtype == "Q8_0" ? 8
+                                                          : 30;
+      out.tensor(tensor.name, {tensor.shape.rbegin(), tensor.shape.rend()}, type,
+                 Bytes(tensor.bytes.begin(), tensor.bytes.end()));
+    }
+    return out;
+  }
+  GgufParts& remove(const std::string& key) {
+    std::erase_if(metadata, [&](const auto& value) { return value.first == key; });
+    return *this;
+  }
+  GgufParts& remove_tensor(const std::string& name) {
+    std::erase_if(entries, [&](const GgufEntryOf& entry) { return entry.name == name; });
+    return *this;
+  }
+
   Bytes file() const {
     GgufBytes out;
     out.add(bytes_of(magic)).number(version);

@@ -30,6 +30,7 @@ class Tokenizer {
   explicit Tokenizer(const TokenizerParts& parts);
   // A tokenizer.json. Raises TextError for one that is damaged or asks for something outside this family.
   static Tokenizer from_bytes(std::string_view json, std::string_view source_name = "tokenizer.json");
+  // The same in a file; or a GGUF file.
   static Tokenizer from_file(const std::string& path);
   // A folder with tokenizer.json and, if there, tokenizer_config.json; or a GGUF file.
   static Tokenizer from_pretrained(const ModelFolder& folder);

@@ -220,11 +220,7 @@ QWEN35_BODY void Checkpoint::note(std::string text) const {
 }
 
 QWEN35_BODY Checkpoint Checkpoint::open_gguf(const std::string& path, const CheckpointOptions& options) {
-  std::vector<std::string> paths = gguf_part_names(path);
-  const std::string vision = options.mmproj ? *options.mmproj : find_gguf_vision(path);
-  if (!vision.empty()) {
-    paths.push_back(vision);
-  }
+  const std::vector<std::string> paths = gguf_paths(path, options.mmproj);
   std::size_t total = 0, before = 0;
   for (const std::string& part : paths) {
     total += options.progress ? PlainFile<CheckpointError>(part).size() : 0;

@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 
 QWEN35_BEGIN_NAMESPACE
@@ -122,8 +123,12 @@ QWEN35_BODY void add_gguf_layer_types(const GgufFile& file, std::size_t layers, 
     }
   } else {
     called = "the tensors blk.N.ssm_a";
+    std::unordered_set<std::string_view> names;
+    for (const TensorInfo& tensor : file.tensors) {
+      names.insert(tensor.name);
+    }
     for (std::size_t i = 0; i < layers; ++i) {
-      add(file.tensor(concat("blk.", i, ".ssm_a")) != nullptr);
+      add(names.contains(concat("blk.", i, ".ssm_a")));
     }
   }
   fields.set("layer_types", std::move(types), called);

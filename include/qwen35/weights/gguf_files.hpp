@@ -256,11 +256,7 @@ QWEN35_BODY ModelFolder model_files(const ModelFolder& files) {
   }
   const auto maps = std::make_shared<std::vector<MappedFile>>();
   std::vector<GgufFile> read;
-  std::vector<std::string> paths = gguf_part_names(files.folder());
-  if (const std::string vision = find_gguf_vision(files.folder()); !vision.empty()) {
-    paths.push_back(vision);
-  }
-  for (const std::string& path : paths) {
+  for (const std::string& path : gguf_paths(files.folder())) {
     maps->push_back(MappedFile::as_used(path));
     read.push_back(read_gguf(maps->back().bytes(), path));
   }

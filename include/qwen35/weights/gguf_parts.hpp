@@ -36,6 +36,8 @@ std::vector<std::string> gguf_part_names(const std::string& path);
 // The picture tower beside a model: the file of its folder whose name ends in ".gguf" and has "mmproj" in it; of
 // several the one with the most exact weights that is not f32 (bf16, f16, f32, the first other). "" when there is none.
 std::string find_gguf_vision(const std::string& path);
+// All files of a model that are to be read: those, and its picture tower. `vision`: as CheckpointOptions::mmproj.
+std::vector<std::string> gguf_paths(const std::string& path, const std::optional<std::string>& vision = {});
 // The files of one model, in order, as one. Raises CheckpointError for files of other kinds (LoRA adapters, importance
 // matrices, vocabularies, other architectures), saying what to do; for parts that do not belong together or are
 // missing.
@@ -207,14 +209,16 @@ QWEN35_BODY std::vector<std::string> gguf_part_names(const std::string& path) {
 QWEN35_BODY std::string find_gguf_vision(const std::string& path) {
   const std::size_t slash = path.find_last_of('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const auto is_vision = [](std::string_view name) {
+    return is_gguf_name(name) && detail::lower_case(name).find("mmproj") != std::string::npos;
+  };
   std::vector<std::string> found;
   for (const std::string& name : names_in_folder<CheckpointError>(folder, 100'000)) {
-    if (is_gguf_name(name) && detail::lower_case(name).find("mmproj") != std::string::npos &&
-        name != path.substr(slash == std::string::npos ? 0 : slash + 1)) {
+    if (is_vision(name)) {
       found.push_back(name);
     }
   }
-  if (found.empty()) {
+  if (found.empty() || is_vision(path.substr(slash == std::string::npos ? 0 : slash + 1))) {
     return "";
   }
   std::sort(found.begin(), found.end());
@@ -228,6 +232,15 @@ QWEN35_BODY std::string find_gguf_vision(const std::string& path) {
   const auto best = std::min_element(found.begin(), found.end(),
                                      [&](const std::string& a, const std::string& b) { return rank(a) < rank(b); });
   return slash == std::string::npos ? *best : path.substr(0, slash + 1) + *best;
+}
+
+QWEN35_BODY std::vector<std::string> gguf_paths(const std::string& path, const std::optional<std::string>& vision) {
+  std::vector<std::string> out = gguf_part_names(path);
+  std::string tower = vision ? *vision : find_gguf_vision(path);
+  if (!tower.empty()) {
+    out.push_back(std::move(tower));
+  }
+  return out;
 }
 
 QWEN35_BODY GgufModel join_gguf(std::vector<GgufFile> files) {
@@ -256,6 +269,14 @@ QWEN35_BODY GgufModel join_gguf(std::vector<GgufFile> files) {
                              ": no tensors of the first layer, blk.0: the layers that predict further tokens (MTP) "
                              "alone, or a part of a model");
   }
+  const GgufValue* const width =
+      out.text ? out.text->find(concat(gguf_architecture(*out.text), ".embedding_length")) : nullptr;
+  const GgufValue* const projected = out.vision ? out.vision->find("clip.vision.projection_dim") : nullptr;
+  require<CheckpointError>(
+      width == nullptr || projected == nullptr || width->json() == projected->json(), out.source(),
+      ": the picture tower ", out.vision ? out.vision->source : std::string(),
+      " is for another model: name its own in CheckpointOptions::mmproj (--mmproj), or \"\" (none) to read "
+      "text alone");
   return out;
 }
 

@@ -66,6 +66,11 @@ class ParameterList final : public ParameterReader {
   const BoundStorage& storage_;
 };
 
+// Puts the value heads of a linear layer's parameters, which are in tiled order (see GatedDeltaNetWeights), back in the
+// order of the key heads, by cutting what is stored into pieces. The columns of out_proj are in that order already, or
+// in a format that only stays where it is.
+void restore_value_heads(NamedParameter& parameter, std::size_t key_heads, const GatedDeltaNetSizes& sizes);
+
 // How many values the parameters of a config's text model are, without a model; `lm_head` as in visit_text.
 template <class Config>
 std::size_t num_text_parameters(bool lm_head) {
@@ -89,7 +94,13 @@ std::vector<NamedParameter> named_parameters(const TextWeights<Config>& weights,
                                              bool lm_head) {
   ParameterList list(weights.storage);
   read_text(weights, list, lm_head);
+  using Linear = typename LayersOf<Config>::Linear;
+  const bool tiled = !weights.linear_layers.empty() && weights.linear_layers[0].mixer.tiled_heads;
   for (NamedParameter& parameter : list.out) {
+    if (tiled) {
+      restore_value_heads(parameter, Linear::key_size / text_config_t<Config>::linear_key_head_dim,
+                          Linear::sizes(text_config_t<Config>::hidden_size));
+    }
     parameter.name = names.text_name(parameter.name);
   }
   return std::move(list.out);
@@ -155,6 +166,27 @@ QWEN35_BODY void ParameterList::add(const Parameter& parameter, std::vector<Matr
     format = piece.format == format ? format : Format::f32;
   }
   out.push_back({parameter.name, parameter.shape, format, std::move(pieces), nullptr});
+}
+
+QWEN35_BODY void restore_value_heads(NamedParameter& parameter, std::size_t key_heads,
+                                     const GatedDeltaNetSizes& sizes) {
+  const std::size_t part = parameter.name.find("linear_attn.");
+  const std::string_view name = std::string_view(parameter.name).substr(part == std::string::npos ? 0 : part + 12);
+  const bool mixed = name == "in_proj_qkv.weight" || name == "conv1d.weight";  // q and k come first
+  if (part == std::string::npos || name == "out_proj.weight" || name == "norm.weight") {
+    return;
+  }
+  const Matrix stored = parameter.pieces[0];
+  const std::size_t first = mixed ? sizes.conv_channels - sizes.value_size : 0;
+  const std::size_t rows = (stored.rows - first) / sizes.value_heads;
+  parameter.pieces.clear();
+  if (mixed) {
+    parameter.pieces.push_back(stored.slice(0, first));
+  }
+  for (std::size_t head = 0; head < sizes.value_heads; ++head) {
+    const std::size_t tiles = sizes.value_heads / key_heads, tiled = head % tiles * key_heads + head / tiles;
+    parameter.pieces.push_back(stored.slice(first + tiled * rows, rows));
+  }
 }
 
 #endif  // QWEN35_BODIES
