@@ -126,3 +126,26 @@ TEST_CASE("which file of a folder counts") {
   folder.put("processor_config.json", "{");
   CHECK_THROWS_AS(ImageProcessorConfig::from_pretrained(path), TextError);
 }
+
+TEST_CASE("settings are written as they were read") {
+  ImageProcessorConfig image;
+  image.size = {1024, 65536};
+  image.patch_size = 14;
+  image.image_mean = {0.48145466, 0.4578275, 0.40821073};
+  image.rescale_factor = 1.0 / 256.0;
+  image.do_normalize = false;
+  const json::Value written = image.to_json();
+  CHECK(ImageProcessorConfig::from_json(written).to_json() == written);
+  CHECK(written.at("size").at("longest_edge").as_integer() == 65536);
+  CHECK(written.at("rescale_factor").as_number() == 1.0 / 256.0);
+  CHECK_FALSE(written.at("do_normalize").as_bool());
+  CHECK(written.at("image_mean").items()[2].as_number() == 0.40821073);
+  VideoProcessorConfig video;
+  video.fps = 1.5;
+  video.max_frames = 16;
+  video.do_sample_frames = false;
+  const json::Value clip = video.to_json();
+  CHECK(VideoProcessorConfig::from_json(clip).to_json() == clip);
+  CHECK(clip.at("fps").as_number() == 1.5);
+  CHECK(clip.at("max_frames").as_integer() == 16);
+}

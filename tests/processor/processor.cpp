@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "generate/generate_test.hpp"
 #include "media/media_test.hpp"
 #include "support/message_of.hpp"
@@ -294,6 +297,40 @@ TEST_CASE("the checkpoint's files, from a folder and from memory") {
   CHECK(other.batch_decode(ids, true) == std::vector<std::string>{"A red circle."});
   CHECK(other.decode(ids[0]) == "A red circle.<|im_end|>");
   CHECK(other.post_process_image_text_to_text(ids) == std::vector<std::string>{"A red circle."});
+}
+
+TEST_CASE("a processor is written as it was read") {
+  namespace fs = std::filesystem;
+  const fs::path place = fs::temp_directory_path() / ("qwen35_processor_" + std::to_string(std::rand()));
+  const std::string from = (place / "from").string(), to = (place / "inner" / "to").string();
+  fs::create_directories(place);
+  fs::copy(folder, from);
+  const fs::path published = fs::path(QWEN35_TEST_DATA) / "chat_template" / "qwen3_5.chat_template.jinja";
+  fs::copy(published, from + "/chat_template.jinja");
+  fs::create_directory(from + "/additional_chat_templates");
+  std::ofstream(from + "/additional_chat_templates/other.jinja") << "{{ messages[0]['content'] }}";
+  const Processor first = Processor::from_pretrained(from);
+  for (int round = 0; round < 2; ++round) {  // the second time over the first one's files
+    first.save_pretrained(to);
+    const Processor again = Processor::from_pretrained(to);
+    CHECK(again.image_processor.config().to_json() == first.image_processor.config().to_json());
+    CHECK(again.video_processor.config().to_json() == first.video_processor.config().to_json());
+    CHECK(again.chat_template == first.chat_template);
+    CHECK(find_chat_templates(ModelFolder(to)).templates == find_chat_templates(ModelFolder(from)).templates);
+    const Image image = media_test::rgb_picture(70, 90, "noise", 3);
+    const ProcessorInput input{.images = {image}, .text = {"<|vision_start|><|image_pad|><|vision_end|>A star."}};
+    const ProcessorOutput a = first(input), b = again(input);
+    CHECK(a.input_ids == b.input_ids);
+    CHECK(std::equal(a.pixel_values.begin(), a.pixel_values.end(), b.pixel_values.begin(), b.pixel_values.end()));
+  }
+  std::ofstream(to + "/chat_template.json") << "{}";
+  CHECK(contains(message_of<TextError>([&] { first.save_pretrained(to); }), "would count before the chat template"));
+  fs::remove(from + "/chat_template.jinja");
+  fs::remove_all(from + "/additional_chat_templates");
+  std::ofstream(from + "/chat_template.json") << R"({"chat_template": {"default": "a", "../b": "c"}})";
+  const Processor odd = Processor::from_pretrained(from);
+  CHECK(contains(message_of<TextError>([&] { odd.save_pretrained((place / "odd").string()); }), "../b"));
+  fs::remove_all(place);
 }
 
 TEST_CASE("what does not fit says so") {

@@ -47,6 +47,8 @@ struct ImageProcessorConfig : PreprocessorConfig {
   static ImageProcessorConfig from_json(const json::Value& file, std::string_view where = "preprocessor_config.json");
   // From a model's folder: "image_processor" in processor_config.json, else preprocessor_config.json.
   static ImageProcessorConfig from_pretrained(const ModelFolder& files);
+  // A preprocessor_config.json.
+  json::Value to_json() const;
 };
 
 struct VideoProcessorConfig : PreprocessorConfig {
@@ -60,6 +62,8 @@ struct VideoProcessorConfig : PreprocessorConfig {
                                         std::string_view where = "video_preprocessor_config.json");
   // "video_processor" in processor_config.json, else video_preprocessor_config.json, else preprocessor_config.json.
   static VideoProcessorConfig from_pretrained(const ModelFolder& files);
+  // A video_preprocessor_config.json.
+  json::Value to_json() const;
 };
 
 inline void PreprocessorConfig::check(std::string_view where) const {
@@ -120,6 +124,27 @@ inline void read_preprocessor(const JsonFields& fields, PreprocessorConfig& conf
   fields.expect(fields.size("resample", 3) == 3, "resample", "3, bicubic: there is no other");
 }
 
+inline json::Value preprocessor_json(const PreprocessorConfig& config) {
+  json::Value out = json::Value::object();
+  out["size"]["shortest_edge"] = config.size.shortest_edge;
+  out["size"]["longest_edge"] = config.size.longest_edge;
+  out["patch_size"] = config.patch_size;
+  out["temporal_patch_size"] = config.temporal_patch_size;
+  out["merge_size"] = config.merge_size;
+  for (std::size_t c = 0; c < 3; ++c) {
+    out["image_mean"].push_back(config.image_mean[c]);
+    out["image_std"].push_back(config.image_std[c]);
+  }
+  out["rescale_factor"] = config.rescale_factor;
+  out["do_resize"] = config.do_resize;
+  out["do_rescale"] = config.do_rescale;
+  out["do_normalize"] = config.do_normalize;
+  out["do_convert_rgb"] = true;
+  out["resample"] = 3;
+  out["processor_class"] = "Qwen3VLProcessor";
+  return out;
+}
+
 // The settings object of a processor: nested in processor_config.json, or the first of `names` that is there, with its
 // place.
 inline std::pair<json::Value, std::string> find_preprocessor(const ModelFolder& files, std::string_view nested,
@@ -160,6 +185,12 @@ inline ImageProcessorConfig ImageProcessorConfig::from_json(const json::Value& f
   return config;
 }
 
+inline json::Value ImageProcessorConfig::to_json() const {
+  json::Value out = detail::preprocessor_json(*this);
+  out["image_processor_type"] = "Qwen2VLImageProcessorFast";
+  return out;
+}
+
 inline ImageProcessorConfig ImageProcessorConfig::from_pretrained(const ModelFolder& files) {
   const auto [value, where] = detail::find_preprocessor(files, "image_processor", {"preprocessor_config.json"});
   return from_json(value, where);
@@ -180,6 +211,16 @@ inline VideoProcessorConfig VideoProcessorConfig::from_json(const json::Value& f
   fields.expect(config.max_frames > 0, "max_frames", "at least 1");
   config.check(where);
   return config;
+}
+
+inline json::Value VideoProcessorConfig::to_json() const {
+  json::Value out = detail::preprocessor_json(*this);
+  out["fps"] = fps;
+  out["min_frames"] = min_frames;
+  out["max_frames"] = max_frames;
+  out["do_sample_frames"] = do_sample_frames;
+  out["video_processor_type"] = "Qwen3VLVideoProcessor";
+  return out;
 }
 
 inline VideoProcessorConfig VideoProcessorConfig::from_pretrained(const ModelFolder& files) {

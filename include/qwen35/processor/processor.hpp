@@ -106,6 +106,12 @@ class Processor {
     return from_pretrained(checkpoint.files(), chat);
   }
 
+  // Writes preprocessor_config.json, video_preprocessor_config.json, processor_config.json, the tokenizer's two files,
+  // and the chat templates of the folder that the processor comes from as chat_template.jinja and
+  // additional_chat_templates/NAME.jinja; the folder is made where there is none. from_pretrained() and the reference
+  // load it. Raises TextError, also where a chat_template.json stands there, which would count before what is written.
+  void save_pretrained(const std::string& folder) const;
+
   // Raises InputError for counts that do not fit, MediaError for what cannot be read.
   ProcessorOutput process(const ProcessorInput& input) const;
   ProcessorOutput operator()(const ProcessorInput& input) const { return process(input); }
@@ -181,6 +187,7 @@ class Processor {
 
   TokenId image_token_id_ = -1;
   TokenId video_token_id_ = -1;
+  NamedChatTemplates templates_;  // as the folder has them
 };
 
 }  // inline namespace

@@ -2,7 +2,10 @@
 // How the processor works. Include processor.hpp.
 #pragma once
 
+#include <qwen35/io/file_writer.hpp>
 #include <qwen35/processor/processor.hpp>
+
+#include <deque>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -64,8 +67,45 @@ inline Processor Processor::from_pretrained(const ModelFolder& folder, std::opti
   if (!chat) {
     chat = recognise_chat_template(files).chat_template;
   }
-  return Processor(ImageProcessor::from_pretrained(files), Tokenizer::from_pretrained(files),
-                   VideoProcessor::from_pretrained(files), *chat);
+  Processor out(ImageProcessor::from_pretrained(files), Tokenizer::from_pretrained(files),
+                VideoProcessor::from_pretrained(files), *chat);
+  out.templates_ = find_chat_templates(files);
+  return out;
+}
+
+inline void Processor::save_pretrained(const std::string& folder) const {
+  make_folders<TextError>(folder);
+  const auto place = [&](std::string_view name) { return concat(folder, "/", name); };
+  require<TextError>(!path_exists(place("chat_template.json")), place("chat_template.json"),
+                     ": would count before the chat template that is written; remove it");
+  json::Value both = json::Value::object();
+  both["processor_class"] = "Qwen3VLProcessor";
+  std::vector<std::pair<std::string, std::string>> texts{
+      {"preprocessor_config.json", json::dump(image_processor.config().to_json()) + "\n"},
+      {"video_preprocessor_config.json", json::dump(video_processor.config().to_json()) + "\n"},
+      {"processor_config.json", json::dump(both) + "\n"}};
+  for (const auto& [name, text] : templates_.templates) {
+    if (name == "default") {
+      texts.emplace_back("chat_template.jinja", text);
+    } else {
+      require<TextError>(!name.empty() && name[0] != '.' && name.find('/') == std::string::npos, "processor: \"", name,
+                         "\" is the name of a chat template, but not one that a file can have");
+      make_folders<TextError>(place("additional_chat_templates"));
+      texts.emplace_back(concat("additional_chat_templates/", name, ".jinja"), text);
+    }
+  }
+  std::deque<FileWriter<TextError>> files;
+  for (const auto& [name, text] : texts) {
+    files.emplace_back(place(name)).write(text);
+    files.back().finish();
+  }
+  // From here on a folder that is left half-way does not load.
+  remove_file<TextError>(place("processor_config.json"));
+  remove_file<TextError>(place("preprocessor_config.json"));
+  tokenizer.save_pretrained(folder);
+  for (std::size_t i = files.size(); i-- > 0;) {
+    files[i].commit();
+  }
 }
 
 inline Processor::MediaTexts Processor::process_media(const ProcessorInput& input, ProcessorOutput& out) const {
