@@ -305,6 +305,7 @@ inline int run(const qwen35::Checkpoint& checkpoint, const Settings& settings,
   qwen35::SessionOptions options;
   options.system = settings.system;
   options.enable_thinking = thinking_of(settings.thinking);
+  options.sources = qwen35::SourcePolicy::everything();
   options.chat_template = template_of(checkpoint, settings.chat_template, screen);
   if (settings.thinking_budget >= 0) {
     options.thinking_budget = static_cast<std::size_t>(settings.thinking_budget);

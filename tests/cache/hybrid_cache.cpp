@@ -5,6 +5,8 @@
 
 #include <thread>
 
+#include "support/allocation_faults.hpp"
+
 using namespace cache_test;
 using namespace qwen35;
 
@@ -164,4 +166,34 @@ TEST_CASE("a cache of another model or batch is refused") {
                   InputError);
   CHECK_THROWS_WITH_AS(cache.begin(1, 1, model().fingerprint() + 1), doctest::Contains("another model"), CacheError);
   CHECK(cache.seq_length() == 5);
+}
+
+TEST_CASE("a forward without memory leaves the cache as it was, or one that says that it must be reset") {
+  const Ids ids = prompt(9, 5);
+  Cache cache;
+  logits(prompt(20, 4), cache);
+  const Snapshot<Config> point = cache.snapshot();
+  const std::vector<float> expected = logits(ids, cache);
+  const auto forward = [&] {
+    model().forward({.input_ids = ids, .past_key_values = &cache, .output_hidden_states = true});
+  };
+  cache.restore(point);
+  std::size_t as_before = 0, to_reset = 0;
+  for (const std::size_t at : test_support::some_allocations(test_support::count_allocations(forward), 200)) {
+    CAPTURE(at);
+    cache.restore(point);
+    if (test_support::fails_without_memory(at, forward)) {
+      if (cache.sequence(0).entered()) {
+        ++to_reset;
+        CHECK_THROWS_WITH_AS(forward(), doctest::Contains("reset it, or go back"), CacheError);
+        cache.restore(point);
+      } else {
+        ++as_before;
+      }
+      CHECK(cache.seq_length() == 20);
+      CHECK(logits(ids, cache) == expected);
+    }
+  }
+  CHECK(as_before > 10);
+  CHECK(to_reset > 0);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <qwen35/cache/rectangle_cache.hpp>
 
+#include "support/allocation_faults.hpp"
 #include "support/message_of.hpp"
 #include "support/small_layout.hpp"
 
@@ -114,4 +115,59 @@ TEST_CASE("a cache of sequences") {
   CHECK(rows[0].tokens() == 5);
   CHECK(cache.batch_size() == 0);
   CHECK(contains(message_of<InputError>([&] { RectangleCache::of(std::move(rows), {1, 0}); }), "do not fit together"));
+}
+
+TEST_CASE("without memory a restore changes nothing, or in the caller's storage leaves an empty cache") {
+  const std::size_t bytes = RectangleCache::bytes(layout, 300, 2);
+  std::vector<std::byte> memory(bytes + 64);
+  std::byte* const aligned = memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64) % 64;
+  for (const bool in_storage : {false, true}) {
+    for (const std::size_t batch : {1u, 2u}) {
+      RectangleCache cache(in_storage
+                               ? CacheOptions{.kv_dtype = DType::f16, .capacity = 300, .storage = {aligned, bytes}}
+                               : CacheOptions{.kv_dtype = DType::f16});
+      run(cache, batch, 200, 1);
+      const RectangleSnapshot point = cache.snapshot();
+      std::size_t failures = 0;
+      for (std::size_t at = 1; at < 200; ++at) {
+        CAPTURE(at);
+        if (cache.seq_length() != 250) {
+          cache.restore(point);
+          run(cache, batch, 50, 2);
+        }
+        if (!test_support::fails_without_memory(at, [&] { cache.restore(point); })) {
+          break;
+        }
+        ++failures;
+        const bool same = cache.seq_length() == 250;
+        CHECK((same || (in_storage && cache.empty() && cache.batch_size() == 0)));
+        for (std::size_t b = 0; same && b < batch; ++b) {
+          CHECK(cache.sequence(b).tokens() == 250);
+          CHECK(cache.sequence(b).ids()[249] == 2);
+          CHECK(cache.sequence(b).states()[0] == 2.0f * static_cast<float>(b + 1));
+        }
+      }
+      CHECK(failures > 2);
+      CHECK(cache.seq_length() == 200);
+      CHECK(cache.ids()[199] == 1);
+      CHECK(cache.sequence(0).states()[0] == 1.0f);
+      run(cache, batch, 50, 3);
+      CHECK(cache.seq_length() == 250);
+    }
+  }
+}
+
+TEST_CASE("a restore with another number of rows takes the caller's storage over whole") {
+  const std::size_t bytes = RectangleCache::bytes(layout, 300, 2);
+  std::vector<std::byte> memory(bytes + 64);
+  std::byte* const aligned = memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64) % 64;
+  RectangleCache two({.kv_dtype = DType::f16});
+  run(two, 2, 130, 1);
+  RectangleCache cache({.kv_dtype = DType::f16, .capacity = 300, .storage = {aligned, bytes}});
+  run(cache, 1, 300, 2);
+  cache.restore(two.snapshot());
+  CHECK(cache.batch_size() == 2);
+  run(cache, 2, 170, 3);  // all of its pages
+  CHECK(cache.sequence(1).ids()[129] == 1);
+  CHECK(cache.sequence(1).ids()[299] == 3);
 }

@@ -139,7 +139,7 @@ TEST_CASE("conversations with pictures and videos give the reference's inputs") 
     std::size_t next_clip = 0;
     ProcessorInput apart = chat_input(recorded).processor_kwargs;
     for (const json::Value& conversation : recorded.at("conversations").items()) {
-      conversations.push_back(messages_from_json(conversation));
+      conversations.push_back(messages_from_json(conversation, SourcePolicy::everything()));
       for (Message& message : conversations.back()) {
         if (message.content.is_text()) {
           continue;

@@ -7,7 +7,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <filesystem>
+#include <random>
 
 #include "support/message_of.hpp"
 #include "support/point_files.hpp"
@@ -39,7 +41,184 @@ struct Folder {
   ~Folder() { std::filesystem::remove_all(path); }
 };
 
+// Random conversations of all that may enter one.
+class RandomConversation {
+ public:
+  explicit RandomConversation(unsigned seed) : random_(seed) {}
+
+  qwen35::SavedConversation make() {
+    qwen35::SavedConversation out;
+    out.system = text();
+    out.enable_thinking = below(3) == 0 ? std::nullopt : std::optional<bool>(below(2) == 0);
+    out.preserve_thinking = below(2) == 0;
+    out.attempt = below(3);
+    out.points.assign(below(3), "snapshot");
+    for (unsigned i = below(3); i > 0; --i) {
+      out.tools.push_back(object(3));
+    }
+    for (unsigned i = below(6); i > 0; --i) {
+      out.messages.push_back(message());
+    }
+    return out;
+  }
+  qwen35::json::Value nested(std::size_t levels) {
+    qwen35::json::Value out = qwen35::json::Value::object();
+    for (std::size_t i = 1; i < levels; ++i) {
+      qwen35::json::Value outer =
+          i + 1 == levels || below(2) == 0 ? qwen35::json::Value::object() : qwen35::json::Value::array();
+      outer.is_object() ? void(outer["x"] = std::move(out)) : outer.push_back(std::move(out));
+      out = std::move(outer);
+    }
+    return out;
+  }
+
+ private:
+  unsigned below(unsigned limit) { return static_cast<unsigned>(random_() % limit); }
+  std::string text() {
+    static const std::vector<std::string> pieces{
+        "",           "a",      "\"",     "\\",         "\n",       std::string("\0", 1), "\x7f",   "\u00e9",
+        "\U0001f600", "\u2028", "\uffff", "<|im_end|>", "</think>", "{\"a\": 1}",         "\ufeff", "\x1b[0m"};
+    std::string out;
+    for (unsigned i = below(5); i > 0; --i) {
+      out += pieces[below(static_cast<unsigned>(pieces.size()))];
+    }
+    return out;
+  }
+  qwen35::json::Value object(unsigned depth) {
+    qwen35::json::Value out = qwen35::json::Value::object();
+    for (unsigned i = below(4); i > 0; --i) {
+      out[text()] = value(depth);
+    }
+    return out;
+  }
+  qwen35::json::Value value(unsigned depth) {
+    using qwen35::json::Value;
+    switch (below(depth > 0 ? 10 : 8)) {
+      case 0:
+        return Value();
+      case 1:
+        return Value(below(2) == 0);
+      case 2:
+        return Value(static_cast<std::int64_t>(random_()) * (below(2) == 0 ? -1 : 1));
+      case 3:
+        return Value::integer("-" + std::string(1 + below(300), '7'));
+      case 4: {
+        const std::uint64_t bits = random_() << 32 ^ random_();
+        double number = 0.0;
+        std::memcpy(&number, &bits, sizeof(number));
+        return Value(std::isfinite(number) ? number : -0.0);
+      }
+      case 5:
+        return Value(static_cast<double>(below(100)) / 8.0);
+      case 8:
+        return object(depth - 1);
+      case 9: {
+        Value out = Value::array();
+        for (unsigned i = below(4); i > 0; --i) {
+          out.push_back(value(depth - 1));
+        }
+        return out;
+      }
+      default:
+        return Value(text());
+    }
+  }
+  Message message() {
+    using qwen35::ContentPart;
+    Message out;
+    out.role = static_cast<qwen35::Role>(below(4));
+    if (below(2) == 0) {
+      out.content = text();
+    } else {
+      std::vector<ContentPart> parts;
+      for (unsigned i = below(4); i > 0; --i) {
+        const unsigned kind = below(3);
+        parts.push_back(kind == 0   ? ContentPart::text(text())
+                        : kind == 1 ? ContentPart::image(below(2) == 0 ? text() : "data:image/png;base64,AAAA")
+                                    : ContentPart::video(text()));
+      }
+      out.content = parts;
+    }
+    if (below(2) == 0) {
+      out.reasoning_content = text();
+    }
+    for (unsigned i = below(3); i > 0; --i) {
+      out.tool_calls.push_back(
+          {"f" + text(), below(20) == 0 ? nested(qwen35::storable_depth) : object(4), below(2) == 0 ? text() : ""});
+    }
+    out.tool_call_id = below(2) == 0 ? text() : "";
+    return out;
+  }
+
+  std::mt19937_64 random_;
+};
+
 }  // namespace
+
+TEST_CASE("what may enter a conversation comes back from a file") {
+  for (unsigned seed = 0; seed < 2000; ++seed) {
+    CAPTURE(seed);
+    const qwen35::SavedConversation out = RandomConversation(seed).make();
+    for (const Message& message : out.messages) {
+      REQUIRE_NOTHROW(qwen35::require_storable(message, "it"));
+    }
+    const std::string text = qwen35::json::dump(qwen35::conversation_to_json(out));
+    const qwen35::SavedConversation in = qwen35::conversation_from_json(
+        qwen35::json::parse(text, "it", qwen35::conversation_depth), "it", qwen35::SourcePolicy::everything(), 100);
+    REQUIRE(in.messages == out.messages);
+    REQUIRE(in.tools == out.tools);
+    REQUIRE(in.system == out.system);
+    REQUIRE(in.enable_thinking == out.enable_thinking);
+    REQUIRE(in.preserve_thinking == out.preserve_thinking);
+    REQUIRE(in.attempt == out.attempt);
+    REQUIRE(in.points == out.points);
+  }
+}
+
+TEST_CASE("what could not be loaded again does not enter a session") {
+  const auto& [model, tokenizer] = shapes();
+  Session session(model, tokenizer, {.max_new_tokens = 2});
+  const auto refused = [&](const Message& message, const char* what) {
+    const std::string sent = test_support::message_of<qwen35::TextError>([&] { session.send(message); });
+    CHECK(test_support::contains(sent, what));
+    CHECK(sent == test_support::message_of<qwen35::TextError>([&] { session.set_messages({message}); }));
+    CHECK(session.messages().empty());
+  };
+  const auto call = [](qwen35::json::Value arguments) {
+    Message out = Message::user("Hello");
+    out.tool_calls = {{"f", std::move(arguments)}};
+    return out;
+  };
+  const auto one = [](qwen35::json::Value value) {
+    qwen35::json::Value out = qwen35::json::Value::object();
+    out["x"] = std::move(value);
+    return out;
+  };
+  RandomConversation random(1);
+  refused(Message::user("\xff"), "messages[0].content: the byte at 0 is not UTF-8");
+  refused(Message::user(std::vector{qwen35::ContentPart::image("a\xc0")}), "messages[0].content: the byte at 1");
+  refused(call(one(qwen35::json::Value(std::nan("")))), "messages[0].tool_calls: a number that JSON cannot write");
+  refused(call(one(qwen35::json::Value(-HUGE_VAL))), "a number that JSON cannot write");
+  refused(call(one(qwen35::json::Value::integer(std::string(310, '9')))), "beyond the doubles");
+  refused(call(random.nested(qwen35::storable_depth + 1)), "nested deeper than 513 levels");
+  refused(call(random.nested(2000)), "nested deeper than 513 levels");
+  refused(call(qwen35::json::Value()), "arguments that are no object");
+  qwen35::json::Value twice = one(qwen35::json::Value(1));
+  twice.members().push_back(twice.members()[0]);
+  refused(call(twice), "two members of the name \"x\"");
+  Message no_name = call(one(qwen35::json::Value(1)));
+  no_name.tool_calls[0].name.clear();
+  refused(no_name, "a call without a name");
+  Message id = Message::user("Hello");
+  id.tool_call_id = "\x80";
+  refused(id, "messages[0].tool_call_id");
+  CHECK_THROWS_AS(session.set_system("\xff"), qwen35::TextError);
+  CHECK_THROWS_AS(session.set_tools({one(qwen35::json::Value(std::nan("")))}), qwen35::TextError);
+  CHECK_THROWS_AS(session.set_tools({qwen35::json::Value(1)}), qwen35::TextError);
+  qwen35::SessionOptions options;
+  options.system = "\xff";
+  CHECK_THROWS_AS(Session(model, tokenizer, {}, options), qwen35::TextError);
+}
 
 TEST_CASE("a loaded session goes on without reading its prompt again") {
   const auto& [model, tokenizer] = shapes();

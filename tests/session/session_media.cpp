@@ -93,6 +93,7 @@ TEST_CASE("what the processor returns is taken whole by generate()") {
 SessionOptions options_of(bool thinking) {
   SessionOptions options;
   options.enable_thinking = thinking;
+  options.sources = SourcePolicy::everything();
   return options;
 }
 
@@ -338,7 +339,17 @@ TEST_CASE("a saved conversation goes on without its pixels") {
   Watched other;
   Chat loaded(other, processor(), {}, options);
   load_session(loaded, path);
+  // Whether there is such a picture or not: who does not say that files may be named loads no conversation that does.
+  const auto strict = [&] {
+    SessionOptions bytes_alone = options;
+    bytes_alone.sources = {};
+    Chat session_of_bytes(other, processor(), {}, bytes_alone);
+    return message_of<TextError>([&] { load_session(session_of_bytes, path); });
+  };
+  const std::string refusal = strict();
+  CHECK(contains(refusal, "messages[0].content[0]: names a file that is not to be opened"));
   std::filesystem::remove(image);
+  CHECK(strict() == refusal);
   CHECK(loaded.messages() == session.messages());
   const Message next = question({picture("c")}, "How many shapes are there?");
   const Reply a = session.send(next);
@@ -391,6 +402,7 @@ TEST_CASE("a saved conversation goes on without its pixels") {
            {"\"grid_thw\": [1", "\"grid_thw\": [0"},
            {"\"grid_thw\": [1", "\"grid_thw\": [7"},
            {"\"merge_size\": 2", "\"merge_size\": 0"},
+           {"\"grid_thw\": [1, ", "\"grid_thw\": [1, 1000"},
            {"\"content_hash\": \"", "\"content_hash\": \"x"},
            {"\"held\": [[", "\"held\": [[-"},
            {"\"held\": ", "\"hold\": "},
@@ -467,6 +479,16 @@ TEST_CASE("what cannot be says so, and loses nothing") {
       "nothing is fetched"));
   CHECK(contains(message_of<InputError>([&] { session.send(question({ContentPart::image()}, "?")); }),
                  "messages[2].content[0]"));
+  SessionOptions two = options_of(false);
+  two.max_media = 2;
+  Chat few(model, processor(), {}, two);
+  const ContentPart absent = ContentPart::image("/no/such.png");  // none is read
+  CHECK(message_of<InputError>([&] {
+          few.send(question({absent, absent, absent}, "?"));
+        }) == "Session: 3 pictures and videos, the limit is 2 (SessionOptions::max_media)");
+  CHECK(message_of<InputError>([&] {
+          processor().process({.images = std::vector<ImageItem>(10'000, std::string("/no/such.png"))});
+        }) == "10000 pictures and videos, the limit is 1000 (MediaLimits::max_media)");
   CHECK(session.messages() == before);
   // Text alone is as with the text model.
   const Reply a = session.send(Message::user("What is right of the red circle?"));

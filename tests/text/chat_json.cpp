@@ -6,6 +6,10 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <random>
+
 #include <string>
 
 using namespace qwen35;
@@ -13,7 +17,7 @@ using namespace qwen35;
 namespace {
 
 std::vector<Message> read(const std::string& text) {
-  return messages_from_json(json::parse(text));
+  return messages_from_json(json::parse(text), SourcePolicy::everything());
 }
 ContentPart part(const std::string& item) {
   const auto messages = read(R"([{"role": "user", "content": [)" + item + "]}]");
@@ -51,8 +55,9 @@ TEST_CASE("reads the chat-completions form") {
   CHECK(messages[2].tool_calls[3].arguments == json::Value::object());
   CHECK(messages[3].tool_call_id == "c1");
   CHECK_FALSE(messages[4].reasoning_content.has_value());
-  CHECK(messages_from_json(messages_to_json(messages)) == messages);
-  CHECK(messages_from_json(json::parse(json::dump(messages_to_json(messages)))) == messages);
+  CHECK(messages_from_json(messages_to_json(messages), SourcePolicy::everything()) == messages);
+  CHECK(messages_from_json(json::parse(json::dump(messages_to_json(messages))), SourcePolicy::everything()) ==
+        messages);
 }
 
 TEST_CASE("media items in each of their forms") {
@@ -128,4 +133,72 @@ TEST_CASE("numbers keep their digits from schema and history into the prompt, an
   CHECK(out.tool_calls.at(0).call.arguments.at("n") == json::Value::integer(big));
   CHECK(out.tool_calls.at(0).arguments.at(0).conversion == Conversion::converted);
   CHECK(json::dump(messages_to_json({out.to_message()})).find("{\"n\": " + big + "}") != std::string::npos);
+}
+
+TEST_CASE("sources of media: bytes alone, folders, everything; an error tells nothing of what is there") {
+  namespace fs = std::filesystem;
+  struct Place {
+    fs::path root =
+        fs::canonical(fs::temp_directory_path()) / ("qwen35_sources_" + std::to_string(std::random_device()()));
+    Place() {
+      fs::create_directories(root / "open" / "clip");
+      fs::create_directories(root / "opened");
+      for (const char* const name : {"open/a.png", "open/clip/1.png", "opened/b.png", "secret.png"}) {
+        std::ofstream(root / name) << "x";
+      }
+      fs::create_symlink(root / "secret.png", root / "open" / "link.png");
+      fs::create_symlink("a.png", root / "open" / "inner.png");
+      fs::create_directories(root / "open" / "leak");
+      fs::create_symlink(root / "secret.png", root / "open" / "leak" / "1.png");
+    }
+    ~Place() {
+      std::error_code ignored;
+      fs::remove_all(root, ignored);
+    }
+  } const place;
+  const std::string root = place.root.string();
+  const auto with = [](const std::string& source, bool video) {
+    const std::vector<ContentPart> parts{video ? ContentPart::video(source) : ContentPart::image(source)};
+    return messages_to_json({Message::user(parts)});
+  };
+  const auto found = [&](const std::string& source, const SourcePolicy& policy, bool video = false) {
+    return (*messages_from_json(with(source, video), policy)[0].content.parts())[0].value;
+  };
+  const auto refusal = [&](const std::string& source, const SourcePolicy& policy, bool video = false) {
+    try {
+      messages_from_json(with(source, video), policy);
+    } catch (const TextError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const SourcePolicy folders = SourcePolicy::folders({root + "/open"});
+  for (const SourcePolicy& policy : {SourcePolicy(), folders, SourcePolicy::everything()}) {
+    CHECK(found("data:image/png;base64,AAAA", policy) == "data:image/png;base64,AAAA");
+    CHECK(found("DATA:image/png;base64,AAAA", policy) == "DATA:image/png;base64,AAAA");
+    CHECK(found("", policy).empty());
+  }
+  CHECK(messages_from_json(with("data:,", false)).size() == 1);
+  CHECK_THROWS_AS(messages_from_json(with("a.png", false)), TextError);
+  const std::string none = refusal("/etc/passwd", {});
+  CHECK(none == "messages[0].content[0]: names a file that is not to be opened: SourcePolicy admits data: URLs alone");
+  for (const char* const name : {"/no/such", "a.png", ".", "AAAA", "http://example.org/a.png"}) {
+    CHECK(refusal(name, {}) == none);
+    CHECK(found(name, SourcePolicy::everything()) == name);
+  }
+  CHECK(found(root + "/open/a.png", folders) == root + "/open/a.png");
+  CHECK(found(root + "/opened/../open/a.png", folders) == root + "/open/a.png");
+  CHECK(found(root + "/open/inner.png", folders) == root + "/open/a.png");
+  CHECK(found(root + "/open/clip", folders, true) == root + "/open/clip");
+  const std::string outside = refusal(root + "/secret.png", folders);
+  CHECK(outside.find("data: URLs and what is in its folders") != std::string::npos);
+  CHECK(outside.find("secret") == std::string::npos);
+  for (const char* const name : {"/open/../secret.png", "/open/link.png", "/open/absent.png", "/absent",
+                                 "/opened/b.png", "/opened", "/open/a.png/", "/open/clip/../../secret.png"}) {
+    CAPTURE(name);
+    CHECK(refusal(root + name, folders) == outside);
+  }
+  CHECK(refusal(root + "/open/leak", folders, true) == outside);
+  CHECK_THROWS_AS(SourcePolicy::folders({root + "/absent"}), InputError);
+  CHECK_THROWS_AS(SourcePolicy::folders({root + "/secret.png"}), InputError);
 }

@@ -30,7 +30,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const json::Value messages = json::parse(text);
     const json::Value tools = (mode & 64) != 0 ? messages : json::Value();
     const RenderedChat chat = render_chat(messages, tools, options);
-    const RenderedChat typed = render_chat(messages_from_json(messages), tools_from_json(tools), options);
+    const RenderedChat typed =
+        render_chat(messages_from_json(messages, SourcePolicy::everything()), tools_from_json(tools), options);
     if (typed.text != chat.text || typed.media != chat.media) {
       std::abort();
     }

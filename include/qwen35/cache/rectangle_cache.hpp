@@ -68,7 +68,8 @@ class RectangleCache {
 
   RectangleSnapshot snapshot() const;
   // Back to a snapshot, of this cache or of another one of the same model. Raises CacheError when the KV format or a
-  // fixed capacity does not fit.
+  // fixed capacity does not fit; this is then as before. (Out of memory it is as before too, or in the caller's storage
+  // empty.)
   void restore(const RectangleSnapshot& snapshot);
   // A second cache that continues from here. Keys and values are shared; whoever goes on copies the last page.
   RectangleCache fork() const;
@@ -90,9 +91,31 @@ class RectangleCache {
   // The rows are committed: `ids` [batch, tokens] or null; `pads` [batch]: how many of the new slots are padding in
   // front of a row's first token, or null: none.
   void commit(std::size_t tokens, const TokenId* ids, const std::size_t* pads);
+  // For what a forward does behind its commit: when it fails there, the rows, which have gone on, say that they must be
+  // reset or restored.
+  class Following {
+   public:
+    explicit Following(RectangleCache* cache) : cache_(cache) {}  // null: there is none
+    Following(const Following&) = delete;
+    Following& operator=(const Following&) = delete;
+    ~Following() {
+      for (std::size_t b = 0; cache_ != nullptr && b < cache_->batch_size(); ++b) {
+        cache_->sequence(b).enter();
+      }
+    }
+    void done() { cache_ = nullptr; }
+
+   private:
+    RectangleCache* cache_;
+  };
 
  private:
   RectangleCache with_rows(std::vector<SequenceCache> rows) const;
+  void check_storage(std::size_t count, const CacheLayout& layout) const {
+    const std::size_t needed = bytes(layout, options_.capacity, count);
+    require<CacheError>(options_.storage.size() >= needed, "CacheOptions: storage of ", options_.storage.size(),
+                        " bytes, ", needed, " needed for ", count, " sequences of ", options_.capacity, " tokens");
+  }
   // Empty sequences in the caller's storage or on the heap.
   std::vector<SequenceCache> make_rows(std::size_t count, const CacheLayout& layout) const;
 
@@ -214,9 +237,7 @@ QWEN35_BODY std::vector<SequenceCache> RectangleCache::make_rows(std::size_t cou
     }
     return rows;
   }
-  const std::size_t needed = bytes(layout, options_.capacity, count);
-  require<CacheError>(options_.storage.size() >= needed, "CacheOptions: storage of ", options_.storage.size(),
-                      " bytes, ", needed, " needed for ", count, " sequences of ", options_.capacity, " tokens");
+  check_storage(count, layout);
   const std::size_t pages = KvPool::bytes(layout, count * pages_for(options_.capacity));
   const auto pool = std::make_shared<KvPool>(layout, options_.storage.first(pages));
   for (std::size_t b = 0; b < count; ++b) {
@@ -310,17 +331,25 @@ QWEN35_BODY void RectangleCache::restore(const RectangleSnapshot& snapshot) {
   std::vector<TokenId> ids = from.ids_;
   std::vector<std::size_t> pads = from.pads_;
   std::vector<std::int32_t> deltas = from.rope_deltas_;
-  if (sequences_.size() != from.sequences_.size()) {
-    std::vector<SequenceCache> rows = make_rows(from.sequences_.size(), layout);
-    sequences_ = std::move(rows);
-  } else if (!options_.storage.empty()) {
-    for (SequenceCache& sequence : sequences_) {
-      sequence.reset();  // its pages are wanted for what comes back
+  const std::size_t count = from.sequences_.size();
+  std::vector<SequenceCache> rows;
+  if (!options_.storage.empty()) {
+    check_storage(count, layout);
+    reset();  // its pages are wanted for what comes back
+    rows = make_rows(count, layout);
+    for (std::size_t b = 0; b < count; ++b) {
+      rows[b].back_to(from.sequences_[b]);
+    }
+  } else if (count == 1 && sequences_.size() == 1) {
+    sequences_[0].back_to(from.sequences_[0]);  // in the memory of its states
+    rows = std::move(sequences_);
+  } else {
+    rows.reserve(count);
+    for (const SequenceCache& sequence : from.sequences_) {
+      rows.push_back(sequence.fork());
     }
   }
-  for (std::size_t b = 0; b < sequences_.size(); ++b) {
-    sequences_[b].back_to(from.sequences_[b]);
-  }
+  sequences_ = std::move(rows);
   length_ = from.length_;
   fingerprint_ = from.fingerprint_;
   ids_ = std::move(ids);

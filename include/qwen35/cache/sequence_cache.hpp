@@ -66,7 +66,8 @@ class SequenceCache {
   SequenceCache head(std::size_t tokens) const;
   // What `back_to` goes back to: an immutable point of the sequence, cheap to copy.
   SequencePoint point() const;
-  // To a point of this sequence or of another of the same model. Raises CacheError for one of another model or layout.
+  // To a point of this sequence or of another of the same model. Raises CacheError for one of another model or layout;
+  // this is then as before. (Out of memory it is as before too, or in the caller's storage empty.)
   void back_to(const SequencePoint& point);
   // The same, to where another cache stands.
   void back_to(const SequenceCache& from);
@@ -216,6 +217,11 @@ QWEN35_BODY void SequenceCache::back_to(const SequenceCache& from) {
   require<CacheError>(
       from.layout() == layout() && (fingerprint_ == 0 || from.fingerprint_ == 0 || fingerprint_ == from.fingerprint_),
       "restore: the snapshot is of another model");
+  std::vector<TokenId> ids;
+  make_capacity(ids, from.tokens_);
+  ids.assign(from.ids().begin(), from.ids().end());
+  std::vector<std::uint8_t> valid(from.valid().begin(), from.valid().end());
+  make_state();
   PageTable pages;
   if (pool()->in_storage()) {
     // Its own pages are enough for both only if they are given back first; then there is room for any point that fits.
@@ -223,13 +229,18 @@ QWEN35_BODY void SequenceCache::back_to(const SequenceCache& from) {
     require<CacheError>(pages_for(from.tokens_) <= room, "restore: the snapshot holds ", from.tokens_,
                         " tokens, this cache at most ", room * kv_page_slots);
     const std::shared_ptr<KvPool> own = pool();
-    pages_.clear();
+    reset();
     pages = from.pages_.copy_to(own, from.tokens_);
   } else {
     pages = from.pages_.share(from.tokens_);
   }
-  make_state();
-  copy_meta(from);
+  // Nothing fails from here on.
+  ids_ = std::move(ids);
+  valid_ = std::move(valid);
+  tokens_ = from.tokens_;
+  holes_ = from.holes_;
+  fingerprint_ = from.fingerprint_;
+  rope_delta_ = from.rope_delta_;
   pages_ = std::move(pages);
   if (!from.state_.empty()) {
     std::memcpy(state_.data(), from.state_.data(), state_.size_bytes());

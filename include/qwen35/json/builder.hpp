@@ -19,7 +19,7 @@ namespace json {
 // the value safe.
 class Builder {
  public:
-  static constexpr std::size_t depth_limit = 512;
+  explicit Builder(std::size_t deepest = usual_depth) : deepest_(deepest) {}
 
   bool null() { return add(Value()); }
   bool boolean(bool value) { return add(Value(value)); }
@@ -41,7 +41,7 @@ class Builder {
 
  private:
   bool open(Value container) {
-    if (stack_.size() == depth_limit) {
+    if (stack_.size() == deepest_) {
       return false;
     }
     stack_.push_back(std::move(container));
@@ -97,6 +97,7 @@ class Builder {
     }
   }
 
+  std::size_t deepest_;
   Value root_;
   std::vector<Value> stack_;
   std::vector<std::string> keys_;

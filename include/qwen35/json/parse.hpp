@@ -6,6 +6,7 @@
 #include <qwen35/json/dump.hpp>
 #include <qwen35/json/value.hpp>
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 
@@ -18,8 +19,8 @@ QWEN35_BEGIN_NAMESPACE
 namespace json {
 
 // Of equal keys in one object the last counts. Raises TextError for ill-formed text, text after the value, invalid
-// UTF-8, a depth beyond 512, or a number too large for a double (integers keep their digits; up to 308 of them).
-Value parse(std::string_view text, std::string_view source_name = "JSON");
+// UTF-8, a depth beyond `deepest`, or a number too large for a double (integers keep their digits; up to 308 of them).
+Value parse(std::string_view text, std::string_view source_name = "JSON", std::size_t deepest = usual_depth);
 
 // The same; nothing when the text is no JSON. Raises nothing.
 std::optional<Value> try_parse(std::string_view text);
@@ -30,8 +31,8 @@ std::optional<Value> try_parse(std::string_view text);
 
 namespace json {
 
-QWEN35_BODY Value parse(std::string_view text, std::string_view source_name) {
-  Builder builder;
+QWEN35_BODY Value parse(std::string_view text, std::string_view source_name, std::size_t deepest) {
+  Builder builder(deepest);
   read(text, builder, source_name);
   return builder.take();
 }

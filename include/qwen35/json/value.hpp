@@ -22,6 +22,9 @@
 QWEN35_BEGIN_NAMESPACE
 namespace json {
 
+// Nesting that is read unless more is asked for.
+inline constexpr std::size_t usual_depth = 512;
+
 enum class Kind : std::uint8_t { null, boolean, integer, number, string, array, object };
 
 constexpr std::string_view name(Kind kind) {

@@ -18,6 +18,7 @@ struct MediaLimits {
   std::size_t max_file_bytes = std::size_t{1} << 28;  // of a picture, which is read whole; video files are streamed
   std::size_t max_pixels = std::size_t{1} << 28;      // width x height of one picture or frame
   std::size_t max_frames = 1'000'000;                 // in an animation, video or folder, before sampling
+  std::size_t max_media = 1000;                       // pictures and videos of one call
   std::uint64_t max_video_pixels = std::uint64_t{1} << 34;  // all decoded frames together, of a folder or animation
 };
 

@@ -82,6 +82,7 @@ typename CausalLM<Config>::Output CausalLM<Config>::forward(const Input& input) 
   inner.labels = {};
   inner.shift_labels = {};
   Output output = model.forward(inner);
+  RectangleCache::Following following(input.past_key_values);
   output.logits = lm_head(get_output_embeddings(), output.last_hidden_state, input.logits_to_keep);
   output.last_hidden_state = {};
   if (input.labels || input.shift_labels) {
@@ -92,6 +93,7 @@ typename CausalLM<Config>::Output CausalLM<Config>::forward(const Input& input) 
       add_router_loss(output, input, Text::num_experts, Text::num_experts_per_tok, model.config().router_aux_loss_coef);
     }
   }
+  following.done();
   return output;
 }
 

@@ -105,6 +105,7 @@ typename ConditionalGeneration<Config>::Output ConditionalGeneration<Config>::fo
   Input inner = input;
   inner.labels = {};
   Output output = model.forward(inner);
+  RectangleCache::Following following(input.past_key_values);
   output.logits = lm_head(get_output_embeddings(), output.last_hidden_state, input.logits_to_keep);
   output.last_hidden_state = {};
   if (input.labels) {
@@ -115,6 +116,7 @@ typename ConditionalGeneration<Config>::Output ConditionalGeneration<Config>::fo
       add_router_loss(output, input, Text::num_experts, Text::num_experts_per_tok, config().router_aux_loss_coef);
     }
   }
+  following.done();
   return output;
 }
 

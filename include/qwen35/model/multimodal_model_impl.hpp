@@ -224,10 +224,13 @@ typename Model<Config>::Output Model<Config>::forward(const Input& input) const 
   if (!rows.empty()) {
     inner.replaced_rows = rows;
   }
+  std::vector<std::int32_t> deltas =
+      input.position_ids ? detail::deltas_behind(counts, position_ids) : std::move(chosen.rope_deltas);
+  std::vector<std::int32_t> kept = deltas;
   Output output = language_model.forward(inner);
-  output.rope_deltas = input.position_ids ? detail::deltas_behind(counts, position_ids) : std::move(chosen.rope_deltas);
+  output.rope_deltas = std::move(deltas);
   if (output.past_key_values != nullptr) {
-    output.past_key_values->set_rope_deltas(output.rope_deltas);
+    output.past_key_values->set_rope_deltas(std::move(kept));
   }
   return output;
 }

@@ -82,12 +82,16 @@ typename TextModel<Config>::Output TextModel<Config>::forward(const Input& input
     output.owned_cache = std::make_unique<RectangleCache>();
   }
   RectangleCache& cache = input.past_key_values != nullptr ? *input.past_key_values : *output.owned_cache;
+  if (input.output_hidden_states) {
+    output.hidden_states.emplace_back(output.last_hidden_state.shape());  // of the last layer, normed
+  }
+  // What allocates stands before this: a cache that has gone on must not be told that it has not.
   cache.begin(batch, length, cache_layout(), fingerprint_);
   run(rectangle.slices(cache), workspace, output.last_hidden_state.data(), {hidden_states, router_logits, attentions});
   rectangle.commit(cache);
 
   if (input.output_hidden_states) {
-    output.hidden_states.push_back(output.last_hidden_state);
+    std::copy(output.last_hidden_state.begin(), output.last_hidden_state.end(), output.hidden_states.back().begin());
   }
   if (input.past_key_values == nullptr && !keep_cache) {
     output.owned_cache.reset();

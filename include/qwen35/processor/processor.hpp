@@ -63,6 +63,7 @@ struct ChatInput {
   // are plain characters: no placeholder, no end of a turn; the system prompt's and the tools' act, and of an assistant
   // message the think and tool-call tags. `parse`: they act wherever they stand, as in the reference.
   added_tokens injected = added_tokens::none;
+  SourcePolicy sources{};             // which media messages in JSON may name; typed ones are the program's own
   ProcessorInput processor_kwargs{};  // its text is not read
 };
 
@@ -121,7 +122,7 @@ class Processor {
     return apply_chat_template(std::span(&messages, 1), input);
   }
   ProcessorOutput apply_chat_template(const json::Value& messages, const ChatInput& input = {}) const {
-    return apply_chat_template(messages_from_json(messages), input);
+    return apply_chat_template(messages_from_json(messages, input.sources), input);
   }
   // Several conversations, one row each.
   ProcessorOutput apply_chat_template(std::span<const std::vector<Message>> conversations,

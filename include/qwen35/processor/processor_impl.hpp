@@ -109,6 +109,9 @@ inline void Processor::save_pretrained(const std::string& folder) const {
 }
 
 inline Processor::MediaTexts Processor::process_media(const ProcessorInput& input, ProcessorOutput& out) const {
+  const std::size_t count = input.images.size() + input.videos.size();
+  require<InputError>(count <= input.limits.max_media, count, " pictures and videos, the limit is ",
+                      input.limits.max_media, " (MediaLimits::max_media)");
   MediaTexts texts;
   if (!input.images.empty()) {
     ImageInputs images = process_images(image_processor, input.images, input.images_kwargs, input.limits);

@@ -164,8 +164,10 @@ inline json::Value conversation_to_json(const SavedConversation& from) {
   return out;
 }
 
-// `path`: for errors. Version 1, which stood beside files of caches, is read without those. Raises TextError.
-inline SavedConversation conversation_from_json(const json::Value& in, const std::string& path) {
+// `path`: for errors. `sources`: what its media may name. `max_tokens`: of all media together; a few bytes can ask for
+// a lot. Version 1, which stood beside files of caches, is read without those. Raises TextError.
+inline SavedConversation conversation_from_json(const json::Value& in, const std::string& path,
+                                                const SourcePolicy& sources, std::size_t max_tokens) {
   const auto member = [&](std::string_view key) -> const json::Value& {
     const json::Value* found = in.is_object() ? in.find(key) : nullptr;
     require<TextError>(found != nullptr, path, ": not a session file (no \"", key, "\")");
@@ -180,7 +182,7 @@ inline SavedConversation conversation_from_json(const json::Value& in, const std
   out.enable_thinking = thinking.is_null() ? std::nullopt : std::optional<bool>(thinking.as_bool());
   out.preserve_thinking = member("preserve_thinking").as_bool();
   out.tools = tools_from_json(member("tools"));
-  out.messages = messages_from_json(member("messages"));
+  out.messages = messages_from_json(member("messages"), sources);
   if (!early || in.find("attempt") != nullptr) {
     out.attempt = static_cast<std::uint32_t>(
         detail::number(member("attempt"), 0, std::numeric_limits<std::int32_t>::max(), path, "attempt"));
@@ -188,6 +190,12 @@ inline SavedConversation conversation_from_json(const json::Value& in, const std
   if (!early || in.find("media") != nullptr) {
     out.media = detail::media_from_json(member("media"), path);
     require<TextError>(out.media.size() <= count_media(out.messages), path, ": media: more than the messages have");
+    std::size_t tokens = 0;
+    for (const SessionMedium& medium : out.media) {
+      tokens += medium.tokens();
+      require<TextError>(tokens <= max_tokens, path, ": media: more tokens than the model's ", max_tokens,
+                         " positions");
+    }
   }
   if (!early) {
     out.held = detail::runs_from_json(member("held"), path);

@@ -9,6 +9,7 @@
 #include <qwen35/session/session_media.hpp>
 #include <qwen35/session/session_options.hpp>
 #include <qwen35/text/output_parser.hpp>
+#include <qwen35/text/storable.hpp>
 #include <qwen35/text/tokenizer.hpp>
 
 #include <chrono>
@@ -46,6 +47,8 @@ class Session {
           SessionOptions options = {})
       : model_(&model), tokenizer_(&tokenizer), options_(std::move(options)) {
     set_generation_config(config);
+    set_system(options_.system);
+    set_tools(options_.tools);
     require_within<std::size_t>("SessionOptions: prefill_chunk", options_.prefill_chunk, 1,
                                 GenerationLimits::prefill_chunk);
     RectangleCache one(options_.cache);
@@ -72,7 +75,7 @@ class Session {
   // Adds messages (a user turn, or the answers to tool calls) and lets the model reply. The reply joins the
   // conversation as far as it came. When not one token was generated, because of a cancellation or an error, the
   // conversation is as before. Raises InputError (too long, media for a model that reads text alone), MediaError (a
-  // picture that cannot be read), TextError (not UTF-8, what the template refuses).
+  // picture that cannot be read), TextError (what could not be saved and loaded, what the template refuses).
   Reply send(Message message, const SessionCallbacks& callbacks = {}) {
     return send(std::vector<Message>{std::move(message)}, callbacks);
   }
@@ -113,13 +116,24 @@ class Session {
   const GenerationConfig& generation_config() const { return config_; }
   const Model& model() const { return *model_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
+  // Raises TextError, as the next two do, for what could not be saved and loaded again; see require_storable().
   void set_messages(std::vector<Message> messages) {
+    check_messages(messages, 0);
     messages_ = std::move(messages);
     attempt_ = 0;
     media_.clear();
   }
-  void set_system(std::string system) { options_.system = std::move(system); }
-  void set_tools(std::vector<json::Value> tools) { options_.tools = std::move(tools); }
+  void set_system(std::string system) {
+    require_utf8(system, "system");
+    options_.system = std::move(system);
+  }
+  void set_tools(std::vector<json::Value> tools) {
+    for (std::size_t i = 0; i < tools.size(); ++i) {
+      require<TextError>(tools[i].is_object(), "tools[", i, "]: expected a JSON schema object");
+      require_storable(tools[i], concat("tools[", i, "]"));
+    }
+    options_.tools = std::move(tools);
+  }
   void set_enable_thinking(std::optional<bool> thinking) { options_.enable_thinking = thinking; }
   void set_thinking_budget(std::optional<std::size_t> budget) { options_.thinking_budget = budget; }
   // Nothing: each reply draws its own.
@@ -148,24 +162,18 @@ class Session {
   // Bytes of the snapshots: their linear states, and the pages of keys and values that the running cache does not hold.
   std::size_t snapshot_bytes() const {
     std::size_t bytes = 0;
-    std::vector<const std::byte*> held(cache_.page_data(), cache_.page_data() + cache_.pages());
-    std::sort(held.begin(), held.end());
-    std::vector<const SequencePoint*> points;
-    if (system_) {
-      points.push_back(&*system_);
-    }
-    for (const SequencePoint& snapshot : snapshots_) {
-      points.push_back(&snapshot);
-    }
-    for (const SequencePoint* const point : points) {
-      bytes += point->bytes();
-      const SequenceCache& cache = point->cache();
-      for (std::size_t i = 0; i < cache.pages(); ++i) {
-        const auto at = std::lower_bound(held.begin(), held.end(), cache.page_data()[i]);
-        if (at == held.end() || *at != cache.page_data()[i]) {
-          held.insert(at, cache.page_data()[i]);
-          bytes += cache.layout().page_bytes();
+    const SequencePoint* const system = system_ ? &*system_ : nullptr;
+    for (std::size_t i = system != nullptr ? 0 : 1; i <= snapshots_.size(); ++i) {
+      const SequencePoint& point = i == 0 ? *system : snapshots_[i - 1];
+      bytes += point.bytes();
+      // Pages that are shared stand at the same place.
+      for (std::size_t page = 0; page < point.cache().pages(); ++page) {
+        bool counted = has_page(cache_, point.cache(), page) ||
+                       (i > 0 && system != nullptr && has_page(system->cache(), point.cache(), page));
+        for (std::size_t k = 1; k < i && !counted; ++k) {
+          counted = has_page(snapshots_[k - 1].cache(), point.cache(), page);
         }
+        bytes += counted ? 0 : point.cache().layout().page_bytes();
       }
     }
     return bytes;
@@ -191,6 +199,15 @@ class Session {
     options_.cache.storage = {};
   }
 
+  // `first`: the place of the first of them in the conversation.
+  static void check_messages(const std::vector<Message>& messages, std::size_t first) {
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      require_storable(messages[i], concat("messages[", first + i, "]"));
+    }
+  }
+  static bool has_page(const SequenceCache& cache, const SequenceCache& other, std::size_t page) {
+    return page < cache.pages() && cache.page_data()[page] == other.page_data()[page];
+  }
   static bool is_query(const Message& message);
   // The index of the last real user turn. Raises InputError.
   static std::size_t last_query(const std::vector<Message>& messages) {
@@ -215,6 +232,14 @@ class Session {
                std::uint32_t attempt = 0);
   EncodedChat encode(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media, bool& thinking,
                      TurnMedia& turn_media) const;
+  // Of the model, as far as it says so.
+  std::size_t max_positions() const {
+    if constexpr (requires(const Model& model) { model.config().max_position_embeddings; }) {
+      return static_cast<std::size_t>(model_->config().max_position_embeddings);
+    } else {
+      return static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
+    }
+  }
   std::size_t token_limit(std::size_t prompt) const;
   // Pixels of the media that were loaded in this call, by their place in the conversation.
   using Pixels = std::vector<std::pair<std::size_t, LoadedMedium>>;

@@ -20,7 +20,7 @@ QWEN35_BEGIN_NAMESPACE
 template <class Model>
 class SessionFile {
  public:
-  // Raises CacheError when the file cannot be written, TextError for a conversation that could not be loaded again.
+  // Raises CacheError when the file cannot be written.
   static void save(const Session<Model>& session, const std::string& path) {
     const SessionOptions& options = session.options_;
     SavedConversation out{options.system,
@@ -70,7 +70,8 @@ class SessionFile {
 
   // Into a session with the same model; its generation config, template and budgets stay. Of a file that an earlier
   // version wrote (JSON, beside PATH.cache and PATH.turn) the conversation is loaded and nothing is held. Raises
-  // CacheError for a file that is damaged or of another model, TextError for one whose conversation cannot be read; the
+  // CacheError for a file that is damaged or of another model, TextError for one whose conversation cannot be read or
+  // names media that SessionOptions::sources does not admit; the
   // session is then as before.
   static void load(Session<Model>& session, const std::string& path) {
     PointFile file;
@@ -81,7 +82,8 @@ class SessionFile {
       layout.kv_dtype = session.options_.cache.kv_dtype;
       file = load_points(path, layout, session.model_->fingerprint());
     }
-    SavedConversation in = conversation_from_json(json::parse(file.text, path), path);
+    SavedConversation in = conversation_from_json(json::parse(file.text, path, conversation_depth), path,
+                                                  session.options_.sources, session.max_positions());
     const auto check = [&](bool condition, const char* what) { require<TextError>(condition, path, ": ", what); };
     check(in.points.size() == file.points.size(), "points: not as many as the file has");
     std::optional<SequencePoint> cache, system;

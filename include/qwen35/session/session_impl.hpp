@@ -42,14 +42,11 @@ bool Session<Model>::is_query(const Message& message) {
 // cache of fixed capacity cannot hold them.
 template <SequenceModel Model>
 std::size_t Session<Model>::token_limit(std::size_t prompt) const {
-  std::size_t limit = static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
+  std::size_t limit = max_positions();
   if (config_.max_new_tokens) {
-    limit = prompt + static_cast<std::size_t>(*config_.max_new_tokens);
+    limit = std::min(limit, prompt + static_cast<std::size_t>(*config_.max_new_tokens));
   } else if (config_.max_length) {
-    limit = static_cast<std::size_t>(*config_.max_length);
-  }
-  if constexpr (requires(const Model& model) { model.config().max_position_embeddings; }) {
-    limit = std::min(limit, static_cast<std::size_t>(model_->config().max_position_embeddings));
+    limit = std::min(limit, static_cast<std::size_t>(*config_.max_length));
   }
   require<InputError>(prompt < limit, "Session: the conversation has ", prompt, " tokens, and at most ", limit,
                       " are possible with the answer");
@@ -94,15 +91,13 @@ void Session<Model>::go_back(std::span<const TokenId> ids, std::span<const Media
                                                                                       : nullptr;
   const std::size_t held = point != nullptr ? point->tokens() : 0;
   const bool stays = !cache_.entered() && cache_.tokens() >= held && holds(cache_.ids(), before, runs);
-  held_runs_.assign(runs.begin(), runs.end());
-  if (stays) {
-    return;
-  }
-  if (point != nullptr) {
+  std::vector<MediaRun> held_runs(runs.begin(), runs.end());
+  if (!stays && point != nullptr) {
     cache_.back_to(*point);
-  } else {
+  } else if (!stays) {
     cache_.reset();
   }
+  held_runs_ = std::move(held_runs);  // of what the cache holds: they change together
 }
 
 template <SequenceModel Model>
@@ -193,6 +188,7 @@ bool Session<Model>::write(Batch<Model>& batch, typename Batch<Model>::Handle ha
 template <SequenceModel Model>
 Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added, const SessionCallbacks& callbacks,
                              std::uint32_t attempt) {
+  check_messages(added, keep);
   std::vector<Message> conversation(messages_.begin(), messages_.begin() + static_cast<std::ptrdiff_t>(keep));
   conversation.insert(conversation.end(), added.begin(), added.end());
   // Of the messages that stay, the media are known.
@@ -281,10 +277,10 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
   Message message = output.to_message();
   message.reasoning_content = output.reasoning;  // also when empty: the answer is then not searched for a think block
   conversation.push_back(std::move(message));
+  evict();
   messages_ = std::move(conversation);
   attempt_ = attempt;
   media_ = std::move(media);
-  evict();
   reply.generate_seconds = detail::seconds_since(start);
   return reply;
 }

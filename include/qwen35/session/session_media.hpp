@@ -44,6 +44,9 @@ struct SessionMedium {
   std::size_t merge_size = 2;
   std::uint64_t content_hash = 0;  // of the patch rows and the grid
 
+  std::size_t tokens() const {
+    return static_cast<std::size_t>(grid_thw[0] * grid_thw[1] * grid_thw[2]) / (merge_size * merge_size);
+  }
   // What stands in the place of its placeholder.
   std::string replacement() const;
 };

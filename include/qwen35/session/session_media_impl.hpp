@@ -30,6 +30,9 @@ LoadedMedium Session<Model>::load(const Message& message, std::size_t i, std::si
 template <SequenceModel Model>
 void Session<Model>::load_new(const std::vector<Message>& conversation, std::vector<SessionMedium>& media,
                               Pixels& pixels) const {
+  const std::size_t count = count_media(conversation);
+  require<InputError>(count <= options_.max_media, "Session: ", count, " pictures and videos, the limit is ",
+                      options_.max_media, " (SessionOptions::max_media)");
   std::size_t index = 0;
   each_medium(conversation, [&](std::size_t i, std::size_t k, const ContentPart& part) {
     if (index == media.size()) {

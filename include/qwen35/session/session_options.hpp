@@ -4,6 +4,7 @@
 
 #include <qwen35/cache/hybrid_cache.hpp>
 #include <qwen35/generate/usage.hpp>
+#include <qwen35/io/source_policy.hpp>
 #include <qwen35/media/placeholders.hpp>
 #include <qwen35/processor/media_loader.hpp>
 #include <qwen35/sampling/stopping_criteria.hpp>
@@ -43,6 +44,9 @@ struct SessionOptions {
   // For pictures and videos in messages; a session that is made with a processor has it.
   MediaLoader media_loader{};
   VideoForm video_form = VideoForm::pad;
+  std::size_t max_media = 1000;  // pictures and videos of a conversation
+  // Which media a saved session may name that is loaded; messages that are sent are the program's own.
+  SourcePolicy sources{};
   // What the vision tower made of pictures is kept for other turns, forks and questions, the latest used of it, up to
   // so many bytes.
   std::size_t media_bytes = std::size_t{256} << 20;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/error.hpp>
+#include <qwen35/io/source_policy.hpp>
 #include <qwen35/json/parse.hpp>
 #include <qwen35/json/value.hpp>
 #include <qwen35/text/message.hpp>
@@ -35,21 +36,21 @@ std::string optional_string(const json::Value& object, std::string_view key, con
 // `base64` (as a data: URL) of the item.
 std::string media_source(const json::Value& item, std::string_view kind, const std::string& where);
 
-ContentPart part_from_json(const json::Value& item, const std::string& where);
+ContentPart part_from_json(const json::Value& item, const std::string& where, const SourcePolicy& sources);
 
-MessageContent content_from_json(const json::Value* content, const std::string& where);
+MessageContent content_from_json(const json::Value* content, const std::string& where, const SourcePolicy& sources);
 
 ToolCall tool_call_from_json(const json::Value& item, const std::string& where);
 
-Message message_from_json(const json::Value& value, const std::string& where);
+Message message_from_json(const json::Value& value, const std::string& where, const SourcePolicy& sources);
 
 }  // namespace detail
 
 // Typed messages from a JSON list in the chat-completions form: content as a string, null or parts (text; image or
 // image_url, video or video_url, as a string or {"url": ...}); tool_calls with or without the {"type": "function",
 // "function": ...} wrapper, their arguments an object or a JSON string. Members that mean nothing here are passed over.
-// Raises TextError naming the place of what it cannot read.
-std::vector<Message> messages_from_json(const json::Value& list);
+// `sources`: what media parts may name. Raises TextError naming the place of what it cannot read or admit.
+std::vector<Message> messages_from_json(const json::Value& list, const SourcePolicy& sources = {});
 
 // Tools from a JSON list of schema objects; null means none. A bare {"name", "parameters"} object is kept as it is.
 std::vector<json::Value> tools_from_json(const json::Value& list);
@@ -139,15 +140,15 @@ QWEN35_BODY std::string media_source(const json::Value& item, std::string_view k
   return {};
 }
 
-QWEN35_BODY ContentPart part_from_json(const json::Value& item, const std::string& where) {
+QWEN35_BODY ContentPart part_from_json(const json::Value& item, const std::string& where, const SourcePolicy& sources) {
   require<TextError>(item.is_object(), where, ": expected an object with a type");
   const std::string type = optional_string(item, "type", where);
   const auto has = [&item](std::string_view key) { return item.find(key) != nullptr; };
   if (type == "image" || type == "image_url" || has("image") || has("image_url")) {
-    return ContentPart::image(media_source(item, "image", where));
+    return ContentPart::image(sources.admitted<TextError>(media_source(item, "image", where), where));
   }
   if (type == "video" || type == "video_url" || has("video") || has("video_url")) {
-    return ContentPart::video(media_source(item, "video", where));
+    return ContentPart::video(sources.admitted<TextError>(media_source(item, "video", where), where));
   }
   require<TextError>(has("text"), "Unexpected item type in content. (", where,
                      ": expected a text, image, image_url, video or video_url item, found type \"", type, "\")");
@@ -155,7 +156,8 @@ QWEN35_BODY ContentPart part_from_json(const json::Value& item, const std::strin
   return ContentPart::text(item.at("text").as_string());
 }
 
-QWEN35_BODY MessageContent content_from_json(const json::Value* content, const std::string& where) {
+QWEN35_BODY MessageContent content_from_json(const json::Value* content, const std::string& where,
+                                             const SourcePolicy& sources) {
   if (content == nullptr || content->is_null()) {
     return {};
   }
@@ -166,7 +168,7 @@ QWEN35_BODY MessageContent content_from_json(const json::Value* content, const s
                      ": expected a string, null or a list of parts)");
   std::vector<ContentPart> parts;
   for (std::size_t k = 0; k < content->size(); ++k) {
-    parts.push_back(part_from_json(content->items()[k], concat(where, "[", k, "]")));
+    parts.push_back(part_from_json(content->items()[k], concat(where, "[", k, "]"), sources));
   }
   return parts;
 }
@@ -192,7 +194,7 @@ QWEN35_BODY ToolCall tool_call_from_json(const json::Value& item, const std::str
   return out;
 }
 
-QWEN35_BODY Message message_from_json(const json::Value& value, const std::string& where) {
+QWEN35_BODY Message message_from_json(const json::Value& value, const std::string& where, const SourcePolicy& sources) {
   require<TextError>(value.is_object(), where, ": expected a message object");
   Message out;
   const std::string name = optional_string(value, "role", where);
@@ -200,7 +202,7 @@ QWEN35_BODY Message message_from_json(const json::Value& value, const std::strin
   require<TextError>(role.has_value(), "Unexpected message role. (", where,
                      ".role: expected system, user, assistant or tool, found \"", name, "\")");
   out.role = *role;
-  out.content = content_from_json(value.find("content"), where + ".content");
+  out.content = content_from_json(value.find("content"), where + ".content", sources);
   out.tool_call_id = optional_string(value, "tool_call_id", where);
   if (const json::Value* reasoning = value.find("reasoning_content"); reasoning != nullptr && !reasoning->is_null()) {
     out.reasoning_content = optional_string(value, "reasoning_content", where);
@@ -216,12 +218,12 @@ QWEN35_BODY Message message_from_json(const json::Value& value, const std::strin
 
 }  // namespace detail
 
-QWEN35_BODY std::vector<Message> messages_from_json(const json::Value& list) {
+QWEN35_BODY std::vector<Message> messages_from_json(const json::Value& list, const SourcePolicy& sources) {
   require<TextError>(list.is_array(), "messages: expected a list of messages");
   std::vector<Message> out;
   out.reserve(list.size());
   for (std::size_t i = 0; i < list.size(); ++i) {
-    out.push_back(detail::message_from_json(list.items()[i], concat("messages[", i, "]")));
+    out.push_back(detail::message_from_json(list.items()[i], concat("messages[", i, "]"), sources));
   }
   return out;
 }
