@@ -64,7 +64,7 @@ TEST_CASE("beams, padded batches, processors and guidance give the reference's t
   for (const json::Value& recorded : file.at("cases").items()) {
     CAPTURE(recorded.at("name").as_string());
     const Prompts batch = padded(prompts_of(recorded));
-    GenerateInput<Model> input{.input_ids = batch.ids, .attention_mask = batch.mask};
+    GenerateInput<ShapesModel> input{.input_ids = batch.ids, .attention_mask = batch.mask};
     GenerationConfig config = GenerationConfig::from_json(recorded.at("config"));
     Prompts negative;
     if (recorded.find("negative_prompts") != nullptr && recorded.at("negative_prompts").size() > 0) {
@@ -208,7 +208,7 @@ TEST_CASE("a checkpoint that asks for router logits generates from padded batche
   REQUIRE(config.find(flag) != std::string::npos);
   config.replace(config.find(flag), flag.size(), "\"output_router_logits\": true");
   std::ofstream(folder / "config.json") << config;
-  const Model model = Model::from_pretrained(folder.string());
+  const ShapesModel model = ShapesModel::from_pretrained(folder.string());
   fs::remove_all(folder);
 
   const json::Value file = read_json("shapes.json");
@@ -218,7 +218,7 @@ TEST_CASE("a checkpoint that asks for router logits generates from padded batche
   for (const std::int64_t beams : {1, 2}) {
     for (const bool use_cache : {true, false}) {
       const GenerationConfig settings{.max_new_tokens = 6, .num_beams = beams, .use_cache = use_cache};
-      const GenerateInput<Model> input{.input_ids = batch.ids, .attention_mask = batch.mask};
+      const GenerateInput<ShapesModel> input{.input_ids = batch.ids, .attention_mask = batch.mask};
       const auto flagged = model.generate(input, settings).sequences;
       const auto plain = shapes().generate(input, settings).sequences;
       CHECK(std::vector<TokenId>(flagged.begin(), flagged.end()) == std::vector<TokenId>(plain.begin(), plain.end()));

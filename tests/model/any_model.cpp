@@ -100,7 +100,13 @@ TEST_CASE("a model of any config generates what the reference does, beams too") 
       continue;
     }
     const std::vector<TokenId> prompt = as_ids(recorded.at("prompts").items()[0]);
-    const auto output = shapes().generate({.input_ids = prompt}, GenerationConfig::from_json(recorded.at("config")));
+    std::vector<TokenId> negative;
+    if (const json::Value* const prompts = recorded.find("negative_prompts");
+        prompts != nullptr && prompts->size() > 0) {
+      negative = as_ids(prompts->items()[0]);
+    }
+    const auto output = shapes().generate({.input_ids = prompt, .negative_prompt_ids = negative},
+                                          GenerationConfig::from_json(recorded.at("config")));
     const auto row = output.sequences.row(0).subspan(output.prompt_length);
     CHECK(std::vector<TokenId>(row.begin(), row.end()) == as_ids(recorded.at("generated").items()[0]));
   }

@@ -72,8 +72,8 @@ inline void check_step(const Fields& fields, std::size_t step, const Result& our
   }
 }
 
-// Every recorded scenario, its steps on one cache. `states`: are the layers' heads in the reference's order?
-inline void check_recorded(const AnyModel& model, const Case& recorded, bool states = true) {
+// Every recorded scenario, its steps on one cache.
+inline void check_recorded(const AnyModel& model, const Case& recorded) {
   for (const auto& [scenario, fields] : recorded.scenarios()) {
     const std::size_t steps = steps_of(fields);
     REQUIRE(steps > 0);
@@ -82,7 +82,7 @@ inline void check_recorded(const AnyModel& model, const Case& recorded, bool sta
       check_step(fields, step, model.forward(arguments_of(fields, step), cache.get()), scenario);
     }
     for (const auto& [field, theirs] : fields) {
-      if (states && field.compare(0, 6, "state.") == 0 && field.find(".bar") == std::string::npos) {
+      if (field.compare(0, 6, "state.") == 0 && field.find(".bar") == std::string::npos) {
         const std::size_t dot = field.find('.', 6);
         qwen35::Tensor<float> ours = cache->state(std::stoul(field.substr(6, dot - 6)), field.substr(dot + 1));
         check_same_shape(ours.shape(), theirs.shape, scenario + " " + field);
@@ -276,9 +276,6 @@ void check_model(const char* name) {
   }
   const std::string gguf = gguf_path(name);
   if (std::filesystem::exists(gguf)) {
-    SUBCASE("recorded runs, from GGUF") {
-      check_recorded(OracleModel<Config>(gguf), recorded, false);
-    }
     SUBCASE("equal bits, from GGUF") {
       const GgufOfFolder file(gguf, qwen35::Checkpoint::open(recorded.folder()));
       check_same(OracleModel<Config>(file.checkpoint()), model, recorded);

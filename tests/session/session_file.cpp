@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <random>
 
+#include "support/allocation_faults.hpp"
 #include "support/message_of.hpp"
 #include "support/point_files.hpp"
 #if defined(__linux__)
@@ -363,3 +364,52 @@ TEST_CASE("killed or failing at any system call, a save leaves the old session o
   }
 }
 #endif
+
+TEST_CASE("without memory for any allocation of a turn, a save or a load, the session is as before") {
+  const auto& [model, tokenizer] = shapes();
+  const Folder folder;
+  const std::string path = folder.path + "/chat";
+  qwen35::SessionOptions options;
+  options.system = "Answer well.";
+  options.enable_thinking = false;
+  Session start(model, tokenizer, {.max_new_tokens = 3}, options);
+  start.send(Message::user("There is a red circle."));
+  const Message next = Message::user("What color is the circle?");
+  Session whole = start.fork();
+  const std::vector<qwen35::TokenId> ids = whole.send(next).ids;
+  std::size_t failures = 0;
+  const auto check = [&](Session& session) {
+    ++failures;
+    CHECK(session.messages() == start.messages());
+    CHECK(session.send(next).ids == ids);
+  };
+  Session counted = start.fork();
+  for (const std::size_t at :
+       test_support::some_allocations(test_support::count_allocations([&] { counted.send(next); }), 40)) {
+    CAPTURE(at);
+    Session session = start.fork();
+    if (test_support::fails_without_memory(at, [&] { session.send(next); })) {
+      check(session);
+    }
+  }
+  for (const std::size_t at :
+       test_support::some_allocations(test_support::count_allocations([&] { save_session(whole, path); }), 15)) {
+    CAPTURE(at);
+    save_session(start, path);
+    const bool failed = test_support::fails_without_memory(at, [&] { save_session(whole, path); });
+    Session loaded(model, tokenizer, {.max_new_tokens = 3}, options);
+    load_session(loaded, path);
+    CHECK(loaded.messages() == (failed ? start : whole).messages());
+    failures += failed ? 1 : 0;
+  }
+  save_session(whole, path);
+  for (const std::size_t at :
+       test_support::some_allocations(test_support::count_allocations([&] { load_session(counted, path); }), 15)) {
+    CAPTURE(at);
+    Session session = start.fork();
+    if (test_support::fails_without_memory(at, [&] { load_session(session, path); })) {
+      check(session);
+    }
+  }
+  CHECK(failures > 40);
+}

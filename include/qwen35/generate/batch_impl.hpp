@@ -164,7 +164,6 @@ bool Batch<M, D>::forward() {
   if (slices_.empty()) {
     return false;
   }
-  waiting_.reserve(slices_.size());  // nothing may fail when the sequences have gone on
   const SliceRows rows = model_->forward(slices_, options_.workspace != nullptr ? *options_.workspace : workspace_);
   std::size_t row = 0;
   for (std::size_t i = 0; i < slices_.size(); ++i) {

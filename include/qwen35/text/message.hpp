@@ -82,6 +82,12 @@ class MessageContent {
   MessageContent(std::string_view text) : content_(std::string(text)) {}          // NOLINT
   MessageContent(const char* text) : content_(std::string(text)) {}               // NOLINT
   MessageContent(std::vector<ContentPart> parts) : content_(std::move(parts)) {}  // NOLINT
+  // What is copied is moved in once it is whole: a variant of libstdc++ 12 whose copy fails for want of memory frees it
+  // twice.
+  MessageContent(const MessageContent& other);
+  MessageContent& operator=(const MessageContent& other) { return *this = MessageContent(other); }
+  MessageContent(MessageContent&&) noexcept = default;
+  MessageContent& operator=(MessageContent&&) noexcept = default;
 
   bool is_text() const noexcept { return content_.index() == 0; }
   // The text when is_text(), else nullptr.
@@ -123,6 +129,16 @@ struct Message {
 };
 
 #if QWEN35_BODIES
+
+QWEN35_BODY MessageContent::MessageContent(const MessageContent& other) {
+  if (const std::string* const text = other.text()) {
+    std::string copy = *text;
+    content_ = std::move(copy);
+  } else {
+    std::vector<ContentPart> copy = *other.parts();
+    content_ = std::move(copy);
+  }
+}
 
 QWEN35_BODY Message Message::of(Role role, MessageContent content) {
   Message message;
