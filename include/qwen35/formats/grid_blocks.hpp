@@ -154,7 +154,7 @@ struct StoredAs<Format::iq2_s> : CodedFormat<Format::iq2_s> {
   static void unpack(const Block& block, const Codes& to) {
     const float scale = coded::f16_at(block.scale) * 0.125f;
     for (std::size_t i = 0; i < 32; ++i) {
-      const std::uint32_t high = block.high[i / 4] >> i % 4 * 2 & 3u;
+      const std::uint32_t high = std::uint32_t{block.high[i / 4]} >> i % 4 * 2 & 3u;
       to.set(i / 2, 1, scale * detail::odd(coded::nibble(block.groups[i / 4], i / 2 % 2)));
       detail::put_signed(detail::iq2_values(coded::iq2_s_grid[block.indices[i] | high << 8]), block.signs[i],
                          to.codes + i * 8);

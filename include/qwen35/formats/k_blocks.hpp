@@ -80,7 +80,7 @@ struct StoredAs<Format::q3_k> : CodedFormat<Format::q3_k> {
   static void unpack(const Block& block, const Codes& to) {
     const float scale = coded::f16_at(block.scale);
     for (std::size_t g = 0; g < 16; ++g) {
-      const std::uint32_t high = block.groups[8 + g % 4] >> g / 4 * 2 & 3u;
+      const std::uint32_t high = std::uint32_t{block.groups[8 + g % 4]} >> g / 4 * 2 & 3u;
       to.set(g, 1, scale * coded::around_32(coded::nibble(block.groups[g % 8], g / 8) | high << 4));
     }
     for (std::size_t part = 0; part < 8; ++part) {

@@ -96,7 +96,7 @@ inline void tiff_samples(const TiffLayout& layout, const std::uint8_t* in, std::
       std::memcpy(&wide, in + 2 * i, 2);
       value = wide >> 8;
     } else {
-      value = (in[i * bits / 8] >> (8 - bits - i * bits % 8) & largest) * scale;
+      value = (unsigned{in[i * bits / 8]} >> (8 - bits - i * bits % 8) & largest) * scale;
     }
     out[i] = static_cast<std::uint8_t>(layout.inverted ? 255 - value : value);
   }
