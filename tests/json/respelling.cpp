@@ -46,6 +46,13 @@ TEST_CASE("Python's literals") {
         "[\"it's\", \"a\\\"b\", \"tab\\t\", \"nl\\n\", \"\\\\\", \"A\xC3\xA9\xF0\x9F\x98\x80\", "
         "\"\\u0007\\u000b\\u0000\"] python");
   CHECK(value_of("[(1, 2), ('a', (3,)), ()]") == R"([[1, 2], ["a", [3]], []] python)");
+  CHECK(value_of("[(1), ('a'), ((2)), ([3]), ((4,)), (5, (6)), (7,)]") ==
+        R"([1, "a", 2, [3], [4], [5, 6], [7]] python)");
+  CHECK(value_of("(1)") == "1 python");
+  CHECK(value_of("(1, 'b')") == R"([1, "b"] python)");
+  CHECK(value_of("()") == "[] python");
+  CHECK(value_of("({'a': 1, 'b': ')(,'})") == R"({"a": 1, "b": ")(,"} python)");
+  CHECK(value_of("{'a': (\"x,\\\"\"), 'b': (1, 2,)}") == R"({"a": "x,\"", "b": [1, 2]} python)");
   CHECK(value_of("{'a': {'b': ['c', {'d': None}]},}") == R"({"a": {"b": ["c", {"d": null}]}} python)");
   CHECK(value_of(R"(['\d+\.\w'])") == R"(["\\d+\\.\\w"] python)");
   CHECK(value_of("['a\\\nb']") == R"(["ab"] python)");
@@ -68,8 +75,8 @@ TEST_CASE("where a value ends, and what is none") {
   CHECK(respelt("[1, [2]") == "open");
   CHECK(respelt("[1, 'a") == "open");
   CHECK(respelt("['\\") == "open");
-  for (const char* text : {"x", "<", "(1)", "[1}", "{1: 2}", "{x}", "[x]", "[1 <", "[1,,", "[,", "{,", "[:,",
-                           "['\\xg1']", "['\\U00110000']", "[tRUE]", "[+1]"}) {
+  for (const char* text : {"x", "<", "(,)", "(1]", "[(1}", "1)", "[1}", "{1: 2}", "{x}", "[x]", "[1 <", "[1,,", "[,",
+                           "{,", "[:,", "['\\xg1']", "['\\U00110000']", "[tRUE]", "[+1]"}) {
     CAPTURE(text);
     CHECK(respelt(text) == "failed");
   }
@@ -90,6 +97,10 @@ TEST_CASE("values that were cut off") {
   CHECK(closed(R"({"a": 1, "b": {"c": [1, 2, "x)") == R"({"a":1,"b":{"c":[1,2]}})");
   CHECK(closed(R"({"a": 1, "b)") == R"({"a":1})");
   CHECK(closed(R"({"a": 1)").empty());
+  CHECK(closed("[(1, 2") == "[[1 ]]");
+  CHECK(closed("[([1, 2") == "[ [1] ]");
+  CHECK(closed("[(1), ((2), 3") == "[ 1 ,[ 2  ]]");
+  CHECK(closed("((1,), 2") == "[[1 ] ]");
   Respelling reader;
   reader.push(R"([{"a": {"b": 1}<)");
   CHECK(reader.state() == Respelling::State::failed);

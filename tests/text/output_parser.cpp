@@ -241,10 +241,16 @@ TEST_CASE("types, and marks where one does not fit") {
 TEST_CASE("an output cut off inside a call") {
   const ParsedOutput whole = parse(search_call);
   for (std::size_t length = 0; length < search_call.size(); ++length) {
-    const ParsedOutput out = parse_output(search_call.substr(0, length), {false, tools()});
+    const ParsedOutput out = parse_output(search_call.substr(0, length), {false, tools()}, OutputEnd::cut_off);
     const bool closed = length >= search_call.find("</function>") + 11;
     CHECK(out.tool_calls.size() == (length >= 22 ? 1U : 0U));
     if (!out.tool_calls.empty()) {
+      // Where the model stopped by itself, a call is whole behind a parameter too.
+      if (search_call.substr(0, length).ends_with("</parameter>")) {
+        const ParsedToolCall real = parse(search_call.substr(0, length)).tool_calls.at(0);
+        CHECK(real.complete);
+        CHECK(real.recovery == Recovery::missing_close);
+      }
       ParsedToolCall call = out.tool_calls[0];
       CHECK(call.complete == closed);
       CHECK((call.recovery == Recovery::missing_close) == closed);

@@ -49,7 +49,23 @@ TEST_CASE("plain types") {
   CHECK(convert(R"({"type": "integer"})", "1e300") == "failed: \"1e300\"");
   CHECK(convert(R"({"type": "integer"})", "99999999999999999999") == "converted: 99999999999999999999");
   CHECK(convert(R"({"type": "integer"})", "five") == "failed: \"five\"");
-  CHECK(convert(R"({"type": "integer"})", "05") == "failed: \"05\"");
+  // As Python's int() and float() and the reference's reading of a response take them.
+  CHECK(convert(R"({"type": "integer"})", "007") == "converted (loose_scalar): 7");
+  CHECK(convert(R"({"type": "integer"})", "-05\n") == "converted (loose_scalar): -5");
+  CHECK(convert(R"({"type": "integer"})", "+5") == "converted (loose_scalar): 5");
+  CHECK(convert(R"({"type": "integer"})", "000") == "converted (loose_scalar): 0");
+  CHECK(convert(R"({"type": "integer"})", "1_000") == "converted (loose_scalar): 1000");
+  CHECK(convert(R"({"type": "integer"})", "00018446744073709551616") ==
+        "converted (loose_scalar): 18446744073709551616");
+  for (const char* text : {"1__0", "_1", "1_", "+", "-", ".", "0x1F", "+-1", "1 2", "0-0", "inf"}) {
+    CHECK(convert(R"({"type": ["integer", "number"]})", text) == "failed: \"" + std::string(text) + "\"");
+  }
+  CHECK(convert(R"({"type": "number"})", "-.5") == "converted (loose_scalar): -0.5");
+  CHECK(convert(R"({"type": "number"})", "5.") == "converted (loose_scalar): 5.0");
+  CHECK(convert(R"({"type": "number"})", "+05.e-1") == "converted (loose_scalar): 0.5");
+  CHECK(convert(R"({"type": "number"})", "00.25") == "converted (loose_scalar): 0.25");
+  CHECK(convert(R"({"type": ["string", "integer"]})", "007") == "text: \"007\"");
+  CHECK(convert(R"({"type": "integer"})", "(1)") == "converted (python_literal): 1");
   CHECK(convert(R"({"type": "integer"})", "") == "failed: \"\"");
   CHECK(convert(R"({"type": "integer"})", "\"5\"") == "failed: \"\\\"5\\\"\"");
   CHECK(convert(R"({"type": "integer"})", "true") == "failed: \"true\"");
@@ -59,7 +75,10 @@ TEST_CASE("plain types") {
   CHECK(convert(R"({"type": "boolean"})", "true") == "converted: true");
   CHECK(convert(R"({"type": "boolean"})", "False") == "converted: false");
   CHECK(convert(R"({"type": "boolean"})", "yes") == "failed: \"yes\"");
-  CHECK(convert(R"({"type": "boolean"})", "1") == "failed: \"1\"");
+  CHECK(convert(R"({"type": "boolean"})", "1") == "converted (loose_scalar): true");
+  CHECK(convert(R"({"type": "boolean"})", "0") == "converted (loose_scalar): false");
+  CHECK(convert(R"({"type": "boolean"})", "2") == "failed: \"2\"");
+  CHECK(convert(R"({"type": "boolean"})", "tRuE") == "converted (letter_case): true");
   CHECK(convert(R"({"type": "null"})", "None") == "converted: null");
   CHECK(convert(R"({"type": "null"})", "null") == "converted: null");
   CHECK(convert(R"({"type": "array"})", "[1, \"a\"]") == "converted: [1, \"a\"]");
@@ -68,6 +87,9 @@ TEST_CASE("plain types") {
   CHECK(convert(R"({"type": "object"})", "{\"a\": {}}") == "converted: {\"a\": {}}");
   CHECK(convert(R"({"type": "object"})", "{'a': 1}") == "converted (python_literal): {\"a\": 1}");
   CHECK(convert(R"({"type": "object"})", "{a: 1}") == "failed: \"{a: 1}\"");
+  CHECK(convert(R"({"type": "array"})", "(1, 2)") == "converted (python_literal): [1, 2]");
+  CHECK(convert(R"({"type": "array"})", "(1,)") == "converted (python_literal): [1]");
+  CHECK(convert(R"({"type": "array"})", "(1)") == "failed: \"(1)\"");
   CHECK(convert(R"({"type": "array"})", "[('a', None), True,]") == "converted (python_literal): [[\"a\", null], true]");
   CHECK(convert(R"({"type": "array"})", "[\"a\n\tb\"]") == "converted (control_characters): [\"a\\n\\tb\"]");
   CHECK(convert(R"({"type": "boolean"})", "TRUE") == "converted (letter_case): true");
@@ -95,6 +117,26 @@ TEST_CASE("several types, alternatives, enums, references") {
   CHECK(convert("3", "7") == "untyped: \"7\"");
   CHECK(convert(R"({"type": "strange"})", "7") == "untyped: \"7\"");
   CHECK(convert(R"({"type": 3, "anyOf": 3, "enum": {}})", "7") == "untyped: \"7\"");
+}
+
+TEST_CASE("which arguments may be all of a call's") {
+  const std::vector<json::Value> tools = {json::parse(R"({"name": "bare"})"),
+                                          json::parse(R"({"name": "empty", "parameters": {"properties": {}}})"),
+                                          json::parse(R"({"name": "free", "parameters": {"properties": {"a": {}}}})"),
+                                          json::parse(
+                                              R"({"name": "f", "parameters": {"properties": {"a": {}, "b": {}},
+                                                  "required": ["a", 3]}})")};
+  const auto whole = [&](const char* tool, const char* arguments) {
+    return ToolSchema::find(tools, tool).may_be_whole(json::parse(arguments));
+  };
+  CHECK(whole("bare", "{}"));
+  CHECK(whole("empty", "{}"));
+  CHECK_FALSE(whole("free", "{}"));
+  CHECK(whole("free", R"({"z": 1})"));
+  CHECK_FALSE(whole("f", R"({"b": 1})"));
+  CHECK(whole("f", R"({"a": null})"));
+  CHECK_FALSE(whole("unknown", "{}"));
+  CHECK(whole("unknown", R"({"a": 1})"));
 }
 
 TEST_CASE("arguments that are JSON values already") {

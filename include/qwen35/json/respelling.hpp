@@ -10,14 +10,16 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 QWEN35_BEGIN_NAMESPACE
 namespace json {
 
 // Takes an object or array piece by piece and writes it anew as JSON. Beside JSON it understands Python's literals -
-// either quote, tuples, True, TRUE, None, a comma before the end, Python's escapes - and control characters inside
-// strings. It finds where the value ends and rejects early what is no such value; whether what it wrote is well formed
-// is for the parser to say.
+// either quote, tuples, values in parentheses, True, TRUE, None, a comma before the end, Python's escapes - and control
+// characters inside strings. It finds where the value ends and rejects early what is no such value; whether what it
+// wrote is well formed is for the parser to say.
 class Respelling {
  public:
   enum class State : std::uint8_t { open, done, failed };
@@ -27,12 +29,16 @@ class Respelling {
   // Whether something was respelt as Python's, or was a control character inside a string.
   bool python() const noexcept { return python_; }
   bool controls() const noexcept { return controls_; }
-  // The value as JSON, as far as it was read.
+  // As far as it was read; JSON once it is done.
   const std::string& text() const noexcept { return out_; }
   // An open value as if it ended behind its last whole item.
-  std::string closed() const { return out_.substr(0, last_comma_) + closers(at_last_comma_); }
+  std::string closed() const {
+    // A tuple's comma tells it from a value in parentheses.
+    const std::size_t end = last_comma_ + (at_last_comma_.ends_with('(') ? 1 : 0);
+    return without_parentheses(out_.substr(0, end) + closers(at_last_comma_));
+  }
   // One that failed as if it ended before the byte that does not belong there.
-  std::string completed() const { return out_ + closers(open_); }
+  std::string completed() const { return without_parentheses(out_ + closers(open_)); }
 
   // Takes the next bytes, and nothing behind the value's end: how many were taken.
   std::size_t push(std::string_view text) {
@@ -53,9 +59,37 @@ class Respelling {
   static std::string closers(std::string_view open) {
     std::string out;
     for (std::size_t i = open.size(); i-- > 0;) {
-      out += open[i] == '{' ? '}' : ']';
+      out += closer(open[i]);
     }
     return out;
+  }
+  // With Python's parentheses as JSON has it: those around a comma, or nothing, are an array, others a blank.
+  static std::string without_parentheses(std::string text) {
+    std::vector<std::pair<std::size_t, bool>> open;  // where a bracket stands, and whether a comma stands in it
+    bool in_string = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const char c = text[i];
+      if (in_string) {
+        i += c == '\\' ? 1 : 0;
+        in_string = c != '"';
+      } else if (c == '"') {
+        in_string = true;
+      } else if (c == '{' || c == '[' || c == '(') {
+        open.emplace_back(i, false);
+      } else if (c == ',') {
+        open.back().second = true;
+      } else if (c == '}' || c == ']' || c == ')') {
+        const auto [begin, comma] = open.back();
+        open.pop_back();
+        if (c == ')') {
+          const bool tuple = comma || begin + 1 == i;
+          text[begin] = tuple ? '[' : ' ';
+          text[i] = tuple ? ']' : ' ';
+          text[i - 1] = text[i - 1] == ',' ? ' ' : text[i - 1];
+        }
+      }
+    }
+    return text;
   }
 
   void fail() noexcept { state_ = State::failed; }
@@ -79,7 +113,7 @@ class Respelling {
       return;
     }
     const bool first_of_object = last_ == '{';
-    if (open_.empty() ? c != '{' && c != '[' : first_of_object && c != '"' && c != '\'' && c != '}') {
+    if (open_.empty() ? c != '{' && c != '[' && c != '(' : first_of_object && c != '"' && c != '\'' && c != '}') {
       return fail();
     }
     switch (c) {
@@ -90,8 +124,9 @@ class Respelling {
           return fail();
         }
         python_ = python_ || c == '(';
+        parentheses_ = parentheses_ || c == '(';
         open_ += c;
-        out_ += c == '(' ? '[' : c;
+        out_ += c;
         break;
       case '}':
       case ']':
@@ -100,12 +135,19 @@ class Respelling {
           return fail();
         }
         if (last_ == ',') {
-          out_.pop_back();
+          if (c != ')') {
+            out_.pop_back();
+          }
           python_ = true;
         }
-        out_ += c == ')' ? ']' : c;
+        out_ += c;
         open_.pop_back();
-        state_ = open_.empty() ? State::done : State::open;
+        if (open_.empty()) {
+          state_ = State::done;
+          if (parentheses_) {
+            out_ = without_parentheses(std::move(out_));
+          }
+        }
         break;
       case ',':
         if (last_ == ',' || last_ == ':' || last_ == '{' || last_ == '[' || last_ == '(') {
@@ -234,6 +276,7 @@ class Respelling {
   State state_ = State::open;
   bool python_ = false;
   bool controls_ = false;
+  bool parentheses_ = false;
   char quote_ = 0;      // of the string it is in
   char last_ = 0;       // the last mark, 'w' behind a word
   std::string escape_;  // begun with its backslash

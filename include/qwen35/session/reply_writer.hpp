@@ -18,9 +18,9 @@ class ReplyWriter {
   bool thinking() const { return !parser_.output().thinking_closed; }
   bool cancelled() const { return cancelled_; }
   void push(TokenId id) { tell(parser_.push(decoder_.push(id))); }
-  const ParsedOutput& finish() {
+  const ParsedOutput& finish(OutputEnd end) {
     tell(parser_.push(decoder_.finish()));
-    tell(parser_.finish());
+    tell(parser_.finish(end));
     return parser_.output();
   }
 

@@ -265,15 +265,16 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
   const Sequence& sequence = batch_->sequence(handle);
   reply.usage.completion_tokens = sequence.usage.completion_tokens;
   reply.ids.assign(sequence.generated().begin(), sequence.generated().end());
-  const ParsedOutput& output = writer.finish();
+  const bool stopped = ended && sequence.finish_reason == FinishReason::stop;
+  const ParsedOutput& output = writer.finish(stopped ? OutputEnd::stopped : OutputEnd::cut_off);
   reply.text = output.content;
   reply.reasoning = output.reasoning;
   reply.tool_calls = output.tool_calls;
   const bool calls = std::any_of(output.tool_calls.begin(), output.tool_calls.end(),
                                  [](const ParsedToolCall& call) { return call.complete; });
-  reply.finish_reason = !ended                                                  ? FinishReason::cancelled
-                        : sequence.finish_reason == FinishReason::stop && calls ? FinishReason::tool_calls
-                                                                                : sequence.finish_reason;
+  reply.finish_reason = !ended             ? FinishReason::cancelled
+                        : stopped && calls ? FinishReason::tool_calls
+                                           : sequence.finish_reason;
   Message message = output.to_message();
   message.reasoning_content = output.reasoning;  // also when empty: the answer is then not searched for a think block
   conversation.push_back(std::move(message));

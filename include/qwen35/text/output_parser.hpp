@@ -32,6 +32,10 @@ struct OutputParserOptions {
   std::vector<json::Value> tools = {};  // as given to the chat template; their schemas type the arguments
 };
 
+// How an output came to its end. What the model did not close may have more to come where a limit of length or a
+// cancellation cut it off, but not where the model stopped.
+enum class OutputEnd : std::uint8_t { stopped, cut_off };
+
 // Whether a rendered prompt leaves the model inside a think block.
 bool opens_thinking(std::string_view prompt);
 
@@ -50,7 +54,8 @@ bool opens_thinking(std::string_view prompt);
 // - A tool call is <tool_call> <function=NAME> <parameter=KEY> VALUE </parameter> ... </function> </tool_call> with any
 //   white space between the tags, up to 64 characters. <tool_call> may be missing behind another call, or at the
 //   beginning of a line when NAME is an offered tool. Closing tags may be missing before the next tag that only makes
-//   sense without; a bare JSON object is taken as the arguments.
+//   sense without, and before the output's end: a call whose last parameter was closed is whole there, unless the
+//   output was cut off or a parameter that the tool requires is missing. A bare JSON object is taken as the arguments.
 // - A VALUE loses one newline at either end. It ends at a </parameter> with another tag behind it, so that a value can
 //   hold the tag as text. Tags that it opens itself it closes itself: a whole call can be quoted in a value.
 // - An offered tool may also be called by JSON: <tool_call> {"name": ..., "arguments": {...}} </tool_call>, or
@@ -65,7 +70,7 @@ class OutputParser {
   // The events that are certain after this piece of text.
   std::vector<OutputEvent> push(std::string_view text);
   // The remaining events: the output ends here. Further text is passed over.
-  std::vector<OutputEvent> finish();
+  std::vector<OutputEvent> finish(OutputEnd end = OutputEnd::stopped);
   // All that was read so far.
   const ParsedOutput& output() const noexcept { return output_; }
 
@@ -134,6 +139,7 @@ class OutputParser {
   Look look_offered_function(std::size_t at) const;
   Look look_missing_parameter(std::size_t at) const;
   Look look_outer_tag(std::size_t at, CallTag inner) const noexcept;
+  bool ends_whole() const;
   Look look_value_end(CallTag closing_tag, bool line_start) const noexcept;
   bool find_think_close();
 
@@ -169,6 +175,7 @@ class OutputParser {
   State state_;
   bool thought_;  // there was a think block: no </think> shows in the answer
   bool final_ = false;
+  bool cut_off_ = false;
   std::string tail_;              // text that may be the end of the turn
   std::string pending_;           // text not yet understood
   std::size_t at_ = 0;            // how much of it is used up
@@ -200,7 +207,7 @@ class OutputParser {
 };
 
 // The whole of an output at once.
-ParsedOutput parse_output(std::string_view text, OutputParserOptions options = {});
+ParsedOutput parse_output(std::string_view text, OutputParserOptions options = {}, OutputEnd end = OutputEnd::stopped);
 
 #if QWEN35_BODIES
 
@@ -234,10 +241,10 @@ QWEN35_BODY std::string_view OutputParser::clean_name(std::string_view name) noe
   return name;
 }
 
-QWEN35_BODY ParsedOutput parse_output(std::string_view text, OutputParserOptions options) {
+QWEN35_BODY ParsedOutput parse_output(std::string_view text, OutputParserOptions options, OutputEnd end) {
   OutputParser parser(std::move(options));
   parser.push(text);
-  parser.finish();
+  parser.finish(end);
   return parser.output();
 }
 

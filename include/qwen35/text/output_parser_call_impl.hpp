@@ -83,6 +83,13 @@ QWEN35_BODY bool OutputParser::step_call_body() {
     }
   }
   add_stray(plain);
+  if (final_ && ends_whole()) {
+    at_ = pending_.size();
+    call().recovery |= Recovery::missing_close;
+    wrapper_open_ = false;
+    close_call(true);
+    return false;
+  }
   if (at_end()) {
     if (final_) {
       close_call(false);
@@ -127,6 +134,17 @@ QWEN35_BODY bool OutputParser::step_call_body() {
     ++at_;
   }
   return true;
+}
+
+// Whether the call is whole at the output's end, which stands at at_ or is a closing tag that was cut off.
+QWEN35_BODY bool OutputParser::ends_whole() const {
+  const std::string_view text = rest(at_);
+  const auto begins = [text](std::string_view tag) { return text.size() < tag.size() && tag.starts_with(text); };
+  const bool at_closing_tag =
+      text.empty() || (text.size() > 1 && (begins(closing(CallTag::function)) || begins(closing(CallTag::call))));
+  const bool named = !call().arguments.empty() || !has(call().recovery, Recovery::loose_name);
+  return !cut_off_ && at_closing_tag && named && trim_blanks(call().stray_text).empty() &&
+         schema_.may_be_whole(call().call.arguments);
 }
 
 QWEN35_BODY void OutputParser::add_argument(ParsedArgument argument, json::Value value) {

@@ -23,12 +23,13 @@ QWEN35_BODY std::vector<OutputEvent> OutputParser::push(std::string_view text) {
   return run();
 }
 
-QWEN35_BODY std::vector<OutputEvent> OutputParser::finish() {
+QWEN35_BODY std::vector<OutputEvent> OutputParser::finish(OutputEnd end) {
   if (!tail_.starts_with(turn_end)) {
     pending_ += tail_;
   }
   tail_.clear();
   final_ = true;
+  cut_off_ = end == OutputEnd::cut_off;
   return run();
 }
 

@@ -26,7 +26,8 @@ enum class Recovery : std::uint16_t {
   python_literal = 1U << 9U,       // an object or array as Python writes it
   control_characters = 1U << 10U,  // line ends or tabs inside a JSON string
   letter_case = 1U << 11U,         // TRUE for true, NULL for null
-  extra_close = 1U << 12U          // a bracket or </function> behind a JSON call closes what was not open
+  extra_close = 1U << 12U,         // a bracket or </function> behind a JSON call closes what was not open
+  loose_scalar = 1U << 13U         // 007, +5, 1_000, .5 or 5. for a number, 1 or 0 for a boolean
 };
 
 constexpr Recovery operator|(Recovery a, Recovery b) noexcept {
@@ -64,7 +65,8 @@ QWEN35_BODY std::string name(Recovery set) {
                                                              {Recovery::python_literal, "python_literal"},
                                                              {Recovery::control_characters, "control_characters"},
                                                              {Recovery::letter_case, "letter_case"},
-                                                             {Recovery::extra_close, "extra_close"}};
+                                                             {Recovery::extra_close, "extra_close"},
+                                                             {Recovery::loose_scalar, "loose_scalar"}};
   std::string out;
   for (const auto& [part, text] : names) {
     if (has(set, part)) {

@@ -35,7 +35,7 @@ enum class Conversion : std::uint8_t {
 struct ConvertedArgument {
   json::Value value;
   Conversion conversion = Conversion::untyped;
-  Recovery recovery = Recovery::none;  // python_literal, control_characters, letter_case
+  Recovery recovery = Recovery::none;  // python_literal, control_characters, letter_case, loose_scalar
 };
 
 namespace detail {
@@ -62,6 +62,10 @@ unsigned schema_types(const json::Value& schema, const json::Value& root, int& b
 // literals; `recovery` tells what is neither JSON nor how the chat template writes scalars.
 std::optional<json::Value> read_as(std::string_view text, unsigned types, Recovery& recovery);
 
+// A number or boolean that JSON does not write so, as Python's int() and float() and the reference's reading of a
+// response take it: 007, +5, 1_000, .5, 5., 1 or 0 for a boolean, tRuE. None of its own where a string is allowed.
+std::optional<json::Value> read_loosely(std::string_view text, unsigned types, Recovery& recovery);
+
 }  // namespace detail
 
 // The parameters of one tool, looked up by name. Keeps references into `tools`.
@@ -77,6 +81,9 @@ class ToolSchema {
   bool known() const noexcept { return known_; }
   // Whether its schema lists that parameter.
   bool has_parameter(std::string_view name) const { return parameter(name) != nullptr; }
+  // Whether a call with these arguments may be all of it: none that the schema requires is missing, and it has some
+  // unless the tool is known to take none.
+  bool may_be_whole(const json::Value& arguments) const;
 
   // The argument `name`, written as `text`, as a value. Where a string is allowed among other types, the other types
   // are tried first (null before "null"), then the text stands. Never fails: see Conversion.
@@ -223,6 +230,42 @@ QWEN35_BODY std::optional<json::Value> read_as(std::string_view text, unsigned t
   return std::nullopt;
 }
 
+QWEN35_BODY std::optional<json::Value> read_loosely(std::string_view text, unsigned types, Recovery& recovery) {
+  text = trim_blanks(text);
+  std::string lower;
+  for (const char c : text.substr(0, 8)) {
+    lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  if ((types & SchemaTypes::boolean) != 0 && (lower == "true" || lower == "false")) {
+    recovery = Recovery::letter_case;
+    return json::Value(lower == "true");
+  }
+  recovery = Recovery::loose_scalar;
+  if ((types & (SchemaTypes::integer | SchemaTypes::number)) != 0) {
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    const bool sign = text.starts_with('+') || text.starts_with('-');
+    std::string number;
+    for (std::size_t i = sign ? 1 : 0; i < text.size(); ++i) {
+      const bool joins =
+          text[i] == '_' && i > 0 && is_digit(text[i - 1]) && i + 1 < text.size() && is_digit(text[i + 1]);
+      number += joins ? std::string_view() : text.substr(i, 1);
+    }
+    if (number.starts_with('.') ? number.size() > 1 && is_digit(number[1]) : !number.empty() && is_digit(number[0])) {
+      number.erase(0, number.find_first_not_of('0'));
+      number.insert(0, number.empty() || !is_digit(number[0]) ? "0" : "");
+      if (const std::size_t point = number.find('.');
+          point != std::string::npos && (point + 1 == number.size() || !is_digit(number[point + 1]))) {
+        number.insert(point + 1, "0");
+      }
+      Recovery none = Recovery::none;
+      return read_as((text[0] == '-' ? "-" : "") + number, types & ~SchemaTypes::boolean, none);
+    }
+  } else if ((types & SchemaTypes::boolean) != 0 && (text == "1" || text == "0")) {
+    return json::Value(text == "1");
+  }
+  return std::nullopt;
+}
+
 }  // namespace detail
 
 QWEN35_BODY ToolSchema ToolSchema::find(const std::vector<json::Value>& tools, std::string_view name) {
@@ -248,7 +291,12 @@ QWEN35_BODY ConvertedArgument ToolSchema::convert(std::string_view name, std::st
   const unsigned others = types & ~detail::SchemaTypes::string;
   if (others != 0) {
     Recovery recovery = Recovery::none;
-    if (std::optional<json::Value> value = detail::read_as(text, others, recovery)) {
+    std::optional<json::Value> value = detail::read_as(text, others, recovery);
+    if (!value.has_value() && others == types) {
+      recovery = Recovery::none;
+      value = detail::read_loosely(text, others, recovery);
+    }
+    if (value.has_value()) {
       return {std::move(*value), Conversion::converted, recovery};
     }
   }
@@ -264,6 +312,18 @@ QWEN35_BODY ConvertedArgument ToolSchema::convert_json(std::string_view name, co
     return {value, value.is_string() ? Conversion::text : Conversion::converted};
   }
   return convert(name, argument_text(value));
+}
+
+QWEN35_BODY bool ToolSchema::may_be_whole(const json::Value& arguments) const {
+  if (const json::Value* required = detail::member(parameters_, "required"); required && required->is_array()) {
+    for (const json::Value& name : required->items()) {
+      if (name.is_string() && arguments.find(name.as_string()) == nullptr) {
+        return false;
+      }
+    }
+  }
+  const json::Value* properties = detail::member(parameters_, "properties");
+  return arguments.size() > 0 || (known_ && (properties == nullptr || properties->size() == 0));
 }
 
 QWEN35_BODY unsigned ToolSchema::types_of(std::string_view name) const {

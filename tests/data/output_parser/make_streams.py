@@ -17,10 +17,11 @@ TOOLS = [
         "query": {"type": "string"}, "limit": {"type": "integer"}, "safe": {"type": "boolean"}, "ratio": {"type": "number"},
         "filter": {"type": "object"}, "tags": {"type": "array"}, "note": {"type": ["string", "null"]}}}}},
     {"name": "write", "parameters": {"properties": {"path": {"type": "string"}, "content": {"type": "string"}}}},
-    {"name": "now"}]
-KNOWN = {"search", "write", "now"}
+    {"name": "now"},
+    {"name": "book", "parameters": {"properties": {"day": {"type": "integer"}, "hour": {"type": "integer"}}, "required": ["day", "hour"]}}]
+KNOWN = {"search", "write", "now", "book"}
 ORDER = ["inside_thinking", "withdrawn", "missing_open", "missing_close", "loose_name", "json_call", "json_arguments", "arguments_as_text",
-         "code_fence", "python_literal", "control_characters", "letter_case", "extra_close"]
+         "code_fence", "python_literal", "control_characters", "letter_case", "extra_close", "loose_scalar"]
 BLANKS = " \t\n\v\f\r"
 
 
@@ -62,6 +63,7 @@ RED = Call("search", Arg("query", "red"), Arg("limit", "3", 3, "converted"))
 NOW = Call("now")
 WRITE = Call("write", Arg("path", "a.txt"), Arg("content", "one\n\ntwo  "))
 OTHER = Call("other", Arg("x", "1", None, "untyped"))
+BOOK = [Call("book", *[Arg(name, str(i + 1), i + 1, "converted") for i, name in enumerate(["day", "hour"][:n])]) for n in (1, 2)]
 CALLS = [RED, NOW, WRITE, OTHER]
 
 streams = []
@@ -228,6 +230,10 @@ VALUES = [("limit", "7", 7, "converted", ""), ("limit", " -7\n", -7, "converted"
           ("filter", "{'p': '\\d+ \\'q\\' \\x41'}", {"p": "\\d+ 'q' A"}, "converted", "python_literal"),
           ("filter", "{'a': 1", "{'a': 1", "failed", ""), ("filter", "[1]", "[1]", "failed", ""), ("filter", "a: 1", "a: 1", "failed", ""),
           ("tags", "['a', \"b\", ['c', ('d', 1)]]", ["a", "b", ["c", ["d", 1]]], "converted", "python_literal"),
+          ("limit", "007", 7, "converted", "loose_scalar"), ("limit", "(7)", 7, "converted", "python_literal"),
+          ("ratio", "-.5", -0.5, "converted", "loose_scalar"), ("safe", "0", False, "converted", "loose_scalar"),
+          ("tags", "[(1), (2,), ((3)), ()]", [1, [2], 3, []], "converted", "python_literal"),
+          ("tags", "('a', 'b')", ["a", "b"], "converted", "python_literal"), ("tags", "('a')", "('a')", "failed", ""),
           ("tags", "[1, 2,]", [1, 2], "converted", "python_literal"), ("tags", "[]", [], "converted", ""), ("tags", "a, b", "a, b", "failed", ""),
           ("tags", '["<tool_call>", "</parameter"]', ["<tool_call>", "</parameter"], "converted", ""),
           ("tags", "[%s, 1e16]" % BIG, [int(BIG), 1e16], "converted", "")]
@@ -267,6 +273,20 @@ LOOSE = [("<tool_call>\n<function=search>\n" + Q + L + "</function>", [RED.expec
          ("<tool_call><function=now><tool_call><function=search>" + Q + L + "</function></tool_call>",
           [NOW.expected("missing_close"), RED.expected()]),
          ("<tool_call> \r\n <function=search>\t" + Q + "\n\n" + L + "\n </function>\n\n</tool_call>\n", [RED.expected()]),
+         # Neither is closed: whole where the last parameter is, or where the tool takes none.
+         ("<tool_call>\n<function=search>\n" + Q + L, [RED.expected("missing_close")]),
+         ("<tool_call>\n<function=search>\n" + Q + L + "</func", [RED.expected("missing_close")]),
+         ("<function=search>\n" + Q + L, [RED.expected("missing_open, missing_close")]),
+         ("<tool_call>\n<function=now>\n", [NOW.expected("missing_close")]),
+         ("<tool_call>\n<function=now>\n</tool", [NOW.expected("missing_close")]),
+         ("<tool_call>\n<function=now>\nhm", [NOW.expected("", complete=False)]),
+         ("<tool_call>\n<function=search>\n", [Call("search").expected("", complete=False)]),
+         ("<tool_call>\n<function=search>\n" + Q + L + "<para", [RED.expected("", complete=False)]),
+         ('<tool_call>\n<function=search>\n{"query": "red", "limit": 3}\n', [RED.expected("json_arguments, missing_close")]),
+         (NOW.tags() + "\n<tool_call>\n<function=other>\n" + OTHER.arguments[0].tags(), [NOW.expected(), OTHER.expected("missing_close")]),
+         ("<tool_call>\n<function=other>\n", [Call("other").expected("", complete=False)]),
+         ("<tool_call>\n<function=book>\n<parameter=day>\n1\n</parameter>\n", [BOOK[0].expected("", complete=False)]),
+         ("<tool_call>\n<function=book>\n<parameter=day>\n1\n</parameter>\n<parameter=hour>\n2\n</parameter>\n", [BOOK[1].expected("missing_close")]),
          ("```xml\n" + RED.tags() + "\n```", [RED.expected()]), ("```\n" + NOW.tags() + "\n" + RED.tags() + "\n```\n", [NOW.expected(), RED.expected()])]
 for stream, calls in LOOSE:
     add(stream, False, calls)
@@ -290,6 +310,10 @@ for call in [RED, WRITE]:
             recovery = "" if closed else "loose_name"
             expected[4].append([key, value, value, "failed", False, recovery])
             expected[3] = names(expected[3], recovery)
+        elif whole:
+            rest = cut.rsplit("</parameter>", 1)[1].strip()
+            if rest == "" or (len(rest) > 1 and "</function>".startswith(rest)):
+                expected[2], expected[3] = True, names(expected[3], "missing_close")
         add("plan</think>" + cut, True, [expected], "plan", "")
 for cut, whole in [('{"name": "search", "arguments": {"query": "red", "li', 1), ('{"name": "search", "argu', 0),
                    ('{"name": "search", "arguments": {"query": "red", "limit": 3', 1), ('[{"name": "search", "arguments": {"query": "red", "x": "', 1)]:
