@@ -6,7 +6,7 @@
 #include <qwen35/cache/kv_pool.hpp>
 #include <qwen35/cache/page_table.hpp>
 #include <qwen35/cache/point_file.hpp>
-#include <qwen35/cache/rectangle_cache.hpp>
+#include <qwen35/cache/rectangle_cache_impl.hpp>
 #include <qwen35/cache/sequence_cache.hpp>
 #include <qwen35/config/config_file.hpp>
 #include <qwen35/config/config_writer.hpp>
@@ -75,7 +75,7 @@
 #include <qwen35/sampling/stopping_criteria.hpp>
 #include <qwen35/sampling/token_chooser.hpp>
 #include <qwen35/sampling/transition_scores.hpp>
-#include <qwen35/sampling/warpers.hpp>
+#include <qwen35/sampling/warpers_impl.hpp>
 #include <qwen35/sampling/watermark.hpp>
 #include <qwen35/sampling/watermark_detector.hpp>
 #include <qwen35/sampling/watermarking_config.hpp>
@@ -122,7 +122,7 @@
 #include <qwen35/unicode/word.hpp>
 #include <qwen35/weights/binder.hpp>
 #include <qwen35/weights/bound_storage.hpp>
-#include <qwen35/weights/checkpoint.hpp>
+#include <qwen35/weights/checkpoint_impl.hpp>
 #include <qwen35/weights/dialect_gguf.hpp>
 #include <qwen35/weights/dialect_huggingface.hpp>
 #include <qwen35/weights/dialect_of.hpp>

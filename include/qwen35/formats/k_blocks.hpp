@@ -32,6 +32,16 @@ class SixBitPairs {
 
 namespace detail {
 
+// 256 codes, minus `zero`: eight(part, i) are the eight from place i on of each 32.
+template <class Eight>
+inline void put_parts(const Eight& eight, std::uint64_t zero, std::int8_t* codes) {
+  for (std::size_t part = 0; part < 8; ++part) {
+    for (std::size_t i = 0; i < 32; i += 8) {
+      coded::put_codes(eight(part, i), zero, codes + part * 32 + i);
+    }
+  }
+}
+
 // Two bits of each of eight bytes.
 inline std::uint64_t pairs_at(const std::uint8_t* bytes, std::size_t place) {
   return coded::eight_at(bytes) >> 2 * place & coded::bytes_of(3);
@@ -61,11 +71,10 @@ struct StoredAs<Format::q2_k> : CodedFormat<Format::q2_k> {
       to.set(g, 1, scale * static_cast<float>(coded::nibble(block.groups[g], 0)),
              -(offset * static_cast<float>(coded::nibble(block.groups[g], 1))));
     }
-    for (std::size_t part = 0; part < 8; ++part) {  // 32 values each
-      for (std::size_t i = 0; i < 32; i += 8) {
-        coded::put_codes(detail::pairs_at(block.codes + part / 4 * 32 + i, part % 4), 0, to.codes + part * 32 + i);
-      }
-    }
+    const auto eight = [&](std::size_t part, std::size_t i) {
+      return detail::pairs_at(block.codes + part / 4 * 32 + i, part % 4);
+    };
+    detail::put_parts(eight, 0, to.codes);
   }
 };
 
@@ -83,13 +92,11 @@ struct StoredAs<Format::q3_k> : CodedFormat<Format::q3_k> {
       const std::uint32_t high = std::uint32_t{block.groups[8 + g % 4]} >> g / 4 * 2 & 3u;
       to.set(g, 1, scale * coded::around_32(coded::nibble(block.groups[g % 8], g / 8) | high << 4));
     }
-    for (std::size_t part = 0; part < 8; ++part) {
-      for (std::size_t i = 0; i < 32; i += 8) {
-        const std::uint64_t third = coded::eight_at(block.third + i) >> part & coded::bytes_of(1);
-        coded::put_codes(detail::pairs_at(block.codes + part / 4 * 32 + i, part % 4) | third << 2, 4,
-                         to.codes + part * 32 + i);
-      }
-    }
+    const auto eight = [&](std::size_t part, std::size_t i) {
+      const std::uint64_t third = coded::eight_at(block.third + i) >> part & coded::bytes_of(1);
+      return detail::pairs_at(block.codes + part / 4 * 32 + i, part % 4) | third << 2;
+    };
+    detail::put_parts(eight, 4, to.codes);
   }
 };
 
@@ -103,11 +110,10 @@ struct StoredAs<Format::q4_k> : CodedFormat<Format::q4_k> {
   };
   static void unpack(const Block& block, const Codes& to) {
     detail::set_pairs(block.groups, coded::f16_at(block.scale), coded::f16_at(block.offset), to);
-    for (std::size_t part = 0; part < 8; ++part) {
-      for (std::size_t i = 0; i < 32; i += 8) {
-        coded::put_codes(coded::nibbles_at(block.codes + part / 2 * 32 + i, part % 2), 0, to.codes + part * 32 + i);
-      }
-    }
+    const auto eight = [&](std::size_t part, std::size_t i) {
+      return coded::nibbles_at(block.codes + part / 2 * 32 + i, part % 2);
+    };
+    detail::put_parts(eight, 0, to.codes);
   }
 };
 
@@ -122,13 +128,11 @@ struct StoredAs<Format::q5_k> : CodedFormat<Format::q5_k> {
   };
   static void unpack(const Block& block, const Codes& to) {
     detail::set_pairs(block.groups, coded::f16_at(block.scale), coded::f16_at(block.offset), to);
-    for (std::size_t part = 0; part < 8; ++part) {
-      for (std::size_t i = 0; i < 32; i += 8) {
-        const std::uint64_t fifth = coded::eight_at(block.fifth + i) >> part & coded::bytes_of(1);
-        coded::put_codes(coded::nibbles_at(block.codes + part / 2 * 32 + i, part % 2) | fifth << 4, 0,
-                         to.codes + part * 32 + i);
-      }
-    }
+    const auto eight = [&](std::size_t part, std::size_t i) {
+      const std::uint64_t fifth = coded::eight_at(block.fifth + i) >> part & coded::bytes_of(1);
+      return coded::nibbles_at(block.codes + part / 2 * 32 + i, part % 2) | fifth << 4;
+    };
+    detail::put_parts(eight, 0, to.codes);
   }
 };
 
@@ -145,14 +149,12 @@ struct StoredAs<Format::q6_k> : CodedFormat<Format::q6_k> {
     for (std::size_t g = 0; g < 16; ++g) {
       to.set(g, 1, scale * static_cast<float>(block.groups[g]));
     }
-    for (std::size_t part = 0; part < 8; ++part) {
+    const auto eight = [&](std::size_t part, std::size_t i) {
       const std::size_t half = part / 4;  // of the block
-      for (std::size_t i = 0; i < 32; i += 8) {
-        const std::uint64_t high = detail::pairs_at(block.high + half * 32 + i, part % 4);
-        coded::put_codes(coded::nibbles_at(block.low + half * 64 + part % 2 * 32 + i, part % 4 / 2) | high << 4, 32,
-                         to.codes + part * 32 + i);
-      }
-    }
+      const std::uint64_t high = detail::pairs_at(block.high + half * 32 + i, part % 4);
+      return coded::nibbles_at(block.low + half * 64 + part % 2 * 32 + i, part % 4 / 2) | high << 4;
+    };
+    detail::put_parts(eight, 32, to.codes);
   }
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Folders: made, listed, rid of a file. (On POSIX without <filesystem>, which costs each file that includes us 0.4 s.)
+// Folders: made, listed, rid of a file; names of files. (On POSIX without <filesystem>, which costs each file that
+// includes us 0.4 s.)
 #pragma once
 
 #include <qwen35/io/file_handle.hpp>
@@ -48,6 +49,15 @@ void make_folders(const std::string& path) {
   std::filesystem::create_directories(path, error);
   require<E>(!error && std::filesystem::is_directory(path, error), path, ": cannot be made as a folder");
 #endif
+}
+
+// "00002-of-00003": which of a model's files.
+inline std::string part_of_parts(std::size_t number, std::size_t count) {
+  const auto five = [](std::size_t value) {
+    const std::string digits = std::to_string(value);
+    return std::string(digits.size() < 5 ? 5 - digits.size() : 0, '0') + digits;
+  };
+  return concat(five(number), "-of-", five(count));
 }
 
 // The names of what is in a folder, in no order. Raises E, also when there are more than `limit`.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/error.hpp>
+#include <qwen35/io/data_url.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -41,7 +42,7 @@ class SourcePolicy {
   // is such a file or not.
   template <class E = Error>
   std::string admitted(const std::string& source, std::string_view where) const {
-    if (everything_ || source.empty() || carries_bytes(source)) {
+    if (everything_ || source.empty() || is_data_url(source)) {
       return source;
     }
     std::error_code error;
@@ -56,14 +57,6 @@ class SourcePolicy {
   }
 
  private:
-  // A data: URL, which readers take as such in either case.
-  static bool carries_bytes(std::string_view source) {
-    constexpr std::string_view scheme = "data:";
-    return source.size() >= scheme.size() &&
-           std::equal(scheme.begin(), scheme.end(), source.begin(), [](char want, char have) {
-             return want == (have >= 'A' && have <= 'Z' ? have + ('a' - 'A') : have);
-           });
-  }
   // A video may be a folder of pictures, one of which could be a link that leads out.
   static bool has_no_links(const std::filesystem::path& path) {
     std::error_code error;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/error.hpp>
+#include <qwen35/io/data_url.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -67,11 +68,6 @@ inline std::vector<std::byte> decode_base64(std::string_view text, std::string_v
     out.push_back(static_cast<std::byte>((bits >> 2) & 0xffu));
   }
   return out;
-}
-
-constexpr bool is_data_url(std::string_view text) {
-  return text.size() >= 5 && (text[0] | 0x20) == 'd' && (text[1] | 0x20) == 'a' && (text[2] | 0x20) == 't' &&
-         (text[3] | 0x20) == 'a' && text[4] == ':';
 }
 
 // May this be base64 without anything around it? Of its characters alone, and more than a file's name has.

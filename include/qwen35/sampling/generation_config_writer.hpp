@@ -22,7 +22,7 @@ requires std::is_arithmetic_v<T> json::Value field_json(T value) {
 json::Value field_json(const std::string& value);
 json::Value field_json(EarlyStopping value);
 json::Value field_json(const TokenIds& ids);
-inline json::Value field_json(const SequenceBias& value);
+json::Value field_json(const SequenceBias& value);
 template <class T>
 json::Value field_json(const std::vector<T>& values) {
   json::Value out = json::Value::array();

@@ -4,6 +4,7 @@
 
 #include <qwen35/weights/bound_storage.hpp>
 #include <qwen35/weights/checkpoint.hpp>
+#include <qwen35/weights/problem_list.hpp>
 
 #include <span>
 #include <string>
@@ -59,7 +60,7 @@ class Binder {
   // checkpoint's notes when nothing else is wrong, unless it is strict.
   template <class Ignored>
   void finish(const Ignored& ignored) {
-    const bool note_left_over = problems_ == 0 && !checkpoint_.strict();
+    const bool note_left_over = problems_.count() == 0 && !checkpoint_.strict();
     NameList left_over;
     for (const TensorInfo& tensor : checkpoint_.tensors()) {
       if (taken_.contains(tensor.name) || ignored(tensor.name)) {
@@ -74,14 +75,11 @@ class Binder {
     if (left_over.count > 0) {
       checkpoint_.note(concat("passed over, because they are not part of the model: ", left_over.text()));
     }
-    require<CheckpointError>(problems_ == 0, checkpoint_.name(), ": does not hold this model, ", problems_,
-                             problems_ == 1 ? " problem:" : " problems:", text_,
-                             problems_ > shown ? concat("\n  and ", problems_ - shown, " more") : std::string());
+    require<CheckpointError>(problems_.count() == 0, checkpoint_.name(), ": does not hold this model, ",
+                             problems_.count(), problems_.count() == 1 ? " problem:" : " problems:", problems_.text());
   }
 
  private:
-  static constexpr std::size_t shown = 50;
-
   // Are the extents the same? Of GGUF files: apart from those of 1, which they leave out or add as they like.
   bool has_shape(const TensorInfo& tensor, const Shape& shape) const;
 
@@ -94,8 +92,7 @@ class Binder {
   BoundStorage& storage_;
   bool uses_checkpoint_ = false;
   std::unordered_set<std::string_view> taken_;  // names of the checkpoint's own table
-  std::string text_;
-  std::size_t problems_ = 0;
+  ProblemList problems_;
 };
 
 #if QWEN35_BODIES
@@ -121,9 +118,7 @@ QWEN35_BODY Matrix Binder::columns(std::span<const ColumnBlock> blocks, std::siz
 }
 
 QWEN35_BODY void Binder::complain(const std::string& name, const std::string& what) {
-  if (problems_++ < shown) {
-    text_ += "\n  " + name.substr(0, 300) + ": " + what;
-  }
+  problems_.add(std::string_view(name).substr(0, 300), what);
 }
 
 QWEN35_BODY bool Binder::has_shape(const TensorInfo& tensor, const Shape& shape) const {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the parts of a GGUF file one after the other.
+// Where a GGUF file is read.
 #pragma once
 
 #include <qwen35/weights/gguf_value.hpp>
@@ -7,6 +7,7 @@
 #include <string>
 
 QWEN35_BEGIN_NAMESPACE
+
 // Reads a file's parts one after the other; every read says what it was for when the file ends before.
 class GgufCursor {
  public:
@@ -37,23 +38,20 @@ class GgufCursor {
 #if QWEN35_BODIES
 
 QWEN35_BODY std::span<const std::byte> GgufCursor::take(std::uint64_t size, std::string_view what) {
-  require<CheckpointError>(size <= left(), source_, ": damaged GGUF file: byte ", at_, ": ", what, " takes ", size,
-                           " bytes, the file has ", left(), " more");
+  expect(size <= left(), "byte ", at_, ": ", what, " takes ", size, " bytes, the file has ", left(), " more");
   at_ += static_cast<std::size_t>(size);
   return file_.subspan(at_ - static_cast<std::size_t>(size), static_cast<std::size_t>(size));
 }
 
 QWEN35_BODY std::string_view GgufCursor::text(std::size_t most, std::string_view what) {
   const auto length = number<std::uint64_t>(what);
-  require<CheckpointError>(length <= most, source_, ": damaged GGUF file: byte ", at_, ": ", what, " of ", length,
-                           " bytes, the longest has ", most);
+  expect(length <= most, "byte ", at_, ": ", what, " of ", length, " bytes, the longest has ", most);
   const std::span<const std::byte> bytes = take(length, what);
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 QWEN35_BODY std::size_t GgufCursor::count(std::uint64_t stated, std::size_t bytes, std::string_view what) const {
-  require<CheckpointError>(stated <= left() / bytes, source_, ": damaged GGUF file: ", stated, " ", what, ", but only ",
-                           left(), " bytes follow");
+  expect(stated <= left() / bytes, stated, " ", what, ", but only ", left(), " bytes follow");
   return static_cast<std::size_t>(stated);
 }
 

@@ -11,7 +11,12 @@
 #include <utility>
 #include <vector>
 
+#if QWEN35_BODIES
+#include <qwen35/weights/problem_list.hpp>
+#endif
+
 QWEN35_BEGIN_NAMESPACE
+
 // The types of tensors by their number in the file. Numbers that are missing have never been in a file, or were removed
 // from the format.
 struct GgufTensorType {
@@ -104,13 +109,9 @@ QWEN35_BODY std::optional<std::size_t> gguf_tensor_bytes(std::span<const std::si
 
 QWEN35_BODY void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<const std::byte> data,
                                     std::size_t alignment, const std::string& source) {
-  constexpr std::size_t shown = 50;
-  std::string problems;
-  std::size_t count = 0;
-  const auto complain = [&](const TensorInfo& tensor, const std::string& what) {
-    if (count++ < shown) {
-      problems += "\n  " + shortened(tensor.name) + ": " + what;
-    }
+  ProblemList problems;
+  const auto complain = [&](const TensorInfo& tensor, std::string_view what) {
+    problems.add(shortened(tensor.name), what);
   };
   std::vector<std::array<std::size_t, 3>> order;  // begin, end, index
   for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -149,8 +150,8 @@ QWEN35_BODY void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<c
     }
     covered = std::max(covered, end);
   }
-  require<CheckpointError>(count == 0, source, ": the tensors of this GGUF file cannot be used:", problems,
-                           count > shown ? concat("\n  and ", count - shown, " more") : std::string());
+  require<CheckpointError>(problems.count() == 0, source,
+                           ": the tensors of this GGUF file cannot be used:", problems.text());
 }
 
 #endif  // QWEN35_BODIES

@@ -195,14 +195,14 @@ QWEN35_BODY json::Value gguf_tokenizer_config(const GgufFile& file) {
         {"pad_token", "tokenizer.ggml.padding_token_id"},
         {"bos_token", "tokenizer.ggml.bos_token_id"},
         {"unk_token", "tokenizer.ggml.unknown_token_id"}}) {
-    const GgufValue* const id = file.find(key);
+    const GgufValue* const stored = file.find(key);
+    const json::Value id = stored == nullptr ? json::Value() : stored->json();
     out[field] = nullptr;
-    std::size_t at = 0;
-    file.find("tokenizer.ggml.tokens")->each_text([&, field = field](std::string_view token) {
-      if (id != nullptr && id->json() == json::Value(at++)) {
-        out[field] = token;
+    if (id.is_integer() && id.as_integer() >= 0) {
+      if (const auto token = gguf_token(file, static_cast<std::size_t>(id.as_integer()))) {
+        out[field] = *token;
       }
-    });
+    }
   }
   for (const auto& [field, token] : {std::pair<std::string_view, std::string_view>{"image_token", "<|image_pad|>"},
                                      {"video_token", "<|video_pad|>"},

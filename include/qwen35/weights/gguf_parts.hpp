@@ -27,8 +27,9 @@ struct GgufModel {
 std::string_view gguf_text(const GgufFile& file, std::string_view key);
 std::string_view gguf_architecture(const GgufFile& file);
 
-// The id of a token by its text.
+// The id of a token by its text, and its text by its id.
 std::optional<std::size_t> gguf_token_id(const GgufFile& file, std::string_view token);
+std::optional<std::string_view> gguf_token(const GgufFile& file, std::size_t id);
 
 // The files that a model is in, of which one is called `path`: "a-00001-of-00003.gguf" and its like stand beside each
 // other.
@@ -93,6 +94,15 @@ QWEN35_BODY std::optional<std::size_t> gguf_token_id(const GgufFile& file, std::
   return found;
 }
 
+QWEN35_BODY std::optional<std::string_view> gguf_token(const GgufFile& file, std::size_t id) {
+  std::optional<std::string_view> found;
+  std::size_t at = 0;
+  if (const GgufValue* const tokens = file.find("tokenizer.ggml.tokens")) {
+    tokens->each_text([&](std::string_view text) { found = at++ == id ? std::optional(text) : found; });
+  }
+  return found;
+}
+
 namespace detail {
 
 QWEN35_BODY std::optional<GgufPart> gguf_part_of(std::string_view path) {
@@ -113,11 +123,7 @@ QWEN35_BODY std::optional<GgufPart> gguf_part_of(std::string_view path) {
 }
 
 QWEN35_BODY std::string gguf_part_name(const std::string& path, std::size_t number, std::size_t count) {
-  const auto five = [](std::size_t value) {
-    const std::string digits = std::to_string(value);
-    return std::string(5 - digits.size(), '0') + digits;
-  };
-  return concat(path.substr(0, path.size() - gguf_part_length), "-", five(number), "-of-", five(count),
+  return concat(path.substr(0, path.size() - gguf_part_length), "-", part_of_parts(number, count),
                 path.substr(path.size() - 5));
 }
 

@@ -17,6 +17,7 @@
 
 #if QWEN35_BODIES
 #include <qwen35/json/read.hpp>
+#include <qwen35/weights/problem_list.hpp>
 
 #include <charconv>
 #include <system_error>
@@ -265,14 +266,8 @@ std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const 
                            ": bad safetensors header: ", header.problem.empty() ? result.problem : header.problem);
 
   const std::span<const std::byte> data = file.subspan(8 + static_cast<std::size_t>(header_size));
-  constexpr std::size_t shown = 50;
-  std::string problems;
-  std::size_t count = 0;
-  const auto complain = [&](const std::string& name, const std::string& what) {
-    if (count++ < shown) {
-      problems += "\n  " + name.substr(0, 300) + ": " + what;
-    }
-  };
+  ProblemList problems;
+  const auto complain = [&](std::string_view name, std::string_view what) { problems.add(name.substr(0, 300), what); };
   std::vector<TensorInfo> tensors;
   tensors.reserve(header.entries.size());
   std::vector<std::array<std::size_t, 3>>
@@ -297,7 +292,7 @@ std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const 
     }
   }
   // Overlaps are certain; holes only where every tensor could be placed.
-  const bool complete = count == 0;
+  const bool complete = problems.count() == 0;
   std::sort(order.begin(), order.end());
   std::size_t covered = 0;
   for (const auto& [begin, end, index] : order) {
@@ -312,8 +307,7 @@ std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const 
   if (covered != data.size() && complete) {
     complain("the file", concat("has ", data.size() - covered, " bytes after the last tensor"));
   }
-  require<CheckpointError>(count == 0, source, ": damaged safetensors file:", problems,
-                           count > shown ? concat("\n  and ", count - shown, " more") : std::string());
+  require<CheckpointError>(problems.count() == 0, source, ": damaged safetensors file:", problems.text());
   return tensors;
 }
 

@@ -174,11 +174,7 @@ QWEN35_BODY std::string shard_name(std::size_t index, std::size_t count) {
   if (count == 1) {
     return "model.safetensors";
   }
-  const auto five = [](std::size_t number) {
-    const std::string digits = std::to_string(number);
-    return std::string(digits.size() < 5 ? 5 - digits.size() : 0, '0') + digits;
-  };
-  return concat("model-", five(index + 1), "-of-", five(count), ".safetensors");
+  return concat("model-", part_of_parts(index + 1, count), ".safetensors");
 }
 
 QWEN35_BODY bool is_shard_name(std::string_view file) {

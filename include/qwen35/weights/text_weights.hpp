@@ -14,7 +14,6 @@ QWEN35_BEGIN_NAMESPACE
 // Views into a file or into `storage`, where also the few vectors are that are kept as f32.
 template <class Config>
 struct TextWeights {
-  using config_type = Config;
   using Layers = LayersOf<Config>;
   using LinearLayer = typename Layers::LinearLayer;
   using FullLayer = typename Layers::FullLayer;

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bodies of Checkpoint.
+#pragma once
+
+#include <qwen35/weights/checkpoint.hpp>
+
+#if QWEN35_BODIES
+#include <qwen35/json/parse.hpp>
+
+#include <unordered_set>
+
+QWEN35_BEGIN_NAMESPACE
+
+QWEN35_BODY void NameList::add(const std::string& name) {
+  if (count++ < shown) {
+    names.push_back(name.substr(0, 300));
+  }
+}
+
+QWEN35_BODY std::string NameList::text(std::string_view between) const {
+  std::string out;
+  for (const std::string& name : names) {
+    out.append(out.empty() ? "" : between).append(name);
+  }
+  return count > shown ? concat(out, between.empty() ? "\n  " : between, "and ", count - shown, " more") : out;
+}
+
+QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const CheckpointOptions& options) {
+  if (is_gguf_name(folder) && !is_folder(folder)) {
+    return open_gguf(folder, options);
+  }
+  Checkpoint out(ModelFolder(folder), options);
+  require<CheckpointError>(path_exists(folder), folder, ": no such folder");
+  out.read_configs();
+  if (out.has_file(whole_name)) {
+    const std::string path = out.files_.place(whole_name);
+    out.add(map(*out.maps_, path, options.progress, 0, PlainFile<CheckpointError>(path).size()), path);
+  } else {
+    require<CheckpointError>(out.has_file(index_name), out.folder(), ": neither ", whole_name, " nor ", index_name);
+    out.add_shards(options.progress);
+  }
+  return out;
+}
+
+QWEN35_BODY Checkpoint Checkpoint::from_bytes(std::span<const NamedBytes> files, const CheckpointOptions& options) {
+  std::vector<GgufFile> parts;
+  for (const NamedBytes& given : files) {
+    if (is_gguf_name(given.name)) {
+      parts.push_back(read_gguf(given.bytes, std::string(given.name)));
+    }
+  }
+  if (!parts.empty()) {
+    return of_gguf(std::move(parts), std::make_shared<Maps>(), options);
+  }
+  Checkpoint out(ModelFolder::from_bytes(files), options);
+  out.read_configs();
+  bool weights = false;
+  for (const NamedBytes& given : files) {
+    if (given.name.ends_with(".safetensors")) {
+      weights = true;
+      out.add(given.bytes, std::string(given.name));
+    }
+  }
+  require<CheckpointError>(weights, "checkpoint: no file among the given ones ends in .safetensors");
+  return out;
+}
+
+QWEN35_BODY const TensorInfo* Checkpoint::find(const std::string& name) const {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : &tensors_[found->second];
+}
+
+QWEN35_BODY std::vector<std::string> Checkpoint::notes() const {
+  const std::lock_guard<std::mutex> lock(notes_->mutex);
+  return notes_->list;
+}
+
+QWEN35_BODY void Checkpoint::note(std::string text) const {
+  require<CheckpointError>(!strict_, text);
+  const std::lock_guard<std::mutex> lock(notes_->mutex);
+  notes_->list.push_back(std::move(text));
+}
+
+QWEN35_BODY Checkpoint Checkpoint::open_gguf(const std::string& path, const CheckpointOptions& options) {
+  const std::vector<std::string> paths = gguf_paths(path, options.mmproj);
+  std::size_t total = 0, before = 0;
+  for (const std::string& part : paths) {
+    total += options.progress ? PlainFile<CheckpointError>(part).size() : 0;
+  }
+  const auto maps = std::make_shared<Maps>();
+  std::vector<GgufFile> parts;
+  for (const std::string& part : paths) {
+    parts.push_back(read_gguf(map(*maps, part, options.progress, before, total), part));
+    before += maps->back().bytes().size();
+  }
+  return of_gguf(std::move(parts), maps, options);
+}
+
+QWEN35_BODY Checkpoint Checkpoint::of_gguf(std::vector<GgufFile> parts, const std::shared_ptr<Maps>& maps,
+                                           const CheckpointOptions& options) {
+  const auto model = std::make_shared<const GgufModel>(join_gguf(std::move(parts)));
+  Checkpoint out(gguf_model_folder(model, maps), options);
+  out.gguf_ = true;
+  out.maps_ = maps;
+  out.read_configs();
+  for (const std::optional<GgufFile>* const file : {&model->text, &model->vision}) {
+    for (std::size_t i = 0; *file && i < (*file)->tensors.size(); ++i) {
+      out.add((*file)->tensors[i]);
+    }
+  }
+  return out;
+}
+
+QWEN35_BODY std::span<const std::byte> Checkpoint::map(Maps& maps, const std::string& path,
+                                                       const LoadProgress& progress, std::size_t before,
+                                                       std::size_t total) {
+  if (progress) {
+    maps.emplace_back(path, [&](std::size_t done) { progress(before + done, total); });
+  } else {
+    maps.emplace_back(path);
+  }
+  return maps.back().bytes();
+}
+
+template <class E>
+json::Value Checkpoint::parse(std::string_view name) const {
+  json::Builder builder;
+  const json::ReadResult result = json::try_read(text(name), builder);
+  require<E>(result.ok, files_.place(name), ": ", result.problem);
+  return builder.take();
+}
+
+QWEN35_BODY void Checkpoint::read_configs() {
+  config_ = parse<ConfigError>("config.json");
+  if (has_file("generation_config.json")) {
+    generation_config_ = parse<ConfigError>("generation_config.json");
+  }
+}
+
+QWEN35_BODY void Checkpoint::add(std::span<const std::byte> bytes, const std::string& source) {
+  for (TensorInfo& tensor : read_safetensors(bytes, source)) {
+    add(std::move(tensor));
+  }
+}
+
+QWEN35_BODY void Checkpoint::add(TensorInfo tensor) {
+  const TensorInfo* const other = find(tensor.name);
+  require<CheckpointError>(other == nullptr, tensor.file, ": tensor \"", tensor.name, "\" is also in ",
+                           other == nullptr ? tensor.file : other->file);
+  by_name_.emplace(tensor.name, tensors_.size());
+  tensors_.push_back(std::move(tensor));
+}
+
+QWEN35_BODY void Checkpoint::add_shard(std::span<const std::byte> bytes, const std::string& source,
+                                       const std::string& shard,
+                                       const std::unordered_map<std::string_view, std::string>& shard_of) {
+  NameList copies, unnamed;
+  for (TensorInfo& tensor : read_safetensors(bytes, source)) {
+    const auto place = shard_of.find(tensor.name);
+    if (place == shard_of.end()) {
+      unnamed.add(tensor.name);
+    } else if (place->second != shard) {
+      copies.add(tensor.name);
+    } else {
+      by_name_.emplace(tensor.name, tensors_.size());
+      tensors_.push_back(std::move(tensor));
+    }
+  }
+  if (copies.count > 0) {
+    note(concat(source, ": passed over, because the index reads them from another file: ", copies.text()));
+  }
+  if (unnamed.count > 0) {
+    note(concat(source, ": passed over, because the index does not name them: ", unnamed.text()));
+  }
+}
+
+QWEN35_BODY void Checkpoint::add_shards(const LoadProgress& progress) {
+  const std::string index = files_.place(index_name);
+  const json::Value root = parse<CheckpointError>(index_name);
+  const json::Value* const weight_map = root.find("weight_map");
+  require<CheckpointError>(weight_map != nullptr && weight_map->is_object() && weight_map->size() > 0, index,
+                           ": expected an object \"weight_map\" from tensors to files");
+  std::unordered_map<std::string_view, std::string> shard_of;
+  std::vector<std::string> shards;
+  std::unordered_set<std::string> known;
+  for (const auto& [tensor, shard] : weight_map->members()) {
+    std::string name = shard.is_string() ? shard.as_string() : std::string();
+    while (name.starts_with("./")) {
+      name.erase(0, 2);
+    }
+    require<CheckpointError>(is_plain_name(name), index, ": tensor \"", tensor,
+                             "\": expected the name of a file in the same folder");
+    if (known.insert(name).second) {
+      shards.push_back(name);
+    }
+    shard_of.emplace(tensor, std::move(name));
+  }
+  std::string missing_files;
+  std::size_t total = 0, before = 0;
+  for (const std::string& shard : shards) {
+    if (!has_file(shard)) {
+      missing_files += "\n  " + shard;
+    } else if (progress) {
+      total += PlainFile<CheckpointError>(files_.place(shard)).size();
+    }
+  }
+  require<CheckpointError>(missing_files.empty(), index, ": files that do not exist:", missing_files);
+  for (const std::string& shard : shards) {
+    const std::string path = files_.place(shard);
+    const std::span<const std::byte> bytes = map(*maps_, path, progress, before, total);
+    before += bytes.size();
+    add_shard(bytes, path, shard, shard_of);
+  }
+  NameList missing;
+  for (const auto& [tensor, shard] : weight_map->members()) {
+    if (find(tensor) == nullptr) {
+      missing.add(concat("\n  ", tensor, " (in ", shard_of.at(tensor), ")"));
+    }
+  }
+  require<CheckpointError>(missing.count == 0, index, ": tensors that are not where the index says:", missing.text(""));
+}
+
+QWEN35_BODY bool Checkpoint::is_plain_name(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." &&
+         name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
+}
+
+QWEN35_END_NAMESPACE
+#endif  // QWEN35_BODIES
