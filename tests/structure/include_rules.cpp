@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <string>
 
 namespace {
@@ -17,6 +18,11 @@ std::vector<std::string> errors_of(const std::string& file, const std::string& l
   structure::Report report;
   structure::check_header(file, head + lines, report);
   return report.errors;
+}
+
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
 }  // namespace
@@ -34,10 +40,6 @@ TEST_CASE("the library keeps its layers, third-party headers stay in their folde
 
 TEST_CASE("the file that is compiled once names each header that has bodies for it") {
   const std::filesystem::path root = QWEN35_SOURCE_DIR;
-  const auto text_of = [](const std::filesystem::path& path) {
-    std::ifstream file(path);
-    return std::string(std::istreambuf_iterator<char>(file), {});
-  };
   const std::string source = text_of(root / "cmake/generate.cpp");
   std::size_t named = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root / "include/qwen35")) {
@@ -49,6 +51,45 @@ TEST_CASE("the file that is compiled once names each header that has bodies for 
     }
   }
   CHECK(named > 100);
+}
+
+// The declarations of virtual functions in a text that have their bodies elsewhere without saying so.
+std::vector<std::string> unmarked_virtuals(const std::string& text) {
+  std::vector<std::string> found;
+  std::istringstream lines(text);
+  std::string declaration;
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t first = line.find_first_not_of(' ');
+    if (first == std::string::npos || line[first] == '/' || line[first] == '#') {
+      continue;
+    }
+    declaration += line.substr(first) + ' ';
+    if (std::string(";{}:").find(line.back()) == std::string::npos) {
+      continue;
+    }
+    const bool is_virtual = declaration.starts_with("virtual ") || declaration.find(" virtual ") != std::string::npos ||
+                            declaration.ends_with(" override; ") || declaration.ends_with(") const final; ");
+    if (is_virtual && line.back() == ';' && declaration.find_first_of("={") == std::string::npos &&
+        !declaration.starts_with("QWEN35_BODY ")) {
+      found.push_back(declaration);
+    }
+    declaration.clear();
+  }
+  return found;
+}
+
+TEST_CASE("a virtual function that is declared without its body says so") {
+  CHECK(unmarked_virtuals("  virtual int f(int a,\n  int b) const;\n").size() == 1);
+  CHECK(unmarked_virtuals("  int f() const override;\n  void g() const final;\n").size() == 2);
+  CHECK(unmarked_virtuals(
+            "  QWEN35_BODY int f() const override;\n  virtual int g() = 0;\n  virtual int h() { return 1; }\n")
+            .empty());
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(std::string(QWEN35_SOURCE_DIR) + "/include")) {
+    if (entry.path().extension() == ".hpp") {
+      CAPTURE(entry.path().string());
+      CHECK(unmarked_virtuals(text_of(entry.path())) == std::vector<std::string>{});
+    }
+  }
 }
 
 TEST_CASE("arrows that point down are right, others are found") {

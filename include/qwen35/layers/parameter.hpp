@@ -69,7 +69,7 @@ class ParameterVisitor {
   virtual void operator()(const Parameter& parameter, const float*& values) = 0;
   virtual void operator()(const ExpertsParameter& experts, std::vector<MlpWeights>& weights) = 0;
   // The weight of a norm and its eps.
-  virtual void norm(const Parameter& parameter, RmsNormWeights& norm);
+  QWEN35_BODY virtual void norm(const Parameter& parameter, RmsNormWeights& norm);
 
  protected:
   ~ParameterVisitor() = default;

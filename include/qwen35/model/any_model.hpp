@@ -68,8 +68,8 @@ class AnyModel : public GenerateCalls<AnyModel> {
     virtual const json::Value& generation_config() const = 0;
     virtual std::uint64_t fingerprint() const = 0;
     virtual bool has_vision() const { return false; }
-    virtual std::vector<ImageFeatures> features(bool, TensorView<float>, TensorView<std::int64_t>,
-                                                const VisionProgress&) const;
+    QWEN35_BODY virtual std::vector<ImageFeatures> features(bool, TensorView<float>, TensorView<std::int64_t>,
+                                                            const VisionProgress&) const;
     virtual RopeIndex positions(const ForwardInput&) const { return {}; }
     virtual Tensor<std::int32_t> first_positions(const ForwardInput&) const { return {}; }
     virtual std::function<void(ForwardInput&)> repeat_media(const ForwardInput&) const { return {}; }

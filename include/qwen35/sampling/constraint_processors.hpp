@@ -39,7 +39,7 @@ class MinLengthLogitsProcessor final : public LogitsProcessor {
   MinLengthLogitsProcessor(std::size_t min_length, const TokenIds& eos_token_id)
       : min_length_(min_length), eos_(eos_token_id) {}
   std::string_view name() const override { return "MinLengthLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   std::size_t min_length_;
@@ -52,7 +52,7 @@ class MinNewTokensLengthLogitsProcessor final : public LogitsProcessor {
   MinNewTokensLengthLogitsProcessor(std::size_t min_new_tokens, const TokenIds& eos_token_id)
       : min_new_(min_new_tokens), eos_(eos_token_id) {}
   std::string_view name() const override { return "MinNewTokensLengthLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   std::size_t min_new_;
@@ -70,7 +70,7 @@ class PrefixConstrainedLogitsProcessor final : public LogitsProcessor {
       : function_(std::move(prefix_allowed_tokens_fn)) {}
   std::string_view name() const override { return "PrefixConstrainedLogitsProcessor"; }
   // Raises InputError when the function names no id, or one outside the vocabulary.
-  void process(const SequenceRow& row, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   PrefixAllowedTokens function_;
@@ -81,7 +81,7 @@ class ForcedBOSTokenLogitsProcessor final : public LogitsProcessor {
  public:
   explicit ForcedBOSTokenLogitsProcessor(TokenId bos_token_id) : bos_(bos_token_id) {}
   std::string_view name() const override { return "ForcedBOSTokenLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   TokenId bos_;
@@ -93,7 +93,7 @@ class ForcedEOSTokenLogitsProcessor final : public LogitsProcessor {
   ForcedEOSTokenLogitsProcessor(std::size_t max_length, const TokenIds& eos_token_id)
       : max_length_(max_length), eos_(eos_token_id) {}
   std::string_view name() const override { return "ForcedEOSTokenLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   std::size_t max_length_;
@@ -104,7 +104,7 @@ class ForcedEOSTokenLogitsProcessor final : public LogitsProcessor {
 class InfNanRemoveLogitsProcessor final : public LogitsProcessor {
  public:
   std::string_view name() const override { return "InfNanRemoveLogitsProcessor"; }
-  void process(const SequenceRow&, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow&, std::span<float> scores) const override;
 };
 
 // From `start_index` generated ids on, eos scores grow by |score| * (decay_factor^(ids since) - 1). A masked one stays
@@ -114,7 +114,7 @@ class ExponentialDecayLengthPenalty final : public LogitsProcessor {
   // Raises InputError without eos ids or for a negative start.
   ExponentialDecayLengthPenalty(const ExponentialDecay& decay, const TokenIds& eos_token_id);
   std::string_view name() const override { return "ExponentialDecayLengthPenalty"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   ExponentialDecay decay_;
@@ -138,7 +138,7 @@ class SuppressTokensAtBeginLogitsProcessor final : public LogitsProcessor {
   SuppressTokensAtBeginLogitsProcessor(std::vector<TokenId> begin_suppress_tokens, std::size_t begin_index)
       : ids_(std::move(begin_suppress_tokens)), begin_index_(begin_index) {}
   std::string_view name() const override { return "SuppressTokensAtBeginLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   std::vector<TokenId> ids_;

@@ -24,7 +24,7 @@ class UnbatchedClassifierFreeGuidanceLogitsProcessor final : public LogitsProces
   UnbatchedClassifierFreeGuidanceLogitsProcessor(double guidance_scale, UnconditionalLogits unconditional_logits);
   std::string_view name() const override { return "UnbatchedClassifierFreeGuidanceLogitsProcessor"; }
   // Raises InputError for logits of another vocabulary.
-  void process(const SequenceRow& row, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   float guidance_scale_;

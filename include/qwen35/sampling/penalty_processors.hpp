@@ -53,7 +53,7 @@ class RepetitionPenaltyLogitsProcessor final : public LogitsProcessor {
   // Raises InputError unless penalty > 0. The first `prompt_ignore_length` ids do not count.
   explicit RepetitionPenaltyLogitsProcessor(double penalty, std::size_t prompt_ignore_length = 0);
   std::string_view name() const override { return "RepetitionPenaltyLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   float penalty_;
@@ -65,7 +65,7 @@ class PresencePenaltyLogitsProcessor final : public LogitsProcessor {
  public:
   explicit PresencePenaltyLogitsProcessor(double penalty) : penalty_(static_cast<float>(penalty)) {}
   std::string_view name() const override { return "PresencePenaltyLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   float penalty_;
@@ -76,7 +76,7 @@ class FrequencyPenaltyLogitsProcessor final : public LogitsProcessor {
  public:
   explicit FrequencyPenaltyLogitsProcessor(double penalty) : penalty_(static_cast<float>(penalty)) {}
   std::string_view name() const override { return "FrequencyPenaltyLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   float penalty_;
@@ -107,7 +107,7 @@ class EncoderRepetitionPenaltyLogitsProcessor final : public LogitsProcessor {
     require<InputError>(penalty > 0.0, "encoder_repetition_penalty is ", penalty, ", expected a number above 0");
   }
   std::string_view name() const override { return "EncoderRepetitionPenaltyLogitsProcessor"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   float penalty_;
@@ -137,7 +137,7 @@ class SequenceBiasLogitsProcessor : public LogitsProcessor {
   explicit SequenceBiasLogitsProcessor(std::vector<SequenceBias> sequence_bias);
   std::string_view name() const override { return "SequenceBiasLogitsProcessor"; }
   // Raises InputError for an id outside the vocabulary.
-  void process(const SequenceRow& row, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const override;
 
  protected:
   SequenceBiasLogitsProcessor(std::vector<SequenceBias> sequence_bias, const char* what);

@@ -123,7 +123,7 @@ class StopStringCriteria final : public StoppingCriteria {
  public:
   // Raises InputError without strings, for an empty one, or without a tokenizer.
   StopStringCriteria(std::vector<std::string> stop_strings, TokenText tokenizer);
-  bool is_done(const SequenceRow& row) const override;
+  QWEN35_BODY bool is_done(const SequenceRow& row) const override;
   std::string_view name() const override { return "StopStringCriteria"; }
   FinishReason reason() const override { return FinishReason::stop_string; }
 

@@ -57,7 +57,7 @@ void mask_improbable(float bar, std::size_t min_tokens_to_keep, std::span<const 
 // Looks at the scores that are not masked, and at no others.
 class LiveScoresWarper : public LogitsProcessor {
  public:
-  void process(const SequenceRow& row, std::span<float> scores) const final;
+  QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const final;
 
  private:
   virtual void warp(detail::ScratchOf& scratch, std::span<float> scores) const = 0;
@@ -69,7 +69,7 @@ class TemperatureLogitsWarper final : public LogitsProcessor {
   // Raises InputError unless temperature > 0.
   explicit TemperatureLogitsWarper(double temperature);
   std::string_view name() const override { return "TemperatureLogitsWarper"; }
-  void process(const SequenceRow&, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow&, std::span<float> scores) const override;
 
  private:
   float temperature_;
@@ -81,7 +81,7 @@ class TopKLogitsWarper final : public LogitsProcessor {
   // Raises InputError for a k of 0.
   explicit TopKLogitsWarper(std::size_t top_k, std::size_t min_tokens_to_keep = 1);
   std::string_view name() const override { return "TopKLogitsWarper"; }
-  void process(const SequenceRow& row, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   std::size_t top_k_;
@@ -96,7 +96,7 @@ class TopPLogitsWarper final : public LiveScoresWarper {
 
  private:
   // A score goes when it and all smaller ones together have at most 1 - top_p.
-  void warp(detail::ScratchOf& scratch, std::span<float> scores) const override;
+  QWEN35_BODY void warp(detail::ScratchOf& scratch, std::span<float> scores) const override;
 
   float bar_;
   std::size_t min_keep_;
@@ -110,7 +110,7 @@ class MinPLogitsWarper final : public LiveScoresWarper {
   std::string_view name() const override { return "MinPLogitsWarper"; }
 
  private:
-  void warp(detail::ScratchOf& scratch, std::span<float> scores) const override;
+  QWEN35_BODY void warp(detail::ScratchOf& scratch, std::span<float> scores) const override;
 
   float min_p_;
   std::size_t min_keep_;
@@ -127,7 +127,7 @@ class TopHLogitsWarper final : public LiveScoresWarper {
   std::string_view name() const override { return "TopHLogitsWarper"; }
 
  private:
-  void warp(detail::ScratchOf& scratch, std::span<float> scores) const override;
+  QWEN35_BODY void warp(detail::ScratchOf& scratch, std::span<float> scores) const override;
 
   double top_h_;
 };
@@ -141,7 +141,7 @@ class TypicalLogitsWarper final : public LiveScoresWarper {
   std::string_view name() const override { return "TypicalLogitsWarper"; }
 
  private:
-  void warp(detail::ScratchOf& scratch, std::span<float> scores) const override;
+  QWEN35_BODY void warp(detail::ScratchOf& scratch, std::span<float> scores) const override;
 
   float mass_;
   std::size_t min_keep_;
@@ -171,7 +171,7 @@ class EtaLogitsWarper final : public LiveScoresWarper {
   std::string_view name() const override { return "EtaLogitsWarper"; }
 
  private:
-  void warp(detail::ScratchOf& scratch, std::span<float> scores) const override;
+  QWEN35_BODY void warp(detail::ScratchOf& scratch, std::span<float> scores) const override;
 
   float epsilon_;
   std::size_t min_keep_;
@@ -181,7 +181,7 @@ class EtaLogitsWarper final : public LiveScoresWarper {
 class LogitNormalization final : public LogitsProcessor {
  public:
   std::string_view name() const override { return "LogitNormalization"; }
-  void process(const SequenceRow&, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow&, std::span<float> scores) const override;
 };
 
 QWEN35_END_NAMESPACE

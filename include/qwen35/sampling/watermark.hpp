@@ -49,7 +49,7 @@ class WatermarkLogitsProcessor final : public LogitsProcessor {
   explicit WatermarkLogitsProcessor(const WatermarkingConfig& config) : green_(config) {}
   std::string_view name() const override { return "WatermarkLogitsProcessor"; }
 
-  void process(const SequenceRow& row, std::span<float> scores) const override;
+  QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const override;
 
  private:
   Greenlist green_;

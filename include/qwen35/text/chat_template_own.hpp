@@ -22,8 +22,8 @@ class JinjaChatTemplate final : public OwnChatTemplate {
   explicit JinjaChatTemplate(std::string_view source, std::optional<std::string_view> with_tools = {},
                              std::map<std::string, std::string> tokens = {});
 
-  RenderedChat render(const json::Value& messages, const json::Value& tools,
-                      const ChatTemplateOptions& options) const override;
+  QWEN35_BODY RenderedChat render(const json::Value& messages, const json::Value& tools,
+                                  const ChatTemplateOptions& options) const override;
 
   const JinjaTemplate& plain() const { return plain_; }
   const JinjaTemplate& with_tools() const { return with_tools_ ? *with_tools_ : plain_; }

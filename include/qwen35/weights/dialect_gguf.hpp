@@ -20,14 +20,14 @@ class GgufDialect final : public Dialect {
  public:
   GgufDialect(const Checkpoint& checkpoint, ModelPart part);
 
-  std::string file_name(const std::string& name) const override;
-  bool passes_over(std::string_view name) const override;
+  QWEN35_BODY std::string file_name(const std::string& name) const override;
+  QWEN35_BODY bool passes_over(std::string_view name) const override;
   bool tiled_value_heads() const override { return value_heads_ > key_heads_; }
 
-  void bind(Binder& binder, const Parameter& parameter, Matrix& out) override;
-  void bind(Binder& binder, const Parameter& parameter, const float*& out) override;
+  QWEN35_BODY void bind(Binder& binder, const Parameter& parameter, Matrix& out) override;
+  QWEN35_BODY void bind(Binder& binder, const Parameter& parameter, const float*& out) override;
   // Gate and up each alone, or one behind the other.
-  void bind(Binder& binder, const ExpertsParameter& experts, std::vector<MlpWeights>& out) override;
+  QWEN35_BODY void bind(Binder& binder, const ExpertsParameter& experts, std::vector<MlpWeights>& out) override;
 
  private:
   void bind_fused(Binder& binder, const Parameter& parameter, const std::string& fused, Matrix& out);

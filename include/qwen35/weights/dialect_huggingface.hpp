@@ -49,7 +49,7 @@ class HuggingFaceDialect final : public Dialect {
   std::string file_name(const std::string& name) const override {
     return part_ == ModelPart::text ? names_.text_name(name) : names_.vision_name(name);
   }
-  bool passes_over(std::string_view name) const override;
+  QWEN35_BODY bool passes_over(std::string_view name) const override;
 
   void bind(Binder& binder, const Parameter& parameter, Matrix& out) override {
     out = binder.matrix(file_name(parameter.name), parameter.shape);
@@ -58,7 +58,7 @@ class HuggingFaceDialect final : public Dialect {
     out = binder.vector(file_name(parameter.name), parameter.shape, parameter.meaning);
   }
   // Fused, or three matrices for each expert.
-  void bind(Binder& binder, const ExpertsParameter& experts, std::vector<MlpWeights>& out) override;
+  QWEN35_BODY void bind(Binder& binder, const ExpertsParameter& experts, std::vector<MlpWeights>& out) override;
 
  private:
   static MlpSizes sizes(const ExpertsParameter& experts) { return {experts.hidden_size, experts.intermediate}; }

@@ -52,7 +52,7 @@ class Initialiser final : public ParameterVisitor {
   void operator()(const Parameter& parameter, const float*& out) override {
     out = storage_.keep(make(parameter, vector_format(options_.dtype).value_or(Format::f32)), parameter.meaning);
   }
-  void operator()(const ExpertsParameter& experts, std::vector<MlpWeights>& out) override;
+  QWEN35_BODY void operator()(const ExpertsParameter& experts, std::vector<MlpWeights>& out) override;
 
  private:
   Matrix make(const Parameter& parameter, Format format);

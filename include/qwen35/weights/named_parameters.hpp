@@ -52,8 +52,8 @@ class ParameterList final : public ParameterReader {
   void read(const Parameter& parameter, const Matrix& matrix) override {
     out.push_back({parameter.name, parameter.shape, matrix.format, {matrix}, nullptr});
   }
-  void read(const Parameter& parameter, const float* values) override;
-  void read(const ExpertsParameter& experts, const std::vector<MlpWeights>& weights) override;
+  QWEN35_BODY void read(const Parameter& parameter, const float* values) override;
+  QWEN35_BODY void read(const ExpertsParameter& experts, const std::vector<MlpWeights>& weights) override;
 
   std::size_t bytes() const;
 
