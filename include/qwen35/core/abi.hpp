@@ -59,9 +59,6 @@
 // qwen35::generate sets, the bodies of those that are no templates stand in that target's one file, and programs see
 // declarations: less than half of the time to compile.
 //
-// The declaration of a virtual function whose body is a QWEN35_BODY is one too: were it not inline where its class
-// ends, GCC would take it for the key of the class and emit the class's table, with all that it reaches, in every file.
-//
 // A large function that few programs call is QWEN35_LAZY: among inline functions a template of nothing, whose body
 // costs only those who call it.
 #if defined(QWEN35_COMPILED_GENERATE)
