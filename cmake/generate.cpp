@@ -60,6 +60,10 @@
 #include <qwen35/model/rectangle.hpp>
 #include <qwen35/model/rope_index.hpp>
 #include <qwen35/model/sequence_slice.hpp>
+#include <qwen35/parallel/cpu_quota.hpp>
+#include <qwen35/parallel/region_cost.hpp>
+#include <qwen35/parallel/thread_count.hpp>
+#include <qwen35/parallel/thread_team.hpp>
 #include <qwen35/sampling/constraint_processors.hpp>
 #include <qwen35/sampling/generation_config.hpp>
 #include <qwen35/sampling/generation_config_json.hpp>

@@ -3,7 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <numeric>
+#include <thread>
 #include <vector>
 
 using namespace qwen35;
@@ -66,6 +73,215 @@ TEST_CASE("the thread count belongs to the calling thread and its scope") {
   CHECK(num_threads() == by_default);
 }
 
+TEST_CASE("the process has a default, which a thread's own choice overrules, and a limit, which nothing does") {
+  if (thread_backend() != "openmp") {
+    return;
+  }
+  const int by_default = num_threads();
+  set_default_num_threads(5);
+  CHECK(num_threads() == 5);
+  std::thread([] { CHECK(num_threads() == 5); }).join();
+  {
+    const ThreadCount mine(3);
+    CHECK(num_threads() == 3);
+    std::thread([] { CHECK(num_threads() == 5); }).join();
+    set_thread_limit(2);
+    CHECK(num_threads() == 2);
+  }
+  CHECK(thread_limit() == 2);
+  CHECK(num_threads() == 2);
+  set_default_num_threads(0);
+  set_thread_limit(0);
+  CHECK(num_threads() == by_default);
+  CHECK_THROWS_WITH_AS(set_default_num_threads(-1),
+                       "set_default_num_threads: expected 0 (default) to 4096 threads, got -1", InputError);
+  CHECK_THROWS_WITH_AS(set_thread_limit(5000), "set_thread_limit: expected 0 (default) to 4096 threads, got 5000",
+                       InputError);
+}
+
+namespace {
+
+// The most threads that were in iterations of this many callers' loops at one moment, all callers together.
+int most_at_once(int callers, int threads) {
+  std::atomic<int> inside{0}, most{0};
+  std::vector<std::thread> all;
+  for (int caller = 0; caller < callers; ++caller) {
+    all.emplace_back([&] {
+      const ThreadCount scope(threads);
+      for (int loop = 0; loop < 20; ++loop) {
+        parallel_for(8, [&](std::size_t) {
+          const int now = inside.fetch_add(1) + 1;
+          for (int seen = most.load(); now > seen && !most.compare_exchange_weak(seen, now);) {
+          }
+          std::this_thread::sleep_for(std::chrono::microseconds(50));
+          --inside;
+        });
+      }
+    });
+  }
+  for (std::thread& caller : all) {
+    caller.join();
+  }
+  return most.load();
+}
+
+}  // namespace
+
+TEST_CASE("helpers come, no more than were asked for, and no more than the process allows") {
+  const bool threads = thread_backend() == "openmp";
+  const int alone = most_at_once(1, 3);
+  CHECK(alone <= (threads ? 3 : 1));
+  if (threads) {  // iterations that sleep leave the processor to the helper, however busy the machine is
+    CHECK(alone >= 2);
+  }
+  set_thread_limit(2);
+  CHECK(most_at_once(1, 7) <= 2);
+  CHECK(most_at_once(2, 7) <= 2 + 1);  // the second caller, which nobody holds up, beside a pair
+  set_thread_limit(0);
+}
+
+TEST_CASE("many callers at once: each loop is whole, whoever helps") {
+  constexpr std::size_t callers = 8;
+  std::array<std::size_t, callers> wrong{};
+  std::vector<std::thread> all;
+  for (std::size_t caller = 0; caller < callers; ++caller) {
+    all.emplace_back([&, caller] {
+      const ThreadCount scope(static_cast<int>(2 + caller % 3));
+      const std::uint64_t before = parallel_regions();
+      for (std::size_t loop = 0; loop < 300; ++loop) {
+        std::vector<std::size_t> visits(17, 0);
+        parallel_for(visits.size(), [&](std::size_t i) { visits[i] += i + loop; });
+        for (std::size_t i = 0; i < visits.size(); ++i) {
+          wrong[caller] += visits[i] != i + loop ? 1u : 0u;
+        }
+        try {
+          parallel_for(5, [&](std::size_t i) { require<InputError>(i != loop % 5, "caller ", caller); });
+          ++wrong[caller];
+        } catch (const InputError& error) {
+          wrong[caller] += error.what() != concat("caller ", caller) ? 1u : 0u;
+        }
+      }
+      wrong[caller] += parallel_regions() - before != (thread_backend() == "openmp" ? 600u : 0u) ? 1u : 0u;
+    });
+  }
+  for (std::thread& caller : all) {
+    caller.join();
+  }
+  CHECK(wrong == std::array<std::size_t, callers>{});
+}
+
+TEST_CASE("threads that end leave nothing behind, and a helper sleeps as long as nobody calls") {
+  for (int round = 0; round < 20; ++round) {
+    std::thread([&] {
+      const ThreadCount scope(3);
+      std::vector<int> visits(9, 0);
+      parallel_for(9, [&](std::size_t i) { ++visits[i]; });
+      CHECK(visits == std::vector<int>(9, 1));
+    }).join();
+    if (round % 5 == 0) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));  // the helpers sleep by now
+    }
+  }
+}
+
+// The thread sanitizer stops a child that starts threads.
+#if defined(__SANITIZE_THREAD__)
+#define QWEN35_TEST_FORK 0
+#elif defined(__has_feature)
+#define QWEN35_TEST_FORK !__has_feature(thread_sanitizer)
+#else
+#define QWEN35_TEST_FORK 1
+#endif
+#if QWEN35_TEST_FORK
+TEST_CASE("the child of a fork has loops, and helpers of its own") {
+  const ThreadCount scope(3);
+  std::vector<int> visits(9, 0);
+  parallel_for(9, [&](std::size_t i) { ++visits[i]; });
+  for (const bool by_exit : {false, true}) {
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      std::vector<int> own(9, 0);
+      for (int loop = 0; loop < 50; ++loop) {
+        parallel_for(9, [&](std::size_t i) { own[i] += 1; });
+      }
+      const int status = own == std::vector<int>(9, 50) && most_at_once(1, 3) <= 3 ? 0 : 1;
+      if (by_exit) {
+        std::exit(status);  // ends the helpers
+      }
+      _exit(status);
+    }
+    int status = -1;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+  }
+  parallel_for(9, [&](std::size_t i) { ++visits[i]; });
+  CHECK(visits == std::vector<int>(9, 2));
+}
+
+TEST_CASE("loops run while static objects are destroyed, and an iteration may end the program") {
+  for (const bool inside : {false, true}) {
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      static std::vector<int> visits(100, 0);
+      std::atexit([] {  // registered before the first loop of this process: runs after the helpers have ended
+        const ThreadCount scope(2);
+        parallel_for(visits.size(), [](std::size_t i) { ++visits[i]; });
+        _exit(visits == std::vector<int>(100, 1) ? 7 : 8);
+      });
+      const ThreadCount scope(2);
+      std::atomic<bool> ended{false};
+      parallel_for(100, [&](std::size_t i) {
+        if (inside && i == 50 && !ended.exchange(true)) {
+          std::exit(0);
+        }
+      });
+      std::exit(0);
+    }
+    int status = -1;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    if (!inside) {
+      CHECK(WEXITSTATUS(status) == 7);
+    }
+  }
+}
+
+#endif
+
+TEST_CASE("the quota of control groups, of both versions") {
+  const std::filesystem::path root = std::filesystem::temp_directory_path() / concat("qwen35_quota_", getpid());
+  const auto write = [&](const char* path, const char* text) {
+    const auto file = root / path;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file) << text;
+  };
+  const auto quota = [&] { return cpu_quota(root.string() + "/"); };
+  CHECK(quota() == 0);
+  write("proc/self/cgroup", "0::/a/b\n");
+  CHECK(quota() == 0);
+  write("sys/fs/cgroup/a/b/cpu.max", "max 100000\n");
+  CHECK(quota() == 0);
+  write("sys/fs/cgroup/a/cpu.max", "250000 100000\n");
+  CHECK(quota() == 3);
+  write("sys/fs/cgroup/cpu.max", "200000 100000\n");  // the outermost grants least
+  CHECK(quota() == 2);
+  write("sys/fs/cgroup/a/b/cpu.max", "5000 100000\n");
+  CHECK(quota() == 1);
+  write("sys/fs/cgroup/a/b/cpu.max", "5000 0\n");
+  write("sys/fs/cgroup/a/cpu.max", "none of it");
+  CHECK(quota() == 2);
+  write("proc/self/cgroup", "12:memory:/m\nmalformed\n4:cpu,cpuacct:/a\n");
+  CHECK(quota() == 0);
+  write("sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", "150000\n");
+  write("sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "100000\n");
+  CHECK(quota() == 2);
+  write("sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", "-1\n");
+  CHECK(quota() == 0);
+  std::filesystem::remove_all(root);
+}
+
 TEST_CASE("nested loops visit everything") {
   const ThreadCount scope(2);
   std::vector<std::vector<int>> visits(4, std::vector<int>(5, 0));
@@ -96,14 +312,35 @@ TEST_CASE("the backend is named") {
 }
 
 TEST_CASE("parallel_tasks runs each task once, small work on the calling thread") {
+  const ThreadCount scope(2);
+  CHECK(!worth_a_region(10));
+  CHECK(worth_a_region(10'000'000) == (thread_backend() == "openmp"));
+  CHECK(region_cost() <= 20'000);
+  CHECK((region_cost() > 0) == (thread_backend() == "openmp"));
   for (const std::size_t work : {std::size_t{10}, std::size_t{10'000'000}}) {
     std::vector<int> seen(37, 0);
     parallel_tasks(work, seen.size(), [&](std::size_t task) {
       ++seen[task];
       if (work < 100) {
-        CHECK(!detail::inside_parallel_loop());
+        CHECK(!inside_parallel_loop());
       }
     });
     CHECK(seen == std::vector<int>(37, 1));
   }
+}
+
+TEST_CASE("the program's own OpenMP regions run our loops inline") {
+#if defined(_OPENMP)
+  std::atomic<int> wrong{0};
+#pragma omp parallel num_threads(2)
+  {
+    std::vector<int> visits(10, 0);
+    const std::uint64_t before = parallel_regions();
+    parallel_for(10, [&](std::size_t i) { ++visits[i]; });
+    if (visits != std::vector<int>(10, 1) || parallel_regions() != before) {
+      ++wrong;
+    }
+  }
+  CHECK(wrong == 0);
+#endif
 }

@@ -1,48 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parallel loops and the thread count. The only header that uses OpenMP; without -fopenmp everything runs on the
-// calling thread.
+// Parallel loops.
 #pragma once
 
-#include <qwen35/core/error.hpp>
+#include <qwen35/parallel/region_cost.hpp>
+#include <qwen35/parallel/thread_team.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <exception>
-#include <string_view>
-
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
+#include <type_traits>
 
 QWEN35_BEGIN_NAMESPACE
 
-// What runs the loops of this translation unit: "openmp", or "serial" when it was compiled without -fopenmp.
-constexpr std::string_view thread_backend() {
-#if defined(_OPENMP)
-  return "openmp";
-#else
-  return "serial";
-#endif
-}
-
 namespace detail {
 
-// 0: OpenMP's default (OMP_NUM_THREADS, else the processors of the process).
-inline thread_local int chosen_threads = 0;
-
-// True on a thread that is already running an iteration of a parallel loop: loops inside loops run inline.
-inline bool inside_parallel_loop() {
-#if defined(_OPENMP)
-  return omp_in_parallel() != 0;
-#else
-  return false;
-#endif
-}
-
 #if defined(__cpp_exceptions)
-// Carries the first exception of a region to the thread that started it; an exception that left an OpenMP region would
-// end the process.
+// Carries the first exception of a region to the thread that started it; one that left a helper would end the process.
 class FirstError {
  public:
   template <class F>
@@ -79,39 +53,26 @@ class FirstError {
 };
 #endif
 
-}  // namespace detail
+template <class F>
+struct LoopOf : ParallelLoop {
+  LoopOf(std::size_t iterations, F& function) : ParallelLoop{run, iterations}, fn(function) {}
 
-// Threads that the next parallel loop of the calling thread will use. 1 inside a loop and in serial builds.
-inline int num_threads() {
-#if defined(_OPENMP)
-  if (detail::inside_parallel_loop()) {
-    return 1;
+  static bool run(ParallelLoop& loop) {
+    LoopOf& self = static_cast<LoopOf&>(loop);
+    bool any = false;
+    for (std::size_t i; (i = self.next.fetch_add(1, std::memory_order_relaxed)) < self.count; any = true) {
+      if (!self.first_error.any()) {
+        self.first_error.run([&] { self.fn(i); });
+      }
+    }
+    return any;
   }
-  return detail::chosen_threads > 0 ? detail::chosen_threads : omp_get_max_threads();
-#else
-  return 1;
-#endif
-}
 
-// Sets the number of threads for loops that the calling thread starts; 0 returns to OpenMP's default. Results do not
-// depend on it. Raises InputError when negative or above 4096.
-inline void set_num_threads(int count) {
-  require<InputError>(count >= 0 && count <= 4096, "set_num_threads: expected 0 (default) to 4096 threads, got ",
-                      count);
-  detail::chosen_threads = count;
-}
-
-// A thread count for the life of a scope.
-class ThreadCount {
- public:
-  explicit ThreadCount(int count) : previous_(detail::chosen_threads) { set_num_threads(count); }
-  ~ThreadCount() { detail::chosen_threads = previous_; }
-  ThreadCount(const ThreadCount&) = delete;
-  ThreadCount& operator=(const ThreadCount&) = delete;
-
- private:
-  int previous_;
+  F& fn;
+  FirstError first_error;
 };
+
+}  // namespace detail
 
 // fn(i) for every i < count; threads take the next i when they are free. An exception of fn is raised again here, after
 // the loop.
@@ -120,14 +81,9 @@ inline void parallel_for(std::size_t count, F&& fn) {
 #if defined(_OPENMP)
   const std::size_t threads = count > 1 ? std::min(count, static_cast<std::size_t>(num_threads())) : 1;
   if (threads > 1) {
-    detail::FirstError first_error;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(static_cast <int>(threads))
-    for (std::size_t i = 0; i < count; ++i) {
-      if (!first_error.any()) {
-        first_error.run([&] { fn(i); });
-      }
-    }
-    first_error.rethrow();
+    detail::LoopOf<std::remove_reference_t<F>> loop(count, fn);
+    run_loop(loop, static_cast<int>(threads));
+    loop.first_error.rethrow();
     return;
   }
 #endif
@@ -136,17 +92,22 @@ inline void parallel_for(std::size_t count, F&& fn) {
   }
 }
 
-// fn(0) ... fn(tasks - 1), on the threads when the work pays for waking them: a region costs a few microseconds, in
-// which one core does about 100,000 multiply-adds.
+// True when that many multiply-adds are worth a region: what one core does (about 32 in a nanosecond, of short rows) in
+// twice the time that the region takes.
+inline bool worth_a_region(std::size_t multiply_adds) {
+  return num_threads() > 1 && multiply_adds / 64 >= region_cost();
+}
+
+// fn(0) ... fn(tasks - 1), on the threads when the work pays for it.
 template <class F>
 inline void parallel_tasks(std::size_t multiply_adds, std::size_t tasks, F&& fn) {
-  if (multiply_adds < 131072) {
-    for (std::size_t task = 0; task < tasks; ++task) {
-      fn(task);
-    }
+  if (tasks > 1 && worth_a_region(multiply_adds)) {
+    parallel_for(tasks, fn);
     return;
   }
-  parallel_for(tasks, fn);
+  for (std::size_t task = 0; task < tasks; ++task) {
+    fn(task);
+  }
 }
 
 // fn(begin, end) on contiguous ranges that cover [0, count): at most one range for each thread, each but the last a
