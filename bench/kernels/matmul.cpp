@@ -4,6 +4,7 @@
 #include "kernel_bench.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace {
 
@@ -38,13 +39,35 @@ BENCHMARK(few_tokens)
         {{static_cast<int>(DType::f32), static_cast<int>(DType::bf16)}, {512, 2048, 4096}, {1, 4, 16}, {1, 2}})
     ->UseRealTime();
 
-// Blocks in the same way; processors decode them more slowly than memory brings them.
-BENCHMARK(few_tokens)
-    ->ArgNames({"dtype", "cols", "tokens", "threads"})
+// Blocks with activations in 8 bits: one token, the 16 that an expert has of a prompt of 512, and many.
+void integers(benchmark::State& state) {
+  const auto format = static_cast<qwen35::Format>(state.range(0));
+  const auto tokens = static_cast<std::size_t>(state.range(1));
+  constexpr std::size_t cols = 2048;
+  const std::size_t rows = (std::size_t{64} << 20) / qwen35::row_bytes(format, cols) / (tokens > 16 ? 32 : 1);
+  const auto bytes = kernel_bench::filled(qwen35::row_bytes(format, rows * cols));
+  const auto x = kernel_bench::filled_floats(tokens * cols);
+  std::vector<qwen35::kernels::QuantizedBlock> quantized(tokens * qwen35::kernels::quantized_blocks(cols));
+  qwen35::kernels::quantize_rows({x.data(), cols, 0, quantized.size(), quantized.data()});
+  auto y = kernel_bench::filled_floats(tokens * rows);
+  const qwen35::Matrix w{bytes.data(), format, rows, cols};
+  for (auto _ : state) {
+    for (std::size_t row = 0; row < rows; row += 64) {
+      qwen35::kernels::integer_matmul(
+          {w, row, std::min(rows, row + 64), quantized.data(), nullptr, tokens, y.data(), rows});
+    }
+    benchmark::ClobberMemory();
+  }
+  kernel_bench::report(state, 2.0 * static_cast<double>(rows * cols * tokens), static_cast<double>(w.bytes()));
+}
+BENCHMARK(integers)
+    ->ArgNames({"dtype", "tokens"})
     ->Apply([](benchmark::internal::Benchmark* bench) {
-#define QWEN35_BENCH_FORMAT(name, ...) bench->Args({static_cast<int>(qwen35::Format::name), 2048, 1, 1});
-      QWEN35_BLOCK_FORMATS(QWEN35_BENCH_FORMAT)
+      for (const int tokens : {1, 16, 512}) {
+#define QWEN35_BENCH_FORMAT(name, ...) bench->Args({static_cast<int>(qwen35::Format::name), tokens});
+        QWEN35_BLOCK_FORMATS(QWEN35_BENCH_FORMAT)
 #undef QWEN35_BENCH_FORMAT
+      }
     })
     ->UseRealTime();
 

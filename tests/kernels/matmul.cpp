@@ -2,6 +2,8 @@
 #include "kernel_test.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 using namespace qwen35;
@@ -49,7 +51,207 @@ struct Problem {
   }
 };
 
+// Rows of 8-bit activations by their definition.
+std::vector<kernels::QuantizedBlock> quantized(const std::vector<float>& x, std::size_t width) {
+  const std::size_t blocks = kernels::quantized_blocks(width), rows = x.size() / width;
+  std::vector<kernels::QuantizedBlock> out(rows * blocks);
+  std::memset(static_cast<void*>(out.data()), 0, out.size() * sizeof(out[0]));
+  for (std::size_t first = 0; first < x.size(); first += 32) {
+    kernels::QuantizedBlock& block = out[first / width * blocks + first % width / 256];
+    const std::size_t group = first % width % 256 / 32;
+    float size = 0.0f;
+    bool finite = true;
+    for (std::size_t i = first; i < first + 32; ++i) {
+      finite = finite && std::isfinite(x[i]);
+      size = std::max(size, std::abs(x[i]));
+    }
+    const bool zero = !finite || size < 0x1p-100f;
+    const float scale = !finite ? std::numeric_limits<float>::quiet_NaN() : zero ? 0.0f : size / 127.0f;
+    std::int32_t sums[2] = {0, 0};
+    for (std::size_t i = 0; i < 32; ++i) {
+      const long code = zero ? 0 : std::lrint(x[first + i] * (127.0f / size));
+      block.codes[group * 32 + i] = static_cast<std::int8_t>(code);
+      sums[i / 16] += static_cast<std::int32_t>(code);
+    }
+    block.scales[group] = scale;
+    block.sums[group] = scale * static_cast<float>(sums[0] + sums[1]);
+    block.negated[group] = -128 * (sums[0] + sums[1]);
+    for (std::size_t half = 0; half < 2; ++half) {
+      block.scales16[2 * group + half] = scale;
+      block.sums16[2 * group + half] = scale * static_cast<float>(sums[half]);
+      block.negated16[2 * group + half] = -128 * sums[half];
+    }
+  }
+  return out;
+}
+
+// Their product with rows of blocks by its definition.
+std::vector<float> integer_product(const Matrix& w, const std::vector<kernels::QuantizedBlock>& x,
+                                   const std::vector<float>& bias) {
+  const std::size_t group = kernels::integer_group(w.format), partials = 256 / group;
+  const std::size_t unit = format_info(w.format).block_values, blocks = kernels::quantized_blocks(w.cols);
+  const std::size_t tokens = x.size() / blocks;
+  std::vector<float> y(tokens * w.rows);
+  std::vector<std::int8_t> codes(w.cols);
+  std::vector<float> scales(w.cols / 16), offsets(w.cols / 16);
+  for (std::size_t row = 0; row < w.rows; ++row) {
+    for (std::size_t i = 0; i < w.cols; i += unit) {
+      unpack_function(w.format)(w.row(row) + row_bytes(w.format, i), unit,
+                                {&codes[i], &scales[i / 16], &offsets[i / 16]});
+    }
+    for (std::size_t token = 0; token < tokens; ++token) {
+      float total = 0.0f;
+      for (std::size_t span = 0; span < w.cols; span += 2048) {
+        float partial[16] = {};
+        for (std::size_t k = span; k < std::min(span + 2048, w.cols); k += group) {
+          const kernels::QuantizedBlock& own = x[token * blocks + k / 256];
+          std::int32_t dot = 0, sum = 0;
+          for (std::size_t i = 0; i < group; ++i) {
+            dot += std::int32_t{codes[k + i]} * own.codes[k % 256 + i];
+            sum += own.codes[k % 256 + i];
+          }
+          const float scale = own.scales[k % 256 / 32];
+          float& to = partial[k / group % partials];
+          to = std::fma(static_cast<float>(dot), scales[k / 16] * scale, to);
+          to = std::fma(offsets[k / 16], scale * static_cast<float>(sum), to);
+        }
+        float of_span = partial[0];
+        for (std::size_t i = 1; i < partials; ++i) {
+          of_span += partial[i];
+        }
+        total += of_span;
+      }
+      y[token * w.rows + row] = total + bias[row];
+    }
+  }
+  return y;
+}
+
+// Same bits, or both a NaN.
+bool same_or_nan(const std::vector<float>& a, const std::vector<float>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](float x, float y) {
+    return std::isnan(x) ? std::isnan(y) : std::memcmp(&x, &y, sizeof(x)) == 0;
+  });
+}
+
+// Blocks whose bytes are all alike among random ones: every code at its ends, and -128 of those of eight bits.
+void add_extreme_blocks(Stored& stored) {
+  const FormatInfo& info = format_info(stored.format);
+  std::int8_t codes[most_block_values];
+  float scales[most_block_values / code_group], offsets[std::size(scales)];
+  std::vector<std::byte> block(info.block_bytes);
+  std::byte* to = stored.bytes.data() + stored.offset;
+  for (const unsigned byte : {0x00u, 0x80u, 0x3fu, 0x0fu, 0xf0u, 0x88u, 0x77u, 0x70u, 0xbfu, 0x40u}) {
+    std::fill(block.begin(), block.end(), static_cast<std::byte>(byte));
+    unpack_function(stored.format)(block.data(), info.block_values, {codes, scales, offsets});
+    if (to + info.block_bytes <= stored.bytes.data() + stored.bytes.size() && std::abs(scales[0]) < 1e30f) {
+      std::copy(block.begin(), block.end(), to);
+      to += info.block_bytes;
+    }
+  }
+}
+
+// Tokens of all kinds of values: [8, width].
+std::vector<float> varied_tokens(std::size_t width) {
+  std::vector<float> x = random_values(8 * width, 2);
+  const auto token = [&](std::size_t t, std::size_t i) -> float& { return x[t * width + i]; };
+  for (std::size_t i = 0; i < width; ++i) {
+    token(1, i) = 0.0f;
+    token(2, i) = i % 3 == 0 ? -2.5f : 2.5f;  // codes of +-127
+    token(3, i) *= i / 32 % 2 == 0 ? 1e-40f : 1e-20f;
+    token(4, i) *= std::pow(10.0f, static_cast<float>(i % 7));
+  }
+  token(5, width - 1) = 3e38f;
+  token(6, width / 2) = NAN;
+  token(7, 0) = -INFINITY;
+  return x;
+}
+
 }  // namespace
+
+TEST_CASE("activations in 8 bits are their definition on every instruction set") {
+  for (const std::size_t width : {32u, 256u, 480u, 2048u}) {
+    const std::vector<float> x = varied_tokens(width);
+    const std::vector<kernels::QuantizedBlock> expected = quantized(x, width);
+    for_each_isa([&] {
+      std::vector<kernels::QuantizedBlock> out(expected.size());
+      std::memset(static_cast<void*>(out.data()), 7, out.size() * sizeof(out[0]));
+      kernels::quantize_rows({x.data(), width, 1, out.size(), out.data()});
+      kernels::quantize_rows({x.data(), width, 0, 1, out.data()});
+      CAPTURE(width);
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        CHECK(std::memcmp(out[i].codes, expected[i].codes, sizeof(out[i].codes)) == 0);
+        CHECK(std::memcmp(out[i].negated, expected[i].negated, sizeof(out[i].negated)) == 0);
+        CHECK(std::memcmp(out[i].negated16, expected[i].negated16, sizeof(out[i].negated16)) == 0);
+        const auto same = [](const auto& a, const auto& b) {
+          return same_or_nan({std::begin(a), std::end(a)}, {std::begin(b), std::end(b)});
+        };
+        CHECK(same(out[i].scales, expected[i].scales));
+        CHECK(same(out[i].sums, expected[i].sums));
+        CHECK(same(out[i].scales16, expected[i].scales16));
+        CHECK(same(out[i].sums16, expected[i].sums16));
+      }
+    });
+  }
+}
+
+TEST_CASE("products of integers are their definition on every instruction set, for any tokens and rows together") {
+  for (const Format format : block_formats) {
+    const std::size_t unit = format_info(format).block_values;
+    for (const std::size_t cols : {unit, unit == 32 ? std::size_t{2400} : std::size_t{2560}}) {
+      const std::size_t rows = 43;
+      Stored stored = random_blocks(format, rows * cols, 1, cols % 3);
+      add_extreme_blocks(stored);
+      const Matrix matrix{stored.data(), format, rows, cols};
+      const std::vector<kernels::QuantizedBlock> x = quantized(varied_tokens(cols), cols);
+      const std::vector<float> bias = random_values(rows, 3);
+      const std::vector<float> expected = integer_product(matrix, x, bias);
+      const std::size_t blocks = kernels::quantized_blocks(cols);
+      for_each_isa([&] {
+        CAPTURE(name(format));
+        CAPTURE(cols);
+        for (const std::size_t tokens : {1u, 2u, 3u, 5u, 8u}) {
+          for (const std::size_t split : {0u, 1u, 33u}) {
+            std::vector<float> y(8 * rows, NAN);
+            for (std::size_t t = 0; t < 8; t += tokens) {
+              const std::size_t now = std::min<std::size_t>(tokens, 8 - t);
+              float* const to = y.data() + t * rows;
+              kernels::integer_matmul({matrix, split, rows, &x[t * blocks], nullptr, now, to, rows, bias.data()});
+              kernels::integer_matmul({matrix, 0, split, &x[t * blocks], nullptr, now, to, rows, bias.data()});
+            }
+            CHECK(same_or_nan(y, expected));
+          }
+        }
+        const std::uint32_t index[] = {3, 3, 0, 5, 1, 2, 0, 4, 3, 0, 2, 4, 5};
+        for (const std::size_t tokens : {std::size_t{1}, std::size(index)}) {
+          std::vector<float> y(tokens * rows, NAN);
+          kernels::integer_matmul({matrix, 0, rows, x.data(), index, tokens, y.data(), rows, bias.data()});
+          for (std::size_t t = 0; t < tokens; ++t) {
+            CHECK(std::memcmp(&y[t * rows], &expected[index[t] * rows], rows * sizeof(float)) == 0);
+          }
+        }
+      });
+    }
+  }
+}
+
+TEST_CASE("products of integers are near those of the decoded values") {
+  for (const Format format : block_formats) {
+    const std::size_t rows = 20, cols = 2048, tokens = 3;
+    const Stored stored = random_blocks(format, rows * cols, 1, 0);
+    const Matrix matrix{stored.data(), format, rows, cols};
+    const Matrix values{reinterpret_cast<const std::byte*>(stored.values.data()), Format::f32, rows, cols};
+    const std::vector<float> x = random_values(tokens * cols, 2);
+    std::vector<kernels::QuantizedBlock> blocks(tokens * kernels::quantized_blocks(cols));
+    kernels::quantize_rows({x.data(), cols, 0, blocks.size(), blocks.data()});
+    std::vector<float> y(tokens * rows), expected(tokens * rows);
+    kernels::integer_matmul({matrix, 0, rows, blocks.data(), nullptr, tokens, y.data(), rows});
+    kernels::matmul({values, 0, rows, x.data(), cols, tokens, expected.data(), rows});
+    CAPTURE(name(format));
+    const double far = distance(y, {expected.begin(), expected.end()});
+    CHECK(far * far < 1e-4);
+  }
+}
 
 TEST_CASE("matmul agrees with double precision on odd sizes and odd addresses") {
   for_each_isa([] {
@@ -230,6 +432,12 @@ TEST_CASE("matmul: empty sums, no tokens, no rows") {
     CHECK(y == std::vector<float>{1.5f, -2.0f, 1.5f, -2.0f});
     kernels::matmul({matrix, 0, 2, x, 2, 1, y.data(), 2, bias.data()});
     CHECK(y == std::vector<float>{12.5f, 23.0f, 1.5f, -2.0f});
+    const Matrix blocks{nullptr, Format::q8_0, 2, 0};
+    kernels::integer_matmul({blocks, 1, 1, nullptr, nullptr, 1, y.data(), 2});
+    kernels::integer_matmul({blocks, 0, 2, nullptr, nullptr, 0, y.data(), 2, bias.data()});
+    CHECK(y == std::vector<float>{12.5f, 23.0f, 1.5f, -2.0f});
+    kernels::integer_matmul({blocks, 0, 2, nullptr, nullptr, 1, y.data(), 2, bias.data()});
+    CHECK(y == std::vector<float>{1.5f, -2.0f, 1.5f, -2.0f});
   });
 }
 

@@ -10,6 +10,7 @@
 #include <qwen35/text/tokenizer.hpp>
 
 #include <algorithm>
+#include <numeric>
 
 namespace {
 
@@ -104,8 +105,8 @@ TEST_CASE("a file of Q8_0: most answers are the reference's; the distribution is
   const Model model = Model::from_pretrained(path);
   const Model dequantised = Model::from_pretrained(path, {.dtype = qwen35::Format::f32});
   const std::vector<qwen35::json::Value> lines = recorded_lines();
-  std::size_t asked = 0, equal = 0, positions = 0;
-  double divergence = 0.0;
+  std::size_t asked = 0, equal = 0;
+  std::vector<double> divergences;
   for (std::size_t n = 1; n < lines.size(); ++n) {
     Ids ids = ids_of(lines[n].at("ids"));
     const std::size_t prompt = ids.size();
@@ -122,17 +123,23 @@ TEST_CASE("a file of Q8_0: most answers are the reference's; the distribution is
     if (n % 10 == 1) {
       const auto exact = dequantised.forward({.input_ids = ids, .use_cache = false}).logits;
       for (std::size_t t = 0; t < ids.size(); ++t) {
-        divergence += oracle::kl_divergence(exact.row(t), logits.row(t));
-        ++positions;
+        divergences.push_back(oracle::kl_divergence(exact.row(t), logits.row(t)));
       }
     }
   }
+  std::sort(divergences.begin(), divergences.end());
+  const double median = divergences[divergences.size() / 2];
+  const double mean =
+      std::accumulate(divergences.begin(), divergences.end(), 0.0) / static_cast<double>(divergences.size());
   MESSAGE("answers equal to the reference's: " << equal << " of " << asked
-                                               << ", mean KL against the dequantised weights "
-                                               << divergence / static_cast<double>(positions) << " over " << positions);
+                                               << ", KL against the dequantised weights: mean " << mean << ", median "
+                                               << median << " over " << divergences.size());
   CHECK(equal * 100 >= asked * 95);
-  CHECK(positions >= 1000);
-  CHECK(divergence / static_cast<double>(positions) <= 1e-4);
+  CHECK(divergences.size() >= 1000);
+  // llama.cpp 0.7 on the same file and tokens, against its own run on the dequantised weights: median 2.5e-7, mean
+  // 4.5e-3, which a few positions make where an expert was exchanged.
+  CHECK(median <= 1e-6);
+  CHECK(mean <= 1e-2);
 }
 
 TEST_CASE("pictures and a clip") {

@@ -71,6 +71,20 @@ inline bool cpu_has_avx512() {
 }
 #endif
 
+#if !defined(QWEN35_STATIC_DISPATCH) && (HWY_TARGETS & HWY_AVX3) && (HWY_STATIC_TARGET != HWY_AVX3)
+// AVX-512 without VNNI has no products of bytes: those of the next set, with the same bits.
+constexpr KernelTable without_vnni() {
+  KernelTable table = N_AVX3::table;
+#if HWY_TARGETS & HWY_AVX2
+  table.integer_matmul = N_AVX2::table.integer_matmul;
+#else
+  table.integer_matmul = HWY_STATIC_DISPATCH(table.integer_matmul);
+#endif
+  return table;
+}
+inline constexpr KernelTable avx512_without_vnni = without_vnni();
+#endif
+
 struct Candidates {
   std::array<const KernelTable*, 4> tables{};
   std::size_t count = 0;
@@ -83,7 +97,7 @@ inline Candidates candidates() {
   Candidates found;
 #if !defined(QWEN35_STATIC_DISPATCH) && (HWY_TARGETS & HWY_AVX3) && (HWY_STATIC_TARGET != HWY_AVX3)
   if (cpu_has_avx512()) {
-    found.add(N_AVX3::table);
+    found.add(__builtin_cpu_supports("avx512vnni") ? N_AVX3::table : avx512_without_vnni);
   }
 #endif
 #if !defined(QWEN35_STATIC_DISPATCH) && (HWY_TARGETS & HWY_AVX2) && (HWY_STATIC_TARGET != HWY_AVX2)

@@ -5,7 +5,7 @@
 //
 // Every function is a fixed sequence of f32 operations for each value of its result: it does not depend on how many
 // tokens, rows, queries or pieces a call covers, nor on the alignment of the data. Results do differ, by rounding,
-// between instruction sets.
+// between instruction sets; those of quantize_rows and integer_matmul do not.
 //
 // Kernels check nothing and raise nothing, so that they can run inside parallel loops: sizes and pointers are the
 // caller's to get right.
@@ -23,6 +23,8 @@
   X(matmul, MatmulTask)                   \
   X(pack_tokens, PackTokensTask)          \
   X(matmul_packed, PackedMatmulTask)      \
+  X(quantize_rows, QuantizeRowsTask)      \
+  X(integer_matmul, IntegerMatmulTask)    \
   X(decode_row, DecodeRowTask)            \
   X(encode_row, EncodeRowTask)            \
   X(attention, AttentionTask)             \

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/matrix.hpp>
+#include <qwen35/kernels/quantized_rows.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -47,6 +48,33 @@ struct PackedMatmulTask {
   float* y = nullptr;
   std::size_t y_stride = 0;
   const float* bias = nullptr;
+};
+
+// Blocks [begin, end) of rows of `width` values in 8 bits, see quantized_rows.hpp: counted through all rows, each of
+// which has quantized_blocks(width).
+struct QuantizeRowsTask {
+  const float* x = nullptr;  // [rows, width]; width is a multiple of quantized_group
+  std::size_t width = 0;
+  std::size_t begin = 0, end = 0;
+  QuantizedBlock* out = nullptr;  // [rows, quantized_blocks(width)]
+};
+
+// The product of MatmulTask for rows of blocks and activations in 8 bits. The order of a sum over k, with the weight of
+// group j of G = integer_group(format) values being scale[j] * code + offset[j]: for each span of 2048 values, partial
+// sum p < 256 / G takes the groups j = p, p + 256 / G, ... of the span:
+//   partial[p] = fma(dot_j, scale[j] * scale of x, partial[p]), where dot_j is the exact integer sum of products of
+//   codes partial[p] = fma(offset[j], sum of x, partial[p]), for formats that have offsets
+// then partial sums are added in order, then spans in order, then the bias. All instruction sets give the same bits,
+// NaN aside. Takes 130 KiB of stack.
+struct IntegerMatmulTask {
+  Matrix w;
+  std::size_t row_begin = 0, row_end = 0;
+  const QuantizedBlock* x = nullptr;     // rows of quantized_blocks(w.cols)
+  const std::uint32_t* index = nullptr;  // [tokens] the row of x of each token, or null: token i is row i
+  std::size_t tokens = 0;
+  float* y = nullptr;
+  std::size_t y_stride = 0;
+  const float* bias = nullptr;  // [w.rows] or null
 };
 
 // Stored values as f32, exactly; `n` is a multiple of the format's block_values.

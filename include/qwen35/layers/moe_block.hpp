@@ -58,9 +58,11 @@ class MoeBlock {
 
     Routes<Arena>& routes = own.routes;
     route(logits, tokens, routes);
-    // One token reads x itself for every expert; many tokens are gathered, so that an expert's tokens are consecutive
-    // rows.
-    const Rows gathered = tokens == 1 ? in : in.gather({routes.token, tokens * K}, own.gathered);
+    // An expert's tokens are consecutive rows of those that are gathered. They are copied only where a product reads
+    // them as f32; one token's are x itself.
+    const bool copied = reads_values(weights.experts, {routes.active, routes.active_count});
+    const Rows many = in.gather({routes.token, tokens == 1 ? 0 : tokens * K}, copied ? own.gathered : nullptr);
+    const Rows& gathered = tokens == 1 ? in : many;
     // The shared expert has all tokens, so its tasks are the largest: they go first.
     own.products[0] = {
         &in, 0, tokens,
@@ -73,8 +75,8 @@ class MoeBlock {
     }
     project({own.products, 1 + routes.active_count});
 
-    const Rows hidden(own.hidden, tokens * K, Intermediate),
-        shared_hidden(own.shared_hidden, tokens, SharedIntermediate);
+    const Rows hidden(own.hidden, tokens * K, Intermediate, own.hidden_rows),
+        shared_hidden(own.shared_hidden, tokens, SharedIntermediate, own.shared_hidden_rows);
     own.products[0] = {&shared_hidden, 0, tokens, {weights.shared_expert.down_proj, own.shared_out, hidden_size}};
     for (std::size_t i = 0; i < routes.active_count; ++i) {
       const std::size_t expert = routes.active[i], first = routes.begin[expert];
@@ -120,7 +122,7 @@ class MoeBlock {
   template <class A>
   struct Scratch {
     typename A::Scope scope;
-    RowsScratch<A> rows;
+    RowsScratch<A> rows, hidden_rows, shared_hidden_rows;
     float* logits;         // [tokens, E]
     float* shared_weight;  // [tokens]: what the shared expert's gate gives
     Routes<A> routes;
@@ -136,6 +138,8 @@ class MoeBlock {
     constexpr Scratch(A& arena, std::size_t tokens, std::size_t hidden_size)
         : scope(arena),
           rows(arena, tokens, hidden_size),
+          hidden_rows(arena, tokens * K, Intermediate, false),
+          shared_hidden_rows(arena, tokens, SharedIntermediate, false),
           logits(arena.template take<float>(tokens * E)),
           shared_weight(arena.template take<float>(tokens)),
           routes(arena, tokens),
@@ -148,6 +152,13 @@ class MoeBlock {
           shared_out(arena.template take<float>(tokens * hidden_size)),
           products(arena.template take<Product>(E + 1)) {}
   };
+
+  static bool reads_values(const std::vector<MlpWeights>& experts, std::span<const std::uint32_t> active) {
+    return std::any_of(active.begin(), active.end(), [&experts](std::uint32_t expert) {
+      const MlpWeights& own = experts[expert];
+      return !kernels::has_integer_products(own.gate_proj.format) || !kernels::has_integer_products(own.up_proj.format);
+    });
+  }
 
   static void route(const float* logits, std::size_t tokens, Routes<Arena>& routes) {
     std::memset(routes.begin, 0, (E + 1) * sizeof(std::uint32_t));

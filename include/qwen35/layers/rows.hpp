@@ -26,10 +26,15 @@ QWEN35_BEGIN_NAMESPACE
 // Room for the forms of `count` rows of at most `width` values. Rows that follow each other may share it.
 template <class A>
 struct RowsScratch {
-  float* packed = nullptr;  // a block of the values of all rows
+  float* packed = nullptr;                       // a block of the values of all rows
+  kernels::QuantizedBlock* quantized = nullptr;  // all rows in 8 bits
 
-  constexpr RowsScratch(A& arena, std::size_t count, std::size_t width) {
-    if (count > kernels::few_tokens) {
+  constexpr RowsScratch(A& arena, std::size_t count, std::size_t width) : RowsScratch(arena, count, width, true) {}
+
+  // For rows that are read in parts: `packs` false.
+  constexpr RowsScratch(A& arena, std::size_t count, std::size_t width, bool packs)
+      : quantized(arena.template take<kernels::QuantizedBlock>(count * kernels::quantized_blocks(width))) {
+    if (packs && count > kernels::few_tokens) {
       packed = arena.template take<float>(kernels::packed_size(count, std::min(width, kernels::matmul_block_limit)));
     }
   }
@@ -39,16 +44,18 @@ struct RowsScratch {
 // together, once, when products ask for them.
 class Rows {
  public:
-  // Rows that are read in parts: in their first form alone.
+  // Rows in their first form alone.
   Rows(const float* values, std::size_t count, std::size_t width) : values_(values), count_(count), width_(width) {}
   Rows(const float* values, std::size_t count, std::size_t width, const RowsScratch<Arena>& scratch)
-      : values_(values), count_(count), width_(width), packed_(scratch.packed) {}
+      : values_(values), count_(count), width_(width), packed_(scratch.packed), quantized_(scratch.quantized) {}
 
   std::size_t count() const { return count_; }
   std::size_t width() const { return width_; }
+  // Not of gathered rows that were not copied.
   const float* row(std::size_t index) const { return values_ + index * width_; }
 
-  // Row i of the result is row index[i]; `to` [index.size(), width] holds the copies.
+  // Row i of the result is row index[i]. `to` [index.size(), width] holds the copies; null: their 8-bit form alone is
+  // read, from where it is. The result refers to these rows and to `index`.
   Rows gather(std::span<const std::uint32_t> index, float* to) const;
 
   // Many rows go through block by block of their values, so that what every thread reads, the packed block, stays
@@ -57,10 +64,20 @@ class Rows {
   bool read_in_blocks() const { return packed_ != nullptr && count_ > kernels::few_tokens && width_ > 0; }
   const float* pack_block(std::size_t k, std::size_t length) const;
 
+  // Makes the 8-bit form, for what follows. Raises InputError if there is no room for it.
+  void quantize() const;
+  // Row i in 8 bits is row index()[first + i] of quantized_row(first), or row i when there is no index.
+  const kernels::QuantizedBlock* quantized_row(std::size_t first) const;
+  const std::uint32_t* quantized_index(std::size_t first) const { return index_ == nullptr ? nullptr : index_ + first; }
+
  private:
   const float* values_;
   std::size_t count_, width_;
   float* packed_ = nullptr;
+  kernels::QuantizedBlock* quantized_ = nullptr;
+  mutable bool is_quantized_ = false;
+  const Rows* source_ = nullptr;  // of gathered rows
+  const std::uint32_t* index_ = nullptr;
 };
 
 // y[i, n] = sum_k x[i, k] * weight[n, k] + bias[n], and with a gate y = activation(x gate^T) * that.
@@ -113,13 +130,19 @@ inline void each_range(std::span<Product> products, const Fn& fn) {
 
 void apply_gate(const Product& product, std::size_t begin, std::size_t end);
 
+// Rows [begin, end) of one of a product's matrices.
+void multiply(const Product& product, const Matrix& w, std::size_t begin, std::size_t end, float* y, const float* bias);
+
+bool reads_quantized(const Projection& projection);
+
 void check(const Matrix& matrix);
 void check(std::span<const Product> products);
 
 }  // namespace detail
 
-// Each product for itself, all in one parallel region: experts, of which each has its own rows. Raises InputError for a
-// format that the program was compiled without, and for rows that are not whole blocks of theirs.
+// Each product for itself, all in one parallel region: experts, of which each has its own rows. Products with matrices
+// of blocks read the rows in 8 bits. Raises InputError for a format that the program was compiled without, for rows
+// that are not whole blocks of theirs, and where there is no room for the 8-bit form.
 void project(std::span<Product> products);
 
 // Up to 8 projections of the same rows.
@@ -130,12 +153,18 @@ void project(const Rows& rows, std::initializer_list<Projection> projections);
 #if QWEN35_BODIES
 
 QWEN35_BODY Rows Rows::gather(std::span<const std::uint32_t> index, float* to) const {
+  Rows gathered(to, index.size(), width_);
+  gathered.source_ = this;
+  gathered.index_ = index.data();
+  if (to == nullptr) {
+    return gathered;
+  }
   parallel_ranges(index.size(), 64, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
       std::memcpy(to + i * width_, row(index[i]), width_ * sizeof(float));
     }
   });
-  return {to, index.size(), width_};
+  return gathered;
 }
 
 QWEN35_BODY const float* Rows::pack_block(std::size_t k, std::size_t length) const {
@@ -143,6 +172,32 @@ QWEN35_BODY const float* Rows::pack_block(std::size_t k, std::size_t length) con
     kernels::pack_tokens({values_ + k, width_, begin, end, length, packed_});
   });
   return packed_;
+}
+
+QWEN35_BODY void Rows::quantize() const {
+  if (source_ != nullptr) {
+    source_->quantize();
+    return;
+  }
+  require<InputError>(quantized_ != nullptr || count_ == 0,
+                      "products with rows of blocks: no room for the rows in 8 bits");
+  if (is_quantized_) {
+    return;
+  }
+  is_quantized_ = true;
+  const std::size_t blocks = count_ * kernels::quantized_blocks(width_);
+  const auto make = [this](std::size_t begin, std::size_t end) {
+    kernels::quantize_rows({values_, width_, begin, end, quantized_});
+  };
+  if (blocks < 64) {  // less work than waking the threads
+    make(0, blocks);
+  } else {
+    parallel_ranges(blocks, 8, make);
+  }
+}
+
+QWEN35_BODY const kernels::QuantizedBlock* Rows::quantized_row(std::size_t first) const {
+  return source_ != nullptr ? source_->quantized_ : quantized_ + first * kernels::quantized_blocks(width_);
 }
 
 namespace detail {
@@ -159,6 +214,23 @@ QWEN35_BODY void apply_gate(const Product& product, std::size_t begin, std::size
   for (std::size_t i = 0; i < product.count; ++i) {
     float* const y = projection.y + i * projection.y_stride + begin;
     activate_gate(projection.activation, projection.gate_y + i * projection.y_stride + begin, y, end - begin, y);
+  }
+}
+
+QWEN35_BODY bool reads_quantized(const Projection& projection) {
+  return kernels::has_integer_products(projection.weight.format) ||
+         (!projection.gate.empty() && kernels::has_integer_products(projection.gate.format));
+}
+
+QWEN35_BODY void multiply(const Product& product, const Matrix& w, std::size_t begin, std::size_t end, float* y,
+                          const float* bias) {
+  const Rows& x = *product.x;
+  const std::size_t y_stride = product.projection.y_stride;
+  if (kernels::has_integer_products(w.format)) {
+    kernels::integer_matmul({w, begin, end, x.quantized_row(product.first), x.quantized_index(product.first),
+                             product.count, y, y_stride, bias});
+  } else {
+    kernels::matmul({w, begin, end, x.row(product.first), x.width(), product.count, y, y_stride, bias});
   }
 }
 
@@ -180,13 +252,16 @@ QWEN35_BODY void check(std::span<const Product> products) {
 
 QWEN35_BODY void project(std::span<Product> products) {
   detail::check(products);
+  for (const Product& product : products) {
+    if (detail::reads_quantized(product.projection)) {
+      product.x->quantize();
+    }
+  }
   detail::each_range(products, [](const Product& product, std::size_t begin, std::size_t end) {
     const Projection& to = product.projection;
-    const std::size_t width = product.x->width();
-    const float* const x = product.x->row(product.first);
-    kernels::matmul({to.weight, begin, end, x, width, product.count, to.y, to.y_stride, to.bias});
+    detail::multiply(product, to.weight, begin, end, to.y, to.bias);
     if (!to.gate.empty()) {
-      kernels::matmul({to.gate, begin, end, x, width, product.count, to.gate_y, to.y_stride});
+      detail::multiply(product, to.gate, begin, end, to.gate_y, nullptr);
       detail::apply_gate(product, begin, end);
     }
   });
@@ -196,12 +271,17 @@ QWEN35_BODY void project(const Rows& rows, std::span<const Projection> projectio
   std::array<Product, 8> room;
   require<InputError>(projections.size() <= room.size(), "project: ", projections.size(), " projections, at most ",
                       room.size());
-  for (std::size_t i = 0; i < projections.size(); ++i) {
-    room[i] = {&rows, 0, rows.count(), projections[i]};
+  // Those that go through block by block stand behind the others.
+  const auto in_blocks = [&rows](const Projection& p) { return rows.read_in_blocks() && !detail::reads_quantized(p); };
+  std::size_t whole = 0, last = projections.size();
+  for (const Projection& projection : projections) {
+    room[in_blocks(projection) ? --last : whole++] = {&rows, 0, rows.count(), projection};
   }
-  const std::span<Product> products(room.data(), projections.size());
-  if (!rows.read_in_blocks()) {
-    project(products);
+  if (whole > 0) {
+    project(std::span<Product>(room.data(), whole));
+  }
+  const std::span<Product> products(room.data() + whole, projections.size() - whole);
+  if (products.empty()) {
     return;
   }
   detail::check(products);

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The formats of blocks in vectors. Any of them is unpacked to codes by its definition, and the codes are scaled in
-// vectors; those that models are mostly stored in have a way of their own from their bytes to values.
-//
-// Products of one token are as fast as memory only where a format has its own way. What would be faster still for many
-// tokens, products of its integers with activations in 8 bits, belongs beside it here.
+// vectors; those that models are mostly stored in have a way of their own from their bytes to values. (Products with
+// such matrices run on the integers, see integer_blocks-inl.hpp.)
 #include <qwen35/formats/formats.hpp>
 #include <qwen35/formats/unpack.hpp>
 #include <qwen35/kernels/vectors-inl.hpp>

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is done with stored bytes to take codes from them: in one vector, or in four.
+#include <qwen35/kernels/integer_dot-inl.hpp>
+
+#if defined(QWEN35_KERNELS_FORMATS_CODE_BYTES_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef QWEN35_KERNELS_FORMATS_CODE_BYTES_INL_HPP
+#undef QWEN35_KERNELS_FORMATS_CODE_BYTES_INL_HPP
+#else
+#define QWEN35_KERNELS_FORMATS_CODE_BYTES_INL_HPP
+#endif
+
+#ifdef QWEN35_INTEGER_VECTORS
+
+HWY_BEFORE_NAMESPACE();
+QWEN35_BEGIN_NAMESPACE
+namespace kernels {
+namespace HWY_NAMESPACE {
+
+HWY_INLINE ByteVec masked(ByteVec bytes, std::uint8_t mask) {
+  return hn::And(bytes, hn::Set(ByteTag(), mask));
+}
+template <int Bits>
+HWY_INLINE ByteVec shift_right(ByteVec bytes, std::uint8_t mask) {
+  const hn::Repartition<std::uint16_t, Tag> wide;
+  return masked(hn::BitCast(ByteTag(), hn::ShiftRight<Bits>(hn::BitCast(wide, bytes))), mask);
+}
+template <int Bits>
+HWY_INLINE ByteVec shift_left(ByteVec bytes, std::uint8_t mask) {
+  const hn::Repartition<std::uint16_t, Tag> wide;
+  return masked(hn::BitCast(ByteTag(), hn::ShiftLeft<Bits>(hn::BitCast(wide, bytes))), mask);
+}
+HWY_INLINE ByteVec either(ByteVec a, ByteVec b) {
+  return hn::Or(a, b);
+}
+// 16 where bit `place` of a byte is set.
+HWY_INLINE ByteVec fifth_bit(ByteVec bytes, std::size_t place) {
+  const ByteVec bit = hn::Set(ByteTag(), static_cast<std::uint8_t>(1u << place));
+  return hn::IfThenElseZero(hn::TestBit(bytes, bit), hn::Set(ByteTag(), 16));
+}
+// Signed codes as products read them.
+HWY_INLINE ByteVec from_signed(ByteVec codes) {
+  return unsigned_codes ? hn::Xor(codes, hn::Set(ByteTag(), 128)) : codes;
+}
+
+HWY_INLINE ByteQuad masked(const ByteQuad& v, std::uint8_t mask) {
+  return {masked(v.a, mask), masked(v.b, mask), masked(v.c, mask), masked(v.d, mask)};
+}
+template <int Bits>
+HWY_INLINE ByteQuad shift_right(const ByteQuad& v, std::uint8_t mask) {
+  return {shift_right<Bits>(v.a, mask), shift_right<Bits>(v.b, mask), shift_right<Bits>(v.c, mask),
+          shift_right<Bits>(v.d, mask)};
+}
+template <int Bits>
+HWY_INLINE ByteQuad shift_left(const ByteQuad& v, std::uint8_t mask) {
+  return {shift_left<Bits>(v.a, mask), shift_left<Bits>(v.b, mask), shift_left<Bits>(v.c, mask),
+          shift_left<Bits>(v.d, mask)};
+}
+HWY_INLINE ByteQuad either(const ByteQuad& v, const ByteQuad& w) {
+  return {either(v.a, w.a), either(v.b, w.b), either(v.c, w.c), either(v.d, w.d)};
+}
+HWY_INLINE ByteQuad fifth_bit(const ByteQuad& v, std::size_t place) {
+  return {fifth_bit(v.a, place), fifth_bit(v.b, place), fifth_bit(v.c, place), fifth_bit(v.d, place)};
+}
+HWY_INLINE ByteQuad from_signed(const ByteQuad& v) {
+  return {from_signed(v.a), from_signed(v.b), from_signed(v.c), from_signed(v.d)};
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace kernels
+QWEN35_END_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // QWEN35_INTEGER_VECTORS
+
+#endif

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products of rows of blocks with activations in 8 bits, and those activations. The order of each sum is given in
+// tasks.hpp; every path keeps it, so that all instruction sets give the same bits.
+#include <qwen35/formats/unpack.hpp>
+#include <qwen35/kernels/integer_panels-inl.hpp>
+#include <qwen35/kernels/integer_streams-inl.hpp>
+
+#if defined(QWEN35_KERNELS_INTEGER_MATMUL_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef QWEN35_KERNELS_INTEGER_MATMUL_INL_HPP
+#undef QWEN35_KERNELS_INTEGER_MATMUL_INL_HPP
+#else
+#define QWEN35_KERNELS_INTEGER_MATMUL_INL_HPP
+#endif
+
+HWY_BEFORE_NAMESPACE();
+QWEN35_BEGIN_NAMESPACE
+namespace kernels {
+namespace HWY_NAMESPACE {
+
+#ifdef QWEN35_INTEGER_VECTORS
+
+template <class Reader>
+inline void integer_matmul_of(const IntegerMatmulTask& task) {
+  if (task.tokens == 1) {
+    integer_streams<Reader>(task);
+  } else {
+    integer_panels<Reader>(task);
+  }
+}
+
+inline void integer_matmul_rows(const IntegerMatmulTask& task) {
+  switch (task.w.format) {
+#define QWEN35_INTEGER_CASE(name)                                                                   \
+  case Format::name:                                                                                \
+    if constexpr (is_available(Format::name)) integer_matmul_of<IntegerReader<Format::name>>(task); \
+    return;
+    QWEN35_INTEGER_CASE(q8_0)
+    QWEN35_INTEGER_CASE(q4_0)
+    QWEN35_INTEGER_CASE(q4_k)
+    QWEN35_INTEGER_CASE(q5_k)
+    QWEN35_INTEGER_CASE(q6_k)
+#undef QWEN35_INTEGER_CASE
+    default:
+      break;
+  }
+  if (integer_group(task.w.format) == 32) {
+    integer_matmul_of<UnpackedReader<32>>(task);
+  } else {
+    integer_matmul_of<UnpackedReader<16>>(task);
+  }
+}
+
+#else
+
+// One row times up to `most` tokens, in plain code.
+inline constexpr std::size_t plain_tokens = 16;
+inline void integer_matmul_row(const IntegerMatmulTask& task, std::size_t row, std::size_t token, std::size_t tokens) {
+  std::int8_t codes[quantized_values];
+  float scales[16], offsets[16], sums[plain_tokens][16], totals[plain_tokens] = {};
+  const std::size_t group = integer_group(task.w.format), count = quantized_values / group;
+  const std::size_t blocks = quantized_blocks(task.w.cols), block_bytes = row_bytes(task.w.format, quantized_values);
+  const UnpackBlocks unpack = unpack_function(task.w.format);
+  for (std::size_t b = 0; b < blocks; ++b) {
+    const std::size_t left = task.w.cols - b * quantized_values;
+    const std::size_t values = left < quantized_values ? left : quantized_values;
+    unpack(task.w.row(row) + b * block_bytes, values, {codes, scales, offsets});
+    for (std::size_t t = 0; t < tokens; ++t) {
+      const std::size_t own = token + t;
+      const QuantizedBlock& x = task.x[(task.index == nullptr ? own : task.index[own]) * blocks + b];
+      if (b % span_blocks == 0) {
+        std::memset(sums[t], 0, sizeof(sums[t]));
+      }
+      for (std::size_t k = 0; k < values / group; ++k) {
+        std::int32_t dot = 0;
+        for (std::size_t i = k * group; i < (k + 1) * group; ++i) {
+          dot += std::int32_t{codes[i]} * x.codes[i];
+        }
+        const std::size_t at = k * group / code_group;
+        const float scale = scales[at] * (group == 32 ? x.scales[k] : x.scales16[k]);
+        sums[t][k] = std::fma(static_cast<float>(dot), scale, sums[t][k]);
+        sums[t][k] = std::fma(offsets[at], group == 32 ? x.sums[k] : x.sums16[k], sums[t][k]);
+      }
+      if (b % span_blocks == span_blocks - 1 || b + 1 == blocks) {
+        float sum = sums[t][0];
+        for (std::size_t k = 1; k < count; ++k) {
+          sum += sums[t][k];
+        }
+        totals[t] += sum;
+      }
+    }
+  }
+  for (std::size_t t = 0; t < tokens; ++t) {
+    task.y[(token + t) * task.y_stride + row] = task.bias == nullptr ? totals[t] : totals[t] + task.bias[row];
+  }
+}
+
+inline void integer_matmul_rows(const IntegerMatmulTask& task) {
+  for (std::size_t row = task.row_begin; row < task.row_end; ++row) {
+    for (std::size_t token = 0; token < task.tokens; token += plain_tokens) {
+      const std::size_t left = task.tokens - token;
+      integer_matmul_row(task, row, token, left < plain_tokens ? left : plain_tokens);
+    }
+  }
+}
+
+#endif
+
+inline void integer_matmul(const IntegerMatmulTask& task) {
+  if (task.tokens == 0 || task.row_begin >= task.row_end) {
+    return;
+  }
+  if (task.w.cols > 0) {
+    integer_matmul_rows(task);
+    return;
+  }
+  for (std::size_t token = 0; token < task.tokens; ++token) {
+    for (std::size_t row = task.row_begin; row < task.row_end; ++row) {
+      task.y[token * task.y_stride + row] = task.bias == nullptr ? 0.0f : task.bias[row];
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace kernels
+QWEN35_END_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products of rows of blocks with several rows of activations in 8 bits: rows are expanded to bytes once, four values
+// of each row of a vector together, and read for all tokens.
+#include <qwen35/kernels/formats/integer_blocks-inl.hpp>
+#include <qwen35/kernels/integer_tile-inl.hpp>
+
+#if defined(QWEN35_KERNELS_INTEGER_PANELS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef QWEN35_KERNELS_INTEGER_PANELS_INL_HPP
+#undef QWEN35_KERNELS_INTEGER_PANELS_INL_HPP
+#else
+#define QWEN35_KERNELS_INTEGER_PANELS_INL_HPP
+#endif
+
+#ifdef QWEN35_INTEGER_VECTORS
+
+HWY_BEFORE_NAMESPACE();
+QWEN35_BEGIN_NAMESPACE
+namespace kernels {
+namespace HWY_NAMESPACE {
+
+struct LoadTransposed {
+  const std::uint8_t* const* rows;
+  HWY_INLINE ByteQuad operator()(std::size_t offset) const { return load_transposed(rows, offset); }
+};
+
+// Codes of block b of `lanes` rows into vector v of a tile.
+template <class Kind>
+struct StoreCodes {
+  std::uint8_t* codes;  // of vector v and block b of the first group
+  std::size_t blocks;
+
+  HWY_INLINE void operator()(std::size_t g, const ByteQuad& first, const ByteQuad& last) const {
+    constexpr std::size_t step = tile_vectors * vector_bytes;
+    if constexpr (Kind::group == 32) {
+      std::uint8_t* const to = codes + g * blocks * 8 * step;
+      put(first, to);
+      put(last, to + 4 * step);
+    } else {
+      put(first, codes + 2 * g * blocks * 4 * step);
+      put(last, codes + (2 * g + 1) * blocks * 4 * step);
+    }
+  }
+
+ private:
+  static HWY_INLINE void put(const ByteQuad& v, std::uint8_t* to) {
+    constexpr std::size_t step = tile_vectors * vector_bytes;
+    hn::Store(up(v.a), ByteTag(), to);
+    hn::Store(up(v.b), ByteTag(), to + step);
+    hn::Store(up(v.c), ByteTag(), to + 2 * step);
+    hn::Store(up(v.d), ByteTag(), to + 3 * step);
+  }
+  static HWY_INLINE ByteVec up(ByteVec v) {
+    constexpr bool moves = unsigned_codes && !Kind::is_signed && Kind::zero != 0;
+    return moves ? hn::Add(v, hn::Set(ByteTag(), 128 - Kind::zero)) : v;
+  }
+};
+
+// Four vectors of a piece for each row, transposed.
+HWY_INLINE void store_quad(const Quad& pieces, std::size_t step, float* to) {
+  const Quad v = transpose(pieces);
+  store(hn::BitCast(Tag(), v.a), to);
+  store(hn::BitCast(Tag(), v.b), to + step);
+  store(hn::BitCast(Tag(), v.c), to + 2 * step);
+  store(hn::BitCast(Tag(), v.d), to + 3 * step);
+}
+
+// Block b of `lanes` rows into vector v of a tile. rows[q * vector_rows + j] is row 4 j + q.
+template <class Reader>
+HWY_INLINE void expand_block(const std::uint8_t* const* rows, std::size_t b, std::size_t blocks, std::size_t v,
+                             const PanelTile& to) {
+  using Kind = typename Reader::Kind;
+  const IntTag tag;
+  Reader::codes(LoadTransposed{rows},
+                StoreCodes<Kind>{to.codes + (b * Kind::group / 4 * tile_vectors + v) * vector_bytes, blocks});
+  GroupScales<Kind> own[4];
+  QWEN35_UNROLL
+  for (std::size_t q = 0; q < 4; ++q) {
+    own[q] = Reader::scales(rows + q * vector_rows);
+  }
+  for (std::size_t k = 0; k < Kind::sums; k += 4) {
+    const std::size_t at = ((k * blocks + b) * tile_vectors + v) * lanes, step = blocks * tile_vectors * lanes;
+    const std::size_t m = k / 4;
+    store_quad({hn::BitCast(tag, own[0].scales[m]), hn::BitCast(tag, own[1].scales[m]),
+                hn::BitCast(tag, own[2].scales[m]), hn::BitCast(tag, own[3].scales[m])},
+               step, to.scales + at);
+    if constexpr (Kind::offsets) {
+      store_quad({hn::BitCast(tag, own[0].offsets[m]), hn::BitCast(tag, own[1].offsets[m]),
+                  hn::BitCast(tag, own[2].offsets[m]), hn::BitCast(tag, own[3].offsets[m])},
+                 step, to.offsets + at);
+    }
+  }
+}
+
+// Where a span's products go.
+struct SpanSink {
+  const IntegerMatmulTask& task;
+  std::size_t row, rows;  // of the tile
+  bool first, last;
+
+  // sums[tile_rows] of a token.
+  HWY_INLINE void operator()(std::size_t token, const float* sums) const {
+    float* const y = task.y + token * task.y_stride + row;
+    const float* const bias = last && task.bias != nullptr ? task.bias + row : nullptr;
+    std::size_t r = 0;
+    for (; r + lanes <= rows; r += lanes) {
+      const Vec sum = first ? load(sums + r) : hn::Add(load(y + r), load(sums + r));
+      store(bias == nullptr ? sum : hn::Add(sum, load(bias + r)), y + r);
+    }
+    for (; r < rows; ++r) {
+      const float sum = first ? sums[r] : y[r] + sums[r];
+      y[r] = bias == nullptr ? sum : sum + bias[r];
+    }
+  }
+};
+
+template <class K, std::size_t Tokens>
+HWY_INLINE void multiply_tiles(const PanelTile* tiles, std::size_t rows, std::size_t blocks,
+                               const QuantizedBlock* const* x, std::size_t token, std::size_t tokens, SpanSink to) {
+  HWY_ALIGN float sums[Tokens * tile_rows];
+  const std::size_t row = to.row;
+  for (std::size_t r = 0; r < rows; r += tile_rows) {
+    multiply_tile<K, Tokens>(tiles[r / tile_rows], blocks, x, sums);
+    to.row = row + r;
+    to.rows = rows - r < tile_rows ? rows - r : tile_rows;
+    for (std::size_t t = 0; t < tokens; ++t) {
+      to(token + t, sums + t * tile_rows);
+    }
+  }
+}
+
+template <class Reader>
+inline void integer_panels(const IntegerMatmulTask& task) {
+  using Kind = typename Reader::Kind;
+  using K = TileKindOf<Kind>;
+  constexpr std::size_t tile_scales = Kind::sums * span_blocks * tile_rows;
+  alignas(64) std::uint8_t codes[panel_tiles][tile_rows * quantized_values * span_blocks];
+  alignas(64) float scales[panel_tiles][tile_scales];
+  alignas(64) float offsets[panel_tiles][Kind::offsets ? tile_scales : 1];
+  PanelTile tiles[panel_tiles];
+  for (std::size_t i = 0; i < panel_tiles; ++i) {
+    tiles[i] = {codes[i], scales[i], offsets[i]};
+  }
+  UnpackedBlock room[lanes];
+  const std::size_t all_blocks = quantized_blocks(task.w.cols);
+  const std::size_t whole = Reader::bytes == 0 ? 0 : task.w.cols / quantized_values;
+  const std::size_t block_bytes = row_bytes(task.w.format, quantized_values);
+  for (std::size_t row = task.row_begin; row < task.row_end; row += integer_panel_rows) {
+    const std::size_t rows = task.row_end - row < integer_panel_rows ? task.row_end - row : integer_panel_rows;
+    for (std::size_t span = 0; span < all_blocks; span += span_blocks) {
+      const std::size_t blocks = all_blocks - span < span_blocks ? all_blocks - span : span_blocks;
+      for (std::size_t r = 0; r < (rows + tile_rows - 1) / tile_rows * tile_rows; r += lanes) {
+        for (std::size_t b = 0; b < blocks; ++b) {
+          const std::uint8_t* from[lanes];
+          for (std::size_t i = 0; i < lanes; ++i) {
+            // (Rows beyond the last repeat it.)
+            const std::size_t own = r + i % vector_rows * 4 + i / vector_rows;
+            const std::size_t index = row + (own < rows ? own : rows - 1);
+            const std::byte* const at = task.w.row(index) + (span + b) * block_bytes;
+            from[i] = span + b < whole ? reinterpret_cast<const std::uint8_t*>(at)
+                                       : copy_block(task.w, index, span + b, Reader::bytes == 0, room[i]);
+            for (std::size_t line = 0; line < block_bytes; line += 64) {
+              fetch(at + line, integer_panel_rows * task.w.row_bytes);
+            }
+          }
+          expand_block<Reader>(from, b, blocks, r % tile_rows / lanes, tiles[r / tile_rows]);
+        }
+      }
+      const SpanSink sink{task, row, rows, span == 0, span + blocks == all_blocks};
+      for (std::size_t token = 0; token < task.tokens; token += tile_tokens) {
+        const std::size_t tokens = task.tokens - token < tile_tokens ? task.tokens - token : tile_tokens;
+        const QuantizedBlock* x[tile_tokens];
+        for (std::size_t t = 0; t < tile_tokens; ++t) {
+          const std::size_t own = token + (t < tokens ? t : tokens - 1);
+          x[t] = task.x + (task.index == nullptr ? own : task.index[own]) * all_blocks + span;
+        }
+        if (tokens <= 2) {
+          multiply_tiles<K, 2>(tiles, rows, blocks, x, token, tokens, sink);
+        } else if (tokens <= 4 || tile_tokens == 4) {
+          multiply_tiles<K, 4>(tiles, rows, blocks, x, token, tokens, sink);
+        } else {
+          multiply_tiles<K, tile_tokens>(tiles, rows, blocks, x, token, tokens, sink);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace kernels
+QWEN35_END_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // QWEN35_INTEGER_VECTORS
+
+#endif

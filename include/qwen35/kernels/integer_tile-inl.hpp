@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// The register tile of products of bytes: rows that were expanded, a vector of them at a time, times tokens.
+#include <qwen35/kernels/integer_dot-inl.hpp>
+
+#if defined(QWEN35_KERNELS_INTEGER_TILE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef QWEN35_KERNELS_INTEGER_TILE_INL_HPP
+#undef QWEN35_KERNELS_INTEGER_TILE_INL_HPP
+#else
+#define QWEN35_KERNELS_INTEGER_TILE_INL_HPP
+#endif
+
+#ifdef QWEN35_INTEGER_VECTORS
+
+HWY_BEFORE_NAMESPACE();
+QWEN35_BEGIN_NAMESPACE
+namespace kernels {
+namespace HWY_NAMESPACE {
+
+// A tile is so many vectors of rows times so many tokens; a panel is 32 rows of a span.
+inline constexpr std::size_t tile_vectors = HWY_TARGET <= HWY_AVX3 ? 2 : 1;
+inline constexpr std::size_t tile_rows = tile_vectors * lanes;
+inline constexpr std::size_t tile_tokens = HWY_TARGET <= HWY_AVX3 ? 6 : 4;
+inline constexpr std::size_t integer_panel_rows = 32;
+inline constexpr std::size_t panel_tiles = integer_panel_rows / tile_rows;
+
+// What a tile needs to know of a kind of codes, so that kinds share its code: with VNNI all zero points become 128.
+template <std::size_t Group, bool Offsets, int Zero, bool Signed, std::size_t ShortSums>
+struct TileKind {
+  static constexpr std::size_t group = Group, sums = quantized_values / Group, short_sums = ShortSums;
+  static constexpr bool offsets = Offsets, is_signed = Signed;
+  static constexpr int zero = Zero;
+};
+template <class Kind>
+using TileKindOf = TileKind<Kind::group, Kind::offsets, unsigned_codes && Kind::zero != 0 ? 128 : Kind::zero,
+                            !unsigned_codes && Kind::is_signed, unsigned_codes ? 1 : Kind::short_sums>;
+
+// The rows of a tile over a span of `blocks`. Groups come in the order of their partial sums: group k of each block,
+// then group k + 1 of each.
+struct PanelTile {
+  std::uint8_t* codes;  // [sums, blocks, group / 4, tile_vectors, vector_bytes]
+  float* scales;        // [sums, blocks, tile_vectors, lanes]
+  float* offsets;
+};
+
+// dots[token, vector] += the products of a group of codes: four codes of all rows at a time.
+template <class K, std::size_t Tokens>
+HWY_INLINE void multiply_group(const std::uint8_t* codes, const std::int8_t* const* x, IntVec* dots) {
+  constexpr std::size_t fours = K::group / 4;
+#if HWY_TARGET <= HWY_AVX3
+  QWEN35_UNROLL
+  for (std::size_t m = 0; m < fours; ++m, codes += tile_vectors * vector_bytes) {
+    const ByteVec w0 = hn::Load(ByteTag(), codes), w1 = hn::Load(ByteTag(), codes + vector_bytes);
+    QWEN35_UNROLL
+    for (std::size_t t = 0; t < Tokens; ++t) {
+      const ByteVec four = broadcast_four(x[t] + 4 * m);
+      dots[2 * t] = add_dot(dots[2 * t], w0, four);
+      dots[2 * t + 1] = add_dot(dots[2 * t + 1], w1, four);
+    }
+  }
+#else
+  constexpr std::size_t step = K::short_sums < fours ? K::short_sums : fours;
+  static_assert(fours % step == 0);
+  QWEN35_UNROLL
+  for (std::size_t m = 0; m < fours; m += step) {
+    ShortVec pairs[Tokens];
+    QWEN35_UNROLL
+    for (std::size_t i = 0; i < step; ++i, codes += vector_bytes) {
+      const ByteVec w = hn::Load(ByteTag(), codes);
+      QWEN35_UNROLL
+      for (std::size_t t = 0; t < Tokens; ++t) {
+        const ShortVec own = multiply_pairs<K>(w, broadcast_four(x[t] + 4 * (m + i)));
+        pairs[t] = i == 0 ? own : hn::Add(pairs[t], own);
+      }
+    }
+    QWEN35_UNROLL
+    for (std::size_t t = 0; t < Tokens; ++t) {
+      dots[t] = hn::Add(dots[t], add_neighbours(pairs[t]));
+    }
+  }
+#endif
+}
+
+// Products of a tile's rows with `Tokens` tokens over a span: sums[token][row].
+template <class K, std::size_t Tokens>
+QWEN35_TILE_FUNCTION void multiply_tile(const PanelTile& panel, std::size_t blocks, const QuantizedBlock* const* x,
+                                        float* sums) {
+  constexpr std::size_t fours = K::group / 4, count = Tokens * tile_vectors;
+  constexpr bool short_groups = K::group == 16;
+  const std::uint8_t* codes = panel.codes;
+  const float* scales = panel.scales;
+  const float* offsets = panel.offsets;
+  for (std::size_t k = 0; k < K::sums; ++k) {
+    Vec partial[count];
+    QWEN35_UNROLL
+    for (std::size_t i = 0; i < count; ++i) {
+      partial[i] = zero();
+    }
+    for (std::size_t b = 0; b < blocks; ++b) {
+      IntVec dots[count];
+      QWEN35_UNROLL
+      for (std::size_t t = 0; t < Tokens; ++t) {
+        const std::int32_t* const negated = short_groups ? x[t][b].negated16 : x[t][b].negated;
+        IntVec start = hn::Zero(IntTag());
+        if constexpr (K::zero != 0) {
+          start = zero_correction<K>(hn::Set(IntTag(), negated[k]));
+        }
+        QWEN35_UNROLL
+        for (std::size_t v = 0; v < tile_vectors; ++v) {
+          dots[t * tile_vectors + v] = start;
+        }
+      }
+      const std::int8_t* own[Tokens];
+      QWEN35_UNROLL
+      for (std::size_t t = 0; t < Tokens; ++t) {
+        own[t] = x[t][b].codes + k * K::group;
+      }
+      multiply_group<K, Tokens>(codes, own, dots);
+      codes += fours * tile_vectors * vector_bytes;
+      QWEN35_UNROLL
+      for (std::size_t t = 0; t < Tokens; ++t) {
+        const Vec scale = broadcast(short_groups ? x[t][b].scales16[k] : x[t][b].scales[k]);
+        QWEN35_UNROLL
+        for (std::size_t v = 0; v < tile_vectors; ++v) {
+          const std::size_t i = t * tile_vectors + v;
+          partial[i] = hn::MulAdd(hn::ConvertTo(Tag(), dots[i]), hn::Mul(load(scales + v * lanes), scale), partial[i]);
+          if constexpr (K::offsets) {
+            partial[i] = hn::MulAdd(load(offsets + v * lanes),
+                                    broadcast(short_groups ? x[t][b].sums16[k] : x[t][b].sums[k]), partial[i]);
+          }
+        }
+      }
+      scales += tile_vectors * lanes;
+      offsets += tile_vectors * lanes;
+    }
+    QWEN35_UNROLL
+    for (std::size_t i = 0; i < count; ++i) {
+      store(k == 0 ? partial[i] : hn::Add(load(sums + i * lanes), partial[i]), sums + i * lanes);
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace kernels
+QWEN35_END_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // QWEN35_INTEGER_VECTORS
+
+#endif
