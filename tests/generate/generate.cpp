@@ -124,13 +124,13 @@ TEST_CASE("draws depend on seed, prompt number and position alone") {
   CHECK(copy(numbered_otherwise.new_tokens(0)) != copy(together.new_tokens(2)));
   GenerationConfig other = config;
   other.seed = 6;
-  CHECK(copy(generate(model, {.input_ids = second, .sequence_ids = {1}}, other).new_tokens(0)) !=
-        copy(together.new_tokens(2)));
+  const auto otherwise = generate(model, {.input_ids = second, .sequence_ids = {1}}, other);
+  CHECK(copy(otherwise.new_tokens(0)) != copy(together.new_tokens(2)));
   // The first sequence is the same however many there are.
   other = config;
   other.num_return_sequences = 1;
-  CHECK(copy(generate(model, {.input_ids = second, .sequence_ids = {1}}, other).new_tokens(0)) ==
-        copy(together.new_tokens(2)));
+  const auto single = generate(model, {.input_ids = second, .sequence_ids = {1}}, other);
+  CHECK(copy(single.new_tokens(0)) == copy(together.new_tokens(2)));
 
   // Four tokens now and five later, from the cache, are the nine at once.
   other.max_new_tokens = 4;
@@ -353,6 +353,25 @@ TEST_CASE("the streamer, the clock, strings and the caller's criteria end the ge
       generate(model, {.input_ids = ids, .streamer = [](std::span<const TokenId>) { return true; }}, {.num_beams = 2}),
       "generate: a streamer cannot be used with beam search", InputError);
 
+  calls = 0;
+  {
+    Cancellation cancellation;
+    const CallScope scope(cancellation);
+    const auto from_outside = generate(model,
+                                       {.input_ids = ids,
+                                        .streamer =
+                                            [&](std::span<const TokenId>) {
+                                              if (++calls == 3) {
+                                                cancellation.cancel();
+                                              }
+                                              return true;
+                                            }},
+                                       {.max_new_tokens = 9});
+    CHECK(flat(from_outside.sequences) == flat(cancelled.sequences));
+    CHECK(from_outside.finish_reason == cancelled.finish_reason);
+    CHECK_THROWS_AS(generate(model, {.input_ids = ids}, {.num_beams = 2}), CancelledError);
+  }
+
   const auto late = generate(model, {.input_ids = ids}, {.max_new_tokens = 9, .max_time = -1.0});
   CHECK(late.generated == std::vector<std::size_t>{1, 1});
   CHECK(late.finish_reason[0] == FinishReason::max_time);
@@ -438,7 +457,8 @@ TEST_CASE("special tokens and lengths come from the model where the config has n
   CHECK(generate(model, {.input_ids = ids}, {.max_length = 5}).sequences.shape() == Shape{1, 5});
   CHECK_THROWS_WITH_AS(generate(model, {.input_ids = ids}, {.max_length = 3}),
                        "generate: the input has 3 tokens and max_length is 3: nothing can be generated", InputError);
-  const TokenId first = generate(model, {.input_ids = ids}).new_tokens(0)[0];
+  const auto output = generate(model, {.input_ids = ids});
+  const TokenId first = output.new_tokens(0)[0];
   model.special.eos_token_id = {first};
   const auto stopped = generate(model, {.input_ids = ids});
   CHECK(stopped.generated[0] == 1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <qwen35/config/presets.hpp>
+#include <qwen35/core/cancellation.hpp>
 #include <qwen35/model/text_model.hpp>
 
 #include "support/message_of.hpp"
@@ -174,4 +175,73 @@ TEST_CASE("a forward without room for all leaves each sequence as it was") {
   CHECK(first.tokens() == 60);
   CHECK(run(first, 2) == expected);
   CHECK(run(second, 2) == expected);
+}
+
+TEST_CASE("a forward that is cancelled between two layers leaves its sequences as they were") {
+  const auto model = TextModel<configs::Shapes>::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes");
+  const auto pool = std::make_shared<KvPool>(model.cache_layout());
+  SequenceCache one(pool), two(pool);
+  ForwardWorkspace workspace(8, 2);
+  const std::vector<TokenId> first = {5, 6, 7}, rest = {8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18}, next = {9};
+  const auto run = [&](SequenceCache& a, SequenceCache& b) {
+    const SequenceSlice slices[] = {{.cache = &a, .ids = rest, .wanted = 2}, {.cache = &b, .ids = next, .wanted = 1}};
+    const SliceRows rows = model.forward(slices, workspace);
+    std::vector<float> out(rows.hidden, rows.hidden + rows.count * rows.hidden_size);
+    out.insert(out.end(), a.states().begin(), a.states().end());
+    out.insert(out.end(), b.states().begin(), b.states().end());
+    return out;
+  };
+  {
+    const SequenceSlice slices[] = {{.cache = &one, .ids = first, .wanted = 1},
+                                    {.cache = &two, .ids = rest, .wanted = 1}};
+    model.forward(slices, workspace);
+  }
+  SequenceCache one_alike = one.fork(), two_alike = two.fork();
+  const std::vector<float> expected = run(one_alike, two_alike);
+
+  std::vector<std::size_t> steps;
+  std::size_t total = 0;
+  {
+    const CallScope scope([&](std::string_view what, std::size_t done, std::size_t all) {
+      CHECK(what == "forward");
+      steps.push_back(done);
+      total = all;
+    });
+    SequenceCache a = one.fork(), b = two.fork();
+    CHECK(run(a, b) == expected);  // being watched changes nothing
+  }
+  constexpr std::size_t layers = configs::Shapes::text_config::num_hidden_layers;
+  CHECK(total == 12 * layers);
+  CHECK(steps.size() == 2 * layers);  // two passes of at most 8 tokens
+  CHECK(std::is_sorted(steps.begin(), steps.end()));
+  CHECK(steps.back() < total);
+  for (std::size_t stop = 0; stop < steps.size(); ++stop) {
+    CAPTURE(stop);
+    Cancellation cancellation;
+    std::size_t step = 0;
+    const CallScope scope(cancellation, [&](std::string_view, std::size_t, std::size_t) {
+      if (step++ == stop) {
+        cancellation.cancel();
+      }
+    });
+    CHECK_THROWS_AS(run(one, two), CancelledError);
+    CHECK(step == stop + 1);  // not one layer more
+    CHECK(one.tokens() == first.size());
+    CHECK(two.tokens() == rest.size());
+    CHECK_FALSE(one.entered());
+    CHECK_FALSE(two.entered());
+  }
+  CHECK(run(one, two) == expected);
+
+  // One token of each sequence goes to its end.
+  Cancellation cancellation;
+  cancellation.cancel();
+  const CallScope scope(cancellation);
+  const SequenceSlice slices[] = {{.cache = &one, .ids = next, .wanted = 1}};
+  CHECK(model.forward(slices, workspace).count == 1);
+  // A cache of rectangles; a load.
+  HybridCache<configs::Shapes> cache;
+  CHECK_THROWS_AS(model.forward({.input_ids = rest, .past_key_values = &cache}), CancelledError);
+  CHECK(cache.get_seq_length() == 0);
+  CHECK_THROWS_AS(TextModel<configs::Shapes>::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes"), CancelledError);
 }

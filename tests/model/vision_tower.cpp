@@ -182,6 +182,16 @@ TEST_CASE("an exception of the progress callback leaves the call") {
   CHECK_THROWS_AS(
       tower.encode(pixels, grid, [](std::size_t, std::size_t) -> bool { throw std::runtime_error("enough"); }),
       std::runtime_error);
+  Cancellation cancellation;
+  std::size_t told = 0;
+  const CallScope scope(cancellation, [&](std::string_view what, std::size_t, std::size_t total) {
+    CHECK(what == "encode");
+    CHECK(total > 0);
+    ++told;
+    cancellation.cancel();
+  });
+  CHECK_THROWS_AS(tower.encode(pixels, grid), CancelledError);
+  CHECK(told == 1);
 }
 
 TEST_CASE("wrong arguments are refused") {

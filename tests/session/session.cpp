@@ -378,6 +378,30 @@ TEST_CASE("snapshots over the byte budget go, the oldest first") {
   CHECK(few.snapshots() < 5);
 }
 
+TEST_CASE("a session may own its model and its tokenizer, with others") {
+  SessionOptions options;
+  options.enable_thinking = false;
+  auto model = std::make_shared<Watched>();
+  auto tokens = std::make_shared<qwen35::Tokenizer>(tokenizer());
+  const std::weak_ptr<Watched> model_lives = model;
+  const std::weak_ptr<qwen35::Tokenizer> tokens_live = tokens;
+  {
+    std::optional<Session> fork;
+    {
+      qwen35::Session session(std::move(model), std::move(tokens), qwen35::GenerationConfig{}, options);
+      static_assert(std::is_same_v<decltype(session), Session>);
+      CHECK(session.send(Message::user(questions[0])).finish_reason == FinishReason::stop);
+      fork.emplace(session.fork());
+    }
+    CHECK_FALSE(model_lives.expired());
+    CHECK(fork->send(Message::user(questions[1])).finish_reason == FinishReason::stop);
+  }
+  CHECK(model_lives.expired());
+  CHECK(tokens_live.expired());
+  CHECK_THROWS_AS(Session(std::shared_ptr<const Watched>(), std::make_shared<qwen35::Tokenizer>(tokenizer())),
+                  qwen35::InputError);
+}
+
 TEST_CASE("cancellation") {
   SessionOptions options;
   options.enable_thinking = true;
@@ -390,6 +414,21 @@ TEST_CASE("cancellation") {
   CHECK(unread.finish_reason == FinishReason::cancelled);
   CHECK(unread.usage.processed_tokens == 16);
   CHECK(session.messages().empty());
+  // From outside, between two layers of the next chunk: as if that had not begun.
+  {
+    qwen35::Cancellation cancellation;
+    const qwen35::CallScope scope(cancellation, [&](std::string_view what, std::size_t done, std::size_t) {
+      if (what == "forward" && done > 0) {
+        cancellation.cancel();
+      }
+    });
+    const Reply between = session.send(Message::user(questions[0]));
+    CHECK(between.finish_reason == FinishReason::cancelled);
+    CHECK(between.usage.cached_tokens == 16);
+    CHECK(between.usage.processed_tokens == 0);
+    CHECK(session.messages().empty());
+    CHECK(session.cached_tokens() == 16);
+  }
   std::vector<std::size_t> seen;
   std::string reasoning, text;
   const Reply whole = session.send(Message::user(questions[0]),
@@ -406,6 +445,7 @@ TEST_CASE("cancellation") {
                                           return true;
                                         }});
   CHECK(whole.usage.cached_tokens == 16);
+  CHECK(Session(model, tokenizer(), {}, options).send(Message::user(questions[0])).ids == whole.ids);
   CHECK(reasoning == whole.reasoning);
   CHECK(text == whole.text);
   CHECK(seen.front() == 0);

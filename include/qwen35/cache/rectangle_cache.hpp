@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/cache/sequence_cache.hpp>
+#include <qwen35/core/lifetime.hpp>
 
 #include <memory>
 #include <vector>
@@ -51,10 +52,10 @@ class RectangleCache {
   std::uint64_t fingerprint() const { return fingerprint_; }
 
   // The token ids seen so far: row b at slot s is `ids()[s * batch_size() + b]`; -1 where embeddings were given.
-  std::span<const TokenId> ids() const { return ids_; }
+  std::span<const TokenId> ids() const QWEN35_LIFETIMEBOUND { return ids_; }
   // Multimodal position offset of each sequence, [batch_size]: position = index among unmasked tokens + delta. Empty:
   // none known.
-  std::span<const std::int32_t> rope_deltas() const { return rope_deltas_; }
+  std::span<const std::int32_t> rope_deltas() const QWEN35_LIFETIMEBOUND { return rope_deltas_; }
   // Raises InputError unless there is one for each sequence, or none.
   void set_rope_deltas(std::vector<std::int32_t> deltas);
   // 1 where a slot holds a token, 0 where it was masked, [seq_length()].
@@ -134,7 +135,7 @@ class RectangleSnapshot {
  public:
   std::size_t seq_length() const { return cache_->seq_length(); }
   std::size_t batch_size() const { return cache_->batch_size(); }
-  std::span<const TokenId> ids() const { return cache_->ids(); }
+  std::span<const TokenId> ids() const QWEN35_LIFETIMEBOUND { return cache_->ids(); }
   const RectangleCache& cache() const { return *cache_; }
   // What this snapshot keeps alive alone: the linear states. `kv_bytes()` is its part of the keys and values.
   std::size_t bytes() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/cache/page_table.hpp>
+#include <qwen35/core/lifetime.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -41,9 +42,11 @@ class SequenceCache {
   std::size_t holes() const { return holes_; }
   bool has_holes() const { return holes_ > 0; }
   // 1 where a slot holds a token, 0 where it was masked; [tokens()], or empty: every slot holds one.
-  std::span<const std::uint8_t> valid() const { return {valid_.data(), valid_.empty() ? 0 : tokens_}; }
+  std::span<const std::uint8_t> valid() const QWEN35_LIFETIMEBOUND {
+    return {valid_.data(), valid_.empty() ? 0 : tokens_};
+  }
   // [tokens()]; -1 where an embedding was given.
-  std::span<const TokenId> ids() const { return {ids_.data(), tokens_}; }
+  std::span<const TokenId> ids() const QWEN35_LIFETIMEBOUND { return {ids_.data(), tokens_}; }
   // Multimodal position offset: position of the next token = tokens() - holes() + delta.
   std::optional<std::int32_t> rope_delta() const { return rope_delta_; }
   void set_rope_delta(std::optional<std::int32_t> delta) { rope_delta_ = delta; }
@@ -130,7 +133,7 @@ class SequencePoint {
   // Where `cache` stands.
   explicit SequencePoint(SequenceCache cache) : cache_(std::make_shared<const SequenceCache>(std::move(cache))) {}
   std::size_t tokens() const { return cache_->tokens(); }
-  std::span<const TokenId> ids() const { return cache_->ids(); }
+  std::span<const TokenId> ids() const QWEN35_LIFETIMEBOUND { return cache_->ids(); }
   const SequenceCache& cache() const { return *cache_; }
   // What it keeps alive alone, and its part of the pages.
   std::size_t bytes() const { return cache_->states().size_bytes(); }

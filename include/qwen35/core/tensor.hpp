@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/error.hpp>
+#include <qwen35/core/lifetime.hpp>
 
 #include <array>
 #include <cstddef>
@@ -70,8 +71,8 @@ class Tensor {
   const Shape& shape() const { return shape_; }
   std::size_t size() const { return values_.size(); }
   bool empty() const { return values_.empty(); }
-  T* data() { return values_.data(); }
-  const T* data() const { return values_.data(); }
+  T* data() QWEN35_LIFETIMEBOUND { return values_.data(); }
+  const T* data() const QWEN35_LIFETIMEBOUND { return values_.data(); }
   T& operator[](std::size_t i) { return values_[i]; }
   const T& operator[](std::size_t i) const { return values_[i]; }
   auto begin() { return values_.begin(); }
@@ -80,8 +81,8 @@ class Tensor {
   auto end() const { return values_.end(); }
 
   // Row `i` of the last axis, counted over all other axes.
-  std::span<T> row(std::size_t i) { return {data() + i * width(), width()}; }
-  std::span<const T> row(std::size_t i) const { return {data() + i * width(), width()}; }
+  std::span<T> row(std::size_t i) QWEN35_LIFETIMEBOUND { return {data() + i * width(), width()}; }
+  std::span<const T> row(std::size_t i) const QWEN35_LIFETIMEBOUND { return {data() + i * width(), width()}; }
 
  private:
   std::size_t width() const { return shape_.rank() == 0 ? 1 : shape_[shape_.rank() - 1]; }
@@ -97,8 +98,8 @@ class TensorView {
  public:
   constexpr TensorView() = default;
   constexpr TensorView(const T* data, Shape shape) : data_(data), shape_(shape) {}
-  TensorView(const Tensor<T>& tensor) : data_(tensor.data()), shape_(tensor.shape()) {}
-  TensorView(const std::vector<T>& values) : data_(values.data()), shape_{1, values.size()} {}
+  TensorView(const Tensor<T>& tensor QWEN35_LIFETIMEBOUND) : data_(tensor.data()), shape_(tensor.shape()) {}
+  TensorView(const std::vector<T>& values QWEN35_LIFETIMEBOUND) : data_(values.data()), shape_{1, values.size()} {}
   TensorView(const Tensor<T>&& temporary) = delete;
   TensorView(const std::vector<T>&& temporary) = delete;
   constexpr TensorView(std::span<const T> values) : data_(values.data()), shape_{1, values.size()} {}

@@ -2,6 +2,7 @@
 // Many sequences of one model that are read and continued together, each as if it were alone.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/generate/batch_entry.hpp>
 #include <qwen35/generate/drafter.hpp>
 #include <qwen35/generate/generation_defaults.hpp>
@@ -48,7 +49,8 @@ class Batch {
   };
 
   // The model must outlive the batch. Raises InputError.
-  explicit Batch(const M& model, const BatchOptions& options = {});
+  explicit Batch(const M& model QWEN35_LIFETIMEBOUND, const BatchOptions& options = {});
+  explicit Batch(const M&& temporary, const BatchOptions& options = {}) = delete;
 
   // A new sequence; with num_return_sequences its siblings' handles follow. Raises InputError for an input that
   // contradicts itself or a batch that is full, with nothing changed.
@@ -73,7 +75,7 @@ class Batch {
     return true;
   }
   // The new tokens of the last step.
-  std::span<const Event> events() const { return events_; }
+  std::span<const Event> events() const QWEN35_LIFETIMEBOUND { return events_; }
 
   std::size_t size() const { return entries_.size(); }
   std::size_t running() const {

@@ -2,6 +2,7 @@
 // From a prompt to tokens: the reference's `generate()`.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/generate/batch.hpp>
 #include <qwen35/generate/beam_search.hpp>
 #include <qwen35/generate/generate_input.hpp>
@@ -37,9 +38,10 @@ struct GenerateOutput {
   std::unique_ptr<RectangleCache> owned_cache;  // unless it is the caller's
 
   // The new tokens of a row, without padding.
-  std::span<const TokenId> new_tokens(std::size_t row) const {
+  std::span<const TokenId> new_tokens(std::size_t row) const& QWEN35_LIFETIMEBOUND {
     return sequences.row(row).subspan(prompt_length, generated[row]);
   }
+  std::span<const TokenId> new_tokens(std::size_t row) const&& = delete;  // keep the output, then look at it
 };
 
 // Fields that `config` does not say come from the model's own generation config, then from

@@ -2,6 +2,7 @@
 // The steps of `generate`. Include generate.hpp.
 #pragma once
 
+#include <qwen35/core/cancellation.hpp>
 #include <qwen35/generate/generate.hpp>
 #include <qwen35/generate/generate_rows.hpp>
 #include <qwen35/generate/generation_defaults.hpp>
@@ -195,7 +196,7 @@ bool GenerateRun<M>::advance() {
   batch_->choose();
   read_newest_tokens();
   keep_scores();
-  if (input_.streamer && !input_.streamer(tokens_)) {
+  if ((input_.streamer && !input_.streamer(tokens_)) || CallScope::cancelled()) {
     for (const auto handle : handles_) {
       batch_->cancel(handle);
     }
@@ -218,6 +219,7 @@ bool GenerateRun<M>::advance_beams() {
                                .do_sample = *config_.do_sample},
                    prompts);
   }
+  CallScope::step("generate", beams_->ids(0).size(), static_cast<std::size_t>(*config_.max_length));
   run_unconditional();
   const LogitNormalization log_softmax;
   for (std::size_t r = 0; r < handles_.size(); ++r) {

@@ -3,6 +3,7 @@
 // it ended.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/generate/usage.hpp>
 #include <qwen35/sampling/token_chooser.hpp>
 
@@ -26,7 +27,7 @@ struct Sequence {
   Usage usage{};
 
   bool finished() const { return finish_reason != FinishReason::none; }
-  std::span<const TokenId> generated() const {
+  std::span<const TokenId> generated() const QWEN35_LIFETIMEBOUND {
     return std::span<const TokenId>(ids).subspan(prompt_length, usage.completion_tokens);
   }
   // As processors and criteria see it.

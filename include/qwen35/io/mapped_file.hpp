@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/aligned_buffer.hpp>
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/io/plain_file.hpp>
 
 #include <cstddef>
@@ -38,7 +39,7 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
   ~MappedFile();
 
-  std::span<const std::byte> bytes() const { return bytes_; }
+  std::span<const std::byte> bytes() const QWEN35_LIFETIMEBOUND { return bytes_; }
 
  private:
   MappedFile(const std::string& path, const std::function<void(std::size_t done)>& progress,

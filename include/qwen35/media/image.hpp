@@ -2,6 +2,7 @@
 // Pixels: `Image` owns 8-bit RGB, `PixelView` looks at the caller's pixels in the usual layouts.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/media/image_size.hpp>
 #include <qwen35/media/limits.hpp>
 
@@ -93,7 +94,7 @@ class Image {
   std::uint8_t* row(std::size_t y) { return pixels_.data() + y * width_ * 3; }
   const std::uint8_t* row(std::size_t y) const { return pixels_.data() + y * width_ * 3; }
   std::span<std::uint8_t> pixels() { return pixels_; }
-  std::span<const std::uint8_t> pixels() const { return pixels_; }
+  std::span<const std::uint8_t> pixels() const QWEN35_LIFETIMEBOUND { return pixels_; }
 
   PixelView view() const { return {pixels_.data(), width_, height_}; }
   operator PixelView() const { return view(); }

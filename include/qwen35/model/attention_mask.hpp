@@ -2,6 +2,7 @@
 // The `attention_mask` argument in its three forms.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/core/tensor.hpp>
 
 #include <cstdint>
@@ -23,10 +24,10 @@ class AttentionMask {
   AttentionMask(TensorView<std::uint8_t> visible) : booleans_(visible) {}
   AttentionMask(TensorView<bool> visible)
       : booleans_(reinterpret_cast<const std::uint8_t*>(visible.data()), visible.shape()) {}
-  AttentionMask(const Tensor<std::uint8_t>& visible) : booleans_(visible) {}
+  AttentionMask(const Tensor<std::uint8_t>& visible QWEN35_LIFETIMEBOUND) : booleans_(visible) {}
   AttentionMask(const Tensor<std::uint8_t>&& temporary) = delete;
   AttentionMask(TensorView<float> additive) : additive_(additive) {}
-  AttentionMask(const Tensor<float>& additive) : additive_(additive) {}
+  AttentionMask(const Tensor<float>& additive QWEN35_LIFETIMEBOUND) : additive_(additive) {}
   AttentionMask(const Tensor<float>&& temporary) = delete;
 
   explicit operator bool() const {

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <qwen35/core/arena.hpp>
+#include <qwen35/core/cancellation.hpp>
 #include <qwen35/layers/rotary_embedding.hpp>
 #include <qwen35/model/sequence_slice.hpp>
 
 #include <limits>
+#include <vector>
 
 #if QWEN35_BODIES
 #include <algorithm>
@@ -85,8 +87,20 @@ void check_slice(const SequenceSlice& slice, std::size_t index, std::size_t hidd
 class SliceForward {
  public:
   SliceForward(std::span<const SequenceSlice> slices, std::size_t hidden_size, std::uint64_t fingerprint);
-  // All slots are filled. A forward that is left without it has broken its caches: they say so.
+  // Of a forward that can be cancelled: the caches are as before it, unless it is committed.
+  ~SliceForward();
+  SliceForward(const SliceForward&) = delete;
+  SliceForward& operator=(const SliceForward&) = delete;
+  // All slots are filled. A forward that is left without it, and cannot be cancelled, has broken its caches: they say
+  // so.
   void commit();
+  // So many of `total` steps are done. Raises CancelledError, where the forward can be cancelled: one in a CallScope,
+  // with more than one token of some sequence.
+  void step(std::size_t done, std::size_t total) const {
+    if (can_stop_) {
+      CallScope::step("forward", done, total);
+    }
+  }
 
  private:
   struct Entered {
@@ -98,6 +112,8 @@ class SliceForward {
 
   std::span<const SequenceSlice> slices_;
   std::size_t hidden_size_;
+  bool can_stop_ = false;
+  std::vector<float> states_;  // of all slices before the forward, if it can stop
 };
 
 // The next parts: at most `tokens` tokens of at most `sequences` slices. A slice with an additive mask may look ahead,
@@ -157,19 +173,37 @@ QWEN35_BODY void check_slice(const SequenceSlice& slice, std::size_t index, std:
 QWEN35_BODY SliceForward::SliceForward(std::span<const SequenceSlice> slices, std::size_t hidden_size,
                                        std::uint64_t fingerprint)
     : slices_(slices), hidden_size_(hidden_size) {
+  for (const SequenceSlice& slice : slices) {
+    can_stop_ = can_stop_ || (CallScope::any() && slots(slice) > 1);
+  }
   Entered entered{slices};
   for (const SequenceSlice& slice : slices) {
     slice.cache->begin(slots(slice), fingerprint, slice.valid.empty() ? nullptr : slice.valid.data() + slice.pads);
     slice.cache->enter();
     ++entered.count;
+    if (can_stop_) {
+      const std::span<const float> states = slice.cache->states();
+      states_.insert(states_.end(), states.begin(), states.end());
+    }
   }
   entered.count = 0;
+}
+
+QWEN35_BODY SliceForward::~SliceForward() {
+  const float* from = states_.data();
+  for (std::size_t i = 0; can_stop_ && i < slices_.size(); ++i) {
+    const std::span<float> states = slices_[i].cache->states();
+    std::copy_n(from, states.size(), states.begin());
+    from += states.size();
+    slices_[i].cache->cancel();
+  }
 }
 
 QWEN35_BODY void SliceForward::commit() {
   for (const SequenceSlice& slice : slices_) {
     slice.cache->commit(slots(slice), slice.ids.empty() ? nullptr : slice.ids.data() + slice.pads);
   }
+  can_stop_ = false;
 }
 
 QWEN35_BODY SliceForward::Entered::~Entered() {

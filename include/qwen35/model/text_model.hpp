@@ -107,8 +107,11 @@ class TextModel {
 
   TextModel(const Checkpoint& checkpoint, const TextValues& values, Head head);
   void check_slices(std::span<const SequenceSlice> slices, std::size_t at_once) const;
+  // step(layer): called before each layer; when it raises, the pass ends there.
+  template <class Step>
   void run_pass(std::span<const SequenceSlice> slices, std::span<const SlicePart> parts, std::size_t flat,
-                const PassScratch<Arena>& scratch, Arena& arena, float*& rows, const ForwardRecord& record) const;
+                const PassScratch<Arena>& scratch, Arena& arena, float*& rows, const ForwardRecord& record,
+                const Step& step) const;
   void embed(const SequenceSlice& slice, const SlicePart& part, float* hidden) const;
 
   TextWeights<Config> weights_;

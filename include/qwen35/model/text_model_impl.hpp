@@ -121,11 +121,18 @@ void TextModel<Config>::run(std::span<const SequenceSlice> slices, ForwardWorksp
   const PassScratch<Arena> scratch(workspace.arena(),
                                    {workspace.tokens(), workspace.sequences(), rotary_.half(), hidden_size,
                                     record.router_logits.empty() ? 0 : Workspace<Config>::experts()});
+  std::size_t total = 0;
+  for (const SequenceSlice& slice : slices) {
+    total += slice_tokens(slice, hidden_size);
+  }
   for (SliceCursor cursor; cursor.slice < slices.size();) {
     const std::size_t flat = cursor.flat;
     const auto parts =
         next_parts(slices, cursor, workspace.tokens(), workspace.sequences(), hidden_size, scratch.parts);
-    run_pass(slices, parts, flat, scratch, workspace.arena(), rows, record);
+    const auto step = [&](std::size_t layer) {
+      forward.step(flat * Text::num_hidden_layers + (cursor.flat - flat) * layer, total * Text::num_hidden_layers);
+    };
+    run_pass(slices, parts, flat, scratch, workspace.arena(), rows, record, step);
   }
   forward.commit();
 }
@@ -154,9 +161,10 @@ void TextModel<Config>::embed(const SequenceSlice& slice, const SlicePart& part,
 }
 
 template <class Config>
+template <class Step>
 void TextModel<Config>::run_pass(std::span<const SequenceSlice> slices, std::span<const SlicePart> parts,
                                  std::size_t flat, const PassScratch<Arena>& scratch, Arena& arena, float*& rows,
-                                 const ForwardRecord& record) const {
+                                 const ForwardRecord& record, const Step& step) const {
   Pass pass = make_pass(slices, parts, hidden_size, rotary_, scratch);
   const auto write = [&](const float* values, std::size_t width, float* out) {
     std::memcpy(out + flat * width, values, pass.tokens * width * sizeof(float));
@@ -174,6 +182,7 @@ void TextModel<Config>::run_pass(std::span<const SequenceSlice> slices, std::spa
   std::size_t linear = 0;
   std::size_t full = 0;
   for (std::size_t layer = 0; layer < Text::num_hidden_layers; ++layer) {
+    step(layer);
     if (!record.hidden_states.empty()) {
       write(hidden, hidden_size, record.hidden_states[layer]);
     }

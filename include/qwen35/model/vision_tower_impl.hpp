@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/config/config_writer.hpp>
+#include <qwen35/core/cancellation.hpp>
 #include <qwen35/model/vision_tower.hpp>
 
 QWEN35_BEGIN_NAMESPACE
@@ -137,6 +138,7 @@ BaseModelOutputWithPooling VisionTower<Vision>::forward(const VisionTowerInput& 
       if (input.output_hidden_states) {
         std::copy_n(x, group.rows * hidden_size, output.hidden_states[layer].data() + group.first * hidden_size);
       }
+      CallScope::step("encode", group.first * Vision::depth + group.rows * layer, total);
       if (input.progress && !input.progress(group.first * Vision::depth + group.rows * layer, total)) {
         return {};
       }

@@ -2,6 +2,7 @@
 // What ends a sequence, and lists of it.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/sampling/generation_config.hpp>
 #include <qwen35/sampling/logits_processor.hpp>
 
@@ -103,7 +104,8 @@ class TokenText {
   requires requires(const Tokens& tokens, TokenId id) {
     { tokens.token_bytes(id) } -> std::same_as<std::string_view>;
   }
-  TokenText(const Tokens& tokenizer) : function_([&tokenizer](TokenId id) { return tokenizer.token_bytes(id); }) {}
+  TokenText(const Tokens& tokenizer QWEN35_LIFETIMEBOUND)
+      : function_([&tokenizer](TokenId id) { return tokenizer.token_bytes(id); }) {}
   template <class Tokens>
   requires requires(const Tokens& tokens, TokenId id) {
     { tokens.token_bytes(id) } -> std::same_as<std::string_view>;

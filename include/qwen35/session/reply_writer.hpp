@@ -2,6 +2,7 @@
 // From the ids of a reply to its parts.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/session/session_options.hpp>
 #include <qwen35/text/output_parser.hpp>
 #include <qwen35/text/stream_decoder.hpp>
@@ -12,7 +13,8 @@ QWEN35_BEGIN_NAMESPACE
 // Tells the callbacks each part as it comes.
 class ReplyWriter {
  public:
-  ReplyWriter(const Tokenizer& tokenizer, OutputParserOptions options, const SessionCallbacks& callbacks)
+  ReplyWriter(const Tokenizer& tokenizer QWEN35_LIFETIMEBOUND, OutputParserOptions options,
+              const SessionCallbacks& callbacks QWEN35_LIFETIMEBOUND)
       : decoder_(tokenizer, true), parser_(std::move(options)), callbacks_(callbacks) {}
 
   bool thinking() const { return !parser_.output().thinking_closed; }

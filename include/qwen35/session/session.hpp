@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/cache/rectangle_cache.hpp>
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/generate/batch.hpp>
 #include <qwen35/session/reply_writer.hpp>
 #include <qwen35/session/session_encoder.hpp>
@@ -12,7 +13,10 @@
 #include <qwen35/text/storable.hpp>
 #include <qwen35/text/tokenizer.hpp>
 
+#include <array>
 #include <chrono>
+#include <memory>
+#include <type_traits>
 #include <utility>
 
 QWEN35_BEGIN_NAMESPACE
@@ -35,7 +39,8 @@ concept SessionProcessor = requires(const P& processor) {
 // after each picture and video, so that a second question about it does not read it again. Pictures and videos in
 // messages are for models that read them (ConditionalGeneration). They are loaded when their message is sent; what is
 // held is compared by their content, not their name. The features are kept within SessionOptions::media_bytes, else
-// made again from the part when needed. The model and the tokenizer must outlive the session. One thread at a time.
+// made again from the part when needed. The model and the tokenizer must outlive the session, or be its own, shared
+// with others. One thread at a time.
 template <SequenceModel Model>
 class Session {
  public:
@@ -43,8 +48,8 @@ class Session {
   // else each reply draws its own. Without a length the answer may go on to the model's last position, or to where a
   // cache of fixed capacity is full. Generation stops at the config's eos ids and always at <|im_end|>. Raises
   // InputError.
-  Session(const Model& model, const Tokenizer& tokenizer, const GenerationConfig& config = {},
-          SessionOptions options = {})
+  Session(const Model& model QWEN35_LIFETIMEBOUND, const Tokenizer& tokenizer QWEN35_LIFETIMEBOUND,
+          const GenerationConfig& config = {}, SessionOptions options = {})
       : model_(&model), tokenizer_(&tokenizer), options_(std::move(options)) {
     set_generation_config(config);
     set_system(options_.system);
@@ -63,7 +68,8 @@ class Session {
   // The tokenizer, media and template of a Processor, which must outlive the session. (Its template stands above that
   // of the options.)
   template <SessionProcessor P>
-  Session(const Model& model, const P& processor, const GenerationConfig& config = {}, SessionOptions options = {})
+  Session(const Model& model QWEN35_LIFETIMEBOUND, const P& processor QWEN35_LIFETIMEBOUND,
+          const GenerationConfig& config = {}, SessionOptions options = {})
       : Session(model, processor.tokenizer, config, with(processor, std::move(options))) {}
   template <SessionProcessor P>
   Session(const Model&& temporary, const P&, const GenerationConfig& = {}, SessionOptions = {}) = delete;
@@ -71,6 +77,20 @@ class Session {
   Session(const Model&, const P&& temporary, const GenerationConfig& = {}, SessionOptions = {}) = delete;
   template <SessionProcessor P>
   Session(const Model&& temporary, const P&& too, const GenerationConfig& = {}, SessionOptions = {}) = delete;
+
+  // Of a model and a tokenizer or processor that live as long as this session and its forks. Raises InputError for a
+  // null pointer, too.
+  Session(std::shared_ptr<const Model> model, std::shared_ptr<const Tokenizer> tokenizer,
+          const GenerationConfig& config = {}, SessionOptions options = {})
+      : Session(given(model), given(tokenizer), config, std::move(options)) {
+    owned_ = {std::move(model), std::move(tokenizer)};
+  }
+  template <SessionProcessor P>
+  Session(std::shared_ptr<const Model> model, std::shared_ptr<P> processor, const GenerationConfig& config = {},
+          SessionOptions options = {})
+      : Session(given(model), std::as_const(given(processor)), config, std::move(options)) {
+    owned_ = {std::move(model), std::move(processor)};
+  }
 
   // Adds messages (a user turn, or the answers to tool calls) and lets the model reply. The reply joins the
   // conversation as far as it came. When not one token was generated, because of a cancellation or an error, the
@@ -195,10 +215,16 @@ class Session {
         held_runs_(other.held_runs_),
         cache_(other.cache_.fork()),
         system_(other.system_),
-        snapshots_(other.snapshots_) {
+        snapshots_(other.snapshots_),
+        owned_(other.owned_) {
     options_.cache.storage = {};
   }
 
+  template <class T>
+  static T& given(const std::shared_ptr<T>& pointer) {
+    require<InputError>(pointer != nullptr, "Session: a null pointer for a model, tokenizer or processor");
+    return *pointer;
+  }
   // `first`: the place of the first of them in the conversation.
   static void check_messages(const std::vector<Message>& messages, std::size_t first) {
     for (std::size_t i = 0; i < messages.size(); ++i) {
@@ -280,10 +306,14 @@ class Session {
   FeatureStore features_;
   std::vector<MediaRun> held_runs_;  // media among the tokens of the cache and the snapshots, and maybe behind them
   SequenceCache cache_;
-  std::optional<SequencePoint> system_;   // behind the system prompt and the tools
-  std::vector<SequencePoint> snapshots_;  // from short to long, each a prefix of the next
-  std::unique_ptr<Batch<Model>> batch_;   // in which the sequence stands while a reply is made
+  std::optional<SequencePoint> system_;               // behind the system prompt and the tools
+  std::vector<SequencePoint> snapshots_;              // from short to long, each a prefix of the next
+  std::unique_ptr<Batch<Model>> batch_;               // in which the sequence stands while a reply is made
+  std::array<std::shared_ptr<const void>, 2> owned_;  // what model_, tokenizer_ and the media loader look at
 };
+
+template <class Model, class Texts, class... More>
+Session(std::shared_ptr<Model>, std::shared_ptr<Texts>, More...) -> Session<std::remove_const_t<Model>>;
 
 QWEN35_END_NAMESPACE
 

@@ -2,6 +2,7 @@
 // How a session goes back, reads and writes. Include session.hpp.
 #pragma once
 
+#include <qwen35/core/cancellation.hpp>
 #include <qwen35/session/session.hpp>
 #include <qwen35/session/session_media_impl.hpp>
 #include <qwen35/text/trim.hpp>
@@ -154,10 +155,12 @@ bool Session<Model>::read(Batch<Model>& batch, std::size_t prompt, const TurnMed
     if (at == prompt) {
       return true;
     }
-    if (callbacks.proceed && !callbacks.proceed()) {
+    if ((callbacks.proceed && !callbacks.proceed()) || CallScope::cancelled()) {
       return false;
     }
-    batch.forward();
+    if (!run_unless_cancelled([&] { batch.forward(); })) {
+      return false;
+    }
   }
 }
 
@@ -178,7 +181,7 @@ bool Session<Model>::write(Batch<Model>& batch, typename Batch<Model>::Handle ha
     if (sequence.finished()) {
       return sequence.finish_reason != FinishReason::cancelled;
     }
-    if (callbacks.proceed && !callbacks.proceed()) {
+    if ((callbacks.proceed && !callbacks.proceed()) || CallScope::cancelled()) {
       return false;
     }
     batch.forward();
@@ -216,7 +219,9 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
   go_back(ids, turn_media.runs);
   reply.usage.prompt_tokens = prompt;
   reply.usage.cached_tokens = cache_.tokens();
-  const bool encoded = encode_media(conversation, media, pixels, callbacks, turn_media, reply);
+  bool encoded = false;
+  const bool went_on =
+      run_unless_cancelled([&] { encoded = encode_media(conversation, media, pixels, callbacks, turn_media, reply); });
   pixels.clear();  // hundreds of megabytes for a large picture
   if (!batch_) {
     batch_ = std::make_unique<Batch<Model>>(*model_,
@@ -242,7 +247,7 @@ Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added
       }
     }
   } const leaving{*batch_, handle};
-  if (encoded) {
+  if (encoded && went_on) {
     handle = batch_->add({.input_ids = ids,
                           .config = config,
                           .extras = {.tokenizer = *tokenizer_},

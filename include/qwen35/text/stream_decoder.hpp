@@ -2,6 +2,7 @@
 // Text out of ids as they are generated.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/text/tokenizer.hpp>
 
 QWEN35_BEGIN_NAMESPACE
@@ -10,7 +11,7 @@ QWEN35_BEGIN_NAMESPACE
 // become one. The pieces together are the full decoding. The tokenizer must outlive it.
 class StreamDecoder {
  public:
-  explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special_tokens = false)
+  explicit StreamDecoder(const Tokenizer& tokenizer QWEN35_LIFETIMEBOUND, bool skip_special_tokens = false)
       : tokenizer_(&tokenizer), skip_(skip_special_tokens) {}
   explicit StreamDecoder(const Tokenizer&& temporary, bool skip_special_tokens = false) = delete;
 

@@ -2,6 +2,7 @@
 // Text to token ids and back: the byte-level BPE of the family.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/io/model_folder.hpp>
 #include <qwen35/json/value.hpp>
 #include <qwen35/text/added_vocabulary.hpp>
@@ -94,7 +95,7 @@ class Tokenizer {
                                         bool skip_special_tokens = false) const;
   std::string decode_bytes(std::span<const TokenId> ids, bool skip_special_tokens = false) const;
   // The bytes of one token; empty for an id without one.
-  std::string_view token_bytes(TokenId id) const { return tokens_.bytes(id); }
+  std::string_view token_bytes(TokenId id) const QWEN35_LIFETIMEBOUND { return tokens_.bytes(id); }
 
   // By the name in the file, where "Ġ" is a space. -1 when there is no such token, an empty name when there is no such
   // id.

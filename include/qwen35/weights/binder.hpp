@@ -2,6 +2,7 @@
 // Takes tensors of a checkpoint by name and shape, and collects everything that does not fit into one error.
 #pragma once
 
+#include <qwen35/core/cancellation.hpp>
 #include <qwen35/weights/bound_storage.hpp>
 #include <qwen35/weights/checkpoint.hpp>
 #include <qwen35/weights/problem_list.hpp>
@@ -134,6 +135,7 @@ QWEN35_BODY bool Binder::has_shape(const TensorInfo& tensor, const Shape& shape)
 }
 
 QWEN35_BODY const TensorInfo* Binder::take(const std::string& name, const Shape& shape) {
+  CallScope::step("load", taken_.size(), checkpoint_.tensors().size());
   const TensorInfo* const tensor = checkpoint_.find(name);
   if (tensor == nullptr) {
     complain(name, "missing, expected shape " + to_string(shape));
