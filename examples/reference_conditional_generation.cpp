@@ -7,7 +7,7 @@
 
 int main(int, char** argv) {
   using qwen35::ContentPart;
-  const auto model = qwen35::ConditionalGeneration<qwen35::configs::Shapes>::from_pretrained(argv[1]);
+  const auto model = qwen35::Qwen3_5MoeForConditionalGeneration<qwen35::configs::Shapes>::from_pretrained(argv[1]);
   const auto processor = qwen35::Processor::from_pretrained(argv[1]);
 
   const std::vector<qwen35::Message> messages = {qwen35::Message::user(std::vector<ContentPart>{
@@ -19,13 +19,7 @@ int main(int, char** argv) {
   const auto inputs = processor.apply_chat_template(messages, {.add_generation_prompt = true});
 
   // Generate
-  const auto input_ids = inputs.ids();
-  const auto mm_token_type_ids = inputs.token_types();
-  const auto generated = model.generate({.input_ids = input_ids,
-                                         .model_kwargs = {.pixel_values = inputs.pixel_values,
-                                                          .image_grid_thw = inputs.image_grid_thw,
-                                                          .mm_token_type_ids = mm_token_type_ids}},
-                                        {.max_new_tokens = 128});
+  const auto generated = model.generate(inputs, {.max_new_tokens = 128});
   const std::vector<std::span<const qwen35::TokenId>> generated_ids_trimmed = {generated.new_tokens(0)};
-  std::puts(processor.batch_decode(generated_ids_trimmed, true)[0].c_str());
+  std::puts(processor.batch_decode(generated_ids_trimmed, true, false)[0].c_str());
 }

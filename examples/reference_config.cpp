@@ -9,9 +9,9 @@ int main() {
   using Configuration = qwen35::configs::Shapes;
 
   // Initializing a model from the configuration
-  const qwen35::ConditionalGeneration<Configuration> model(qwen35::InitOptions{});
+  const qwen35::Qwen3_5MoeForConditionalGeneration<Configuration> model(qwen35::InitOptions{});
 
   // Accessing the model configuration
-  const qwen35::ConfigValues& configuration = model.model.config();
+  const qwen35::ConfigValues& configuration = model.config();
   std::printf("%zu parameters, image token %d\n", model.num_parameters(), configuration.image_token_id);
 }

@@ -9,7 +9,7 @@ int main() {
   using Configuration = qwen35::configs::Shapes::text_config;
 
   // Initializing a model from the configuration
-  const qwen35::TextModel<Configuration> model(qwen35::InitOptions{});
+  const qwen35::Qwen3_5MoeTextModel<Configuration> model(qwen35::InitOptions{});
 
   // Accessing the model configuration
   const qwen35::TextValues& configuration = model.config();

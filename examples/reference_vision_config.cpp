@@ -9,9 +9,9 @@ int main() {
   using Configuration = qwen35::configs::Shapes::vision_config;
 
   // Initializing a model from the configuration
-  const qwen35::VisionTower<Configuration> model(qwen35::InitOptions{});
+  const qwen35::Qwen3_5MoeVisionModel<Configuration> model(qwen35::InitOptions{});
 
   // Accessing the model configuration
-  using Same = decltype(model)::config_type;
-  std::printf("%zu parameters, %zu blocks\n", model.num_parameters(), Same::depth);
+  const auto configuration = model.config();
+  std::printf("%zu parameters, %zu blocks\n", model.num_parameters(), configuration.depth);
 }

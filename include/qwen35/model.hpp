@@ -13,6 +13,7 @@
 #include <qwen35/kernels/kernels.hpp>
 #include <qwen35/model/causal_lm.hpp>
 #include <qwen35/model/conditional_generation.hpp>
+#include <qwen35/model/reference_names.hpp>
 #include <qwen35/model/text_model.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35/text/chat_template.hpp>

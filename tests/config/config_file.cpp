@@ -46,11 +46,11 @@ struct Tied : Text {
 
 TEST_CASE("the file that fits gives its values") {
   const ConfigValues values = check<Model>(shapes_file());
-  CHECK(values.text.rope_parameters == Text::rope_parameters);
-  CHECK(values.text.eos_token_id == TokenIds{433});
-  CHECK(values.text.pad_token_id == TokenIds{433});
-  CHECK(values.text.bos_token_id.empty());
-  CHECK(values.text.max_position_embeddings == 2048);
+  CHECK(values.text_config.rope_parameters == Text::rope_parameters);
+  CHECK(values.text_config.eos_token_id == TokenIds{433});
+  CHECK(values.text_config.pad_token_id == TokenIds{433});
+  CHECK(values.text_config.bos_token_id.empty());
+  CHECK(values.text_config.max_position_embeddings == 2048);
   CHECK(values.image_token_id == 438);
   CHECK(values.video_token_id == 439);
   CHECK(values.vision_start_token_id == 436);
@@ -72,15 +72,15 @@ TEST_CASE("value fields are the file's, not the type's") {
   file["image_token_id"] = 7;
   file["vision_end_token_id"] = nullptr;
   const ConfigValues values = check<Model>(file);
-  CHECK(values.text.rms_norm_eps == 1e-5);
-  CHECK(values.text.max_position_embeddings == 77);
-  CHECK(values.text.rope_parameters.rope_theta == 5e6);
-  CHECK_FALSE(values.text.use_cache);
-  CHECK(values.text.output_router_logits);
-  CHECK(values.text.router_aux_loss_coef == 0.25);
-  CHECK(values.text.eos_token_id == TokenIds{1, 2});
-  CHECK(values.text.bos_token_id == TokenIds{3});
-  CHECK(values.text.pad_token_id.empty());
+  CHECK(values.text_config.rms_norm_eps == 1e-5);
+  CHECK(values.text_config.max_position_embeddings == 77);
+  CHECK(values.text_config.rope_parameters.rope_theta == 5e6);
+  CHECK_FALSE(values.text_config.use_cache);
+  CHECK(values.text_config.output_router_logits);
+  CHECK(values.text_config.router_aux_loss_coef == 0.25);
+  CHECK(values.text_config.eos_token_id == TokenIds{1, 2});
+  CHECK(values.text_config.bos_token_id == TokenIds{3});
+  CHECK(values.text_config.pad_token_id.empty());
   CHECK(values.image_token_id == 7);
   CHECK(values.vision_end_token_id == 248054);  // absent: the reference's default
 }
@@ -89,7 +89,7 @@ TEST_CASE("another rope type is a value") {
   json::Value file = shapes_file();
   file["text_config"]["rope_parameters"]["rope_type"] = "yarn";
   file["text_config"]["rope_parameters"]["factor"] = 4;
-  const RopeParameters rope = check<Model>(file).text.rope_parameters;
+  const RopeParameters rope = check<Model>(file).text_config.rope_parameters;
   CHECK(rope.rope_type == RopeType::yarn);
   CHECK(rope.factor == 4.0);
   CHECK(rope.original_max_position_embeddings == 2048);
@@ -227,7 +227,7 @@ TEST_CASE("the tie flag: a composite type goes by the outer level, a text type b
 
 TEST_CASE("a text-only file") {
   const json::Value file = shapes_file()["text_config"];
-  CHECK(check<Text>(file).text.eos_token_id == TokenIds{433});
+  CHECK(check<Text>(file).text_config.eos_token_id == TokenIds{433});
   CHECK(check<Text>(file).image_token_id == -1);
   CHECK(check<Model>(file).image_token_id == 438);  // the type's: a text-only file has none
   json::Value other = file;

@@ -33,15 +33,15 @@ using test_support::message_of;
 template <class C>
 void check_values(const qwen35::ConfigValues& values) {
   const qwen35::ConfigValues own = qwen35::ConfigValues::from<C>();
-  CHECK(values.text.rms_norm_eps == own.text.rms_norm_eps);
-  CHECK(values.text.rope_parameters == own.text.rope_parameters);
-  CHECK(values.text.max_position_embeddings == own.text.max_position_embeddings);
-  CHECK(values.text.use_cache == own.text.use_cache);
-  CHECK(values.text.output_router_logits == own.text.output_router_logits);
-  CHECK(values.text.router_aux_loss_coef == own.text.router_aux_loss_coef);
-  CHECK(values.text.pad_token_id == own.text.pad_token_id);
-  CHECK(values.text.bos_token_id == own.text.bos_token_id);
-  CHECK(values.text.eos_token_id == own.text.eos_token_id);
+  CHECK(values.text_config.rms_norm_eps == own.text_config.rms_norm_eps);
+  CHECK(values.text_config.rope_parameters == own.text_config.rope_parameters);
+  CHECK(values.text_config.max_position_embeddings == own.text_config.max_position_embeddings);
+  CHECK(values.text_config.use_cache == own.text_config.use_cache);
+  CHECK(values.text_config.output_router_logits == own.text_config.output_router_logits);
+  CHECK(values.text_config.router_aux_loss_coef == own.text_config.router_aux_loss_coef);
+  CHECK(values.text_config.pad_token_id == own.text_config.pad_token_id);
+  CHECK(values.text_config.bos_token_id == own.text_config.bos_token_id);
+  CHECK(values.text_config.eos_token_id == own.text_config.eos_token_id);
   CHECK(values.image_token_id == own.image_token_id);
   CHECK(values.video_token_id == own.video_token_id);
   CHECK(values.vision_start_token_id == own.vision_start_token_id);

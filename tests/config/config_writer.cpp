@@ -84,7 +84,7 @@ TEST_CASE("values that a file may change come back") {
   values.router_aux_loss_coef = 0.03;
   values.pad_token_id = 5;
   values.eos_token_id = {3, 4};
-  const TextValues read = check<Small>(text_config_json<Small>(values, false)).text;
+  const TextValues read = check<Small>(text_config_json<Small>(values, false)).text_config;
   CHECK(read.rms_norm_eps == values.rms_norm_eps);
   CHECK(read.max_position_embeddings == 77);
   CHECK_FALSE(read.use_cache);

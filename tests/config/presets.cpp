@@ -25,8 +25,8 @@ void holds(const json::Value& file) {
   CHECK(text.at("tie_word_embeddings").as_bool() == text_config_t<C>::tie_word_embeddings);
   CHECK(file.at("vision_config").at("initializer_range").as_number() == vision_config_t<C>::initializer_range);
   // The text part as a type of its own, from the whole file and from a text-only one.
-  CHECK(check<text_config_t<C>>(file).text.rope_parameters == own.text.rope_parameters);
-  CHECK(check<text_config_t<C>>(text).text.eos_token_id == own.text.eos_token_id);
+  CHECK(check<text_config_t<C>>(file).text_config.rope_parameters == own.text_config.rope_parameters);
+  CHECK(check<text_config_t<C>>(text).text_config.eos_token_id == own.text_config.eos_token_id);
   CHECK(check<C>(text).vision_end_token_id == own.vision_end_token_id);
 }
 
@@ -71,7 +71,7 @@ TEST_CASE("the defaults are the reference's") {
   holds<MoeDefaults>(recorded.at("MoeDefaults"));
   holds<DenseDefaults>(recorded.at("DenseDefaults"));
   // An empty file says the same, but the family.
-  CHECK(check<MoeDefaults>(json::parse("{}")).text.max_position_embeddings == 32768);
+  CHECK(check<MoeDefaults>(json::parse("{}")).text_config.max_position_embeddings == 32768);
   CHECK(check<MoeDefaults>(json::parse(R"({"model_type": "qwen3_5_moe"})")).image_token_id == 248056);
   CHECK(check<DenseDefaults>(json::parse(R"({"model_type": "qwen3_5"})")).image_token_id == 248056);
   CHECK(check<DenseTextDefaults>(json::parse(R"({"model_type": "qwen3_5_text"})")).image_token_id == -1);

@@ -81,6 +81,7 @@ class ToyModel {
     TokenIds eos_token_id{};
     TokenIds pad_token_id{};
     std::size_t max_position_embeddings = 4096;
+    const Special& get_text_config() const { return *this; }
   };
 
   std::size_t vocab_size = 23;

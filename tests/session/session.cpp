@@ -225,6 +225,24 @@ TEST_CASE("two tool rounds: each costs its own tokens, the next user turn drops 
   }
 }
 
+TEST_CASE("a call without its closing tags is whole where the model stops, not where the length ends") {
+  SessionOptions options;
+  options.enable_thinking = false;
+  options.tools = {count_tool()};
+  const std::string open = call_text("red").substr(0, call_text("red").find("\n</function>"));
+  Watched model;
+  model.script = tokenizer().encode(open + "<|im_end|>");
+  const auto length = static_cast<std::int64_t>(tokenizer().count(open));
+  const Reply stopped = Session(model, tokenizer(), {.max_new_tokens = 100}, options).send(Message::user(questions[0]));
+  CHECK(stopped.finish_reason == FinishReason::tool_calls);
+  CHECK(stopped.tool_calls.at(0).complete);
+  CHECK(stopped.tool_calls.at(0).recovery == qwen35::Recovery::missing_close);
+  const Reply cut = Session(model, tokenizer(), {.max_new_tokens = length}, options).send(Message::user(questions[0]));
+  CHECK(cut.finish_reason == FinishReason::length);
+  CHECK(cut.tool_calls.at(0).call == stopped.tool_calls.at(0).call);
+  CHECK_FALSE(cut.tool_calls.at(0).complete);
+}
+
 TEST_CASE("a tool call that is written with other tokens goes back to the snapshot") {
   SessionOptions options;
   options.enable_thinking = false;

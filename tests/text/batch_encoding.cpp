@@ -201,4 +201,13 @@ TEST_CASE("text of what generate() gives") {
   const std::vector<std::span<const TokenId>> spans{sequences.row(0), sequences.row(1)};
   CHECK(tokenizer.batch_decode(spans, true) == expected);
   CHECK(tokenizer.batch_decode(Tensor<TokenId>({0, 0})).empty());
+  // As in the reference, a byte-level BPE has no spaces to clean up; asking for it is a warning.
+  LogCapture log;
+  const std::vector<TokenId> spaced = tokenizer.encode("the red circle . It 's");
+  CHECK(tokenizer.decode(spaced, true, false) == "the red circle . It 's");
+  CHECK(log.messages.empty());
+  CHECK(tokenizer.decode(spaced, true, true) == "the red circle . It 's");
+  CHECK(tokenizer.batch_decode(rows.input_ids, true, true) == expected);
+  CHECK(tokenizer.batch_decode(sequences, true, true) == expected);
+  CHECK(log.messages.size() == 3);
 }

@@ -176,6 +176,7 @@ TEST_CASE("deviations from the form") {
   CHECK(parse("In a line <function=now>").tool_calls.empty());
   const ParsedOutput stray = parse("<tool_call><function=now>what <is> this</function></tool_call>");
   CHECK(stray.tool_calls.at(0).stray_text == "what <is> this");
+  CHECK(stray.tool_calls.at(0).recovery == Recovery::stray_text);
   // The order of parameters is free, the last of equal ones counts.
   const ParsedOutput order = parse(
       "<tool_call><function=search><parameter=limit>1</parameter><parameter=query>a</parameter><parameter=limit>2</"

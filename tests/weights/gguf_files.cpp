@@ -205,9 +205,9 @@ TEST_CASE("files that are no models") {
 TEST_CASE("the config is that of the folder") {
   const ConfigValues file = check<configs::Shapes>(Checkpoint::open(shapes_path).config());
   const ConfigValues folder = check<configs::Shapes>(Checkpoint::open(shapes_folder).config());
-  CHECK(file.text.rms_norm_eps == folder.text.rms_norm_eps);
-  CHECK(file.text.rope_parameters == folder.text.rope_parameters);
-  CHECK(file.text.max_position_embeddings == folder.text.max_position_embeddings);
+  CHECK(file.text_config.rms_norm_eps == folder.text_config.rms_norm_eps);
+  CHECK(file.text_config.rope_parameters == folder.text_config.rope_parameters);
+  CHECK(file.text_config.max_position_embeddings == folder.text_config.max_position_embeddings);
   const json::Value generation = Checkpoint::open(shapes_path).generation_config();
   CHECK(generation.at("eos_token_id").items() == std::vector<json::Value>{435, 433});
   CHECK(generation.at("pad_token_id") == json::Value(433));

@@ -28,6 +28,8 @@ struct TextValues {
   TokenIds bos_token_id{};
   TokenIds eos_token_id{};
 
+  // Of a text config and of a composite one, as in the reference.
+  const TextValues& get_text_config() const { return *this; }
   // The type's own values. Config: composite or text.
   template <class Config>
   static TextValues from() {
@@ -48,16 +50,17 @@ struct TextValues {
 };
 
 struct ConfigValues {
-  TextValues text;
+  TextValues text_config;
   TokenId image_token_id = -1;  // the last four: -1 for a text-only type
   TokenId video_token_id = -1;
   TokenId vision_start_token_id = -1;
   TokenId vision_end_token_id = -1;
 
+  const TextValues& get_text_config() const { return text_config; }
   template <class Config>
   static ConfigValues from() {
     ConfigValues values;
-    values.text = TextValues::from<Config>();
+    values.text_config = TextValues::from<Config>();
     if constexpr (is_multimodal<Config>) {
       values.image_token_id = Config::image_token_id;
       values.video_token_id = Config::video_token_id;
@@ -216,7 +219,7 @@ Result<ConfigValues> try_check(const json::Value& config) {
   }
   detail::Differences differences;
   ConfigValues values = ConfigValues::from<Config>();
-  values.text = detail::check_text<text_config_t<Config>>(text, family, differences);
+  values.text_config = detail::check_text<text_config_t<Config>>(text, family, differences);
   // A composite file has the flag at both levels; the multimodal model goes by the outer one, the text model by the
   // inner.
   const JsonFields& flags = is_multimodal<Config> ? top : text;

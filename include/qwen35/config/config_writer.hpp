@@ -105,7 +105,7 @@ template <class Config>
 json::Value composite_config_json(const ConfigValues& values) {
   json::Value out = json::Value::object();
   out["model_type"] = is_moe<Config> ? "qwen3_5_moe" : "qwen3_5";
-  out["text_config"] = text_config_json<Config>(values.text, text_config_t<Config>::tie_word_embeddings);
+  out["text_config"] = text_config_json<Config>(values.text_config, text_config_t<Config>::tie_word_embeddings);
   out["vision_config"] = vision_config_json<vision_config_t<Config>>(is_moe<Config>);
   out["image_token_id"] = values.image_token_id;
   out["video_token_id"] = values.video_token_id;

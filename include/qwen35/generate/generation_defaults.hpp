@@ -26,13 +26,13 @@ GenerationConfig merge_config(const M& model, GenerationConfig config) {
                 says_max_new_tokens ? "" : " of the model's generation config");
   }
   config = config.or_else(GenerationConfig::fallbacks());
-  if constexpr (requires { TokenIds(model.config().eos_token_id); }) {
+  if constexpr (requires { TokenIds(model.config().get_text_config().eos_token_id); }) {
     if (!config.eos_token_id) {
-      config.eos_token_id = TokenIds(model.config().eos_token_id);
+      config.eos_token_id = TokenIds(model.config().get_text_config().eos_token_id);
     }
   }
-  if constexpr (requires { TokenIds(model.config().pad_token_id); }) {
-    if (const TokenIds pad = model.config().pad_token_id; !config.pad_token_id && !pad.empty()) {
+  if constexpr (requires { TokenIds(model.config().get_text_config().pad_token_id); }) {
+    if (const TokenIds pad = model.config().get_text_config().pad_token_id; !config.pad_token_id && !pad.empty()) {
       config.pad_token_id = pad[0];
     }
   }
@@ -66,9 +66,9 @@ void set_lengths(const M& model, std::size_t prompt, std::size_t columns, Genera
     *config.max_length -= ids != all ? all : 0;
   } else {
     config.max_length = 20 + ids;
-    if constexpr (requires { model.config().max_position_embeddings; }) {
-      config.max_length =
-          std::min(*config.max_length, static_cast<std::int64_t>(model.config().max_position_embeddings));
+    if constexpr (requires { model.config().get_text_config().max_position_embeddings; }) {
+      config.max_length = std::min(*config.max_length,
+                                   static_cast<std::int64_t>(model.config().get_text_config().max_position_embeddings));
     }
   }
   if (config.min_new_tokens) {

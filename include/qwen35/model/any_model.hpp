@@ -36,6 +36,7 @@ class AnyModel : public GenerateCalls<AnyModel> {
   CacheLayout cache_layout(DType kv_dtype = DType::f32) const { return held_->cache_layout(kv_dtype); }
 
   std::size_t vocab_size() const { return held_->vocab_size(); }
+  // Of the text model.
   const TextValues& config() const { return held_->config(); }
   const json::Value& generation_config() const { return held_->generation_config(); }
   std::uint64_t fingerprint() const { return held_->fingerprint(); }
@@ -84,7 +85,7 @@ class AnyModel : public GenerateCalls<AnyModel> {
     }
     CacheLayout cache_layout(DType kv_dtype) const override { return model.cache_layout(kv_dtype); }
     std::size_t vocab_size() const override { return M::Text::vocab_size; }
-    const TextValues& config() const override { return model.config(); }
+    const TextValues& config() const override { return model.config().get_text_config(); }
     const json::Value& generation_config() const override { return model.generation_config(); }
     std::uint64_t fingerprint() const override { return model.fingerprint(); }
     M model;

@@ -31,7 +31,8 @@ class ConditionalGeneration : public GenerateCalls<ConditionalGeneration<Config>
   // With fresh weights. Raises ConfigError for rope parameters that contradict each other.
   explicit ConditionalGeneration(const InitOptions& options, const ConfigValues& values = ConfigValues::from<Config>())
       : model(VisionTower<vision_config_t<Config>>(options),
-              TextModel<Config>(initialised_text<Config>(options, values.text, true), values.text), values) {}
+              TextModel<Config>(initialised_text<Config>(options, values.text_config, true), values.text_config),
+              values) {}
   explicit ConditionalGeneration(const Checkpoint& checkpoint)
       : model(checkpoint, Head::required), generation_config_(checkpoint.generation_config()) {}
   // A folder with config.json and safetensors files. Raises ConfigError, CheckpointError.
@@ -88,7 +89,7 @@ class ConditionalGeneration : public GenerateCalls<ConditionalGeneration<Config>
   const Matrix& get_input_embeddings() const { return model.get_input_embeddings(); }
   const Matrix& get_output_embeddings() const { return model.language_model.weights().lm_head; }
   [[deprecated("use get_output_embeddings")]] const Matrix& lm_head_weight() const { return get_output_embeddings(); }
-  const TextValues& config() const { return model.config().text; }             // the whole config: model.config()
+  const ConfigValues& config() const { return model.config(); }
   const json::Value& generation_config() const { return generation_config_; }  // null when the checkpoint has none
   std::uint64_t fingerprint() const { return model.fingerprint(); }
 
@@ -113,7 +114,8 @@ typename ConditionalGeneration<Config>::Output ConditionalGeneration<Config>::fo
   }
   if constexpr (is_moe<Text>) {
     if (input.output_router_logits.value_or(false)) {
-      add_router_loss(output, input, Text::num_experts, Text::num_experts_per_tok, config().router_aux_loss_coef);
+      add_router_loss(output, input, Text::num_experts, Text::num_experts_per_tok,
+                      config().text_config.router_aux_loss_coef);
     }
   }
   following.done();

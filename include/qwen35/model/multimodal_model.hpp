@@ -43,7 +43,7 @@ class Model {
   }
   // With fresh weights. Raises ConfigError for rope parameters that contradict each other.
   explicit Model(const InitOptions& options, const ConfigValues& values = ConfigValues::from<Config>())
-      : Model(VisionTower<Vision>(options), TextModel<Config>(options, values.text), values) {}
+      : Model(VisionTower<Vision>(options), TextModel<Config>(options, values.text_config), values) {}
   // Checks config.json against the type and binds the tensors of both parts. Raises ConfigError, CheckpointError.
   explicit Model(const Checkpoint& checkpoint, Head head = Head::if_present)
       : Model(checkpoint, check<Config>(checkpoint.config()), head) {}

@@ -19,7 +19,7 @@ TextModel<Config>::TextModel(TextWeights<Config> weights, const TextValues& valu
 
 template <class Config>
 TextModel<Config>::TextModel(const Checkpoint& checkpoint, Head head)
-    : TextModel(checkpoint, check<Config>(checkpoint.config()).text, head) {}
+    : TextModel(checkpoint, check<Config>(checkpoint.config()).text_config, head) {}
 
 // The config is checked before a tensor is looked for: a wrong type is one ConfigError, not a list of misshapen
 // tensors.

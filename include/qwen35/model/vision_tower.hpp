@@ -90,6 +90,7 @@ class VisionTower {
   void save_pretrained(const std::string& folder, const SaveOptions& options = {}, bool moe = true) const;
 
   const VisionWeights& weights() const { return weights_; }
+  static constexpr Vision config() { return {}; }  // its members are the fields: config().depth
   // Identifies the tower: rows of one are not rows of another.
   std::uint64_t fingerprint() const { return fingerprint_; }
 

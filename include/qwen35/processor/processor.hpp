@@ -138,17 +138,21 @@ class Processor {
                         .chat_template = chat_template});
   }
 
-  std::string decode(std::span<const TokenId> ids, bool skip_special_tokens = false) const {
-    return tokenizer.decode(ids, skip_special_tokens);
+  // See Tokenizer.
+  std::string decode(std::span<const TokenId> ids, bool skip_special_tokens = false,
+                     bool clean_up_tokenization_spaces = false) const {
+    return tokenizer.decode(ids, skip_special_tokens, clean_up_tokenization_spaces);
   }
   // The text of each row: of `sequences` that generate() gave, of rows of ids.
   template <class Rows>
-  std::vector<std::string> batch_decode(const Rows& rows, bool skip_special_tokens = false) const {
-    return tokenizer.batch_decode(rows, skip_special_tokens);
+  std::vector<std::string> batch_decode(const Rows& rows, bool skip_special_tokens = false,
+                                        bool clean_up_tokenization_spaces = false) const {
+    return tokenizer.batch_decode(rows, skip_special_tokens, clean_up_tokenization_spaces);
   }
   template <class Rows>
-  std::vector<std::string> post_process_image_text_to_text(const Rows& rows, bool skip_special_tokens = true) const {
-    return tokenizer.batch_decode(rows, skip_special_tokens);
+  std::vector<std::string> post_process_image_text_to_text(const Rows& rows, bool skip_special_tokens = true,
+                                                           bool clean_up_tokenization_spaces = false) const {
+    return tokenizer.batch_decode(rows, skip_special_tokens, clean_up_tokenization_spaces);
   }
   std::string image_token() const { return std::string(PlaceholderTokens().image); }
   std::string video_token() const { return std::string(PlaceholderTokens().video); }

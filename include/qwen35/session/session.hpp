@@ -260,8 +260,8 @@ class Session {
                      TurnMedia& turn_media) const;
   // Of the model, as far as it says so.
   std::size_t max_positions() const {
-    if constexpr (requires(const Model& model) { model.config().max_position_embeddings; }) {
-      return static_cast<std::size_t>(model_->config().max_position_embeddings);
+    if constexpr (requires(const Model& model) { model.config().get_text_config(); }) {
+      return static_cast<std::size_t>(model_->config().get_text_config().max_position_embeddings);
     } else {
       return static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max());
     }

@@ -164,6 +164,7 @@ QWEN35_BODY void OutputParser::add_argument(ParsedArgument argument, json::Value
 QWEN35_BODY void OutputParser::close_call(bool whole) {
   whole_.back() = whole;
   call().stray_text = std::string(trim_blanks(call().stray_text));
+  call().recovery |= call().stray_text.empty() ? Recovery::none : Recovery::stray_text;
   behind_call_ = true;
   fence_ahead_ = true;
   held_before_ = content_.held();

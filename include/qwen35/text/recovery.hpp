@@ -27,7 +27,8 @@ enum class Recovery : std::uint16_t {
   control_characters = 1U << 10U,  // line ends or tabs inside a JSON string
   letter_case = 1U << 11U,         // TRUE for true, NULL for null
   extra_close = 1U << 12U,         // a bracket or </function> behind a JSON call closes what was not open
-  loose_scalar = 1U << 13U         // 007, +5, 1_000, .5 or 5. for a number, 1 or 0 for a boolean
+  loose_scalar = 1U << 13U,        // 007, +5, 1_000, .5 or 5. for a number, 1 or 0 for a boolean
+  stray_text = 1U << 14U           // text between the parameters that belongs to none: a parameter written otherwise?
 };
 
 constexpr Recovery operator|(Recovery a, Recovery b) noexcept {
@@ -66,7 +67,8 @@ QWEN35_BODY std::string name(Recovery set) {
                                                              {Recovery::control_characters, "control_characters"},
                                                              {Recovery::letter_case, "letter_case"},
                                                              {Recovery::extra_close, "extra_close"},
-                                                             {Recovery::loose_scalar, "loose_scalar"}};
+                                                             {Recovery::loose_scalar, "loose_scalar"},
+                                                             {Recovery::stray_text, "stray_text"}};
   std::string out;
   for (const auto& [part, text] : names) {
     if (has(set, part)) {

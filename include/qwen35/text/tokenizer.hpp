@@ -80,19 +80,25 @@ class Tokenizer {
   // The number of ids.
   std::size_t count(std::string_view text, added_tokens added = added_tokens::parse) const;
 
-  // The text of ids. An id without a token gives nothing; bytes that are no UTF-8 give U+FFFD.
-  std::string decode(std::span<const TokenId> ids, bool skip_special_tokens = false) const {
+  // The text of ids. An id without a token gives nothing; bytes that are no UTF-8 give U+FFFD. As in the reference,
+  // clean_up_tokenization_spaces has no effect on a byte-level BPE, whose spaces are the text's own: true is a warning.
+  std::string decode(std::span<const TokenId> ids, bool skip_special_tokens = false,
+                     bool clean_up_tokenization_spaces = false) const {
+    warn_of_clean_up(clean_up_tokenization_spaces);
     return unicode::repair_utf8(decode_bytes(ids, skip_special_tokens));
   }
   // The text of each row: of `sequences` that generate() gave, of rows of ids.
-  std::vector<std::string> batch_decode(TensorView<TokenId> sequences, bool skip_special_tokens = false) const;
-  std::vector<std::string> batch_decode(const Tensor<TokenId>& sequences, bool skip_special_tokens = false) const {
-    return batch_decode(TensorView<TokenId>(sequences), skip_special_tokens);
+  std::vector<std::string> batch_decode(TensorView<TokenId> sequences, bool skip_special_tokens = false,
+                                        bool clean_up_tokenization_spaces = false) const;
+  std::vector<std::string> batch_decode(const Tensor<TokenId>& sequences, bool skip_special_tokens = false,
+                                        bool clean_up_tokenization_spaces = false) const {
+    return batch_decode(TensorView<TokenId>(sequences), skip_special_tokens, clean_up_tokenization_spaces);
   }
   std::vector<std::string> batch_decode(std::span<const std::span<const TokenId>> rows,
-                                        bool skip_special_tokens = false) const;
-  std::vector<std::string> batch_decode(std::span<const std::vector<TokenId>> rows,
-                                        bool skip_special_tokens = false) const;
+                                        bool skip_special_tokens = false,
+                                        bool clean_up_tokenization_spaces = false) const;
+  std::vector<std::string> batch_decode(std::span<const std::vector<TokenId>> rows, bool skip_special_tokens = false,
+                                        bool clean_up_tokenization_spaces = false) const;
   std::string decode_bytes(std::span<const TokenId> ids, bool skip_special_tokens = false) const;
   // The bytes of one token; empty for an id without one.
   std::string_view token_bytes(TokenId id) const QWEN35_LIFETIMEBOUND { return tokens_.bytes(id); }
@@ -171,6 +177,7 @@ class Tokenizer {
   static constexpr std::uint8_t base_flag = 4;  // of an added token that is in the vocabulary too
 
   void add_token(const AddedToken& token);
+  static void warn_of_clean_up(bool asked);
   static void check_utf8(std::span<const std::string> texts);
   bool has_flag(TokenId id, std::uint8_t flag) const;
   template <class Sink>

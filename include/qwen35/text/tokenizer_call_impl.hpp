@@ -58,6 +58,12 @@ void truncate_row(std::vector<T>& row, std::size_t length, TruncationSide side) 
 
 }  // namespace detail
 
+QWEN35_BODY void Tokenizer::warn_of_clean_up(bool asked) {
+  if (asked) {
+    log_warning("tokenizer: clean_up_tokenization_spaces has no effect: the spaces of a byte-level BPE are the text's");
+  }
+}
+
 QWEN35_BODY void Tokenizer::check_utf8(std::span<const std::string> texts) {
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const std::size_t bad = unicode::find_ill_formed(texts[i]);
@@ -114,20 +120,23 @@ QWEN35_BODY BatchEncoding Tokenizer::operator()(std::span<const std::string> tex
 }
 
 QWEN35_BODY std::vector<std::string> Tokenizer::batch_decode(std::span<const std::span<const TokenId>> rows,
-                                                             bool skip_special_tokens) const {
+                                                             bool skip_special_tokens,
+                                                             bool clean_up_tokenization_spaces) const {
+  warn_of_clean_up(clean_up_tokenization_spaces);
   std::vector<std::string> out(rows.size());
   parallel_for(rows.size(), [&](std::size_t i) { out[i] = decode(rows[i], skip_special_tokens); });
   return out;
 }
 
 QWEN35_BODY std::vector<std::string> Tokenizer::batch_decode(std::span<const std::vector<TokenId>> rows,
-                                                             bool skip_special_tokens) const {
+                                                             bool skip_special_tokens,
+                                                             bool clean_up_tokenization_spaces) const {
   const std::vector<std::span<const TokenId>> views(rows.begin(), rows.end());
-  return batch_decode(std::span(views), skip_special_tokens);
+  return batch_decode(std::span(views), skip_special_tokens, clean_up_tokenization_spaces);
 }
 
-QWEN35_BODY std::vector<std::string> Tokenizer::batch_decode(TensorView<TokenId> sequences,
-                                                             bool skip_special_tokens) const {
+QWEN35_BODY std::vector<std::string> Tokenizer::batch_decode(TensorView<TokenId> sequences, bool skip_special_tokens,
+                                                             bool clean_up_tokenization_spaces) const {
   const std::size_t rank = sequences.shape().rank();
   require<InputError>(rank > 0, "batch_decode: expected rows of ids");
   const std::size_t width = sequences.shape()[rank - 1];
@@ -135,7 +144,7 @@ QWEN35_BODY std::vector<std::string> Tokenizer::batch_decode(TensorView<TokenId>
   for (std::size_t i = 0; i < (width == 0 ? 0 : sequences.size() / width); ++i) {
     rows.emplace_back(sequences.data() + i * width, width);
   }
-  return batch_decode(std::span(std::as_const(rows)), skip_special_tokens);
+  return batch_decode(std::span(std::as_const(rows)), skip_special_tokens, clean_up_tokenization_spaces);
 }
 
 QWEN35_BODY std::vector<TokenId> Tokenizer::convert_tokens_to_ids(std::span<const std::string> tokens) const {

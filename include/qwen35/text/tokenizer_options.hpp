@@ -22,7 +22,8 @@ enum class Padding : std::uint8_t { none, longest, max_length };
 enum class PaddingSide : std::uint8_t { left, right };
 enum class TruncationSide : std::uint8_t { left, right };
 
-// The arguments of the reference's `tokenizer(texts, ...)`, under its names.
+// The arguments of the reference's `tokenizer(texts, ...)`, under its names. (return_overflowing_tokens is none of
+// them: offset_mapping says where a long text can be cut.)
 struct TokenizerOptions {
   Padding padding = Padding::none;
   // Nothing: true where max_length stands without padding.

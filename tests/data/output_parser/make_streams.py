@@ -21,7 +21,8 @@ TOOLS = [
     {"name": "book", "parameters": {"properties": {"day": {"type": "integer"}, "hour": {"type": "integer"}}, "required": ["day", "hour"]}}]
 KNOWN = {"search", "write", "now", "book"}
 ORDER = ["inside_thinking", "withdrawn", "missing_open", "missing_close", "loose_name", "json_call", "json_arguments", "arguments_as_text",
-         "code_fence", "python_literal", "control_characters", "letter_case", "extra_close", "loose_scalar"]
+         "code_fence", "python_literal", "control_characters", "letter_case", "extra_close", "loose_scalar",
+         "stray_text"]
 BLANKS = " \t\n\v\f\r"
 
 
@@ -279,9 +280,11 @@ LOOSE = [("<tool_call>\n<function=search>\n" + Q + L + "</function>", [RED.expec
          ("<function=search>\n" + Q + L, [RED.expected("missing_open, missing_close")]),
          ("<tool_call>\n<function=now>\n", [NOW.expected("missing_close")]),
          ("<tool_call>\n<function=now>\n</tool", [NOW.expected("missing_close")]),
-         ("<tool_call>\n<function=now>\nhm", [NOW.expected("", complete=False)]),
+         ("<tool_call>\n<function=now>\nhm", [NOW.expected("stray_text", complete=False)]),
          ("<tool_call>\n<function=search>\n", [Call("search").expected("", complete=False)]),
-         ("<tool_call>\n<function=search>\n" + Q + L + "<para", [RED.expected("", complete=False)]),
+         ("<tool_call>\n<function=search>\n" + Q + L + "<para", [RED.expected("stray_text", complete=False)]),
+         ('<tool_call>\n<function=now>\n<parameter name="x">\n1\n</parameter>\n</function>\n</tool_call>', [NOW.expected("stray_text")]),
+         ("<tool_call>\n<function=search>\nfirst\n" + Q + L + "</function>\n</tool_call>", [RED.expected("stray_text")]),
          ('<tool_call>\n<function=search>\n{"query": "red", "limit": 3}\n', [RED.expected("json_arguments, missing_close")]),
          (NOW.tags() + "\n<tool_call>\n<function=other>\n" + OTHER.arguments[0].tags(), [NOW.expected(), OTHER.expected("missing_close")]),
          ("<tool_call>\n<function=other>\n", [Call("other").expected("", complete=False)]),
@@ -310,10 +313,12 @@ for call in [RED, WRITE]:
             recovery = "" if closed else "loose_name"
             expected[4].append([key, value, value, "failed", False, recovery])
             expected[3] = names(expected[3], recovery)
-        elif whole:
-            rest = cut.rsplit("</parameter>", 1)[1].strip()
-            if rest == "" or (len(rest) > 1 and "</function>".startswith(rest)):
+        else:
+            rest = (cut.rsplit("</parameter>", 1)[1] if whole else parts[0].split("<function=")[1].partition(">")[2]).strip()
+            if whole and (rest == "" or (len(rest) > 1 and "</function>".startswith(rest))):
                 expected[2], expected[3] = True, names(expected[3], "missing_close")
+            elif rest:
+                expected[3] = names(expected[3], "stray_text")
         add("plan</think>" + cut, True, [expected], "plan", "")
 for cut, whole in [('{"name": "search", "arguments": {"query": "red", "li', 1), ('{"name": "search", "argu', 0),
                    ('{"name": "search", "arguments": {"query": "red", "limit": 3', 1), ('[{"name": "search", "arguments": {"query": "red", "x": "', 1)]:
