@@ -6,6 +6,7 @@
 
 QWEN35_BEGIN_NAMESPACE
 
+class Cancellation;
 class Checkpoint;
 class Tokenizer;
 class StreamDecoder;

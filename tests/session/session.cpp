@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <qwen35/session/reply_stream.hpp>
 #include <qwen35/session/session.hpp>
 
 #include <qwen35/config/presets.hpp>
@@ -418,6 +419,50 @@ TEST_CASE("a session may own its model and its tokenizer, with others") {
   CHECK(tokens_live.expired());
   CHECK_THROWS_AS(Session(std::shared_ptr<const Watched>(), std::make_shared<qwen35::Tokenizer>(tokenizer())),
                   qwen35::InputError);
+}
+
+TEST_CASE("a reply as a range: the events of send(), and no more than the loop takes") {
+  SessionOptions options;
+  options.enable_thinking = true;
+  Watched model;
+  std::string expected;
+  Session whole(model, tokenizer(), {}, options), streamed(model, tokenizer(), {}, options);
+  const Reply reply = whole.send(Message::user(questions[0]), {.event = [&](const qwen35::OutputEvent& event) {
+                                   expected += event.text + "|";
+                                   return true;
+                                 }});
+  std::string found;
+  for (const qwen35::OutputEvent& event : streamed.stream(Message::user(questions[0]))) {
+    found += event.text + "|";
+  }
+  CHECK(found == expected);
+  CHECK(streamed.messages().size() == 2);
+  {
+    auto stream = streamed.stream(Message::user(questions[1]));
+    std::size_t events = 0;
+    for (auto event = stream.begin(); event != stream.end(); ++event) {
+      events += event->text.empty() ? 0u : 1u;
+    }
+    CHECK(events > 0);
+    CHECK(stream.reply().finish_reason == FinishReason::stop);
+    CHECK(stream.reply().ids == whole.send(Message::user(questions[1])).ids);
+  }
+  // Whoever leaves gets what send() gives when its callback says no there.
+  std::size_t left = 3;
+  for ([[maybe_unused]] const qwen35::OutputEvent& event : streamed.stream(Message::user(questions[2]))) {
+    if (--left == 0) {
+      break;
+    }
+  }
+  left = 3;
+  whole.send(Message::user(questions[2]), {.event = [&](const qwen35::OutputEvent&) { return --left > 0; }});
+  CHECK(streamed.messages().size() == whole.messages().size());
+  CHECK(streamed.messages().back().reasoning_content == whole.messages().back().reasoning_content);
+  // A stream that nobody reads asks the model nothing; an error comes to the reader.
+  const std::size_t tokens = model.tokens;
+  { const auto unread = streamed.stream(Message::user(questions[0])); }
+  CHECK(model.tokens == tokens);
+  CHECK_THROWS_AS(streamed.stream(Message::user("\xff")).begin(), qwen35::TextError);
 }
 
 TEST_CASE("cancellation") {

@@ -23,6 +23,8 @@ QWEN35_BEGIN_NAMESPACE
 
 template <class Model>
 class SessionFile;
+template <SequenceModel Model>
+class ReplyStream;
 
 // What a session takes for its tokenizer, template and media.
 template <class P>
@@ -102,6 +104,10 @@ class Session {
   Reply send(const std::vector<Message>& messages, const SessionCallbacks& callbacks = {}) {
     return extend(messages_.size(), messages, callbacks);
   }
+  // The same as a range of events: `for (const OutputEvent& event : session.stream(message))`. For programs that
+  // include reply_stream.hpp.
+  ReplyStream<Model> stream(Message message) QWEN35_LIFETIMEBOUND;
+  ReplyStream<Model> stream(std::vector<Message> messages) QWEN35_LIFETIMEBOUND;
   // Puts `message` in the place of the last real user turn and all that followed. Raises InputError when there is none.
   Reply edit(Message message, const SessionCallbacks& callbacks = {}) {
     return extend(last_query(messages_), {std::move(message)}, callbacks);
