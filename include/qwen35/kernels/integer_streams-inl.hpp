@@ -82,13 +82,27 @@ HWY_INLINE void sum_partials(const Vec* totals, float* rows) {
   }
 }
 
+// The same where the vector is of one row.
+HWY_INLINE void sum_partials(Vec totals, float& row) {
+  HWY_ALIGN float partial[lanes];
+  store(totals, partial);
+  float sum = partial[0];
+  for (std::size_t i = 1; i < lanes; ++i) {
+    sum += partial[i];
+  }
+  row += sum;
+}
+
 inline constexpr std::size_t integer_fetch_ahead = 1024;
 
 // Four plain streams, as multiply_streams reads them.
 template <class Reader>
 QWEN35_TILE_FUNCTION void integer_streams(const IntegerMatmulTask& task) {
   using Kind = typename Reader::Kind;
-  constexpr std::size_t vectors = 4 / vector_rows, parts = Kind::sums / 4;
+  constexpr bool by_row = requires(const std::uint8_t* block, Vec totals) {
+    Reader::add_row(block, *task.x, totals);
+  };
+  constexpr std::size_t vectors = by_row ? 4 : 4 / vector_rows, parts = by_row ? 1 : Kind::sums / 4;
   const std::size_t blocks = quantized_blocks(task.w.cols);
   const std::size_t whole = Reader::bytes == 0 ? 0 : task.w.cols / quantized_values;
   const std::size_t quarter = (task.row_end - task.row_begin + 3) / 4;
@@ -123,11 +137,19 @@ QWEN35_TILE_FUNCTION void integer_streams(const IntegerMatmulTask& task) {
         }
         QWEN35_UNROLL
         for (std::size_t v = 0; v < vectors; ++v) {
-          add_block<Reader>(from + v * vector_rows, x[b], totals + v * parts);
+          if constexpr (by_row) {
+            totals[v] = Reader::add_row(from[v], x[b], totals[v]);
+          } else {
+            add_block<Reader>(from + v * vector_rows, x[b], totals + v * parts);
+          }
         }
       }
       for (std::size_t v = 0; v < vectors; ++v) {
-        sum_partials<Kind::sums>(totals + v * parts, sums + v * vector_rows);
+        if constexpr (by_row) {
+          sum_partials(totals[v], sums[v]);
+        } else {
+          sum_partials<Kind::sums>(totals + v * parts, sums + v * vector_rows);
+        }
       }
     }
     for (std::size_t r = 0; r < 4; ++r) {

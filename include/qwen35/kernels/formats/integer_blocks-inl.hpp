@@ -26,22 +26,36 @@ struct GroupScales {
   Vec offsets[Kind::offsets ? Kind::sums / 4 : 1];
 };
 
-// f16 of four blocks, `stride` bytes apart. (As one number: put together in memory it would have to be written before
-// it can be read.)
-HWY_INLINE std::int64_t four_halves(const std::uint8_t* bytes, std::size_t stride) {
-  const std::uint64_t low = coded::u16_at(bytes) | coded::u16_at(bytes + stride) << 16;
-  const std::uint64_t high = coded::u16_at(bytes + 2 * stride) | coded::u16_at(bytes + 3 * stride) << 16;
-  return static_cast<std::int64_t>(low | high << 32);
-}
-HWY_INLINE Vec halves_pieces(const std::uint8_t* const* rows, std::size_t offset, std::size_t stride) {
+// The f16 that four blocks of `Stride` bytes begin with, of each row. (Not put together in memory: it would have to be
+// written before it can be read.)
+template <std::size_t Stride>
+HWY_INLINE Vec halves_pieces(const std::uint8_t* const* rows, std::size_t offset) {
 #if HWY_TARGET <= HWY_AVX3
-  const __m256i halves =
-      _mm256_setr_epi64x(four_halves(rows[0] + offset, stride), four_halves(rows[1] + offset, stride),
-                         four_halves(rows[2] + offset, stride), four_halves(rows[3] + offset, stride));
-  return Vec{_mm512_cvtph_ps(halves)};
+  static_assert(Stride == 18 || Stride == 34, "four blocks in one vector or two");
+  const auto load = [rows, offset](std::size_t r, std::size_t at)
+                        HWY_ATTR { return _mm512_loadu_si512(rows[r] + offset + at); };
+  __m128i ab, cd;
+  if constexpr (Stride == 18) {  // of two rows
+    const __m512i words = _mm512_castsi128_si512(_mm_setr_epi16(0, 9, 18, 27, 32, 41, 50, 59));
+    ab = _mm512_castsi512_si128(_mm512_permutex2var_epi16(load(0, 0), words, load(1, 0)));
+    cd = _mm512_castsi512_si128(_mm512_permutex2var_epi16(load(2, 0), words, load(3, 0)));
+  } else {  // of one row
+    const __m512i words = _mm512_castsi128_si512(_mm_setr_epi16(0, 17, 32, 49, 0, 17, 32, 49));
+    const auto row = [&load, words](std::size_t r) HWY_ATTR {
+      return _mm512_castsi512_si128(_mm512_permutex2var_epi16(load(r, 0), words, load(r, 2 * Stride)));
+    };
+    ab = _mm_unpacklo_epi64(row(0), row(1));
+    cd = _mm_unpacklo_epi64(row(2), row(3));
+  }
+  return Vec{_mm512_cvtph_ps(_mm256_set_m128i(cd, ab))};
 #else
-  return Vec{
-      _mm256_cvtph_ps(_mm_set_epi64x(four_halves(rows[1] + offset, stride), four_halves(rows[0] + offset, stride)))};
+  const auto four = [rows, offset](std::size_t r) HWY_ATTR {
+    const std::uint8_t* const bytes = rows[r] + offset;
+    const std::uint64_t low = coded::u16_at(bytes) | coded::u16_at(bytes + Stride) << 16;
+    const std::uint64_t high = coded::u16_at(bytes + 2 * Stride) | coded::u16_at(bytes + 3 * Stride) << 16;
+    return static_cast<std::int64_t>(low | high << 32);
+  };
+  return Vec{_mm256_cvtph_ps(_mm_set_epi64x(four(1), four(0)))};
 #endif
 }
 
@@ -81,6 +95,7 @@ HWY_INLINE IntVec masked_bits(IntVec numbers, std::int32_t mask) {
 //                                              load(offset) gives 16 bytes of each row
 //   bytes                                      of 256 values; 0 if they have to be unpacked
 //   scales(rows)                               GroupScales, a piece for each row
+//   add_row(block, x, totals)                  optional: the products of one row with a token, a lane for each sum
 template <Format>
 struct IntegerReader;
 
@@ -96,7 +111,7 @@ struct IntegerReader<Format::q8_0> {
     }
   }
   static HWY_INLINE GroupScales<Kind> scales(const std::uint8_t* const* rows) {
-    return {{halves_pieces(rows, 0, 34), halves_pieces(rows, 136, 34)}, {}};
+    return {{halves_pieces<34>(rows, 0), halves_pieces<34>(rows, 136)}, {}};
   }
 };
 
@@ -113,7 +128,7 @@ struct IntegerReader<Format::q4_0> {
     }
   }
   static HWY_INLINE GroupScales<Kind> scales(const std::uint8_t* const* rows) {
-    return {{halves_pieces(rows, 0, 18), halves_pieces(rows, 72, 18)}, {}};
+    return {{halves_pieces<18>(rows, 0), halves_pieces<18>(rows, 72)}, {}};
   }
 };
 
@@ -194,6 +209,35 @@ struct IntegerReader<Format::q6_k> {
              hn::Mul(scale, hn::ConvertTo(tag, hn::ShiftRight<24>(spread_bytes<12, 3>(bytes))))},
             {}};
   }
+#if HWY_TARGET <= HWY_AVX3
+  // Sums of products of one row, of each group of 16, scaled and added to `totals`. A vector of codes is of four groups
+  // that follow each other, which needs no pieces to be put together.
+  static HWY_INLINE Vec add_row(const std::uint8_t* block, const QuantizedBlock& x, Vec totals) {
+    const Tag tag;
+    const IntTag integers;
+    IntVec sums[4];
+    QWEN35_UNROLL
+    for (std::size_t half = 0; half < 2; ++half) {
+      const ByteVec low = hn::LoadU(ByteTag(), block + half * 64);
+      const __m512i high =
+          _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 128 + half * 32)));
+      const ByteVec first{_mm512_sllv_epi64(high, _mm512_setr_epi64(4, 4, 4, 4, 2, 2, 2, 2))};
+      const ByteVec second{_mm512_srlv_epi64(high, _mm512_setr_epi64(0, 0, 0, 0, 2, 2, 2, 2))};
+      const auto own = reinterpret_cast<const std::uint8_t*>(x.codes + half * 128);
+      sums[2 * half] = dot_piece<Kind>(either(masked(low, 15), masked(first, 48)), hn::LoadU(ByteTag(), own));
+      sums[2 * half + 1] =
+          dot_piece<Kind>(either(shift_right<4>(low, 15), masked(second, 48)), hn::LoadU(ByteTag(), own + 64));
+    }
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    IntVec dots{_mm512_permutexvar_epi32(order, sum_pieces({sums[0], sums[1], sums[2], sums[3]}).raw)};
+    dots = hn::Add(dots, zero_correction<Kind>(hn::LoadU(integers, x.negated16)));
+    const Vec scale{
+        _mm512_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128(static_cast<int>(coded::u16_at(block + 208)))))};
+    const auto groups = hn::LoadU(hn::Rebind<std::int8_t, Tag>(), reinterpret_cast<const std::int8_t*>(block) + 192);
+    const Vec scales = hn::Mul(scale, hn::ConvertTo(tag, hn::PromoteTo(integers, groups)));
+    return hn::MulAdd(hn::ConvertTo(tag, dots), hn::Mul(scales, load(x.scales16)), totals);
+  }
+#endif
 };
 
 // 256 values as any format is unpacked, with a scale and an offset for each group.
