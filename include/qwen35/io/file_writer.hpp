@@ -24,10 +24,11 @@
 QWEN35_BEGIN_NAMESPACE
 
 // What is written goes to a file with a fresh name in the same folder, which takes the place of `path` in one step when
-// commit() has put it on the disk. Without commit(), and after any error, `path` is as before and the other file gone;
-// only a program that is ended meanwhile leaves one, called .qwen35-*.part. A link in the place of `path` is replaced,
-// not followed; a file that is replaced passes its permissions on. All errors are of type E, with the path and the
-// system's reason.
+// commit() has put it on the disk. Without commit(), and after any error, `path` is as before and the other file gone.
+// Where the system has files without a name (Linux, most file systems) it gets one when it is complete, so that a
+// program that is ended before leaves nothing; elsewhere that leaves a file called .qwen35-*.part. A link in the place
+// of `path` is replaced, not followed; a file that is replaced passes its permissions on. All errors are of type E,
+// with the path and the system's reason.
 template <class E = Error>
 class FileWriter {
  public:
@@ -53,11 +54,19 @@ class FileWriter {
       mode_ = old.st_mode & 07777;
     }
     // Private until it has the permissions of the file that it replaces; a new one gets those of any new file.
-    file_ = FileHandle(without_interruption([&] {
-      return ::openat(folder_.number(), part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                      keeps_mode_ ? 0600 : 0666);
-    }));
-    check(file_.is_open());
+    const mode_t mode = keeps_mode_ ? 0600 : 0666;
+#if defined(O_TMPFILE)
+    file_ = FileHandle(
+        without_interruption([&] { return ::openat(folder_.number(), ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, mode); }));
+    check(file_.is_open() || errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL);
+    nameless_ = file_.is_open() && ::access(link_path().c_str(), F_OK) == 0;
+#endif
+    if (!nameless_) {
+      file_ = FileHandle(without_interruption([&] {
+        return ::openat(folder_.number(), part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+      }));
+      check(file_.is_open());
+    }
 #else
     part_ = path.substr(0, path.size() - name_.size()) + part_;
     require<E>(!std::filesystem::is_directory(path), path, ": is a folder, expected a file or a new name");
@@ -99,6 +108,8 @@ class FileWriter {
 #if QWEN35_HAS_POSIX
     check(!keeps_mode_ || ::fchmod(file_.number(), mode_) == 0);
     check(on_disk(file_));
+    check(!nameless_ ||
+          ::linkat(AT_FDCWD, link_path().c_str(), folder_.number(), part_.c_str(), AT_SYMLINK_FOLLOW) == 0);
     check(file_.close());
 #else
     file_.close();
@@ -182,8 +193,14 @@ class FileWriter {
     return without_interruption([&] { return ::fsync(file.number()); }) == 0 || errno == EINVAL || errno == ENOTSUP;
   }
 
+  // Where the system shows the open file.
+  std::string link_path() const {
+    return concat("/proc/self/fd/", file_.number());
+  }
+
   FileHandle folder_;
   FileHandle file_;
+  bool nameless_ = false;
   bool keeps_mode_ = false;
   mode_t mode_ = 0;
 #else
