@@ -12,6 +12,7 @@
 #include <qwen35/config/config_writer.hpp>
 #include <qwen35/config/json_fields.hpp>
 #include <qwen35/config/rope_fields.hpp>
+#include <qwen35/formats/block_fit.hpp>
 #include <qwen35/generate/batch_entry.hpp>
 #include <qwen35/generate/beam_search.hpp>
 #include <qwen35/generate/generation_defaults.hpp>
@@ -138,8 +139,15 @@
 #include <qwen35/weights/gguf_files.hpp>
 #include <qwen35/weights/gguf_parts.hpp>
 #include <qwen35/weights/gguf_value.hpp>
+#include <qwen35/weights/importance.hpp>
 #include <qwen35/weights/initialise.hpp>
+#include <qwen35/weights/model_files.hpp>
 #include <qwen35/weights/named_parameters.hpp>
+#include <qwen35/weights/pack.hpp>
+#include <qwen35/weights/pack_recipe.hpp>
+#include <qwen35/weights/packed_impl.hpp>
+#include <qwen35/weights/packed_writer.hpp>
 #include <qwen35/weights/safetensors.hpp>
 #include <qwen35/weights/save_checkpoint.hpp>
 #include <qwen35/weights/tensor_info.hpp>
+#include <qwen35/weights/tensor_part.hpp>

@@ -35,7 +35,8 @@ int main(int argc, char** argv) {
   std::string folder;
   std::string out_path;
   std::vector<qwen35::TokenId> ids;
-  app.add_option("checkpoint", folder, "folder with config.json and safetensors files, or a GGUF file")->required();
+  app.add_option("checkpoint", folder, "folder with config.json and safetensors files, a GGUF or a packed file")
+      ->required();
   app.add_option("--ids", ids, "token ids, separated by commas")->required()->delimiter(',');
   app.add_option("-o,--output", out_path,
                  "little-endian f32 [tokens, vocab_size]; without it, one line a position: argmax id and its logit");

@@ -96,7 +96,8 @@ void run(const Options& options, std::istream& in, std::ostream& out) {
 int main(int argc, char** argv) {
   CLI::App app("Token ids of a text, or the text of token ids.");
   Options options;
-  app.add_option("TOKENIZER_JSON", options.tokenizer, "the checkpoint's tokenizer.json, or a GGUF file")->required();
+  app.add_option("TOKENIZER_JSON", options.tokenizer, "the checkpoint's tokenizer.json, a GGUF or a packed file")
+      ->required();
   app.add_option("FILE", options.file, "what to read; standard input without it");
   CLI::Option* const decode = app.add_flag("--decode", options.decode, "read ids, print their text");
   app.add_flag("--skip-special-tokens", options.skip_special_tokens, "with --decode: leave special tokens out")

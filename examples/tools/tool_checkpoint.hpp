@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a tool comes by its model: a folder, a GGUF file or the checkpoint inside the program, of whichever compiled
-// config fits.
+// How a tool comes by its model: a folder, a GGUF or a packed file, or the checkpoint inside the program, of whichever
+// compiled config fits.
 #pragma once
 
 #include <qwen35/config/presets.hpp>
@@ -27,8 +27,8 @@
 namespace chat_tool {
 
 inline constexpr const char* checkpoint_help =
-    "folder with config.json, tokenizer.json and safetensors files, or a GGUF file; without it, the small model "
-    "in this program";
+    "folder with config.json, tokenizer.json and safetensors files, a GGUF or a packed file; without it, the small "
+    "model in this program";
 
 inline void add_mmproj_option(CLI::App& app, std::string& mmproj) {
   app.add_option("--mmproj", mmproj,

@@ -9,7 +9,7 @@
 #include <qwen35/text/tokenizer_file.hpp>
 #include <qwen35/text/word_cache.hpp>
 #include <qwen35/unicode/nfc.hpp>
-#include <qwen35/weights/gguf_files.hpp>
+#include <qwen35/weights/model_files.hpp>
 
 #include <charconv>
 
@@ -263,7 +263,7 @@ QWEN35_BODY Tokenizer Tokenizer::from_bytes(std::string_view json, std::string_v
 }
 
 QWEN35_BODY Tokenizer Tokenizer::from_file(const std::string& path) {
-  return is_gguf_name(path) ? from_pretrained(path) : from_bytes(read_text_file<TextError>(path), path);
+  return is_model_file_name(path) ? from_pretrained(path) : from_bytes(read_text_file<TextError>(path), path);
 }
 
 QWEN35_BODY Tokenizer Tokenizer::from_pretrained(const ModelFolder& folder) {

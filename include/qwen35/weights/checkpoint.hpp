@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A checkpoint: config.json and the tensors of one or more safetensors files, or a GGUF file; on disk or in memory.
+// A checkpoint: config.json and the tensors of one or more safetensors files, a GGUF file or a packed file; on disk or
+// in memory.
 #pragma once
 
 #include <qwen35/core/result.hpp>
 #include <qwen35/io/mapped_file.hpp>
 #include <qwen35/io/model_folder.hpp>
-#include <qwen35/weights/gguf_files.hpp>
+#include <qwen35/weights/model_files.hpp>
 #include <qwen35/weights/safetensors.hpp>
 
 #include <functional>
@@ -50,9 +51,9 @@ class Checkpoint {
  public:
   // A folder with config.json and model.safetensors, or the shards that model.safetensors.index.json names. The index
   // decides which file a tensor is read from: copies in other shards and tensors that it does not name are passed over
-  // and stand in notes(). Or a GGUF file, with the other files that the model is split into. Raises ConfigError for
-  // JSON that is not well formed in config.json or generation_config.json and for metadata that describe no model,
-  // CheckpointError for everything else.
+  // and stand in notes(). Or a GGUF file, with the other files that the model is split into; or a packed file, of which
+  // no weight is read before it is used. Raises ConfigError for JSON that is not well formed in config.json or
+  // generation_config.json and for metadata that describe no model, CheckpointError for everything else.
   static Checkpoint open(const std::string& folder, const CheckpointOptions& options);
   static Checkpoint open(const std::string& folder, const LoadProgress& progress = {}) {
     return open(folder, CheckpointOptions{.progress = progress});
@@ -64,7 +65,7 @@ class Checkpoint {
 
   // Files in memory: "config.json", any number whose names end in ".safetensors", and others (generation_config.json,
   // tokenizer.json, ...) that file() gives back. Or those of a model in GGUF, whose names end in ".gguf", in the order
-  // of its parts. Raises the same errors.
+  // of its parts; or one packed file, whose name ends in ".qwen35". Raises the same errors.
   static Checkpoint from_bytes(std::span<const NamedBytes> files, const CheckpointOptions& options = {});
   static Checkpoint from_bytes(std::initializer_list<NamedBytes> files, const CheckpointOptions& options = {}) {
     return from_bytes(std::span(files.begin(), files.size()), options);
@@ -72,9 +73,11 @@ class Checkpoint {
 
   const json::Value& config() const { return config_; }
   const json::Value& generation_config() const { return generation_config_; }  // null when there is none
-  const std::string& folder() const { return files_.folder(); }  // empty for a checkpoint in memory or in GGUF
+  const std::string& folder() const { return files_.folder(); }  // empty for a checkpoint in memory or in one file
   std::string name() const { return files_.name(); }             // of the folder or file, for messages
-  bool is_gguf() const { return gguf_; }
+  bool is_gguf() const { return gguf_; }                         // also a packed one that was made from GGUF
+  // What read_packed() says of a packed file, else null.
+  const PackedFile* packed() const { return packed_.get(); }
 
   // The files beside the weights: what Tokenizer, Processor and others are made from.
   const ModelFolder& files() const { return files_; }
@@ -114,6 +117,7 @@ class Checkpoint {
   static Checkpoint open_gguf(const std::string& path, const CheckpointOptions& options);
   static Checkpoint of_gguf(std::vector<GgufFile> parts, const std::shared_ptr<Maps>& maps,
                             const CheckpointOptions& options);
+  static Checkpoint of_packed(PackedFile file, const std::shared_ptr<Maps>& maps, const CheckpointOptions& options);
   template <class E>
   json::Value parse(std::string_view name) const;
   static std::span<const std::byte> map(Maps& maps, const std::string& path, const LoadProgress& progress,
@@ -132,6 +136,7 @@ class Checkpoint {
   ModelFolder files_;
   bool strict_ = false;
   bool gguf_ = false;
+  std::shared_ptr<const PackedFile> packed_;
   std::optional<Format> dtype_;
   json::Value config_;
   json::Value generation_config_;

@@ -29,6 +29,11 @@ QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const Checkpo
   if (is_gguf_name(folder) && !is_folder(folder)) {
     return open_gguf(folder, options);
   }
+  if (is_packed_name(folder) && !is_folder(folder)) {
+    const auto maps = std::make_shared<Maps>();
+    maps->push_back(MappedFile::as_used(folder));
+    return of_packed(read_packed(maps->back().bytes(), folder), maps, options);
+  }
   Checkpoint out(ModelFolder(folder), options);
   require<CheckpointError>(path_exists(folder), folder, ": no such folder");
   out.read_configs();
@@ -45,6 +50,9 @@ QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const Checkpo
 QWEN35_BODY Checkpoint Checkpoint::from_bytes(std::span<const NamedBytes> files, const CheckpointOptions& options) {
   std::vector<GgufFile> parts;
   for (const NamedBytes& given : files) {
+    if (is_packed_name(given.name)) {
+      return of_packed(read_packed(given.bytes, std::string(given.name)), std::make_shared<Maps>(), options);
+    }
     if (is_gguf_name(given.name)) {
       parts.push_back(read_gguf(given.bytes, std::string(given.name)));
     }
@@ -107,6 +115,20 @@ QWEN35_BODY Checkpoint Checkpoint::of_gguf(std::vector<GgufFile> parts, const st
     for (std::size_t i = 0; *file && i < (*file)->tensors.size(); ++i) {
       out.add((*file)->tensors[i]);
     }
+  }
+  return out;
+}
+
+QWEN35_BODY Checkpoint Checkpoint::of_packed(PackedFile file, const std::shared_ptr<Maps>& maps,
+                                             const CheckpointOptions& options) {
+  const auto packed = std::make_shared<const PackedFile>(std::move(file));
+  Checkpoint out(packed_model_folder(packed, maps), options);
+  out.gguf_ = packed->gguf;
+  out.packed_ = packed;
+  out.maps_ = maps;
+  out.read_configs();
+  for (const TensorInfo& tensor : packed->tensors) {
+    out.add(tensor);
   }
   return out;
 }

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <qwen35/config/split_regex.hpp>
-#include <qwen35/io/folder.hpp>
-#include <qwen35/io/mapped_file.hpp>
 #include <qwen35/io/model_folder.hpp>
 #include <qwen35/json/dump.hpp>
 #include <qwen35/weights/gguf_config.hpp>
@@ -21,9 +19,6 @@ QWEN35_BEGIN_NAMESPACE
 // GGUF files do not hold is as the family's published files have it: areas of pictures, sampling, flags of tokens.
 // `owner` keeps the bytes that the model looks at.
 ModelFolder gguf_model_folder(std::shared_ptr<const GgufModel> model, std::shared_ptr<const void> owner);
-
-// The files themselves, or of a path that names a GGUF file those made from it. (The weights are not read.)
-ModelFolder model_files(const ModelFolder& files);
 
 namespace detail {
 
@@ -248,19 +243,6 @@ QWEN35_BODY ModelFolder gguf_model_folder(std::shared_ptr<const GgufModel> model
     }
   }
   return out;
-}
-
-QWEN35_BODY ModelFolder model_files(const ModelFolder& files) {
-  if (!is_gguf_name(files.folder()) || is_folder(files.folder())) {
-    return files;
-  }
-  const auto maps = std::make_shared<std::vector<MappedFile>>();
-  std::vector<GgufFile> read;
-  for (const std::string& path : gguf_paths(files.folder())) {
-    maps->push_back(MappedFile::as_used(path));
-    read.push_back(read_gguf(maps->back().bytes(), path));
-  }
-  return gguf_model_folder(std::make_shared<const GgufModel>(join_gguf(std::move(read))), maps);
 }
 
 #endif  // QWEN35_BODIES

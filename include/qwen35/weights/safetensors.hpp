@@ -25,10 +25,13 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-namespace detail {
-
 // Bits of one value, 0 for an unknown name.
 std::size_t safetensors_bits(std::string_view dtype);
+
+// Number of bytes of a tensor, or nothing when the product overflows or is no whole number of bytes.
+std::optional<std::size_t> tensor_bytes(std::span<const std::size_t> shape, std::size_t bits);
+
+namespace detail {
 
 // Receives the header's events: {"name": {"dtype": "F32", "shape": [..], "data_offsets": [begin, end]}, "__metadata__":
 // {..}}. Strict about the form, and linear in the header's size.
@@ -75,9 +78,6 @@ class SafetensorsHeader {
   bool metadata_ = false;
 };
 
-// Number of bytes of a tensor, or nothing when the product overflows or is no whole number of bytes.
-std::optional<std::size_t> tensor_bytes(std::span<const std::size_t> shape, std::size_t bits);
-
 }  // namespace detail
 
 // The tensors of a safetensors file, as views of `file`, in the header's order. Raises one CheckpointError with
@@ -88,8 +88,6 @@ QWEN35_LAZY
 std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const std::string& source);
 
 #if QWEN35_BODIES
-
-namespace detail {
 
 QWEN35_BODY std::size_t safetensors_bits(std::string_view dtype) {
   struct Entry {
@@ -108,6 +106,19 @@ QWEN35_BODY std::size_t safetensors_bits(std::string_view dtype) {
   }
   return 0;
 }
+
+QWEN35_BODY std::optional<std::size_t> tensor_bytes(std::span<const std::size_t> shape, std::size_t bits) {
+  std::size_t total = bits;
+  for (const std::size_t extent : shape) {
+    if (extent != 0 && total > SIZE_MAX / extent) {
+      return std::nullopt;
+    }
+    total *= extent;
+  }
+  return total % 8 == 0 ? std::optional(total / 8) : std::nullopt;
+}
+
+namespace detail {
 
 QWEN35_BODY bool SafetensorsHeader::big_integer(std::string_view digits) {
   std::uint64_t value = 0;
@@ -235,17 +246,6 @@ QWEN35_BODY bool SafetensorsHeader::whole(std::uint64_t value) {
   return true;
 }
 
-QWEN35_BODY std::optional<std::size_t> tensor_bytes(std::span<const std::size_t> shape, std::size_t bits) {
-  std::size_t total = bits;
-  for (const std::size_t extent : shape) {
-    if (extent != 0 && total > SIZE_MAX / extent) {
-      return std::nullopt;
-    }
-    total *= extent;
-  }
-  return total % 8 == 0 ? std::optional(total / 8) : std::nullopt;
-}
-
 }  // namespace detail
 
 QWEN35_LAZY_BODY
@@ -273,8 +273,8 @@ std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const 
   std::vector<std::array<std::size_t, 3>>
       order;  // begin, end, index: an empty tensor comes before the one that starts where it does
   for (detail::SafetensorsHeader::Entry& entry : header.entries) {
-    const std::size_t bits = detail::safetensors_bits(entry.dtype);
-    const std::optional<std::size_t> expected = bits == 0 ? std::nullopt : detail::tensor_bytes(entry.shape, bits);
+    const std::size_t bits = safetensors_bits(entry.dtype);
+    const std::optional<std::size_t> expected = bits == 0 ? std::nullopt : tensor_bytes(entry.shape, bits);
     if (bits == 0) {
       complain(entry.name, "unknown dtype \"" + entry.dtype + "\"");
     } else if (!expected) {

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// qwen35-pack SOURCE OUT.qwen35 [--recipe q4-mixed]: a folder or a GGUF file as one packed file; --verify looks at one.
+#include <qwen35/io/plain_file.hpp>
+#include <qwen35/parallel/parallel_for.hpp>
+#include <qwen35/weights/pack.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <optional>
+#include <string>
+
+#if QWEN35_HAS_POSIX
+#include <unistd.h>
+#endif
+
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+extern "C" void interrupt(int) {
+  interrupted = 1;
+}
+
+std::string rounded(double value, const char* form) {
+  char text[64];
+  std::snprintf(text, sizeof(text), form, value);
+  return text;
+}
+
+// One line on a terminal that is written over: how much is done, how long it will take.
+class ProgressLine {
+ public:
+  explicit ProgressLine(bool shown) : shown_(shown) {}
+  ~ProgressLine() {
+    if (drawn_) {
+      std::cerr << "\r\033[K";
+    }
+  }
+  void show(std::size_t done, std::size_t total) {
+    const Clock::time_point now = Clock::now();
+    if (!shown_ || total == 0 || (drawn_ && done < total && now - last_ < std::chrono::milliseconds(200))) {
+      return;
+    }
+    drawn_ = true;
+    last_ = now;
+    const double seconds = std::chrono::duration<double>(now - start_).count();
+    const double share = static_cast<double>(done) / static_cast<double>(total);
+    std::cerr << "\r\033[K" << rounded(100.0 * share, "%.1f") << " % of "
+              << rounded(static_cast<double>(total) / 1e9, "%.2f") << " GB";
+    if (share > 0.0) {
+      std::cerr << ", " << rounded(seconds * (1.0 - share) / share, "%.0f") << " s left";
+    }
+    std::cerr << std::flush;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  bool shown_;
+  bool drawn_ = false;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point last_ = start_;
+};
+
+bool is_terminal() {
+#if QWEN35_HAS_POSIX
+  return ::isatty(2) == 1;
+#else
+  return false;
+#endif
+}
+
+void print_row(const char* part, const qwen35::PackSum& sum) {
+  if (sum.tensors > 0) {
+    std::printf("%-14s %8zu %14zu %14zu %7.3f %9.4f %%\n", part, sum.tensors, sum.values, sum.bytes,
+                sum.bits_per_value(), 100.0 * sum.relative_error());
+  }
+}
+
+struct Settings {
+  std::string source;
+  std::string out;
+  std::string recipe = "copy";
+  std::string importance;
+  std::string mmproj = "auto";
+  int threads = 0;
+  bool verify = false;
+  bool print_recipe = false;
+  bool quiet = false;
+};
+
+qwen35::PackRecipe recipe_of(const std::string& name) {
+  if (std::optional<qwen35::PackRecipe> known = qwen35::PackRecipe::named(name)) {
+    return std::move(*known);
+  }
+  qwen35::require<qwen35::InputError>(qwen35::path_exists(name), "--recipe ", name, ": neither one of ",
+                                      qwen35::PackRecipe::names(), " nor a file");
+  return qwen35::PackRecipe::parse(qwen35::read_text_file<qwen35::InputError>(name), name);
+}
+
+void verify(const Settings& settings) {
+  const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(settings.source);
+  qwen35::require<qwen35::InputError>(checkpoint.packed() != nullptr, settings.source,
+                                      ": not a packed file, others have no sums");
+  {
+    ProgressLine line(is_terminal() && !settings.quiet);
+    qwen35::verify_packed(*checkpoint.packed(), [&](std::size_t done, std::size_t total) { line.show(done, total); });
+  }
+  std::cout << settings.source << ": " << checkpoint.tensors().size() << " tensors and "
+            << checkpoint.packed()->files.size() << " files are as they were written\n";
+}
+
+void pack(const Settings& settings) {
+  qwen35::PackOptions options{.recipe = recipe_of(settings.recipe)};
+  std::optional<qwen35::Importance> importance;
+  if (!settings.importance.empty()) {
+    importance = qwen35::Importance::open(settings.importance);
+    options.importance = &*importance;
+  }
+  qwen35::CheckpointOptions how;
+  if (settings.mmproj != "auto") {
+    how.mmproj = settings.mmproj == "none" ? "" : settings.mmproj;
+  }
+  const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(settings.source, how);
+  qwen35::PackReport report;
+  {
+    ProgressLine line(is_terminal() && !settings.quiet);
+    options.progress = [&](std::size_t done, std::size_t total) {
+      qwen35::require<qwen35::InputError>(interrupted == 0, "interrupted, ", settings.out, " is as it was");
+      line.show(done, total);
+    };
+    report = qwen35::pack(checkpoint, settings.out, options);
+  }
+  if (settings.quiet) {
+    return;
+  }
+  std::printf("%-14s %8s %14s %14s %7s %11s\n", "part", "tensors", "weights", "bytes", "bits", "error");
+  for (std::size_t i = 0; i < report.parts.size(); ++i) {
+    print_row(name(static_cast<qwen35::TensorPart>(i)).data(), report.parts[i]);
+  }
+  const qwen35::PackSum all = report.all();
+  print_row("all", all);
+  std::printf("%s: %zu bytes, %.3f bits a weight (source: %zu bytes of tensors)%s\n", settings.out.c_str(),
+              report.file_bytes, all.bits_per_value(), all.source_bytes,
+              options.importance == nullptr
+                  ? ""
+                  : (", importance for " + std::to_string(report.with_importance) + " tensors").c_str());
+  for (const std::string& note : checkpoint.notes()) {
+    std::printf("note: %s\n", note.c_str());
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "A folder or a GGUF file as one packed file, which every program opens. Errors are the root of the mean square "
+      "of "
+      "the differences from the source, of that of its weights.");
+  Settings settings;
+  app.add_option("SOURCE", settings.source, "folder with config.json and safetensors files, a GGUF or a packed file");
+  app.add_option("OUT", settings.out, "the file to write, *.qwen35; one that is there is replaced when all is written");
+  app.add_option("-r,--recipe", settings.recipe,
+                 "copy (bits as they are), q8, q4, q4-mixed (experts in 4 bits, the rest in 8), or a file with rules")
+      ->capture_default_str();
+  app.add_option("--importance", settings.importance, "an importance matrix (imatrix) of llama.cpp, in GGUF");
+  app.add_option("--mmproj", settings.mmproj,
+                 "the picture tower of a GGUF file; auto: one that stands beside it; none: text alone")
+      ->capture_default_str();
+  app.add_option("-t,--threads", settings.threads, "threads; 0: one for each processor")->capture_default_str();
+  app.add_flag("--verify", settings.verify, "hold the packed file SOURCE against the sums in it");
+  app.add_flag("--print-recipe", settings.print_recipe, "print the recipe's rules, for one of your own");
+  app.add_flag("-q,--quiet", settings.quiet, "print errors alone");
+  CLI11_PARSE(app, argc, argv);
+  std::signal(SIGINT, interrupt);
+  std::signal(SIGTERM, interrupt);
+  try {
+    qwen35::set_num_threads(settings.threads);
+    if (settings.print_recipe) {
+      std::cout << recipe_of(settings.recipe).text();
+      return 0;
+    }
+    qwen35::require<qwen35::InputError>(!settings.source.empty(), "expected a source");
+    qwen35::require<qwen35::InputError>(settings.verify == settings.out.empty(),
+                                        settings.verify ? "--verify writes nothing" : "expected a file to write");
+    settings.verify ? verify(settings) : pack(settings);
+    return 0;
+  } catch (const std::exception& error) {
+    std::cerr << "qwen35-pack: " << error.what() << '\n';
+    return 1;
+  }
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// A checkpoint is packed: one file, in the formats that a recipe says.
+#pragma once
+
+#include <qwen35/weights/checkpoint.hpp>
+#include <qwen35/weights/importance.hpp>
+#include <qwen35/weights/pack_recipe.hpp>
+#include <qwen35/weights/packed_writer.hpp>
+
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#if QWEN35_BODIES
+#include <qwen35/config/json_fields.hpp>
+#include <qwen35/config/text_defaults.hpp>
+#include <qwen35/formats/block_fit.hpp>
+#include <qwen35/kernels/kernels.hpp>
+#include <qwen35/parallel/parallel_for.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <span>
+#endif
+
+QWEN35_BEGIN_NAMESPACE
+
+struct PackOptions {
+  PackRecipe recipe = *PackRecipe::named("copy");
+  const Importance* importance = nullptr;
+  // Told the bytes of the checkpoint's tensors that are done, of all. What it raises ends the packing, and nothing is
+  // written.
+  std::function<void(std::size_t done, std::size_t total)> progress{};
+};
+
+// What became of some tensors.
+struct PackSum {
+  std::size_t tensors = 0;
+  std::size_t values = 0;
+  std::size_t source_bytes = 0;
+  std::size_t bytes = 0;
+  double squares = 0.0;  // of the values of tensors that were written in another format
+  double errors = 0.0;   // squares of their differences from the source
+
+  void add(const PackSum& other);
+  double bits_per_value() const;
+  // The root of the mean square of the differences, of that of the values; 0 for what was copied.
+  double relative_error() const;
+};
+
+struct PackReport {
+  std::array<PackSum, tensor_part_count> parts;
+  std::size_t file_bytes = 0;
+  std::size_t with_importance = 0;  // tensors
+
+  PackSum all() const;
+};
+
+// Writes the packed file, whose name must end in ".qwen35". It holds the checkpoint's tensors under their names, and
+// the files beside them: config, tokenizer, chat templates, settings of processors and of generation. Until all is on
+// the disk the path keeps what it has. Values are decoded, and written by fit_row(), where the recipe asks for another
+// format; the result does not depend on the number of threads. Raises CheckpointError for a file that cannot be
+// written, for values that are not finite, and for a checkpoint that is quantised with scales apart (FP8, GPTQ, AWQ),
+// of which only copies are made; InputError for a recipe or a name that does not do.
+PackReport pack(const Checkpoint& checkpoint, const std::string& path, const PackOptions& options = {});
+
+namespace detail {
+
+// The names of a checkpoint's files that are packed.
+std::vector<std::string> packed_file_names(const ModelFolder& files);
+
+// Writes one tensor in another format.
+class TensorPacking {
+ public:
+  TensorPacking(const TensorInfo& tensor, Format from, Format to, const std::vector<float>* importance)
+      : tensor_(tensor), from_(from), to_(to), importance_(importance) {}
+
+  // `progress`: told the bytes of the source.
+  void write(PackedWriter& writer, const std::function<void(std::size_t)>& progress, PackSum& sum);
+
+ private:
+  std::size_t cols() const { return tensor_.shape.back(); }
+  std::size_t rows() const { return tensor_.bytes.size() / row_bytes(from_, cols()); }
+  // Of a row.
+  const float* weights(std::size_t row) const;
+
+  const TensorInfo& tensor_;
+  Format from_;
+  Format to_;
+  const std::vector<float>* importance_;
+};
+
+}  // namespace detail
+
+#if QWEN35_BODIES
+
+QWEN35_BODY void PackSum::add(const PackSum& other) {
+  tensors += other.tensors;
+  values += other.values;
+  source_bytes += other.source_bytes;
+  bytes += other.bytes;
+  squares += other.squares;
+  errors += other.errors;
+}
+
+QWEN35_BODY double PackSum::bits_per_value() const {
+  return values == 0 ? 0.0 : 8.0 * static_cast<double>(bytes) / static_cast<double>(values);
+}
+
+QWEN35_BODY double PackSum::relative_error() const {
+  return squares > 0.0 ? std::sqrt(errors / squares) : 0.0;
+}
+
+QWEN35_BODY PackSum PackReport::all() const {
+  PackSum out;
+  for (const PackSum& part : parts) {
+    out.add(part);
+  }
+  return out;
+}
+
+namespace detail {
+
+QWEN35_BODY std::vector<std::string> packed_file_names(const ModelFolder& files) {
+  std::vector<std::string> out;
+  for (const char* const name :
+       {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt",
+        "added_tokens.json", "special_tokens_map.json", "chat_template.jinja", "chat_template.json",
+        "preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json"}) {
+    if (files.has_file(name)) {
+      out.emplace_back(name);
+    }
+  }
+  const std::string templates = "additional_chat_templates";
+  for (const std::string& name : files.names_in(templates)) {
+    out.push_back(concat(templates, "/", name));
+  }
+  return out;
+}
+
+QWEN35_BODY const float* TensorPacking::weights(std::size_t row) const {
+  if (importance_ == nullptr) {
+    return nullptr;
+  }
+  const std::size_t matrices = importance_->size() / cols();
+  return importance_->data() + row / (rows() / matrices) * cols();
+}
+
+QWEN35_BODY void TensorPacking::write(PackedWriter& writer, const std::function<void(std::size_t)>& progress,
+                                      PackSum& sum) {
+  constexpr std::size_t piece_values = std::size_t{1} << 22;
+  const std::size_t piece = std::max<std::size_t>(piece_values / cols(), 1);
+  const std::size_t from_bytes = row_bytes(from_, cols()), to_bytes = row_bytes(to_, cols());
+  std::vector<std::byte> out(std::min(piece, rows()) * to_bytes);
+  std::vector<double> squares(std::min(piece, rows())), errors(squares.size());
+  for (std::size_t first = 0; first < rows(); first += piece) {
+    const std::size_t count = std::min(piece, rows() - first);
+    parallel_for((count + 15) / 16, [&](std::size_t sixteen) {
+      std::vector<float> values(cols()), written(cols());
+      for (std::size_t i = 16 * sixteen; i < std::min(16 * sixteen + 16, count); ++i) {
+        std::byte* const to = out.data() + i * to_bytes;
+        kernels::decode_row({from_, tensor_.bytes.data() + (first + i) * from_bytes, cols(), values.data()});
+        if (is_fitted(to_)) {
+          fit_row(to_, values.data(), weights(first + i), cols(), to);
+        } else {
+          kernels::encode_row({to_, values.data(), cols(), to});
+        }
+        kernels::decode_row({to_, to, cols(), written.data()});
+        squares[i] = errors[i] = 0.0;
+        for (std::size_t j = 0; j < cols(); ++j) {
+          const double value = values[j], rest = value - written[j];
+          squares[i] += value * value;
+          errors[i] += rest * rest;
+        }
+      }
+    });
+    for (std::size_t i = 0; i < count; ++i) {
+      require<CheckpointError>(std::isfinite(squares[i]) && std::isfinite(errors[i]), tensor_.file, ": ",
+                               shortened(tensor_.name), ": row ", first + i, " has values that ", name(to_),
+                               " cannot hold: only copy keeps them");
+      sum.squares += squares[i];
+      sum.errors += errors[i];
+    }
+    writer.write({out.data(), count * to_bytes});
+    progress(count * from_bytes);
+  }
+}
+
+}  // namespace detail
+
+QWEN35_BODY PackReport pack(const Checkpoint& checkpoint, const std::string& path, const PackOptions& options) {
+  require<InputError>(is_packed_name(path), path, ": expected a name that ends in \".qwen35\"");
+  const json::Value* const inner = checkpoint.config().find("text_config");
+  const std::size_t layers = JsonFields(inner == nullptr ? &checkpoint.config() : inner, "config")
+                                 .size("num_hidden_layers", MoeTextDefaults::num_hidden_layers);
+  const bool scales_apart = checkpoint.config().find("quantization_config") != nullptr;
+  // All that can be said beforehand is said before anything is written.
+  std::vector<std::optional<Format>> formats;
+  std::size_t done = 0, total = 0;
+  for (const TensorInfo& tensor : checkpoint.tensors()) {
+    formats.push_back(options.recipe.format_of(tensor, part_of_tensor(tensor.name, layers)));
+    require<CheckpointError>(!formats.back() || !scales_apart, checkpoint.name(),
+                             ": its weights are quantised already (quantization_config): such a checkpoint is packed "
+                             "with the recipe copy alone");
+    total += tensor.bytes.size();
+  }
+  PackedWriter writer(path);
+  for (const std::string& name : detail::packed_file_names(checkpoint.files())) {
+    writer.add_file(name, checkpoint.text(name));
+  }
+  PackReport report;
+  const auto progress = [&](std::size_t bytes) {
+    done += bytes;
+    if (options.progress) {
+      options.progress(done, total);
+    }
+  };
+  for (std::size_t i = 0; i < formats.size(); ++i) {
+    const TensorInfo& tensor = checkpoint.tensors()[i];
+    PackSum sum{.tensors = 1, .values = 1, .source_bytes = tensor.bytes.size()};
+    for (const std::size_t extent : tensor.shape) {
+      sum.values *= extent;
+    }
+    if (!formats[i]) {
+      constexpr std::size_t piece = std::size_t{64} << 20;
+      sum.bytes = tensor.bytes.size();
+      writer.begin_tensor(tensor.name, tensor.dtype, tensor.shape, sum.bytes);
+      for (std::size_t at = 0; at < tensor.bytes.size(); at += piece) {
+        const std::size_t count = std::min(piece, tensor.bytes.size() - at);
+        writer.write(tensor.bytes.subspan(at, count));
+        progress(count);
+      }
+    } else {
+      std::optional<std::vector<float>> importance;
+      if (options.importance != nullptr) {
+        importance = options.importance->of(checkpoint, tensor);
+        report.with_importance += importance ? 1u : 0u;
+      }
+      sum.bytes = sum.values / tensor.shape.back() * row_bytes(*formats[i], tensor.shape.back());
+      writer.begin_tensor(tensor.name, dtype_name(*formats[i]), tensor.shape, sum.bytes);
+      detail::TensorPacking(tensor, *stored_format(tensor.dtype), *formats[i], importance ? &*importance : nullptr)
+          .write(writer, progress, sum);
+    }
+    writer.end_tensor();
+    report.parts[static_cast<std::size_t>(part_of_tensor(tensor.name, layers))].add(sum);
+  }
+  writer.commit(checkpoint.is_gguf(), options.recipe.text());
+  report.file_bytes = writer.bytes();
+  return report;
+}
+
+#endif  // QWEN35_BODIES
+
+QWEN35_END_NAMESPACE
