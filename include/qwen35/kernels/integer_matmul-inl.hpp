@@ -2,6 +2,7 @@
 // Products of rows of blocks with activations in 8 bits, and those activations. The order of each sum is given in
 // tasks.hpp; every path keeps it, so that all instruction sets give the same bits.
 #include <qwen35/formats/unpack.hpp>
+#include <qwen35/kernels/formats/integer_tables-inl.hpp>
 #include <qwen35/kernels/integer_panels-inl.hpp>
 #include <qwen35/kernels/integer_streams-inl.hpp>
 
@@ -39,6 +40,9 @@ inline void integer_matmul_rows(const IntegerMatmulTask& task) {
     QWEN35_INTEGER_CASE(q4_k)
     QWEN35_INTEGER_CASE(q5_k)
     QWEN35_INTEGER_CASE(q6_k)
+    QWEN35_INTEGER_CASE(iq4_nl)
+    QWEN35_INTEGER_CASE(iq4_xs)
+    QWEN35_INTEGER_CASE(mxfp4)
 #undef QWEN35_INTEGER_CASE
     default:
       break;

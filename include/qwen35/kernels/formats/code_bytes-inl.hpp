@@ -42,6 +42,11 @@ HWY_INLINE ByteVec from_signed(ByteVec codes) {
   return unsigned_codes ? hn::Xor(codes, hn::Set(ByteTag(), 128)) : codes;
 }
 
+// Signed codes of four-bit indices: `table` is as from_signed gives it.
+HWY_INLINE ByteVec look_up(ByteVec table, ByteVec indices) {
+  return hn::TableLookupBytes(table, indices);
+}
+
 HWY_INLINE ByteQuad masked(const ByteQuad& v, std::uint8_t mask) {
   return {masked(v.a, mask), masked(v.b, mask), masked(v.c, mask), masked(v.d, mask)};
 }
@@ -60,6 +65,9 @@ HWY_INLINE ByteQuad either(const ByteQuad& v, const ByteQuad& w) {
 }
 HWY_INLINE ByteQuad fifth_bit(const ByteQuad& v, std::size_t place) {
   return {fifth_bit(v.a, place), fifth_bit(v.b, place), fifth_bit(v.c, place), fifth_bit(v.d, place)};
+}
+HWY_INLINE ByteQuad look_up(ByteVec table, const ByteQuad& v) {
+  return {look_up(table, v.a), look_up(table, v.b), look_up(table, v.c), look_up(table, v.d)};
 }
 HWY_INLINE ByteQuad from_signed(const ByteQuad& v) {
   return {from_signed(v.a), from_signed(v.b), from_signed(v.c), from_signed(v.d)};
