@@ -187,7 +187,8 @@ class Chat {
     attached_.push_back(std::move(part));
     screen_.note("[with the next message: " + attached_names() + "]");
   }
-  bool command(const std::string& text) {
+  bool command(const std::string& line) {
+    const std::string text = line.substr(0, line.find_last_not_of(" \t\r") + 1);  // completion ends names with a blank
     const std::size_t space = text.find_first_of(" \t");
     const std::string word = text.substr(0, space);
     const std::size_t begin = space == std::string::npos ? space : text.find_first_not_of(" \t", space);

@@ -83,7 +83,7 @@ if(WHAT STREQUAL "chat")
     "messages": [{"role": "user", "content": "How many shapes are there?"}, {"role": "assistant", "content": "", "tool_calls": [
     {"type": "function", "function": {"name": "count_shapes", "arguments": {}}}, {"type": "function", "function": {"name": "name_shapes", "arguments": {}}}]}],
     "cache": false, "turn": false}]==])
-  run("/tools ${WORK}/tools.json\n/tools\n/load ${WORK}/calls.json\n/result 2\na red circle and a blue star\n/stats\n" --think off -n 4)
+  run("/tools ${WORK}/tools.json \n/tools\n/load  ${WORK}/calls.json\t\r\n/result 2\na red circle and a blue star\n/stats\n" --think off -n 4)
   expect_equal("exit status with tools" "${code}" "0")
   expect_in("tools" "${err}" "1 tool offered" "0 tools offered" "2 calls wait for what the tool answers" "5 messages")
   run("/tools ${WORK}/no_tools.json\n/result 2\n/tools ${WORK}/none\n")
