@@ -2,14 +2,17 @@
 // What was typed in earlier runs: a file in the user's state folder that nobody else may read.
 #pragma once
 
+#include <qwen35/io/file_writer.hpp>
+#include <qwen35/io/plain_file.hpp>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,15 +24,28 @@ namespace chat_tool {
 class LineHistory {
  public:
   static constexpr std::size_t longest = 1000;
+  static constexpr std::size_t most_bytes = std::size_t{1} << 24;
 
   LineHistory() : path_(place()) {
-    std::ifstream file(path_, std::ios::binary);
-    for (std::string line; std::getline(file, line);) {
-      entries_.push_back(unescaped(line));
-    }
-    if (entries_.size() > longest) {
-      entries_.erase(entries_.begin(), entries_.end() - static_cast<std::ptrdiff_t>(longest));
-      write(O_TRUNC, 0);
+    try {
+      const std::string text = qwen35::path_exists(path_) ? qwen35::read_text_file(path_, most_bytes) : std::string();
+      for (std::size_t begin = 0; begin < text.size();) {
+        const std::size_t end = std::min(text.find('\n', begin), text.size());
+        entries_.push_back(unescaped(std::string_view(text).substr(begin, end - begin)));
+        begin = end + 1;
+      }
+      // The last line of a program that was ended while it wrote has no end, and the next would become a part of it.
+      if (entries_.size() > longest || (!text.empty() && text.back() != '\n')) {
+        entries_.erase(entries_.begin(),
+                       entries_.end() - static_cast<std::ptrdiff_t>(std::min(longest, entries_.size())));
+        std::string kept;
+        for (const std::string& entry : entries_) {
+          kept += escaped(entry) + "\n";
+        }
+        qwen35::write_file(path_, kept);
+      }
+    } catch (const qwen35::Error&) {
+      path_.clear();  // what cannot be read is not written either
     }
   }
   // The oldest first.
@@ -40,7 +56,7 @@ class LineHistory {
       return false;
     }
     entries_.push_back(entry);
-    write(O_APPEND, entries_.size() - 1);
+    append(escaped(entry) + "\n");
     return true;
   }
 
@@ -59,8 +75,8 @@ class LineHistory {
     }
     return (folder / "qwen35" / "chat_history").string();
   }
-  // The entries from `first` on, a whole write for each so that programs side by side do not mix theirs.
-  void write(int how, std::size_t first) const {
+  // In one call, so that programs side by side do not mix their lines.
+  void append(const std::string& line) const {
     if (path_.empty()) {
       return;
     }
@@ -68,18 +84,12 @@ class LineHistory {
     const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
     std::filesystem::create_directories(folder.parent_path(), ignored);
     ::mkdir(folder.c_str(), 0700);
-    const int file = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | how, 0600);
-    if (file < 0) {
-      return;
+    const int file = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_APPEND, 0600);
+    if (file >= 0) {
+      ::fchmod(file, 0600);
+      static_cast<void>(::write(file, line.data(), line.size()) < 0);
+      ::close(file);
     }
-    ::fchmod(file, 0600);
-    for (std::size_t i = first; i < entries_.size(); ++i) {
-      const std::string line = escaped(entries_[i]) + "\n";
-      if (::write(file, line.data(), line.size()) < 0) {
-        break;
-      }
-    }
-    ::close(file);
   }
   static std::string escaped(std::string_view text) {
     std::string out;
