@@ -171,3 +171,8 @@ TEST_CASE("a restore with another number of rows takes the caller's storage over
   CHECK(cache.sequence(1).ids()[129] == 1);
   CHECK(cache.sequence(1).ids()[299] == 3);
 }
+
+TEST_CASE("a capacity beyond every position is refused before anything is made") {
+  CHECK_THROWS_WITH_AS(RectangleCache({.capacity = std::size_t{1} << 40}),
+                       "CacheOptions: capacity is 1099511627776, expected at most 2147483647", InputError);
+}

@@ -6,30 +6,9 @@
 
 #include <doctest/doctest.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <map>
-#include <new>
 
-namespace {
-
-std::atomic<std::size_t> allocations{0};
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) {
-    return memory;
-  }
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
+#include "support/allocation_faults.hpp"
 
 using namespace qwen35;
 using namespace generate_test;
@@ -333,11 +312,11 @@ TEST_CASE("a token allocates nothing after the first ones, greedy or sampled") {
   for (int i = 0; i < 3; ++i) {
     batch.step();
   }
-  const std::size_t before = allocations;
-  for (int i = 0; i < 40; ++i) {
-    batch.step();
-  }
-  CHECK(allocations == before);
+  CHECK(test_support::count_allocations([&] {
+          for (int i = 0; i < 40; ++i) {
+            batch.step();
+          }
+        }) == 0);
   CHECK(batch.running() == 4);
 }
 
@@ -349,16 +328,86 @@ TEST_CASE("nor does a step of generate(), whatever the number of rows") {
   for (const bool sampled : {false, true}) {
     std::vector<std::size_t> seen;
     seen.reserve(100);
+    const test_support::FailingAllocation counting(0);
     generate(model,
              {.input_ids = ids,
               .attention_mask = mask,
               .streamer =
                   [&](std::span<const TokenId>) {
-                    seen.push_back(allocations);
+                    seen.push_back(test_support::allocation_faults.calls);
                     return true;
                   }},
              {.max_new_tokens = 40, .do_sample = sampled, .seed = 1, .top_k = 5, .eos_token_id = TokenIds()});
     REQUIRE(seen.size() == 40);
     CHECK(seen[39] == seen[4]);
   }
+}
+
+TEST_CASE("without memory for any allocation of a batch, its sequences go on; one whose choice failed is cancelled") {
+  const ToyModel model;
+  const GenerationConfig config{.max_new_tokens = 6, .do_sample = true, .seed = 4, .top_k = 5};
+  const std::vector<std::vector<TokenId>> prompts{prompt_of(0, 12), prompt_of(1, 3)};
+  const std::vector<std::vector<TokenId>> expected{alone(model, prompts[0], config, 0)[0],
+                                                   alone(model, prompts[1], config, 1)[0]};
+  std::size_t calls = 1, failures = 0, cancelled = 0;
+  for (std::size_t at = 0; at <= calls; ++at) {
+    CAPTURE(at);
+    Batch<ToyModel> batch(model, {.max_sequences = 4, .prefill_chunk = 5});
+    std::vector<Handle> handles;
+    handles.reserve(2);
+    const auto work = [&] {
+      while (handles.size() < 2) {
+        const std::size_t i = handles.size();
+        handles.push_back(
+            batch.add({.input_ids = prompts[i], .config = config, .sequence_id = static_cast<std::uint32_t>(i)}));
+      }
+      while (batch.step()) {
+      }
+    };
+    failures += test_support::fails_without_memory(at, work) ? 1u : 0u;
+    calls = at == 0 ? test_support::allocation_faults.calls : calls;
+    work();
+    REQUIRE(batch.size() == 2);
+    std::size_t whole = 0;
+    for (std::size_t i = 0; i < 2; ++i) {
+      const Sequence& sequence = batch.sequence(handles[i]);
+      const std::vector<TokenId> found = generated(sequence);
+      whole += found == expected[i] ? 1u : 0u;
+      const bool begun = sequence.finish_reason == FinishReason::cancelled && found.size() < expected[i].size() &&
+                         std::equal(found.begin(), found.end(), expected[i].begin());
+      cancelled += begun ? 1u : 0u;
+      CHECK((found == expected[i] || begun));
+    }
+    CHECK(whole >= 1);
+  }
+  CHECK(failures > calls / 10 * 9);
+  CHECK(cancelled < failures / 4);
+}
+
+TEST_CASE("without memory for any allocation of a beam search, the caller's cache is as before") {
+  const ToyModel model;
+  const std::vector<TokenId> ids = prompt_of(2, 9);
+  const GenerationConfig config{.max_new_tokens = 5, .num_beams = 3, .num_return_sequences = 2, .eos_token_id = 4};
+  const auto filled = [&] {
+    ToyModel::Cache cache;
+    model.forward({.input_ids = std::span(ids).first(4), .past_key_values = &cache});
+    return cache;
+  };
+  const auto search = [&](ToyModel::Cache& cache) {
+    const auto output = generate(model, {.input_ids = ids, .past_key_values = &cache}, config);
+    return std::vector<TokenId>(output.sequences.begin(), output.sequences.end());
+  };
+  ToyModel::Cache whole = filled();
+  std::vector<TokenId> expected;
+  const std::size_t calls = test_support::count_allocations([&] { expected = search(whole); });
+  std::size_t failures = 0;
+  for (const std::size_t at : test_support::some_allocations(calls, 200)) {
+    CAPTURE(at);
+    ToyModel::Cache cache = filled();
+    if (test_support::fails_without_memory(at, [&] { search(cache); })) {
+      ++failures;
+      CHECK(search(cache) == expected);
+    }
+  }
+  CHECK(failures > 100);
 }

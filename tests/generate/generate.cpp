@@ -632,3 +632,14 @@ TEST_CASE("where every token is suppressed, greedy search, sampling and beams sa
     }
   }
 }
+
+TEST_CASE("prompts and sequences of each that are together too many are refused before any forward") {
+  const ToyModel model;
+  const Tensor<TokenId> ids({100, 1});
+  for (const GenerationConfig& config :
+       {GenerationConfig{.num_beams = 1024}, GenerationConfig{.do_sample = true, .num_return_sequences = 1024}}) {
+    CHECK_THROWS_WITH_AS(generate(model, {.input_ids = ids}, config),
+                         doctest::Contains("1024 are more than 65536 sequences"), InputError);
+  }
+  CHECK(model.forwards == 0);
+}

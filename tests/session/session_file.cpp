@@ -262,6 +262,14 @@ TEST_CASE("a loaded session goes on without reading its prompt again") {
   CHECK(loaded.messages() == before);
   CHECK(loaded.regenerate().ids == b.ids);
 
+  // Pictures of which only their sizes are known, for a model that reads none.
+  qwen35::SavedConversation pictures;
+  pictures.messages = {Message::user(std::vector{qwen35::ContentPart::image("data:image/gif;base64,R0lGODlh")})};
+  pictures.media = {{qwen35::PartType::image, {1, 4, 4}, {}, 2, 12345}};
+  put_file(path, test_support::point_file_of(qwen35::json::dump(qwen35::conversation_to_json(pictures))));
+  CHECK_THROWS_WITH_AS(load_session(loaded, path), doctest::Contains("it has pictures or videos"), qwen35::TextError);
+  CHECK(loaded.messages() == before);
+
   // An early version's JSON, beside which stood files of caches: the conversation.
   text.replace(text.find("\"version\": 2"), 12, "\"version\": 1, \"cache\": true, \"turn\": true");
   put_file(path, text);
@@ -412,4 +420,26 @@ TEST_CASE("without memory for any allocation of a turn, a save or a load, the se
     }
   }
   CHECK(failures > 40);
+}
+
+TEST_CASE(
+    "without memory for any allocation of loading a model or a tokenizer, or of reading a text, nothing is lost") {
+  const std::string folder = QWEN35_SOURCE_DIR "/examples/shapes";
+  const qwen35::Tokenizer& tokenizer = shapes().tokenizer;
+  const std::string text = "There is a r\u0065\u0301d circle.<|im_end|>";
+  const std::vector<qwen35::TokenId> ids = tokenizer.encode(text);
+  std::size_t failures = 0;
+  const auto sweep = [&](std::size_t most, const auto& work) {
+    for (const std::size_t at : test_support::some_allocations(test_support::count_allocations(work), most)) {
+      CAPTURE(at);
+      failures += test_support::fails_without_memory(at, work) ? 1u : 0u;
+      CHECK(tokenizer.encode(text) == ids);
+    }
+  };
+  sweep(30, [&] { Model::from_pretrained(folder); });
+  sweep(60, [&] { qwen35::Tokenizer::from_pretrained(folder); });
+  sweep(60, [&] { tokenizer.encode(text); });
+  sweep(60, [&] { tokenizer({text, "a"}, {.padding = qwen35::Padding::longest, .return_offsets_mapping = true}); });
+  sweep(60, [&] { tokenizer.apply_chat_template(std::vector{Message::user(text)}); });
+  CHECK(failures > 150);
 }

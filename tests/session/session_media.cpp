@@ -13,6 +13,7 @@
 #include <filesystem>
 
 #include "generate/generate_test.hpp"
+#include "support/allocation_faults.hpp"
 #include "support/message_of.hpp"
 #include "support/point_files.hpp"
 
@@ -558,3 +559,28 @@ TEST_CASE("every reader refuses a pipe, a device, a folder and a loop of links a
   fs::remove_all(place);
 }
 #endif
+
+TEST_CASE("without memory for any allocation of a turn with a picture, the conversation is as before") {
+  const Watched model;
+  const SessionOptions options = options_of(false);
+  const GenerationConfig config{.max_new_tokens = 3};
+  Chat start(model, processor(), config, options);
+  start.send(Message::user("Hello."));
+  const Message message = question({picture("a")}, "Describe this image.");
+  Chat whole = start.fork();
+  std::vector<TokenId> ids;
+  model.logits.reserve(1000);
+  const std::size_t calls = test_support::count_allocations([&] { ids = whole.send(message).ids; });
+  std::size_t failures = 0;
+  for (const std::size_t at : test_support::some_allocations(calls, 40)) {
+    CAPTURE(at);
+    Chat session = start.fork();
+    if (test_support::fails_without_memory(at, [&] { session.send(message); })) {
+      ++failures;
+      CHECK(session.messages() == start.messages());
+      CHECK(session.send(message).ids == ids);
+    }
+    model.logits.clear();
+  }
+  CHECK(failures > 20);
+}

@@ -166,6 +166,15 @@ TEST_CASE("rows as tensors need one length; padding is left unless the file or t
   CHECK_THROWS_WITH_AS(tokenizer("a", {.padding = Padding::longest}), doctest::Contains("names no pad_token"),
                        InputError);
   tokenizer.set_special_token("pad_token", "<|endoftext|>");
+  // Lengths from outside are held against a limit before anything of theirs is made.
+  for (const std::size_t huge : {(std::size_t{1} << 28) + 1, std::size_t{1} << 40, ~std::size_t{0}}) {
+    CHECK_THROWS_WITH_AS(tokenizer("a", {.padding = Padding::max_length, .max_length = huge}),
+                         doctest::Contains("padding to max_length"), InputError);
+    CHECK_THROWS_WITH_AS(tokenizer("a", {.padding = Padding::longest, .pad_to_multiple_of = huge}),
+                         doctest::Contains("pad_to_multiple_of"), InputError);
+  }
+  CHECK_THROWS_WITH_AS(tokenizer({"a", "b", "c"}, {.padding = Padding::max_length, .max_length = std::size_t{1} << 27}),
+                       "tokenizer: 3 texts padded to 134217728 tokens are more than 268435456 tokens", InputError);
   CHECK(tokenizer("a", {.padding = Padding::longest, .pad_to_multiple_of = 4}).input_ids ==
         Rows{{433, 433, 433, tokenizer.encode("a")[0]}});
   CHECK_THROWS_AS(tokenizer.set_special_token("pad_token", "<none>"), TextError);

@@ -16,6 +16,9 @@ QWEN35_BEGIN_NAMESPACE
 // Slots of a page: one split of the attention kernel.
 inline constexpr std::size_t kv_page_slots = kernels::attention_split;
 
+// Positions are numbers of 32 bits.
+inline constexpr std::size_t max_cache_tokens = 0x7fffffff;
+
 struct CacheLayout {
   std::size_t linear_layers = 0;
   std::size_t full_layers = 0;

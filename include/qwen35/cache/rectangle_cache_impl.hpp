@@ -10,6 +10,8 @@ QWEN35_BEGIN_NAMESPACE
 
 QWEN35_BODY RectangleCache::RectangleCache(const CacheOptions& options) : options_(options) {
   require<InputError>(options.storage.empty() || options.capacity > 0, "CacheOptions: storage needs a fixed capacity");
+  require<InputError>(options.capacity <= max_cache_tokens, "CacheOptions: capacity is ", options.capacity,
+                      ", expected at most ", max_cache_tokens);
   require_encodable(options.kv_dtype, "CacheOptions: kv_dtype");
 }
 

@@ -17,6 +17,9 @@ class GenerateRun {
  public:
   GenerateRun(const M& model, const GenerateInput<M>& input, const GenerationConfig& config)
       : model_(model), input_(input), config_(complete_config(model, config)), rows_(model, input, config_) {
+    require<InputError>(rows_.batch() * expand() <= GenerationLimits::max_sequences, "generate: ", rows_.batch(),
+                        " prompts with ", num_beams() > 1 ? "num_beams " : "num_return_sequences ", expand(),
+                        " are more than ", GenerationLimits::max_sequences, " sequences");
     set_lengths(model, rows_.prompt_length(), rows_.columns(), config_);
     if (input.past_key_values != nullptr) {
       hold_to_capacity(rows_.width(), input.past_key_values->fixed_capacity(), "CacheOptions::capacity",

@@ -85,6 +85,7 @@ class SessionFile {
                                                   session.options_.sources, session.max_positions());
     const auto check = [&](bool condition, const char* what) { require<TextError>(condition, path, ": ", what); };
     check(in.points.size() == file.points.size(), "points: not as many as the file has");
+    check(reads_media(*session.model_) || in.media.empty(), "not of this kind of model: it has pictures or videos");
     std::optional<SequencePoint> cache, system;
     std::vector<SequencePoint> snapshots;
     for (std::size_t i = 0; i < in.points.size(); ++i) {

@@ -38,12 +38,18 @@ struct TokenizerCall {
                   " has no effect with padding to the longest and without truncation; padding to it is "
                   "Padding::max_length");
     }
+    require<InputError>(!pads || (pad_to <= max_padded_tokens && multiple <= max_padded_tokens),
+                        "tokenizer: padding to max_length ", pad_to, " and pad_to_multiple_of ", multiple,
+                        ": expected at most ", max_padded_tokens, " tokens");
     require<InputError>(!pads || pad_token_id >= 0, "tokenizer: padding, but tokenizer_config.json names no pad_token");
   }
-  // The length of rows of which the longest has `longest` tokens.
-  std::size_t padded(std::size_t longest) const {
+  // The length of `rows` rows of which the longest has `longest` tokens.
+  std::size_t padded(std::size_t longest, std::size_t rows) const {
     const std::size_t length = padding == Padding::longest ? longest : pad_to;
-    return (length + multiple - 1) / multiple * multiple;
+    const std::size_t out = (length + multiple - 1) / multiple * multiple;
+    require<InputError>(out <= max_padded_tokens / std::max<std::size_t>(rows, 1), "tokenizer: ", rows,
+                        " texts padded to ", out, " tokens are more than ", max_padded_tokens, " tokens");
+    return out;
   }
 };
 
@@ -114,7 +120,7 @@ QWEN35_BODY BatchEncoding Tokenizer::operator()(std::span<const std::string> tex
     }
   }
   if (call.padding != Padding::none) {
-    out.pad(call.padded(out.columns()), options.padding_side.value_or(padding_side()), pad_token_id());
+    out.pad(call.padded(out.columns(), texts.size()), options.padding_side.value_or(padding_side()), pad_token_id());
   }
   return out;
 }

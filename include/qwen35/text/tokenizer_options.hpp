@@ -22,6 +22,9 @@ enum class Padding : std::uint8_t { none, longest, max_length };
 enum class PaddingSide : std::uint8_t { left, right };
 enum class TruncationSide : std::uint8_t { left, right };
 
+// Of all rows together, the padding counted: 1 GB of ids.
+inline constexpr std::size_t max_padded_tokens = std::size_t{1} << 28;
+
 // The arguments of the reference's `tokenizer(texts, ...)`, under its names. (return_overflowing_tokens is none of
 // them: offset_mapping says where a long text can be cut.)
 struct TokenizerOptions {
