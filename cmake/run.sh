@@ -3,6 +3,8 @@
 # sh cmake/run.sh demo        build the demo and run it
 # sh cmake/run.sh test        build the tests and run them
 # sh cmake/run.sh test all    and: the code's format, each header alone, users' projects, the examples, a Clang build, the address and UB sanitizers
+# sh cmake/run.sh fuzz MINUTES  build the fuzz drivers and run each for so long; what they find stands in build/fuzz/found
+# sh cmake/run.sh soak        10^5 tokens and 10^4 turns of the small model, whose memory must not grow
 # sh cmake/run.sh bench       build the benches and run them; what follows goes to each (--benchmark_filter=...)
 #
 # Each first installs the Debian packages that are missing, saying so. Where there is no apt, CMake downloads what it does not find.
@@ -104,16 +106,40 @@ case "$command" in
     case "${1:-}" in
       "")
         install_missing test
-        test_with test -DQWEN35_DEV_TEST_ALL=OFF -DQWEN35_BUILD_BENCH=OFF -DQWEN35_BUILD_EXAMPLES=OFF
+        test_with test -DQWEN35_DEV_TEST_ALL=OFF -DQWEN35_DEV_REPLAY=OFF -DQWEN35_BUILD_BENCH=OFF -DQWEN35_BUILD_EXAMPLES=OFF
         ;;
       all)
         install_missing all
         test_with clang
         test_with asan-ubsan
-        test_with test -DQWEN35_DEV_TEST_ALL=ON -DQWEN35_BUILD_BENCH=ON -DQWEN35_BUILD_EXAMPLES=ON
+        test_with test -DQWEN35_DEV_TEST_ALL=ON -DQWEN35_DEV_REPLAY=ON -DQWEN35_BUILD_BENCH=ON -DQWEN35_BUILD_EXAMPLES=ON
         ;;
       *) usage ;;
     esac
+    ;;
+  fuzz)
+    minutes=${1:?how many minutes for each driver}
+    install_missing all
+    say "fuzz: build"
+    configure fuzz
+    cmake --build build/fuzz --parallel "$jobs" --target fuzz_drivers
+    mkdir -p build/fuzz/found
+    # What is new is kept in build/fuzz/corpus, where the next run goes on.
+    # shellcheck disable=SC2016
+    printf '%s\n' build/fuzz/bin/*_fuzz_* | xargs -P "$jobs" -I @ sh -c '
+      name=${1##*/}
+      mkdir -p "build/fuzz/corpus/$name"
+      if OMP_NUM_THREADS=1 "$1" -max_total_time="$2" -timeout=30 -rss_limit_mb=3000 -print_final_stats=1 -artifact_prefix="build/fuzz/found/$name-" \
+           "build/fuzz/corpus/$name" "tests/data/corpus/$name" >"build/fuzz/$name.log" 2>&1; then result=nothing; else result="SOMETHING, see build/fuzz/$name.log"; fi
+      printf "%s: %s inputs, found %s\n" "$name" "$(sed -n "s/^stat::number_of_executed_units: *//p" "build/fuzz/$name.log")" "$result"
+    ' sh @ "$((minutes * 60))"
+    if ls build/fuzz/found/* >/dev/null 2>&1; then exit 1; fi
+    ;;
+  soak)
+    install_missing test
+    configure test -DQWEN35_DEV_TEST_ALL=OFF -DQWEN35_BUILD_BENCH=OFF -DQWEN35_BUILD_EXAMPLES=OFF
+    cmake --build build/test --parallel "$jobs" --target test_session_heavy_use
+    QWEN35_SOAK=100 build/test/bin/test_session_heavy_use
     ;;
   bench)
     install_missing bench

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Any bytes as a template: it renders, or is a TextError.
 #include <qwen35/text/chat_template.hpp>
-#include <qwen35/text/jinja_template.hpp>
+#include <qwen35/text/chat_template_own.hpp>
 
 #include <cstdint>
 

@@ -21,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   try {
     const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::from_bytes({{"m.gguf", bytes}});
-    qwen35::try_check<qwen35::configs::Shapes>(checkpoint.config());
+    static_cast<void>(qwen35::try_check<qwen35::configs::Shapes>(checkpoint.config()));
     qwen35::Tokenizer::from_pretrained(checkpoint.files());
   } catch (const qwen35::Error&) {
   }
