@@ -26,6 +26,30 @@ TEST_CASE("a condition that holds costs nothing, one that does not raises what w
   CHECK_THROWS_AS(require(false), Error);
 }
 
+TEST_CASE("no message is longer than a screen, whatever it quotes, and each can be shown") {
+  const std::string long_name(100000, 'x');
+  const std::string message =
+      message_of<TextError>([&] { raise<TextError>("begin " + long_name + " expected a name"); });
+  CHECK(message.size() < 1000);
+  CHECK(message.starts_with("begin xxx"));
+  CHECK(message.ends_with("xxx expected a name"));
+  CHECK(message.find(" ... (99072 bytes) ... ") != std::string::npos);
+  std::string wide;
+  for (int i = 0; i < 3000; ++i) {
+    wide += "\xE2\x82\xAC";  // cut between characters alone
+  }
+  const std::string cut = shown_message("a" + wide);
+  CHECK(cut.substr(0, 749).ends_with("\xE2\x82\xAC "));
+  CHECK((cut.size() - std::string(" ... (8052 bytes) ... ").size()) % 3 == 1);
+  std::string list;  // of many lines all stay, of too many the first and the last
+  for (int i = 0; i < 61; ++i) {
+    list += "line " + std::string(120, 'y') + "\n";
+  }
+  CHECK(shown_message(list) == list);
+  CHECK(shown_message(list + list).size() < 8000);
+  CHECK(shown_message(std::string("a\0b\x1B[2J\n\tc\x7F", 11)) == "a?b?[2J\n\tc?");
+}
+
 TEST_CASE("every error is an Error and a std::runtime_error, and no other kind") {
   static_assert(std::is_base_of_v<std::runtime_error, Error>);
   const auto caught_as = []<class E>(const E* /*kind*/) {

@@ -5,6 +5,7 @@
 
 #include <qwen35/core/abi.hpp>
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -59,14 +60,18 @@ class MediaError : public Error {
   using Error::Error;
 };
 
+// A message as it can be shown, whatever was quoted in it: of long lines and of too many the beginning and the end, and
+// no bytes that end a C string or command a terminal.
+std::string shown_message(std::string_view message);
+
 // The only place that throws.
 template <class E = Error>
 [[noreturn]] inline void raise(const std::string& message) {
   static_assert(std::is_base_of_v<Error, E>, "raise<E>: E must derive from qwen35::Error");
 #if defined(__cpp_exceptions)
-  throw E(message);
+  throw E(shown_message(message));
 #else
-  qwen35_error_handler(message.c_str());
+  qwen35_error_handler(shown_message(message).c_str());
 #endif
 }
 
@@ -102,17 +107,56 @@ inline std::string concat(const Parts&... parts) {
   return out;
 }
 
+namespace detail {
+
+// The place at or before `at` where no character of UTF-8 is cut.
+inline std::size_t character_begin(std::string_view text, std::size_t at) {
+  while (at > 0 && at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) {
+    --at;
+  }
+  return at;
+}
+
+}  // namespace detail
+
 // A text from outside, for a message: its beginning alone when it is longer than a name or a path ever is.
 inline std::string shortened(std::string_view text) {
   constexpr std::size_t shown = 300;
   if (text.size() <= shown) {
     return std::string(text);
   }
-  std::size_t end = shown;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) {  // not within a character
-    --end;
+  return concat(text.substr(0, detail::character_begin(text, shown)), "... (", text.size(), " bytes)");
+}
+
+namespace detail {
+
+// The beginning and the end of a text of more than `most` bytes, with a note of what was left out between them.
+inline std::string without_middle(std::string_view text, std::size_t most) {
+  if (text.size() <= most) {
+    return std::string(text);
   }
-  return concat(text.substr(0, end), "... (", text.size(), " bytes)");
+  const std::size_t first = character_begin(text, most * 3 / 4);
+  const std::size_t last = character_begin(text, text.size() - most / 5);
+  return concat(text.substr(0, first), " ... (", last - first, " bytes) ... ", text.substr(last));
+}
+
+}  // namespace detail
+
+inline std::string shown_message(std::string_view message) {
+  constexpr std::size_t longest_line = 1000, longest = 8000;
+  std::string out;
+  for (std::size_t at = 0; at <= message.size();) {
+    const std::size_t end = std::min(message.find('\n', at), message.size());
+    out += at == 0 ? "" : "\n";
+    out += detail::without_middle(message.substr(at, end - at), longest_line);
+    at = end + 1;
+  }
+  out = detail::without_middle(out, longest);
+  for (char& c : out) {
+    const bool shows = static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t';
+    c = shows && c != 0x7F ? c : '?';
+  }
+  return out;
 }
 
 // Raises E with the pieces as its message, unless `condition` holds. The message is only built on failure.
