@@ -132,6 +132,14 @@ for text in (dump({"x": tensor(0, 8)}) + " ", dump({"__metadata__": {"a": "b"}, 
                                                     "s": {"dtype": "F16", "shape": [], "data_offsets": [0, 2]}})):
     put("weights_fuzz_safetensors", struct.pack("<Q", len(text)) + text.encode() + bytes(8 if "x" in text[:4] else 2))
 
+# Indexes of packed files, which the driver puts a right sum around; a recipe; a file whose sum is wrong.
+entry = lambda name, offset, size, **more: {"name": name, **more, "offset": offset, "bytes": size, "sum": "0" * 16}
+put("weights_fuzz_packed", dump({"dialect": "huggingface", "recipe": "* copy", "files": [entry("config.json", 64, 10)], "tensors": [
+    entry("x", 128, 32, format="F32", shape=[2, 4]), entry("y", 192, 34, format="Q8_0", shape=[1, 32])]}))
+put("weights_fuzz_packed", dump({"dialect": "gguf", "recipe": "", "files": [], "tensors": []}))
+put("weights_fuzz_packed", "experts q4_k q4_1 copy # a remark\n*.layers.?.* q8_0\n")
+put("weights_fuzz_packed", b"QWEN35PK" + struct.pack("<I", 1) + bytes(52) + b"{}" + b"QWEN35PK" + struct.pack("<QQQ", 64, 2, 0) + bytes(32))
+
 
 def gguf(pairs, tensors):
     text = lambda s: struct.pack("<Q", len(s)) + s.encode()
