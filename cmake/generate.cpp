@@ -126,6 +126,7 @@
 #include <qwen35/unicode/utf8.hpp>
 #include <qwen35/unicode/word.hpp>
 #include <qwen35/weights/binder.hpp>
+#include <qwen35/weights/block_scales.hpp>
 #include <qwen35/weights/bound_storage.hpp>
 #include <qwen35/weights/checkpoint_impl.hpp>
 #include <qwen35/weights/dialect_gguf.hpp>
@@ -146,7 +147,9 @@
 #include <qwen35/weights/pack.hpp>
 #include <qwen35/weights/pack_recipe.hpp>
 #include <qwen35/weights/packed_impl.hpp>
+#include <qwen35/weights/packed_weight.hpp>
 #include <qwen35/weights/packed_writer.hpp>
+#include <qwen35/weights/quantization_config.hpp>
 #include <qwen35/weights/safetensors.hpp>
 #include <qwen35/weights/save_checkpoint.hpp>
 #include <qwen35/weights/tensor_info.hpp>

@@ -105,10 +105,10 @@ void check_format(const json::Value& data) {
 
 }  // namespace
 
-TEST_CASE("every block format decodes as the reference does, to the bit") {
+TEST_CASE("every block format of GGUF decodes as the reference does, to the bit") {
   const json::Value data = recorded();
 #define QWEN35_CHECK_FORMAT(name, ...) check_format<Format::name>(data.at("formats"));
-  QWEN35_BLOCK_FORMATS(QWEN35_CHECK_FORMAT)
+  QWEN35_GGUF_FORMATS(QWEN35_CHECK_FORMAT)
 #undef QWEN35_CHECK_FORMAT
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <qwen35/formats/f8_e4m3.hpp>
 #include <qwen35/layers/rows.hpp>
 
 #include <doctest/doctest.h>
@@ -6,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <random>
+#include <utility>
 #include <vector>
 
 using namespace qwen35;
@@ -141,6 +143,50 @@ TEST_CASE(
                        InputError);
   CHECK_THROWS_WITH_AS(project(Rows(x.data(), 1, in), {{{gate.data(), Format::q8_0, 1, in}, &one, 1}}),
                        "products with rows of blocks: no room for the rows in 8 bits", InputError);
+}
+
+TEST_CASE("a matrix with factors beside it gives the bits that its values give, and so do its slices") {
+  constexpr std::size_t out = 37;
+  for (const std::size_t in : {std::size_t{300}, std::size_t{1301}}) {
+    const std::vector<float> x = random_values(205 * in, 1), factors = random_values(out * in, 2);
+    std::vector<std::uint8_t> codes(out * in);
+    std::mt19937 engine(3);
+    for (std::uint8_t& code : codes) {
+      do {
+        code = static_cast<std::uint8_t>(engine() >> 24);
+      } while ((code & 0x7f) == 0x7f);
+    }
+    for (const auto& [rows, cols] :
+         {std::pair{std::size_t{16}, std::size_t{128}}, std::pair{std::size_t{1}, in}, std::pair{out, in},
+          std::pair{std::size_t{5}, std::size_t{48}}, std::pair{std::size_t{3}, std::size_t{7}}}) {
+      Matrix scaled(reinterpret_cast<const std::byte*>(codes.data()), Format::f8_e4m3, out, in);
+      scaled.scales.data = factors.data();
+      scaled.scales.stride = (in + cols - 1) / cols;
+      scaled.scales.rows = rows;
+      scaled.scales.cols = cols;
+      std::vector<float> values(out * in), decoded(in);
+      for (std::size_t i = 0; i < out * in; ++i) {
+        values[i] = f8_e4m3_to_f32(codes[i]) * factors[i / in / rows * scaled.scales.stride + i % in / cols];
+      }
+      const auto run = [&](const Matrix& whole, std::size_t tokens) {
+        std::vector<float> y(tokens * out, NAN);
+        Arena arena(scratch_bytes<RowsScratch<ArenaMeter>>(tokens, in));
+        const RowsScratch<Arena> scratch(arena, tokens, in);
+        project(Rows(x.data(), tokens, in, scratch),
+                {{whole.slice(0, 9), y.data(), out}, {whole.slice(9, out - 9), y.data() + 9, out}});
+        return y;
+      };
+      for (const std::size_t tokens : {std::size_t{1}, std::size_t{9}, kernels::few_tokens + 1, std::size_t{205}}) {
+        const std::vector<float> y = run(scaled, tokens), expected = run(matrix(values, in), tokens);
+        CHECK(std::isfinite(expected[0]));
+        CHECK(std::memcmp(y.data(), expected.data(), y.size() * sizeof(float)) == 0);
+      }
+      for (std::size_t row = 0; row < out; ++row) {
+        kernels::decode_row({scaled.slice(row, out - row), 0, decoded.data()});
+        CHECK(std::memcmp(decoded.data(), &values[row * in], in * sizeof(float)) == 0);
+      }
+    }
+  }
 }
 
 TEST_CASE("rows without values become the bias") {

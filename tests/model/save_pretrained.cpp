@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Models are written and read again, made afresh, and read in another format: the same logits, or other ones.
+// Models are written and read again, made afresh, and read in another format or out of a quantised folder: the same
+// logits, or other ones.
 #include <qwen35/cache/cache_file.hpp>
 #include <qwen35/config/presets.hpp>
 #include <qwen35/model/causal_lm.hpp>
 #include <qwen35/model/conditional_generation.hpp>
 
 #include "support/message_of.hpp"
-#include "weights/safetensors_writer.hpp"
+#include "weights/packed_writer.hpp"
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <limits>
 #include <set>
 
 using namespace qwen35;
@@ -197,4 +200,190 @@ TEST_CASE("a model from GGUF is written as a folder: names, meanings, and the va
   CHECK(test_support::message_of<CheckpointError>([&] {
           CausalLM<Shapes>::from_pretrained(path).save_pretrained(folder.path());
         }) == "safetensors files have no format q8_0");
+}
+
+namespace {
+
+using namespace weights_test;
+
+// The shapes model's text weights with its linear layers quantised, as a folder keeps them, and with their values.
+class QuantisedShapes {
+ public:
+  // `pack` makes the tensors of a module [rows, cols] from its values, which become what the tensors say.
+  template <class Pack>
+  explicit QuantisedShapes(const std::string& quantization, const Pack& pack) {
+    const Checkpoint checkpoint = Checkpoint::open(shapes_folder);
+    for (const TensorInfo& tensor : checkpoint.tensors()) {
+      if (HuggingFaceNames::is_visual(tensor.name)) {
+        continue;
+      }
+      const Bytes bytes(tensor.bytes.begin(), tensor.bytes.end());
+      const bool experts = tensor.shape.size() == 3 && tensor.name.find(".experts.") != std::string::npos;
+      const bool linear = tensor.shape.size() == 2 && tensor.name.find("_proj") != std::string::npos &&
+                          tensor.name.find("in_proj_a") == std::string::npos &&
+                          tensor.name.find("in_proj_b") == std::string::npos;
+      if (!experts && !linear) {
+        stored_.push_back({tensor.name, tensor.shape, tensor.dtype, bytes});
+        values_.push_back(stored_.back());
+        continue;
+      }
+      const std::size_t cols = tensor.shape.back(), count = experts ? tensor.shape[0] : 1;
+      const bool gate_up = tensor.name.ends_with("gate_up_proj");
+      const std::size_t parts = gate_up ? 2 : 1;
+      const std::size_t rows = tensor.shape[tensor.shape.size() - 2] / parts;
+      std::vector<float> decoded(count * parts * rows * cols);
+      kernels::decode_row({*dtype_of(tensor.dtype), bytes.data(), decoded.size(), decoded.data()});
+      for (std::size_t i = 0; i < count * parts; ++i) {
+        std::string module = tensor.name.substr(0, tensor.name.rfind('.'));
+        if (experts) {
+          module += "." + std::to_string(i / parts) +
+                    (!gate_up     ? ".down_proj"
+                     : i % 2 == 0 ? ".gate_proj"
+                                  : ".up_proj");
+        }
+        const auto begin = decoded.begin() + static_cast<std::ptrdiff_t>(i * rows * cols);
+        std::vector<float> own(begin, begin + static_cast<std::ptrdiff_t>(rows * cols));
+        for (RawTensor& packed : pack(module, rows, cols, own)) {
+          bytes_ += packed.bytes.size();
+          stored_.push_back(std::move(packed));
+        }
+        count_ += own.size();
+        values_.push_back(TestTensor{module + ".weight", {rows, cols}, std::move(own)});
+      }
+    }
+    const std::string config(checkpoint.text("config.json"));
+    config_ = bytes_of("{\"quantization_config\":{" + quantization + "}," + config.substr(config.find('{') + 1));
+    folder_ = write_safetensors(stored_);
+    decoded_ = write_safetensors(values_);
+  }
+  CausalLM<Shapes> model(const CheckpointOptions& options = {}) const {
+    return CausalLM<Shapes>(Checkpoint::from_bytes({{"config.json", config_}, {"m.safetensors", folder_}}, options));
+  }
+  CausalLM<Shapes> decoded() const {
+    return CausalLM<Shapes>(Checkpoint::from_bytes({{"config.json", config_}, {"m.safetensors", decoded_}}));
+  }
+  double bits() const { return 8.0 * static_cast<double>(bytes_) / static_cast<double>(count_); }
+
+ private:
+  std::vector<RawTensor> stored_, values_;
+  Bytes config_, folder_, decoded_;
+  std::size_t bytes_ = 0, count_ = 0;
+};
+
+double error_of(const std::vector<float>& a, const std::vector<float>& b) {
+  double error = 0.0, size = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    error += std::pow(static_cast<double>(a[i]) - static_cast<double>(b[i]), 2.0);
+    size += std::pow(static_cast<double>(b[i]), 2.0);
+  }
+  return error / size;
+}
+
+// The model's logits are those of its values within `bar`, and in eight bits not far from the shapes model's; its
+// formats are those of its tensors; it can be widened and written.
+void check_quantised(const QuantisedShapes& shapes, Format expert_format, double bar,
+                     double far = std::numeric_limits<double>::max()) {
+  CAPTURE(name(expert_format));
+  const CausalLM<Shapes> model = shapes.model(), decoded = shapes.decoded();
+  const std::vector<float> found = logits(model), expected = logits(decoded);
+  const std::vector<float> original = logits(CausalLM<Shapes>::from_pretrained(shapes_folder));
+  CHECK(std::isfinite(found[0]));
+  CHECK(error_of(found, expected) <= bar);
+  CHECK(error_of(expected, original) < far);
+  CHECK(error_of(expected, original) > 0.0);
+  CHECK(model.fingerprint() != decoded.fingerprint());
+  CHECK(model.fingerprint() == shapes.model().fingerprint());
+  std::size_t values = 0, quantised = 0;
+  for (const NamedParameter& parameter : model.named_parameters()) {
+    values += parameter.shape.size();
+    quantised += parameter.format == expert_format ? 1 : 0;
+    if (parameter.name.ends_with("experts.down_proj")) {
+      CHECK(name(parameter.format) == name(expert_format));
+    }
+  }
+  CHECK(values == CausalLM<Shapes>::num_parameters());
+  CHECK(quantised >= 4);
+  const CausalLM<Shapes> wide = shapes.model({.dtype = Format::f32});
+  CHECK(logits(wide) == expected);
+  const TempFolder folder;
+  wide.save_pretrained(folder.path());
+  CHECK(logits(CausalLM<Shapes>::from_pretrained(folder.path())) == expected);
+  CHECK(test_support::message_of<CheckpointError>([&] { model.save_pretrained(folder.path()); }) != "");
+}
+
+}  // namespace
+
+TEST_CASE("a folder in FP8 gives the logits of its values") {
+  const auto pack = [](bool blocks) {
+    return [blocks](const std::string& module, std::size_t rows, std::size_t cols, std::vector<float>& values) {
+      const std::size_t block_rows = blocks ? 48 : 1, block_cols = blocks ? 32 : cols;
+      const std::size_t down = (rows + block_rows - 1) / block_rows, across = (cols + block_cols - 1) / block_cols;
+      std::vector<float> scales(down * across);
+      Bytes codes(values.size());
+      const auto scale_of = [&](std::size_t i) -> float& {
+        return scales[i / cols / block_rows * across + i % cols / block_cols];
+      };
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        scale_of(i) = std::max(scale_of(i), std::abs(values[i]) / 448.0f);
+      }
+      for (float& scale : scales) {
+        scale = bf16_to_f32(f32_to_bf16(scale * 1.01f));
+      }
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const std::uint8_t code = f32_to_f8_e4m3(values[i] / scale_of(i));
+        codes[i] = static_cast<std::byte>(code);
+        values[i] = f8_e4m3_to_f32(code) * scale_of(i);
+      }
+      return std::vector<RawTensor>{
+          {module + ".weight", {rows, cols}, "F8_E4M3", codes},
+          TestTensor{module + (blocks ? ".weight_scale_inv" : ".weight_scale"), {down, across}, scales, "BF16"}};
+    };
+  };
+  const QuantisedShapes blocks(R"("quant_method":"fp8","fmt":"e4m3","weight_block_size":[48,32])", pack(true));
+  CHECK(blocks.bits() < 8.1);
+  check_quantised(blocks, Format::f8_e4m3, 0.0, 0.2);
+  check_quantised(QuantisedShapes(R"("quant_method":"compressed-tensors","format":"float-quantized")", pack(false)),
+                  Format::f8_e4m3, 0.0, 0.2);
+}
+
+TEST_CASE("folders of GPTQ, AWQ and compressed-tensors give the logits of their values") {
+  using Zeros = QuantisedLayer::Zeros;
+  // Products of integers round the activations to 8 bits, after which the router of this small model may choose other
+  // experts. (The same products without that are those of the values, bit for bit: see the model in f32 above, and the
+  // kernels' tests for the products themselves.)
+  constexpr double bar = 0.05, bar4 = 1.0;
+  const auto shapes = [](const std::string& quantization, std::size_t bits, std::size_t group, bool symmetric,
+                         const auto& tensors) {
+    return QuantisedShapes(quantization, [&](const std::string& module, std::size_t rows, std::size_t cols,
+                                             std::vector<float>& values) {
+      QuantisedLayer layer = quantise(module, rows, cols, values, bits, group, symmetric, bits == 4 ? "F16" : "BF16");
+      std::vector<RawTensor> out = tensors(layer);
+      values = layer.values();
+      return out;
+    });
+  };
+  check_quantised(shapes(R"("quant_method":"gptq","bits":4,"group_size":32)", 4, 32, true,
+                         [](QuantisedLayer& layer) { return layer.gptq(true, true); }),
+                  Format::i4_32, bar4);
+  check_quantised(shapes(R"("quant_method":"gptq","bits":8,"group_size":32,"checkpoint_format":"gptq_v2")", 8, 32,
+                         false, [](QuantisedLayer& layer) { return layer.gptq(false, false); }),
+                  Format::i8_32, bar, 0.2);
+  // Columns in groups by their activations.
+  check_quantised(shapes(R"("quant_method":"gptq","bits":4,"group_size":32,"desc_act":true)", 4, 32, false,
+                         [](QuantisedLayer& layer) {
+                           for (std::size_t k = 0; k < layer.cols; ++k) {
+                             layer.group_of_column[k] = static_cast<std::uint32_t>(k * 5 % layer.groups);
+                           }
+                           return layer.gptq(true, true);
+                         }),
+                  Format::i4_16, 0.0);
+  check_quantised(shapes(R"("quant_method":"awq","bits":4,"group_size":64,"version":"gemm")", 4, 64, false,
+                         [](QuantisedLayer& layer) { return layer.awq(); }),
+                  Format::i4_64, bar4);
+  check_quantised(shapes(R"("quant_method":"compressed-tensors","format":"pack-quantized")", 4, 32, false,
+                         [](QuantisedLayer& layer) { return layer.compressed(Zeros::packed, false); }),
+                  Format::i4_32, bar4);
+  check_quantised(shapes(R"("quant_method":"compressed-tensors","format":"int-quantized")", 8, 64, true,
+                         [](QuantisedLayer& layer) { return layer.compressed_bytes(false); }),
+                  Format::i8_32, bar, 0.2);
 }

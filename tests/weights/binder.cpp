@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <qwen35/json/parse.hpp>
 #include <qwen35/weights/binder.hpp>
 
 #include "safetensors_writer.hpp"
 
 #include <doctest/doctest.h>
+
+#include <bit>
+#include <cmath>
 
 using namespace qwen35;
 using namespace weights_test;
@@ -20,8 +24,10 @@ struct Fixture {
   Binder binder;
 
   explicit Fixture(const std::vector<TestTensor>& tensors, std::size_t padding = 0)
-      : file(write_safetensors(tensors, padding)),
-        checkpoint(Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}})),
+      : Fixture(write_safetensors(tensors, padding), config, {}) {}
+  Fixture(Bytes tensors, const Bytes& settings, const CheckpointOptions& options)
+      : file(std::move(tensors)),
+        checkpoint(Checkpoint::from_bytes({{"config.json", settings}, {"m.safetensors", file}}, options)),
         binder(checkpoint, storage) {}
 
   std::string said() {
@@ -181,4 +187,203 @@ TEST_CASE("every tensor in the format that was asked for, rounded to the nearest
   Binder binder(checkpoint, storage);
   CHECK(binder.matrix("f32", {3, 300}).format == Format::f8_e4m3);
   CHECK(storage.stored(binder.vector("bf16", {4}))->format == Format::bf16);
+}
+
+namespace {
+
+// Every code, NaN too.
+RawTensor f8_tensor(const std::string& name, const Extents& shape) {
+  std::size_t size = 1;
+  for (const std::size_t extent : shape) {
+    size *= extent;
+  }
+  Bytes codes(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    codes[i] = static_cast<std::byte>(i * 7 + i / 251);
+  }
+  return {name, shape, "F8_E4M3", std::move(codes)};
+}
+
+const Bytes fp8_config =
+    bytes_of(R"({"quantization_config":{"quant_method":"fp8","fmt":"e4m3","weight_block_size":[16,32]}})");
+
+bool same_bits(float a, float b) {
+  return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b) || (std::isnan(a) && std::isnan(b));
+}
+
+// Row by row, value by value: f8 * factor.
+template <class Factor>
+void check_scaled(const Matrix& matrix, const RawTensor& weight, const Factor& factor) {
+  REQUIRE_FALSE(matrix.empty());
+  CAPTURE(weight.name);
+  std::vector<float> row(matrix.cols);
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < matrix.rows; ++i) {
+    kernels::decode_row({matrix, i, row.data()});
+    for (std::size_t k = 0; k < matrix.cols; ++k) {
+      const auto code = std::to_integer<std::uint8_t>(weight.bytes[i * matrix.cols + k]);
+      wrong += same_bits(row[k], f8_e4m3_to_f32(code) * factor(i, k)) ? 0u : 1u;
+    }
+  }
+  CHECK(wrong == 0);
+}
+
+}  // namespace
+
+TEST_CASE("FP8: every stored value times the factor of its block, row or tensor") {
+  std::mt19937 random(7);
+  const auto factors = [&](const std::string& name, const Extents& shape, const std::string& dtype) {
+    TestTensor out = random_tensor(name, shape, random, dtype);
+    out.values[0] = std::ldexp(1.0f, dtype == "F16" ? -24 : -130);  // subnormal
+    return out;
+  };
+  // 40 x 70 in blocks of 16 x 32: the last ones are cut short.
+  const RawTensor weights[] = {f8_tensor("a.weight", {40, 70}),          f8_tensor("b.weight", {40, 70}),
+                               f8_tensor("c.weight", {40, 70}),          f8_tensor("d.weight", {40, 70}),
+                               f8_tensor("e.gate_up_proj", {3, 24, 70}), f8_tensor("f.weight", {40, 70}),
+                               f8_tensor("g.gate_up_proj", {3, 24, 70}), f8_tensor("h.weight", {40, 70})};
+  const TestTensor scales[] = {factors("a.weight_scale_inv", {3, 3}, "F32"),
+                               factors("b.weight_scale_inv", {3, 3}, "BF16"),
+                               factors("c.weight_scale", {40, 1}, "BF16"),
+                               factors("d.weight_scale", {}, "F32"),
+                               factors("e.gate_up_proj_scale_inv", {3, 2, 3}, "F32"),
+                               factors("f.weight_scale", {40}, "F16"),
+                               factors("g.gate_up_proj_scale", {3, 1, 1}, "BF16")};
+  std::vector<RawTensor> all(std::begin(weights), std::end(weights));
+  all.insert(all.end(), std::begin(scales), std::end(scales));
+  all.push_back({"h.weight_scale_inv", {3, 3}, "F8_E8M0", Bytes(9, std::byte{130})});  // 8
+  all.push_back(TestTensor{"d.input_scale", {1}, {1.0f}});
+  for (std::size_t padding = 0; padding < 2; ++padding) {
+    Fixture fixture(write_safetensors(all, padding), fp8_config, {});
+    const auto matrix = [&](const char* name) { return fixture.binder.matrix(name, {40, 70}); };
+    const Matrix a = matrix("a.weight"), b = matrix("b.weight"), c = matrix("c.weight"), d = matrix("d.weight"),
+                 f = matrix("f.weight"), h = matrix("h.weight");
+    const Matrix e = fixture.binder.stacked("e.gate_up_proj", {3, 24, 70}),
+                 g = fixture.binder.stacked("g.gate_up_proj", {3, 24, 70});
+    CHECK(fixture.said() == "");
+    CHECK(fixture.binder.uses_checkpoint());
+    for (const Matrix* view : {&a, &b, &c, &d, &e, &f, &g, &h}) {
+      CHECK(view->format == Format::f8_e4m3);
+      CHECK((view->data > fixture.file.data() && view->data < fixture.file.data() + fixture.file.size()));
+    }
+    const auto in_blocks = [&](const TestTensor& of) {
+      return [&of](std::size_t i, std::size_t k) { return of.values[i / 16 * 3 + k / 32]; };
+    };
+    check_scaled(a, weights[0], in_blocks(scales[0]));
+    check_scaled(b, weights[1], in_blocks(scales[1]));
+    check_scaled(c, weights[2], [&](std::size_t i, std::size_t) { return scales[2].values[i]; });
+    check_scaled(d, weights[3], [&](std::size_t, std::size_t) { return scales[3].values[0]; });
+    // Blocks begin anew with each expert.
+    check_scaled(e, weights[4], [&](std::size_t i, std::size_t k) {
+      return scales[4].values[(i / 24 * 2 + i % 24 / 16) * 3 + k / 32];
+    });
+    check_scaled(f, weights[5], [&](std::size_t i, std::size_t) { return scales[5].values[i]; });
+    check_scaled(g, weights[6], [&](std::size_t i, std::size_t) { return scales[6].values[i / 24]; });
+    check_scaled(h, weights[7], [](std::size_t, std::size_t) { return 8.0f; });
+  }
+  // In another format each value is rounded once more.
+  Fixture wide(write_safetensors(all), fp8_config, {.dtype = Format::bf16});
+  const Matrix a = wide.binder.matrix("a.weight", {40, 70});
+  CHECK((a.format == Format::bf16 && a.scales.empty()));
+  for (std::size_t i = 0; i < 40; ++i) {
+    std::vector<float> row(70);
+    kernels::decode_row({a, i, row.data()});
+    for (std::size_t k = 0; k < 70; ++k) {
+      const float value = f8_e4m3_to_f32(std::to_integer<std::uint8_t>(weights[0].bytes[i * 70 + k])) *
+                          scales[0].values[i / 16 * 3 + k / 32];
+      CHECK(same_bits(row[k], bf16_to_f32(f32_to_bf16(value))));
+    }
+  }
+}
+
+TEST_CASE("FP8: what does not fit is an error with the tensor's name") {
+  const auto said = [](std::vector<RawTensor> tensors, const Bytes& settings = fp8_config) {
+    tensors.insert(tensors.begin(), f8_tensor("a.weight", {40, 70}));
+    Fixture fixture(write_safetensors(tensors), settings, {});
+    fixture.binder.matrix("a.weight", {40, 70});
+    return fixture.said();
+  };
+  const auto scales = [](const Extents& shape, const std::string& dtype, std::size_t bytes) {
+    return RawTensor("a.weight_scale_inv", shape, dtype, Bytes(bytes));
+  };
+  CHECK(contains(said({}), "a.weight_scale_inv: missing (and weight_scale is too)"));
+  CHECK(said({}, config) == "");  // a folder that does not say that it is quantised
+  CHECK(said({scales({3, 3}, "F32", 36)}) == "");
+  for (const Extents& shape :
+       {Extents{3, 4}, {4, 3}, {2, 3}, {9}, {3}, {70, 1}, {1, 3, 3}, {2}, {0}, {40, 0}, {0, 3}}) {
+    std::size_t bytes = 4;
+    for (const std::size_t extent : shape) {
+      bytes *= extent;
+    }
+    CAPTURE(shape_json(shape));
+    CHECK(contains(said({scales(shape, "F32", bytes)}), "a.weight_scale_inv: shape ["));
+  }
+  for (const std::string dtype : {"I32", "F64", "I8", "F8_E4M3", "U8"}) {
+    const std::size_t bytes = dtype == "F64" ? 72 : dtype == "I32" ? 36 : 9;
+    CHECK(contains(said({scales({3, 3}, dtype, bytes)}),
+                   "a.weight_scale_inv: dtype " + dtype + ", expected F32, F16, BF16 or F8_E8M0"));
+  }
+  Fixture both(
+      write_safetensors(std::vector<RawTensor>{
+          f8_tensor("a.weight", {40, 70}), scales({3, 3}, "F32", 36), {"a.weight_scale", {1}, "F32", Bytes(4)}}),
+      fp8_config, {});
+  both.binder.matrix("a.weight", {40, 70});
+  CHECK(both.said() == "");
+  CHECK(contains(both.checkpoint.notes().at(0), "a.weight_scale"));
+}
+
+TEST_CASE("folders that are quantised in other ways say what is read instead") {
+  const auto said = [](const std::string& settings) {
+    return message_of<ConfigError>([&] { QuantizationConfig::of(json::parse(settings)); });
+  };
+  const auto refused = [&](const std::string& object, const std::string& method) {
+    CAPTURE(object);
+    for (const std::string& whole :
+         {R"({"quantization_config":)" + object + "}", R"({"text_config":{"quantization_config":)" + object + "}}"}) {
+      const std::string text = said(whole);
+      CHECK(contains(text,
+                     "quantization_config: weights quantised by " + method + " are not read. What is: folders in FP8"));
+    }
+  };
+  refused(R"({"quant_method":"bitsandbytes","load_in_4bit":true})", "bitsandbytes");
+  refused(R"({"load_in_8bit":true})", "bitsandbytes");
+  refused(R"({"quant_method":"modelopt","quant_algo":"NVFP4"})", "modelopt NVFP4");
+  refused(R"({"quant_method":"compressed-tensors","format":"nvfp4-pack-quantized"})",
+          "compressed-tensors as nvfp4-pack-quantized");
+  refused(R"({"quant_method":"compressed-tensors","config_groups":{"g":{"format":"nvfp4-pack-quantized"}}})",
+          "compressed-tensors as nvfp4-pack-quantized");
+  refused(R"({"quant_method":"compressed-tensors","sparsity_config":{"format":"sparse-24-bitmask"}})",
+          "compressed-tensors as sparse-24-bitmask");
+  refused(R"({"group_size":64,"bits":4})", "MLX");
+  refused(R"({"quant_method":"mxfp4"})", "mxfp4");
+  refused(R"({"quant_method":"exl2"})", "exl2");
+  refused(R"({"quant_method":"hqq"})", "hqq");
+  refused(R"({"quant_method":"aqlm"})", "aqlm");
+  refused(R"({"quant_method":"fp8","fmt":"e5m2"})", "fp8 as e5m2");
+  refused(R"({"quant_method":"gptq","bits":3})", "gptq of 3 bits");
+  refused(R"({"quant_method":"gptq","bits":4,"checkpoint_format":"marlin"})", "gptq as marlin");
+  refused(R"({"quant_method":"awq","bits":8})", "awq of 8 bits");
+  refused(R"({"quant_method":"awq","bits":4,"version":"gemv"})", "awq as gemv");
+  refused("{}", "an unnamed method");
+  CHECK(contains(said(R"({"quantization":{"group_size":64,"bits":4}})"), "quantised by MLX are not read"));
+  CHECK(contains(said(R"({"quantization_config":4})"), "quantization_config: expected an object"));
+  CHECK(contains(said(R"({"quantization_config":{"quant_method":4}})"), "quant_method: expected a string"));
+  CHECK(contains(said(R"({"quantization_config":{"quant_method":"fp8","weight_block_size":[128]}})"), "two sizes"));
+  CHECK(contains(said(R"({"quantization_config":{"quant_method":"fp8","weight_block_size":[0,1]}})"), "above 0"));
+  CHECK(contains(said(R"({"quantization_config":{"quant_method":"gptq","bits":"many"}})"), "bits: expected"));
+  CHECK(contains(said(R"({"quantization_config":{"quant_method":"gptq","bits":4,"group_size":-2}})"), "group_size"));
+
+  const QuantizationConfig none = QuantizationConfig::of(json::parse("{}"));
+  CHECK((none.method == QuantizationConfig::Method::none && none.block_rows == 128 && none.block_cols == 128));
+  const QuantizationConfig gptq = QuantizationConfig::of(json::parse(
+      R"({"quantization_config":{"quant_method":"gptq","bits":4,"group_size":-1,"checkpoint_format":"gptq_v2"}})"));
+  CHECK((gptq.method == QuantizationConfig::Method::gptq && gptq.group_size == 0 && !gptq.zeros_minus_one));
+  const QuantizationConfig awq = QuantizationConfig::of(
+      json::parse(R"({"quantization_config":{"quant_method":"awq","bits":4,"group_size":64,"version":"gemm"}})"));
+  CHECK((awq.method == QuantizationConfig::Method::awq && awq.group_size == 64));
+  const QuantizationConfig blocks = QuantizationConfig::of(json::parse(
+      R"({"quantization_config":{"quant_method":"compressed-tensors","format":"float-quantized","config_groups":
+      {"a":{"weights":null},"b":{"weights":{"num_bits":8,"block_structure":[64,32],"group_size":null}}}}})"));
+  CHECK((blocks.method == QuantizationConfig::Method::compressed_tensors && blocks.block_rows == 64 &&
+         blocks.block_cols == 32));
 }

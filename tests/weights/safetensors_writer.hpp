@@ -68,18 +68,33 @@ inline std::string shape_json(const Extents& shape) {
   return out + "]";
 }
 
+// A tensor of any type, as its bytes.
+struct RawTensor {
+  std::string name;
+  Extents shape;
+  std::string dtype;
+  Bytes bytes;
+
+  RawTensor(std::string called, Extents extents, std::string type, Bytes data)
+      : name(std::move(called)), shape(std::move(extents)), dtype(std::move(type)), bytes(std::move(data)) {}
+  RawTensor(const TestTensor& tensor)
+      : RawTensor(tensor.name, tensor.shape, tensor.dtype, encode(tensor.values, tensor.dtype)) {}
+};
+
 // `padding`: spaces after the header, so that the data starts at any offset.
-inline Bytes write_safetensors(std::span<const TestTensor> tensors, std::size_t padding = 0) {
+inline Bytes write_safetensors(std::span<const RawTensor> tensors, std::size_t padding = 0) {
   std::string header = R"({"__metadata__":{"format":"pt"})";
   Bytes data;
-  for (const TestTensor& tensor : tensors) {
-    const Bytes bytes = encode(tensor.values, tensor.dtype);
+  for (const RawTensor& tensor : tensors) {
     header +=
         qwen35::concat(",\"", tensor.name, "\":{\"dtype\":\"", tensor.dtype, "\",\"shape\":", shape_json(tensor.shape),
-                       ",\"data_offsets\":[", data.size(), ",", data.size() + bytes.size(), "]}");
-    data.insert(data.end(), bytes.begin(), bytes.end());
+                       ",\"data_offsets\":[", data.size(), ",", data.size() + tensor.bytes.size(), "]}");
+    data.insert(data.end(), tensor.bytes.begin(), tensor.bytes.end());
   }
   return raw_safetensors(header + "}" + std::string(padding, ' '), data);
+}
+inline Bytes write_safetensors(std::span<const TestTensor> tensors, std::size_t padding = 0) {
+  return write_safetensors(std::vector<RawTensor>(tensors.begin(), tensors.end()), padding);
 }
 
 inline TestTensor random_tensor(const std::string& name, const Extents& shape, std::mt19937& random,

@@ -16,29 +16,45 @@
   X(bf16, 1, 2)                 \
   X(f8_e4m3, 1, 1)
 
-// Formats that store several consecutive values of a row together, those of GGUF. They are read through one table of
-// functions (formats/unpack.hpp), so that a program pays for each once and not in every kernel.
-#define QWEN35_BLOCK_FORMATS(X) \
-  X(q8_0, 32, 34)               \
-  X(q4_0, 32, 18)               \
-  X(q4_1, 32, 20)               \
-  X(q5_0, 32, 22)               \
-  X(q5_1, 32, 24)               \
-  X(q2_k, 256, 84)              \
-  X(q3_k, 256, 110)             \
-  X(q4_k, 256, 144)             \
-  X(q5_k, 256, 176)             \
-  X(q6_k, 256, 210)             \
-  X(iq4_nl, 32, 18)             \
-  X(iq4_xs, 256, 136)           \
-  X(iq3_xxs, 256, 98)           \
-  X(iq3_s, 256, 110)            \
-  X(iq2_xxs, 256, 66)           \
-  X(iq2_xs, 256, 74)            \
-  X(iq2_s, 256, 82)             \
-  X(iq1_s, 256, 50)             \
-  X(iq1_m, 256, 56)             \
+// Formats that store several consecutive values of a row together: those of GGUF, and those that the groups of other
+// files become. They are read through one table of functions (formats/unpack.hpp), so that a program pays for each once
+// and not in every kernel.
+#define QWEN35_GGUF_FORMATS(X) \
+  X(q8_0, 32, 34)              \
+  X(q4_0, 32, 18)              \
+  X(q4_1, 32, 20)              \
+  X(q5_0, 32, 22)              \
+  X(q5_1, 32, 24)              \
+  X(q2_k, 256, 84)             \
+  X(q3_k, 256, 110)            \
+  X(q4_k, 256, 144)            \
+  X(q5_k, 256, 176)            \
+  X(q6_k, 256, 210)            \
+  X(iq4_nl, 32, 18)            \
+  X(iq4_xs, 256, 136)          \
+  X(iq3_xxs, 256, 98)          \
+  X(iq3_s, 256, 110)           \
+  X(iq2_xxs, 256, 66)          \
+  X(iq2_xs, 256, 74)           \
+  X(iq2_s, 256, 82)            \
+  X(iq1_s, 256, 50)            \
+  X(iq1_m, 256, 56)            \
   X(mxfp4, 32, 17)
+
+#define QWEN35_GROUP_FORMATS(X) \
+  X(i4_32, 32, 20)              \
+  X(i4_64, 64, 36)              \
+  X(i4_128, 128, 68)            \
+  X(i8_32, 32, 36)              \
+  X(i8_128, 128, 132)           \
+  X(i4_32_f32, 32, 21)          \
+  X(i8_32_f32, 32, 36)          \
+  X(i4_16, 16, 8)               \
+  X(i8_16, 16, 16)
+
+#define QWEN35_BLOCK_FORMATS(X) \
+  QWEN35_GGUF_FORMATS(X)        \
+  QWEN35_GROUP_FORMATS(X)
 
 #define QWEN35_ALL_FORMATS(X) \
   QWEN35_VALUE_FORMATS(X)     \

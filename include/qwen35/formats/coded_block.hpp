@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the block formats of GGUF have in common: a block is small integers, times a scale, plus an offset.
+// What the block formats have in common: a block is small integers, times a scale, plus an offset.
 #pragma once
 
 #include <qwen35/formats/f16.hpp>
@@ -20,7 +20,8 @@ inline constexpr float no_offset = -0.0f;
 // Where a block goes when it is unpacked: value i = scales[i / 16] * codes[i] + offsets[i / 16].
 //
 // A scale has at most 18 significant bits and a code at most 7, never both: each product is exact in f32, so that the
-// order of its factors and fused multiply-adds do not change a bit.
+// order of its factors and fused multiply-adds do not change a bit. (A scale of more, in formats of f32 scales, has no
+// offset beside it: the product is rounded once either way.)
 struct Codes {
   std::int8_t* codes;
   float* scales;
@@ -37,7 +38,7 @@ struct Codes {
 
 // Base of the definition of such a format. Its Block holds bytes alone, so that it may stand anywhere, and
 //   static void unpack(const Block&, const Codes&)
-// says all; the source of each is dequantize_blocks of the class of that name in the Python package gguf.
+// says all; the source of each of GGUF's is dequantize_blocks of the class of that name in the Python package gguf.
 template <Format F>
 struct CodedFormat {
   static constexpr std::size_t values = format_info(F).block_values;

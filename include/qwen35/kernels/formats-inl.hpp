@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The stored formats in vectors.
+#include <qwen35/core/matrix.hpp>
 #include <qwen35/formats/formats.hpp>
 #include <qwen35/kernels/formats/bf16-inl.hpp>
 #include <qwen35/kernels/formats/blocks-inl.hpp>
@@ -63,6 +64,39 @@ inline void decode_vectors(Format format, const std::byte* row, std::size_t begi
     return;
   }
   visit(format, [=]<Format F>(StoredAs<F>) { decode_vectors<F>(row, begin, count, interleave, to); });
+}
+
+// Vectors of decoded values [begin, begin + count) of a row, with the factors beside them.
+inline void scale_vectors(const BlockScales& by, std::size_t row, std::size_t begin, std::size_t count,
+                          std::size_t step, float* to) {
+  const float* const scales = by.data + by.place(row);
+  const float* const zeros = by.zeros == nullptr ? nullptr : by.zeros + by.place(row);
+  const std::size_t end = begin + count;
+  for (std::size_t i = begin; i < end;) {
+    const std::size_t block = by.column(i), next = by.columns == nullptr ? (block + 1) * by.cols : i;
+    const std::size_t stop = next < end ? next : end;
+    const Vec scale = broadcast(scales[block]), zero = broadcast(zeros == nullptr ? 0.0f : zeros[block]);
+    for (; i + lanes <= stop; i += lanes, to += step) {
+      store(hn::Mul(zeros == nullptr ? load(to) : hn::Sub(load(to), zero), scale), to);
+    }
+    if (i < stop || by.columns != nullptr) {  // a vector with values of several blocks
+      for (std::size_t lane = 0; lane < lanes && i + lane < end; ++lane) {
+        const std::size_t own = by.column(i + lane);
+        to[lane] = (zeros == nullptr ? to[lane] : to[lane] - zeros[own]) * scales[own];
+      }
+      i += lanes;
+      to += step;
+    }
+  }
+}
+
+// The same of row `row` of a matrix, with the factors that stand beside it.
+inline void decode_vectors(const Matrix& w, std::size_t row, std::size_t begin, std::size_t count,
+                           std::size_t interleave, float* to) {
+  decode_vectors(w.format, w.row(row), begin, count, interleave, to);
+  if (!w.scales.empty()) {
+    scale_vectors(w.scales, row, begin, count, interleave * lanes, to);
+  }
 }
 
 }  // namespace HWY_NAMESPACE

@@ -43,6 +43,11 @@ inline void integer_matmul_rows(const IntegerMatmulTask& task) {
     QWEN35_INTEGER_CASE(iq4_nl)
     QWEN35_INTEGER_CASE(iq4_xs)
     QWEN35_INTEGER_CASE(mxfp4)
+    QWEN35_INTEGER_CASE(i4_32)
+    QWEN35_INTEGER_CASE(i4_64)
+    QWEN35_INTEGER_CASE(i4_128)
+    QWEN35_INTEGER_CASE(i8_32)
+    QWEN35_INTEGER_CASE(i8_128)
 #undef QWEN35_INTEGER_CASE
     default:
       break;

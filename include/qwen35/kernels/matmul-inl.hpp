@@ -34,9 +34,19 @@ HWY_INLINE void dot_rows(const std::byte* const* w, const float* const* x, std::
 
 inline constexpr std::size_t fetch_ahead = 512;  // 256 to 4096 bytes are alike within a few per cent
 
+// Are products of few tokens made from the stored values as they are? Others are decoded a block of the sum at a time,
+// and multiplied as f32.
+inline bool is_streamed(const Matrix& w) {
+  return !has_blocks(w.format) && w.scales.empty() && visit(w.format, []<Format F>(StoredAs<F>) {
+    return requires {
+      VectorsOf<F>::streams;
+    };
+  });
+}
+
 // The rows are read as four plain streams, a quarter of the range each, which the processor recognises and runs ahead
 // of. (Four neighbouring rows at a time gave 40 % of the bandwidth for rows of 1 KiB: each stream ended before it was
-// recognised.) Rows of blocks are decoded a block of the sum at a time, and multiplied as f32.
+// recognised.)
 template <Format F>
 QWEN35_TILE_FUNCTION void multiply_streams(const MatmulTask& task) {
   const std::size_t cols = task.w.cols, tokens = task.tokens;
@@ -55,8 +65,8 @@ QWEN35_TILE_FUNCTION void multiply_streams(const MatmulTask& task) {
     for (std::size_t k = 0; k < cols; k += block) {
       const std::size_t end = cols - k < block ? cols : k + block;
       if constexpr (is_f32<F>) {
-        for (std::size_t r = 0; r < 4 && has_blocks(task.w.format); ++r) {
-          decode_blocks(task.w.format, task.w.row(row[r]), k, end - k, 1, decoded + r * matmul_block_limit);
+        for (std::size_t r = 0; r < 4 && !is_streamed(task.w); ++r) {
+          decode_vectors(task.w, row[r], k, end - k, 1, decoded + r * matmul_block_limit);
           from[r] = reinterpret_cast<const std::byte*>(decoded + r * matmul_block_limit) - k * sizeof(float);
         }
       }
@@ -164,8 +174,7 @@ inline void pack_panel(const Matrix& w, std::size_t row, std::size_t rows, std::
     if (r + rows_ahead < rows) {
       fetch_row(w.row(row + r + rows_ahead) + start, bytes);
     }
-    const std::byte* const from = w.row(row + (r < rows ? r : rows - 1));
-    decode_vectors(w.format, from, k, length, 4, panel + r / 4 * 4 * depth + r % 4 * lanes);
+    decode_vectors(w, row + (r < rows ? r : rows - 1), k, length, 4, panel + r / 4 * 4 * depth + r % 4 * lanes);
   }
 }
 
@@ -242,8 +251,7 @@ inline void matmul(const MatmulTask& task) {
     add_bias(task, true);
     return;
   }
-  const bool blocks = has_blocks(task.w.format);
-  visit(blocks ? Format::f32 : task.w.format, [&task]<Format F>(StoredAs<F>) {
+  visit(is_streamed(task.w) ? task.w.format : Format::f32, [&task]<Format F>(StoredAs<F>) {
     if constexpr (requires { VectorsOf<F>::streams; }) {
       if (task.tokens <= few_tokens) {
         multiply_streams<F>(task);

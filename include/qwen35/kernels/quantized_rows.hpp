@@ -40,9 +40,10 @@ constexpr std::size_t quantized_blocks(std::size_t width) {
   return (width + quantized_values - 1) / quantized_values;
 }
 
-// Formats whose products run on integers: those of blocks.
+// Formats whose products run on integers: those of blocks that hold their scales. (i4_16 and i8_16 do not, their blocks
+// are shorter than a group.)
 constexpr bool has_integer_products(Format format) {
-  return format_info(format).block_values > 1;
+  return format_info(format).block_values >= quantized_group;
 }
 
 // Consecutive values whose codes are multiplied and summed as integers: they share a scale and an offset. 16 is right
@@ -63,6 +64,13 @@ constexpr std::size_t integer_group(Format format) {
     case Format::iq2_xxs:
     case Format::iq1_s:
     case Format::mxfp4:
+    case Format::i4_32:
+    case Format::i4_64:
+    case Format::i4_128:
+    case Format::i8_32:
+    case Format::i8_128:
+    case Format::i4_32_f32:
+    case Format::i8_32_f32:
       return 32;
     default:
       return 16;

@@ -15,11 +15,17 @@ namespace kernels {
 namespace HWY_NAMESPACE {
 
 inline void decode_row(const DecodeRowTask& task) {
+  const auto decode = [&task](std::size_t begin, std::size_t count, float* to) {
+    decode_vectors(task.format, task.row, begin, count, 1, to);
+    if (!task.scales.empty()) {
+      scale_vectors(task.scales, task.index, begin, count, lanes, to);
+    }
+  };
   const std::size_t whole = task.n / lanes * lanes;
-  decode_vectors(task.format, task.row, 0, whole, 1, task.out);
+  decode(0, whole, task.out);
   if (whole < task.n) {
     HWY_ALIGN float rest[lanes];
-    decode_vectors(task.format, task.row, whole, task.n - whole, 1, rest);
+    decode(whole, task.n - whole, rest);
     std::memcpy(task.out + whole, rest, (task.n - whole) * sizeof(float));
   }
 }

@@ -77,12 +77,21 @@ struct IntegerMatmulTask {
   const float* bias = nullptr;  // [w.rows] or null
 };
 
-// Stored values as f32, exactly; `n` is a multiple of the format's block_values.
+// Stored values as f32, exactly; `n` is a multiple of the format's block_values. With factors beside them they are
+// rounded once more.
 struct DecodeRowTask {
   Format format = Format::f32;
   const std::byte* row = nullptr;
   std::size_t n = 0;
   float* out = nullptr;
+  BlockScales scales{};
+  std::size_t index = 0;  // the row that it is to the factors
+
+  constexpr DecodeRowTask(Format stored, const std::byte* from, std::size_t count, float* to)
+      : format(stored), row(from), n(count), out(to) {}
+  // A row of a matrix.
+  DecodeRowTask(const Matrix& w, std::size_t own, float* to)
+      : format(w.format), row(w.row(own)), n(w.cols), out(to), scales(w.scales), index(own) {}
 };
 
 // f32 to a stored format, as its definition rounds.

@@ -92,7 +92,7 @@ QWEN35_BODY void add_position_embedding(const Matrix& table, const PatchGrid& gr
       const float weights[] = {(1.0f - dy) * (1.0f - dx), (1.0f - dy) * dx, dy * (1.0f - dx), dy * dx};
       std::fill(sum.begin(), sum.end(), 0.0f);
       for (std::size_t c = 0; c < 4; ++c) {
-        kernels::decode_row({table.format, table.row(corners[c]), width, corner.data()});
+        kernels::decode_row({table, corners[c], corner.data()});
         for (std::size_t d = 0; d < width; ++d) {
           sum[d] += weights[c] * corner[d];
         }

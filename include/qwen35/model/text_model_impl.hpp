@@ -141,8 +141,7 @@ template <class Config>
 void TextModel<Config>::embed(TokenId id, float* out) const {
   require<InputError>(id >= 0 && static_cast<std::size_t>(id) < Text::vocab_size, "token ", id, ", expected 0 to ",
                       Text::vocab_size - 1);
-  kernels::decode_row(
-      {weights_.embed_tokens.format, weights_.embed_tokens.row(static_cast<std::size_t>(id)), hidden_size, out});
+  kernels::decode_row({weights_.embed_tokens, static_cast<std::size_t>(id), out});
 }
 
 template <class Config>

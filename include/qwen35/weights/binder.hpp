@@ -3,8 +3,10 @@
 #pragma once
 
 #include <qwen35/core/cancellation.hpp>
+#include <qwen35/weights/block_scales.hpp>
 #include <qwen35/weights/bound_storage.hpp>
 #include <qwen35/weights/checkpoint.hpp>
+#include <qwen35/weights/packed_weight.hpp>
 #include <qwen35/weights/problem_list.hpp>
 
 #include <span>
@@ -26,22 +28,24 @@ struct ColumnBlock {
 
 // One part of a model is bound by one binder: ask for every tensor, then finish(). What a call returns is only to be
 // used after finish() has returned: a tensor that does not fit is empty or null until then.
-class Binder {
+class Binder final : private TensorTaker {
  public:
-  Binder(const Checkpoint& checkpoint, BoundStorage& storage) : checkpoint_(checkpoint), storage_(storage) {}
+  // Raises ConfigError for a checkpoint that is quantised in a way that is not read.
+  Binder(const Checkpoint& checkpoint, BoundStorage& storage)
+      : checkpoint_(checkpoint), storage_(storage), quantization_(QuantizationConfig::of(checkpoint.config())) {}
 
-  bool has(const std::string& name) const { return checkpoint_.find(name) != nullptr; }
+  // Is the parameter there, as a tensor or as several that stand for it?
+  bool has(const std::string& name) const {
+    return checkpoint_.find(name) != nullptr || PackedWeight::is_there(*this, name);
+  }
   // Does anything that was handed out look at the checkpoint's own bytes?
   bool uses_checkpoint() const { return uses_checkpoint_; }
 
-  // A tensor [rows, a, b, ...] as the matrix [rows, a * b * ...]; in the file, where it has the format.
-  Matrix matrix(const std::string& name, const Shape& shape) {
-    return view(name, shape, shape[0], checkpoint_.dtype());
-  }
+  // A tensor [rows, a, b, ...] as the matrix [rows, a * b * ...]; in the file, where it has the format. With the
+  // factors that the file has beside it.
+  Matrix matrix(const std::string& name, const Shape& shape) { return scaled_view(name, shape, 1); }
   // Matrices in one tensor [count, rows, cols], as one matrix [count * rows, cols].
-  Matrix stacked(const std::string& name, const Shape& shape) {
-    return view(name, shape, shape[0] * shape[1], checkpoint_.dtype());
-  }
+  Matrix stacked(const std::string& name, const Shape& shape) { return scaled_view(name, shape, shape[0]); }
   // What a tensor's values mean, as f32; one of more than one axis is transposed, see Parameter. `meant`: the file has
   // what they mean already.
   const float* vector(const std::string& name, const Shape& shape, Meaning meaning = Meaning::plain,
@@ -54,7 +58,7 @@ class Binder {
   void check(const std::string& name, const Shape& shape) { take(name, shape); }
 
   // Notes a tensor that does not fit, for the list of finish().
-  void complain(const std::string& name, const std::string& what);
+  QWEN35_BODY void complain(const std::string& name, const std::string& what) override;
 
   // Raises one CheckpointError with all tensors that are missing, misshapen or of a format that is no matrix format
   // here. Left-over tensors whose names `ignored` accepts are fine; others stand in that error too, and are one of the
@@ -81,16 +85,26 @@ class Binder {
   }
 
  private:
+  const TensorInfo* find(const std::string& name) const override { return checkpoint_.find(name); }
+  QWEN35_BODY const TensorInfo* take_any(const std::string& name) override;
+
   // Are the extents the same? Of GGUF files: apart from those of 1, which they leave out or add as they like.
   bool has_shape(const TensorInfo& tensor, const Shape& shape) const;
 
   // The tensor, if it is there, of that shape and of a known format.
   const TensorInfo* take(const std::string& name, const Shape& shape);
 
-  Matrix view(const std::string& name, const Shape& shape, std::size_t rows, std::optional<Format> dtype);
+  // As it is stored, at an address that its format can be read from.
+  Matrix view(const std::string& name, const Shape& shape, std::size_t rows);
+  Matrix in_format(const Matrix& stored, std::optional<Format> format) {
+    return stored.empty() || stored.format == format.value_or(stored.format) ? stored
+                                                                             : storage_.convert(stored, *format);
+  }
+  Matrix scaled_view(const std::string& name, const Shape& shape, std::size_t count);
 
   const Checkpoint& checkpoint_;
   BoundStorage& storage_;
+  QuantizationConfig quantization_;
   bool uses_checkpoint_ = false;
   std::unordered_set<std::string_view> taken_;  // names of the checkpoint's own table
   ProblemList problems_;
@@ -99,8 +113,29 @@ class Binder {
 #if QWEN35_BODIES
 
 QWEN35_BODY const float* Binder::vector(const std::string& name, const Shape& shape, Meaning meaning, bool meant) {
-  const Matrix stored = view(name, shape, shape[0], meant ? std::nullopt : vector_format(checkpoint_.dtype()));
+  const Matrix stored =
+      in_format(view(name, shape, shape[0]), meant ? std::nullopt : vector_format(checkpoint_.dtype()));
   return stored.empty() ? nullptr : meant ? storage_.keep_meant(stored) : storage_.keep(stored, meaning);
+}
+
+QWEN35_BODY Matrix Binder::scaled_view(const std::string& name, const Shape& shape, std::size_t count) {
+  const std::size_t rows = count == 1 ? shape[0] : count * shape[1];
+  if (shape.rank() == 2 && PackedWeight::is_there(*this, name)) {
+    return in_format(PackedWeight::read(*this, storage_, quantization_, name, rows, shape[1]), checkpoint_.dtype());
+  }
+  Matrix out = view(name, shape, rows);
+  if (out.format == Format::f8_e4m3 && !out.empty()) {
+    out.scales = read_block_scales(*this, storage_, quantization_, name, {count, rows / count, out.cols});
+  }
+  return in_format(out, checkpoint_.dtype());
+}
+
+QWEN35_BODY const TensorInfo* Binder::take_any(const std::string& name) {
+  const TensorInfo* const tensor = checkpoint_.find(name);
+  if (tensor != nullptr) {
+    taken_.insert(tensor->name);
+  }
+  return tensor;
 }
 
 QWEN35_BODY Matrix Binder::columns(std::span<const ColumnBlock> blocks, std::size_t width) {
@@ -156,32 +191,20 @@ QWEN35_BODY const TensorInfo* Binder::take(const std::string& name, const Shape&
   return fits ? tensor : nullptr;
 }
 
-QWEN35_BODY Matrix Binder::view(const std::string& name, const Shape& shape, std::size_t rows,
-                                std::optional<Format> dtype) {
+QWEN35_BODY Matrix Binder::view(const std::string& name, const Shape& shape, std::size_t rows) {
   const TensorInfo* const tensor = take(name, shape);
   if (tensor == nullptr) {
     return {};
   }
   const Format format = *stored_format(tensor->dtype);
-  const Format wanted = dtype.value_or(format);
-  const bool aligned = reinterpret_cast<std::uintptr_t>(tensor->bytes.data()) % alignment(format) == 0;
   Matrix out{tensor->bytes.data(), format, rows, shape.size() / rows};
-  if (aligned && wanted == format) {
+  if (reinterpret_cast<std::uintptr_t>(out.data) % alignment(format) == 0) {
     uses_checkpoint_ = true;
     return out;
   }
-  AlignedBuffer<std::byte> copy;
-  if (!aligned) {
-    copy = AlignedBuffer<std::byte>::uninitialised(tensor->bytes.size());
-    std::memcpy(copy.data(), tensor->bytes.data(), tensor->bytes.size());
-    out.data = copy.data();
-  }
-  if (wanted != format) {
-    return storage_.make(wanted, rows, out.cols, [&](std::size_t i, std::size_t j, std::size_t count, float* values) {
-      kernels::decode_row({format, out.row(i) + row_bytes(format, j), count, values});
-    });
-  }
-  storage_.copies.push_back(std::move(copy));
+  storage_.copies.push_back(AlignedBuffer<std::byte>::uninitialised(tensor->bytes.size()));
+  std::memcpy(storage_.copies.back().data(), out.data, tensor->bytes.size());
+  out.data = storage_.copies.back().data();
   return out;
 }
 

@@ -51,6 +51,15 @@ struct BoundStorage {
     return {data, format, rows, cols};
   }
 
+  // The values of another matrix in a format, rounded.
+  Matrix convert(const Matrix& from, Format format);
+  // Room for numbers beside a matrix.
+  template <class T>
+  T* make(std::size_t count) {
+    copies.push_back(AlignedBuffer<std::byte>::uninitialised(count * sizeof(T)));
+    return reinterpret_cast<T*>(copies.back().data());
+  }
+
   // The values that `stored` means, transposed when it has more than one column. It is looked at again when the model
   // is written.
   const float* keep(const Matrix& stored, Meaning meaning);
@@ -68,6 +77,21 @@ struct BoundStorage {
 
 QWEN35_BODY std::optional<Format> vector_format(std::optional<Format> format) {
   return format && row_bytes(*format, 64) < 128 ? std::nullopt : format;
+}
+
+QWEN35_BODY Matrix BoundStorage::convert(const Matrix& from, Format format) {
+  require_encodable(format, "weights");
+  const std::size_t stride = row_bytes(format, from.cols);
+  copies.push_back(AlignedBuffer<std::byte>::uninitialised(from.rows * stride));
+  std::byte* const data = copies.back().data();
+  parallel_ranges(from.rows, 16, [&](std::size_t begin, std::size_t end) {
+    std::vector<float> values(from.cols);
+    for (std::size_t i = begin; i < end; ++i) {
+      kernels::decode_row({from, i, values.data()});
+      kernels::encode_row({format, values.data(), from.cols, data + i * stride});
+    }
+  });
+  return {data, format, from.rows, from.cols};
 }
 
 QWEN35_BODY const float* BoundStorage::keep(const Matrix& stored, Meaning meaning) {
@@ -93,7 +117,7 @@ QWEN35_BODY AlignedBuffer<float> BoundStorage::values_of(const Matrix& stored, M
   AlignedBuffer<float> values = AlignedBuffer<float>::uninitialised(stored.rows * stored.cols);
   std::vector<float> row(stored.cols);
   for (std::size_t i = 0; i < stored.rows; ++i) {
-    kernels::decode_row({stored.format, stored.row(i), stored.cols, row.data()});
+    kernels::decode_row({stored, i, row.data()});
     for (std::size_t j = 0; j < stored.cols; ++j) {
       values[j * stored.rows + i] = meant(meaning, row[j]);
     }

@@ -17,7 +17,8 @@ QWEN35_BEGIN_NAMESPACE
 //
 // - up to 64 KiB of a matrix, which holds all vectors: all of them;
 // - of a larger matrix 64 pieces of 256 bytes at even distances, so a change of 1/64 of it, in one run, is always seen;
-// - of an expert's larger matrix two pieces of 512 bytes.
+// - of an expert's larger matrix two pieces of 512 bytes;
+// - all factors that stand beside a matrix.
 //
 // What costs time are the pages that are touched, above all in a file that does not fit into memory: of a 35B-A3B's
 // 30,720 expert matrices two pages each, 0.4 % of the file.
@@ -125,6 +126,19 @@ QWEN35_BODY void Fingerprint::add(const NamedParameter& parameter) {
   for (const Matrix& piece : parameter.pieces) {
     add(piece.format);
     add_bytes(piece.data, piece.bytes(), expert ? 2 : 64, expert ? 512 : 256);
+    if (const BlockScales& scales = piece.scales; !scales.empty()) {
+      add(scales.first_row % scales.rows);
+      add(scales.rows);
+      add(scales.cols);
+      const std::size_t first = scales.place(0), count = scales.place(piece.rows - 1) + scales.stride - first;
+      hasher_.bytes(scales.data + first, count * sizeof(float));
+      if (scales.zeros != nullptr) {
+        hasher_.bytes(scales.zeros + first, count * sizeof(float));
+      }
+      if (scales.columns != nullptr) {
+        hasher_.bytes(scales.columns, piece.cols * sizeof(std::uint32_t));
+      }
+    }
   }
 }
 

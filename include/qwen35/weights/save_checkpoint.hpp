@@ -99,6 +99,11 @@ std::string safetensors_header(const Shard& shard) {
   for (const NamedParameter* const parameter : shard) {
     json::Value entry = json::Value::object();
     entry["dtype"] = written_dtype(parameter->format);
+    for (const Matrix& piece : parameter->pieces) {
+      require<CheckpointError>(piece.scales.empty() || piece.format != parameter->format, parameter->name,
+                               ": a value of this model is a stored value times a factor beside it, which is not "
+                               "written; open the checkpoint in another format (CheckpointOptions::dtype) to write it");
+    }
     entry["shape"] = json::Value::array();
     for (std::size_t axis = 0; axis < parameter->shape.rank(); ++axis) {
       entry["shape"].push_back(parameter->shape[axis]);
@@ -131,7 +136,7 @@ void write_shard(const Shard& shard, FileWriter<CheckpointError>& file) {
       std::vector<float> values(piece.cols);
       std::vector<std::byte> row(row_bytes(parameter->format, piece.cols));
       for (std::size_t i = 0; i < piece.rows; ++i) {
-        kernels::decode_row({piece.format, piece.row(i), piece.cols, values.data()});
+        kernels::decode_row({piece, i, values.data()});
         kernels::encode_row({parameter->format, values.data(), piece.cols, row.data()});
         file.write(row);
       }

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// What config.json says of a quantised folder: "quantization_config".
+#pragma once
+
+#include <qwen35/config/json_fields.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#if QWEN35_BODIES
+#include <algorithm>
+#include <iterator>
+#endif
+
+QWEN35_BEGIN_NAMESPACE
+
+// Only what the tensors do not say themselves: which modules are quantised, how many bits their values have and how
+// many share a scale is read from the tensors' names, types and shapes.
+struct QuantizationConfig {
+  enum class Method : std::uint8_t { none, fp8, gptq, awq, compressed_tensors };
+
+  Method method = Method::none;
+  std::size_t group_size = 0;    // 0: not said, or whole rows
+  std::size_t block_rows = 128;  // of FP8's factors
+  std::size_t block_cols = 128;
+  bool zeros_minus_one = true;  // GPTQ: a zero point is stored as one less, unless the file says "gptq_v2"
+
+  // Raises ConfigError for a method that is not read here, or a variant of one; it names what is.
+  static QuantizationConfig of(const json::Value& config);
+
+ private:
+  static QuantizationConfig of_object(const JsonFields& fields);
+  static std::size_t read_group_size(const JsonFields& fields);
+  void read_block_size(const JsonFields& fields, std::string_view key);
+  void read_compressed_tensors(const JsonFields& fields);
+};
+
+#if QWEN35_BODIES
+
+namespace detail {
+
+[[noreturn]] QWEN35_BODY void refuse_quantization(std::string_view method) {
+  raise<ConfigError>(concat(
+      "quantization_config: weights quantised by ", method,
+      " are not read. What is: folders in FP8 (e4m3), GPTQ and AWQ (gemm) of 4 and GPTQ of 8 bits, "
+      "compressed-tensors of 4 and 8 bits (pack-quantized, int-quantized, float-quantized, naive-quantized), and "
+      "GGUF files; or a folder in bf16"));
+}
+
+QWEN35_BODY void check_compressed_format(const JsonFields& fields) {
+  constexpr std::string_view read[] = {
+      "", "pack-quantized", "int-quantized", "float-quantized", "naive-quantized", "mixed-precision", "dense"};
+  const std::string format = fields.text("format", "");
+  if (std::find(std::begin(read), std::end(read), format) == std::end(read)) {
+    refuse_quantization("compressed-tensors as " + format.substr(0, 100));
+  }
+}
+
+}  // namespace detail
+
+QWEN35_BODY QuantizationConfig QuantizationConfig::of(const json::Value& config) {
+  const JsonFields root(&config, "config");
+  const JsonFields text(root.object("text_config"), "text_config");
+  for (const JsonFields* const fields : {&root, &text}) {
+    for (const char* const key : {"quantization_config", "compression_config"}) {
+      if (const json::Value* const object = fields->object(key)) {
+        return of_object(JsonFields(object, "quantization_config"));
+      }
+    }
+    if (fields->object("quantization") != nullptr) {
+      detail::refuse_quantization("MLX");
+    }
+  }
+  return {};
+}
+
+QWEN35_BODY void QuantizationConfig::read_block_size(const JsonFields& fields, std::string_view key) {
+  if (const json::Value* const block = fields.list(key)) {
+    fields.expect(block->size() == 2, key, "two sizes");
+    block_rows = fields.as_size(block->items()[0], key);
+    block_cols = fields.as_size(block->items()[1], key);
+    fields.expect(block_rows > 0 && block_cols > 0, key, "two sizes above 0");
+  }
+}
+
+QWEN35_BODY void QuantizationConfig::read_compressed_tensors(const JsonFields& fields) {
+  detail::check_compressed_format(fields);
+  detail::check_compressed_format({fields.object("sparsity_config"), "quantization_config.sparsity_config"});
+  if (const json::Value* const groups = fields.object("config_groups")) {
+    for (const auto& [name, value] : groups->members()) {
+      const JsonFields group(&value, concat("quantization_config.config_groups.", name));
+      detail::check_compressed_format(group);
+      const JsonFields weights(group.object("weights"), group.where() + ".weights");
+      read_block_size(weights, "block_structure");
+      group_size = weights.find("group_size") != nullptr ? read_group_size(weights) : group_size;
+    }
+  }
+}
+
+QWEN35_BODY std::size_t QuantizationConfig::read_group_size(const JsonFields& fields) {
+  const json::Value* const size = fields.find("group_size");
+  return size != nullptr && JsonFields::plain(*size) == json::Value(-1) ? 0 : fields.size("group_size", 0);
+}
+
+QWEN35_BODY QuantizationConfig QuantizationConfig::of_object(const JsonFields& fields) {
+  QuantizationConfig out;
+  std::string method = fields.text("quant_method", "");
+  if (method.empty()) {
+    method = fields.boolean("load_in_4bit", false) || fields.boolean("load_in_8bit", false) ? "bitsandbytes"
+             : fields.mentions("config_groups")                                             ? "compressed-tensors"
+             : fields.mentions("group_size") && fields.mentions("bits")                     ? "MLX"
+                                                                                            : "an unnamed method";
+  }
+  if (method == "fp8") {
+    out.method = Method::fp8;
+    const std::string kind = fields.text("fmt", "e4m3");
+    if (kind != "e4m3" && kind != "float8_e4m3fn") {
+      detail::refuse_quantization("fp8 as " + kind.substr(0, 100));
+    }
+    out.read_block_size(fields, "weight_block_size");
+  } else if (method == "gptq") {
+    out.method = Method::gptq;
+    const std::string format = fields.text("checkpoint_format", "gptq");
+    if (format != "gptq" && format != "gptq_v2") {
+      detail::refuse_quantization("gptq as " + format.substr(0, 100));
+    }
+    out.zeros_minus_one = format == "gptq";
+  } else if (method == "awq") {
+    out.method = Method::awq;
+    const std::string version = fields.text("version", "gemm");
+    if (version != "gemm" && version != "GEMM") {
+      detail::refuse_quantization("awq as " + version.substr(0, 100));
+    }
+  } else if (method == "compressed-tensors") {
+    out.method = Method::compressed_tensors;
+    out.read_compressed_tensors(fields);
+  } else {
+    const std::string algorithm = fields.text("quant_algo", "");
+    detail::refuse_quantization(method.substr(0, 100) + (algorithm.empty() ? "" : " " + algorithm.substr(0, 100)));
+  }
+  if (out.method == Method::gptq || out.method == Method::awq) {
+    const std::size_t bits = fields.size("bits", 4);
+    if (bits != 4 && (bits != 8 || out.method == Method::awq)) {
+      detail::refuse_quantization(concat(method, " of ", bits, " bits"));
+    }
+    out.group_size = read_group_size(fields);
+  }
+  return out;
+}
+
+#endif  // QWEN35_BODIES
+
+QWEN35_END_NAMESPACE
