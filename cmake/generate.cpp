@@ -18,8 +18,10 @@
 #include <qwen35/generate/generation_defaults.hpp>
 #include <qwen35/generate/sequence.hpp>
 #include <qwen35/generate/sequence_input.hpp>
+#include <qwen35/io/available_memory.hpp>
 #include <qwen35/io/entropy.hpp>
 #include <qwen35/io/file_handle.hpp>
+#include <qwen35/io/huge_pages.hpp>
 #include <qwen35/io/mapped_file.hpp>
 #include <qwen35/io/model_folder.hpp>
 #include <qwen35/io/plain_file.hpp>
@@ -154,3 +156,4 @@
 #include <qwen35/weights/save_checkpoint.hpp>
 #include <qwen35/weights/tensor_info.hpp>
 #include <qwen35/weights/tensor_part.hpp>
+#include <qwen35/weights/weight_files.hpp>

@@ -26,6 +26,7 @@ using Session = qwen35::Session<qwen35::AnyModel>;
 struct Settings {
   std::string folder;  // empty: the embedded checkpoint
   std::string mmproj = "auto";
+  std::string load_mode = "automatic";
   std::string system;
   std::string thinking = "auto";
   std::int64_t thinking_budget = -1;
@@ -334,6 +335,7 @@ inline void add_options(CLI::App& app, Settings& settings) {
   qwen35::GenerationConfig& config = settings.config;
   app.add_option("checkpoint", settings.folder, checkpoint_help);
   add_mmproj_option(app, settings.mmproj);
+  add_load_option(app, settings.load_mode);
   app.add_option("-s,--system", settings.system, "system prompt");
   app.add_option("--think", settings.thinking, "whether the model thinks first")
       ->check(CLI::IsMember({"auto", "on", "off"}));

@@ -35,14 +35,16 @@ int main(int argc, char** argv) {
   std::string folder;
   std::string out_path;
   std::vector<qwen35::TokenId> ids;
+  std::string load = "automatic";
   app.add_option("checkpoint", folder, "folder with config.json and safetensors files, a GGUF or a packed file")
       ->required();
   app.add_option("--ids", ids, "token ids, separated by commas")->required()->delimiter(',');
   app.add_option("-o,--output", out_path,
                  "little-endian f32 [tokens, vocab_size]; without it, one line a position: argmax id and its logit");
+  app.add_option("--load-weights", load, "how weights come into memory: automatic, map or read")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   try {
-    const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(folder);
+    const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(folder, {.load = qwen35::load_mode(load)});
     run(qwen35::open_model<Configs...>(checkpoint), ids, out_path);
     return 0;
   } catch (const qwen35::Error& error) {

@@ -20,7 +20,7 @@ int main(int argc, char** argv) {
   try {
     const auto start = std::chrono::steady_clock::now();
     const qwen35::Checkpoint checkpoint =
-        chat_tool::open_checkpoint(settings.folder, settings.mmproj, shapes::files(), screen);
+        chat_tool::open_checkpoint(settings.folder, settings.mmproj, settings.load_mode, shapes::files(), screen);
     return chat_tool::run(checkpoint, settings, start, screen);
   } catch (const std::exception& error) {
     screen.clear();

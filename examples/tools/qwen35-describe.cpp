@@ -46,6 +46,7 @@ struct Request {
 struct Settings {
   std::string folder;
   std::string mmproj = "auto";
+  std::string load_mode = "automatic";
   Request request;
   std::string chat_template = "auto";
   std::int64_t max_new_tokens = 512;
@@ -218,6 +219,7 @@ int main(int argc, char** argv) {
   CLI::Option* const images = app.add_option("images", settings.request.images, "picture files, data: URLs, or base64");
   app.add_option("-m,--model", settings.folder, chat_tool::checkpoint_help);
   chat_tool::add_mmproj_option(app, settings.mmproj);
+  chat_tool::add_load_option(app, settings.load_mode);
   CLI::Option* const video =
       app.add_option("--video", settings.request.video, "a video file, an animated GIF, or a folder of pictures");
   CLI::Option* const fps =
@@ -250,7 +252,7 @@ int main(int argc, char** argv) {
     }
     const auto start = std::chrono::steady_clock::now();
     const qwen35::Checkpoint checkpoint =
-        chat_tool::open_checkpoint(settings.folder, settings.mmproj, shapes::files(), screen);
+        chat_tool::open_checkpoint(settings.folder, settings.mmproj, settings.load_mode, shapes::files(), screen);
     return run(checkpoint, settings, start, screen);
   } catch (const std::exception& error) {
     screen.clear();

@@ -36,9 +36,18 @@ inline void add_mmproj_option(CLI::App& app, std::string& mmproj) {
       ->capture_default_str();
 }
 
+inline void add_load_option(CLI::App& app, std::string& load) {
+  app.add_option(
+         "--load-weights", load,
+         "how weights come into memory: map (the file cache's pages), read (large pages of its own), automatic: "
+         "read where memory allows")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"automatic", "map", "read"}));
+}
+
 // `embedded`: what qwen35_embed() gives, used when `folder` is empty. Tells the screen how far it is.
 inline qwen35::Checkpoint open_checkpoint(
-    const std::string& folder, const std::string& mmproj,
+    const std::string& folder, const std::string& mmproj, const std::string& load,
     std::span<const std::pair<std::string_view, std::span<const std::byte>>> embedded, Screen& screen) {
   if (folder.empty()) {
     std::vector<qwen35::NamedBytes> files;
@@ -52,7 +61,8 @@ inline qwen35::Checkpoint open_checkpoint(
       qwen35::CheckpointOptions{.progress = [&](std::size_t done, std::size_t total) { screen.loading(done, total); },
                                 .mmproj = mmproj == "auto"   ? std::nullopt
                                           : mmproj == "none" ? std::optional<std::string>("")
-                                                             : std::optional<std::string>(mmproj)});
+                                                             : std::optional<std::string>(mmproj),
+                                .load = qwen35::load_mode(load)});
 }
 
 #if defined(QWEN35_TOOL_MEDIA)
@@ -122,7 +132,9 @@ inline qwen35::AnyModel open_model(const qwen35::Checkpoint& checkpoint, std::ch
   screen.stage("binding the tensors");
   qwen35::AnyModel model = qwen35::open_model<QWEN35_TOOL_CONFIG_LIST>(checkpoint);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  screen.note("[loaded " + Screen::size_text(tensor_bytes(checkpoint)) + " in " + Screen::rounded(seconds) + " s]");
+  const qwen35::LoadReport loading = checkpoint.loading();
+  screen.note("[loaded " + Screen::size_text(tensor_bytes(checkpoint)) + " in " + Screen::rounded(seconds) + " s" +
+              (loading.mapped_bytes + loading.read_bytes > 0 ? "; weights: " + loading.text() : "") + "]");
   return model;
 }
 

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <qwen35/core/log.hpp>
+#include <qwen35/io/available_memory.hpp>
+#include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35/weights/checkpoint.hpp>
 
 #include "safetensors_writer.hpp"
 
 #include <doctest/doctest.h>
+
+#include <random>
 
 using namespace qwen35;
 using namespace weights_test;
@@ -159,6 +164,115 @@ TEST_CASE("loading tells how far it is") {
   Checkpoint::open(whole.path(), note);
   REQUIRE_FALSE(told.empty());
   CHECK(told.back() == std::pair(one, one));
+}
+
+TEST_CASE("weights are mapped or read, with the same bytes") {
+  // One that is read piece by piece on several threads, with an odd end; the other is read at once.
+  constexpr std::size_t large = (std::size_t{17} << 20) + 3;
+  const TempFolder folder;
+  std::string text(large, '\0');
+  std::mt19937_64 random(1);
+  for (std::size_t i = 0; i + 8 <= large; i += 8) {
+    const std::uint64_t bits = random();
+    std::memcpy(&text[i], &bits, 8);
+  }
+  folder.write("large", text);
+  folder.write("small", "0123456789");
+  folder.write("none", "");
+  const std::string paths[] = {folder.file("large"), folder.file("small"), folder.file("none")};
+  const ThreadCount threads(3);
+  for (const LoadMode mode : {LoadMode::automatic, LoadMode::map, LoadMode::read}) {
+    CAPTURE(name_of(mode));
+    std::vector<std::size_t> told;
+    WeightFiles files(mode, [&](std::size_t done, std::size_t total) {
+      CHECK(total == large + 10);
+      told.push_back(done);
+    });
+    files.expect(paths);
+    const auto text_of = [](std::span<const std::byte> bytes) {
+      return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    };
+    const std::span<const std::byte> first = files.add(paths[0]), second = files.add(paths[1]);
+    CHECK(files.add(paths[2]).empty());
+    CHECK(text_of(first) == text);
+    CHECK(text_of(second) == "0123456789");
+    CHECK(reinterpret_cast<std::uintptr_t>(first.data()) % 64 == 0);
+    CHECK(std::is_sorted(told.begin(), told.end()));
+    CHECK(told.back() == large + 10);
+    const LoadReport report = files.report();
+    CHECK(report.mapped_bytes + report.read_bytes == large + 10);
+    CHECK(report.huge_page_bytes <= large + 10);
+    CHECK(report.seconds > 0);
+    if (mode == LoadMode::read) {
+      CHECK(report.mapped_bytes == 0);
+      folder.write("large", "cut");  // what was read does not change
+      CHECK(text_of(first) == text);
+      folder.write("large", text);
+    }
+#if QWEN35_HAS_MMAP
+    CHECK((mode != LoadMode::map || report.read_bytes == 0));
+#endif
+  }
+}
+
+TEST_CASE("weights that cannot be loaded so") {
+  const TempFolder folder;
+  folder.write("a", std::string(9 << 20, 'x'));
+  const std::string a[] = {folder.file("a")}, absent[] = {folder.file("absent")};
+  WeightFiles files(LoadMode::read);
+  CHECK(message_of<CheckpointError>([&] { files.expect(absent); }) ==
+        absent[0] + ": cannot be opened: No such file or directory");
+  CHECK(message_of<InputError>([] { load_mode("mmap"); }) ==
+        "\"mmap\" is no way to load weights, expected automatic, map or read");
+  for (const LoadMode mode : {LoadMode::automatic, LoadMode::map, LoadMode::read}) {
+    CHECK(load_mode(name_of(mode)) == mode);
+  }
+#if QWEN35_HAS_POSIX
+  // Cut by another while it is read.
+  WeightFiles cut(LoadMode::read, [&](std::size_t, std::size_t) {
+    std::filesystem::resize_file(folder.file("b"), std::size_t{130} << 20);
+  });
+  folder.write("b", "");
+  std::filesystem::resize_file(folder.file("b"), std::size_t{140} << 20);
+  const std::string b[] = {folder.file("b")};
+  cut.expect(b);
+  CHECK(message_of<CheckpointError>([&] { cut.add(b[0]); }) ==
+        b[0] + ": ended 10485760 bytes too early: the file was cut while it was read");
+  // Larger than any memory; the file takes none on the disk.
+  std::filesystem::resize_file(folder.file("b"), std::size_t{1} << 43);
+  WeightFiles much(LoadMode::read);
+  if (available_memory()) {
+    CHECK(contains(message_of<CheckpointError>([&] { much.expect(b); }),
+                   "8796093022208 bytes of weights are to be read"));
+  }
+#endif
+}
+
+TEST_CASE("a checkpoint says how its weights were loaded") {
+  const TempFolder folder;
+  folder.write("config.json", config);
+  folder.write("model.safetensors", one_tensor("a"));
+  const std::size_t size = one_tensor("a").size();
+  std::vector<std::string> logged;
+  const LogCallback before = set_log_callback([&](LogLevel level, std::string_view message) {
+    CHECK(level == LogLevel::info);
+    logged.emplace_back(message);
+  });
+  const Checkpoint read = Checkpoint::open(folder.path(), {.load = LoadMode::read});
+  const Checkpoint mapped = Checkpoint::open(folder.path(), {.load = LoadMode::map});
+  set_log_callback(before);
+  CHECK(read.loading().read_bytes == size);
+  CHECK(read.loading().mapped_bytes == 0);
+  CHECK(mapped.loading().mapped_bytes + mapped.loading().read_bytes == size);
+  CHECK(Bytes(read.find("a")->bytes.begin(), read.find("a")->bytes.end()) ==
+        Bytes(mapped.find("a")->bytes.begin(), mapped.find("a")->bytes.end()));
+  REQUIRE(logged.size() == 2);
+  CHECK(logged[0].starts_with(read.name() + ": 0 MiB mapped, 0 MiB read, 0 MiB of them in huge pages, "));
+  folder.write("model.safetensors", "cut");
+  CHECK(read.find("a")->bytes[0] == std::byte{0});  // 1.0f begins with zeros
+  const Bytes json = bytes_of(config), weights = one_tensor("a");
+  const LoadReport none = Checkpoint::from_bytes({{"config.json", json}, {"m.safetensors", weights}}).loading();
+  CHECK(none.read_bytes + none.mapped_bytes == 0);
 }
 
 TEST_CASE("one file goes before an index") {

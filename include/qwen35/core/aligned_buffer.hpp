@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -46,6 +47,16 @@ class AlignedBuffer {
     out.data_ = allocate(size);
     out.size_ = size;
     return out;
+  }
+
+  // The same, or nothing where there is no memory.
+  static std::optional<AlignedBuffer> if_there_is_memory(std::size_t size) {
+    AlignedBuffer out;
+    if (size > 0 && size <= std::numeric_limits<std::size_t>::max() / sizeof(T)) {
+      out.data_ = static_cast<T*>(::operator new (size * sizeof(T), std::align_val_t{alignment}, std::nothrow));
+      out.size_ = size;
+    }
+    return size > 0 && out.data_ == nullptr ? std::nullopt : std::optional(std::move(out));
   }
 
   AlignedBuffer copy() const {

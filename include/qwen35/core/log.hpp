@@ -52,6 +52,11 @@ inline LogCallback set_log_callback(LogCallback callback) {
   return next == nullptr ? LogCallback() : *next;
 }
 
+// Does anybody listen? For messages that are costly to find out.
+inline bool has_log_callback() {
+  return detail::LogSink::instance().get() != nullptr;
+}
+
 // Logs the pieces as one message. It is only put together when somebody listens.
 template <class... Parts>
 inline void log(LogLevel level, const Parts&... parts) {

@@ -40,6 +40,7 @@ class MappedFile {
   ~MappedFile();
 
   std::span<const std::byte> bytes() const QWEN35_LIFETIMEBOUND { return bytes_; }
+  bool is_mapped() const { return mapping_ != nullptr; }
 
  private:
   MappedFile(const std::string& path, const std::function<void(std::size_t done)>& progress,

@@ -79,6 +79,32 @@ class PlainFile {
   int number() const {
     return file_.number();
   }
+  // The bytes from `offset` on, on any thread: how many there were before the file's end or an error, which is errno's.
+  std::size_t read_at(std::size_t offset, std::span<std::byte> out, int& error) const noexcept {
+    constexpr std::size_t most = std::size_t{1} << 30;
+    std::size_t done = 0;
+    while (done < out.size()) {
+      const ssize_t got = without_interruption([&] {
+        return ::pread(file_.number(), out.data() + done, std::min(out.size() - done, most),
+                       static_cast<off_t>(offset + done));
+      });
+      if (got <= 0) {
+        error = got < 0 ? errno : 0;
+        break;
+      }
+      done += static_cast<std::size_t>(got);
+    }
+    return done;
+  }
+  // What of the file is needed soon, or no more, for the system's cache.
+  enum class Need { soon, over };
+  void advise([[maybe_unused]] std::size_t offset, [[maybe_unused]] std::size_t bytes,
+              [[maybe_unused]] Need need) const noexcept {
+#if defined(POSIX_FADV_WILLNEED)
+    ::posix_fadvise(file_.number(), static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                    need == Need::soon ? POSIX_FADV_WILLNEED : POSIX_FADV_DONTNEED);
+#endif
+  }
 #endif
 
  private:

@@ -141,7 +141,7 @@ QWEN35_BODY const TensorInfo* Binder::take_any(const std::string& name) {
 QWEN35_BODY Matrix Binder::columns(std::span<const ColumnBlock> blocks, std::size_t width) {
   const Matrix& first = *blocks[0].matrix;
   const std::size_t bytes = row_bytes(first.format, width);
-  AlignedBuffer<std::byte> copy = AlignedBuffer<std::byte>::uninitialised(first.rows * blocks.size() * bytes);
+  AlignedBuffer<std::byte> copy = large_buffer(first.rows * blocks.size() * bytes);
   std::byte* to = copy.data();
   for (std::size_t i = 0; i < first.rows; ++i) {
     for (const ColumnBlock& from : blocks) {
@@ -202,7 +202,7 @@ QWEN35_BODY Matrix Binder::view(const std::string& name, const Shape& shape, std
     uses_checkpoint_ = true;
     return out;
   }
-  storage_.copies.push_back(AlignedBuffer<std::byte>::uninitialised(tensor->bytes.size()));
+  storage_.copies.push_back(large_buffer(tensor->bytes.size()));
   std::memcpy(storage_.copies.back().data(), out.data, tensor->bytes.size());
   out.data = storage_.copies.back().data();
   return out;

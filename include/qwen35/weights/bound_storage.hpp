@@ -4,6 +4,7 @@
 
 #include <qwen35/core/aligned_buffer.hpp>
 #include <qwen35/formats/formats.hpp>
+#include <qwen35/io/huge_pages.hpp>
 #include <qwen35/kernels/kernels.hpp>
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
@@ -36,7 +37,7 @@ struct BoundStorage {
   Matrix make(Format format, std::size_t rows, std::size_t cols, const Fill& fill) {
     require_encodable(format, "weights");
     const std::size_t stride = row_bytes(format, cols);
-    copies.push_back(AlignedBuffer<std::byte>::uninitialised(rows * stride));
+    copies.push_back(large_buffer(rows * stride));
     std::byte* const data = copies.back().data();
     parallel_ranges(rows, 16, [&](std::size_t begin, std::size_t end) {
       float values[256];
@@ -56,7 +57,7 @@ struct BoundStorage {
   // Room for numbers beside a matrix.
   template <class T>
   T* make(std::size_t count) {
-    copies.push_back(AlignedBuffer<std::byte>::uninitialised(count * sizeof(T)));
+    copies.push_back(large_buffer(count * sizeof(T)));
     return reinterpret_cast<T*>(copies.back().data());
   }
 
@@ -82,7 +83,7 @@ QWEN35_BODY std::optional<Format> vector_format(std::optional<Format> format) {
 QWEN35_BODY Matrix BoundStorage::convert(const Matrix& from, Format format) {
   require_encodable(format, "weights");
   const std::size_t stride = row_bytes(format, from.cols);
-  copies.push_back(AlignedBuffer<std::byte>::uninitialised(from.rows * stride));
+  copies.push_back(large_buffer(from.rows * stride));
   std::byte* const data = copies.back().data();
   parallel_ranges(from.rows, 16, [&](std::size_t begin, std::size_t end) {
     std::vector<float> values(from.cols);

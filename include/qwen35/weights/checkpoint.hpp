@@ -4,10 +4,10 @@
 #pragma once
 
 #include <qwen35/core/result.hpp>
-#include <qwen35/io/mapped_file.hpp>
 #include <qwen35/io/model_folder.hpp>
 #include <qwen35/weights/model_files.hpp>
 #include <qwen35/weights/safetensors.hpp>
+#include <qwen35/weights/weight_files.hpp>
 
 #include <functional>
 #include <initializer_list>
@@ -21,10 +21,6 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// Told the bytes of the weight files that are in memory (or left to be read as they are used), of all their bytes. Must
-// not throw.
-using LoadProgress = std::function<void(std::size_t done, std::size_t total)>;
-
 // How a checkpoint is opened.
 struct CheckpointOptions {
   LoadProgress progress{};
@@ -35,6 +31,8 @@ struct CheckpointOptions {
   std::optional<Format> dtype{};
   // The picture tower beside a GGUF file: its path; none: the one that find_gguf_vision() finds; "": without.
   std::optional<std::string> mmproj{};
+  // How the weight files come into memory, see loading() for what that gave.
+  LoadMode load = LoadMode::automatic;
 };
 
 // Names for a message, at most `shown` of them.
@@ -90,8 +88,10 @@ class Checkpoint {
   std::span<const TensorInfo> tensors() const { return tensors_; }
   // The tensor of that name, or null.
   const TensorInfo* find(const std::string& name) const;
-  // Keeps mapped files alive as long as somebody looks at their bytes.
-  std::shared_ptr<const void> owner() const { return maps_; }
+  // Keeps the weight files' bytes alive as long as somebody looks at them.
+  std::shared_ptr<const void> owner() const { return weights_; }
+  // What bringing the weight files into memory gave. It is logged too. Nothing for files that were given as bytes.
+  LoadReport loading() const { return weights_->report(); }
 
   bool strict() const { return strict_; }
   std::optional<Format> dtype() const { return dtype_; }
@@ -102,7 +102,6 @@ class Checkpoint {
   void note(std::string text) const;
 
  private:
-  using Maps = std::vector<MappedFile>;
   struct Notes {
     std::mutex mutex;
     std::vector<std::string> list;
@@ -112,16 +111,19 @@ class Checkpoint {
   static constexpr std::string_view index_name = "model.safetensors.index.json";
 
   Checkpoint(ModelFolder files, const CheckpointOptions& options)
-      : files_(std::move(files)), strict_(options.strict), dtype_(options.dtype) {}
+      : files_(std::move(files)),
+        strict_(options.strict),
+        dtype_(options.dtype),
+        weights_(std::make_shared<WeightFiles>(options.load, options.progress)) {}
 
   static Checkpoint open_gguf(const std::string& path, const CheckpointOptions& options);
-  static Checkpoint of_gguf(std::vector<GgufFile> parts, const std::shared_ptr<Maps>& maps,
+  static Checkpoint of_gguf(std::vector<GgufFile> parts, const std::shared_ptr<WeightFiles>& weights,
                             const CheckpointOptions& options);
-  static Checkpoint of_packed(PackedFile file, const std::shared_ptr<Maps>& maps, const CheckpointOptions& options);
+  static Checkpoint of_packed(PackedFile file, const std::shared_ptr<WeightFiles>& weights,
+                              const CheckpointOptions& options);
   template <class E>
   json::Value parse(std::string_view name) const;
-  static std::span<const std::byte> map(Maps& maps, const std::string& path, const LoadProgress& progress,
-                                        std::size_t before, std::size_t total);
+  Checkpoint logged() &&;
   void read_configs();
   void add(std::span<const std::byte> bytes, const std::string& source);
   void add(TensorInfo tensor);
@@ -130,7 +132,7 @@ class Checkpoint {
                  const std::unordered_map<std::string_view, std::string>& shard_of);
   // The index: {"weight_map": {tensor: file, ...}}, files of the same folder. Every tensor must be in the file that the
   // map gives for it.
-  void add_shards(const LoadProgress& progress);
+  void add_shards();
   static bool is_plain_name(const std::string& name);
 
   ModelFolder files_;
@@ -142,7 +144,7 @@ class Checkpoint {
   json::Value generation_config_;
   std::vector<TensorInfo> tensors_;
   std::unordered_map<std::string, std::size_t> by_name_;
-  std::shared_ptr<Maps> maps_ = std::make_shared<Maps>();
+  std::shared_ptr<WeightFiles> weights_;
   std::shared_ptr<Notes> notes_ = std::make_shared<Notes>();
 };
 

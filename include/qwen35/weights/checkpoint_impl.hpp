@@ -5,6 +5,7 @@
 #include <qwen35/weights/checkpoint.hpp>
 
 #if QWEN35_BODIES
+#include <qwen35/core/log.hpp>
 #include <qwen35/json/parse.hpp>
 
 #include <unordered_set>
@@ -27,38 +28,44 @@ QWEN35_BODY std::string NameList::text(std::string_view between) const {
 
 QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const CheckpointOptions& options) {
   if (is_gguf_name(folder) && !is_folder(folder)) {
-    return open_gguf(folder, options);
+    return open_gguf(folder, options).logged();
   }
   if (is_packed_name(folder) && !is_folder(folder)) {
-    const auto maps = std::make_shared<Maps>();
-    maps->push_back(MappedFile::as_used(folder));
-    return of_packed(read_packed(maps->back().bytes(), folder), maps, options);
+    const auto weights = std::make_shared<WeightFiles>(options.load, options.progress);
+    return of_packed(read_packed(weights->add_as_used(folder), folder), weights, options).logged();
   }
   Checkpoint out(ModelFolder(folder), options);
   require<CheckpointError>(path_exists(folder), folder, ": no such folder");
   out.read_configs();
+  // Integers of other methods than FP8 are laid out anew when a model is bound: read, they would be there twice.
+  const json::Value* const quantised = out.config_.find("quantization_config");
+  const json::Value* const method = quantised == nullptr ? nullptr : quantised->find("quant_method");
+  if (quantised != nullptr && options.load == LoadMode::automatic && (method == nullptr || *method != "fp8")) {
+    out.weights_ = std::make_shared<WeightFiles>(LoadMode::map, options.progress);
+  }
   if (out.has_file(whole_name)) {
     const std::string path = out.files_.place(whole_name);
-    out.add(map(*out.maps_, path, options.progress, 0, PlainFile<CheckpointError>(path).size()), path);
+    out.weights_->expect({&path, 1});
+    out.add(out.weights_->add(path), path);
   } else {
     require<CheckpointError>(out.has_file(index_name), out.folder(), ": neither ", whole_name, " nor ", index_name);
-    out.add_shards(options.progress);
+    out.add_shards();
   }
-  return out;
+  return std::move(out).logged();
 }
 
 QWEN35_BODY Checkpoint Checkpoint::from_bytes(std::span<const NamedBytes> files, const CheckpointOptions& options) {
   std::vector<GgufFile> parts;
   for (const NamedBytes& given : files) {
     if (is_packed_name(given.name)) {
-      return of_packed(read_packed(given.bytes, std::string(given.name)), std::make_shared<Maps>(), options);
+      return of_packed(read_packed(given.bytes, std::string(given.name)), std::make_shared<WeightFiles>(), options);
     }
     if (is_gguf_name(given.name)) {
       parts.push_back(read_gguf(given.bytes, std::string(given.name)));
     }
   }
   if (!parts.empty()) {
-    return of_gguf(std::move(parts), std::make_shared<Maps>(), options);
+    return of_gguf(std::move(parts), std::make_shared<WeightFiles>(), options);
   }
   Checkpoint out(ModelFolder::from_bytes(files), options);
   out.read_configs();
@@ -91,25 +98,21 @@ QWEN35_BODY void Checkpoint::note(std::string text) const {
 
 QWEN35_BODY Checkpoint Checkpoint::open_gguf(const std::string& path, const CheckpointOptions& options) {
   const std::vector<std::string> paths = gguf_paths(path, options.mmproj);
-  std::size_t total = 0, before = 0;
-  for (const std::string& part : paths) {
-    total += options.progress ? PlainFile<CheckpointError>(part).size() : 0;
-  }
-  const auto maps = std::make_shared<Maps>();
+  const auto weights = std::make_shared<WeightFiles>(options.load, options.progress);
+  weights->expect(paths);
   std::vector<GgufFile> parts;
   for (const std::string& part : paths) {
-    parts.push_back(read_gguf(map(*maps, part, options.progress, before, total), part));
-    before += maps->back().bytes().size();
+    parts.push_back(read_gguf(weights->add(part), part));
   }
-  return of_gguf(std::move(parts), maps, options);
+  return of_gguf(std::move(parts), weights, options);
 }
 
-QWEN35_BODY Checkpoint Checkpoint::of_gguf(std::vector<GgufFile> parts, const std::shared_ptr<Maps>& maps,
+QWEN35_BODY Checkpoint Checkpoint::of_gguf(std::vector<GgufFile> parts, const std::shared_ptr<WeightFiles>& weights,
                                            const CheckpointOptions& options) {
   const auto model = std::make_shared<const GgufModel>(join_gguf(std::move(parts)));
-  Checkpoint out(gguf_model_folder(model, maps), options);
+  Checkpoint out(gguf_model_folder(model, weights), options);
   out.gguf_ = true;
-  out.maps_ = maps;
+  out.weights_ = weights;
   out.read_configs();
   for (const std::optional<GgufFile>* const file : {&model->text, &model->vision}) {
     for (std::size_t i = 0; *file && i < (*file)->tensors.size(); ++i) {
@@ -119,13 +122,13 @@ QWEN35_BODY Checkpoint Checkpoint::of_gguf(std::vector<GgufFile> parts, const st
   return out;
 }
 
-QWEN35_BODY Checkpoint Checkpoint::of_packed(PackedFile file, const std::shared_ptr<Maps>& maps,
+QWEN35_BODY Checkpoint Checkpoint::of_packed(PackedFile file, const std::shared_ptr<WeightFiles>& weights,
                                              const CheckpointOptions& options) {
   const auto packed = std::make_shared<const PackedFile>(std::move(file));
-  Checkpoint out(packed_model_folder(packed, maps), options);
+  Checkpoint out(packed_model_folder(packed, weights), options);
   out.gguf_ = packed->gguf;
   out.packed_ = packed;
-  out.maps_ = maps;
+  out.weights_ = weights;
   out.read_configs();
   for (const TensorInfo& tensor : packed->tensors) {
     out.add(tensor);
@@ -133,15 +136,11 @@ QWEN35_BODY Checkpoint Checkpoint::of_packed(PackedFile file, const std::shared_
   return out;
 }
 
-QWEN35_BODY std::span<const std::byte> Checkpoint::map(Maps& maps, const std::string& path,
-                                                       const LoadProgress& progress, std::size_t before,
-                                                       std::size_t total) {
-  if (progress) {
-    maps.emplace_back(path, [&](std::size_t done) { progress(before + done, total); });
-  } else {
-    maps.emplace_back(path);
+QWEN35_BODY Checkpoint Checkpoint::logged() && {
+  if (has_log_callback()) {
+    log(LogLevel::info, name(), ": ", loading().text());
   }
-  return maps.back().bytes();
+  return std::move(*this);
 }
 
 template <class E>
@@ -196,7 +195,7 @@ QWEN35_BODY void Checkpoint::add_shard(std::span<const std::byte> bytes, const s
   }
 }
 
-QWEN35_BODY void Checkpoint::add_shards(const LoadProgress& progress) {
+QWEN35_BODY void Checkpoint::add_shards() {
   const std::string index = files_.place(index_name);
   const json::Value root = parse<CheckpointError>(index_name);
   const json::Value* const weight_map = root.find("weight_map");
@@ -218,20 +217,15 @@ QWEN35_BODY void Checkpoint::add_shards(const LoadProgress& progress) {
     shard_of.emplace(tensor, std::move(name));
   }
   std::string missing_files;
-  std::size_t total = 0, before = 0;
+  std::vector<std::string> paths;
   for (const std::string& shard : shards) {
-    if (!has_file(shard)) {
-      missing_files += "\n  " + shard;
-    } else if (progress) {
-      total += PlainFile<CheckpointError>(files_.place(shard)).size();
-    }
+    missing_files += has_file(shard) ? "" : "\n  " + shard;
+    paths.push_back(files_.place(shard));
   }
   require<CheckpointError>(missing_files.empty(), index, ": files that do not exist:", missing_files);
-  for (const std::string& shard : shards) {
-    const std::string path = files_.place(shard);
-    const std::span<const std::byte> bytes = map(*maps_, path, progress, before, total);
-    before += bytes.size();
-    add_shard(bytes, path, shard, shard_of);
+  weights_->expect(paths);
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    add_shard(weights_->add(paths[i]), paths[i], shards[i], shard_of);
   }
   NameList missing;
   for (const auto& [tensor, shard] : weight_map->members()) {

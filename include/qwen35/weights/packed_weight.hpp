@@ -422,7 +422,7 @@ QWEN35_BODY BlockScales PackedWeight::scales_beside(BoundStorage& storage) const
 }
 
 QWEN35_BODY Matrix PackedWeight::fill(BoundStorage& storage, Format format) const {
-  storage.copies.push_back(AlignedBuffer<std::byte>::uninitialised(rows_ * row_bytes(format, cols_)));
+  storage.copies.push_back(large_buffer(rows_ * row_bytes(format, cols_)));
   std::byte* const data = storage.copies.back().data();
   // Of 16 rows whose words are neighbours the first brings the others' into the cache.
   parallel_ranges(rows_, 16, [&](std::size_t begin, std::size_t end) {

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bytes of a checkpoint's weight files in memory: mapped, or read into the largest pages that the system gives.
+#pragma once
+
+#include <qwen35/io/mapped_file.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#if QWEN35_BODIES
+#include <qwen35/io/available_memory.hpp>
+#include <qwen35/io/huge_pages.hpp>
+#include <qwen35/parallel/parallel_for.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#endif
+
+QWEN35_BEGIN_NAMESPACE
+
+// Told the bytes of the weight files that are in memory (or left to be read as they are used), of all their bytes, on
+// the thread that opens the checkpoint. Must not throw.
+using LoadProgress = std::function<void(std::size_t done, std::size_t total)>;
+
+// How weight files come into memory.
+enum class LoadMode : std::uint8_t {
+  automatic,  // read where memory allows, else map
+  map,        // the system's file cache, shared with other processes; the files must stay as they are
+  read        // memory of the process; what happens to the files afterwards does not matter
+};
+
+std::string_view name_of(LoadMode mode);
+// Raises InputError for a name that is none.
+LoadMode load_mode(std::string_view name);
+
+// What loading got.
+struct LoadReport {
+  std::size_t mapped_bytes = 0;
+  std::size_t read_bytes = 0;
+  std::size_t huge_page_bytes = 0;  // of both, now; 0 where the system does not tell
+  double seconds = 0;
+
+  std::string text() const;
+};
+
+class WeightFiles {
+ public:
+  explicit WeightFiles(LoadMode mode = LoadMode::automatic, LoadProgress progress = {})
+      : mode_(mode), progress_(std::move(progress)) {}
+
+  // What will be added: decides whether all of it is read. Raises CheckpointError for files that cannot be opened, and
+  // in mode `read` when memory does not suffice.
+  void expect(std::span<const std::string> paths);
+  // A file's bytes, which live as long as this. Raises CheckpointError.
+  std::span<const std::byte> add(const std::string& path);
+  // The same of a file that was laid out to be mapped: only in mode `read` is it read, else its pages are when they are
+  // used.
+  std::span<const std::byte> add_as_used(const std::string& path);
+
+  LoadReport report() const;
+
+ private:
+  using Buffer = AlignedBuffer<std::byte>;
+
+  // Beside the weights a program needs memory for its states, its scratch and itself.
+  static constexpr std::size_t margin = std::size_t{1} << 30;
+  // Smaller files are not worth huge pages, nor the question whether there is memory.
+  static constexpr std::size_t small = std::size_t{1} << 23;
+
+  void read(PlainFile<CheckpointError>& file, std::span<std::byte> out) const;
+  void tell(std::size_t done) const;
+
+  LoadMode mode_;
+  LoadProgress progress_;
+  bool reads_ = true;
+  bool drops_cache_ = false;
+  std::size_t total_ = 0;
+  std::size_t before_ = 0;  // bytes of the files that are complete
+  std::deque<MappedFile> maps_;
+  std::deque<Buffer> buffers_;
+  double seconds_ = 0;
+};
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::string_view name_of(LoadMode mode) {
+  return mode == LoadMode::automatic ? "automatic" : mode == LoadMode::map ? "map" : "read";
+}
+
+QWEN35_BODY LoadMode load_mode(std::string_view name) {
+  for (const LoadMode mode : {LoadMode::automatic, LoadMode::map, LoadMode::read}) {
+    if (name == name_of(mode)) {
+      return mode;
+    }
+  }
+  raise<InputError>(concat("\"", shortened(name), "\" is no way to load weights, expected automatic, map or read"));
+}
+
+QWEN35_BODY std::string LoadReport::text() const {
+  const auto mebibytes = [](std::size_t bytes) { return (bytes + (std::size_t{1} << 19)) >> 20; };
+  return concat(mebibytes(mapped_bytes), " MiB mapped, ", mebibytes(read_bytes), " MiB read, ",
+                mebibytes(huge_page_bytes), " MiB of them in huge pages, ", static_cast<std::size_t>(seconds * 1000),
+                " ms");
+}
+
+QWEN35_BODY void WeightFiles::expect(std::span<const std::string> paths) {
+  for (const std::string& path : paths) {
+    total_ += PlainFile<CheckpointError>(path).size();
+  }
+  reads_ = mode_ != LoadMode::map;
+  if (!reads_ || total_ < small) {
+    return;
+  }
+  if (const std::optional<std::size_t> available = available_memory()) {
+    const std::size_t room = *available - std::min(*available, margin);
+    require<CheckpointError>(mode_ != LoadMode::read || total_ <= *available, paths[0], ": ", total_,
+                             " bytes of weights are to be read, ", *available,
+                             " bytes of memory are there; mapped, the files take none of their own");
+    reads_ = mode_ == LoadMode::read || total_ <= room;
+    // The file cache may keep what was read for the next program, unless that would crowd out this one.
+    drops_cache_ = total_ > room / 2;
+  }
+}
+
+QWEN35_BODY std::span<const std::byte> WeightFiles::add(const std::string& path) {
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  std::span<const std::byte> out;
+  PlainFile<CheckpointError> file(path);
+  std::optional<Buffer> memory = reads_ ? Buffer::if_there_is_memory(file.size()) : std::nullopt;
+  require<CheckpointError>(memory || mode_ != LoadMode::read, path, ": no memory for ", file.size(), " bytes");
+  if (memory) {
+    prefer_huge_pages({memory->data(), memory->size()});
+    read(file, {memory->data(), memory->size()});
+    out = {memory->data(), memory->size()};
+    buffers_.push_back(std::move(*memory));
+  } else {
+    maps_.emplace_back(path, [&](std::size_t done) { tell(before_ + done); });
+    out = maps_.back().bytes();
+  }
+  before_ += out.size();
+  tell(before_);
+  seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
+  return out;
+}
+
+QWEN35_BODY std::span<const std::byte> WeightFiles::add_as_used(const std::string& path) {
+  if (mode_ == LoadMode::read) {
+    expect({&path, 1});
+    return add(path);
+  }
+  maps_.push_back(MappedFile::as_used(path));
+  return maps_.back().bytes();
+}
+
+// In rounds, between which progress is told; in a round each thread reads large pieces, which also zeroes and enters
+// the pages in parallel.
+QWEN35_BODY void WeightFiles::read(PlainFile<CheckpointError>& file, std::span<std::byte> out) const {
+  constexpr std::size_t piece = std::size_t{1} << 23, round = 16 * piece;
+#if QWEN35_HAS_POSIX
+  std::atomic<int> error{0};
+  std::atomic<std::size_t> missing{0};
+  for (std::size_t begin = 0; begin < out.size(); begin += round) {
+    const std::size_t bytes = std::min(round, out.size() - begin);
+    const auto read_piece = [&](std::size_t i) {
+      const std::size_t at = begin + i * piece;
+      const std::span<std::byte> to = out.subspan(at, std::min(piece, begin + bytes - at));
+      int reason = 0;
+      const std::size_t got = file.read_at(at, to, reason);
+      missing += to.size() - got;
+      if (reason != 0) {
+        error = reason;
+      }
+    };
+    if (bytes > small) {
+      file.advise(begin, 2 * round, PlainFile<CheckpointError>::Need::soon);
+      parallel_for((bytes + piece - 1) / piece, read_piece);
+    } else {
+      for (std::size_t i = 0; i * piece < bytes; ++i) {
+        read_piece(i);
+      }
+    }
+    errno = error;
+    require_system<CheckpointError>(error == 0, file.path(), "cannot be read");
+    require<CheckpointError>(missing == 0, file.path(), ": ended ", missing.load(),
+                             " bytes too early: the file was cut while it was read");
+    if (drops_cache_) {
+      file.advise(begin, bytes, PlainFile<CheckpointError>::Need::over);
+    }
+    tell(before_ + begin + bytes);
+  }
+#else
+  file.read(out);
+#endif
+}
+
+QWEN35_BODY void WeightFiles::tell(std::size_t done) const {
+  if (progress_) {
+    progress_(done, total_);
+  }
+}
+
+QWEN35_BODY LoadReport WeightFiles::report() const {
+  LoadReport out;
+  out.seconds = seconds_;
+  std::vector<std::span<const std::byte>> regions;
+  for (const MappedFile& map : maps_) {
+    (map.is_mapped() ? out.mapped_bytes : out.read_bytes) += map.bytes().size();
+    regions.push_back(map.bytes());
+  }
+  for (const Buffer& buffer : buffers_) {
+    out.read_bytes += buffer.size();
+    regions.push_back({buffer.data(), buffer.size()});
+  }
+  if (out.mapped_bytes + out.read_bytes >= small) {
+    out.huge_page_bytes = huge_page_bytes(regions);
+  }
+  return out;
+}
+
+#endif  // QWEN35_BODIES
+
+QWEN35_END_NAMESPACE
