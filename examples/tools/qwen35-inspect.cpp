@@ -369,7 +369,8 @@ int main(int argc, char** argv) {
     const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(
         path, qwen35::CheckpointOptions{.mmproj = mmproj == "auto"   ? std::nullopt
                                                   : mmproj == "none" ? std::optional<std::string>("")
-                                                                     : std::optional(mmproj)});
+                                                                     : std::optional(mmproj),
+                                        .load = qwen35::LoadMode::map});
     const Inspection inspection(checkpoint);
     json ? inspection.print_json(tensors) : inspection.print_text(tensors);
     std::cout.flush();

@@ -16,6 +16,7 @@ struct AddState {
     float factor = 1.0f;
   };
   using State = float;
+  static constexpr Part part = Part::attention;
   static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t) { return Arena::cost<float>(tokens); }
   static void forward(const Weights& weights, const float* x, float* y, const Pass& pass, std::span<const State> states,
                       Arena& arena) {
@@ -88,4 +89,34 @@ TEST_CASE("norm, mixer, residual, norm, feed-forward, residual") {
 TEST_CASE("what its parts need of the arena is part of what it needs") {
   using Layer = DecoderLayer<AddState, Square>;
   CHECK(Layer::workspace_bytes(5, 3) == 2 * Arena::cost<float>(15) + Arena::cost<float>(5));
+}
+
+TEST_CASE("a clock counts the time of each part while it lives") {
+  using Layer = DecoderLayer<AddState, Square>;
+  const float ones[] = {1.0f, 1.0f, 1.0f}, states[] = {1.0f};
+  const Layer::Weights weights{{ones, 1.0f}, {ones, 1.0f}, {}, {}};
+  std::vector<float> hidden(3, 1.0f);
+  const TokenSpan spans[] = {{0, 0, 1, 0}};
+  Pass pass;
+  pass.tokens = 1;
+  pass.spans = spans;
+  Arena arena(Layer::workspace_bytes(1, 3));
+  PartClock::enter(Part::head);  // nobody counts
+  const auto start = std::chrono::steady_clock::now();
+  double sum = 0;
+  {
+    const PartClock clock;
+    Layer::forward(weights, hidden.data(), 3, pass, states, arena);
+    PartClock::enter(Part::head);
+    PartClock::enter(Part::rest);
+    for (std::size_t part = 0; part < part_names.size(); ++part) {
+      sum += clock.seconds(static_cast<Part>(part));
+    }
+    CHECK(clock.seconds(Part::attention) > 0);
+    CHECK(clock.seconds(Part::norms) > 0);
+    CHECK(clock.seconds(Part::delta_net) == 0);
+  }
+  PartClock::enter(Part::attention);
+  CHECK(sum > 0);
+  CHECK(sum <= std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/arena.hpp>
+#include <qwen35/core/part_clock.hpp>
 #include <qwen35/layers/norm.hpp>
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
@@ -64,13 +65,19 @@ struct DecoderLayer {
     float* const normed = scratch.normed;
     float* const update = scratch.update;
 
+    PartClock::enter(Part::norms);
     rms_norm_rows(weights.input_layernorm, hidden, pass.tokens, hidden_size, normed);
+    PartClock::enter(part_of<Mixer>());
     Mixer::forward(weights.mixer, normed, update, pass, states, arena);
+    PartClock::enter(Part::norms);
     add_residual(update, hidden, pass.tokens, hidden_size);
 
     rms_norm_rows(weights.post_attention_layernorm, hidden, pass.tokens, hidden_size, normed);
+    PartClock::enter(part_of<Ffn>());
     Ffn::forward(weights.mlp, normed, update, pass, arena);
+    PartClock::enter(Part::norms);
     add_residual(update, hidden, pass.tokens, hidden_size);
+    PartClock::enter(Part::rest);
   }
 
  private:
@@ -85,6 +92,16 @@ struct DecoderLayer {
           normed(arena.template take<float>(tokens * hidden_size)),
           update(arena.template take<float>(tokens * hidden_size)) {}
   };
+
+  // That a mixer's or feed-forward's time is counted to.
+  template <class Block>
+  static constexpr Part part_of() {
+    if constexpr (requires { Block::part; }) {
+      return Block::part;
+    } else {
+      return Part::rest;
+    }
+  }
 
   static void add_residual(const float* update, float* hidden, std::size_t tokens, std::size_t hidden_size) {
     parallel_ranges(tokens, 16, [&](std::size_t begin, std::size_t end) {

@@ -3,6 +3,7 @@
 // Source: reference `Qwen3_5MoeAttention`.
 #pragma once
 
+#include <qwen35/core/part_clock.hpp>
 #include <qwen35/layers/norm.hpp>
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
@@ -59,6 +60,7 @@ class GatedAttention {
  public:
   using Weights = GatedAttentionWeights;
   using State = GatedAttentionState;
+  static constexpr Part part = Part::attention;
 
   static constexpr std::size_t query_size = NumHeads * HeadDim;
   static constexpr std::size_t kv_size = NumKeyValueHeads * HeadDim;

@@ -3,6 +3,7 @@
 // `Qwen3_5MoeGatedDeltaNet`.
 #pragma once
 
+#include <qwen35/core/part_clock.hpp>
 #include <qwen35/layers/norm.hpp>
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
@@ -64,6 +65,7 @@ class GatedDeltaNet {
  public:
   using Weights = GatedDeltaNetWeights;
   using State = GatedDeltaNetState;
+  static constexpr Part part = Part::delta_net;
 
   static constexpr std::size_t key_size = KeyHeads * D;
   static constexpr std::size_t value_size = H * ValueDim;

@@ -3,6 +3,7 @@
 // `Qwen3_5MoeMLP`.
 #pragma once
 
+#include <qwen35/core/part_clock.hpp>
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/layers/pass.hpp>
 #include <qwen35/layers/rows.hpp>
@@ -35,6 +36,7 @@ class Mlp {
 
  public:
   using Weights = MlpWeights;
+  static constexpr Part part = Part::feed_forward;
 
   static constexpr MlpSizes sizes(std::size_t hidden_size) { return {hidden_size, Intermediate}; }
   static constexpr std::size_t workspace_bytes(std::size_t tokens, std::size_t hidden_size) {

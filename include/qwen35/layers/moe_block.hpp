@@ -37,6 +37,7 @@ class MoeBlock {
 
  public:
   using Weights = MoeWeights;
+  static constexpr Part part = Part::router;  // until the experts are chosen
 
   static constexpr std::size_t num_experts = E;
   static constexpr MoeSizes sizes(std::size_t hidden_size) {
@@ -63,6 +64,7 @@ class MoeBlock {
     const bool copied = reads_values(weights.experts, {routes.active, routes.active_count});
     const Rows many = in.gather({routes.token, tokens == 1 ? 0 : tokens * K}, copied ? own.gathered : nullptr);
     const Rows& gathered = tokens == 1 ? in : many;
+    PartClock::enter(Part::experts);
     // The shared expert has all tokens, so its tasks are the largest: they go first.
     own.products[0] = {
         &in, 0, tokens,

@@ -125,23 +125,32 @@ AnyModel bind_any(const Checkpoint& checkpoint) {
 
 }  // namespace detail
 
-// The model of a checkpoint, of the first of the configs that describes it: with its vision tower where the config and
-// the file have one. Raises ConfigError with each config's differences when none fits, CheckpointError.
-template <class... Configs>
-AnyModel open_model(const Checkpoint& checkpoint) {
-  static_assert(sizeof...(Configs) > 0, "open_model<Configs...>: name at least one config");
-  std::optional<AnyModel> model;
+// Calls `use(config)` with a null pointer to the first of the configs that describes the checkpoint. Raises ConfigError
+// with each config's differences when none fits.
+template <class... Configs, class Use>
+void with_config_of(const Checkpoint& checkpoint, const Use& use) {
+  static_assert(sizeof...(Configs) > 0, "name at least one config");
   std::string differences;
-  const auto open_if_described = [&]<class Config>(const Config*) {
-    if (const Result<ConfigValues> values = try_check<Config>(checkpoint.config())) {
-      model.emplace(detail::bind_any<Config>(checkpoint));
+  const auto use_if_described = [&]<class Config>(const Config* config) {
+    const Result<ConfigValues> values = try_check<Config>(checkpoint.config());
+    if (values) {
+      use(config);
     } else {
       differences += "\n" + values.failure().message;
     }
-    return model.has_value();
+    return static_cast<bool>(values);
   };
-  const bool described = (open_if_described(static_cast<const Configs*>(nullptr)) || ...);
+  const bool described = (use_if_described(static_cast<const Configs*>(nullptr)) || ...);
   require<ConfigError>(described, checkpoint.name(), ": this program was not compiled for such a model", differences);
+}
+
+// The model of a checkpoint, of the first of the configs that describes it: with its vision tower where the config and
+// the file have one. Raises ConfigError as above, CheckpointError.
+template <class... Configs>
+AnyModel open_model(const Checkpoint& checkpoint) {
+  std::optional<AnyModel> model;
+  with_config_of<Configs...>(checkpoint,
+                             [&]<class Config>(const Config*) { model.emplace(detail::bind_any<Config>(checkpoint)); });
   return std::move(*model);
 }
 

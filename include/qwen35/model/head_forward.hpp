@@ -2,6 +2,7 @@
 // What models with a language-model head do behind their text model.
 #pragma once
 
+#include <qwen35/core/part_clock.hpp>
 #include <qwen35/model/forward_input.hpp>
 #include <qwen35/model/sequence_slice.hpp>
 
@@ -20,7 +21,9 @@ SliceRows forward_with_head(const Text& text, std::span<const SequenceSlice> sli
   float* const rows = text.prepare(workspace, head.cols + head.rows, out.count);
   text.run(slices, workspace, rows, record);
   float* const logits = rows + out.count * head.cols;
+  PartClock::enter(Part::head);
   lm_head(head, rows, out.count, logits, workspace.tokens(), workspace.arena());
+  PartClock::enter(Part::rest);
   out.hidden = rows;
   out.logits = logits;
   return out;

@@ -1,25 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-# The logits tool for any model of the family.
+# Tools for any model of the family.
 #
 #   qwen35_add_logits(NAME my-logits FROM path/to/config.json)
+#   qwen35_add_bench(NAME my-bench FROM path/to/config.json)
 #
-# makes the program my-logits: `my-logits DIR --ids 1,2,3 [-o OUT]`.
+# make the programs my-logits, `my-logits DIR --ids 1,2,3 [-o OUT]`, and my-bench, `my-bench -m DIR_OR_GGUF -p 512 -n 128`.
 include_guard(GLOBAL)
 
 set(QWEN35_TOOLS_SOURCE_DIR "${CMAKE_CURRENT_LIST_DIR}/../examples/tools" CACHE INTERNAL "Where the tools' sources are")
 
 function(qwen35_add_logits)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;FROM" "")
+  _qwen35_add_tool(logits ${ARGN})
+endfunction()
+
+function(qwen35_add_bench)
+  _qwen35_add_tool(bench ${ARGN})
+endfunction()
+
+# `tool`: of <tool>.hpp, whose body is <tool>_tool::main.
+function(_qwen35_add_tool tool)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "NAME;FROM" "")
   if(NOT arg_NAME OR NOT arg_FROM)
-    message(FATAL_ERROR "qwen35_add_logits: expected NAME and FROM")
+    message(FATAL_ERROR "qwen35_add_${tool}: expected NAME and FROM")
   endif()
   string(MAKE_C_IDENTIFIER "${arg_NAME}_config" config)
   set(source "${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME}.cpp")
-  file(CONFIGURE OUTPUT "${source}" @ONLY CONTENT "#include \"logits.hpp\"
+  file(CONFIGURE OUTPUT "${source}" @ONLY CONTENT "#include \"${tool}.hpp\"
 
 #include <qwen35_config/${config}.hpp>
 
-int main(int argc, char** argv) { return logits_tool::main<${config}>(argc, argv); }
+int main(int argc, char** argv) { return ${tool}_tool::main<${config}>(argc, argv); }
 ")
   if(NOT TARGET qwen35::cli11)
     qwen35_find_cli11()
