@@ -175,6 +175,13 @@ elseif(WHAT STREQUAL "pack")
   expect_equal("a recipe of one's own" "${own}" "${named}")
   run("" --verify "${WORK}/q8.qwen35")
   expect_in("verify" "${out}" "129 tensors and 6 files are as they were written")
+  # Pictures and clips are looked at through a packed file too.
+  if(DESCRIBE)
+    run("" "${shapes}" "${WORK}/copy.qwen35" -q)
+    execute_process(COMMAND "${DESCRIBE}" -m "${WORK}/copy.qwen35" "${SCENES}/a.png" -q OUTPUT_VARIABLE answer)
+    execute_process(COMMAND "${DESCRIBE}" -m "${WORK}/copy.qwen35" --video "${SCENES}/clip" --fps 2 -p "Which way does the triangle move?" -q OUTPUT_VARIABLE clip)
+    expect_equal("answers" "${answer}${clip}" "A green circle and a blue star.\nThe triangle moves down.\n")
+  endif()
   # Errors leave what was there.
   file(SHA256 "${WORK}/q8.qwen35" before)
   foreach(wrong "${shapes};${WORK}/q8.qwen35;-r;nothing" "${WORK}/none;${WORK}/q8.qwen35" "${shapes};${WORK}/x.bin" "--verify;${shapes}" "${shapes}"
