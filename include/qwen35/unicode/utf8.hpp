@@ -151,7 +151,7 @@ QWEN35_BODY std::string repair_utf8(std::string_view text, bool keep_tail, std::
   out.reserve(text.size());
   std::size_t i = 0;
   std::size_t copied = 0;
-  while (i < text.size()) {
+  while ((i = skip_ascii(text, i)) < text.size()) {
     const Utf8Step step = utf8_step(text.substr(i));
     if (step.truncated && keep_tail) {
       break;
