@@ -38,7 +38,7 @@ struct IntegerReader<Format::iq4_nl> {
   static constexpr std::size_t bytes = row_bytes(Format::iq4_nl, quantized_values);
   template <class Load, class Put>
   static HWY_INLINE void codes(const Load& load, const Put& put) {
-    TableCodes<18, 2>::read(qwen35::detail::iq4_values, load, put);
+    TableCodes<18, 2>::read(coded::iq4_values, load, put);
   }
   static HWY_INLINE GroupScales<Kind> scales(const std::uint8_t* const* rows) {
     return {{halves_pieces<18>(rows, 0), halves_pieces<18>(rows, 72)}, {}};
@@ -51,7 +51,7 @@ struct IntegerReader<Format::iq4_xs> {
   static constexpr std::size_t bytes = row_bytes(Format::iq4_xs, quantized_values);
   template <class Load, class Put>
   static HWY_INLINE void codes(const Load& load, const Put& put) {
-    TableCodes<16, 8>::read(qwen35::detail::iq4_values, load, put);
+    TableCodes<16, 8>::read(coded::iq4_values, load, put);
   }
   static HWY_INLINE GroupScales<Kind> scales(const std::uint8_t* const* rows) {
     // Of the first eight bytes: the f16, two bits of each group, then four.
@@ -82,7 +82,7 @@ struct IntegerReader<Format::mxfp4> {
   static constexpr std::size_t bytes = row_bytes(Format::mxfp4, quantized_values);
   template <class Load, class Put>
   static HWY_INLINE void codes(const Load& load, const Put& put) {
-    TableCodes<17, 1>::read(qwen35::detail::mxfp4_values, load, put);
+    TableCodes<17, 1>::read(coded::mxfp4_values, load, put);
   }
   static HWY_INLINE GroupScales<Kind> scales(const std::uint8_t* const* rows) {
     return {{exponents(rows, 0), exponents(rows, 4)}, {}};
