@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/layers/mlp.hpp>
+#include <qwen35/layers/norm.hpp>  // the body of ParameterVisitor::norm
 #include <qwen35/layers/parameter.hpp>
 #include <qwen35/weights/binder.hpp>
 
