@@ -38,7 +38,10 @@ int main(int argc, char** argv) {
   std::string load = "automatic";
   app.add_option("checkpoint", folder, "folder with config.json and safetensors files, a GGUF or a packed file")
       ->required();
-  app.add_option("--ids", ids, "token ids, separated by commas")->required()->delimiter(',');
+  app.add_option("--ids", ids, "token ids, separated by commas")
+      ->required()
+      ->delimiter(',')
+      ->check([](const std::string& id) { return std::string(id.empty() ? "an id is missing" : ""); });
   app.add_option("-o,--output", out_path,
                  "little-endian f32 [tokens, vocab_size]; without it, one line a position: argmax id and its logit");
   app.add_option("--load-weights", load, "how weights come into memory: automatic, map or read")->capture_default_str();

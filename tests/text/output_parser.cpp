@@ -239,6 +239,29 @@ TEST_CASE("types, and marks where one does not fit") {
   CHECK(unknown.tool_calls.at(0).complete);
 }
 
+TEST_CASE("what an output's end would decide is open where the output was cut off") {
+  const auto calls = [](const std::string& text, bool starts_in_thinking, OutputEnd end) {
+    return parse_output(text, {starts_in_thinking, tools()}, end).tool_calls;
+  };
+  // In the reasoning: the next word might have been </think>.
+  for (const std::string& drafted : {search_call, std::string("<tool_call>{\"name\": \"search\", \"arguments\": "
+                                                              "{\"query\": \"a\"}}</tool_call>")}) {
+    const std::string text = "I could call " + drafted + " or not";
+    REQUIRE(calls(text, true, OutputEnd::cut_off).size() == 1);
+    CHECK(!calls(text, true, OutputEnd::cut_off)[0].complete);
+    CHECK(calls(text, true, OutputEnd::stopped)[0].complete);
+    CHECK(calls(text, false, OutputEnd::cut_off)[0].complete);
+  }
+  // In a value: a closing tag with nothing behind it might have been quoted.
+  const std::string value = "<tool_call>\n<function=search>\n<parameter=query>\na </function>";
+  CHECK(!calls(value, false, OutputEnd::cut_off).at(0).complete);
+  CHECK(calls(value, false, OutputEnd::stopped).at(0).complete);
+  // A fence might have been an example.
+  const std::string fenced = "```json\n{\"name\": \"search\", \"arguments\": {\"query\": \"a\"}}\n```";
+  CHECK(!calls(fenced, false, OutputEnd::cut_off).at(0).complete);
+  CHECK(calls(fenced, false, OutputEnd::stopped).at(0).complete);
+}
+
 TEST_CASE("an output cut off inside a call") {
   const ParsedOutput whole = parse(search_call);
   for (std::size_t length = 0; length < search_call.size(); ++length) {

@@ -45,7 +45,7 @@ bool opens_thinking(std::string_view prompt);
 //
 // - Reasoning goes up to </think>, with all that stands in it: a call drafted there is reasoning. From the first thing
 //   that may be a call on, nothing more is told until that is decided: without a </think> up to the output's end the
-//   calls are real, and the reasoning ends before them.
+//   calls are real, and the reasoning ends before them; but none is complete where the output was cut off there.
 // - Reasoning, and the answer behind it, are given without the white space around them. An answer that comes without a
 //   think block keeps the white space it begins with.
 // - A <think> counts at the beginning only, in an answer as in reasoning. Once there was reasoning, or a call, no later
@@ -132,6 +132,7 @@ class OutputParser {
   std::optional<std::size_t> skip_gap(std::size_t at) const noexcept;
   Look skip_fence(std::size_t& at) const noexcept;
   Look look_behind(std::size_t at, std::initializer_list<std::string_view> tags) const noexcept;
+  Look look_surely_behind(std::size_t at, std::initializer_list<std::string_view> tags) const noexcept;
   Look look_call(std::size_t at, std::size_t& length) const noexcept;
   Look look_json(std::size_t at, bool fences, JsonForm& form) const noexcept;
   Look look_fenced_call(std::size_t& length) const noexcept;

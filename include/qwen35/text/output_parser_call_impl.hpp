@@ -179,11 +179,12 @@ QWEN35_BODY void OutputParser::leave_wrapper() {
   wrapper_open_ = false;
 }
 
-// Tells the ends that are due. A call that was closed is complete, unless it was a draft.
+// Tells the ends that are due. A call that was closed is complete, unless it was a draft, or may have been one: the
+// output was cut off in the reasoning.
 QWEN35_BODY void OutputParser::tell_ends(bool withdrawn) {
   for (; told_ends_ < output_.tool_calls.size(); ++told_ends_) {
     ParsedToolCall& done = output_.tool_calls[told_ends_];
-    done.complete = whole_[told_ends_] && !withdrawn;
+    done.complete = whole_[told_ends_] && !withdrawn && !(cut_off_ && has(done.recovery, Recovery::inside_thinking));
     done.recovery |= withdrawn ? Recovery::withdrawn : Recovery::none;
     emit({.type = OutputEventType::tool_call_end,
           .text = done.call.name,

@@ -115,6 +115,8 @@ QWEN35_BODY bool OutputParser::step_json_call() {
     case json::Respelling::State::done:
       found = look_json_end(end, recovery);
       text = json_.reader.text();
+      // Behind a fence, or without its closing tag, only the end of the output says that it was a call.
+      whole = !cut_off_ || (json_.tagged && !has(recovery, Recovery::missing_close)) || !trim_blanks(rest(end)).empty();
       break;
     case json::Respelling::State::failed:  // at a </tool_call> only closing brackets are missing
       end = at_ + json_.size - 1;

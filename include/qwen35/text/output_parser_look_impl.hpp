@@ -73,6 +73,15 @@ QWEN35_BODY OutputParser::Look OutputParser::look_behind(std::size_t at,
   return !cut_off ? Look::no : final_ ? Look::yes : Look::wait;
 }
 
+// The same where the end of an output that a limit cut off decides nothing: what would have come is not known.
+QWEN35_BODY OutputParser::Look OutputParser::look_surely_behind(
+    std::size_t at, std::initializer_list<std::string_view> tags) const noexcept {
+  const std::size_t next = skip_gap(at).value_or(at);
+  const bool follows =
+      std::any_of(tags.begin(), tags.end(), [&](std::string_view tag) { return rest(next).starts_with(tag); });
+  return cut_off_ && !follows ? Look::no : look_behind(at, tags);
+}
+
 // Whether <tool_call> <function= stands at `at`; then `length` is that of the two with the blanks between.
 QWEN35_BODY OutputParser::Look OutputParser::look_call(std::size_t at, std::size_t& length) const noexcept {
   if (const Look open = look(at, opening(CallTag::call)); open != Look::yes) {
@@ -204,11 +213,11 @@ QWEN35_BODY OutputParser::Look OutputParser::look_value_end(CallTag tag, bool li
       return look_behind(behind, {opening(CallTag::parameter), closing(CallTag::function), closing(CallTag::call),
                                   opening(CallTag::call), opening(CallTag::function), think_close});
     case CallTag::function:
-      return look_behind(behind, {closing(CallTag::call), opening(CallTag::call), think_close});
+      return look_surely_behind(behind, {closing(CallTag::call), opening(CallTag::call), think_close});
     case CallTag::call:
       break;
   }
-  return line_start ? look_behind(behind, {opening(CallTag::call), think_close}) : Look::no;
+  return line_start ? look_surely_behind(behind, {opening(CallTag::call), think_close}) : Look::no;
 }
 
 // Whether a </think> stands at or behind at_; then close_search_ is its place. Each byte is looked at once.
