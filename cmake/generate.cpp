@@ -149,7 +149,7 @@
 #include <qwen35/weights/pack.hpp>
 #include <qwen35/weights/pack_recipe.hpp>
 #include <qwen35/weights/packed_impl.hpp>
-#include <qwen35/weights/packed_weight.hpp>
+#include <qwen35/weights/packed_weight_impl.hpp>
 #include <qwen35/weights/packed_writer.hpp>
 #include <qwen35/weights/quantization_config.hpp>
 #include <qwen35/weights/safetensors.hpp>
