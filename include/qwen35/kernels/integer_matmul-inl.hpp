@@ -2,6 +2,7 @@
 // Products of rows of blocks with activations in 8 bits, and those activations. The order of each sum is given in
 // tasks.hpp; every path keeps it, so that all instruction sets give the same bits.
 #include <qwen35/formats/unpack.hpp>
+#include <qwen35/kernels/formats/integer_groups-inl.hpp>
 #include <qwen35/kernels/formats/integer_tables-inl.hpp>
 #include <qwen35/kernels/integer_panels-inl.hpp>
 #include <qwen35/kernels/integer_streams-inl.hpp>

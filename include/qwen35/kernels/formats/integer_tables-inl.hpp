@@ -20,7 +20,6 @@ namespace HWY_NAMESPACE {
 // low halves are its first 16 values.
 template <std::size_t Stride, std::size_t Skip>
 struct TableCodes {
-  using Kind = CodeKind<32, false, 0>;
   template <class Load, class Put>
   static HWY_INLINE void read(const std::int8_t* values, const Load& load, const Put& put) {
     const ByteVec table = from_signed(broadcast_piece(values));

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The formats of integers with a scale and a zero point a group, see group_blocks.hpp, as integers in vectors.
+#include <qwen35/kernels/formats/integer_blocks-inl.hpp>
+
+#if defined(QWEN35_KERNELS_FORMATS_INTEGER_GROUPS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
+#ifdef QWEN35_KERNELS_FORMATS_INTEGER_GROUPS_INL_HPP
+#undef QWEN35_KERNELS_FORMATS_INTEGER_GROUPS_INL_HPP
+#else
+#define QWEN35_KERNELS_FORMATS_INTEGER_GROUPS_INL_HPP
+#endif
+
+#ifdef QWEN35_INTEGER_VECTORS
+
+HWY_BEFORE_NAMESPACE();
+QWEN35_BEGIN_NAMESPACE
+namespace kernels {
+namespace HWY_NAMESPACE {
+
+// The heads of the blocks in which groups 4 m to 4 m + 3 are, a piece for each row.
+template <Format F>
+HWY_INLINE IntVec group_heads(const std::uint8_t* const* rows, std::size_t m) {
+  constexpr std::size_t parts = 128 / format_info(F).block_values, each = 16 / parts;
+  IntVec heads = hn::Zero(IntTag());
+  QWEN35_UNROLL
+  for (std::size_t part = 0; part < parts; ++part) {
+    alignas(16) std::uint8_t from[16];
+    for (std::size_t i = 0; i < 16; ++i) {
+      from[i] = static_cast<std::uint8_t>(i / each == part ? i % 4 : 0x80);
+    }
+    const ByteVec bytes = load_pieces(rows, (m * parts + part) * format_info(F).block_bytes);
+    heads = hn::Or(heads, hn::BitCast(IntTag(), hn::TableLookupBytesOr0(bytes, hn::LoadDup128(ByteTag(), from))));
+  }
+  return heads;
+}
+
+// Where the codes of group g begin, of `Bits` bits each.
+template <Format F, std::size_t Bits>
+constexpr std::size_t group_place(std::size_t g) {
+  constexpr FormatInfo info = format_info(F);
+  return g * 32 / info.block_values * info.block_bytes + 4 + g * 32 % info.block_values * Bits / 8;
+}
+
+template <Format F>
+struct GroupReader4 {
+  using Kind = CodeKind<32, true, 15>;
+  static constexpr std::size_t bytes = row_bytes(F, quantized_values);
+  template <class Load, class Put>
+  static HWY_INLINE void codes(const Load& load, const Put& put) {
+    QWEN35_UNROLL
+    for (std::size_t g = 0; g < 8; ++g) {
+      const auto halves = load(group_place<F, 4>(g));
+      put(g, masked(halves, 15), shift_right<4>(halves, 15));
+    }
+  }
+  static HWY_INLINE GroupScales<Kind> scales(const std::uint8_t* const* rows) {
+    GroupScales<Kind> out;
+    QWEN35_UNROLL
+    for (std::size_t m = 0; m < 2; ++m) {
+      const IntVec heads = group_heads<F>(rows, m);
+      out.scales[m] = hn::BitCast(Tag(), masked_bits(heads, ~511));
+      out.offsets[m] = hn::Mul(hn::Neg(out.scales[m]), hn::ConvertTo(Tag(), masked_bits(heads, 31)));
+    }
+    return out;
+  }
+};
+
+template <Format F>
+struct GroupReader8 {
+  using Kind = CodeKind<32, true, 0>;
+  static constexpr std::size_t bytes = row_bytes(F, quantized_values);
+  template <class Load, class Put>
+  static HWY_INLINE void codes(const Load& load, const Put& put) {
+    QWEN35_UNROLL
+    for (std::size_t g = 0; g < 8; ++g) {
+      const std::size_t place = group_place<F, 8>(g);
+      put(g, from_signed(load(place)), from_signed(load(place + 16)));
+    }
+  }
+  static HWY_INLINE GroupScales<Kind> scales(const std::uint8_t* const* rows) {
+    GroupScales<Kind> out;
+    QWEN35_UNROLL
+    for (std::size_t m = 0; m < 2; ++m) {
+      const IntVec heads = group_heads<F>(rows, m);
+      const IntVec zero = hn::Sub(hn::Set(IntTag(), 128), masked_bits(heads, 511));
+      out.scales[m] = hn::BitCast(Tag(), masked_bits(heads, ~511));
+      out.offsets[m] = hn::Mul(out.scales[m], hn::ConvertTo(Tag(), zero));
+    }
+    return out;
+  }
+};
+
+template <>
+struct IntegerReader<Format::i4_32> : GroupReader4<Format::i4_32> {};
+template <>
+struct IntegerReader<Format::i4_64> : GroupReader4<Format::i4_64> {};
+template <>
+struct IntegerReader<Format::i4_128> : GroupReader4<Format::i4_128> {};
+template <>
+struct IntegerReader<Format::i8_32> : GroupReader8<Format::i8_32> {};
+template <>
+struct IntegerReader<Format::i8_128> : GroupReader8<Format::i8_128> {};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace kernels
+QWEN35_END_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // QWEN35_INTEGER_VECTORS
+
+#endif
