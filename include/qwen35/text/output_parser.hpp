@@ -131,8 +131,7 @@ class OutputParser {
   Look look(std::size_t at, std::string_view tag) const noexcept;
   std::optional<std::size_t> skip_gap(std::size_t at) const noexcept;
   Look skip_fence(std::size_t& at) const noexcept;
-  Look look_behind(std::size_t at, std::initializer_list<std::string_view> tags) const noexcept;
-  Look look_surely_behind(std::size_t at, std::initializer_list<std::string_view> tags) const noexcept;
+  Look look_behind(std::size_t at, std::initializer_list<std::string_view> tags, bool end_counts = true) const noexcept;
   Look look_call(std::size_t at, std::size_t& length) const noexcept;
   Look look_json(std::size_t at, bool fences, JsonForm& form) const noexcept;
   Look look_fenced_call(std::size_t& length) const noexcept;

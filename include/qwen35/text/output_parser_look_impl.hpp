@@ -55,9 +55,9 @@ QWEN35_BODY OutputParser::Look OutputParser::skip_fence(std::size_t& at) const n
 }
 
 // Whether one of `tags`, or the end of the output, follows `at`, with blanks between. A tag that the end cuts off
-// counts.
-QWEN35_BODY OutputParser::Look OutputParser::look_behind(std::size_t at,
-                                                         std::initializer_list<std::string_view> tags) const noexcept {
+// counts as the end does.
+QWEN35_BODY OutputParser::Look OutputParser::look_behind(std::size_t at, std::initializer_list<std::string_view> tags,
+                                                         bool end_counts) const noexcept {
   const std::optional<std::size_t> next = skip_gap(at);
   if (!next.has_value()) {
     return Look::no;
@@ -70,16 +70,7 @@ QWEN35_BODY OutputParser::Look OutputParser::look_behind(std::size_t at,
     }
     cut_off = cut_off || tag.starts_with(text);
   }
-  return !cut_off ? Look::no : final_ ? Look::yes : Look::wait;
-}
-
-// The same where the end of an output that a limit cut off decides nothing: what would have come is not known.
-QWEN35_BODY OutputParser::Look OutputParser::look_surely_behind(
-    std::size_t at, std::initializer_list<std::string_view> tags) const noexcept {
-  const std::size_t next = skip_gap(at).value_or(at);
-  const bool follows =
-      std::any_of(tags.begin(), tags.end(), [&](std::string_view tag) { return rest(next).starts_with(tag); });
-  return cut_off_ && !follows ? Look::no : look_behind(at, tags);
+  return !cut_off || (final_ && !end_counts) ? Look::no : final_ ? Look::yes : Look::wait;
 }
 
 // Whether <tool_call> <function= stands at `at`; then `length` is that of the two with the blanks between.
@@ -213,11 +204,11 @@ QWEN35_BODY OutputParser::Look OutputParser::look_value_end(CallTag tag, bool li
       return look_behind(behind, {opening(CallTag::parameter), closing(CallTag::function), closing(CallTag::call),
                                   opening(CallTag::call), opening(CallTag::function), think_close});
     case CallTag::function:
-      return look_surely_behind(behind, {closing(CallTag::call), opening(CallTag::call), think_close});
+      return look_behind(behind, {closing(CallTag::call), opening(CallTag::call), think_close}, !cut_off_);
     case CallTag::call:
       break;
   }
-  return line_start ? look_surely_behind(behind, {opening(CallTag::call), think_close}) : Look::no;
+  return line_start ? look_behind(behind, {opening(CallTag::call), think_close}, !cut_off_) : Look::no;
 }
 
 // Whether a </think> stands at or behind at_; then close_search_ is its place. Each byte is looked at once.
