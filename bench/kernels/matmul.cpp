@@ -63,7 +63,7 @@ void integers(benchmark::State& state) {
 BENCHMARK(integers)
     ->ArgNames({"dtype", "tokens"})
     ->Apply([](benchmark::internal::Benchmark* bench) {
-      for (const int tokens : {1, 16, 512}) {
+      for (const int tokens : {1, 4, 16, 512}) {
 #define QWEN35_BENCH_FORMAT(name, ...) bench->Args({static_cast<int>(qwen35::Format::name), tokens});
         QWEN35_BLOCK_FORMATS(QWEN35_BENCH_FORMAT)
 #undef QWEN35_BENCH_FORMAT

@@ -174,6 +174,15 @@ HWY_INLINE IntVec sum_pieces(const Quad& v) {
                  hn::BitCast(tag, hn::InterleaveUpper(wide, ab, cd)));
 }
 
+#if HWY_TARGET <= HWY_AVX3
+// The numbers of sum_pieces where the pieces of a vector are of one row: number i of piece j, which belongs to group
+// 4 i + j, to that place.
+HWY_INLINE IntVec ordered_sums(IntVec v) {
+  return IntVec{
+      _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), v.raw)};
+}
+#endif
+
 // Number i of piece j of vector k becomes number k of piece j of vector i: with rows 4 j + k, one number of all rows.
 HWY_INLINE Quad transpose(const Quad& v) {
   const hn::Repartition<std::uint64_t, Tag> wide;

@@ -24,7 +24,9 @@ namespace HWY_NAMESPACE {
 template <class Reader>
 inline void integer_matmul_of(const IntegerMatmulTask& task) {
   if (task.tokens == 1) {
-    integer_streams<Reader>(task);
+    integer_streams<Reader, true>(task);
+  } else if (task.tokens <= stream_tokens) {
+    integer_streams<Reader, false>(task);
   } else {
     integer_panels<Reader>(task);
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products of rows of blocks with one row of activations in 8 bits: as fast as memory gives the blocks.
+// Products of rows of blocks with one row of activations in 8 bits, or a few: as fast as memory gives the blocks.
 #include <qwen35/kernels/formats/integer_blocks-inl.hpp>
+
+#include <type_traits>
 
 #if defined(QWEN35_KERNELS_INTEGER_STREAMS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef QWEN35_KERNELS_INTEGER_STREAMS_INL_HPP
@@ -16,52 +18,83 @@ QWEN35_BEGIN_NAMESPACE
 namespace kernels {
 namespace HWY_NAMESPACE {
 
-// Sums of products of a block, for each group of codes; a piece for each row.
-template <class Kind>
-struct BlockSums {
-  IntVec sums[Kind::sums];
+// Whether a reader has the codes of one row in vectors of their own.
+template <class Reader>
+inline constexpr bool by_row = requires(const std::uint8_t* block) {
+  Reader::row_scales(block);
 };
 
-struct LoadPieces {
-  const std::uint8_t* const* rows;
-  HWY_INLINE ByteVec operator()(std::size_t offset) const { return load_pieces(rows, offset); }
-};
-template <class Kind>
-struct AddToBlockSums {
-  BlockSums<Kind>& to;
-  const std::int8_t* x;
-  HWY_INLINE void operator()(std::size_t g, ByteVec first, ByteVec last) const {
-    const ByteVec x0 = broadcast_piece(x + g * 32), x1 = broadcast_piece(x + g * 32 + 16);
-    if constexpr (Kind::group == 32) {
-      to.sums[g] = dot_pieces<Kind>(first, x0, last, x1);
+// Codes and scales of a block: of one row, or of as many as a vector has pieces.
+template <class Reader>
+struct BlockCodes {
+  using Kind = typename Reader::Kind;
+  ByteVec codes[by_row<Reader> ? 4 : 16];
+  std::conditional_t<by_row<Reader>, Vec, GroupScales<Kind>> own;
+
+  HWY_INLINE explicit BlockCodes(const std::uint8_t* const* rows) {
+    if constexpr (by_row<Reader>) {
+      Reader::row_codes(rows[0], codes);
+      own = Reader::row_scales(rows[0]);
     } else {
-      to.sums[2 * g] = dot_piece<Kind>(first, x0);
-      to.sums[2 * g + 1] = dot_piece<Kind>(last, x1);
+      own = Reader::scales(rows);
+      Reader::codes(LoadPieces{rows}, Keep{codes});
     }
   }
+
+ private:
+  struct LoadPieces {
+    const std::uint8_t* const* rows;
+    HWY_INLINE ByteVec operator()(std::size_t offset) const { return load_pieces(rows, offset); }
+  };
+  struct Keep {
+    ByteVec* to;
+    HWY_INLINE void operator()(std::size_t g, ByteVec first, ByteVec last) const {
+      to[2 * g] = first;
+      to[2 * g + 1] = last;
+    }
+  };
 };
 
-// totals[m] += the scaled sums of groups 4 m to 4 m + 3 of a block, of each row.
+// totals[m] += the scaled sums of groups 4 m to 4 m + 3 of a block, of each row; of one row in one vector.
 template <class Reader>
-HWY_INLINE void add_block(const std::uint8_t* const* rows, const QuantizedBlock& x, Vec* totals) {
+HWY_INLINE void add_block(const BlockCodes<Reader>& block, const QuantizedBlock& x, Vec* totals) {
   using Kind = typename Reader::Kind;
   constexpr bool short_groups = Kind::group == 16;
-  const GroupScales<Kind> own = Reader::scales(rows);
-  BlockSums<Kind> block;
-  Reader::codes(LoadPieces{rows}, AddToBlockSums<Kind>{block, x.codes});
   const float* const x_scales = short_groups ? x.scales16 : x.scales;
-  const float* const x_sums = short_groups ? x.sums16 : x.sums;
   const std::int32_t* const negated = short_groups ? x.negated16 : x.negated;
-  QWEN35_UNROLL
-  for (std::size_t m = 0; m < Kind::sums; m += 4) {
-    IntVec sums = sum_pieces({block.sums[m], block.sums[m + 1], block.sums[m + 2], block.sums[m + 3]});
-    if constexpr (Kind::zero != 0) {
-      sums = hn::Add(sums, zero_correction<Kind>(hn::LoadDup128(IntTag(), negated + m)));
+  if constexpr (by_row<Reader>) {
+    static_assert(short_groups && !Kind::offsets && Kind::zero != 0);
+    const auto dot = [&block, &x](std::size_t i) HWY_ATTR {
+      return dot_piece<Kind>(block.codes[i],
+                             hn::LoadU(ByteTag(), reinterpret_cast<const std::uint8_t*>(x.codes) + 64 * i));
+    };
+    IntVec sums = ordered_sums(sum_pieces({dot(0), dot(1), dot(2), dot(3)}));
+    sums = hn::Add(sums, zero_correction<Kind>(hn::LoadU(IntTag(), negated)));
+    totals[0] = hn::MulAdd(hn::ConvertTo(Tag(), sums), hn::Mul(block.own, load(x_scales)), totals[0]);
+  } else {
+    IntVec group[Kind::sums];
+    QWEN35_UNROLL
+    for (std::size_t g = 0; g < 8; ++g) {
+      const ByteVec x0 = broadcast_piece(x.codes + g * 32), x1 = broadcast_piece(x.codes + g * 32 + 16);
+      if constexpr (short_groups) {
+        group[2 * g] = dot_piece<Kind>(block.codes[2 * g], x0);
+        group[2 * g + 1] = dot_piece<Kind>(block.codes[2 * g + 1], x1);
+      } else {
+        group[g] = dot_pieces<Kind>(block.codes[2 * g], x0, block.codes[2 * g + 1], x1);
+      }
     }
-    const Vec scale = hn::Mul(own.scales[m / 4], hn::LoadDup128(Tag(), x_scales + m));
-    totals[m / 4] = hn::MulAdd(hn::ConvertTo(Tag(), sums), scale, totals[m / 4]);
-    if constexpr (Kind::offsets) {
-      totals[m / 4] = hn::MulAdd(own.offsets[m / 4], hn::LoadDup128(Tag(), x_sums + m), totals[m / 4]);
+    QWEN35_UNROLL
+    for (std::size_t m = 0; m < Kind::sums; m += 4) {
+      IntVec sums = sum_pieces({group[m], group[m + 1], group[m + 2], group[m + 3]});
+      if constexpr (Kind::zero != 0) {
+        sums = hn::Add(sums, zero_correction<Kind>(hn::LoadDup128(IntTag(), negated + m)));
+      }
+      const Vec scale = hn::Mul(block.own.scales[m / 4], hn::LoadDup128(Tag(), x_scales + m));
+      totals[m / 4] = hn::MulAdd(hn::ConvertTo(Tag(), sums), scale, totals[m / 4]);
+      if constexpr (Kind::offsets) {
+        const float* const x_sums = short_groups ? x.sums16 : x.sums;
+        totals[m / 4] = hn::MulAdd(block.own.offsets[m / 4], hn::LoadDup128(Tag(), x_sums + m), totals[m / 4]);
+      }
     }
   }
 }
@@ -95,18 +128,23 @@ HWY_INLINE void sum_partials(Vec totals, float& row) {
 
 inline constexpr std::size_t integer_fetch_ahead = 1024;
 
-// Four plain streams, as multiply_streams reads them.
-template <class Reader>
+// Up to this many tokens, multiplying as the rows come costs less than expanding them.
+inline constexpr std::size_t stream_tokens = 4;
+
+// Four plain streams, as multiply_streams reads them; One: there is one token.
+template <class Reader, bool One>
 QWEN35_TILE_FUNCTION void integer_streams(const IntegerMatmulTask& task) {
   using Kind = typename Reader::Kind;
-  constexpr bool by_row = requires(const std::uint8_t* block, Vec totals) {
-    Reader::add_row(block, *task.x, totals);
-  };
-  constexpr std::size_t vectors = by_row ? 4 : 4 / vector_rows, parts = by_row ? 1 : Kind::sums / 4;
+  constexpr std::size_t block_rows = by_row<Reader> ? 1 : vector_rows;
+  constexpr std::size_t vectors = 4 / block_rows, parts = by_row<Reader> ? 1 : Kind::sums / 4;
+  const std::size_t tokens = One ? 1 : task.tokens;
   const std::size_t blocks = quantized_blocks(task.w.cols);
   const std::size_t whole = Reader::bytes == 0 ? 0 : task.w.cols / quantized_values;
   const std::size_t quarter = (task.row_end - task.row_begin + 3) / 4;
-  const QuantizedBlock* const x = task.x + (task.index == nullptr ? 0 : task.index[0] * blocks);
+  const QuantizedBlock* x[One ? 1 : stream_tokens];
+  for (std::size_t t = 0; t < tokens; ++t) {
+    x[t] = task.x + (task.index == nullptr ? t : task.index[t]) * blocks;
+  }
   UnpackedBlock room[4];
   for (std::size_t step = 0; step < quarter; ++step) {
     std::size_t row[4];
@@ -116,13 +154,15 @@ QWEN35_TILE_FUNCTION void integer_streams(const IntegerMatmulTask& task) {
       row[r] = own < task.row_end ? own : task.row_end - 1;  // the last row again, with the same result
       stream[r] = reinterpret_cast<const std::uint8_t*>(task.w.row(row[r]));
     }
-    float sums[4] = {};
+    float sums[One ? 1 : stream_tokens][4] = {};
     for (std::size_t span = 0; span < blocks; span += span_blocks) {
       const std::size_t end = blocks - span < span_blocks ? blocks : span + span_blocks;
-      Vec totals[vectors * parts];
-      QWEN35_UNROLL
-      for (std::size_t i = 0; i < vectors * parts; ++i) {
-        totals[i] = zero();
+      Vec totals[One ? 1 : stream_tokens][vectors * parts];
+      for (std::size_t t = 0; t < tokens; ++t) {
+        QWEN35_UNROLL
+        for (std::size_t i = 0; i < vectors * parts; ++i) {
+          totals[t][i] = zero();
+        }
       }
       for (std::size_t b = span; b < end; ++b) {
         const std::uint8_t* from[4];
@@ -137,23 +177,27 @@ QWEN35_TILE_FUNCTION void integer_streams(const IntegerMatmulTask& task) {
         }
         QWEN35_UNROLL
         for (std::size_t v = 0; v < vectors; ++v) {
-          if constexpr (by_row) {
-            totals[v] = Reader::add_row(from[v], x[b], totals[v]);
-          } else {
-            add_block<Reader>(from + v * vector_rows, x[b], totals + v * parts);
+          const BlockCodes<Reader> block(from + v * block_rows);
+          for (std::size_t t = 0; t < tokens; ++t) {
+            add_block(block, x[t][b], totals[t] + v * parts);
           }
         }
       }
-      for (std::size_t v = 0; v < vectors; ++v) {
-        if constexpr (by_row) {
-          sum_partials(totals[v], sums[v]);
-        } else {
-          sum_partials<Kind::sums>(totals + v * parts, sums + v * vector_rows);
+      for (std::size_t t = 0; t < tokens; ++t) {
+        for (std::size_t v = 0; v < vectors; ++v) {
+          if constexpr (by_row<Reader>) {
+            sum_partials(totals[t][v], sums[t][v]);
+          } else {
+            sum_partials<Kind::sums>(totals[t] + v * parts, sums[t] + v * vector_rows);
+          }
         }
       }
     }
-    for (std::size_t r = 0; r < 4; ++r) {
-      task.y[row[r]] = task.bias == nullptr ? sums[r] : sums[r] + task.bias[row[r]];
+    for (std::size_t t = 0; t < tokens; ++t) {
+      for (std::size_t r = 0; r < 4; ++r) {
+        float* const y = task.y + t * task.y_stride + row[r];
+        *y = task.bias == nullptr ? sums[t][r] : sums[t][r] + task.bias[row[r]];
+      }
     }
   }
 }

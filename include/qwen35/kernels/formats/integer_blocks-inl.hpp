@@ -95,7 +95,8 @@ HWY_INLINE IntVec masked_bits(IntVec numbers, std::int32_t mask) {
 //                                              load(offset) gives 16 bytes of each row
 //   bytes                                      of 256 values; 0 if they have to be unpacked
 //   scales(rows)                               GroupScales, a piece for each row
-//   add_row(block, x, totals)                  optional: the products of one row with a token, a lane for each sum
+//   row_codes(block, codes), row_scales(block) optional: of one row four vectors of codes, and a scale for each group
+//                                              of 16
 template <Format>
 struct IntegerReader;
 
@@ -210,12 +211,8 @@ struct IntegerReader<Format::q6_k> {
             {}};
   }
 #if HWY_TARGET <= HWY_AVX3
-  // Sums of products of one row, of each group of 16, scaled and added to `totals`. A vector of codes is of four groups
-  // that follow each other, which needs no pieces to be put together.
-  static HWY_INLINE Vec add_row(const std::uint8_t* block, const QuantizedBlock& x, Vec totals) {
-    const Tag tag;
-    const IntTag integers;
-    IntVec sums[4];
+  // A vector of codes is of four groups that follow each other, which needs no pieces to be put together.
+  static HWY_INLINE void row_codes(const std::uint8_t* block, ByteVec* codes) {
     QWEN35_UNROLL
     for (std::size_t half = 0; half < 2; ++half) {
       const ByteVec low = hn::LoadU(ByteTag(), block + half * 64);
@@ -223,19 +220,15 @@ struct IntegerReader<Format::q6_k> {
           _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 128 + half * 32)));
       const ByteVec first{_mm512_sllv_epi64(high, _mm512_setr_epi64(4, 4, 4, 4, 2, 2, 2, 2))};
       const ByteVec second{_mm512_srlv_epi64(high, _mm512_setr_epi64(0, 0, 0, 0, 2, 2, 2, 2))};
-      const auto own = reinterpret_cast<const std::uint8_t*>(x.codes + half * 128);
-      sums[2 * half] = dot_piece<Kind>(either(masked(low, 15), masked(first, 48)), hn::LoadU(ByteTag(), own));
-      sums[2 * half + 1] =
-          dot_piece<Kind>(either(shift_right<4>(low, 15), masked(second, 48)), hn::LoadU(ByteTag(), own + 64));
+      codes[2 * half] = either(masked(low, 15), masked(first, 48));
+      codes[2 * half + 1] = either(shift_right<4>(low, 15), masked(second, 48));
     }
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    IntVec dots{_mm512_permutexvar_epi32(order, sum_pieces({sums[0], sums[1], sums[2], sums[3]}).raw)};
-    dots = hn::Add(dots, zero_correction<Kind>(hn::LoadU(integers, x.negated16)));
+  }
+  static HWY_INLINE Vec row_scales(const std::uint8_t* block) {
     const Vec scale{
         _mm512_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128(static_cast<int>(coded::u16_at(block + 208)))))};
     const auto groups = hn::LoadU(hn::Rebind<std::int8_t, Tag>(), reinterpret_cast<const std::int8_t*>(block) + 192);
-    const Vec scales = hn::Mul(scale, hn::ConvertTo(tag, hn::PromoteTo(integers, groups)));
-    return hn::MulAdd(hn::ConvertTo(tag, dots), hn::Mul(scales, load(x.scales16)), totals);
+    return hn::Mul(scale, hn::ConvertTo(Tag(), hn::PromoteTo(IntTag(), groups)));
   }
 #endif
 };
