@@ -61,7 +61,9 @@ QWEN35_BODY int cpu_quota(const std::string& root) {
     if (first == std::string::npos || second == std::string::npos) {
       continue;
     }
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    // (Put together by append: GCC 12 warns of `"," + string` at -O3.)
+    std::string controllers = ",";
+    controllers.append(line, first + 1, second - first - 1).append(",");
     const bool version_2 = controllers == ",,";
     if (!version_2 && controllers.find(",cpu,") == std::string::npos) {
       continue;
