@@ -44,10 +44,11 @@ void attention(benchmark::State& state) {
   kernel_bench::report(state, 4.0 * static_cast<double>(queries * keys * head_dim),
                        static_cast<double>(2 * keys * row));
 }
-constexpr auto f32 = static_cast<int>(DType::f32), bf16 = static_cast<int>(DType::bf16);
+constexpr auto f32 = static_cast<int>(DType::f32), f16 = static_cast<int>(DType::f16),
+               bf16 = static_cast<int>(DType::bf16);
 BENCHMARK(attention)
     ->ArgNames({"dtype", "head_dim", "queries", "keys"})
-    ->ArgsProduct({{f32, bf16}, {256}, {1, 8, 32}, {4096}})
+    ->ArgsProduct({{f32, f16, bf16}, {256}, {1, 8, 32}, {4096}})
     ->ArgsProduct({{f32}, {72}, {64, 256}, {2048}});
 
 }  // namespace
