@@ -96,19 +96,8 @@ inline BenchResult measure(Test& test, const BenchModel& model, const Settings& 
   return result;
 }
 
-// Raises InputError for a name that is no format of keys and values.
-inline qwen35::DType kv_format(const std::string& word) {
-  for (int i = 0; i < 256; ++i) {
-    const auto format = static_cast<qwen35::Format>(i);
-    if (!name(format).empty() && name(format) == word) {
-      return format;
-    }
-  }
-  qwen35::raise<qwen35::InputError>("-ctk: \"" + word + "\" is no format, expected f16, bf16 or f32");
-}
-
 inline std::vector<BenchResult> measure_all(const BenchModel& model, const Settings& settings, bool huge_pages) {
-  const qwen35::DType kv = kv_format(settings.type_kv);
+  const qwen35::DType kv = qwen35::keys_format(settings.type_kv, "--cache-type");
   std::vector<BenchResult> results;
   for (const int threads : settings.threads) {
     const qwen35::ThreadCount scope(threads);
@@ -193,7 +182,8 @@ int main(int argc, char** argv) {
   app.add_option("--chunk", settings.chunk, "tokens that go through the model at once")
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 16));
-  app.add_option("--ctk,--cache-type", settings.type_kv, "how keys and values are kept: f16, bf16, f32 (also -ctk)")
+  app.add_option("--ctk,--cache-type", settings.type_kv,
+                 "how keys and values are kept: f16, bf16, f32, q8_0, f8_e4m3 (also -ctk)")
       ->capture_default_str();
   app.add_option("--load-weights", settings.load, "how weights come into memory: automatic, map or read")
       ->capture_default_str();

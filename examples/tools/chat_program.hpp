@@ -26,7 +26,7 @@ using Session = qwen35::Session<qwen35::AnyModel>;
 struct Settings {
   std::string folder;  // empty: the embedded checkpoint
   std::string mmproj = "auto";
-  std::string load_mode = "automatic";
+  std::string load_mode = "automatic", cache_type = "f32";
   std::string system;
   std::string thinking = "auto";
   std::int64_t thinking_budget = -1;
@@ -306,6 +306,7 @@ inline int run(const qwen35::Checkpoint& checkpoint, const Settings& settings,
   // The model comes last: what is wrong with a small file is told before the large ones are read.
   qwen35::SessionOptions options;
   options.system = settings.system;
+  options.cache.kv_dtype = qwen35::keys_format(settings.cache_type, "--cache-type");
   options.enable_thinking = thinking_of(settings.thinking);
   options.sources = qwen35::SourcePolicy::everything();
   options.chat_template = template_of(checkpoint, settings.chat_template, screen);
@@ -341,6 +342,7 @@ inline void add_options(CLI::App& app, Settings& settings) {
       ->check(CLI::IsMember({"auto", "on", "off"}));
   app.add_option("--thinking-budget", settings.thinking_budget, "at most so many tokens of thinking")
       ->check(CLI::NonNegativeNumber);
+  app.add_option("--cache-type", settings.cache_type, cache_type_help)->capture_default_str();
   app.add_option("--load", settings.load, "a conversation saved with /save");
   add_template_option(app, settings.chat_template);
   app.add_option("--fps", settings.fps,

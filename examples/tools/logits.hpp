@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The body of the logits tools: the raw logits of every position, for whichever compiled config fits the checkpoint.
+// The body of the logits tools: the raw logits of every position, or how far they are from recorded ones, for whichever
+// compiled config fits the checkpoint.
 #pragma once
 
-#include <qwen35/model/any_model.hpp>
+#include "divergence.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -33,22 +34,35 @@ template <class... Configs>
 int main(int argc, char** argv) {
   CLI::App app("The raw f32 logits of every position of a token sequence.");
   std::string folder;
-  std::string out_path;
+  std::string out_path, recorded;
   std::vector<qwen35::TokenId> ids;
   std::string load = "automatic";
   app.add_option("checkpoint", folder, "folder with config.json and safetensors files, a GGUF or a packed file")
       ->required();
-  app.add_option("--ids", ids, "token ids, separated by commas")
-      ->required()
-      ->delimiter(',')
-      ->check([](const std::string& id) { return std::string(id.empty() ? "an id is missing" : ""); });
+  app.add_option("--ids", ids, "token ids, separated by commas")->delimiter(',')->check([](const std::string& id) {
+    return std::string(id.empty() ? "an id is missing" : "");
+  });
   app.add_option("-o,--output", out_path,
                  "little-endian f32 [tokens, vocab_size]; without it, one line a position: argmax id and its logit");
+  app.add_option(
+         "--kl", recorded,
+         "instead, how far the probabilities are from those of a file that -o wrote of these ids, or that "
+         "llama-perplexity --kl-divergence-base wrote: positions, mean, median and 99 % of the Kullback-Leibler "
+         "divergence, and how often the most probable token is the same")
+      ->excludes("-o");
   app.add_option("--load-weights", load, "how weights come into memory: automatic, map or read")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   try {
     const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(folder, {.load = qwen35::load_mode(load)});
-    run(qwen35::open_model<Configs...>(checkpoint), ids, out_path);
+    if (recorded.empty()) {
+      qwen35::require<qwen35::InputError>(!ids.empty(), "--ids: token ids are needed");
+      run(qwen35::open_model<Configs...>(checkpoint), ids, out_path);
+      return 0;
+    }
+    Recording recording(recorded, ids);
+    const Divergence found = divergence(qwen35::open_model<Configs...>(checkpoint), recording);
+    std::printf("%zu positions: KL mean %.4g, median %.4g, 99 %% %.4g; same top token %.2f %%\n", found.positions,
+                found.mean, found.median, found.high, 100.0 * found.same_top);
     return 0;
   } catch (const qwen35::Error& error) {
     std::cerr << argv[0] << ": " << error.what() << '\n';

@@ -46,7 +46,7 @@ struct Request {
 struct Settings {
   std::string folder;
   std::string mmproj = "auto";
-  std::string load_mode = "automatic";
+  std::string load_mode = "automatic", cache_type = "f32";
   Request request;
   std::string chat_template = "auto";
   std::int64_t max_new_tokens = 512;
@@ -181,6 +181,7 @@ class Describer {
   qwen35::SessionOptions options(const qwen35::Processor& processor) {
     qwen35::SessionOptions out;
     out.enable_thinking = settings_.think;
+    out.cache.kv_dtype = qwen35::keys_format(settings_.cache_type, "--cache-type");
     out.media_loader = [&processor, this](const qwen35::ContentPart& part) {
       return chat_tool::load_medium(processor, part, fps_, settings_.max_pixels);
     };
@@ -228,6 +229,7 @@ int main(int argc, char** argv) {
           ->check(CLI::PositiveNumber);
   CLI::Option* const question =
       app.add_option("-p,--prompt", settings.request.question, "the question; without it, for a description");
+  app.add_option("--cache-type", settings.cache_type, chat_tool::cache_type_help)->capture_default_str();
   app.add_option("-n,--max-new-tokens", settings.max_new_tokens, "longest answer, thinking included")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);

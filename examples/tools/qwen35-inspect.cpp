@@ -69,7 +69,8 @@ Needs needs_of() {
   out.workspace_bytes = qwen35::Workspace<Config>::bytes(pass_tokens);
   for (std::size_t i = 0; i < qwen35::format_count; ++i) {
     const auto format = static_cast<Format>(i);
-    if (qwen35::is_encodable(format)) {
+    if (qwen35::holds_keys(format) &&
+        qwen35::text_config_t<Config>::head_dim % qwen35::format_info(format).block_values == 0) {
       const qwen35::CacheLayout layout = qwen35::cache_layout<Config>(format);
       out.token_bytes.emplace_back(name(format), layout.slot_bytes());
       out.sequence_bytes = layout.state_bytes();

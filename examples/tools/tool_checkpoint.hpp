@@ -26,6 +26,7 @@
 
 namespace chat_tool {
 
+inline constexpr const char* cache_type_help = "how keys and values are kept: f32, f16, bf16, q8_0 or f8_e4m3";
 inline constexpr const char* checkpoint_help =
     "folder with config.json, tokenizer.json and safetensors files, a GGUF or a packed file; without it, the small "
     "model in this program";

@@ -120,6 +120,25 @@ struct Problem {
 
 }  // namespace
 
+TEST_CASE("attention over keys and values in blocks") {
+  for_each_isa([] {
+    for (const std::size_t head_dim : {32u, 64u, 96u, 256u}) {
+      for (const std::size_t keys : {1u, 65u, 200u}) {
+        const Problem problem(DType::q8_0, 7, head_dim, keys, 1, keys % 2);
+        CAPTURE(head_dim);
+        CAPTURE(keys);
+        CHECK(distance(problem.run(), problem.truth()) < 2e-6);
+        const std::vector<float> all = problem.run();
+        for (std::size_t query = 0; query < 7; ++query) {
+          const std::vector<float> own(all.begin() + static_cast<std::ptrdiff_t>(query * head_dim),
+                                       all.begin() + static_cast<std::ptrdiff_t>((query + 1) * head_dim));
+          CHECK(problem.run(query, 1) == own);
+        }
+      }
+    }
+  });
+}
+
 TEST_CASE("attention agrees with double precision on odd sizes") {
   for_each_isa([] {
     for (const DType dtype : formats) {

@@ -55,14 +55,19 @@ struct Stored {
         values(source),
         offset(byte_offset),
         format(stored) {
-    qwen35::visit(format, [this]<qwen35::Format F>(qwen35::StoredAs<F>) {
+    const auto fill = [this]<qwen35::Format F>(qwen35::StoredAs<F>) {
       for (std::size_t i = 0; i < values.size(); i += qwen35::format_info(F).block_values) {
         typename qwen35::StoredAs<F>::Block block;
         qwen35::StoredAs<F>::encode(&values[i], block);
         qwen35::StoredAs<F>::decode(block, &values[i]);
         std::memcpy(bytes.data() + offset + qwen35::row_bytes(F, i), &block, sizeof(block));
       }
-    });
+    };
+    if (format == qwen35::Format::q8_0) {
+      fill(qwen35::StoredAs<qwen35::Format::q8_0>{});
+    } else {
+      qwen35::visit(format, fill);
+    }
   }
   const std::byte* data() const { return bytes.data() + offset; }
 };

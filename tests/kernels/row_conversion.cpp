@@ -2,6 +2,7 @@
 #include "kernel_test.hpp"
 
 #include <bit>
+#include <limits>
 
 using namespace qwen35;
 using namespace kernel_test;
@@ -64,6 +65,43 @@ TEST_CASE("encode_row rounds as the definition does, and decode_row gives stored
         kernels::decode_row({format, stored.data() + offset, values.size(), back.data()});
         CAPTURE(name(format));
         CHECK(differences(back, expected.values) == 0);
+      }
+    }
+  });
+}
+
+TEST_CASE("encode_row writes q8_0 with the largest size as code 127") {
+  constexpr float inf = std::numeric_limits<float>::infinity();
+  std::vector<float> values = random_values(32 * 60, 8, 3.0f);
+  for (std::size_t i = 0; i < values.size(); ++i) {  // from subnormal scales to what f16 cannot hold
+    values[i] = std::ldexp(values[i], static_cast<int>(i / 32) - 32);
+  }
+  values.insert(values.end(), 32, 0.0f);
+  for (const float odd : {inf, -inf, std::numeric_limits<float>::quiet_NaN()}) {
+    values.insert(values.end(), 32, 1.0f);
+    values[values.size() - 7] = odd;
+  }
+  for_each_isa([&] {
+    const Stored expected(Format::q8_0, values, 1);
+    std::vector<std::byte> stored(1 + row_bytes(Format::q8_0, values.size()));
+    kernels::encode_row({Format::q8_0, values.data(), values.size(), stored.data() + 1});
+    CHECK(std::memcmp(stored.data() + 1, expected.data(), stored.size() - 1) == 0);
+    std::vector<float> back(values.size());
+    kernels::decode_row({Format::q8_0, stored.data() + 1, values.size(), back.data()});
+    CHECK(differences(back, expected.values) == 0);
+    for (std::size_t block = 0; block < values.size(); block += 32) {
+      float largest = 0.0f;
+      for (std::size_t i = block; i < block + 32; ++i) {
+        largest = std::fmax(largest, std::fabs(values[i]));
+      }
+      const bool odd = block >= 61 * 32;
+      for (std::size_t i = block; i < block + 32; ++i) {
+        CAPTURE(i);
+        if (odd) {
+          CHECK(std::isnan(back[i]));
+        } else if (largest <= 127 * 65504.0f) {  // half a step, and what rounding the scale to f16 adds
+          CHECK(std::fabs(back[i] - values[i]) <= largest / 127 * 0.5f * 1.13f + 0x1p-18f);
+        }
       }
     }
   });

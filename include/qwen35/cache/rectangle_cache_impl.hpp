@@ -12,7 +12,7 @@ QWEN35_BODY RectangleCache::RectangleCache(const CacheOptions& options) : option
   require<InputError>(options.storage.empty() || options.capacity > 0, "CacheOptions: storage needs a fixed capacity");
   require<InputError>(options.capacity <= max_cache_tokens, "CacheOptions: capacity is ", options.capacity,
                       ", expected at most ", max_cache_tokens);
-  require_encodable(options.kv_dtype, "CacheOptions: kv_dtype");
+  require_holds_keys(options.kv_dtype, "CacheOptions: kv_dtype");
 }
 
 QWEN35_BODY RectangleCache RectangleCache::of(std::vector<SequenceCache> sequences, std::vector<std::size_t> pads) {

@@ -9,6 +9,7 @@
 #include <qwen35/formats/f32.hpp>
 #include <qwen35/formats/f8_e4m3.hpp>
 
+#include <string>
 #include <string_view>
 
 QWEN35_BEGIN_NAMESPACE
@@ -71,13 +72,38 @@ constexpr decltype(auto) visit(Format format, const Fn& fn) {
                                          : concat("this program was compiled without the format ", name(format)));
 }
 
-// Whether this library writes the format: matrices of fresh or converted weights, keys and values.
+// Whether this library writes the format value by value: matrices of fresh or converted weights.
 constexpr bool is_encodable(Format format) {
   return is_available(format) && !has_blocks(format) && visit(format, []<class S>(S) {
            return requires(const float* values, typename S::Block& block) {
              S::encode(values, block);
            };
          });
+}
+
+// Whether keys and values can be kept in the format: rows of them are written one at a time.
+constexpr bool holds_keys(Format format) {
+  return is_encodable(format) || (format == Format::q8_0 && is_available(format));
+}
+
+inline void require_holds_keys(Format format, std::string_view what) {
+  require<InputError>(holds_keys(format), what, ": this program cannot keep keys and values as ", name(format));
+}
+
+// The format of that name, for keys and values. Raises InputError, listing those that there are, with `what` it is
+// about.
+inline Format keys_format(std::string_view word, std::string_view what) {
+  std::string names;
+  for (std::size_t i = 0; i < format_count; ++i) {
+    const auto format = static_cast<Format>(i);
+    if (holds_keys(format)) {
+      if (name(format) == word) {
+        return format;
+      }
+      names.append(names.empty() ? "" : ", ").append(name(format));
+    }
+  }
+  raise<InputError>(concat(what, ": \"", word, "\" is no format of keys and values, expected one of ", names));
 }
 
 inline void require_encodable(Format format, std::string_view what) {

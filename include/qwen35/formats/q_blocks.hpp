@@ -4,6 +4,10 @@
 
 #include <qwen35/formats/coded_block.hpp>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
@@ -28,7 +32,28 @@ struct StoredAs<Format::q8_0> : CodedFormat<Format::q8_0> {
     to.set(0, 2, coded::f16_at(block.scale));
     std::memcpy(to.codes, block.codes, sizeof(block.codes));
   }
+  // As keys and values are written, without a fit: the scale is the largest size / 127, rounded to f16, and a code is
+  // the nearest even. An infinity or a NaN makes NaN of the block; a scale is at most the largest f16.
+  static void encode(const float* values, Block& block);
 };
+
+inline void StoredAs<Format::q8_0>::encode(const float* values, Block& block) {
+  float largest = 0.0f;
+  bool finite = true;
+  for (std::size_t i = 0; i < 32; ++i) {
+    const float size = std::fabs(values[i]);
+    finite = finite && size <= std::numeric_limits<float>::max();
+    largest = size > largest ? size : largest;
+  }
+  const std::uint16_t bits = finite ? f32_to_f16(std::min(largest / 127.0f, 65504.0f)) : std::uint16_t{0x7e00};
+  const float scale = f16_to_f32(bits), back = scale > 0.0f ? 1.0f / scale : 0.0f;
+  block.scale[0] = static_cast<std::uint8_t>(bits & 255u);
+  block.scale[1] = static_cast<std::uint8_t>(bits >> 8);
+  for (std::size_t i = 0; i < 32; ++i) {
+    const float code = finite ? std::clamp(std::nearbyint(values[i] * back), -127.0f, 127.0f) : 0.0f;
+    block.codes[i] = static_cast<std::int8_t>(code);
+  }
+}
 
 template <>
 struct StoredAs<Format::q4_0> : CodedFormat<Format::q4_0> {

@@ -82,7 +82,7 @@ inline void decode_columns(const KeyRows& keys, std::size_t place, std::size_t c
       } else if (left >= lanes) {
         put_columns(VectorsOf<F>::load(from[0], d), VectorsOf<F>::load(from[1], d), VectorsOf<F>::load(from[2], d),
                     VectorsOf<F>::load(from[3], d), columns + d * lanes);
-      } else {
+      } else if constexpr (!has_blocks(F)) {  // (Blocks are whole: a multiple of `lanes`.)
         put_columns(load_first<F>(from[0], d, left), load_first<F>(from[1], d, left), load_first<F>(from[2], d, left),
                     load_first<F>(from[3], d, left), columns + d * lanes);
       }
@@ -92,6 +92,12 @@ inline void decode_columns(const KeyRows& keys, std::size_t place, std::size_t c
 
 inline void decode_keys(Format format, const KeyRows& keys, std::size_t place, std::size_t count, std::size_t head_dim,
                         std::size_t width, float* to) {
+  if constexpr (is_available(Format::q8_0)) {
+    if (format == Format::q8_0) {
+      decode_columns<Format::q8_0>(keys, place, count, head_dim, width, to);
+      return;
+    }
+  }
   visit(format, [&]<Format F>(StoredAs<F>) { decode_columns<F>(keys, place, count, head_dim, width, to); });
 }
 

@@ -7,6 +7,7 @@
   v05                  a dense model of tests/data/vision with tiled value heads
   v01/v01, mmproj-v01  a model of tests/data/vision and its picture tower
   shapes-q8_0          examples/shapes, quantised (llama-quantize)
+  shapes-q8_0.kld      not made here: what llama-perplexity -c 32 -b 32 --chunks 1 --kl-divergence-base records of it and an English sentence
 
 Run in a folder that has `repository` (this one), and converter's convert_hf_to_gguf.py and conversion/ (llama.cpp 0.7), with llama-quantize and
 llama-gguf-split on the path:  python3 repository/tests/data/gguf/make_gguf.py OUT [--large]

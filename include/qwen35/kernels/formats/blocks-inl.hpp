@@ -192,6 +192,22 @@ inline void decode_whole(const std::byte* row, std::size_t begin, std::size_t en
 
 #endif
 
+// Single vectors of a row, for keys and values.
+template <>
+struct VectorsOf<Format::q8_0> {
+  static HWY_INLINE Vec load(const std::byte* row, std::size_t i) {
+    using Block = StoredAs<Format::q8_0>::Block;
+    const auto& block = *reinterpret_cast<const Block*>(row + i / 32 * sizeof(Block));
+#if HWY_TARGET == HWY_SCALAR
+    return broadcast(coded::f16_at(block.scale) * static_cast<float>(block.codes[i % 32]));
+#else
+    const hn::Rebind<std::int8_t, Tag> narrow;
+    const Integers codes = hn::PromoteTo(Integer(), hn::LoadU(narrow, block.codes + i % 32));
+    return hn::Mul(hn::ConvertTo(Tag(), codes), broadcast_f16<0>(bytes_at(block, 0)));
+#endif
+  }
+};
+
 // Stored values into every `interleave`-th vector of `to`. They are whole groups, which may begin and end inside a
 // block.
 inline void decode_blocks(Format format, const std::byte* row, std::size_t begin, std::size_t count,
