@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel_test.hpp"
 
+#include <qwen35/kernels/quantized_rows.hpp>
+
 using namespace qwen35;
+using namespace kernel_test;
 
 TEST_CASE("the best instruction set runs unless another is asked for") {
   const auto found = kernels::detail::candidates();
@@ -59,3 +62,30 @@ TEST_CASE("a build without flags has AVX2 and AVX-512 kernels on x86-64") {
   }
 }
 #endif
+
+// Which formats have readers of their own differs from the kernels that are compiled once, which
+// tests/kernels/matmul.cpp compares with the definition.
+TEST_CASE("inline kernels multiply integers of every format to the same bits on every instruction set") {
+  for (const Format format : block_formats) {
+    if (!kernels::has_integer_products(format)) {
+      continue;
+    }
+    const std::size_t rows = 43, cols = 2560, most = 8;
+    const Stored stored = random_blocks(format, rows * cols, 1, 1);
+    const Matrix matrix{stored.data(), format, rows, cols};
+    const std::vector<float> x = random_values(most * cols, 2);
+    std::vector<kernels::QuantizedBlock> blocks(most * kernels::quantized_blocks(cols));
+    kernels::quantize_rows({x.data(), cols, 0, blocks.size(), blocks.data()});
+    for (const std::size_t tokens : {std::size_t{1}, std::size_t{2}, std::size_t{3}, most}) {
+      std::vector<float> expected;
+      for_each_isa([&] {
+        std::vector<float> y(tokens * rows, NAN);
+        kernels::integer_matmul({matrix, 0, rows, blocks.data(), nullptr, tokens, y.data(), rows});
+        expected = expected.empty() ? y : expected;
+        CAPTURE(name(format));
+        CAPTURE(tokens);
+        CHECK(same_bits(y, expected));
+      });
+    }
+  }
+}

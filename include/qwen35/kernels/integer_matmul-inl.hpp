@@ -2,10 +2,20 @@
 // Products of rows of blocks with activations in 8 bits, and those activations. The order of each sum is given in
 // tasks.hpp; every path keeps it, so that all instruction sets give the same bits.
 #include <qwen35/formats/unpack.hpp>
-#include <qwen35/kernels/formats/integer_groups-inl.hpp>
-#include <qwen35/kernels/formats/integer_tables-inl.hpp>
 #include <qwen35/kernels/integer_panels-inl.hpp>
 #include <qwen35/kernels/integer_streams-inl.hpp>
+
+// Formats with a reader of their own, each of which takes a second or two to compile. In programs that have the kernels
+// inline only the most used ones do; the others are unpacked by their definitions, to the same bits.
+#undef QWEN35_INTEGER_READERS
+#if defined(QWEN35_KERNELS_SOURCE)
+#include <qwen35/kernels/formats/integer_groups-inl.hpp>
+#include <qwen35/kernels/formats/integer_tables-inl.hpp>
+#define QWEN35_INTEGER_READERS(X) \
+  X(q8_0) X(q4_0) X(q4_k) X(q5_k) X(q6_k) X(iq4_nl) X(iq4_xs) X(mxfp4) X(i4_32) X(i4_64) X(i4_128) X(i8_32) X(i8_128)
+#else
+#define QWEN35_INTEGER_READERS(X) X(q8_0) X(q4_0) X(q4_k) X(q6_k)
+#endif
 
 #if defined(QWEN35_KERNELS_INTEGER_MATMUL_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef QWEN35_KERNELS_INTEGER_MATMUL_INL_HPP
@@ -21,15 +31,38 @@ namespace HWY_NAMESPACE {
 
 #ifdef QWEN35_INTEGER_VECTORS
 
+constexpr bool has_reader(Format format) {
+#define QWEN35_FORMAT_IS(name) || format == Format::name
+  return false QWEN35_INTEGER_READERS(QWEN35_FORMAT_IS);
+#undef QWEN35_FORMAT_IS
+}
+
+// Has this program a format without a reader whose groups are that long?
+constexpr bool has_unpacked(std::size_t group) {
+#define QWEN35_FORMAT_IS(name, ...) \
+  || (has_integer_products(Format::name) && !has_reader(Format::name) && integer_group(Format::name) == group)
+  return false QWEN35_LISTED_FORMATS(QWEN35_FORMAT_IS);
+#undef QWEN35_FORMAT_IS
+}
+
 template <class Reader>
 inline void integer_matmul_of(const IntegerMatmulTask& task) {
-  if (task.tokens == 1) {
-    integer_streams<Reader, true>(task);
-  } else if (task.tokens <= stream_tokens) {
+#if defined(QWEN35_KERNELS_SOURCE)
+  if (task.tokens > 1 && task.tokens <= stream_tokens) {
     integer_streams<Reader, false>(task);
-  } else {
-    integer_panels<Reader>(task);
+    return;
   }
+  constexpr bool has_stream = true;
+#else
+  constexpr bool has_stream = Reader::bytes != 0;  // unpacking takes longer than the rest in any case
+#endif
+  if constexpr (has_stream) {
+    if (task.tokens == 1) {
+      integer_streams<Reader, true>(task);
+      return;
+    }
+  }
+  integer_panels<Reader>(task);
 }
 
 inline void integer_matmul_rows(const IntegerMatmulTask& task) {
@@ -38,27 +71,21 @@ inline void integer_matmul_rows(const IntegerMatmulTask& task) {
   case Format::name:                                                                                \
     if constexpr (is_available(Format::name)) integer_matmul_of<IntegerReader<Format::name>>(task); \
     return;
-    QWEN35_INTEGER_CASE(q8_0)
-    QWEN35_INTEGER_CASE(q4_0)
-    QWEN35_INTEGER_CASE(q4_k)
-    QWEN35_INTEGER_CASE(q5_k)
-    QWEN35_INTEGER_CASE(q6_k)
-    QWEN35_INTEGER_CASE(iq4_nl)
-    QWEN35_INTEGER_CASE(iq4_xs)
-    QWEN35_INTEGER_CASE(mxfp4)
-    QWEN35_INTEGER_CASE(i4_32)
-    QWEN35_INTEGER_CASE(i4_64)
-    QWEN35_INTEGER_CASE(i4_128)
-    QWEN35_INTEGER_CASE(i8_32)
-    QWEN35_INTEGER_CASE(i8_128)
+    QWEN35_INTEGER_READERS(QWEN35_INTEGER_CASE)
 #undef QWEN35_INTEGER_CASE
     default:
       break;
   }
-  if (integer_group(task.w.format) == 32) {
-    integer_matmul_of<UnpackedReader<32>>(task);
-  } else {
-    integer_matmul_of<UnpackedReader<16>>(task);
+  const std::size_t group = integer_group(task.w.format);
+  if constexpr (has_unpacked(32)) {
+    if (group == 32) {
+      integer_matmul_of<UnpackedReader<32>>(task);
+    }
+  }
+  if constexpr (has_unpacked(16)) {
+    if (group == 16) {
+      integer_matmul_of<UnpackedReader<16>>(task);
+    }
   }
 }
 

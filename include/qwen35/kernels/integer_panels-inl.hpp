@@ -175,8 +175,8 @@ inline void integer_panels(const IntegerMatmulTask& task) {
         }
         if (tokens <= 2) {
           multiply_tiles<K, 2>(tiles, rows, blocks, x, token, tokens, sink);
-        } else if (tokens <= 4 || tile_tokens == 4) {
-          multiply_tiles<K, 4>(tiles, rows, blocks, x, token, tokens, sink);
+        } else if (has_middle_tile && tokens <= 4) {
+          multiply_tiles<K, has_middle_tile ? 4 : tile_tokens>(tiles, rows, blocks, x, token, tokens, sink);
         } else {
           multiply_tiles<K, tile_tokens>(tiles, rows, blocks, x, token, tokens, sink);
         }

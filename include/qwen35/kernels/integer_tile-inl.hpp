@@ -20,6 +20,12 @@ namespace HWY_NAMESPACE {
 inline constexpr std::size_t tile_vectors = HWY_TARGET <= HWY_AVX3 ? 2 : 1;
 inline constexpr std::size_t tile_rows = tile_vectors * lanes;
 inline constexpr std::size_t tile_tokens = HWY_TARGET <= HWY_AVX3 ? 6 : 4;
+// Three or four tokens have a tile of their own where that is not compiled into each program.
+#if defined(QWEN35_KERNELS_SOURCE)
+inline constexpr bool has_middle_tile = tile_tokens > 4;
+#else
+inline constexpr bool has_middle_tile = false;
+#endif
 inline constexpr std::size_t integer_panel_rows = 32;
 inline constexpr std::size_t panel_tiles = integer_panel_rows / tile_rows;
 
