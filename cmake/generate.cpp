@@ -12,6 +12,7 @@
 #include <qwen35/config/config_writer.hpp>
 #include <qwen35/config/json_fields.hpp>
 #include <qwen35/config/rope_fields.hpp>
+#include <qwen35/core/part_clock.hpp>
 #include <qwen35/formats/block_fit.hpp>
 #include <qwen35/generate/batch_entry.hpp>
 #include <qwen35/generate/beam_search.hpp>
@@ -25,6 +26,7 @@
 #include <qwen35/io/mapped_file.hpp>
 #include <qwen35/io/model_folder.hpp>
 #include <qwen35/io/plain_file.hpp>
+#include <qwen35/io/source_policy.hpp>
 #include <qwen35/json/dump.hpp>
 #include <qwen35/json/number.hpp>
 #include <qwen35/json/parse.hpp>

@@ -2,7 +2,9 @@
 // A chat in the terminal or through a pipe, with a checkpoint or the small model inside the program.
 #include <qwen35_embed/shapes.hpp>
 
+#include <chrono>
 #include <exception>
+#include <iostream>
 
 #include "chat_program.hpp"
 

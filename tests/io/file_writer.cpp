@@ -9,6 +9,7 @@
 #if QWEN35_HAS_POSIX
 #include <sys/resource.h>
 #include <csignal>
+#include <filesystem>
 #endif
 
 using namespace qwen35;

@@ -9,6 +9,8 @@
 
 #if QWEN35_HAS_MMAP
 #include <sys/stat.h>
+
+#include <filesystem>
 #endif
 
 using namespace qwen35;

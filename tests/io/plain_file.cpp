@@ -4,6 +4,7 @@
 #include "weights/safetensors_writer.hpp"
 
 #include <array>
+#include <filesystem>
 
 #include <doctest/doctest.h>
 

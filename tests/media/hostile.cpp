@@ -9,6 +9,7 @@
 #include <media/hostile_files.hpp>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 using namespace qwen35;

@@ -3,6 +3,8 @@
 
 #include <media/media_test.hpp>
 
+#include <filesystem>
+
 using namespace qwen35;
 using namespace media_test;
 

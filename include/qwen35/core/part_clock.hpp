@@ -6,10 +6,13 @@
 #include <qwen35/core/abi.hpp>
 
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+
+#if QWEN35_BODIES
+#include <chrono>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -35,22 +38,32 @@ class PartClock {
   double seconds(Part part) const { return seconds_[static_cast<std::size_t>(part)]; }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   static PartClock*& current() {
     static thread_local PartClock* clock = nullptr;
     return clock;
   }
-  void change(Part part) {
-    const Clock::time_point now = Clock::now();
-    seconds_[static_cast<std::size_t>(part_)] += std::chrono::duration<double>(now - since_).count();
-    since_ = now;
-    part_ = part;
-  }
+  static std::int64_t nanoseconds();  // since some moment
+  void change(Part part);
 
   std::array<double, part_names.size()> seconds_{};
-  Clock::time_point since_ = Clock::now();
+  std::int64_t since_ = nanoseconds();
   Part part_ = Part::rest;
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::int64_t PartClock::nanoseconds() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
+}
+
+QWEN35_BODY void PartClock::change(Part part) {
+  const std::int64_t now = nanoseconds();
+  seconds_[static_cast<std::size_t>(part_)] += static_cast<double>(now - since_) * 1e-9;
+  since_ = now;
+  part_ = part;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

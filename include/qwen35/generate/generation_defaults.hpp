@@ -7,8 +7,23 @@
 #include <qwen35/sampling/seed.hpp>
 
 #include <algorithm>
+#include <optional>
 
 QWEN35_BEGIN_NAMESPACE
+
+namespace detail {
+
+// What a model says of its own.
+struct ModelDefaults {
+  const json::Value* generation_config = nullptr;
+  std::optional<TokenIds> eos_token_id;
+  TokenIds pad_token_id;
+};
+
+void merge_config(const ModelDefaults& model, GenerationConfig& config);
+void choose_seed(GenerationConfig& config);
+
+}  // namespace detail
 
 // The fields that nobody set, but for the seed: from the model's own generation config, then from
 // `GenerationConfig::fallbacks()`; special tokens also from the model's config. Logs a warning where a max_length that
@@ -16,30 +31,20 @@ QWEN35_BEGIN_NAMESPACE
 // contradicts itself.
 template <class M>
 GenerationConfig merge_config(const M& model, GenerationConfig config) {
-  const bool says_max_length = config.max_length.has_value();
-  const bool says_max_new_tokens = config.max_new_tokens.has_value();
-  if constexpr (requires { GenerationConfig::from_json(model.generation_config()); }) {
-    config = config.or_else(GenerationConfig::from_json(model.generation_config()));
-  }
-  if (says_max_length && config.max_new_tokens) {
-    log_warning("generate: max_length ", *config.max_length, " is overruled by max_new_tokens ", *config.max_new_tokens,
-                says_max_new_tokens ? "" : " of the model's generation config");
-  }
-  config = config.or_else(GenerationConfig::fallbacks());
+  detail::ModelDefaults defaults;
   if constexpr (requires { TokenIds(model.config().get_text_config().eos_token_id); }) {
-    if (!config.eos_token_id) {
-      config.eos_token_id = TokenIds(model.config().get_text_config().eos_token_id);
-    }
+    defaults.eos_token_id = TokenIds(model.config().get_text_config().eos_token_id);
   }
   if constexpr (requires { TokenIds(model.config().get_text_config().pad_token_id); }) {
-    if (const TokenIds pad = model.config().get_text_config().pad_token_id; !config.pad_token_id && !pad.empty()) {
-      config.pad_token_id = pad[0];
-    }
+    defaults.pad_token_id = TokenIds(model.config().get_text_config().pad_token_id);
   }
-  if (!config.pad_token_id && config.eos_token_id && !config.eos_token_id->empty()) {
-    config.pad_token_id = (*config.eos_token_id)[0];
+  if constexpr (requires { GenerationConfig::from_json(model.generation_config()); }) {
+    const json::Value& own = model.generation_config();
+    defaults.generation_config = &own;
+    detail::merge_config(defaults, config);
+  } else {
+    detail::merge_config(defaults, config);
   }
-  config.validate();
   return config;
 }
 
@@ -47,9 +52,7 @@ GenerationConfig merge_config(const M& model, GenerationConfig config) {
 template <class M>
 GenerationConfig complete_config(const M& model, const GenerationConfig& config) {
   GenerationConfig out = merge_config(model, config);
-  if (!out.seed) {
-    out.seed = out.do_sample.value_or(false) ? random_seed() : 0;
-  }
+  detail::choose_seed(out);
   return out;
 }
 
@@ -91,6 +94,35 @@ void hold_to_capacity(std::size_t slots, std::size_t capacity, const char* setti
 void drop_encoder_penalties(GenerationConfig& config);
 
 #if QWEN35_BODIES
+
+QWEN35_BODY void detail::merge_config(const ModelDefaults& model, GenerationConfig& config) {
+  const bool says_max_length = config.max_length.has_value();
+  const bool says_max_new_tokens = config.max_new_tokens.has_value();
+  if (model.generation_config != nullptr) {
+    config = config.or_else(GenerationConfig::from_json(*model.generation_config));
+  }
+  if (says_max_length && config.max_new_tokens) {
+    log_warning("generate: max_length ", *config.max_length, " is overruled by max_new_tokens ", *config.max_new_tokens,
+                says_max_new_tokens ? "" : " of the model's generation config");
+  }
+  config = config.or_else(GenerationConfig::fallbacks());
+  if (!config.eos_token_id) {
+    config.eos_token_id = model.eos_token_id;
+  }
+  if (!config.pad_token_id && !model.pad_token_id.empty()) {
+    config.pad_token_id = model.pad_token_id[0];
+  }
+  if (!config.pad_token_id && config.eos_token_id && !config.eos_token_id->empty()) {
+    config.pad_token_id = (*config.eos_token_id)[0];
+  }
+  config.validate();
+}
+
+QWEN35_BODY void detail::choose_seed(GenerationConfig& config) {
+  if (!config.seed) {
+    config.seed = config.do_sample.value_or(false) ? random_seed() : 0;
+  }
+}
 
 QWEN35_BODY void hold_to_capacity(std::size_t slots, std::size_t capacity, const char* setting, std::size_t prompt,
                                   GenerationConfig& config) {

@@ -5,13 +5,15 @@
 #include <qwen35/core/error.hpp>
 #include <qwen35/io/data_url.hpp>
 
-#include <algorithm>
-#include <filesystem>
 #include <string>
 #include <string_view>
-#include <system_error>
-#include <utility>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -21,16 +23,7 @@ class SourcePolicy {
   SourcePolicy() = default;
   // Also what is in these folders or below, `..` and links followed before that is decided. Raises InputError for one
   // that is not there.
-  static SourcePolicy folders(const std::vector<std::string>& folders) {
-    SourcePolicy out;
-    for (const std::string& folder : folders) {
-      std::error_code error;
-      out.folders_.push_back(std::filesystem::canonical(folder, error));
-      require<InputError>(!error && std::filesystem::is_directory(out.folders_.back(), error), folder,
-                          ": not a folder that pictures may come from");
-    }
-    return out;
-  }
+  static SourcePolicy folders(const std::vector<std::string>& folders);
   // Whatever this program may read.
   static SourcePolicy everything() {
     SourcePolicy out;
@@ -42,35 +35,65 @@ class SourcePolicy {
   // is such a file or not.
   template <class E = Error>
   std::string admitted(const std::string& source, std::string_view where) const {
-    if (everything_ || source.empty() || is_data_url(source)) {
-      return source;
-    }
-    std::error_code error;
-    const std::filesystem::path path =
-        folders_.empty() ? std::filesystem::path(source) : std::filesystem::canonical(source, error);
-    const bool within = !error && std::any_of(folders_.begin(), folders_.end(), [&](const auto& folder) {
-      return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
-    });
-    require<E>(within && has_no_links(path), where, ": names a file that is not to be opened: SourcePolicy admits ",
+    std::string path = source;
+    require<E>(admits(path), where, ": names a file that is not to be opened: SourcePolicy admits ",
                folders_.empty() ? "data: URLs alone" : "data: URLs and what is in its folders");
-    return path.string();
+    return path;
   }
 
  private:
-  // A video may be a folder of pictures, one of which could be a link that leads out.
-  static bool has_no_links(const std::filesystem::path& path) {
-    std::error_code error;
-    std::filesystem::directory_iterator entry(path, error);
-    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-      if (entry->is_symlink(error)) {
-        return false;
-      }
-    }
-    return true;
-  }
+  // May it be opened? In a folder it becomes its path without links.
+  bool admits(std::string& source) const;
 
   bool everything_ = false;
-  std::vector<std::filesystem::path> folders_;
+  std::vector<std::string> folders_;  // their paths without links
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY SourcePolicy SourcePolicy::folders(const std::vector<std::string>& folders) {
+  SourcePolicy out;
+  for (const std::string& folder : folders) {
+    std::error_code error;
+    const std::filesystem::path path = std::filesystem::canonical(folder, error);
+    require<InputError>(!error && std::filesystem::is_directory(path, error), folder,
+                        ": not a folder that pictures may come from");
+    out.folders_.push_back(path.string());
+  }
+  return out;
+}
+
+namespace detail {
+
+// A video may be a folder of pictures, one of which could be a link that leads out.
+QWEN35_BODY bool has_no_links(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::directory_iterator entry(path, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    if (entry->is_symlink(error)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace detail
+
+QWEN35_BODY bool SourcePolicy::admits(std::string& source) const {
+  if (everything_ || source.empty() || is_data_url(source)) {
+    return true;
+  }
+  std::error_code error;
+  const std::filesystem::path path =
+      folders_.empty() ? std::filesystem::path(source) : std::filesystem::canonical(source, error);
+  const bool within = !error && std::any_of(folders_.begin(), folders_.end(), [&path](const std::string& name) {
+    const std::filesystem::path folder = name;
+    return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
+  });
+  source = path.string();
+  return within && detail::has_no_links(path);
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -38,6 +38,11 @@ class Value {
   using Member = std::pair<std::string, Value>;
 
   Value() = default;
+  Value(const Value& other);
+  Value(Value&& other) noexcept = default;
+  Value& operator=(const Value& other);
+  Value& operator=(Value&& other) noexcept = default;
+  ~Value();
   Value(std::nullptr_t) {}
   Value(bool value) : kind_(Kind::boolean), integer_(value ? 1 : 0) {}
   template <class T>
@@ -118,6 +123,10 @@ class Value {
 #if QWEN35_BODIES
 
 namespace json {
+
+QWEN35_BODY Value::Value(const Value& other) = default;
+QWEN35_BODY Value& Value::operator=(const Value& other) = default;
+QWEN35_BODY Value::~Value() = default;
 
 QWEN35_BODY Value Value::integer(std::string_view digits) {
   const std::string_view unsigned_digits = digits.substr(digits.starts_with('-') ? 1 : 0);

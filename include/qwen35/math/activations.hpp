@@ -3,9 +3,13 @@
 // the last place.
 #pragma once
 
-#include <qwen35/math/batch.hpp>
+#include <qwen35/core/abi.hpp>
+
+#include <cstddef>
 
 #if QWEN35_BODIES
+#include <qwen35/math/batch.hpp>
+
 #include <cmath>
 #endif
 
@@ -18,20 +22,6 @@ float sigmoid(float x);
 
 // log(1 + e^x), and x itself above 20 (the reference's threshold).
 float softplus(float x);
-
-Batch silu(const Batch& x);
-
-namespace detail {
-
-Batch sigmoid(const Batch& x);
-
-// 0.5 x (1 + tanh(u)) with u = sqrt(2/pi) (x + 0.044715 x^3), written as x sigmoid(2u): the same function, without the
-// cancellation that costs the first form its digits for negative x. The cube is kept finite by taking x^2 first.
-Batch gelu_tanh(const Batch& x);
-
-Batch gelu_erf(const Batch& x);
-
-}  // namespace detail
 
 // out = e^x
 void exp(const float* x, std::size_t n, float* out);
@@ -76,6 +66,8 @@ QWEN35_BODY Batch sigmoid(const Batch& x) {
   return Batch(1.0f) / (Batch(1.0f) + xsimd::exp(-x));
 }
 
+// 0.5 x (1 + tanh(u)) with u = sqrt(2/pi) (x + 0.044715 x^3), written as x sigmoid(2u): the same function, without the
+// cancellation that costs the first form its digits for negative x. The cube is kept finite by taking x^2 first.
 QWEN35_BODY Batch gelu_tanh(const Batch& x) {
   const Batch twice_u = x * (Batch(1.5957691216057308f) + Batch(0.07135481282553605f) * (x * x));
   return x * sigmoid(twice_u);

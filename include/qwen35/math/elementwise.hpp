@@ -2,7 +2,13 @@
 // Sums and scaled sums of arrays.
 #pragma once
 
+#include <qwen35/core/abi.hpp>
+
+#include <cstddef>
+
+#if QWEN35_BODIES
 #include <qwen35/math/batch.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 

@@ -2,7 +2,13 @@
 // Rotary embedding of one head vector, half-split pairing.
 #pragma once
 
+#include <qwen35/core/abi.hpp>
+
+#include <cstddef>
+
+#if QWEN35_BODIES
 #include <qwen35/math/batch.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 

@@ -8,6 +8,8 @@
 #include <qwen35/media/video_file.hpp>
 #include <qwen35/media/video_processor.hpp>
 
+#include <filesystem>
+
 QWEN35_BEGIN_NAMESPACE
 
 #if defined(QWEN35_HAS_FFMPEG)

@@ -12,11 +12,14 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
-#include <list>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <list>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
