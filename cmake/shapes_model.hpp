@@ -3,6 +3,8 @@
 #pragma once
 
 #include <qwen35/config/presets.hpp>
+#include <qwen35/generate/instantiate.hpp>
 #include <qwen35/model/instantiate.hpp>
 
 QWEN35_EXTERN_MULTIMODAL(qwen35::configs::Shapes)
+QWEN35_EXTERN_GENERATE(qwen35::CausalLM<qwen35::configs::Shapes>)

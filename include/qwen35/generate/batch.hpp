@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/lifetime.hpp>
+#include <qwen35/fwd.hpp>
 #include <qwen35/generate/batch_entry.hpp>
 #include <qwen35/generate/drafter.hpp>
 #include <qwen35/generate/generation_defaults.hpp>
@@ -31,8 +32,9 @@ struct BatchOptions {
 // When a step raises, go on with the next one: CacheError at the limit of memory leaves every sequence as it was, so
 // remove one; an error of a processor, criterion or streamer has cancelled its sequence, and no other. One thread at a
 // time; nothing is global.
-template <SequenceModel M, Drafter D = NoDraft>
+template <class M, class D>
 class Batch {
+  static_assert(SequenceModel<M>, "Batch: the model has to be a SequenceModel");
   static_assert(std::same_as<D, NoDraft>, "Batch: a cache cannot take drafts back yet, so that there is only NoDraft");
 
  public:

@@ -6,7 +6,7 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-template <SequenceModel M, Drafter D>
+template <class M, class D>
 Batch<M, D>::Batch(const M& model, const BatchOptions& options)
     : model_(&model),
       options_(checked(options)),
@@ -20,14 +20,14 @@ Batch<M, D>::Batch(const M& model, const BatchOptions& options)
   events_.reserve(options.max_sequences);
 }
 
-template <SequenceModel M, Drafter D>
+template <class M, class D>
 BatchOptions Batch<M, D>::checked(const BatchOptions& options) {
   require_within<std::size_t>("BatchOptions: max_sequences", options.max_sequences, 1, GenerationLimits::max_sequences);
   require_within<std::size_t>("BatchOptions: prefill_chunk", options.prefill_chunk, 1, GenerationLimits::prefill_chunk);
   return options;
 }
 
-template <SequenceModel M, Drafter D>
+template <class M, class D>
 typename Batch<M, D>::Handle Batch<M, D>::add(SequenceInput input) {
   GenerationConfig config = complete_config(*model_, input.config);
   require<InputError>(*config.num_beams == 1, "Batch: no beams, found num_beams ", *config.num_beams);
@@ -81,7 +81,7 @@ typename Batch<M, D>::Handle Batch<M, D>::add(SequenceInput input) {
   return std::exchange(next_handle_, next_handle_ + siblings);
 }
 
-template <SequenceModel M, Drafter D>
+template <class M, class D>
 typename Batch<M, D>::Removed Batch<M, D>::remove(Handle handle) {
   Entry& entry = find(handle);
   // Its siblings still want the prompt to be read: the next one takes that over.
@@ -110,7 +110,7 @@ typename Batch<M, D>::Removed Batch<M, D>::remove(Handle handle) {
 
 // The newest tokens, then pieces of prompts in the order in which they came, as far as the workspace takes them whole.
 // A piece that is longer goes through alone.
-template <SequenceModel M, Drafter D>
+template <class M, class D>
 void Batch<M, D>::select() {
   slices_.clear();
   running_.clear();
@@ -154,7 +154,7 @@ void Batch<M, D>::select() {
   }
 }
 
-template <SequenceModel M, Drafter D>
+template <class M, class D>
 bool Batch<M, D>::forward() {
   require<InputError>(waiting_.empty(), "Batch: logits of ", waiting_.size(), " sequences wait for a choice");
   if (running() == 0) {
@@ -178,7 +178,7 @@ bool Batch<M, D>::forward() {
 }
 
 // The prompt has been read: its siblings go on from there, from logits of their own.
-template <SequenceModel M, Drafter D>
+template <class M, class D>
 void Batch<M, D>::fork_siblings() {
   for (std::size_t w = 0; w < waiting_.size(); ++w) {
     const Waiting item = waiting_[w];
@@ -194,7 +194,7 @@ void Batch<M, D>::fork_siblings() {
   }
 }
 
-template <SequenceModel M, Drafter D>
+template <class M, class D>
 void Batch<M, D>::choose() {
   // Forgets the sequences whose turn has been, also when one raises.
   struct Turns {
@@ -226,7 +226,7 @@ void Batch<M, D>::choose() {
   }
 }
 
-template <SequenceModel M, Drafter D>
+template <class M, class D>
 std::span<float> Batch<M, D>::logits(Handle handle) {
   for (const Waiting& item : waiting_) {
     if (item.handle == handle) {
@@ -236,7 +236,7 @@ std::span<float> Batch<M, D>::logits(Handle handle) {
   return {};
 }
 
-template <SequenceModel M, Drafter D>
+template <class M, class D>
 void Batch<M, D>::push(Handle handle, std::span<const TokenId> tokens) {
   Sequence& sequence = find(handle).sequence;
   drop_waiting(handle);
@@ -245,7 +245,7 @@ void Batch<M, D>::push(Handle handle, std::span<const TokenId> tokens) {
   }
 }
 
-template <SequenceModel M, Drafter D>
+template <class M, class D>
 typename Batch<M, D>::Handle Batch<M, D>::add_row(Sequence sequence, const RectangleRow& row, std::span<float> logits) {
   require<InputError>(entries_.size() < options_.max_sequences, "Batch: ", entries_.size(),
                       " sequences are there, max_sequences is ", options_.max_sequences);
@@ -263,13 +263,13 @@ typename Batch<M, D>::Handle Batch<M, D>::add_row(Sequence sequence, const Recta
   return next_handle_++;
 }
 
-template <SequenceModel M, Drafter D>
+template <class M, class D>
 void Batch<M, D>::offer(Handle handle, std::span<float> logits) {
   vocab_size_ = logits.size();
   waiting_.push_back({handle, logits.data()});
 }
 
-template <SequenceModel M, Drafter D>
+template <class M, class D>
 void Batch<M, D>::replace_row(Handle handle, const std::vector<TokenId>& ids, SequenceCache* cache) {
   Entry& entry = find(handle);
   drop_waiting(handle);

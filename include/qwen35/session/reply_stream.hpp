@@ -18,7 +18,7 @@ QWEN35_BEGIN_NAMESPACE
 // stands still. Whoever leaves the loop cancels the reply there, with what was said up to then in the conversation. The
 // session must outlive the stream, and is left alone while there is one. One loop over a stream. (The thread count is
 // that of the thread that made the stream; its CallScopes do not reach.)
-template <SequenceModel Model>
+template <class Model>
 class ReplyStream {
  public:
   class Iterator {
@@ -122,12 +122,12 @@ class ReplyStream {
   std::thread worker_;  // the last: it uses the others
 };
 
-template <SequenceModel Model>
+template <class Model>
 ReplyStream<Model> Session<Model>::stream(std::vector<Message> messages) {
   return ReplyStream<Model>(*this, std::move(messages));
 }
 
-template <SequenceModel Model>
+template <class Model>
 ReplyStream<Model> Session<Model>::stream(Message message) {
   return stream(std::vector<Message>{std::move(message)});
 }

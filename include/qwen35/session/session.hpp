@@ -23,7 +23,7 @@ QWEN35_BEGIN_NAMESPACE
 
 template <class Model>
 class SessionFile;
-template <SequenceModel Model>
+template <class Model>
 class ReplyStream;
 
 // What a session takes for its tokenizer, template and media.
@@ -43,8 +43,10 @@ concept SessionProcessor = requires(const P& processor) {
 // held is compared by their content, not their name. The features are kept within SessionOptions::media_bytes, else
 // made again from the part when needed. The model and the tokenizer must outlive the session, or be its own, shared
 // with others. One thread at a time.
-template <SequenceModel Model>
+template <class Model>
 class Session {
+  static_assert(SequenceModel<Model>, "Session: the model has to be a SequenceModel");
+
  public:
   // config: as for generate(); one sequence, no beams. With a seed in it the same conversation gets the same replies,
   // else each reply draws its own. Without a length the answer may go on to the model's last position, or to where a

@@ -22,7 +22,7 @@ inline bool starts_with(std::span<const TokenId> ids, std::span<const TokenId> p
 }  // namespace detail
 
 // As the template tells a query from a tool's answer in a user message.
-template <SequenceModel Model>
+template <class Model>
 bool Session<Model>::is_query(const Message& message) {
   if (message.role != Role::user) {
     return false;
@@ -41,7 +41,7 @@ bool Session<Model>::is_query(const Message& message) {
 
 // The largest number of tokens of prompt and answer. Raises InputError when the prompt fills it, CacheError when a
 // cache of fixed capacity cannot hold them.
-template <SequenceModel Model>
+template <class Model>
 std::size_t Session<Model>::token_limit(std::size_t prompt) const {
   std::size_t limit = max_positions();
   if (config_.max_new_tokens) {
@@ -59,7 +59,7 @@ std::size_t Session<Model>::token_limit(std::size_t prompt) const {
 }
 
 // Are `held` the first of `ids`, with the same media among them?
-template <SequenceModel Model>
+template <class Model>
 bool Session<Model>::holds(std::span<const TokenId> held, std::span<const TokenId> ids,
                            std::span<const MediaRun> runs) const {
   if (!detail::starts_with(ids, held)) {
@@ -77,7 +77,7 @@ bool Session<Model>::holds(std::span<const TokenId> held, std::span<const TokenI
 
 // Makes the cache hold the longest known prefix of `ids` that leaves at least one token to run. Snapshots of other
 // texts are dropped.
-template <SequenceModel Model>
+template <class Model>
 void Session<Model>::go_back(std::span<const TokenId> ids, std::span<const MediaRun> runs) {
   const std::span<const TokenId> before = ids.first(ids.size() - 1);
   while (!snapshots_.empty() && !holds(snapshots_.back().ids(), ids, runs)) {
@@ -101,7 +101,7 @@ void Session<Model>::go_back(std::span<const TokenId> ids, std::span<const Media
   held_runs_ = std::move(held_runs);  // of what the cache holds: they change together
 }
 
-template <SequenceModel Model>
+template <class Model>
 void Session<Model>::keep_system() {
   if (options_.snapshot_bytes > 0) {
     system_ = cache_.point();
@@ -109,7 +109,7 @@ void Session<Model>::keep_system() {
   }
 }
 
-template <SequenceModel Model>
+template <class Model>
 void Session<Model>::keep_snapshot() {
   if (options_.snapshot_bytes == 0 || (!snapshots_.empty() && snapshots_.back().tokens() == cache_.tokens())) {
     return;
@@ -120,7 +120,7 @@ void Session<Model>::keep_snapshot() {
 
 // Where reading the prompt stops: after each chunk, before no part of a picture, behind media, and at the ends that get
 // a snapshot (0: none).
-template <SequenceModel Model>
+template <class Model>
 std::vector<std::size_t> Session<Model>::piece_ends(std::size_t prompt, const TurnMedia& media, std::size_t system_end,
                                                     std::size_t query_end) const {
   std::vector<std::size_t> stops = media.ends;
@@ -138,7 +138,7 @@ std::vector<std::size_t> Session<Model>::piece_ends(std::size_t prompt, const Tu
 
 // Runs the prompt from the cache's end on, with snapshots behind the system prompt, media and the query. False when
 // cancelled.
-template <SequenceModel Model>
+template <class Model>
 bool Session<Model>::read(Batch<Model>& batch, std::size_t prompt, const TurnMedia& media, std::size_t system_end,
                           std::size_t query_end, const SessionCallbacks& callbacks) {
   const std::size_t start = cache_.tokens();
@@ -165,7 +165,7 @@ bool Session<Model>::read(Batch<Model>& batch, std::size_t prompt, const TurnMed
 }
 
 // Lets the model write until the sequence ends. False when cancelled.
-template <SequenceModel Model>
+template <class Model>
 bool Session<Model>::write(Batch<Model>& batch, typename Batch<Model>::Handle handle, const ReplyWriter& writer,
                            const SessionCallbacks& callbacks, const Usage& usage) {
   bool closed = false;
@@ -188,7 +188,7 @@ bool Session<Model>::write(Batch<Model>& batch, typename Batch<Model>::Handle ha
   }
 }
 
-template <SequenceModel Model>
+template <class Model>
 Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added, const SessionCallbacks& callbacks,
                              std::uint32_t attempt) {
   check_messages(added, keep);

@@ -8,7 +8,7 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-template <SequenceModel Model>
+template <class Model>
 LoadedMedium Session<Model>::load(const Message& message, std::size_t i, std::size_t k) const {
   const ContentPart& part = (*message.content.parts())[k];
   const std::string_view what = part.type == PartType::image ? "a picture" : "a video";
@@ -27,7 +27,7 @@ LoadedMedium Session<Model>::load(const Message& message, std::size_t i, std::si
 }
 
 // Makes `media` cover the conversation.
-template <SequenceModel Model>
+template <class Model>
 void Session<Model>::load_new(const std::vector<Message>& conversation, std::vector<SessionMedium>& media,
                               Pixels& pixels) const {
   const std::size_t count = count_media(conversation);
@@ -47,7 +47,7 @@ void Session<Model>::load_new(const std::vector<Message>& conversation, std::vec
 
 // Gives `turn_media` the features of media that are not held yet: kept ones, or what the vision tower makes now. False
 // when cancelled.
-template <SequenceModel Model>
+template <class Model>
 bool Session<Model>::encode_media(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media,
                                   Pixels& pixels, const SessionCallbacks& callbacks, TurnMedia& turn_media,
                                   Reply& reply) {
@@ -95,7 +95,7 @@ bool Session<Model>::encode_media(const std::vector<Message>& conversation, cons
   return true;
 }
 
-template <SequenceModel Model>
+template <class Model>
 EncodedChat Session<Model>::encode(const std::vector<Message>& conversation, const std::vector<SessionMedium>& media,
                                    bool& thinking, TurnMedia& turn_media) const {
   std::vector<Message> messages;
@@ -137,7 +137,7 @@ EncodedChat Session<Model>::encode(const std::vector<Message>& conversation, con
 }
 
 // The pictures' rows and the positions of the tokens that the cache does not hold.
-template <SequenceModel Model>
+template <class Model>
 PromptRows Session<Model>::prompt_rows(std::span<const TokenId> ids, const TurnMedia& media) const {
   PromptRows out;
   const std::size_t begin = cache_.tokens();
