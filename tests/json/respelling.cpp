@@ -60,6 +60,15 @@ TEST_CASE("Python's literals") {
         R"([-1.5, 100000.0, 123456789012345678901234567890, "x"] python)");
 }
 
+TEST_CASE("numbers that JSON does not have become strings of their names") {
+  CHECK(value_of(R"({"a": NaN, "b": [Infinity, -Infinity]})") ==
+        R"({"a": "NaN", "b": ["Infinity", "-Infinity"]} python)");
+  CHECK(value_of("[NaN, (NaN)]") == R"(["NaN", "NaN"] python)");
+  for (const char* text : {"[nan]", "[inf]", "[+Infinity]", R"({"a": 1, NaN: 2})", "{NaN: 2}", "[-NaN]"}) {
+    CHECK_MESSAGE(value_of(text) == "none", text);
+  }
+}
+
 TEST_CASE("JSON stays what it is, with control characters or not") {
   CHECK(value_of(R"({"a": [1, -2.5e3, "\u00e9\"\\\/", true, null]})") ==
         R"({"a": [1, -2500.0, "é\"\\/", true, null]})");

@@ -15,7 +15,7 @@
 
 namespace {
 
-constexpr std::string_view pieces[32] = {"\0",
+constexpr std::string_view pieces[32] = {"<s>",
                                          "<think>",
                                          "</think>",
                                          "<tool_call>",
@@ -46,7 +46,7 @@ constexpr std::string_view pieces[32] = {"\0",
                                          "</",
                                          "[",
                                          "]",
-                                         "\x1F"};
+                                         "</s>"};
 
 void fail(const char* what, const std::string& text) {
   std::fprintf(stderr, "%s:\n%s\n", what, text.c_str());

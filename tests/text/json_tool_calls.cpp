@@ -32,7 +32,10 @@ TEST_CASE("a call, or a list of calls, of offered tools") {
   CHECK(read(R"({"name": "f", "arguments": "{'a': 1}"})") == R"(f {"a": 1} [arguments_as_text, python_literal])");
   CHECK(read(R"({"name": "f", "arguments": ""})") == "f {} [arguments_as_text]");
   CHECK(read(R"({"name": "f", "arguments": null})") == "f {} []");
+  CHECK(read(R"({"name": "f", "arguments": []})") == "f {} []");
   CHECK(read(R"({"name": "f"})") == "f {} []");
+  CHECK(read(R"({"type": "function", "id": "1", "name": "f"})") == "f {} []");
+  CHECK(read(R"({"function": "f", "arguments": {"a": 1}})") == R"(f {"a": 1} [])");
   CHECK(read(R"([{"name": "f", "arguments": {}}, {"name": "g", "arguments": {"b": []}}])") ==
         R"(f {} []; g {"b": []} [])");
 }
@@ -40,9 +43,10 @@ TEST_CASE("a call, or a list of calls, of offered tools") {
 TEST_CASE("anything else is none") {
   for (const char* text :
        {"3", "[]", "{}", "null", R"({"name": "h", "arguments": {}})", R"({"name": 3, "arguments": {}})",
-        R"({"name": "f", "arguments": []})", R"({"name": "f", "arguments": "x"})", R"({"name": "f", "arguments": 3})",
+        R"({"name": "f", "arguments": [3]})", R"({"name": "f", "arguments": "x"})", R"({"name": "f", "arguments": 3})",
         R"({"name": "f", "colour": "red"})", R"([{"name": "f", "arguments": {}}, {"name": "h", "arguments": {}}])",
-        R"([{"name": "f", "arguments": {}}, 3])", R"({"function": 3})"}) {
+        R"([{"name": "f", "arguments": {}}, 3])", R"({"function": 3})", R"({"id": "f", "arguments": {}})",
+        R"({"name": "f", "id": 3, "colour": 4})"}) {
     CAPTURE(text);
     CHECK(read(text) == "none");
   }

@@ -340,6 +340,33 @@ TEST_CASE("while a call in the reasoning is provisional, nothing of it is told")
         OutputEvent{.type = OutputEventType::tool_call_end, .text = "search", .recovery = Recovery::inside_thinking});
 }
 
+TEST_CASE("of a call in a value nothing is told before the value is closed") {
+  const std::string begin = "<tool_call>\n<function=search>\n<parameter=query>\nred\n";
+  const std::string now = "<tool_call>\n<function=now>\n</function>\n</tool_call>";
+  OutputParser quoted({false, tools()});
+  CHECK(quoted.push(begin).back().text == "red");
+  CHECK(quoted.push(now + "\nblue").empty());
+  OutputParser next = quoted;
+  const auto closed = quoted.push("\n</parameter>\n</function>");
+  REQUIRE(closed.size() == 2);
+  CHECK(closed[0] ==
+        OutputEvent{.type = OutputEventType::argument_delta, .text = "\n" + now + "\nblue", .name = "query"});
+  CHECK(closed[1].text == "red\n" + now + "\nblue");
+  // Where the model stops instead it was the next call; where it was cut off, nobody knows.
+  OutputParser cut = next;
+  next.finish();
+  REQUIRE(next.output().tool_calls.size() == 2);
+  CHECK(next.output().tool_calls[0].arguments.at(0).text == "red");
+  CHECK(next.output().tool_calls[0].recovery == Recovery::missing_close);
+  CHECK(next.output().tool_calls[1].complete);
+  CHECK(next.output().tool_calls[1].recovery == Recovery::behind_open_value);
+  CHECK(next.output().content == "blue");
+  cut.finish(OutputEnd::cut_off);
+  REQUIRE(cut.output().tool_calls.size() == 1);
+  CHECK_FALSE(cut.output().tool_calls[0].complete);
+  CHECK(cut.output().tool_calls[0].arguments.at(0).text == "red\n" + now + "\nblue");
+}
+
 TEST_CASE("an answer that is some other JSON does not wait for its end") {
   OutputParser parser({false, tools()});
   CHECK(parser.push("```json\n{").empty());
@@ -476,10 +503,17 @@ TEST_CASE("tags in any order never make a difference between cuts") {
                                            "```",
                                            "```json\n",
                                            "\"}}",
+                                           "<query>",
+                                           "</query>",
+                                           "\r\n",
+                                           "\r",
+                                           "<function name=\"now\">",
+                                           "<parameter name=\"limit\">",
+                                           "<tool_call>\n<function=search>\n<parameter=query>\nx\n",
                                            "<|im_end|>"};
   std::mt19937 random(7);
   int wrong = 0;
-  for (int round = 0; round < 4000; ++round) {
+  for (int round = 0; round < 6000; ++round) {
     std::string text;
     for (std::size_t count = 1 + random() % 24; count > 0; --count) {
       text += pieces[random() % pieces.size()];
@@ -495,7 +529,8 @@ TEST_CASE("tags in any order never make a difference between cuts") {
 
 TEST_CASE("long outputs are read in linear time") {
   // A million characters, one by one: quadratic work would take minutes.
-  for (const std::string unit : {"<tool_call> ", "\n", "<", "a </parameter> ", "<parameter=limit>\n"}) {
+  for (const std::string unit :
+       {"<tool_call> ", "<tool_call><function=now>", "\r\n", "\n", "<", "a </parameter> ", "<parameter=limit>\n"}) {
     OutputParser parser({false, tools()});
     parser.push("<tool_call><function=search><parameter=query>");
     std::string text;
@@ -508,4 +543,10 @@ TEST_CASE("long outputs are read in linear time") {
     parser.finish();
     CHECK(parser.output().tool_calls.size() >= 1);
   }
+  // Calls that close nothing, each in the value of the one before.
+  std::string text;
+  while (text.size() < 500000) {
+    text += "<tool_call><function=search><parameter=query>x\n";
+  }
+  CHECK(parse_output(text, {false, tools()}).tool_calls.size() == 65);
 }

@@ -3,7 +3,27 @@
 
 #include <doctest/doctest.h>
 
+#include <string_view>
+
 using namespace qwen35;
+
+TEST_CASE("a fence stands at the beginning of a line, in whatever pieces it comes") {
+  const auto open = [](std::string_view text) {
+    QuotedFence whole, pieces;
+    whole.add(text);
+    for (const char c : text) {
+      pieces.add({&c, 1});
+    }
+    CHECK(whole.open() == pieces.open());
+    return whole.open();
+  };
+  for (const char* text : {"```", "```xml\n", "So:\n  ```json\nx", "```\na\n```\n````\n", "```a```"}) {
+    CHECK_MESSAGE(open(text), text);
+  }
+  for (const char* text : {"", "``", "a ```", "```\na\n```", "` ``", "``\n`", "`` `", "a\n```\n\n ```\n"}) {
+    CHECK_MESSAGE(!open(text), text);
+  }
+}
 
 TEST_CASE("closing a tag closes what was left open inside it") {
   QuotedTags tags;

@@ -13,6 +13,9 @@ TEST_CASE("a set of recoveries") {
   set |= Recovery::missing_open | Recovery::json_call;
   CHECK(name(set) == "missing_open, json_call, letter_case");
   CHECK(has(set, Recovery::json_call));
+  CHECK(name(Recovery::missing_argument | Recovery::stray_text | Recovery::extra_open | Recovery::parameter_tag |
+             Recovery::behind_open_value) ==
+        "stray_text, extra_open, parameter_tag, behind_open_value, missing_argument");
   CHECK(has(set, Recovery::none));
   CHECK(literal_recovery(false, false) == Recovery::none);
   CHECK(literal_recovery(true, true) == (Recovery::python_literal | Recovery::control_characters));

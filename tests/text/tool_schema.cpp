@@ -136,6 +136,9 @@ TEST_CASE("which arguments may be all of a call's") {
   CHECK_FALSE(whole("f", R"({"b": 1})"));
   CHECK(whole("f", R"({"a": null})"));
   CHECK_FALSE(whole("unknown", "{}"));
+  CHECK(ToolSchema::find(tools, "free").has_required(json::parse("{}")));
+  CHECK(ToolSchema::find(tools, "unknown").has_required(json::parse("{}")));
+  CHECK_FALSE(ToolSchema::find(tools, "f").has_required(json::parse(R"({"b": 1})")));
   CHECK(whole("unknown", R"({"a": 1})"));
 }
 

@@ -18,8 +18,9 @@ namespace json {
 
 // Takes an object or array piece by piece and writes it anew as JSON. Beside JSON it understands Python's literals -
 // either quote, tuples, values in parentheses, True, TRUE, None, a comma before the end, Python's escapes - and control
-// characters inside strings. It finds where the value ends and rejects early what is no such value; whether what it
-// wrote is well formed is for the parser to say.
+// characters inside strings. NaN, Infinity and -Infinity, which Python's json writes and JSON cannot hold, become
+// strings of these names. It finds where the value ends and rejects early what is no such value; whether what it wrote
+// is well formed is for the parser to say.
 class Respelling {
  public:
   enum class State : std::uint8_t { open, done, failed };
@@ -187,6 +188,10 @@ class Respelling {
     };
     if (last_ == '{') {
       fail();
+    } else if ((word_ == "NaN" || word_ == "Infinity" || word_ == "-Infinity") &&
+               (last_ == ':' || open_.back() != '{')) {
+      python_ = true;
+      out_ += '"' + word_ + '"';
     } else if (word_[0] == '-' || (word_[0] >= '0' && word_[0] <= '9')) {
       out_ += word_;
     } else if (!is("true", "True", "TRUE") && !is("false", "False", "FALSE") && !is("null", "None", "NULL")) {

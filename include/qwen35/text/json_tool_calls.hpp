@@ -26,7 +26,8 @@ struct JsonToolCall {
 
 namespace detail {
 
-// {"name": ..., "arguments": {...}}, also with "parameters", with the object as a string, or inside "function".
+// {"name": ..., "arguments": {...}}, also with "parameters", with the object as a string, inside "function", or with
+// "function" for the name.
 std::optional<JsonToolCall> json_tool_call(const json::Value& value);
 
 }  // namespace detail
@@ -42,7 +43,8 @@ namespace detail {
 QWEN35_BODY std::optional<JsonToolCall> json_tool_call(const json::Value& value) {
   const json::Value* const inner = value.find("function");
   const json::Value& call = inner != nullptr && inner->is_object() ? *inner : value;
-  const json::Value* const name = call.find("name");
+  const json::Value* name = call.find("name");
+  name = name == nullptr ? inner : name;
   if (name == nullptr || !name->is_string()) {
     return std::nullopt;
   }
@@ -50,7 +52,8 @@ QWEN35_BODY std::optional<JsonToolCall> json_tool_call(const json::Value& value)
   const json::Value* arguments = call.find("arguments");
   arguments = arguments == nullptr ? call.find("parameters") : arguments;
   if (arguments == nullptr) {  // a call without any, unless it is some other object with a name
-    return call.size() == 1 ? std::optional(std::move(out)) : std::nullopt;
+    const std::size_t labels = (call.find("id") != nullptr ? 1U : 0U) + (call.find("type") != nullptr ? 1U : 0U);
+    return call.size() == 1 + labels ? std::optional(std::move(out)) : std::nullopt;
   }
   if (arguments->is_string()) {
     out.recovery |= Recovery::arguments_as_text;
@@ -62,7 +65,7 @@ QWEN35_BODY std::optional<JsonToolCall> json_tool_call(const json::Value& value)
       out.arguments = std::move(*read.value);
       out.recovery |= literal_recovery(read.python, read.controls);
     }
-  } else if (!arguments->is_null()) {
+  } else if (!arguments->is_null() && !(arguments->is_array() && arguments->size() == 0)) {
     out.arguments = *arguments;
   }
   return out.arguments.is_object() ? std::optional(std::move(out)) : std::nullopt;

@@ -55,12 +55,18 @@ bool opens_thinking(std::string_view prompt);
 //   white space between the tags, up to 64 characters. <tool_call> may be missing behind another call, or at the
 //   beginning of a line when NAME is an offered tool. Closing tags may be missing before the next tag that only makes
 //   sense without, and before the output's end: a call whose last parameter was closed is whole there, unless the
-//   output was cut off or a parameter that the tool requires is missing. A bare JSON object is taken as the arguments.
-// - A VALUE loses one newline at either end. It ends at a </parameter> with another tag behind it, so that a value can
-//   hold the tag as text. Tags that it opens itself it closes itself: a whole call can be quoted in a value.
+//   output was cut off. No call is complete that lacks a parameter which its tool requires. A bare JSON object is taken
+//   as the arguments, and <KEY> VALUE </KEY> as a parameter that the tool's schema has.
+// - A VALUE loses one line's end, \n or \r\n, at either end. It ends at a </parameter> with another tag behind it, so
+//   that a value can hold the tag as text. Tags that it opens itself it closes itself: a whole call can be quoted in a
+//   value. From such a call on nothing is told of the value until it is closed. If the model stops without closing it,
+//   the value ended before that call, which was the next one and no quotation; where the output was cut off, it may be
+//   a quotation and stays one.
 // - An offered tool may also be called by JSON: <tool_call> {"name": ..., "arguments": {...}} </tool_call>, or
 //   several of these, in a list or one behind another, also in a fenced block; or in nothing but fenced blocks, if the
-//   answer is made of them alone.
+//   answer is made of them alone. NaN and Infinity, which Python's json reads and writes there, have no value in JSON:
+//   such an argument is a string of that name, marked, so that the call is not lost and nothing is passed off as a
+//   number.
 // - What departs from the template's form is marked: see Recovery.
 // - An <|im_end|> at the very end is no part of the output.
 class OutputParser {
@@ -89,8 +95,9 @@ class OutputParser {
   enum class Look : std::uint8_t { no, yes, wait };  // wait: more text is needed to tell
   static constexpr std::size_t longest_gap = 64;
   static constexpr std::size_t longest_name = 256;
-  static constexpr std::string_view think_open = "<think>", think_close = "</think>", turn_end = "<|im_end|>",
-                                    fence_mark = "```";
+  static constexpr int most_repeats = 16;     // of a <tool_call>
+  static constexpr int most_next_calls = 64;  // that are read anew, being in no value
+  static constexpr std::string_view think_open = "<think>", think_close = "</think>", turn_end = "<|im_end|>";
 
   // An object or list of JSON that is being read, from at_ on. Until it is whole it stays in pending_, since it may
   // turn out to be text.
@@ -103,7 +110,12 @@ class OutputParser {
     bool inside_thinking = false;        // to go back to, if it is text
     Look first_key = Look::wait;         // whether it is one that a call has
     std::string before = {};             // objects before this one in the same <tool_call>, with a comma behind each
-    Recovery recovery = Recovery::none;  // of these
+    Recovery recovery = Recovery::none;  // of these, and of <tool_call>
+  };
+  // A call in a value that is quoted there if the value is closed, and else the next one.
+  struct DoubtfulCall {
+    std::size_t at = 0;          // in pending_, which is kept from there on
+    std::size_t value_size = 0;  // the value before it, and what was told of it
   };
 
   std::vector<OutputEvent> run();
@@ -129,18 +141,25 @@ class OutputParser {
   std::string_view take_plain();
 
   Look look(std::size_t at, std::string_view tag) const noexcept;
+  Look look_either(std::size_t at, std::string_view tag, std::string_view other) const noexcept;
   std::optional<std::size_t> skip_gap(std::size_t at) const noexcept;
   Look skip_fence(std::size_t& at) const noexcept;
   Look look_behind(std::size_t at, std::initializer_list<std::string_view> tags, bool end_counts = true) const noexcept;
-  Look look_call(std::size_t at, std::size_t& length) const noexcept;
+  Look look_opening(std::size_t at, CallTag tag, std::size_t& length, Recovery& recovery) const noexcept;
+  Look skip_call_tags(std::size_t& at, Recovery& recovery) const noexcept;
+  Look look_call(std::size_t at, std::size_t& length, Recovery& recovery) const noexcept;
   Look look_json(std::size_t at, bool fences, JsonForm& form) const noexcept;
   Look look_fenced_call(std::size_t& length) const noexcept;
   std::optional<std::string_view> look_name(std::size_t at, bool& wait) const noexcept;
-  Look look_offered_function(std::size_t at) const;
+  Look look_offered_function(std::size_t at, std::size_t& length, Recovery& recovery) const;
+  Look look_next_call(std::size_t at, bool line_start) const;
+  Look look_parameter(std::size_t at, std::size_t& length, Recovery& recovery, std::string_view& own_tag) const;
   Look look_missing_parameter(std::size_t at) const;
   Look look_outer_tag(std::size_t at, CallTag inner) const noexcept;
+  bool whole_so_far() const;
   bool ends_whole() const;
-  Look look_value_end(CallTag closing_tag, bool line_start) const noexcept;
+  Look look_value_end(CallTag closing_tag, bool line_start) const;
+  Look look_parameter_behind(std::size_t at) const;
   bool find_think_close();
 
   static std::string_view clean_name(std::string_view name) noexcept;
@@ -149,9 +168,12 @@ class OutputParser {
 
   void emit(OutputEvent event) { events_.push_back(std::move(event)); }
   void emit_delta(OutputEventType type, std::string text, const std::string& name = {});
-  void add_reasoning(std::string_view text) { emit_delta(OutputEventType::reasoning, reasoning_.add(text)); }
+  void add_reasoning(std::string_view text) {
+    fence_.add(text);
+    emit_delta(OutputEventType::reasoning, reasoning_.add(text));
+  }
   void add_content(std::string_view text);
-  void end_thinking();
+  void end_thinking(bool in_fence = false);
   void begin_json(JsonForm form, State state);
   void json_is_text();
   Look look_first_key() const noexcept;
@@ -165,7 +187,9 @@ class OutputParser {
   void close_call(bool whole);
   void leave_wrapper();
   void tell_ends(bool withdrawn);
+  void begin_value(std::string name);
   void add_value(std::string_view text);
+  void end_before_doubtful_call();
   void end_value(bool complete, Recovery recovery);
   ParsedToolCall& call() noexcept { return output_.tool_calls.back(); }
   const ParsedToolCall& call() const noexcept { return output_.tool_calls.back(); }
@@ -186,11 +210,12 @@ class OutputParser {
   TrimmedText content_;
   JsonForm json_;
   Recovery next_call_ = Recovery::none;   // of the call whose name is being read
-  Recovery every_call_ = Recovery::none;  // inside_thinking, once that is certain
+  Recovery every_call_ = Recovery::none;  // inside_thinking, behind_open_value, once that is certain
   bool behind_call_ = false;              // nothing but blanks since the last call
   bool wrapper_open_ = false;             // a <tool_call> waits for its end
   bool fence_ahead_ = true;               // at the beginning of the answer, or right behind a call
   bool fence_open_ = false;               // a fence was passed over before a call
+  QuotedFence fence_;                     // of the reasoning, or of the answer as it is told
   std::size_t held_before_ = 0;  // blanks content_ held at the end of the last call; those up to </tool_call> are none
   std::vector<bool> whole_;      // of each call: it was closed
   std::size_t told_ends_ = 0;    // calls whose end was told
@@ -200,8 +225,11 @@ class OutputParser {
   Recovery parameter_recovery_ = Recovery::none;
   std::string value_;
   QuotedTags quoted_;
-  bool value_begun_ = false;   // a leading newline was taken off, or is not there
-  bool newline_held_ = false;  // a newline that is the value's last, unless more comes
+  std::string value_close_;   // </parameter>, or that of the parameter's own tag
+  bool value_begun_ = false;  // a leading line's end was taken off, or is not there
+  std::string held_;          // a line's end, or half of one, that is the value's last unless more comes
+  std::optional<DoubtfulCall> doubtful_;
+  int next_calls_ = 0;  // that were read anew
   std::vector<OutputEvent> events_;
   ParsedOutput output_;
 };

@@ -5,6 +5,8 @@
 #include <qwen35/text/output_parser.hpp>
 
 #if QWEN35_BODIES
+#include <qwen35/core/error.hpp>
+
 #include <algorithm>
 
 QWEN35_BEGIN_NAMESPACE
@@ -58,7 +60,7 @@ QWEN35_BODY void OutputParser::open_call(std::string name, Recovery recovery) {
   whole_.push_back(false);
   call().call.name = name;
   call().known_tool = schema_.known();
-  call().recovery = recovery | every_call_;
+  call().recovery = recovery | every_call_ | (fence_open_ || fence_.open() ? Recovery::code_fence : Recovery::none);
   emit({.type = OutputEventType::tool_call_begin,
         .text = std::move(name),
         .call = call_index(),
@@ -96,18 +98,25 @@ QWEN35_BODY bool OutputParser::step_call_body() {
     }
     return false;
   }
-  std::size_t length = 0;
-  const Look parameter = look(at_, opening(CallTag::parameter));
+  std::size_t length = 0, call_length = 0, function_length = 0;
+  Recovery named = Recovery::none, call_opened = Recovery::none, function_opened = Recovery::missing_open;
+  std::string_view own_tag;
+  const Look parameter = look_parameter(at_, length, named, own_tag);
   const Look call_end = look(at_, closing(CallTag::function));
   const Look wrapper_end = look(at_, closing(CallTag::call));
-  const Look next_call = look_call(at_, length);
-  const Look next_function = look(at_, opening(CallTag::function));
+  const Look next_call = look_call(at_, call_length, call_opened);
+  const Look next_function = look_opening(at_, CallTag::function, function_length, function_opened);
   const Look lone_end = look(at_, closing(CallTag::parameter));
   const Look think_end = look(at_, think_close);
   if (parameter == Look::yes) {
-    at_ += opening(CallTag::parameter).size();
-    parameter_recovery_ = Recovery::none;
+    parameter_recovery_ = named;
+    value_close_ = closing(CallTag::parameter);
     state_ = State::parameter_name;
+    if (!own_tag.empty()) {
+      value_close_ = concat("</", own_tag, ">");
+      begin_value(std::string(own_tag));
+    }
+    at_ += length;
   } else if (call_end == Look::yes) {
     at_ += closing(CallTag::function).size();
     close_call(true);
@@ -118,9 +127,12 @@ QWEN35_BODY bool OutputParser::step_call_body() {
     close_call(true);
   } else if (next_call == Look::yes || next_function == Look::yes) {
     call().recovery |= Recovery::missing_close;
-    close_call(true);
-    begin_call(next_call == Look::yes ? length : opening(CallTag::function).size(),
-               next_call == Look::yes ? Recovery::none : Recovery::missing_open);
+    close_call(whole_so_far());
+    if (next_call == Look::yes) {
+      begin_call(call_length, call_opened);
+    } else {
+      begin_call(function_length, function_opened);
+    }
   } else if (think_end == Look::yes) {
     close_call(false);
   } else if (lone_end == Look::yes) {
@@ -136,15 +148,19 @@ QWEN35_BODY bool OutputParser::step_call_body() {
   return true;
 }
 
+// Whether the call may end here, where nothing closes it.
+QWEN35_BODY bool OutputParser::whole_so_far() const {
+  const bool named = !call().arguments.empty() || !has(call().recovery, Recovery::loose_name);
+  return named && trim_blanks(call().stray_text).empty() && schema_.may_be_whole(call().call.arguments);
+}
+
 // Whether the call is whole at the output's end, which stands at at_ or is a closing tag that was cut off.
 QWEN35_BODY bool OutputParser::ends_whole() const {
   const std::string_view text = rest(at_);
   const auto begins = [text](std::string_view tag) { return text.size() < tag.size() && tag.starts_with(text); };
   const bool at_closing_tag =
       text.empty() || (text.size() > 1 && (begins(closing(CallTag::function)) || begins(closing(CallTag::call))));
-  const bool named = !call().arguments.empty() || !has(call().recovery, Recovery::loose_name);
-  return !cut_off_ && at_closing_tag && named && trim_blanks(call().stray_text).empty() &&
-         schema_.may_be_whole(call().call.arguments);
+  return !cut_off_ && at_closing_tag && whole_so_far();
 }
 
 QWEN35_BODY void OutputParser::add_argument(ParsedArgument argument, json::Value value) {
@@ -162,7 +178,9 @@ QWEN35_BODY void OutputParser::add_argument(ParsedArgument argument, json::Value
 }
 
 QWEN35_BODY void OutputParser::close_call(bool whole) {
-  whole_.back() = whole;
+  const bool lacking = whole && !schema_.has_required(call().call.arguments);
+  call().recovery |= lacking ? Recovery::missing_argument : Recovery::none;
+  whole_.back() = whole && !lacking;
   call().stray_text = std::string(trim_blanks(call().stray_text));
   call().recovery |= call().stray_text.empty() ? Recovery::none : Recovery::stray_text;
   behind_call_ = true;
@@ -199,18 +217,26 @@ QWEN35_BODY bool OutputParser::step_parameter_name() {
   if (!name.has_value()) {
     return false;
   }
-  parameter_ = std::move(*name);
+  begin_value(std::move(*name));
+  return true;
+}
+
+QWEN35_BODY void OutputParser::begin_value(std::string name) {
+  parameter_ = std::move(name);
   value_.clear();
   quoted_.clear();
   value_begun_ = false;
-  newline_held_ = false;
+  held_.clear();
   state_ = State::value;
-  return true;
 }
 
 QWEN35_BODY bool OutputParser::step_value() {
   add_value(take_plain());
   if (at_end()) {
+    if (final_ && doubtful_ && !cut_off_ && next_calls_ < most_next_calls) {
+      end_before_doubtful_call();
+      return true;
+    }
     if (final_) {
       draft_at_end_ = value_.find(think_close) != std::string::npos;
       end_value(false, Recovery::none);
@@ -218,7 +244,7 @@ QWEN35_BODY bool OutputParser::step_value() {
     }
     return false;
   }
-  const bool line_start = newline_held_ || value_.empty();
+  const bool line_start = held_.ends_with('\n') || value_.empty();
   const auto add_tag = [this](std::string_view tag) {
     add_value(tag);
     at_ += tag.size();
@@ -227,12 +253,22 @@ QWEN35_BODY bool OutputParser::step_value() {
   if (no_tag("/tfp")) {
     return add_tag("<");
   }
-  bool wait = false;
+  const Look own_end = value_close_ == closing(CallTag::parameter) ? Look::no : look(at_, value_close_);
+  if (own_end == Look::yes) {
+    at_ += value_close_.size();
+    end_value(true, Recovery::none);
+    return true;
+  }
+  bool wait = own_end == Look::wait;
   for (const CallTag tag : call_tags) {
-    const Look found = look(at_, closing(tag));
+    const Look found = wait ? Look::wait : look(at_, closing(tag));
     const Look end = found == Look::yes ? look_value_end(tag, line_start) : found;
     if (end == Look::yes) {
       const bool own = tag == CallTag::parameter;
+      if (!own && doubtful_ && quoted_.open(CallTag::function) && next_calls_ < most_next_calls) {
+        end_before_doubtful_call();  // the tag is that call's own
+        return true;
+      }
       at_ += own ? closing(tag).size() : 0;
       end_value(true, own ? Recovery::none : Recovery::missing_close);
       return true;
@@ -253,6 +289,13 @@ QWEN35_BODY bool OutputParser::step_value() {
     }
     wait = missing == Look::wait;
   }
+  if (!wait && !doubtful_ && !quoted_.open(CallTag::function) && !quoted_.open(CallTag::call)) {
+    const Look next = look_next_call(at_, line_start);
+    if (next == Look::yes) {
+      doubtful_ = DoubtfulCall{at_, value_.size()};
+    }
+    wait = next == Look::wait;
+  }
   for (const CallTag tag : call_tags) {
     const Look found = wait ? Look::wait : look(at_, opening(tag));
     if (found == Look::yes) {
@@ -265,27 +308,53 @@ QWEN35_BODY bool OutputParser::step_value() {
 }
 
 QWEN35_BODY void OutputParser::add_value(std::string_view text) {
-  if (!text.empty() && !value_begun_) {
-    value_begun_ = true;
-    text.remove_prefix(text.front() == '\n' ? 1 : 0);
-  }
   if (text.empty()) {
     return;
   }
-  std::string certain = newline_held_ ? "\n" : "";
-  newline_held_ = text.ends_with('\n');
-  certain += text.substr(0, text.size() - (newline_held_ ? 1 : 0));
+  std::string certain = std::exchange(held_, {});
+  certain += text;
+  if (!value_begun_) {
+    if (certain == "\r") {  // half of a line's end, perhaps
+      held_ = std::move(certain);
+      return;
+    }
+    value_begun_ = true;
+    certain.erase(0, certain.starts_with('\n') ? 1 : certain.starts_with("\r\n") ? 2 : 0);
+  }
+  const std::size_t line_end = certain.ends_with("\r\n")                            ? 2
+                               : certain.ends_with('\n') || certain.ends_with('\r') ? 1
+                                                                                    : 0;
+  held_ = certain.substr(certain.size() - line_end);
+  certain.resize(certain.size() - line_end);
   value_ += certain;
-  emit_delta(OutputEventType::argument_delta, std::move(certain), parameter_);
+  if (!doubtful_) {
+    emit_delta(OutputEventType::argument_delta, std::move(certain), parameter_);
+  }
 }
 
 QWEN35_BODY void OutputParser::end_value(bool complete, Recovery recovery) {
+  const std::size_t told = doubtful_ ? doubtful_->value_size : value_.size();
+  value_ += held_ == "\r" ? held_ : std::string();
+  doubtful_.reset();
+  emit_delta(OutputEventType::argument_delta, value_.substr(told), parameter_);
   ConvertedArgument converted =
       complete ? schema_.convert(parameter_, value_) : ConvertedArgument{json::Value(value_), Conversion::failed};
   recovery |= parameter_recovery_ | converted.recovery;
   add_argument({parameter_, std::move(value_), converted.conversion, complete, recovery}, std::move(converted.value));
   value_.clear();
   state_ = State::call_body;
+}
+
+// Nothing closes the value: what seemed to be quoted in it is the next call.
+QWEN35_BODY void OutputParser::end_before_doubtful_call() {
+  ++next_calls_;
+  at_ = doubtful_->at;
+  value_.resize(doubtful_->value_size);
+  doubtful_.reset();
+  held_.clear();
+  end_value(true, Recovery::missing_close);
+  close_call(whole_so_far());
+  every_call_ |= Recovery::behind_open_value;
 }
 
 QWEN35_END_NAMESPACE

@@ -41,10 +41,14 @@ QWEN35_BODY std::vector<OutputEvent> OutputParser::run() {
     tell_ends(draft_at_end_);
     state_ = State::done;
   }
-  pending_.erase(0, at_);
-  close_search_ -= std::min(close_search_, at_);
-  text_until_ -= std::min(text_until_, at_);
-  at_ = 0;
+  const std::size_t used = doubtful_ ? doubtful_->at : at_;
+  pending_.erase(0, used);
+  close_search_ -= std::min(close_search_, used);
+  text_until_ -= std::min(text_until_, used);
+  at_ -= used;
+  if (doubtful_) {
+    doubtful_->at = 0;
+  }
   return std::exchange(events_, {});
 }
 
@@ -85,10 +89,11 @@ QWEN35_BODY bool OutputParser::step_thinking() {
     return true;
   }
   std::size_t length = 0;
+  Recovery opened = Recovery::none;
   JsonForm form{.inside_thinking = true};
   const Look close = look(at_, think_close);
   const Look open = reasoning_.blank() ? look(at_, think_open) : Look::no;
-  const Look call = look_call(at_, length);
+  const Look call = look_call(at_, length, opened);
   const Look json = look_json(at_, false, form);
   if (close == Look::yes) {
     at_ += think_close.size();
@@ -102,9 +107,9 @@ QWEN35_BODY bool OutputParser::step_thinking() {
     } else if (!final_) {
       return false;
     } else if (call == Look::yes) {
-      every_call_ = Recovery::inside_thinking;
-      end_thinking();
-      begin_call(length, Recovery::none);
+      every_call_ |= Recovery::inside_thinking;
+      end_thinking(fence_.open());
+      begin_call(length, opened);
     } else {
       begin_json(std::move(form), State::json_call);
     }
@@ -117,7 +122,10 @@ QWEN35_BODY bool OutputParser::step_thinking() {
   return true;
 }
 
-QWEN35_BODY void OutputParser::end_thinking() {
+// `in_fence`: at a call in a fenced block of the reasoning.
+QWEN35_BODY void OutputParser::end_thinking(bool in_fence) {
+  fence_open_ = in_fence;
+  fence_ = {};
   output_.thinking_closed = true;
   thought_ = true;
   content_.drop_leading();
@@ -170,19 +178,22 @@ QWEN35_BODY bool OutputParser::step_content() {
     ++at_;
     return true;
   }
-  std::size_t length = 0;
+  std::size_t length = 0, function_length = 0;
+  Recovery opened = Recovery::none, function_opened = Recovery::missing_open;
   JsonForm form;
   const bool calls = !output_.tool_calls.empty();
-  const Look call = look_call(at_, length);
+  const Look call = look_call(at_, length, opened);
   const Look json = look_json(at_, false, form);
   const Look open = content_.blank() && told_ends_ == output_.tool_calls.size() ? look(at_, think_open) : Look::no;
   const Look think_end = content_.blank() || thought_ || calls ? look(at_, think_close) : Look::no;
   const Look call_end = behind_call_ ? look(at_, closing(CallTag::call)) : Look::no;
-  const Look function = behind_call_               ? look(at_, opening(CallTag::function))
-                        : content_.at_line_start() ? look_offered_function(at_)
+  const Look inner_end =
+      behind_call_ ? look_either(at_, closing(CallTag::function), closing(CallTag::parameter)) : Look::no;
+  const Look function = behind_call_ ? look_opening(at_, CallTag::function, function_length, function_opened)
+                        : content_.at_line_start() ? look_offered_function(at_, function_length, function_opened)
                                                    : Look::no;
   if (call == Look::yes) {
-    begin_call(length, Recovery::none);
+    begin_call(length, opened);
   } else if (json == Look::yes) {
     begin_json(std::move(form), State::json_call);
   } else if (open == Look::yes) {
@@ -200,12 +211,21 @@ QWEN35_BODY bool OutputParser::step_content() {
   } else if (call_end == Look::yes) {
     at_ += closing(CallTag::call).size();
     content_.drop_held(held_before_);
+    this->call().recovery |=
+        wrapper_open_ || has(this->call().recovery, Recovery::missing_open) ? Recovery::none : Recovery::extra_close;
     wrapper_open_ = false;
     fence_ahead_ = true;
+  } else if (inner_end == Look::yes) {
+    at_ += rest(at_).find('>') + 1;
+    content_.drop_held(held_before_);
+    this->call().recovery |= Recovery::extra_close;
   } else if (function == Look::yes) {
-    begin_call(opening(CallTag::function).size(), Recovery::missing_open);
+    begin_call(function_length, function_opened);
+  } else if (final_ && behind_call_ && wrapper_open_ && rest(at_).size() > 1 &&
+             closing(CallTag::call).starts_with(rest(at_))) {
+    at_ = pending_.size();  // the end cuts it off
   } else if (call == Look::wait || json == Look::wait || open == Look::wait || think_end == Look::wait ||
-             call_end == Look::wait || function == Look::wait) {
+             call_end == Look::wait || inner_end == Look::wait || function == Look::wait) {
     return false;
   } else {
     add_content("<");
@@ -215,6 +235,7 @@ QWEN35_BODY bool OutputParser::step_content() {
 }
 
 QWEN35_BODY void OutputParser::add_content(std::string_view text) {
+  fence_.add(text);
   fence_ahead_ = fence_ahead_ && text.empty();
   std::string certain = content_.add(text);
   if (!certain.empty()) {

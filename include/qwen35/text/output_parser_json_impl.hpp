@@ -149,8 +149,8 @@ QWEN35_BODY bool OutputParser::step_json_call() {
     return true;
   }
   if (json_.inside_thinking) {
-    every_call_ = Recovery::inside_thinking;
-    end_thinking();
+    every_call_ |= Recovery::inside_thinking;
+    end_thinking(fence_.open());
   }
   leave_wrapper();
   content_.drop_leading();

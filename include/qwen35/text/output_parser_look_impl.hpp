@@ -7,6 +7,7 @@
 
 #if QWEN35_BODIES
 #include <algorithm>
+#include <iterator>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -17,6 +18,13 @@ QWEN35_BODY OutputParser::Look OutputParser::look(std::size_t at, std::string_vi
     return text.starts_with(tag) ? Look::yes : Look::no;
   }
   return !final_ && tag.starts_with(text) ? Look::wait : Look::no;
+}
+
+// Whether one of two tags stands there.
+QWEN35_BODY OutputParser::Look OutputParser::look_either(std::size_t at, std::string_view tag,
+                                                         std::string_view other) const noexcept {
+  const Look first = look(at, tag), second = look(at, other);
+  return first == Look::yes || second == Look::no ? first : second;
 }
 
 // The first place at or behind `at` that is not blank; nothing when there are more than longest_gap blanks.
@@ -35,10 +43,14 @@ QWEN35_BODY OutputParser::Look OutputParser::skip_fence(std::size_t& at) const n
   if (const Look mark = look(at, fence_mark); mark != Look::yes) {
     return mark;
   }
-  constexpr std::size_t longest_language = 16;
+  constexpr std::size_t longest_language = 32;
+  const auto is_language = [](char c) {
+    return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9') ||
+           std::string_view("_+-.#").find(c) != std::string_view::npos;
+  };
   std::size_t end = at + fence_mark.size();
   const std::size_t limit = end + longest_language;
-  while (end < pending_.size() && ((pending_[end] | 0x20) >= 'a' && (pending_[end] | 0x20) <= 'z')) {
+  while (end < pending_.size() && is_language(pending_[end])) {
     if (end++ == limit) {
       return Look::no;
     }
@@ -73,17 +85,69 @@ QWEN35_BODY OutputParser::Look OutputParser::look_behind(std::size_t at, std::in
   return !cut_off || (final_ && !end_counts) ? Look::no : final_ ? Look::yes : Look::wait;
 }
 
-// Whether <tool_call> <function= stands at `at`; then `length` is that of the two with the blanks between.
-QWEN35_BODY OutputParser::Look OutputParser::look_call(std::size_t at, std::size_t& length) const noexcept {
-  if (const Look open = look(at, opening(CallTag::call)); open != Look::yes) {
-    return open;
+// Whether `tag` with a name begins at `at`, also with blanks before the '=' or as <function name="...">; then `length`
+// goes up to the name.
+QWEN35_BODY OutputParser::Look OutputParser::look_opening(std::size_t at, CallTag tag, std::size_t& length,
+                                                          Recovery& recovery) const noexcept {
+  const std::string_view whole = opening(tag), stem = whole.substr(0, whole.size() - 1);
+  if (const Look begins = look(at, stem); begins != Look::yes) {
+    return begins;
   }
-  const std::optional<std::size_t> next = skip_gap(at + opening(CallTag::call).size());
-  if (!next.has_value()) {
+  std::size_t next = at + stem.size();
+  const auto skip_spaces = [&] {
+    constexpr std::size_t most = 8;
+    const std::size_t from = next;
+    while (next < pending_.size() && next < from + most && (pending_[next] == ' ' || pending_[next] == '\t')) {
+      ++next;
+    }
+    return next > from;
+  };
+  if (skip_spaces()) {
+    const Look attribute = look(next, "name");
+    if (attribute == Look::wait) {
+      return attribute;
+    }
+    next += attribute == Look::yes ? 4 : 0;
+    skip_spaces();
+  }
+  if (next == pending_.size()) {
+    return final_ ? Look::no : Look::wait;
+  }
+  if (pending_[next] != '=') {
     return Look::no;
   }
-  length = *next + opening(CallTag::function).size() - at;
-  return look(*next, opening(CallTag::function));
+  length = next + 1 - at;
+  recovery |= length == whole.size() ? Recovery::none : Recovery::loose_name;
+  return Look::yes;
+}
+
+// Moves `at` behind <tool_call>, as often as it stands there, and the blanks behind each.
+QWEN35_BODY OutputParser::Look OutputParser::skip_call_tags(std::size_t& at, Recovery& recovery) const noexcept {
+  for (int count = 0; count < most_repeats; ++count) {
+    const Look open = look(at, opening(CallTag::call));
+    if (open != Look::yes) {
+      return open == Look::no && count > 0 ? Look::yes : open;
+    }
+    const std::optional<std::size_t> next = skip_gap(at + opening(CallTag::call).size());
+    if (!next.has_value()) {
+      return Look::no;
+    }
+    recovery |= count > 0 ? Recovery::extra_open : Recovery::none;
+    at = *next;
+  }
+  return Look::yes;
+}
+
+// Whether <tool_call> <function= stands at `at`; then `length` is that of the two with the blanks between.
+QWEN35_BODY OutputParser::Look OutputParser::look_call(std::size_t at, std::size_t& length,
+                                                       Recovery& recovery) const noexcept {
+  std::size_t next = at;
+  if (const Look open = skip_call_tags(next, recovery); open != Look::yes) {
+    return open;
+  }
+  const Look function = look_opening(next, CallTag::function, length, recovery);
+  length += next - at;
+  return function;
 }
 
 // Whether an object or list begins at `at` behind <tool_call>, a fence, or both; a fence before all only with `fences`.
@@ -100,17 +164,12 @@ QWEN35_BODY OutputParser::Look OutputParser::look_json(std::size_t at, bool fenc
     }
     form.outer_fence = true;
   }
-  const Look tag = look(next, opening(CallTag::call));
+  const Look tag = skip_call_tags(next, form.recovery);
   if (tag == Look::wait || (tag == Look::no && !fences)) {
     return tag;
   }
   if (tag == Look::yes) {
-    const std::optional<std::size_t> begin = skip_gap(next + opening(CallTag::call).size());
-    if (!begin.has_value()) {
-      return Look::no;
-    }
     form.tagged = true;
-    next = *begin;
     const Look fence = skip_fence(next);
     if (fence == Look::wait) {
       return fence;
@@ -136,7 +195,8 @@ QWEN35_BODY OutputParser::Look OutputParser::look_fenced_call(std::size_t& lengt
   }
   length = next - at_;
   std::size_t tags = 0;
-  return look_call(next, tags);
+  Recovery opened = Recovery::none;
+  return look_call(next, tags, opened);
 }
 
 // The name from `at` up to '>'; nothing when it is not there, with `wait` set when it may yet come.
@@ -149,13 +209,56 @@ QWEN35_BODY std::optional<std::string_view> OutputParser::look_name(std::size_t 
 }
 
 // <function= with the name of an offered tool.
-QWEN35_BODY OutputParser::Look OutputParser::look_offered_function(std::size_t at) const {
-  if (const Look open = look(at, opening(CallTag::function)); open != Look::yes || tools_->empty()) {
+QWEN35_BODY OutputParser::Look OutputParser::look_offered_function(std::size_t at, std::size_t& length,
+                                                                   Recovery& recovery) const {
+  if (const Look open = look_opening(at, CallTag::function, length, recovery); open != Look::yes || tools_->empty()) {
     return tools_->empty() ? Look::no : open;
   }
   bool wait = false;
-  const std::optional<std::string_view> name = look_name(at + opening(CallTag::function).size(), wait);
+  const std::optional<std::string_view> name = look_name(at + length, wait);
   return name.has_value() && ToolSchema::find(*tools_, *name).known() ? Look::yes : wait ? Look::wait : Look::no;
+}
+
+// Whether a call begins at `at` in a value, which might be the next one.
+QWEN35_BODY OutputParser::Look OutputParser::look_next_call(std::size_t at, bool line_start) const {
+  std::size_t length = 0;
+  Recovery recovery = Recovery::none;
+  JsonForm form;
+  const Look looks[] = {look_call(at, length, recovery), look_json(at, false, form),
+                        line_start ? look_offered_function(at, length, recovery) : Look::no};
+  const auto any = [&](Look look) { return std::find(std::begin(looks), std::end(looks), look) != std::end(looks); };
+  return any(Look::yes) ? Look::yes : any(Look::wait) ? Look::wait : Look::no;
+}
+
+// Whether a parameter begins at `at`; then `length` goes up to its name, or behind <city>, the name of which is then
+// `own_tag`. What is not written <parameter=city> must name one that the tool has, or the tool be unknown.
+QWEN35_BODY OutputParser::Look OutputParser::look_parameter(std::size_t at, std::size_t& length, Recovery& recovery,
+                                                            std::string_view& own_tag) const {
+  if (const Look open = look_opening(at, CallTag::parameter, length, recovery); open != Look::no) {
+    if (open == Look::wait || recovery == Recovery::none) {
+      return open;
+    }
+    bool wait = false;
+    const std::optional<std::string_view> name = look_name(at + length, wait);
+    return wait                                                                     ? Look::wait
+           : name.has_value() && (!schema_.known() || schema_.has_parameter(*name)) ? Look::yes
+                                                                                    : Look::no;
+  }
+  const std::string_view text = rest(at + 1).substr(0, longest_name);
+  const std::size_t size = static_cast<std::size_t>(
+      std::find_if(text.begin(), text.end(), [](char c) { return is_blank(c) || c == '>' || c == '<' || c == '/'; }) -
+      text.begin());
+  if (size == text.size()) {
+    return final_ || size == longest_name ? Look::no : Look::wait;
+  }
+  own_tag = text.substr(0, size);
+  length = size + 2;
+  recovery = Recovery::parameter_tag;
+  constexpr std::string_view tags[] = {"parameter", "function", "tool_call", "think"};
+  return text[size] == '>' && schema_.has_parameter(own_tag) &&
+                 std::find(std::begin(tags), std::end(tags), own_tag) == std::end(tags)
+             ? Look::yes
+             : Look::no;
 }
 
 // <parameter= with the name of a parameter of this tool that was not given yet.
@@ -170,6 +273,17 @@ QWEN35_BODY OutputParser::Look OutputParser::look_missing_parameter(std::size_t 
   }
   return schema_.has_parameter(*name) && *name != parameter_ && call().call.arguments.find(*name) == nullptr ? Look::yes
                                                                                                              : Look::no;
+}
+
+// Whether a parameter that is written otherwise follows `at`.
+QWEN35_BODY OutputParser::Look OutputParser::look_parameter_behind(std::size_t at) const {
+  const std::optional<std::size_t> next = skip_gap(at);
+  std::size_t length = 0;
+  Recovery recovery = Recovery::none;
+  std::string_view own_tag;
+  return next.has_value() && *next < pending_.size() && pending_[*next] == '<'
+             ? look_parameter(*next, length, recovery, own_tag)
+             : Look::no;
 }
 
 // Whether a tag follows that a value which closed its own `inner` would not have there: a closing one further out that
@@ -192,7 +306,7 @@ QWEN35_BODY OutputParser::Look OutputParser::look_outer_tag(std::size_t at, Call
 
 // Whether the closing tag that stands at at_ ends the value. One of the value's own does not, unless a tag follows that
 // is none of the value's.
-QWEN35_BODY OutputParser::Look OutputParser::look_value_end(CallTag tag, bool line_start) const noexcept {
+QWEN35_BODY OutputParser::Look OutputParser::look_value_end(CallTag tag, bool line_start) const {
   const std::size_t behind = at_ + closing(tag).size();
   if (quoted_.open(tag)) {
     if (const Look outer = look_outer_tag(behind, tag); outer != Look::yes) {
@@ -201,6 +315,9 @@ QWEN35_BODY OutputParser::Look OutputParser::look_value_end(CallTag tag, bool li
   }
   switch (tag) {
     case CallTag::parameter:
+      if (const Look other = look_parameter_behind(behind); other != Look::no) {
+        return other;
+      }
       return look_behind(behind, {opening(CallTag::parameter), closing(CallTag::function), closing(CallTag::call),
                                   opening(CallTag::call), opening(CallTag::function), think_close});
     case CallTag::function:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tags of a tool call, and those that a value has opened itself.
+// The tags of a tool call, and what quotes them: values, and fenced blocks of code.
 #pragma once
 
 #include <qwen35/core/abi.hpp>
@@ -9,6 +9,10 @@
 #include <cstdint>
 #include <string_view>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <qwen35/text/trim.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -41,6 +45,21 @@ class QuotedTags {
   std::array<std::size_t, 3> counts_{};
 };
 
+inline constexpr std::string_view fence_mark = "```";
+
+// Whether a text that comes in pieces has opened a fenced block of code: each line that begins with a fence opens one,
+// or closes it.
+class QuotedFence {
+ public:
+  bool open() const noexcept { return open_; }
+  void add(std::string_view text) noexcept;
+
+ private:
+  bool open_ = false;
+  bool line_start_ = true;  // nothing but blanks and the beginning of a fence since
+  std::size_t marks_ = 0;
+};
+
 #if QWEN35_BODIES
 
 QWEN35_BODY void QuotedTags::push(CallTag tag) {
@@ -60,6 +79,19 @@ QWEN35_BODY void QuotedTags::close(CallTag tag) noexcept {
 QWEN35_BODY void QuotedTags::clear() noexcept {
   stack_.clear();
   counts_ = {};
+}
+
+QWEN35_BODY void QuotedFence::add(std::string_view text) noexcept {
+  for (const char c : text) {
+    if (c == '\n') {
+      line_start_ = true;
+      marks_ = 0;
+    } else if (line_start_) {
+      marks_ += c == fence_mark[0] ? 1U : 0U;
+      line_start_ = marks_ < fence_mark.size() && (c == fence_mark[0] || (marks_ == 0 && is_blank(c)));
+      open_ = open_ != (marks_ == fence_mark.size());
+    }
+  }
 }
 
 #endif  // QWEN35_BODIES

@@ -12,27 +12,31 @@
 QWEN35_BEGIN_NAMESPACE
 
 // A set: values are joined with `|` and asked for with `has`. A program that is strict runs calls with `none` only.
-enum class Recovery : std::uint16_t {
+enum class Recovery : std::uint32_t {
   none = 0,
   inside_thinking = 1U << 0U,      // written in the reasoning, which was never closed
   withdrawn = 1U << 1U,            // a later </think> made it a draft; such a call is never complete
   missing_open = 1U << 2U,         // without a <tool_call> of its own
   missing_close = 1U << 3U,        // without </parameter>, </function> or </tool_call>
-  loose_name = 1U << 4U,           // quotes around a name, or no > behind it
+  loose_name = 1U << 4U,           // quotes around a name, no > behind it, <parameter name="city">
   json_call = 1U << 5U,            // {"name": ..., "arguments": ...} in place of the tags
   json_arguments = 1U << 6U,       // a JSON object in place of the parameters
   arguments_as_text = 1U << 7U,    // the arguments as a string that holds the object
   code_fence = 1U << 8U,           // in a fenced block of code
-  python_literal = 1U << 9U,       // an object or array as Python writes it
+  python_literal = 1U << 9U,       // an object or array as Python writes it; NaN and Infinity become strings
   control_characters = 1U << 10U,  // line ends or tabs inside a JSON string
   letter_case = 1U << 11U,         // TRUE for true, NULL for null
-  extra_close = 1U << 12U,         // a bracket or </function> behind a JSON call closes what was not open
+  extra_close = 1U << 12U,         // a bracket or tag behind a call closes what was not open
   loose_scalar = 1U << 13U,        // 007, +5, 1_000, .5 or 5. for a number, 1 or 0 for a boolean
-  stray_text = 1U << 14U           // text between the parameters that belongs to none: a parameter written otherwise?
+  stray_text = 1U << 14U,          // text between the parameters that belongs to none: a parameter written otherwise?
+  extra_open = 1U << 15U,          // <tool_call> more than once
+  parameter_tag = 1U << 16U,       // <city> in place of <parameter=city>
+  behind_open_value = 1U << 17U,   // behind a value that was never closed, and would have quoted it if it had been
+  missing_argument = 1U << 18U     // closed without an argument that the tool requires; such a call is never complete
 };
 
 constexpr Recovery operator|(Recovery a, Recovery b) noexcept {
-  return static_cast<Recovery>(static_cast<std::uint16_t>(a) | static_cast<std::uint16_t>(b));
+  return static_cast<Recovery>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }
 constexpr Recovery& operator|=(Recovery& a, Recovery b) noexcept {
   return a = a | b;
@@ -68,7 +72,11 @@ QWEN35_BODY std::string name(Recovery set) {
                                                              {Recovery::letter_case, "letter_case"},
                                                              {Recovery::extra_close, "extra_close"},
                                                              {Recovery::loose_scalar, "loose_scalar"},
-                                                             {Recovery::stray_text, "stray_text"}};
+                                                             {Recovery::stray_text, "stray_text"},
+                                                             {Recovery::extra_open, "extra_open"},
+                                                             {Recovery::parameter_tag, "parameter_tag"},
+                                                             {Recovery::behind_open_value, "behind_open_value"},
+                                                             {Recovery::missing_argument, "missing_argument"}};
   std::string out;
   for (const auto& [part, text] : names) {
     if (has(set, part)) {

@@ -81,6 +81,8 @@ class ToolSchema {
   bool known() const noexcept { return known_; }
   // Whether its schema lists that parameter.
   bool has_parameter(std::string_view name) const { return parameter(name) != nullptr; }
+  // Whether none that the schema requires is missing.
+  bool has_required(const json::Value& arguments) const;
   // Whether a call with these arguments may be all of it: none that the schema requires is missing, and it has some
   // unless the tool is known to take none.
   bool may_be_whole(const json::Value& arguments) const;
@@ -314,7 +316,7 @@ QWEN35_BODY ConvertedArgument ToolSchema::convert_json(std::string_view name, co
   return convert(name, argument_text(value));
 }
 
-QWEN35_BODY bool ToolSchema::may_be_whole(const json::Value& arguments) const {
+QWEN35_BODY bool ToolSchema::has_required(const json::Value& arguments) const {
   if (const json::Value* required = detail::member(parameters_, "required"); required && required->is_array()) {
     for (const json::Value& name : required->items()) {
       if (name.is_string() && arguments.find(name.as_string()) == nullptr) {
@@ -322,8 +324,13 @@ QWEN35_BODY bool ToolSchema::may_be_whole(const json::Value& arguments) const {
       }
     }
   }
+  return true;
+}
+
+QWEN35_BODY bool ToolSchema::may_be_whole(const json::Value& arguments) const {
   const json::Value* properties = detail::member(parameters_, "properties");
-  return arguments.size() > 0 || (known_ && (properties == nullptr || properties->size() == 0));
+  return has_required(arguments) &&
+         (arguments.size() > 0 || (known_ && (properties == nullptr || properties->size() == 0)));
 }
 
 QWEN35_BODY unsigned ToolSchema::types_of(std::string_view name) const {

@@ -22,7 +22,7 @@ TOOLS = [
 KNOWN = {"search", "write", "now", "book"}
 ORDER = ["inside_thinking", "withdrawn", "missing_open", "missing_close", "loose_name", "json_call", "json_arguments", "arguments_as_text",
          "code_fence", "python_literal", "control_characters", "letter_case", "extra_close", "loose_scalar",
-         "stray_text"]
+         "stray_text", "extra_open", "parameter_tag", "behind_open_value", "missing_argument"]
 BLANKS = " \t\n\v\f\r"
 
 
@@ -253,6 +253,10 @@ Q, L = RED.arguments[0].tags(), RED.arguments[1].tags()
 closeless = Call("search", Arg("query", "red"), Arg("limit", "3", 3, "converted", "missing_close"))
 first_closeless = Call("search", Arg("query", "red", None, "text", "missing_close"), RED.arguments[1])
 loose = Call("search", Arg("query", "red", None, "text", "loose_name"), Arg("limit", "3", 3, "converted", "loose_name"))
+own_tags = Call("search", Arg("query", "red", None, "text", "parameter_tag"), Arg("limit", "3", 3, "converted", "parameter_tag"))
+open_value = Call("search", Arg("query", "red", None, "text", "missing_close"))
+BOOKLESS = Call("book")
+BEHIND = "behind_open_value"
 LOOSE = [("<tool_call>\n<function=search>\n" + Q + L + "</function>", [RED.expected("missing_close")]),
          ("<tool_call>\n<function=search>\n" + Q + L + "</tool_call>", [RED.expected("missing_close")]),
          ("<tool_call>\n<function=search>\n" + Q + "<parameter=limit>\n3\n</function>\n</tool_call>", [closeless.expected()]),
@@ -290,11 +294,76 @@ LOOSE = [("<tool_call>\n<function=search>\n" + Q + L + "</function>", [RED.expec
          ("<tool_call>\n<function=other>\n", [Call("other").expected("", complete=False)]),
          ("<tool_call>\n<function=book>\n<parameter=day>\n1\n</parameter>\n", [BOOK[0].expected("", complete=False)]),
          ("<tool_call>\n<function=book>\n<parameter=day>\n1\n</parameter>\n<parameter=hour>\n2\n</parameter>\n", [BOOK[1].expected("missing_close")]),
-         ("```xml\n" + RED.tags() + "\n```", [RED.expected()]), ("```\n" + NOW.tags() + "\n" + RED.tags() + "\n```\n", [NOW.expected(), RED.expected()])]
+         ("```xml\n" + RED.tags() + "\n```", [RED.expected("code_fence")]),
+         ("```\n" + NOW.tags() + "\n" + RED.tags() + "\n```\n", [NOW.expected("code_fence"), RED.expected("code_fence")]),
+         # Tags that open or close more than there is.
+         ("<tool_call><tool_call>\n" + RED.tags()[len("<tool_call>\n"):], [RED.expected("extra_open")]),
+         ("<tool_call>\n<tool_call>\n<tool_call>" + NOW.tags()[len("<tool_call>"):] + "\n" + RED.tags(), [NOW.expected("extra_open"), RED.expected()]),
+         ('<tool_call>\n<tool_call>\n{"name": "search", "arguments": {"query": "red", "limit": 3}}\n</tool_call>',
+          [RED.expected("extra_open, json_call")]),
+         (RED.tags() + "</tool_call>", [RED.expected("extra_close")]), (RED.tags() + "\n</function>\n</tool_call>\n", [RED.expected("extra_close")]),
+         ("<tool_call>\n<function=search>\n" + Q + L + "</tool_call>\n</function>", [RED.expected("missing_close, extra_close")]),
+         ("<tool_call>\n<function=search>\n" + Q + L + "</function>\n</tool_c", [RED.expected("missing_close")]),
+         # A parameter or a name that is written otherwise; only those of the tool are read so.
+         ("<tool_call>\n<function=search>\n<query>red</query>\n<limit>\n3\n</limit>\n</function>\n</tool_call>", [own_tags.expected()]),
+         ("<tool_call>\n<function=search>\n<query>\nred\n</query>\n<limit>3\n</function>\n</tool_call>",
+          [Call("search", own_tags.arguments[0], Arg("limit", "3", 3, "converted", "parameter_tag, missing_close")).expected()]),
+         ("<tool_call>\n<function=search>\n<colour>red</colour>\n" + Q + L + "</function>\n</tool_call>", [RED.expected("stray_text")]),
+         ('<tool_call>\n<function name="search">\n<parameter name="query">\nred\n</parameter>\n<parameter = limit>\n3\n</parameter>\n</function>\n</tool_call>',
+          [loose.expected("loose_name")]),
+         ("<tool_call>\n<function = search >\n<parameter=\"query\">\nred\n</parameter>\n<parameter =limit >\n3\n</parameter>\n</function>\n</tool_call>",
+          [loose.expected("loose_name")]),
+         ('<function name="search">\n' + Q + L + "</function>", [RED.expected("missing_open, loose_name")]),
+         # Lines that end as other systems end them.
+         (RED.tags().replace("\n", "\r\n"), [RED.expected()]),
+         ("<tool_call>\r\n<function=write>\r\n<parameter=content>\r\na\r\n\r\nb\r\n\r\n</parameter>\r\n</function>\r\n</tool_call>\r\n",
+          [Call("write", Arg("content", "a\r\n\r\nb\r\n")).expected()]),
+         ("<tool_call><function=write><parameter=content>\r</parameter></function></tool_call>", [Call("write", Arg("content", "\r")).expected()]),
+         ("<tool_call><function=write><parameter=content>\ra\r</parameter></function></tool_call>",
+          [Call("write", Arg("content", "\ra\r")).expected()]),
+         # No call is complete that lacks what its tool requires.
+         ('<tool_call>{"name": "book", "arguments": {}}</tool_call>', [BOOKLESS.expected("json_call, missing_argument", complete=False)]),
+         ('<tool_call>{"name": "book", "arguments": null}</tool_call>', [BOOKLESS.expected("json_call, missing_argument", complete=False)]),
+         ("<tool_call>\n<function=book>\n</function>\n</tool_call>", [BOOKLESS.expected("missing_argument", complete=False)]),
+         ("<tool_call>\n<function=book>\n{}\n</function>\n</tool_call>", [BOOKLESS.expected("json_arguments, missing_argument", complete=False)]),
+         (BOOK[0].tags(), [BOOK[0].expected("missing_argument", complete=False)]), (BOOK[1].tags(), [BOOK[1].expected()]),
+         # The next call begins where the last one closes nothing.
+         ("<tool_call>\n<function=search>\n<tool_call>\n" + NOW.tags()[len("<tool_call>\n"):],
+          [Call("search").expected("missing_close", complete=False), NOW.expected()]),
+         ("<tool_call>\n<function=search>\n" + Q + RED.tags(), [Call("search", RED.arguments[0]).expected("missing_close"), RED.expected()]),
+         ("<tool_call>\n<function=search>\n<parameter=query>\nred\n" + RED.tags(), [open_value.expected(), RED.expected(BEHIND)]),
+         ("<tool_call>\n<function=search>\n<parameter=query>\nred\n<function=now>\n</function>\n</tool_call>",
+          [open_value.expected(), NOW.expected("missing_open, " + BEHIND)]),
+         ('<tool_call>\n<function=search>\n<parameter=query>\nred\n<tool_call>\n{"name": "now"}\n</tool_call>',
+          [open_value.expected(), NOW.expected("json_call, " + BEHIND)]),
+         ("<tool_call>\n<function=search>\n<parameter=query>\nred\n<tool_call>\n<function=search>\n<parameter=query>\nred\n" + NOW.tags() + "\n" + RED.tags(),
+          [open_value.expected(), open_value.expected(BEHIND), NOW.expected(BEHIND), RED.expected(BEHIND)]),
+         ("<tool_call>\n<function=book>\n<parameter=day>\n1\n" + NOW.tags(),
+          [Call("book", Arg("day", "1", 1, "converted", "missing_close")).expected("", complete=False), NOW.expected(BEHIND)]),
+         # Arguments that JSON cannot hold, and forms of JSON calls.
+         ('<tool_call>\n{"name": "search", "arguments": {"filter": {"a": NaN, "b": [Infinity, -Infinity]}}}\n</tool_call>',
+          [Call("search", Arg("filter", '{"a": "NaN", "b": ["Infinity", "-Infinity"]}', {"a": "NaN", "b": ["Infinity", "-Infinity"]}, "converted")).expected(
+              "json_call, python_literal")]),
+         ('<tool_call>\n{"name": "search", "arguments": {"ratio": NaN, "limit": -Infinity}}\n</tool_call>',
+          [Call("search", Arg("ratio", "NaN", None, "failed"), Arg("limit", "-Infinity", None, "failed")).expected("json_call, python_literal")]),
+         ('<tool_call>\n{"name": "now", "arguments": []}\n</tool_call>', [NOW.expected("json_call")]),
+         ('<tool_call>\n{"id": "call_1", "name": "now"}\n</tool_call>', [NOW.expected("json_call")]),
+         ('<tool_call>\n{"function": "search", "arguments": {"query": "red", "limit": 3}}\n</tool_call>', [RED.expected("json_call")])]
 for stream, calls in LOOSE:
     add(stream, False, calls)
     add("plan\n</think>\n\n" + stream, True, calls, "plan", "")
     add("plan\n</think>\n\n" + stream + "<|im_end|>", True, calls, "plan", "")
+
+# A fence around a call stays in the answer where text stands before it, and marks the call.
+for language in ["", "xml", "c++", "tool_code"]:
+    add("So:\n```%s\n" % language + RED.tags() + "\n```\n" + NOW.tags(), False, [RED.expected("code_fence"), NOW.expected()], "",
+        "So:\n```%s\n\n```" % language)
+    add("So:\n```%s\n" % language + RED.tags() + "\n```", True, [RED.expected("inside_thinking, code_fence")], "So:\n```%s" % language, "")
+    add("```%s\n" % language + RED.tags() + "\n```", False, [RED.expected("code_fence")])
+add("Use `x` and ```y```.\n" + RED.tags(), False, [RED.expected()], "", "Use `x` and ```y```.")
+# A second call that was only thought about, behind a value that was never closed.
+add("<tool_call>\n<function=search>\n<parameter=query>\nred\n" + NOW.tags() + "\n</think>\n\nThe answer.", False,
+    [open_value.expected("withdrawn", complete=False), NOW.expected("withdrawn, " + BEHIND, complete=False)], "", "The answer.")
 
 # 10. Outputs that stop inside a call.
 for call in [RED, WRITE]:
