@@ -8,6 +8,9 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <functional>
+
+#include "support/message_of.hpp"
 
 namespace {
 
@@ -529,6 +532,56 @@ TEST_CASE("cancellation") {
   CHECK(stopped.finish_reason == FinishReason::cancelled);
   CHECK(calls == 12);
   CHECK(session.send(Message::user(questions[0])).finish_reason == FinishReason::stop);
+}
+
+TEST_CASE("while a reply is made, its callbacks change no conversation") {
+  Watched model;
+  Session session(model, tokenizer(), {});
+  session.send(Message::user(questions[0]));
+  const std::vector<Message> before = session.messages();
+  const std::pair<const char*, std::function<void()>> changes[] = {
+      {"send()", [&] { session.send(Message::user("x")); }},
+      {"edit()", [&] { session.edit(Message::user("x")); }},
+      {"regenerate()", [&] { session.regenerate(); }},
+      {"undo()", [&] { session.undo(); }},
+      {"reset()", [&] { session.reset(); }},
+      {"set_messages()", [&] { session.set_messages({}); }}};
+  const auto refuses = [&] {
+    for (const auto& [name, change] : changes) {
+      CHECK(test_support::contains(test_support::message_of<qwen35::InputError>(change), name));
+    }
+  };
+  const Reply reply = session.send(Message::user(questions[1]), {.event =
+                                                                     [&](const qwen35::OutputEvent&) {
+                                                                       refuses();
+                                                                       session.set_seed(3);
+                                                                       CHECK(session.fork().messages() == before);
+                                                                       return true;
+                                                                     },
+                                                                 .progress =
+                                                                     [&](std::size_t, std::size_t) {
+                                                                       refuses();
+                                                                       return true;
+                                                                     },
+                                                                 .proceed =
+                                                                     [&] {
+                                                                       refuses();
+                                                                       return true;
+                                                                     }});
+  CHECK(reply.finish_reason == FinishReason::stop);
+  CHECK(session.messages().size() == 4);
+  CHECK(session.generation_config().seed == 3);
+  // One that lets the error go ends the reply, and the session goes on from where it was.
+  CHECK_THROWS_AS(session.send(Message::user(questions[2]), {.event =
+                                                                 [&](const qwen35::OutputEvent&) {
+                                                                   session.reset();
+                                                                   return true;
+                                                                 }}),
+                  qwen35::InputError);
+  CHECK(session.messages().size() == 4);
+  CHECK(session.regenerate().ids == reply.ids);
+  session.reset();
+  CHECK(session.messages().empty());
 }
 
 TEST_CASE("a thinking budget closes the block and the answer follows") {

@@ -235,6 +235,13 @@ TEST_CASE("a loaded session goes on without reading its prompt again") {
   Session loaded(model, tokenizer);
   load_session(loaded, path);
   CHECK(loaded.messages() == session.messages());
+  // Not in a callback: the reply would then belong to another conversation.
+  const auto load_within = [&] {
+    loaded.send(Message::user("x"), {.proceed = [&] { return load_session(loaded, path), true; }});
+  };
+  CHECK(test_support::contains(test_support::message_of<qwen35::InputError>(load_within), "load_session()"));
+  load_session(loaded, path);
+  CHECK(loaded.messages() == session.messages());
   CHECK(loaded.options().system == options.system);
   CHECK(loaded.options().enable_thinking == options.enable_thinking);
   CHECK(loaded.cached_tokens() == session.cached_tokens());

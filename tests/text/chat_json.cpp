@@ -46,7 +46,7 @@ TEST_CASE("reads the chat-completions form") {
   REQUIRE(messages.size() == 5);
   CHECK(messages[0] == Message::system("s"));
   CHECK(messages[1] == Message::user(std::vector<ContentPart>{ContentPart::text("a"), ContentPart::image("u")}));
-  CHECK(messages[2].content == MessageContent());
+  CHECK(messages[2].content == MessageContent::null());
   CHECK(messages[2].reasoning_content == "r");
   REQUIRE(messages[2].tool_calls.size() == 4);
   CHECK(messages[2].tool_calls[0] == ToolCall{"f", json::parse(R"({"x": 1, "y": [true]})"), "c1"});
@@ -58,6 +58,17 @@ TEST_CASE("reads the chat-completions form") {
   CHECK(messages_from_json(messages_to_json(messages), SourcePolicy::everything()) == messages);
   CHECK(messages_from_json(json::parse(json::dump(messages_to_json(messages))), SourcePolicy::everything()) ==
         messages);
+}
+
+TEST_CASE("null is no empty text") {
+  const char* const list = R"([{"role": "assistant", "content": null}, {"role": "assistant", "content": ""}])";
+  const std::vector<Message> messages = messages_from_json(json::parse(list));
+  CHECK(messages[0].content.is_null());
+  CHECK(messages[0].content.text()->empty());
+  CHECK_FALSE(messages[1].content.is_null());
+  CHECK_FALSE(messages[0] == messages[1]);
+  CHECK(json::dump(messages_to_json(messages)) == list);
+  CHECK(messages_from_json(json::parse(R"([{"role": "assistant"}])"))[0] == messages[0]);
 }
 
 TEST_CASE("media items in each of their forms") {

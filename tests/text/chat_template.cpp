@@ -2,6 +2,7 @@
 #include <qwen35/text/chat_template.hpp>
 
 #include <qwen35/json/parse.hpp>
+#include <qwen35/text/chat_json.hpp>
 #include <qwen35/text/chat_template_continue.hpp>
 #include <qwen35/text/chat_template_text.hpp>
 #include <qwen35/text/sha256.hpp>
@@ -255,6 +256,16 @@ TEST_CASE("a message left open is continued") {
   CHECK(chat.message_ends.back() == chat.text.size());
   messages[1].reasoning_content.reset();
   CHECK_THROWS_AS(render_chat(messages, {}, options), TextError);
+  // As the reference: an empty text can be continued, null and what has no text cannot.
+  options.continued_field = ContinuedField::content;
+  for (const char* content : {"null", "[]", R"([{"type": "image"}])", "3"}) {
+    const json::Value list = json::parse(R"([{"role": "user", "content": "x"}, {"role": "assistant", "content": )" +
+                                         std::string(content) + "}]");
+    CHECK_THROWS_AS(render_chat(list, {}, options), TextError);
+    if (content[0] != '3') {
+      CHECK_THROWS_AS(render_chat(messages_from_json(list), {}, options), TextError);
+    }
+  }
   options.continued_field = ContinuedField::content;
   options.add_generation_prompt = true;
   CHECK_THROWS_AS(render_chat(messages, {}, options), TextError);

@@ -41,8 +41,9 @@ concept SessionProcessor = requires(const P& processor) {
 // after each picture and video, so that a second question about it does not read it again. Pictures and videos in
 // messages are for models that read them (ConditionalGeneration). They are loaded when their message is sent; what is
 // held is compared by their content, not their name. The features are kept within SessionOptions::media_bytes, else
-// made again from the part when needed. The model and the tokenizer must outlive the session, or be its own, shared
-// with others. One thread at a time.
+// made again from the part when needed. While a reply is made, its callbacks may look at the session, fork and save it,
+// and set what the next reply takes; what changes the conversation is refused there with an InputError. The model and
+// the tokenizer must outlive the session, or be its own, shared with others. One thread at a time.
 template <class Model>
 class Session {
   static_assert(SequenceModel<Model>, "Session: the model has to be a SequenceModel");
@@ -104,6 +105,7 @@ class Session {
     return send(std::vector<Message>{std::move(message)}, callbacks);
   }
   Reply send(const std::vector<Message>& messages, const SessionCallbacks& callbacks = {}) {
+    require_idle("send");
     return extend(messages_.size(), messages, callbacks);
   }
   // The same as a range of events: `for (const OutputEvent& event : session.stream(message))`. For programs that
@@ -112,21 +114,25 @@ class Session {
   ReplyStream<Model> stream(std::vector<Message> messages) QWEN35_LIFETIMEBOUND;
   // Puts `message` in the place of the last real user turn and all that followed. Raises InputError when there is none.
   Reply edit(Message message, const SessionCallbacks& callbacks = {}) {
+    require_idle("edit");
     return extend(last_query(messages_), {std::move(message)}, callbacks);
   }
   // Another reply to the last real user turn: with a seed, what the next seed_of_attempt() gives. (Greedy search has
   // one reply.)
   Reply regenerate(const SessionCallbacks& callbacks = {}) {
+    require_idle("regenerate");
     return extend(last_query(messages_) + 1, {}, callbacks, attempt_ + 1);
   }
   // Takes the last real user turn and all that followed out of the conversation.
   void undo() {
+    require_idle("undo");
     messages_.resize(last_query(messages_));
     attempt_ = 0;
     media_.resize(std::min(media_.size(), count_media(messages_)));
   }
   // An empty conversation; nothing is held any more but the system prompt and the tools, which the next one may share.
   void reset() {
+    require_idle("reset");
     messages_.clear();
     attempt_ = 0;
     media_.clear();
@@ -146,6 +152,7 @@ class Session {
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   // Raises TextError, as the next two do, for what could not be saved and loaded again; see require_storable().
   void set_messages(std::vector<Message> messages) {
+    require_idle("set_messages");
     check_messages(messages, 0);
     messages_ = std::move(messages);
     attempt_ = 0;
@@ -233,6 +240,10 @@ class Session {
     require<InputError>(pointer != nullptr, "Session: a null pointer for a model, tokenizer or processor");
     return *pointer;
   }
+  void require_idle(const char* call) const {
+    require<InputError>(!replying_, "Session: ", call, "() while a reply is made: the conversation that it belongs to ",
+                        "can be changed when it has ended, and a callback ends it by returning false");
+  }
   // `first`: the place of the first of them in the conversation.
   static void check_messages(const std::vector<Message>& messages, std::size_t first) {
     for (std::size_t i = 0; i < messages.size(); ++i) {
@@ -314,8 +325,9 @@ class Session {
   FeatureStore features_;
   std::vector<MediaRun> held_runs_;  // media among the tokens of the cache and the snapshots, and maybe behind them
   SequenceCache cache_;
-  std::optional<SequencePoint> system_;               // behind the system prompt and the tools
-  std::vector<SequencePoint> snapshots_;              // from short to long, each a prefix of the next
+  std::optional<SequencePoint> system_;   // behind the system prompt and the tools
+  std::vector<SequencePoint> snapshots_;  // from short to long, each a prefix of the next
+  bool replying_ = false;
   std::unique_ptr<Batch<Model>> batch_;               // in which the sequence stands while a reply is made
   std::array<std::shared_ptr<const void>, 2> owned_;  // what model_, tokenizer_ and the media loader look at
 };

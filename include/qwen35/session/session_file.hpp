@@ -71,8 +71,10 @@ class SessionFile {
   // Into a session with the same model; its generation config, template and budgets stay. Of a file that an earlier
   // version wrote (JSON, beside PATH.cache and PATH.turn) the conversation is loaded and nothing is held. Raises
   // CacheError for a file that is damaged or of another model, TextError for one whose conversation cannot be read or
-  // names media that SessionOptions::sources does not admit; the session is then as before.
+  // names media that SessionOptions::sources does not admit, InputError in a callback of the session's own reply; the
+  // session is then as before.
   static void load(Session<Model>& session, const std::string& path) {
+    session.require_idle("load_session");
     PointFile file;
     if (is_text(path)) {
       file.text = read_text_file<CacheError>(path);

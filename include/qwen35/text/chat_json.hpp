@@ -21,8 +21,8 @@ QWEN35_BEGIN_NAMESPACE
 // Whether media parts are written with the path or URL they name (a data URL can be megabytes).
 enum class MediaSources : std::uint8_t { keep, leave_out };
 
-// One message as a JSON object: role, content (a string or a list of {"type": ...}), and reasoning_content, tool_calls,
-// tool_call_id where set.
+// One message as a JSON object: role, content (a string, null or a list of {"type": ...}), and reasoning_content,
+// tool_calls, tool_call_id where set.
 json::Value message_to_json(const Message& message, MediaSources sources = MediaSources::keep);
 
 json::Value messages_to_json(const std::vector<Message>& messages);
@@ -61,7 +61,7 @@ QWEN35_BODY json::Value message_to_json(const Message& message, MediaSources sou
   json::Value out = json::Value::object();
   out["role"] = json::Value(role_name(message.role));
   if (const std::string* text = message.content.text()) {
-    out["content"] = json::Value(*text);
+    out["content"] = message.content.is_null() ? json::Value() : json::Value(*text);
   } else {
     json::Value list = json::Value::array();
     for (const ContentPart& part : *message.content.parts()) {
@@ -159,7 +159,7 @@ QWEN35_BODY ContentPart part_from_json(const json::Value& item, const std::strin
 QWEN35_BODY MessageContent content_from_json(const json::Value* content, const std::string& where,
                                              const SourcePolicy& sources) {
   if (content == nullptr || content->is_null()) {
-    return {};
+    return MessageContent::null();
   }
   if (content->is_string()) {
     return content->as_string();

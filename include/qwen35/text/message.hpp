@@ -82,6 +82,8 @@ class MessageContent {
   MessageContent(std::string_view text) : content_(std::string(text)) {}          // NOLINT
   MessageContent(const char* text) : content_(std::string(text)) {}               // NOLINT
   MessageContent(std::vector<ContentPart> parts) : content_(std::move(parts)) {}  // NOLINT
+  // JSON's null: an empty text that a template can tell from one, and that cannot be continued.
+  static MessageContent null();
   // What is copied is moved in once it is whole: a variant of libstdc++ 12 whose copy fails for want of memory frees it
   // twice.
   MessageContent(const MessageContent& other);
@@ -89,6 +91,7 @@ class MessageContent {
   MessageContent(MessageContent&&) noexcept = default;
   MessageContent& operator=(MessageContent&&) noexcept = default;
 
+  bool is_null() const noexcept { return null_; }
   bool is_text() const noexcept { return content_.index() == 0; }
   // The text when is_text(), else nullptr.
   const std::string* text() const noexcept { return std::get_if<std::string>(&content_); }
@@ -98,6 +101,7 @@ class MessageContent {
 
  private:
   std::variant<std::string, std::vector<ContentPart>> content_;
+  bool null_ = false;
 };
 
 // A call the assistant made. `arguments` is a JSON object; `id` is carried for the caller and never rendered.
@@ -130,7 +134,13 @@ struct Message {
 
 #if QWEN35_BODIES
 
-QWEN35_BODY MessageContent::MessageContent(const MessageContent& other) {
+QWEN35_BODY MessageContent MessageContent::null() {
+  MessageContent out;
+  out.null_ = true;
+  return out;
+}
+
+QWEN35_BODY MessageContent::MessageContent(const MessageContent& other) : null_(other.null_) {
   if (const std::string* const text = other.text()) {
     std::string copy = *text;
     content_ = std::move(copy);
