@@ -181,6 +181,32 @@ TEST_CASE("what a template must not do is stopped, and what it cannot is named")
         "chat template: it does more than a template of any use would");
   CHECK(said("{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = ns.x + ns.x %}{% endfor %}") ==
         "chat template: it does more than a template of any use would");
+  // Each would take hours, or all memory, and is refused before it is done.
+  const std::string twice =
+      "{% set ns = namespace(x=[1], y=[1], z='y' * 1000000) %}{% for i in range(60) %}{% set ns.x = "
+      "[ns.x, ns.x] %}{% set ns.y = [ns.y, ns.y] %}{% endfor %}";
+  for (const std::string& work :
+       {std::string("{{ 'x' * 10**9 }}"), std::string("{{ 'xyz' * 10**18 }}"), twice + "{{ ns.x == ns.y }}",
+        twice + "{{ ns.x in [ns.y] }}", twice + "{{ range(100000)|join(ns.z) }}",
+        twice + "{{ range(100000)|list|tojson(separators=[ns.z, ns.z]) }}",
+        twice + "{{ [[[1]]]|tojson(indent=ns.z * 99) }}", twice + "{{ (ns.z * 60)|list }}",
+        twice + "{{ (ns.z ~ 'a') in ns.z * 2 }}", twice + "{{ (ns.z * 2).replace(ns.z ~ 'a', 'b') }}",
+        twice + "{{ (ns.z * 2).split(ns.z ~ 'a') }}", twice + "{{ (ns.z * 2).find(ns.z ~ 'a') }}",
+        twice + "{{ ns.z.replace('', ns.z) }}"}) {
+    CHECK_MESSAGE(said(work) == "chat template: it does more than a template of any use would", work);
+  }
+  for (const std::string item : {"[ns.x]", "{'a': ns.x}", "{'a': ns.x}.get", "{'a': [ns.x]}.items"}) {
+    CHECK(said("{% set ns = namespace(x=1) %}{% for i in range(9999) %}{% set ns.x = " + item + " %}{% endfor %}") ==
+          "chat template: a value is nested too deeply");
+  }
+  CHECK(
+      said("{% set ns = namespace(x=1) %}{% for i in range(9999) %}{% set n = namespace() %}{% set n.p = ns.x %}{% set "
+           "ns.x = n %}{% endfor %}")
+          .empty());
+  CHECK(contains(said("{% for i in range(10**15) %}{% endfor %}"), "range: more than 100000 items"));
+  for (const std::string width : {"'x'.center(10**9)", "'{:999999999}'.format(3)", "'%999999999d' % 3"}) {
+    CHECK_FALSE(said("{{ " + width + " }}").empty());
+  }
   CHECK(contains(said("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"), "line 1: nested too deeply"));
   for (const auto& [open, close] : {std::pair{"(", ")"},
                                     {"[", "]"},

@@ -2,6 +2,7 @@
 // The filters of Jinja templates: `value | name(arguments)`.
 #pragma once
 
+#include <qwen35/text/jinja_operators.hpp>
 #include <qwen35/text/jinja_tests.hpp>
 
 #include <charconv>
@@ -51,6 +52,7 @@ inline std::vector<Value> selected(std::string_view filter, const Arguments& arg
         wrong(concat("no test called ", test.substr(0, 40)));
       }
       Arguments inner;
+      budget.charge_values(arguments.items.size());
       inner.items.push_back(subject);
       inner.items.insert(inner.items.end(), arguments.items.begin() + static_cast<std::ptrdiff_t>(name_at) + 1,
                          arguments.items.end());
@@ -77,6 +79,7 @@ inline std::vector<Value> mapped(const Arguments& arguments, Budget& budget) {
       wrong(concat("no filter called ", filter.substr(0, 40)));
     }
     Arguments inner;
+    budget.charge_values(arguments.items.size());
     inner.items.push_back(item);
     inner.items.insert(inner.items.end(), arguments.items.begin() + 2, arguments.items.end());
     inner.named = arguments.named;
@@ -86,23 +89,29 @@ inline std::vector<Value> mapped(const Arguments& arguments, Budget& budget) {
 }
 
 // sort, unique, min and max compare text without its case, unless they are told otherwise.
-inline Value sort_key(const Value& item, const Arguments& arguments) {
+inline Value sort_key(const Value& item, const Arguments& arguments, Budget& budget) {
   const Value* const attribute = arguments.find(arguments.items.size(), "attribute");
   const Value key = attribute != nullptr ? attribute_of(item, *attribute) : item;
   const Value* const sensitive = arguments.find(arguments.items.size(), "case_sensitive");
-  return key.is(Kind::text) && (sensitive == nullptr || !sensitive->truth()) ? in_case(key.text(), false, "sort") : key;
+  if (!key.is(Kind::text) || (sensitive != nullptr && sensitive->truth())) {
+    return key;
+  }
+  budget.charge_values(3);
+  budget.charge_text(key.text().bytes.size());
+  return in_case(key.text(), false, "sort");
 }
 
 inline Value ordered(std::string_view filter, const Arguments& arguments, Budget& budget) {
   std::vector<std::pair<Value, Value>> keyed;
   for (const Value& item : items_of(arguments.items[0], budget)) {
-    keyed.emplace_back(sort_key(item, arguments), item);
+    budget.charge_values(2);
+    keyed.emplace_back(sort_key(item, arguments, budget), item);
   }
-  budget.charge(keyed.size() * 16);
   if (filter == "min" || filter == "max") {
     std::size_t best = 0;
     for (std::size_t i = 1; i < keyed.size(); ++i) {
-      best = (filter == "min" ? less(keyed[i].first, keyed[best].first) : less(keyed[best].first, keyed[i].first))
+      best = (filter == "min" ? less(keyed[i].first, keyed[best].first, budget)
+                              : less(keyed[best].first, keyed[i].first, budget))
                  ? i
                  : best;
     }
@@ -112,8 +121,7 @@ inline Value ordered(std::string_view filter, const Arguments& arguments, Budget
   if (filter == "unique") {
     std::vector<Value> seen;
     for (const auto& [key, item] : keyed) {
-      budget.charge(seen.size());
-      if (std::find(seen.begin(), seen.end(), key) == seen.end()) {
+      if (std::none_of(seen.begin(), seen.end(), [&](const Value& other) { return equal(other, key, budget); })) {
         seen.push_back(key);
         out.push_back(item);
       }
@@ -122,8 +130,8 @@ inline Value ordered(std::string_view filter, const Arguments& arguments, Budget
   }
   const Value* const reverse = arguments.find(1, "reverse");
   const bool down = reverse != nullptr && reverse->truth();
-  std::stable_sort(keyed.begin(), keyed.end(), [down](const auto& a, const auto& b) {
-    return down ? less(b.first, a.first) : less(a.first, b.first);
+  std::stable_sort(keyed.begin(), keyed.end(), [down, &budget](const auto& a, const auto& b) {
+    return down ? less(b.first, a.first, budget) : less(a.first, b.first, budget);
   });
   for (const auto& [key, item] : keyed) {
     out.push_back(item);
@@ -168,10 +176,10 @@ inline Text indented(const Text& text, const Arguments& arguments, Budget& budge
   Text out;
   for (std::size_t at = 0, line = 0; at <= text.bytes.size(); ++line) {
     const std::size_t end = std::min(text.bytes.find('\n', at), text.bytes.size());
+    budget.charge_text(space.bytes.size() + end + 1 - at);
     if (line == 0 ? first != nullptr && first->truth() : end > at || (blank != nullptr && blank->truth())) {
       out += space;
     }
-    budget.charge(space.bytes.size() + 1);
     out += text.part(at, end + 1 - at);
     at = end + 1;
   }
@@ -183,11 +191,7 @@ inline Value filtered(std::string_view filter, Arguments& arguments, Budget& bud
     return std::find(names.begin(), names.end(), filter) != names.end();
   };
   const Value x = arguments.items[0];
-  const auto text = [&] {
-    Text out = to_text(x);
-    budget.charge(out.bytes.size() + 1);
-    return out;
-  };
+  const auto text = [&] { return to_text(x, budget); };
   if (is({"tojson"})) {
     JsonStyle style;
     if (const Value* const indent = arguments.find(2, "indent"); indent != nullptr && !indent->is(Kind::none)) {
@@ -211,15 +215,14 @@ inline Value filtered(std::string_view filter, Arguments& arguments, Budget& bud
     const Value* const sorted = arguments.find(4, "sort_keys");
     style.sorted = sorted != nullptr && sorted->truth();
     Text out;
-    add_json(x, style, out);
-    budget.charge(out.bytes.size() + 1);
+    add_json(x, style, out, budget);
     return out;
   }
   if (is({"trim"})) {
     return stripped(text(), true, true, arguments.find(1, "chars"));
   }
   if (is({"length", "count"})) {
-    return static_cast<std::int64_t>(length_of(x));
+    return static_cast<std::int64_t>(length_of(x, budget));
   }
   if (is({"string"})) {
     return text();
@@ -230,7 +233,7 @@ inline Value filtered(std::string_view filter, Arguments& arguments, Budget& bud
     return out;
   }
   if (is({"escape", "e"})) {
-    return x.is(Kind::text) && x.text().markup ? x : Value(escaped(text()));
+    return x.is(Kind::text) && x.text().markup ? x : Value(escaped(text(), budget));
   }
   if (is({"upper", "lower"})) {
     return in_case(text(), filter == "upper", filter);
@@ -243,7 +246,7 @@ inline Value filtered(std::string_view filter, Arguments& arguments, Budget& bud
   }
   if (is({"replace"})) {
     const Value* const count = arguments.find(3, "count");
-    return replaced(text(), to_text(needed(arguments, 1, "old")), to_text(needed(arguments, 2, "new")),
+    return replaced(text(), to_text(needed(arguments, 1, "old"), budget), to_text(needed(arguments, 2, "new"), budget),
                     count == nullptr || count->is(Kind::none) ? -1 : integer_of(*count, filter), budget);
   }
   if (is({"join"})) {
@@ -253,11 +256,20 @@ inline Value filtered(std::string_view filter, Arguments& arguments, Budget& bud
     for (Value& item : items) {
       item = attribute != nullptr ? attribute_of(item, *attribute) : item;
     }
-    return joined(items, between == nullptr ? Text() : to_text(*between), budget);
+    return joined(items, between == nullptr ? Text() : to_text(*between, budget), budget);
   }
   if (is({"first", "last"})) {
+    const bool front = filter == "first";
+    if (x.is(Kind::list)) {
+      return x.items().empty() ? Value::undefined("an empty list") : front ? x.items().front() : x.items().back();
+    }
+    if (x.is(Kind::text)) {
+      const std::optional<std::int64_t> one[3] = {front ? std::optional<std::int64_t>() : -1,
+                                                  front ? std::optional<std::int64_t>(1) : std::nullopt, std::nullopt};
+      return x.truth() ? sliced(x, one, budget) : Value::undefined("an empty list");
+    }
     const std::vector<Value> items = items_of(x, budget);
-    return items.empty() ? Value::undefined("an empty list") : filter == "first" ? items.front() : items.back();
+    return items.empty() ? Value::undefined("an empty list") : front ? items.front() : items.back();
   }
   if (is({"default", "d"})) {
     const Value* const otherwise = arguments.find(1, "default_value");
@@ -274,6 +286,8 @@ inline Value filtered(std::string_view filter, Arguments& arguments, Budget& bud
     }
     std::vector<std::pair<std::string, Value>> members;
     for (const auto& [key, member] : x.members()) {
+      budget.charge_values(6);
+      budget.charge_text(key.bytes.size(), 3);
       members.emplace_back(filter == "items" ? std::string() : in_case(key, false, filter).bytes,
                            Value::tuple({key, member}));
     }
@@ -288,9 +302,12 @@ inline Value filtered(std::string_view filter, Arguments& arguments, Budget& bud
     return items_of(x, budget);
   }
   if (is({"reverse"})) {
+    if (x.is(Kind::text)) {
+      return sliced(x, {std::nullopt, std::nullopt, -1}, budget);
+    }
     std::vector<Value> items = items_of(x, budget);
     std::reverse(items.begin(), items.end());
-    return x.is(Kind::text) ? Value(joined(items, Text(), budget)) : Value(std::move(items));
+    return items;
   }
   if (is({"map"})) {
     return mapped(arguments, budget);

@@ -33,7 +33,7 @@ inline Value namespace_of(Arguments& arguments) {
   for (auto& [name, value] : arguments.named) {
     members.emplace_back(Text(name), std::move(value));
   }
-  return Value(std::move(members), Kind::space);
+  return Value::settable_space(std::move(members));
 }
 
 inline Value range(Arguments& arguments, Budget& budget) {
@@ -47,13 +47,19 @@ inline Value range(Arguments& arguments, Budget& budget) {
   if (bounds[2] == 0) {
     wrong("range: the step is 0");
   }
+  // The distance fits 64 bits without a sign.
+  const bool up = bounds[2] > 0;
+  const auto from = static_cast<std::uint64_t>(bounds[up ? 0 : 1]), to = static_cast<std::uint64_t>(bounds[up ? 1 : 0]);
+  const std::uint64_t step = up ? static_cast<std::uint64_t>(bounds[2]) : 0 - static_cast<std::uint64_t>(bounds[2]);
+  const bool any = up ? bounds[0] < bounds[1] : bounds[0] > bounds[1];
+  const std::uint64_t count = any ? (to - from - 1) / step + 1 : 0;
+  if (count > 100000) {
+    wrong("range: more than 100000 items");
+  }
+  budget.charge_values(static_cast<std::size_t>(count));
   std::vector<Value> out;
-  for (std::int64_t i = bounds[0]; bounds[2] > 0 ? i < bounds[1] : i > bounds[1];) {
-    budget.charge(8);
-    out.push_back(i);
-    if (out.size() > 100000 || __builtin_add_overflow(i, bounds[2], &i)) {
-      wrong("range: more than 100000 items");
-    }
+  for (std::uint64_t i = 0; i < count; ++i) {
+    out.push_back(bounds[0] + static_cast<std::int64_t>(i) * bounds[2]);
   }
   return out;
 }

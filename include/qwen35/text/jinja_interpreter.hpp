@@ -43,16 +43,29 @@ class Interpreter {
       media_[media[i].identity()] = static_cast<char16_t>(Text::first_medium + i);
     }
     auto globals = std::make_shared<Scope>();
-    globals->names["namespace"] = Function([](Arguments& arguments) -> Value { return namespace_of(arguments); });
+    globals->names["namespace"] = Function([this](Arguments& arguments) -> Value {
+      budget_.charge_values(4);
+      spaces_.push_back(namespace_of(arguments));
+      return spaces_.back();
+    });
     globals->names["dict"] = Function([](Arguments& arguments) -> Value { return dict_of(arguments); });
     globals->names["range"] = Function([this](Arguments& arguments) -> Value { return range(arguments, budget_); });
     globals->names["strftime_now"] = Function([](Arguments& arguments) -> Value { return time_text(arguments); });
     globals->names["raise_exception"] = Function([this](Arguments& arguments) -> Value {
-      raise<TextError>(concat(to_text(needed(arguments, 0, "message")).bytes, " (chat template, line ", line_, ")"));
+      raise<TextError>(
+          concat(to_text(needed(arguments, 0, "message"), budget_).bytes, " (chat template, line ", line_, ")"));
     });
     scope_ = std::make_shared<Scope>();
     scope_->names = std::move(variables);
     scope_->outer = std::move(globals);
+  }
+
+  Interpreter(const Interpreter&) = delete;
+  Interpreter& operator=(const Interpreter&) = delete;
+  ~Interpreter() {
+    for (const Value& space : spaces_) {
+      space.members().clear();
+    }
   }
 
   Text run(const Node& root) {
@@ -72,7 +85,7 @@ class Interpreter {
   struct Level {
     Level(Interpreter& interpreter, const Node& node) : interpreter_(interpreter) {
       interpreter_.line_ = node.line;
-      interpreter_.budget_.charge(32);
+      interpreter_.budget_.charge(64);
       if (++interpreter_.level_ > deepest) {
         fail(node.line, "nested too deeply");
       }
@@ -120,7 +133,7 @@ class Interpreter {
         print(node.value.text());
         return Flow::on;
       case Op::print:
-        print(to_text(evaluate(node.kids[0])));
+        print(to_text(evaluate(node.kids[0]), budget_));
         return Flow::on;
       case Op::if_:
         for (std::size_t i = 0; i + 1 < node.kids.size(); i += 2) {
@@ -166,7 +179,7 @@ class Interpreter {
     }
   }
   void print(const Text& text) {
-    budget_.charge(text.bytes.size() + 1);
+    budget_.charge_text(text.bytes.size());
     *out_ += text;
     if (medium_ != 0) {
       const auto own = static_cast<char16_t>(TextOrigin::chat_template);
@@ -177,7 +190,7 @@ class Interpreter {
   void assign(const Node& node, Value value) {
     if (!node.text.empty()) {  // ns.name = value
       const Value* const space = scope_->find(node.names[0]);
-      if (space == nullptr || !space->is(Kind::space)) {
+      if (space == nullptr || !space->is_settable_space()) {
         fail(node.line, concat("\"", node.names[0], "\" is no namespace"));
       }
       for (auto& [name, member] : space->members()) {
@@ -219,10 +232,13 @@ class Interpreter {
       }
       items = std::move(kept);
     }
+    const bool with_state = !items.empty() && mentions_loop(node.kids[2]);
     for (std::size_t i = 0; i < items.size(); ++i) {
-      budget_.charge(512);
+      budget_.charge(with_state ? 1024 : 256);
       const Inner inner(*this, scope_);
-      scope_->names["loop"] = loop_state(items, i);
+      if (with_state) {
+        scope_->names["loop"] = loop_state(items, i);
+      }
       bind(node, items[i]);
       const auto medium = items[i].is(Kind::dict) ? media_.find(items[i].identity()) : media_.end();
       const char16_t before = medium_;
@@ -237,6 +253,12 @@ class Interpreter {
       const Inner inner(*this, scope_);
       execute(node.kids[3]);
     }
+  }
+  // Does what a loop does look at `loop`? Making that takes most of the time of a short one.
+  bool mentions_loop(const Node& node) {
+    budget_.charge(1);
+    return (node.op == Op::variable && node.text == "loop") ||
+           std::any_of(node.kids.begin(), node.kids.end(), [&](const Node& kid) { return mentions_loop(kid); });
   }
   Value loop_state(const std::vector<Value>& items, std::size_t i) {
     const auto number = [](std::size_t value) { return Value(static_cast<std::int64_t>(value)); };
@@ -318,6 +340,8 @@ class Interpreter {
           const Value key = evaluate(node.kids[i]);
           Value value = evaluate(node.kids[i + 1]);
           const Text& text = text_of(key, "a mapping's key");
+          budget_.charge(members.size());
+          budget_.charge_text(text.bytes.size());
           const auto same = std::find_if(members.begin(), members.end(),
                                          [&](const auto& member) { return member.first.bytes == text.bytes; });
           if (same != members.end()) {
@@ -455,7 +479,7 @@ class Interpreter {
     }
     if ((value.is(Kind::list) || value.is(Kind::text)) && (key.is(Kind::integer) || key.is(Kind::boolean)) &&
         !key.is_large()) {
-      const auto size = static_cast<std::int64_t>(length_of(value));
+      const auto size = static_cast<std::int64_t>(length_of(value, budget_));
       const std::int64_t index = key.integer() < 0 ? key.integer() + size : key.integer();
       if (index >= 0 && index < size) {
         if (value.is(Kind::list)) {
@@ -487,6 +511,7 @@ class Interpreter {
   std::unordered_map<const void*, char16_t> media_;  // mappings, and the origin of what is written for them
   char16_t medium_ = 0;                              // the one that is looked at
   Budget budget_;
+  std::vector<Value> spaces_;  // of the template; their members may hold one another
   std::size_t line_ = 1;
   std::size_t level_ = 0;
 };

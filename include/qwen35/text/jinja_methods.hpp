@@ -21,21 +21,29 @@ inline Value method_of(const Value& self, std::string_view method, Budget& budge
   const std::string what(method);
   if (self.is(Kind::dict)) {
     if (is({"items", "keys", "values"})) {
-      return Function([self, what](Arguments&) -> Value {
+      const auto all = [self, what, &budget](Arguments&) -> Value {
+        if (what == "keys") {
+          return keys_of(self, budget);
+        }
         std::vector<Value> out;
         for (const auto& [key, member] : self.members()) {
-          out.push_back(what == "keys" ? Value(key) : what == "values" ? member : Value::tuple({key, member}));
+          budget.charge_values(5);
+          budget.charge_text(what == "items" ? key.bytes.size() : 0);
+          out.push_back(what == "values" ? member : Value::tuple({key, member}));
         }
         return out;
-      });
+      };
+      return Value(all, self);
     }
     if (is({"get"})) {
-      return Function([self](Arguments& arguments) -> Value {
+      const auto get = [self, &budget](Arguments& arguments) -> Value {
+        budget.charge(self.members().size());
         const Value& key = needed(arguments, 0, "key");
         const Value* const found = key.is(Kind::text) ? self.find(key.text().bytes) : nullptr;
         const Value* const otherwise = arguments.find(1, "default");
         return found != nullptr ? *found : otherwise != nullptr ? *otherwise : Value::none();
-      });
+      };
+      return Value(get, self);
     }
     if (is({"pop", "popitem", "update", "clear", "setdefault", "copy"})) {
       return Function([what](Arguments&) -> Value { wrong(concat("the method ", what, " is not allowed here")); });
@@ -59,7 +67,7 @@ inline Value method_of(const Value& self, std::string_view method, Budget& budge
   return Function([self, what, &budget](Arguments& arguments) -> Value {
     const Text& text = self.text();
     const std::string& bytes = text.bytes;
-    budget.charge(bytes.size() + 1);
+    budget.charge_text(bytes.size());
     const Value* const first = arguments.find(0, what.ends_with("split") ? "sep" : "chars");
     if (what == "split" || what == "rsplit") {
       const Value* const limit = arguments.find(1, "maxsplit");
@@ -69,6 +77,7 @@ inline Value method_of(const Value& self, std::string_view method, Budget& budge
       const Value& ends = needed(arguments, 0, "prefix");
       const auto matches = [&](const Value& end) {
         const std::string& part = text_of(end, what).bytes;
+        budget.charge(part.size() / 8 + 16);
         return what == "startswith" ? bytes.starts_with(part) : bytes.ends_with(part);
       };
       return ends.is(Kind::list) ? std::any_of(ends.items().begin(), ends.items().end(), matches) : matches(ends);
@@ -99,6 +108,7 @@ inline Value method_of(const Value& self, std::string_view method, Budget& budge
     }
     if (what == "find" || what == "rfind" || what == "index") {
       const std::string& part = text_of(needed(arguments, 0, "sub"), what).bytes;
+      budget.charge_search(bytes.size(), part.size());
       const std::size_t at = what == "rfind" ? bytes.rfind(part) : bytes.find(part);
       if (at == std::string::npos && what == "index") {
         wrong("index: the substring is not there");
@@ -108,6 +118,7 @@ inline Value method_of(const Value& self, std::string_view method, Budget& budge
     }
     if (what == "count") {
       const std::string& part = text_of(needed(arguments, 0, "sub"), what).bytes;
+      budget.charge_search(bytes.size(), part.size());
       std::int64_t count = part.empty() ? static_cast<std::int64_t>(characters(bytes)) + 1 : 0;
       for (std::size_t at = 0; !part.empty() && (at = bytes.find(part, at)) != std::string::npos; at += part.size()) {
         ++count;

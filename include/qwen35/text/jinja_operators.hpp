@@ -66,43 +66,42 @@ inline Value arithmetic(const std::string& sign, std::int64_t a, std::int64_t b)
 // `a sign b`.
 inline Value binary(const std::string& sign, const Value& a, const Value& b, Budget& budget) {
   if (sign == "==" || sign == "!=") {
-    return (a == b) == (sign == "==");
+    return equal(a, b, budget) == (sign == "==");
   }
   if (sign == "<" || sign == ">=") {
-    return less(a, b) == (sign == "<");
+    return less(a, b, budget) == (sign == "<");
   }
   if (sign == ">" || sign == "<=") {
-    return less(b, a) == (sign == ">");
+    return less(b, a, budget) == (sign == ">");
   }
   if (sign == "in" || sign == "not in") {
-    budget.charge(b.is(Kind::text) ? b.text().bytes.size() : b.is(Kind::undefined) ? 1 : length_of(b));
-    return contains(b, a) == (sign == "in");
+    return contains(b, a, budget) == (sign == "in");
   }
   if (sign == "~") {
-    Text out = to_text(a);
-    add_text(b, out);
+    Text out = to_text(a, budget);
+    add_text(b, out, budget);
     out.markup = false;
-    budget.charge(out.bytes.size());
     return out;
   }
   if (sign == "+" && a.is(Kind::text) && b.is(Kind::text)) {
     const bool markup = a.text().markup || b.text().markup;
-    Text out = markup && !a.text().markup ? escaped(a.text()) : a.text();
-    out += markup && !b.text().markup ? escaped(b.text()) : b.text();
+    budget.charge_text(a.text().bytes.size() + b.text().bytes.size());
+    Text out = markup && !a.text().markup ? escaped(a.text(), budget) : a.text();
+    out += markup && !b.text().markup ? escaped(b.text(), budget) : b.text();
     out.markup = markup;
-    budget.charge(out.bytes.size());
     return out;
   }
   if (sign == "+" && a.is(Kind::list) && b.is(Kind::list)) {
+    budget.charge_values(a.items().size() + b.items().size());
     std::vector<Value> out = a.items();
     out.insert(out.end(), b.items().begin(), b.items().end());
-    budget.charge(out.size() * 8);
     return out;
   }
   if (sign == "*" && a.is(Kind::text) && (b.is(Kind::integer) || b.is(Kind::boolean)) && !b.is_large()) {
+    const std::int64_t times = a.text().bytes.empty() ? 0 : std::max<std::int64_t>(b.integer(), 0);
+    budget.charge_text(a.text().bytes.size(), static_cast<std::size_t>(std::min(times, std::int64_t{1} << 40)));
     Text out;
-    for (std::int64_t i = 0; i < b.integer(); ++i) {
-      budget.charge(a.text().bytes.size() + 1);
+    for (std::int64_t i = 0; i < times; ++i) {
       out += a.text();
     }
     return out;
@@ -119,8 +118,10 @@ inline Value sliced(const Value& value, const std::optional<std::int64_t> (&boun
   if (!value.is(Kind::list) && !value.is(Kind::text)) {
     wrong(concat("a slice of ", name(value.kind())));
   }
-  const std::vector<Value> items = items_of(value, budget);
-  const auto size = static_cast<std::int64_t>(items.size());
+  const bool text = value.is(Kind::text);
+  budget.charge(text ? value.text().bytes.size() * sizeof(std::size_t) : 1);
+  const std::vector<std::size_t> starts = text ? character_starts(value.text().bytes) : std::vector<std::size_t>();
+  const auto size = static_cast<std::int64_t>(text ? starts.size() - 1 : value.items().size());
   const std::int64_t step = bounds[2].value_or(1);
   if (step == 0) {
     wrong("a slice's step is 0");
@@ -134,14 +135,29 @@ inline Value sliced(const Value& value, const std::optional<std::int64_t> (&boun
   };
   const std::int64_t begin = clamped(bounds[0], step < 0 ? size - 1 : 0);
   const std::int64_t end = clamped(bounds[1], step < 0 ? -1 : size);
-  std::vector<Value> out;
+  if (text && step == 1) {
+    const std::size_t from = starts[static_cast<std::size_t>(begin)];
+    const std::size_t bytes = end > begin ? starts[static_cast<std::size_t>(end)] - from : 0;
+    budget.charge_text(bytes);
+    return value.text().part(from, bytes);
+  }
+  std::vector<Value> items;
+  Text characters;
+  characters.markup = text && value.text().markup;
   for (std::int64_t i = begin; step < 0 ? i > end : i < end;) {
-    out.push_back(items[static_cast<std::size_t>(i)]);
+    const auto at = static_cast<std::size_t>(i);
+    if (text) {
+      budget.charge_text(starts[at + 1] - starts[at], 4);
+      characters += value.text().part(starts[at], starts[at + 1] - starts[at]);
+    } else {
+      budget.charge_values(1);
+      items.push_back(value.items()[at]);
+    }
     if (__builtin_add_overflow(i, step, &i)) {
       break;
     }
   }
-  return value.is(Kind::text) ? Value(joined(out, Text(), budget)) : Value(std::move(out));
+  return text ? Value(std::move(characters)) : Value(std::move(items));
 }
 
 }  // namespace jinja

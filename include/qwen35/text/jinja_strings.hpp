@@ -46,6 +46,8 @@ inline Text titled(Text text) {
 }
 
 inline Text replaced(const Text& text, const Text& from, const Text& to, std::int64_t count, Budget& budget) {
+  budget.charge_search(text.bytes.size(), from.bytes.size());
+  budget.charge_text(text.bytes.size());
   Text out;
   std::size_t at = 0;
   const bool every = from.bytes.empty();  // before each character, and at the end
@@ -54,9 +56,9 @@ inline Text replaced(const Text& text, const Text& from, const Text& to, std::in
     if (found == std::string::npos) {
       break;
     }
+    budget.charge_text(found - at + to.bytes.size());
     out += text.part(at, found - at);
     out += to;
-    budget.charge(to.bytes.size() + 1);
     at = found + from.bytes.size();
     --count;
     if (every) {
@@ -72,12 +74,14 @@ inline Text replaced(const Text& text, const Text& from, const Text& to, std::in
   return out;
 }
 
-inline Text escaped(const Text& text) {
+inline Text escaped(const Text& text, Budget& budget) {
+  budget.charge_text(text.bytes.size());
   Text out;
   for (std::size_t i = 0; i < text.bytes.size(); ++i) {
     constexpr std::string_view plain = "&<>'\"";
     constexpr std::string_view entities[] = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
     if (const std::size_t which = plain.find(text.bytes[i]); which != std::string_view::npos) {
+      budget.charge_text(entities[which].size());
       out.add(entities[which]);
     } else {
       out += text.part(i, 1);
@@ -119,7 +123,7 @@ inline std::vector<Value> split(const Text& text, const Value* separator, std::i
                                 Budget& budget) {
   std::vector<Value> out;
   std::string_view rest = text.bytes;
-  budget.charge(rest.size());
+  budget.charge_text(rest.size());
   const auto more = [&] { return limit < 0 || static_cast<std::int64_t>(out.size()) < limit; };
   const bool blanks = separator == nullptr || separator->is(Kind::none);
   if (blanks) {
@@ -135,6 +139,7 @@ inline std::vector<Value> split(const Text& text, const Value* separator, std::i
         ++end;
       }
       end = more() ? end : rest.size();
+      budget.charge_values(3);
       out.push_back(text.part(rest.substr(0, end)));
       rest.remove_prefix(end);
       while (const std::size_t size = qwen35::leading_space(rest)) {
@@ -147,12 +152,13 @@ inline std::vector<Value> split(const Text& text, const Value* separator, std::i
   if (mark.empty()) {
     wrong("split: the separator is empty");
   }
+  budget.charge_search(rest.size(), mark.size());
   while (more()) {
     const std::size_t found = from_right ? rest.rfind(mark) : rest.find(mark);
     if (found == std::string_view::npos) {
       break;
     }
-    budget.charge(8);
+    budget.charge_values(3);
     out.push_back(text.part(from_right ? rest.substr(found + mark.size()) : rest.substr(0, found)));
     rest = from_right ? rest.substr(0, found) : rest.substr(found + mark.size());
   }
@@ -167,10 +173,10 @@ inline Text joined(const std::vector<Value>& items, const Text& between, Budget&
   Text out;
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (i > 0) {
+      budget.charge_text(between.bytes.size());
       out += between;
     }
-    add_text(items[i], out);
-    budget.charge(out.bytes.size() / (items.size() + 1) + 1);
+    add_text(items[i], out, budget);
   }
   return out;
 }

@@ -24,7 +24,7 @@ inline bool passes(std::string_view test, const Arguments& arguments, Budget& bu
     return std::find(names.begin(), names.end(), test) != names.end();
   };
   const auto other = [&]() -> const Value& { return needed(arguments, 1, "other"); };
-  budget.charge(x.is(Kind::text) ? x.text().bytes.size() / 8 + 1 : 1);
+  budget.charge(1);
   if (is({"defined"})) {
     return !x.is(Kind::undefined);
   }
@@ -69,33 +69,34 @@ inline bool passes(std::string_view test, const Arguments& arguments, Budget& bu
     return by == -1 || integer_of(x, test) % by == 0;
   }
   if (is({"eq", "equalto", "=="})) {
-    return x == other();
+    return equal(x, other(), budget);
   }
   if (is({"ne", "!="})) {
-    return !(x == other());
+    return !equal(x, other(), budget);
   }
   if (is({"lt", "lessthan", "<"})) {
-    return less(x, other());
+    return less(x, other(), budget);
   }
   if (is({"le", "<="})) {
-    return !less(other(), x);
+    return !less(other(), x, budget);
   }
   if (is({"gt", "greaterthan", ">"})) {
-    return less(other(), x);
+    return less(other(), x, budget);
   }
   if (is({"ge", ">="})) {
-    return !less(x, other());
+    return !less(x, other(), budget);
   }
   if (is({"in"})) {
-    return contains(other(), x);
+    return contains(other(), x, budget);
   }
   if (is({"sameas"})) {
-    return x.kind() == other().kind() && x == other();
+    return x.kind() == other().kind() && equal(x, other(), budget);
   }
   if (is({"callable"})) {
     return x.is(Kind::function);
   }
-  const std::string& bytes = to_text(x).bytes;  // lower, upper
+  const std::string bytes = to_text(x, budget).bytes;  // lower, upper
+  budget.charge_text(bytes.size(), 2);
   const bool letters =
       std::any_of(bytes.begin(), bytes.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); });
   return letters && in_case(Text(bytes), test == "upper", test).bytes == bytes;

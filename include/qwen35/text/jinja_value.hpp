@@ -75,9 +75,12 @@ struct Arguments {
 using Function = std::function<Value(Arguments&)>;
 using Members = std::vector<std::pair<Text, Value>>;
 
-// Cheap to copy: large contents are shared and, but for a namespace, never changed.
+// Cheap to copy: large contents are shared and, but for a namespace, never changed. What goes through a value's items
+// calls itself, so a list or mapping in more than `deepest` others is refused: a TextError.
 class Value {
  public:
+  static constexpr std::uint32_t deepest = 400;
+
   Value() = default;
   static Value undefined(std::string_view what) {
     Value out;
@@ -89,10 +92,28 @@ class Value {
   Value(std::int64_t value) : kind_(Kind::integer), integer_(value) {}
   Value(double value) : kind_(Kind::number), number_(value) {}
   Value(Text value) : kind_(Kind::text), text_(std::make_shared<Text>(std::move(value))) {}
-  Value(std::vector<Value> items) : kind_(Kind::list), items_(std::make_shared<std::vector<Value>>(std::move(items))) {}
-  Value(Members members, Kind kind = Kind::dict)
-      : kind_(kind), members_(std::make_shared<Members>(std::move(members))) {}
+  Value(std::vector<Value> items) : kind_(Kind::list) {
+    for (const Value& item : items) {
+      hold(item);
+    }
+    items_ = std::make_shared<std::vector<Value>>(std::move(items));
+  }
+  Value(Members members, Kind kind = Kind::dict) : kind_(kind) {
+    for (const auto& [name, member] : members) {
+      hold(member);
+    }
+    members_ = std::make_shared<Members>(std::move(members));
+  }
   Value(Function function) : kind_(Kind::function), function_(std::make_shared<Function>(std::move(function))) {}
+  // A method of `self`.
+  Value(Function function, const Value& self) : Value(std::move(function)) { hold(self); }
+  // One whose members can be set. Whoever makes it clears them in the end: they may go round in a circle.
+  static Value settable_space(Members members) {
+    Value out(std::move(members), Kind::space);
+    out.integer_ = 1;
+    out.depth_ = 0;
+    return out;
+  }
   // A list that is printed with parentheses.
   static Value tuple(std::vector<Value> items) {
     Value out(std::move(items));
@@ -142,6 +163,7 @@ class Value {
   // A boolean's or an integer's.
   std::int64_t integer() const { return integer_; }
   double number() const { return is(Kind::number) ? number_ : static_cast<double>(integer_); }
+  bool is_settable_space() const { return is(Kind::space) && integer_ == 1; }
   bool is_tuple() const { return is(Kind::list) && integer_ == 1; }
   bool is_large() const { return is(Kind::integer) && text_ != nullptr; }
   // A text's; an undefined value's name; a large integer's digits.
@@ -184,35 +206,15 @@ class Value {
     return true;
   }
 
-  friend bool operator==(const Value& a, const Value& b) {
-    if (a.is_number() && b.is_number()) {
-      return a.is_large() || b.is_large() ? a.is_large() && b.is_large() && a.text_->bytes == b.text_->bytes
-             : a.is(Kind::number) || b.is(Kind::number) ? a.number() == b.number()
-                                                        : a.integer_ == b.integer_;
-    }
-    if (a.kind_ != b.kind_) {
-      return false;
-    }
-    if (a.is(Kind::text)) {
-      return a.text_->bytes == b.text_->bytes;
-    }
-    if (a.is(Kind::list)) {
-      return a.integer_ == b.integer_ && *a.items_ == *b.items_;
-    }
-    if (a.is(Kind::dict)) {
-      return a.members_->size() == b.members_->size() &&
-             std::all_of(a.members_->begin(), a.members_->end(), [&](const auto& member) {
-               const Value* const other = b.find(member.first.bytes);
-               return other != nullptr && *other == member.second;
-             });
-    }
-    return a.members_ == b.members_ && a.function_ == b.function_;
-  }
-
  private:
   explicit Value(Kind kind) : kind_(kind) {}
+  void hold(const Value& inner) {
+    depth_ = std::max(depth_, inner.depth_ + 1);
+    require<TextError>(depth_ <= deepest, "chat template: a value is nested too deeply");
+  }
 
   Kind kind_ = Kind::undefined;
+  std::uint32_t depth_ = 0;  // of lists, mappings and methods in one another
   std::int64_t integer_ = 0;
   double number_ = 0.0;
   std::shared_ptr<const Text> text_;

@@ -160,6 +160,15 @@ TEMPLATES = [
     '{{ msgs | tojson | length }}{{ [msgs[0]] | tojson(indent=4) }}',
     '{{ \'é\' | tojson }}{{ \'é"\\\\/\' | tojson }}{{ {\'é\': 1.0, \'b\': none, \'c\': [true]} | tojson }}',
     "{{ (n > 2) | string }}{{ (n > 2) | tojson }}{{ n in [1, 3] and 'x' not in s }}",
+    "{{ u|first }}{{ u|last }}|{{ u|reverse }}|{{ e|first }}{{ e|last }}{{ e|reverse }}|{{ d|first }}|{{ l|first }}{{ l|last }}",
+    "{{ u[2:1] }}{{ u[4:4] }}{{ u[-2:] }}{{ u[:-1:2] }}{{ u[99:] }}{{ e[1:] }}{{ e[::-1] }}",
+    "{{ range(10, 0, -3)|list }}{{ range(-5, 5, 4)|list }}{{ range(5, 5)|list }}{{ range(5, 0)|list }}{{ range(0, 5, -1)|list }}{{ range(3, -1, -1)|list }}",
+    "{{ 'ab' * 3 }}{{ 'ab' * 0 }}{{ 'ab' * -2 }}{{ '' * 10**12 }}{{ 'x' * true }}",
+    "{{ {'a': [1, {'b': 2}]} == {'a': [1, {'b': 2}]} }}{{ [1, 2] == (1, 2) }}{{ d == d }}{{ 1 == 1.0 }}{{ true == 1 }}{{ none == false }}{{ [nums] == [nums] }}",
+    "{{ 'aXbXc'.replace('X', '') }}{{ 'abc'.replace('', '-', 2) }}{{ 'é日'.replace('', '-') }}{{ 'aaa'.replace('aa', 'b') }}{{ 'abc'.count('') }}",
+    "{% for x in [1, 2] %}{% for y in 'ab' %}{{ x }}{{ y }}{% endfor %}{{ loop.index }}{% endfor %}{% for x in 'ab' %}{% set q = loop %}{{ q.last }}{% endfor %}",
+    "{% set ns = namespace(a=1) %}{% set m = namespace(n=ns) %}{% set ns.m = m %}{{ m.n.a }}{{ ns == ns }}{{ ns.m.n.m.n.a }}",
+    "{% for x in [1] %}{% set loop.a = 1 %}{% endfor %}",
 ]
 
 
