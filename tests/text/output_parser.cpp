@@ -510,7 +510,9 @@ TEST_CASE("tags in any order never make a difference between cuts") {
                                            "<function name=\"now\">",
                                            "<parameter name=\"limit\">",
                                            "<tool_call>\n<function=search>\n<parameter=query>\nx\n",
-                                           "<|im_end|>"};
+                                           "<|im_end|>",
+                                           "<|endoftext|>",
+                                           "```json\n{\"a\": 1}"};
   std::mt19937 random(7);
   int wrong = 0;
   for (int round = 0; round < 6000; ++round) {
@@ -542,6 +544,13 @@ TEST_CASE("long outputs are read in linear time") {
     }
     parser.finish();
     CHECK(parser.output().tool_calls.size() >= 1);
+  }
+  for (const std::string unit : {"<|im_end|>", "<", "<|im_", "<tool_call>"}) {
+    OutputParser parser({false, tools()});
+    for (std::size_t i = 0; i < 200000; ++i) {
+      parser.push({&unit[i % unit.size()], 1});
+    }
+    parser.finish();
   }
   // Calls that close nothing, each in the value of the one before.
   std::string text;

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 QWEN35_BEGIN_NAMESPACE
 namespace jinja {

@@ -55,8 +55,8 @@ bool opens_thinking(std::string_view prompt);
 //   white space between the tags, up to 64 characters. <tool_call> may be missing behind another call, or at the
 //   beginning of a line when NAME is an offered tool. Closing tags may be missing before the next tag that only makes
 //   sense without, and before the output's end: a call whose last parameter was closed is whole there, unless the
-//   output was cut off. No call is complete that lacks a parameter which its tool requires. A bare JSON object is taken
-//   as the arguments, and <KEY> VALUE </KEY> as a parameter that the tool's schema has.
+//   output was cut off. No call is complete that lacks a parameter which its tool requires. A bare JSON object, in a
+//   fence or not, is taken as the arguments, and <KEY> VALUE </KEY> as a parameter that the tool's schema has.
 // - A VALUE loses one line's end, \n or \r\n, at either end. It ends at a </parameter> with another tag behind it, so
 //   that a value can hold the tag as text. Tags that it opens itself it closes itself: a whole call can be quoted in a
 //   value. From such a call on nothing is told of the value until it is closed. If the model stops without closing it,
@@ -68,7 +68,7 @@ bool opens_thinking(std::string_view prompt);
 //   such an argument is a string of that name, marked, so that the call is not lost and nothing is passed off as a
 //   number.
 // - What departs from the template's form is marked: see Recovery.
-// - An <|im_end|> at the very end is no part of the output.
+// - <|im_end|> and <|endoftext|> at the very end, as many as there are, are no part of the output.
 class OutputParser {
  public:
   explicit OutputParser(OutputParserOptions options = {});
@@ -97,7 +97,8 @@ class OutputParser {
   static constexpr std::size_t longest_name = 256;
   static constexpr int most_repeats = 16;     // of a <tool_call>
   static constexpr int most_next_calls = 64;  // that are read anew, being in no value
-  static constexpr std::string_view think_open = "<think>", think_close = "</think>", turn_end = "<|im_end|>";
+  static constexpr std::string_view think_open = "<think>", think_close = "</think>";
+  static constexpr std::string_view turn_ends[] = {"<|im_end|>", "<|endoftext|>"};
 
   // An object or list of JSON that is being read, from at_ on. Until it is whole it stays in pending_, since it may
   // turn out to be text.
@@ -177,7 +178,7 @@ class OutputParser {
   void begin_json(JsonForm form, State state);
   void json_is_text();
   Look look_first_key() const noexcept;
-  bool next_json_call();
+  Look next_json_call();
   Look look_json_end(std::size_t& end, Recovery& recovery) const noexcept;
   void begin_call(std::size_t length, Recovery recovery);
   void open_call(std::string name, Recovery recovery);
@@ -201,6 +202,7 @@ class OutputParser {
   bool final_ = false;
   bool cut_off_ = false;
   std::string tail_;              // text that may be the end of the turn
+  std::size_t ended_ = 0;         // how much of it is, unless more follows
   std::string pending_;           // text not yet understood
   std::size_t at_ = 0;            // how much of it is used up
   std::size_t scanned_ = 0;       // how far behind at_ a name's end was looked for

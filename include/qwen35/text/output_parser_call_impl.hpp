@@ -78,10 +78,18 @@ QWEN35_BODY bool OutputParser::step_call_body() {
   if (call().stray_text.empty() && call().arguments.empty()) {
     const std::size_t object = plain.find_first_not_of(" \t\r\n\f\v");
     const std::size_t place = at_ - plain.size() + object;
-    if (object != std::string_view::npos && plain[object] == '{' && place >= text_until_) {
-      at_ = place;
-      begin_json({}, State::json_arguments);
-      return true;
+    if (object != std::string_view::npos && place >= text_until_) {
+      std::size_t begin = place;
+      const Look fence = skip_fence(begin);
+      if (fence == Look::wait) {
+        at_ = place;
+        return false;
+      }
+      if (begin < pending_.size() && pending_[begin] == '{') {
+        at_ = place;
+        begin_json({.size = begin - place, .inner_fence = fence == Look::yes}, State::json_arguments);
+        return true;
+      }
     }
   }
   add_stray(plain);

@@ -10,24 +10,41 @@
 QWEN35_BEGIN_NAMESPACE
 
 QWEN35_BODY std::vector<OutputEvent> OutputParser::push(std::string_view text) {
-  // What may be the end of the turn, with blanks behind it, waits for what follows.
+  // What may be the end of the turn, with blanks behind it, waits for what follows: tail_ begins with `ended_` bytes of
+  // whole marks and blanks.
   tail_ += text;
-  const std::size_t mark = std::min(tail_.rfind('<'), tail_.size());
-  const std::string_view end = std::string_view(tail_).substr(mark);
-  const bool may_end =
-      turn_end.starts_with(end) || (end.starts_with(turn_end) && end.size() <= turn_end.size() + longest_gap &&
-                                    trim_blanks(end.substr(turn_end.size())).empty());
-  const std::size_t certain = may_end ? mark : tail_.size();
-  pending_.append(tail_, 0, certain);
-  tail_.erase(0, certain);
+  std::size_t begin = 0;
+  while (true) {
+    if (ended_ == 0) {
+      const std::size_t mark = std::min(tail_.find('<', begin), tail_.size());
+      pending_.append(tail_, begin, mark - begin);
+      begin = mark;
+    }
+    const std::string_view next = std::string_view(tail_).substr(begin + ended_);
+    const auto begins = [next](std::string_view mark) { return mark.starts_with(next); };
+    const auto whole = std::find_if(std::begin(turn_ends), std::end(turn_ends),
+                                    [next](std::string_view mark) { return next.starts_with(mark); });
+    if (whole != std::end(turn_ends)) {
+      ended_ += whole->size();
+    } else if (std::any_of(std::begin(turn_ends), std::end(turn_ends), begins)) {
+      break;
+    } else if (ended_ > 0 && is_blank(next[0])) {
+      ++ended_;
+    } else {
+      const std::size_t no_end = std::max<std::size_t>(ended_, 1);
+      pending_.append(tail_, begin, no_end);
+      begin += no_end;
+      ended_ = 0;
+    }
+  }
+  tail_.erase(0, begin);
   return run();
 }
 
 QWEN35_BODY std::vector<OutputEvent> OutputParser::finish(OutputEnd end) {
-  if (!tail_.starts_with(turn_end)) {
-    pending_ += tail_;
-  }
+  pending_ += ended_ == 0 ? tail_ : std::string();
   tail_.clear();
+  ended_ = 0;
   final_ = true;
   cut_off_ = end == OutputEnd::cut_off;
   return run();
@@ -221,8 +238,8 @@ QWEN35_BODY bool OutputParser::step_content() {
     this->call().recovery |= Recovery::extra_close;
   } else if (function == Look::yes) {
     begin_call(function_length, function_opened);
-  } else if (final_ && behind_call_ && wrapper_open_ && rest(at_).size() > 1 &&
-             closing(CallTag::call).starts_with(rest(at_))) {
+  } else if (final_ && behind_call_ && (wrapper_open_ || has(this->call().recovery, Recovery::missing_close)) &&
+             rest(at_).size() > 1 && closing(CallTag::call).starts_with(rest(at_))) {
     at_ = pending_.size();  // the end cuts it off
   } else if (call == Look::wait || json == Look::wait || open == Look::wait || think_end == Look::wait ||
              call_end == Look::wait || inner_end == Look::wait || function == Look::wait) {

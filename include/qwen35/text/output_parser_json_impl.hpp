@@ -74,19 +74,27 @@ QWEN35_BODY OutputParser::Look OutputParser::look_first_key() const noexcept {
   return Look::no;
 }
 
-// Whether another object follows in the same <tool_call>; then it is the one to be read.
-QWEN35_BODY bool OutputParser::next_json_call() {
-  const std::optional<std::size_t> next = skip_gap(at_ + json_.size);
-  if (!json_.tagged || json_.reader.state() != json::Respelling::State::done || !next.has_value() ||
-      *next == pending_.size() || pending_[*next] != '{') {
-    return false;
+// Whether another object follows in the same <tool_call>, with a comma between or not; then it is the one to be read.
+QWEN35_BODY OutputParser::Look OutputParser::next_json_call() {
+  if (!json_.tagged || json_.reader.state() != json::Respelling::State::done) {
+    return Look::no;
+  }
+  std::optional<std::size_t> next = skip_gap(at_ + json_.size);
+  if (next.has_value() && *next < pending_.size() && pending_[*next] == ',') {
+    next = skip_gap(*next + 1);
+    if (next == pending_.size() && !final_) {
+      return Look::wait;
+    }
+  }
+  if (!next.has_value() || *next == pending_.size() || pending_[*next] != '{') {
+    return Look::no;
   }
   json_.before += json_.reader.text() + ',';
   json_.recovery |= literal_recovery(json_.reader.python(), json_.reader.controls());
   json_.size = *next - at_;
   json_.reader = {};
   json_.first_key = Look::wait;
-  return true;
+  return Look::yes;
 }
 
 QWEN35_BODY bool OutputParser::step_json_call() {
@@ -100,8 +108,8 @@ QWEN35_BODY bool OutputParser::step_json_call() {
     return true;
   }
   json_.size += json_.reader.push(rest(at_ + json_.size));
-  if (next_json_call()) {
-    return true;
+  if (const Look more = next_json_call(); more != Look::no) {
+    return more == Look::yes;
   }
   std::string text;
   std::size_t end = 0;
@@ -172,14 +180,29 @@ QWEN35_BODY bool OutputParser::step_json_arguments() {
     return false;
   }
   const std::optional<json::Value> object = done ? json::try_parse(json_.reader.text()) : std::nullopt;
+  std::size_t end = at_ + json_.size;
+  if (object.has_value() && json_.inner_fence) {
+    const std::optional<std::size_t> next = skip_gap(end);
+    const Look fence = next.has_value() ? look(*next, fence_mark) : Look::no;
+    if (fence == Look::wait) {
+      return false;
+    }
+    end = fence == Look::yes ? *next + fence_mark.size() : end;
+    call().recovery |= Recovery::code_fence;
+  }
   state_ = State::call_body;
   if (!object.has_value()) {
     text_until_ = at_ + json_.size;
     return true;
   }
-  at_ += json_.size;
+  at_ = end;
   call().recovery |= Recovery::json_arguments | literal_recovery(json_.reader.python(), json_.reader.controls());
-  for (const auto& [name, value] : object->members()) {
+  // The whole call once more, in place of its arguments.
+  const std::optional<JsonToolCall> again =
+      schema_.has_parameter("name") ? std::nullopt : detail::json_tool_call(*object);
+  const bool whole_call = again.has_value() && again->name == call().call.name;
+  call().recovery |= whole_call ? Recovery::json_call | again->recovery : Recovery::none;
+  for (const auto& [name, value] : (whole_call ? again->arguments : *object).members()) {
     add_json_argument(name, value, true);
   }
   return true;

@@ -348,6 +348,14 @@ LOOSE = [("<tool_call>\n<function=search>\n" + Q + L + "</function>", [RED.expec
           [Call("search", Arg("ratio", "NaN", None, "failed"), Arg("limit", "-Infinity", None, "failed")).expected("json_call, python_literal")]),
          ('<tool_call>\n{"name": "now", "arguments": []}\n</tool_call>', [NOW.expected("json_call")]),
          ('<tool_call>\n{"id": "call_1", "name": "now"}\n</tool_call>', [NOW.expected("json_call")]),
+         ("<tool_call>\n" + ONE + ",\n" + TWO + "\n</tool_call>", [RED.expected("json_call"), NOW.expected("json_call")]),
+         ("<tool_call>\n<function=search>\n" + ONE + "\n</function>\n</tool_call>", [RED.expected("json_call, json_arguments")]),
+         ("<tool_call>\n<function=now>\n" + ONE + "\n</function>\n</tool_call>",
+          [Call("now", Arg("name", "search", None, "untyped"), Arg("arguments", json.dumps(DATA), DATA, "untyped")).expected("json_arguments")]),
+         ('<tool_call>\n<function=search>\n```json\n{"query": "red", "limit": 3}\n```\n</function>\n</tool_call>',
+          [RED.expected("json_arguments, code_fence")]),
+         ("<tool_call>\n<function=search>\n```json\n{query}\n```\n</function>\n</tool_call>", [Call("search").expected("stray_text")]),
+         ("<tool_call>\n" + ONE + "\n</tool_ca", [RED.expected("json_call, missing_close")]),
          ('<tool_call>\n{"function": "search", "arguments": {"query": "red", "limit": 3}}\n</tool_call>', [RED.expected("json_call")])]
 for stream, calls in LOOSE:
     add(stream, False, calls)
@@ -404,6 +412,12 @@ for thinking, opened, reasoning in MODES:
         add(opened + "It ends with <|im_end|> as text." + end, thinking, [], reasoning, "It ends with <|im_end|> as text.")
         add(opened + RED.tags() + "\n" + end, thinking, [RED.expected()], reasoning, "")
 add("plan<|im_end|>", True, [], "plan", "", closed=False)
+for end in ["<|im_end|><|endoftext|>", "<|endoftext|>", "<|im_end|>\n<|endoftext|><|endoftext|>\n", "<|im_end|>" + " " * 99 + "\n<|im_end|>"]:
+    add("Hello." + end, False, [], "", "Hello.")
+    add("a <|im_end|><|endoftext|> b <|im_ < " + end, False, [], "", "a <|im_end|><|endoftext|> b <|im_ <")
+    add(RED.tags() + end, False, [RED.expected()])
+add("Hello.<|im_end|><|im_e", False, [], "", "Hello.")
+add("Hello.<|im_e", False, [], "", "Hello.<|im_e")
 
 print(json.dumps({"tools": TOOLS}))
 seen = set()
