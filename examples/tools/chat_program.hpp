@@ -41,7 +41,10 @@ struct Settings {
 
 inline constexpr const char* help_text =
     "/help           this\n"
-    "/reset          forgets the conversation\n"
+    "/reset          forgets the conversation; /clear is the same\n"
+    "/history        the conversation so far\n"
+    "/regenerate     another answer to the last question; /retry is the same\n"
+    "/edit TEXT      asks this in place of the last question\n"
     "/image FILE     sends a picture with the next message; may be repeated\n"
     "/video FILE     the same with a video, an animated GIF or a folder of pictures\n"
     "/drop           takes them back\n"
@@ -53,8 +56,10 @@ inline constexpr const char* help_text =
     "/tools [FILE]   offers the tools of a JSON list of schemas, or none\n"
     "/result TEXT    what the called tool answers; a line without a command is that too while calls are open\n"
     "/think on|off|auto|N   whether to think first; N: at most N tokens\n"
-    "/exit           ends the program, as does the end of the input\n"
-    "Ctrl-C stops an answer. A line that ends in a backslash goes on in the next one.";
+    "/exit           ends the program, as does /quit and the end of the input\n"
+    "Ctrl-C stops an answer. A line that ends in a backslash goes on in the next one; one that begins with a blank is "
+    "no "
+    "command.";
 
 // The commands of help_text, for completion.
 inline std::vector<std::string> commands() {
@@ -104,6 +109,11 @@ class Chat {
   }
   // Whether anything went wrong.
   bool failed() const { return failed_; }
+  // Goes on with a saved conversation.
+  void load(const std::string& path) {
+    qwen35::load_session(session_, path);
+    find_calls();
+  }
   // What stands before the next message.
   std::string prompt() const {
     return !calls_.empty()     ? "[result of " + calls_[results_.size()] + "] > "
@@ -112,42 +122,62 @@ class Chat {
   }
 
  private:
-  void ask(const std::string& text) {
+  qwen35::Message question(const std::string& text) const {
     std::vector<qwen35::ContentPart> parts = attached_;
     parts.push_back(qwen35::ContentPart::text(text));
-    send({attached_.empty() ? qwen35::Message::user(text) : qwen35::Message::user(std::move(parts))});
+    return attached_.empty() ? qwen35::Message::user(text) : qwen35::Message::user(std::move(parts));
+  }
+  void ask(const std::string& text) {
+    if (reply([&](const auto& callbacks) { return session_.send(question(text), callbacks); })) {
+      attached_.clear();
+    }
+  }
+  void edit(const std::string& text) {
+    qwen35::require<qwen35::InputError>(!text.empty(), "/edit: which question?");
+    if (reply([&](const auto& callbacks) { return session_.edit(question(text), callbacks); })) {
+      attached_.clear();
+    }
+  }
+  void regenerate() {
+    reply([&](const auto& callbacks) { return session_.regenerate(callbacks); });
+    if (!session_.generation_config().do_sample.value_or(false)) {
+      screen_.note("[the most probable tokens are always the same; --sample true draws others]");
+    }
   }
   // The next call's answer; with the last one the model goes on.
   void result(const std::string& text) {
     qwen35::require<qwen35::InputError>(!calls_.empty(), "/result: no call waits for one");
     results_.push_back(qwen35::Message::tool(text));
     if (results_.size() == calls_.size()) {
-      send(std::exchange(results_, {}));
+      const std::vector<qwen35::Message> results = std::exchange(results_, {});
+      reply([&](const auto& callbacks) { return session_.send(results, callbacks); });
     }
   }
-  void send(const std::vector<qwen35::Message>& messages) {
+  // Shows what `make` makes with the callbacks that it is given; whether there was an answer.
+  template <class Make>
+  bool reply(const Make& make) {
     const InterruptGuard guard;
-    const auto reply = session_.send(messages, {.event =
-                                                    [&](const qwen35::OutputEvent& event) {
-                                                      screen_.event(event);
-                                                      return true;
-                                                    },
-                                                .progress =
-                                                    [&](std::size_t done, std::size_t total) {
-                                                      screen_.progress(done, total);
-                                                      return true;
-                                                    },
-                                                .proceed = [] { return interrupted == 0; },
-                                                .encoding =
-                                                    [&](std::size_t done, std::size_t total) {
-                                                      screen_.encoding(done, total);
-                                                      return interrupted == 0;
-                                                    }});
+    const qwen35::Reply reply = make(qwen35::SessionCallbacks{.event =
+                                                                  [&](const qwen35::OutputEvent& event) {
+                                                                    screen_.event(event);
+                                                                    return true;
+                                                                  },
+                                                              .progress =
+                                                                  [&](std::size_t done, std::size_t total) {
+                                                                    screen_.progress(done, total);
+                                                                    return true;
+                                                                  },
+                                                              .proceed = [] { return interrupted == 0; },
+                                                              .encoding =
+                                                                  [&](std::size_t done, std::size_t total) {
+                                                                    screen_.encoding(done, total);
+                                                                    return interrupted == 0;
+                                                                  }});
     screen_.finish(reply);
     if (!reply.ids.empty()) {
-      attached_.clear();
       find_calls();
     }
+    return !reply.ids.empty();
   }
   // The calls of the last message wait for results.
   void find_calls() {
@@ -195,6 +225,11 @@ class Chat {
     const std::string word = text.substr(0, space);
     const std::size_t begin = space == std::string::npos ? space : text.find_first_not_of(" \t", space);
     const std::string rest = begin == std::string::npos ? "" : text.substr(begin);
+    constexpr std::string_view alone[] = {"/help", "/reset", "/clear",   "/regenerate", "/retry", "/drop",
+                                          "/undo", "/stats", "/history", "/exit",       "/quit"};
+    qwen35::require<qwen35::InputError>(
+        rest.empty() || std::find(std::begin(alone), std::end(alone), word) == std::end(alone), word,
+        ": nothing can follow this command");
     if (word == "/exit" || word == "/quit") {
       return false;
     }
@@ -206,7 +241,13 @@ class Chat {
     } else if (word == "/drop") {
       attached_.clear();
       screen_.note("[nothing attached]");
-    } else if (word == "/reset") {
+    } else if (word == "/history") {
+      history();
+    } else if (word == "/regenerate" || word == "/retry") {
+      regenerate();
+    } else if (word == "/edit") {
+      edit(rest);
+    } else if (word == "/reset" || word == "/clear") {
       session_.reset();
       attached_.clear();
       find_calls();
@@ -225,8 +266,7 @@ class Chat {
       if (word == "/save") {
         qwen35::save_session(session_, rest);
       } else {
-        qwen35::load_session(session_, rest);
-        find_calls();
+        load(rest);
       }
       screen_.note(qwen35::concat("[", session_.messages().size(), " messages]"));
     } else if (word == "/system") {
@@ -247,6 +287,24 @@ class Chat {
       qwen35::raise<qwen35::InputError>(word + ": no such command; /help lists them");
     }
     return true;
+  }
+  // The messages, media by their type.
+  void history() {
+    for (const qwen35::Message& message : session_.messages()) {
+      std::string text = qwen35::concat("[", qwen35::role_name(message.role), "] ");
+      const std::vector<qwen35::ContentPart>* const parts = message.content.parts();
+      for (const qwen35::ContentPart& part : parts != nullptr ? *parts : std::vector<qwen35::ContentPart>()) {
+        text += part.type == qwen35::PartType::text    ? part.value
+                : part.type == qwen35::PartType::image ? "[picture] "
+                                                       : "[video] ";
+      }
+      text += message.content.is_text() ? *message.content.text() : std::string();
+      for (const qwen35::ToolCall& call : message.tool_calls) {
+        text += "\n[calls " + call.name + "] " + qwen35::json::dump(call.arguments);
+      }
+      screen_.note(text);
+    }
+    screen_.note(qwen35::concat("[", session_.messages().size(), " messages]"));
   }
   void think(const std::string& word) {
     if (word == "on" || word == "off" || word == "auto") {
@@ -274,7 +332,7 @@ class Chat {
 inline int converse(Session& session, const Settings& settings, Screen& screen) {
   Chat chat(session, screen);
   if (!settings.load.empty()) {
-    qwen35::load_session(session, settings.load);
+    chat.load(settings.load);
   }
   if (settings.whole_input) {
     chat.line(std::string(std::istreambuf_iterator<char>(std::cin), {}));

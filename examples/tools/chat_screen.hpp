@@ -72,9 +72,13 @@ class Screen {
         break;
       case Type::tool_call_end:
         if (!event.complete) {
+          using qwen35::Recovery;
           note("[" + event.text +
-               (has(event.recovery, qwen35::Recovery::withdrawn) ? ": not called after all]"
-                                                                 : ": the call is not whole]"));
+               (has(event.recovery, Recovery::withdrawn)          ? ": not called after all]"
+                : has(event.recovery, Recovery::missing_argument) ? ": the call lacks what the tool requires]"
+                                                                  : ": the call is not whole]"));
+        } else if (event.recovery != qwen35::Recovery::none) {
+          note("[" + event.text + ": written otherwise than taught: " + qwen35::name(event.recovery) + "]");
         }
         break;
       default:

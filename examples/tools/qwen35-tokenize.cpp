@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// qwen35-tokenize TOKENIZER_JSON [FILE]: the token ids of a text, or the text of token ids.
+// qwen35-tokenize DIR_OR_FILE [FILE]: the token ids of a text, or the text of token ids.
 #include <qwen35/json/parse.hpp>
 #include <qwen35/text/tokenizer.hpp>
 
 #include <CLI/CLI.hpp>
 
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -55,7 +56,10 @@ std::string joined(const std::vector<TokenId>& ids, const char* separator) {
 }
 
 void run(const Options& options, std::istream& in, std::ostream& out) {
-  const qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_file(options.tokenizer);
+  std::error_code ignored;
+  const bool folder = std::filesystem::is_directory(options.tokenizer, ignored);
+  const qwen35::Tokenizer tokenizer =
+      folder ? qwen35::Tokenizer::from_pretrained(options.tokenizer) : qwen35::Tokenizer::from_file(options.tokenizer);
   const auto encode = [&](std::string_view text) {
     const auto added = options.plain ? qwen35::added_tokens::none : qwen35::added_tokens::parse;
     return options.lossy ? tokenizer.encode_lossy(text, added) : tokenizer.encode(text, added);
@@ -96,7 +100,8 @@ void run(const Options& options, std::istream& in, std::ostream& out) {
 int main(int argc, char** argv) {
   CLI::App app("Token ids of a text, or the text of token ids.");
   Options options;
-  app.add_option("TOKENIZER_JSON", options.tokenizer, "the checkpoint's tokenizer.json, a GGUF or a packed file")
+  app.add_option("DIR_OR_FILE", options.tokenizer,
+                 "the checkpoint's folder, its tokenizer.json, a GGUF or a packed file")
       ->required();
   app.add_option("FILE", options.file, "what to read; standard input without it");
   CLI::Option* const decode = app.add_flag("--decode", options.decode, "read ids, print their text");
