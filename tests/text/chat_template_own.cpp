@@ -208,14 +208,15 @@ TEST_CASE("what a template must not do is stopped, and what it cannot is named")
     CHECK_FALSE(said("{{ " + width + " }}").empty());
   }
   CHECK(contains(said("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"), "line 1: nested too deeply"));
-  for (const auto& [open, close] : {std::pair{"(", ")"},
-                                    {"[", "]"},
-                                    {"not ", ""},
-                                    {"-", ""},
-                                    {"x if ", ""},
-                                    {"{% if x %}", "{% endif %}"},
-                                    {"{% for x in y %}", "{% endfor %}"}}) {
-    CAPTURE(std::string(open));
+  for (const auto& brackets : {std::pair{"(", ")"},
+                               {"[", "]"},
+                               {"not ", ""},
+                               {"-", ""},
+                               {"x if ", ""},
+                               {"{% if x %}", "{% endif %}"},
+                               {"{% for x in y %}", "{% endfor %}"}}) {
+    const std::string open = brackets.first, close = brackets.second;
+    CAPTURE(open);
     std::string source = open[0] == '{' ? "" : "{{ ", end = open[0] == '{' ? "" : " }}";
     for (int i = 0; i < 20000; ++i) {
       source += open;

@@ -121,10 +121,10 @@ inline Value ordered(std::string_view filter, const Arguments& arguments, Budget
   std::vector<Value> out;
   if (filter == "unique") {
     std::vector<Value> seen;
-    for (const auto& [key, item] : keyed) {
-      if (std::none_of(seen.begin(), seen.end(), [&](const Value& other) { return equal(other, key, budget); })) {
-        seen.push_back(key);
-        out.push_back(item);
+    for (const auto& one : keyed) {
+      if (std::none_of(seen.begin(), seen.end(), [&](const Value& other) { return equal(other, one.first, budget); })) {
+        seen.push_back(one.first);
+        out.push_back(one.second);
       }
     }
     return out;
