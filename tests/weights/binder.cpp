@@ -387,3 +387,21 @@ TEST_CASE("folders that are quantised in other ways say what is read instead") {
   CHECK((blocks.method == QuantizationConfig::Method::compressed_tensors && blocks.block_rows == 64 &&
          blocks.block_cols == 32));
 }
+
+TEST_CASE("a large matrix that takes another format is cancelled between its pieces") {
+  constexpr std::size_t rows = 40, cols = std::size_t{1} << 20;  // pieces of 16 rows
+  const std::vector<std::byte> stored(rows * cols);
+  BoundStorage storage;
+  std::vector<std::size_t> told;
+  Cancellation cancellation;
+  const CallScope scope(cancellation, [&](std::string_view what, std::size_t done, std::size_t total) {
+    CHECK(what == "convert");
+    CHECK(total == 4 * rows * cols);
+    told.push_back(done / (4 * cols));
+    if (told.size() == 2) {
+      cancellation.cancel();
+    }
+  });
+  CHECK_THROWS_AS(storage.convert({stored.data(), Format::f8_e4m3, rows, cols}, Format::f32), CancelledError);
+  CHECK(told == std::vector<std::size_t>{0, 16});
+}

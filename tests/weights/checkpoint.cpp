@@ -216,6 +216,54 @@ TEST_CASE("weights are mapped or read, with the same bytes") {
   }
 }
 
+#if QWEN35_HAS_POSIX
+TEST_CASE("a load is cancelled inside of a file, and leaves nothing of it in memory") {
+  constexpr std::size_t piece = std::size_t{64} << 20, size = 2 * piece + 4096;
+  const TempFolder folder;
+  folder.write("a", "");
+  std::filesystem::resize_file(folder.file("a"), size);  // takes no room on the disk
+  const std::string a[] = {folder.file("a")};
+  const auto in_memory = [&] {
+    std::ifstream maps("/proc/self/maps");
+    const std::string text{std::istreambuf_iterator<char>(maps), {}};
+    return contains(text, a[0]);
+  };
+  using Steps = std::vector<std::pair<std::size_t, std::size_t>>;
+#if QWEN35_HAS_MMAP && defined(MADV_POPULATE_READ)
+  const std::vector<LoadMode> modes{LoadMode::read, LoadMode::map};
+#else
+  const std::vector<LoadMode> modes{LoadMode::read};
+#endif
+  for (const LoadMode mode : modes) {
+    CAPTURE(name_of(mode));
+    Steps steps;
+    Cancellation cancellation;
+    const CallScope scope(cancellation, [&](std::string_view what, std::size_t done, std::size_t total) {
+      CHECK(what == "read");
+      steps.emplace_back(done, total);
+      if (done == piece) {
+        cancellation.cancel();
+      }
+    });
+    {
+      WeightFiles files(mode);
+      files.expect(a);
+      CHECK(message_of<CancelledError>([&] { files.add(a[0]); }) == "read: cancelled at 67108864 of 134221824");
+      CHECK(steps == Steps{{0, size}, {piece, size}});
+      CHECK_FALSE(in_memory());
+      CHECK(files.report().mapped_bytes + files.report().read_bytes == 0);
+    }
+    cancellation.reset();
+    steps.clear();
+    WeightFiles again(mode);
+    again.expect(a);
+    cancellation.cancel();
+    CHECK_THROWS_AS(again.add(a[0]), CancelledError);
+    CHECK(steps == Steps{{0, size}});
+  }
+}
+#endif
+
 TEST_CASE("weights that cannot be loaded so") {
   const TempFolder folder;
   folder.write("a", std::string(9 << 20, 'x'));

@@ -30,14 +30,15 @@ class Cancellation {
   std::atomic<bool> cancelled_{false};
 };
 
-// Told how far a call is: "load" (tensors), "forward" (tokens times layers),
-// "encode" (patches times layers). From the thread of the call, before each tensor or layer.
+// Told how far a call is: "read" (bytes of weight files), "load" (tensors), "convert" (bytes of one that takes
+// another format), "forward" (tokens times layers), "encode" (patches times layers). From the thread of the call,
+// before each 64 MiB, tensor or layer.
 using CallProgress = std::function<void(std::string_view what, std::size_t done, std::size_t total)>;
 
 // All calls of this thread in the scope can be cancelled, and tell their progress:
-// - load (Checkpoint, from_pretrained), encoding of pictures and forwards of more than one token of a sequence raise
-//   CancelledError, a forward between two layers; caches are then as before it, and the same call again gives what it
-//   would have given. (For that the linear states are copied before such a forward.)
+// - loads (Checkpoint, from_pretrained), encoding of pictures and forwards of more than one token of a sequence raise
+//   CancelledError: a load within 64 MiB, a forward between two layers; caches are then as before it, and the same call
+//   again gives what it would have given. (For that the linear states are copied before such a forward.)
 // - generate() raises it while it reads the prompt, and with beams; once tokens are written it returns those, with
 //   FinishReason::cancelled. A Session's reply says FinishReason::cancelled, too.
 // Scopes may stand in one another: each is obeyed. The cancellation must outlive the scope. Without exceptions forwards

@@ -27,8 +27,8 @@ QWEN35_BEGIN_NAMESPACE
 class MappedFile {
  public:
   MappedFile() = default;
-  // `progress`: told the bytes of this file that are in memory, now and then; it must not throw. Raises CheckpointError
-  // with the path and the system's reason.
+  // `progress`: told the bytes of this file that are in memory, before each 64 MiB and at the end; what it raises
+  // leaves nothing behind. Raises CheckpointError with the path and the system's reason.
   explicit MappedFile(const std::string& path, const std::function<void(std::size_t done)>& progress = {})
       : MappedFile(path, progress, true) {}
   // A file of which little is looked at: its pages are read when they are used.
@@ -82,7 +82,8 @@ QWEN35_BODY MappedFile::~MappedFile() {
 }
 
 QWEN35_BODY MappedFile::MappedFile(const std::string& path, const std::function<void(std::size_t done)>& progress,
-                                   [[maybe_unused]] bool all_pages) {
+                                   [[maybe_unused]] bool all_pages)
+    : MappedFile() {  // from here on the destructor takes back what stands, whatever is raised
   PlainFile<CheckpointError> file(path);
   const std::size_t size = file.size();
   if (size == 0) {

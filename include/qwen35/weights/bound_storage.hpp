@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/aligned_buffer.hpp>
+#include <qwen35/core/cancellation.hpp>
 #include <qwen35/formats/formats.hpp>
 #include <qwen35/io/huge_pages.hpp>
 #include <qwen35/kernels/kernels.hpp>
@@ -32,6 +33,19 @@ struct BoundStorage {
   std::vector<Vector> vectors;
   std::vector<AlignedBuffer<std::byte>> copies;
 
+  // fn(begin, end) on ranges of rows, on any thread. Between pieces of 64 MiB, of rows of that many bytes, it can be
+  // cancelled.
+  template <class F>
+  static void for_rows(std::size_t rows, std::size_t bytes_of_row, const F& fn) {
+    const std::size_t fit = (std::size_t{64} << 20) / std::max<std::size_t>(bytes_of_row, 1);
+    const std::size_t piece = std::max<std::size_t>(fit / 16, 1) * 16;
+    for (std::size_t first = 0; first < rows; first += piece) {
+      CallScope::step("convert", first * bytes_of_row, rows * bytes_of_row);
+      parallel_ranges(std::min(piece, rows - first), 16,
+                      [&](std::size_t begin, std::size_t end) { fn(first + begin, first + end); });
+    }
+  }
+
   // A matrix of its own: fill(row, column, count, out) writes the values from that one on, on any thread.
   template <class Fill>
   Matrix make(Format format, std::size_t rows, std::size_t cols, const Fill& fill) {
@@ -39,7 +53,7 @@ struct BoundStorage {
     const std::size_t stride = row_bytes(format, cols);
     copies.push_back(large_buffer(rows * stride));
     std::byte* const data = copies.back().data();
-    parallel_ranges(rows, 16, [&](std::size_t begin, std::size_t end) {
+    for_rows(rows, stride, [&](std::size_t begin, std::size_t end) {
       float values[256];
       for (std::size_t i = begin; i < end; ++i) {
         for (std::size_t j = 0; j < cols; j += std::size(values)) {
@@ -85,7 +99,7 @@ QWEN35_BODY Matrix BoundStorage::convert(const Matrix& from, Format format) {
   const std::size_t stride = row_bytes(format, from.cols);
   copies.push_back(large_buffer(from.rows * stride));
   std::byte* const data = copies.back().data();
-  parallel_ranges(from.rows, 16, [&](std::size_t begin, std::size_t end) {
+  for_rows(from.rows, stride, [&](std::size_t begin, std::size_t end) {
     std::vector<float> values(from.cols);
     for (std::size_t i = begin; i < end; ++i) {
       kernels::decode_row({from, i, values.data()});

@@ -333,7 +333,7 @@ QWEN35_BODY Matrix PackedWeight::fill(BoundStorage& storage, Format format) cons
   storage.copies.push_back(large_buffer(rows_ * row_bytes(format, cols_)));
   std::byte* const data = storage.copies.back().data();
   // Of 16 rows whose words are neighbours the first brings the others' into the cache.
-  parallel_ranges(rows_, 16, [&](std::size_t begin, std::size_t end) {
+  storage.for_rows(rows_, row_bytes(format, cols_), [&](std::size_t begin, std::size_t end) {
     switch (format) {
 #define QWEN35_GROUP_CASE(name, ...)                                                     \
   case Format::name:                                                                     \

@@ -14,6 +14,7 @@
 #include <vector>
 
 #if QWEN35_BODIES
+#include <qwen35/core/cancellation.hpp>
 #include <qwen35/io/available_memory.hpp>
 #include <qwen35/io/huge_pages.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
@@ -27,7 +28,7 @@
 QWEN35_BEGIN_NAMESPACE
 
 // Told the bytes of the weight files that are in memory (or left to be read as they are used), of all their bytes, on
-// the thread that opens the checkpoint. Must not throw.
+// the thread that opens the checkpoint.
 using LoadProgress = std::function<void(std::size_t done, std::size_t total)>;
 
 // How weight files come into memory.
@@ -59,7 +60,7 @@ class WeightFiles {
   // What will be added: decides whether all of it is read. Raises CheckpointError for files that cannot be opened, and
   // in mode `read` when memory does not suffice.
   void expect(std::span<const std::string> paths);
-  // A file's bytes, which live as long as this. Raises CheckpointError.
+  // A file's bytes, which live as long as this. Raises CheckpointError, and CancelledError within 64 MiB.
   std::span<const std::byte> add(const std::string& path);
   // The same of a file that was laid out to be mapped: only in mode `read` is it read, else its pages are when they are
   // used.
@@ -76,7 +77,7 @@ class WeightFiles {
   static constexpr std::size_t small = std::size_t{1} << 23;
 
   void read(PlainFile<CheckpointError>& file, std::span<std::byte> out) const;
-  void tell(std::size_t done) const;
+  void tell(std::size_t done) const;  // and ends where the call is cancelled
 
   LoadMode mode_;
   LoadProgress progress_;
@@ -164,11 +165,12 @@ QWEN35_BODY std::span<const std::byte> WeightFiles::add_as_used(const std::strin
 // In rounds, between which progress is told; in a round each thread reads large pieces, which also zeroes and enters
 // the pages in parallel.
 QWEN35_BODY void WeightFiles::read(PlainFile<CheckpointError>& file, std::span<std::byte> out) const {
-  constexpr std::size_t piece = std::size_t{1} << 23, round = 16 * piece;
+  constexpr std::size_t piece = std::size_t{1} << 22, round = 16 * piece;  // a few rounds a second from a disk
 #if QWEN35_HAS_POSIX
   std::atomic<int> error{0};
   std::atomic<std::size_t> missing{0};
   for (std::size_t begin = 0; begin < out.size(); begin += round) {
+    tell(before_ + begin);
     const std::size_t bytes = std::min(round, out.size() - begin);
     const auto read_piece = [&](std::size_t i) {
       const std::size_t at = begin + i * piece;
@@ -195,7 +197,6 @@ QWEN35_BODY void WeightFiles::read(PlainFile<CheckpointError>& file, std::span<s
     if (drops_cache_) {
       file.advise(begin, bytes, PlainFile<CheckpointError>::Need::over);
     }
-    tell(before_ + begin + bytes);
   }
 #else
   file.read(out);
@@ -206,6 +207,7 @@ QWEN35_BODY void WeightFiles::tell(std::size_t done) const {
   if (progress_) {
     progress_(done, total_);
   }
+  CallScope::step("read", done, total_);
 }
 
 QWEN35_BODY LoadReport WeightFiles::report() const {
