@@ -161,6 +161,11 @@ put("weights_fuzz_gguf", gguf([("general.architecture", 8, "qwen35moe"), ("gener
 with open(os.path.join(data, "gguf", "c04-split-00001-of-00003.gguf"), "rb") as file:
     put("weights_fuzz_gguf", file.read())
 
+# Method, rows and columns, what the method asks for, no change, the config is there; the tensors' bytes follow from there on.
+for head in ((0, 6, 7, 5, 6, 0), (0, 6, 7, 5, 6, 9), (0, 3, 7, 5, 6, 22), (1, 6, 7, 6, 0, 5), (1, 4, 8, 6, 1, 0), (1, 4, 9, 9, 16, 7), (2, 4, 7, 6, 5),
+             (2, 5, 9, 9, 7), (3, 6, 7, 6, 64 + 128 + 8, 5), (3, 6, 7, 6, 8 + 1, 5), (3, 4, 7, 6, 32 + 64 + 8, 5, 1), (3, 6, 7, 6, 64 + 0, 5, 0)):
+    put("weights_fuzz_quantised", bytes(head) + bytes((0, 0, 0x3c, 0x12, 0x3b, 0x85)))
+
 # --- media ---
 names = ["alpha.avif", "bits1_fax.tif", "bits16_565.bmp", "cmyk.jpg", "colour420.jpg", "dispose.gif", "exif.webp", "exif6.jpg", "exif_and_xmp.png",
          "grey16.png", "interlaced.gif", "interlaced.png", "lossless.webp", "lossy.webp", "moving.gif", "animated.webp", "one_pixel.png"]
