@@ -2,6 +2,7 @@
 #include <qwen35/media/image_processor.hpp>
 
 #include <media/media_test.hpp>
+#include "support/log_capture.hpp"
 
 using namespace qwen35;
 using namespace media_test;
@@ -94,6 +95,23 @@ TEST_CASE("the price of a picture, without its pixels") {
   options.min_pixels = 65536;
   options.max_pixels.reset();
   CHECK(processor.image_tokens({64, 64}, options) == 64);
+}
+
+TEST_CASE("a least area above the greatest is heeded as in the reference, and said in the log") {
+  const ImageProcessor processor;
+  ImageOptions options;
+  options.min_pixels = 50000;
+  options.max_pixels = 10000;
+  LogCapture log;
+  const ImageInputs large = processor.preprocess(Image(300, 300), options);
+  CHECK(large.image_grid_thw[1] == 6);
+  CHECK(log.messages == std::vector<std::string>{"min_pixels 50000 is above max_pixels 10000: small pictures grow to "
+                                                 "the one, large ones shrink to the other"});
+  CHECK(processor.preprocess(Image(40, 40), options).image_grid_thw[1] == 14);
+  log.messages.clear();
+  options.min_pixels.reset();  // the settings' own least area is none of the call's
+  processor.preprocess(Image(300, 300), options);
+  CHECK(log.messages.empty());
 }
 
 TEST_CASE("layouts and threads do not change a bit") {

@@ -182,6 +182,15 @@ TEST_CASE("videos that cannot be processed") {
   CHECK_THROWS_AS(FrameList(good, 24.0, {1, 2}), InputError);
   CHECK(contains(message_of<InputError>([&] { processor.preprocess(FrameList(good, 0.0)); }), "above 0"));
   VideoOptions options;
+  options.do_sample_frames = false;  // the times in the text need it too
+  for (const double rate : {0.0, -1.0, std::numeric_limits<double>::infinity()}) {
+    CHECK(contains(message_of<InputError>([&] { processor.preprocess(FrameList(good, rate), options); }), "above 0"));
+  }
+  options = {};
+  options.fps = 1e-300;  // as few as there may be
+  CHECK(processor.preprocess(FrameList(good, 24.0), options).video_metadata[0].frames_indices.size() == 4);
+  options.fps = std::numeric_limits<double>::infinity();
+  CHECK_THROWS_AS(processor.preprocess(FrameList(good, 24.0), options), InputError);
   options.fps = 1.0;
   options.num_frames = 3;
   CHECK(contains(message_of<InputError>([&] { processor.preprocess(FrameList(good, 24.0), options); }),

@@ -276,9 +276,11 @@ TEST_CASE("special tokens that a user types are text") {
   // As in the reference when asked for.
   CHECK(
       contains(message_of<Error>([&] { processor().apply_chat_template(messages, {.injected = added_tokens::parse}); }),
-               "more image placeholders than the 1 images given"));
-  CHECK(processor().apply_chat_template(words, {.injected = added_tokens::parse}).input_ids[0][3] ==
-        processor().image_token_id());
+               "the texts have 3 image placeholders (<|image_pad|>), and 1 images were given"));
+  CHECK(contains(
+      message_of<Error>([&] { processor().apply_chat_template(words, {.injected = added_tokens::parse}); }),
+      "the texts have 1 image placeholders (<|image_pad|>), and 0 images were given; a text whose placeholders are "
+      "expanded already is for the tokenizer"));
 }
 
 TEST_CASE("the checkpoint's files, from a folder and from memory") {
@@ -338,28 +340,41 @@ TEST_CASE("what does not fit says so") {
   const std::string pad = "<|vision_start|><|image_pad|><|vision_end|>";
   const auto problem = [](const ProcessorInput& input) { return message_of<Error>([&] { processor()(input); }); };
   CHECK(contains(problem({}), "at least one input"));
-  CHECK(contains(problem({.images = {image}, .text = {pad + pad}}), "more image placeholders than the 1 images given"));
+  const std::string clip = "<|vision_start|><|video_pad|><|vision_end|>";
+  CHECK(problem({.images = {image}, .text = {pad + pad}}) ==
+        "the texts have 2 image placeholders (<|image_pad|>), and 1 images were given");
+  CHECK(problem({.images = {image, image}, .text = {pad, "and"}}) ==
+        "the texts have 1 image placeholders (<|image_pad|>), and 2 images were given");
+  CHECK(problem({.images = {image}, .text = {"none"}}) ==
+        "the texts have 0 image placeholders (<|image_pad|>), and 1 images were given");
+  CHECK(problem({.images = {image}, .text = {pad + clip}})
+            .starts_with("the texts have 1 video placeholders (<|video_pad|>), and 0 videos were given"));
+  CHECK(problem({.text = {clip}, .videos = {std::string("/no/such.mp4"), std::string("/nor/this.mp4")}}) ==
+        "the texts have 1 video placeholders (<|video_pad|>), and 2 videos were given");
+  CHECK(problem({.text = {"a", pad}})
+            .starts_with("the texts have 1 image placeholders (<|image_pad|>), and 0 images were given"));
+  CHECK(problem({.images = {image, image}, .text = {pad, pad}}).empty());
   CHECK(contains(problem({.images = {image}, .text = {pad}, .max_length = 3, .truncation = true}),
                  "Mismatch in `image` token count"));
   // Without max_length the tokenizer's model_max_length counts, as in the reference.
   CHECK(processor()({.text = {"a"}, .padding = Padding::max_length}).input_ids[0].size() == 2048);
   CHECK(contains(problem({.images = {std::string("https://example.org/a.png")}, .text = {pad}}), "nothing is fetched"));
   CHECK(contains(problem({.images = {std::string("/no/such.png")}, .text = {pad}}), "/no/such.png"));
-  CHECK(contains(problem({.text = {"a"}, .videos = {std::as_bytes(std::span("not a gif", 9))}}), "no GIF"));
+  CHECK(contains(problem({.text = {clip}, .videos = {std::as_bytes(std::span("not a gif", 9))}}), "no GIF"));
   const auto chat = [](const std::vector<ContentPart>& parts, const ChatInput& input) {
     return message_of<Error>(
         [&] { processor().apply_chat_template(std::vector<Message>{Message::user(parts)}, input); });
   };
   CHECK(contains(chat({ContentPart::image()}, {}), "messages[0].content[0]: a picture that names nothing"));
   CHECK(contains(chat({ContentPart::text("a")}, {.processor_kwargs = {.images = {image}}}), "1 pictures"));
+  CHECK(chat({ContentPart::text("a")}, {.processor_kwargs = {.text = {"b"}}}) ==
+        "chat: processor_kwargs.text would not be read; the messages are the text");
   MediumData bad;
   bad.frames = {std::vector<std::uint8_t>(10)};
   bad.width = 2;
   bad.height = 2;
   CHECK(contains(chat({ContentPart::image(bad)}, {}), "10 bytes for 2 x 2 pixels"));
-  // Pictures alone, and pictures without a placeholder, are no error here, as in the reference.
-  CHECK(processor()({.images = {image}}).input_ids.empty());
-  CHECK(processor()({.images = {image}, .text = {"none"}}).input_ids[0].size() > 0);
+  CHECK(processor()({.images = {image}}).input_ids.empty());  // pictures alone
   // Ragged rows make no tensor.
   const ProcessorOutput ragged = processor()({.text = {"a", "How many shapes are there?"}});
   CHECK(contains(message_of<Error>([&] { ragged.ids(); }), "ask for padding"));

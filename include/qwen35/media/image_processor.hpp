@@ -60,6 +60,7 @@ class ImageProcessor {
   // Raises MediaError for a picture that cannot be resized, InputError for pixels that contradict each other.
   ImageInputs preprocess(std::span<const PixelView> images, const ImageOptions& options = {}) const {
     const ImageProcessorConfig config = with_options(config_, options);
+    warn_of_areas(options);
     std::vector<PatchLayout> layouts;
     std::size_t rows = 0;
     for (const PixelView& image : images) {

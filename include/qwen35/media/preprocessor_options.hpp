@@ -2,6 +2,7 @@
 // What calls of the image and of the video processor do alike with their options.
 #pragma once
 
+#include <qwen35/core/log.hpp>
 #include <qwen35/media/image_size.hpp>
 #include <qwen35/media/preprocessor_config.hpp>
 
@@ -19,6 +20,23 @@ Config with_options(Config config, const Options& options) {
   require<InputError>(config.size.shortest_edge > 0 && config.size.longest_edge > 0,
                       "size, min_pixels, max_pixels: expected areas above 0");
   return config;
+}
+
+// Logs a warning where a call's own least area is above its greatest.
+template <class Options>
+void warn_of_areas(const Options& options) {
+  const auto warn = [](std::size_t least, std::size_t greatest) {
+    if (least > greatest) {
+      log_warning("min_pixels ", least, " is above max_pixels ", greatest,
+                  ": small pictures grow to the one, large ones shrink to the other");
+    }
+  };
+  if (options.size) {
+    warn(options.min_pixels.value_or(options.size->shortest_edge),
+         options.max_pixels.value_or(options.size->longest_edge));
+  } else if (options.min_pixels && options.max_pixels) {
+    warn(*options.min_pixels, *options.max_pixels);
+  }
 }
 
 // Raises MediaError for a picture that cannot be cut into whole tokens as it is.

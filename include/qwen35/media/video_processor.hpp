@@ -107,7 +107,10 @@ class VideoProcessor {
   template <VideoSource Source>
   VideoInputs preprocess(Source&& source, const VideoOptions& options = {}) const {
     const VideoProcessorConfig config = with_options(config_, options);
+    warn_of_areas(options);
     VideoMetadata metadata = source.metadata();
+    require<InputError>(!metadata.fps || (*metadata.fps > 0.0 && std::isfinite(*metadata.fps)),
+                        "video: expected a rate above 0 frames a second, got ", metadata.fps.value_or(0.0));
     const std::vector<std::size_t> taken = sample_frames(metadata.total_num_frames, metadata.fps, options);
     const PatchLayout layout{config.patch_size, config.temporal_patch_size, config.merge_size,
                              resized_size(taken.size(), {metadata.width, metadata.height}, options)};

@@ -64,7 +64,7 @@ struct ChatInput {
   // message the think and tool-call tags. `parse`: they act wherever they stand, as in the reference.
   added_tokens injected = added_tokens::none;
   SourcePolicy sources{};             // which media messages in JSON may name; typed ones are the program's own
-  ProcessorInput processor_kwargs{};  // its text is not read
+  ProcessorInput processor_kwargs{};  // without text
 };
 
 #if defined(QWEN35_HAS_FFMPEG)
@@ -113,7 +113,8 @@ class Processor {
   // load it. Raises TextError, also where a chat_template.json stands there, which would count before what is written.
   void save_pretrained(const std::string& folder) const;
 
-  // Raises InputError for counts that do not fit, MediaError for what cannot be read.
+  // Without texts for pictures and videos alone. Raises InputError unless the texts have a placeholder for each picture
+  // and each video and no more (the reference lets the model find out, or nobody), MediaError for what cannot be read.
   ProcessorOutput process(const ProcessorInput& input) const;
   ProcessorOutput operator()(const ProcessorInput& input) const { return process(input); }
 

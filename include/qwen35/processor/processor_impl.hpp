@@ -21,6 +21,18 @@ inline std::size_t count_of(std::string_view text, std::string_view token, std::
   return count;
 }
 
+// Raises InputError unless the texts have a placeholder for each medium of a kind, and no more.
+inline void check_places(const std::vector<std::string>& texts, std::string_view token, std::size_t given,
+                         std::string_view kind) {
+  std::size_t places = 0;
+  for (const std::string& text : texts) {
+    places += count_of(text, token, 0, {});
+  }
+  require<InputError>(places == given, "the texts have ", places, " ", kind, " placeholders (", token, "), and ", given,
+                      " ", kind, "s were given",
+                      given == 0 ? "; a text whose placeholders are expanded already is for the tokenizer" : "");
+}
+
 // A rendered chat whose media have become as many tokens as they need; who wrote what of it.
 struct ExpandedChat {
   std::string text;
@@ -136,6 +148,11 @@ inline Processor::MediaTexts Processor::process_media(const ProcessorInput& inpu
 inline ProcessorOutput Processor::process(const ProcessorInput& input) const {
   require<InputError>(!input.images.empty() || !input.text.empty() || !input.videos.empty(),
                       "You need to provide at least one input to call Processor");
+  if (!input.text.empty()) {  // before anything is decoded
+    constexpr PlaceholderTokens tokens;
+    detail::check_places(input.text, tokens.image, input.images.size(), "image");
+    detail::check_places(input.text, tokens.video, input.videos.size(), "video");
+  }
   ProcessorOutput out;
   const MediaTexts media = process_media(input, out);
   if (!input.text.empty()) {
@@ -175,6 +192,8 @@ inline void Processor::tokenize(const ProcessorInput& input, const std::vector<s
 
 inline ProcessorOutput Processor::apply_chat_template(std::span<const std::vector<Message>> conversations,
                                                       const ChatInput& input) const {
+  require<InputError>(input.processor_kwargs.text.empty(),
+                      "chat: processor_kwargs.text would not be read; the messages are the text");
   ProcessorInput all = input.processor_kwargs;
   const std::vector<ImageItem> images = std::exchange(all.images, {});
   const std::vector<VideoItem> videos = std::exchange(all.videos, {});
@@ -201,7 +220,6 @@ inline ProcessorOutput Processor::apply_chat_template(std::span<const std::vecto
   require<InputError>(next_image == images.size() && next_video == videos.size(), "chat: ", images.size(),
                       " pictures and ", videos.size(), " videos were given apart, the messages have places for ",
                       next_image, " and ", next_video);
-  all.text.clear();
   if (input.injected == added_tokens::parse || chats.empty()) {
     for (RenderedChat& chat : chats) {
       all.text.push_back(std::move(chat.text));
