@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <qwen35/core/mdspan_view.hpp>
 #include <qwen35/core/tensor.hpp>
 
 #include <doctest/doctest.h>
 #include <support/message_of.hpp>
 
+#include <algorithm>
 #include <numeric>
+#include <ranges>
 
 using namespace qwen35;
 using test_support::message_of;
@@ -58,4 +61,28 @@ TEST_CASE("a view looks at values of others, flat ones as a batch of one") {
   CHECK(last({7, 8, 9}) == 9);
   const std::vector<int> none;
   CHECK(TensorView<int>(none).size() == 0);
+}
+
+// What std::mdspan has of what is used.
+template <class T, std::size_t Rank>
+struct Grid {
+  static constexpr std::size_t rank() { return Rank; }
+  Grid(T* values, const std::array<std::size_t, Rank>& sizes) : data(values), extents(sizes) {}
+  T& at(std::size_t i, std::size_t j) const { return data[i * extents[1] + j]; }
+  T* data;
+  std::array<std::size_t, Rank> extents;
+};
+
+TEST_CASE("tensors are contiguous ranges, and mdspans where a class of them is at hand") {
+  static_assert(std::ranges::contiguous_range<Tensor<float>> && std::ranges::sized_range<const Tensor<float>>);
+  static_assert(std::is_constructible_v<std::span<const float>, const Tensor<float>&>);
+  Tensor<float> tensor({2, 3}, {1, 2, 3, 4, 5, 6});
+  CHECK(*std::ranges::max_element(tensor) == 6.0f);
+  const auto grid = as_mdspan<Grid<float, 2>>(tensor);
+  CHECK(grid.at(1, 0) == 4.0f);
+  grid.at(1, 2) = 7.0f;
+  CHECK(tensor[5] == 7.0f);
+  CHECK(as_mdspan<Grid<const float, 2>>(std::as_const(tensor)).at(0, 2) == 3.0f);
+  CHECK(message_of<InputError>([&] { as_mdspan<Grid<float, 3>>(tensor); }) ==
+        "a tensor of shape [2, 3] as an mdspan of rank 3");
 }
