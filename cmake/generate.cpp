@@ -17,8 +17,10 @@
 #include <qwen35/generate/batch_entry.hpp>
 #include <qwen35/generate/beam_search.hpp>
 #include <qwen35/generate/generation_defaults.hpp>
+#include <qwen35/generate/output_json.hpp>
 #include <qwen35/generate/sequence.hpp>
 #include <qwen35/generate/sequence_input.hpp>
+#include <qwen35/generate/usage.hpp>
 #include <qwen35/io/available_memory.hpp>
 #include <qwen35/io/entropy.hpp>
 #include <qwen35/io/file_handle.hpp>
@@ -72,6 +74,7 @@
 #include <qwen35/sampling/constraint_processors.hpp>
 #include <qwen35/sampling/generation_config.hpp>
 #include <qwen35/sampling/generation_config_json.hpp>
+#include <qwen35/sampling/generation_config_validation.hpp>
 #include <qwen35/sampling/generation_config_writer.hpp>
 #include <qwen35/sampling/guidance.hpp>
 #include <qwen35/sampling/logits_processor.hpp>

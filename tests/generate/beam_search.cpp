@@ -111,4 +111,7 @@ TEST_CASE("scores of NaN, masked ones alone, no prompt and too small a vocabular
                        InputError);
   CHECK_THROWS_AS(BeamSearch({.num_beams = 2, .max_length = 4}, {}), InputError);
   CHECK_THROWS_AS(BeamSearch({.num_beams = 0, .max_length = 4}, {{1}}), InputError);
+  CHECK_THROWS_WITH_AS(BeamSearch({.num_beams = 2, .max_length = 4, .length_penalty = -1e9}, {{1}}),
+                       "length_penalty is -1000000000.0, and 3 new tokens to its power are no float", InputError);
+  CHECK_THROWS_AS(BeamSearch({.num_beams = 2, .max_length = 40, .length_penalty = 1e30}, {{1}}), InputError);
 }

@@ -4,9 +4,12 @@
 #include "support/message_of.hpp"
 
 #include <qwen35/generate/generate.hpp>
+#include <qwen35/generate/output_json.hpp>
 #include <qwen35/text/batch_encoding.hpp>
 
 #include <doctest/doctest.h>
+
+#include <sstream>
 
 using namespace qwen35;
 using namespace generate_test;
@@ -216,6 +219,25 @@ TEST_CASE("padding is known by the pad id where it is no eos id") {
       flat(generate(model, {.input_ids = ids}, {.max_new_tokens = 5, .pad_token_id = 1, .eos_token_id = TokenIds{1, 3}})
                .sequences) != flat(masked.sequences));
   CHECK(masked.usage[0].prompt_tokens == 2);
+  // One that may end a sequence is a token, which the log says where it begins a prompt.
+  const auto messages = [&](const Tensor<TokenId>& given, const GenerateInput<ToyModel>& more, TokenId eos) {
+    LogCapture log;
+    GenerateInput<ToyModel> input = more;
+    input.input_ids = given;
+    generate(model, input, {.max_new_tokens = 1, .pad_token_id = 1, .eos_token_id = eos});
+    return log.messages;
+  };
+  CHECK(
+      messages(ids, {}, 1) ==
+      std::vector<std::string>{"generate: a prompt begins with pad_token_id 1, which is an eos id too, and is read as "
+                               "a token: give the attention_mask that tells padding"});
+  CHECK(messages(ids, {.attention_mask = mask}, 1).empty());
+  CHECK(messages(ids, {}, 3).empty());
+  CHECK(messages(Tensor<TokenId>({2, 2}, {7, 1, 8, 9}), {}, 1).empty());
+  CHECK_THROWS_WITH_AS(messages(Tensor<TokenId>({2, 2}, {7, 1, 8, 9}), {}, 3),
+                       "generate: prompt 0 is padded on the right; pad on the left, or give the attention_mask if its "
+                       "last pad id is a token",
+                       InputError);
   const Tensor<std::int32_t> right({2, 4}, {1, 1, 1, 0, 1, 1, 1, 1});
   CHECK_THROWS_WITH_AS(generate(model, {.input_ids = ids, .attention_mask = right}),
                        "generate: prompt 0 is padded on the right; pad on the left", InputError);
@@ -253,6 +275,12 @@ TEST_CASE("positions of the caller's go on from their last; what the first forwa
         flat(plain.sequences));
   const Tensor<std::int32_t> short_ones({1, 1}, {5});
   CHECK_THROWS_AS(generate(model, {.input_ids = ids, .position_ids = short_ones}), InputError);
+  const Tensor<std::int32_t> last({1, 2}, {0, std::numeric_limits<std::int32_t>::max() - 4});
+  CHECK(generate(model, {.input_ids = ids, .position_ids = last}, {.max_new_tokens = 4}).generated[0] == 4);
+  CHECK_THROWS_WITH_AS(generate(model, {.input_ids = ids, .position_ids = last}, {.max_new_tokens = 5}),
+                       "generate: position_ids have 2147483643, behind which 5 new tokens (max_new_tokens or "
+                       "max_length) have no position of 32 bits",
+                       InputError);
   model.media.clear();
   const std::vector<float> pixels(6);
   const TensorView<float> picture(pixels.data(), {2, 3});
@@ -406,6 +434,38 @@ TEST_CASE("the streamer, the clock, strings and the caller's criteria end the ge
   CHECK(beams.finish_reason[0] != FinishReason::none);
 }
 
+TEST_CASE("what came out, on one line and as JSON") {
+  ToyModel model;
+  model.special.eos_token_id = {3};
+  model.special.pad_token_id = {1};
+  const std::vector<TokenId> ids{7, 8, 9};
+  const auto output =
+      generate(model, {.input_ids = ids},
+               {.max_new_tokens = 4, .do_sample = true, .num_return_sequences = 2, .seed = 5, .output_scores = true});
+  std::ostringstream line;
+  line << output << '\n' << output.usage[0] << '\n' << output.finish_reason[0];
+  CHECK(line.str() ==
+        "GenerateOutput: sequences [2, 7], new tokens 4 (length), 4 (length); seed 5; 4 scores [2, 23]\n"
+        "Usage: 3 prompt tokens, 0 of them cached, 4 new\nlength");
+  const json::Value file = to_json(output);
+  CHECK_THROWS_WITH_AS(output.new_tokens(2), "GenerateOutput: row 2 of 2", InputError);
+  CHECK(file.at("prompt_length").as_integer() == 3);
+  CHECK(file.at("seed").as_integer() == 5);
+  REQUIRE(file.at("rows").size() == 2);
+  const json::Value& row = file.at("rows").items()[1];
+  CHECK(as_ids(row.at("sequence")) == copy(output.sequences.row(1)));
+  CHECK(as_ids(row.at("new_tokens")) == copy(output.new_tokens(1)));
+  CHECK(row.at("finish_reason").as_string() == "length");
+  CHECK(json::dump(row.at("usage")) ==
+        R"({"prompt_tokens": 3, "cached_tokens": 0, "completion_tokens": 4, "processed_tokens": 3, )"
+        R"("reasoning_tokens": 0, "encoded_media": 0})");
+  CHECK(row.find("score") == nullptr);
+  const auto beams = generate(model, {.input_ids = ids}, {.max_new_tokens = 2, .num_beams = 2});
+  const json::Value best = to_json(beams).at("rows").items()[0];
+  CHECK(static_cast<float>(best.at("score").as_number()) == beams.sequences_scores[0]);
+  CHECK(best.at("beam_indices").size() == beams.beam_indices.size());
+}
+
 TEST_CASE("beams that sample: reproducible, per prompt, and never the same candidate twice in a step") {
   ToyModel model;
   const Tensor<TokenId> ids({2, 3}, {1, 8, 9, 10, 11, 12});
@@ -543,6 +603,9 @@ TEST_CASE("guidance: each row's log probabilities move away from those behind it
         "generate: negative_prompt_ids of shape [3, 1], expected [2, columns], not empty");
   CHECK(problem({.input_ids = ids, .negative_prompt_ids = others, .negative_prompt_attention_mask = many}) ==
         "generate: negative_prompt_attention_mask of shape [3, 1], expected [2, 2]");
+  const Tensor<TokenId> negative_ids({2, 1}, {1, -2});
+  CHECK(problem({.input_ids = ids, .negative_prompt_ids = negative_ids}) ==
+        "generate: negative_prompt_ids[1] is -2, expected at least 0");
   const Tensor<std::int32_t> right({2, 2}, {1, 0, 1, 1});
   CHECK(problem({.input_ids = ids, .negative_prompt_ids = others, .negative_prompt_attention_mask = right}) ==
         "generate: negative prompt 0 is padded on the right; pad on the left");

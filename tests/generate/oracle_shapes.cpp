@@ -61,11 +61,14 @@ std::vector<TokenId> copy(std::span<const TokenId> ids) {
 
 TEST_CASE("beams, padded batches, processors and guidance give the reference's tokens") {
   const json::Value file = read_json("shapes.json");
-  REQUIRE(file.at("cases").size() == 24);
+  REQUIRE(file.at("cases").size() == 28);
   for (const json::Value& recorded : file.at("cases").items()) {
     CAPTURE(recorded.at("name").as_string());
     const Prompts batch = padded(prompts_of(recorded));
-    GenerateInput<ShapesModel> input{.input_ids = batch.ids, .attention_mask = batch.mask};
+    GenerateInput<ShapesModel> input{.input_ids = batch.ids};
+    if (recorded.find("masked") == nullptr) {
+      input.attention_mask = batch.mask;
+    }
     GenerationConfig config = GenerationConfig::from_json(recorded.at("config"));
     Prompts negative;
     if (recorded.find("negative_prompts") != nullptr && recorded.at("negative_prompts").size() > 0) {
@@ -93,6 +96,27 @@ TEST_CASE("beams, padded batches, processors and guidance give the reference's t
       }
     }
   }
+}
+
+TEST_CASE("positions may be negative; ids outside the vocabulary are refused before any forward") {
+  const json::Value file = read_json("shapes.json");
+  const Prompts prompt = padded({prompts_of(file.at("cases").items()[0])[0]});
+  const std::size_t length = prompt.ids.size();
+  Tensor<std::int32_t> positions({3, 1, length});
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    positions[i] = static_cast<std::int32_t>(i % length) - 30;
+  }
+  const GenerationConfig config{.max_new_tokens = 12};
+  const auto plain = shapes().generate({.input_ids = prompt.ids}, config);
+  const auto moved = shapes().generate({.input_ids = prompt.ids, .position_ids = positions}, config);
+  CHECK(copy(plain.new_tokens(0)) == copy(moved.new_tokens(0)));  // distances alone count
+  CHECK_THROWS_WITH_AS(shapes().generate({.input_ids = prompt.ids}, {.forced_bos_token_id = 5000}),
+                       doctest::Contains("forced_bos_token_id has the token id 5000, expected 0 to "), InputError);
+  const std::vector<TokenId> other{5000};
+  CHECK_THROWS_WITH_AS(
+      shapes().generate({.input_ids = prompt.ids, .negative_prompt_ids = TensorView<TokenId>(other.data(), {1, 1})},
+                        {.guidance_scale = 2.0}),
+      doctest::Contains("negative_prompt_ids[0] is 5000, expected 0 to "), InputError);
 }
 
 TEST_CASE("from texts to an answer's text: tokenizer(texts), generate, batch_decode") {

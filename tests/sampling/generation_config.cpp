@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "support/message_of.hpp"
+
 #include <qwen35/json/parse.hpp>
 #include <qwen35/sampling/generation_config.hpp>
 
 #include <doctest/doctest.h>
 
+#include <iterator>
 #include <limits>
+#include <sstream>
 #include <type_traits>
 
 using namespace qwen35;
+using test_support::message_of;
 
 namespace {
 
@@ -163,6 +168,12 @@ TEST_CASE("contradictions") {
       InputError);
 }
 
+TEST_CASE("a config is written to a stream as its JSON") {
+  std::ostringstream line;
+  line << GenerationConfig{.max_new_tokens = 5, .temperature = 0.5, .eos_token_id = TokenIds{1, 2}};
+  CHECK(line.str() == R"({"max_new_tokens": 5, "temperature": 0.5, "eos_token_id": [1, 2]})");
+}
+
 TEST_CASE("NaN in any setting is refused under its name") {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   std::size_t fields = 0;
@@ -184,4 +195,127 @@ TEST_CASE("NaN in any setting is refused under its name") {
   refused({.exponential_decay_length_penalty = ExponentialDecay{1, nan}}, "exponential_decay_length_penalty is NaN");
   refused({.watermarking_config = WatermarkingConfig{.bias = nan}}, "bias is NaN");
   refused({.watermarking_config = WatermarkingConfig{.greenlist_ratio = nan}}, "greenlist_ratio is");
+}
+
+// The outcome for each value: E is refused under the field's name, w accepted though it has no effect, . accepted. It
+// is the reference's, but that NaN is always refused, and so is what its scores become infinite or NaN of.
+TEST_CASE("numbers at the ends of what a double can be") {
+  constexpr double inf = std::numeric_limits<double>::infinity();
+  constexpr double values[] = {std::numeric_limits<double>::quiet_NaN(),
+                               inf,
+                               -inf,
+                               -1.0,
+                               0.0,
+                               std::numeric_limits<double>::denorm_min(),
+                               1e-300,
+                               1e-30,
+                               0.5,
+                               1.0,
+                               2.0,
+                               1e30,
+                               1.7e308};
+  struct Row {
+    const char* name;
+    GenerationConfig base;
+    std::string_view outcomes;
+  };
+  const GenerationConfig greedy{}, samples{.do_sample = true}, beams{.num_beams = 2};
+  const Row rows[] = {{"temperature", samples, "E.EEEEE......"},
+                      {"top_p", samples, "EwEE......www"},
+                      {"min_p", samples, "EEEE......EEE"},
+                      {"top_h", samples, "EEEEE.....EEE"},
+                      {"typical_p", samples, "EwEEE.....www"},
+                      {"epsilon_cutoff", samples, "Ewww.....wwww"},
+                      {"eta_cutoff", samples, "Ewww.....wwww"},
+                      {"temperature", greedy, "Ewwwwwwww.www"},
+                      {"top_p", greedy, "Ewwwwwwww.www"},
+                      {"min_p", greedy, "Ewwwwwwwwwwww"},
+                      {"top_h", greedy, "Ewwwwwwwwwwww"},
+                      {"typical_p", greedy, "Ewwwwwwww.www"},
+                      {"epsilon_cutoff", greedy, "Ewww.wwwwwwww"},
+                      {"eta_cutoff", greedy, "Ewww.wwwwwwww"},
+                      {"repetition_penalty", greedy, "E.EEEEE......"},
+                      {"encoder_repetition_penalty", greedy, "EEEEEEE.....E"},
+                      {"presence_penalty", greedy, "EEE.........E"},
+                      {"frequency_penalty", greedy, "EEE.........E"},
+                      {"guidance_scale", greedy, "EEE.........E"},
+                      {"length_penalty", beams, "EEE.........E"},
+                      {"length_penalty", greedy, "Ewwwwwwww.www"},
+                      {"max_time", greedy, "E............"},
+                      {"exponential_decay_length_penalty", greedy, "EEE.........E"},
+                      {"sequence_bias", greedy, "E............"},
+                      {"sequence_bias", samples, "EE..........E"},
+                      {"sequence_bias", beams, "EE..........E"}};
+  const auto check = [&](const Row& row, std::size_t i, const GenerationConfig& config) {
+    CAPTURE(row.name);
+    CAPTURE(values[i]);
+    const std::string problem = message_of<InputError>([&] { config.validate(); });
+    CHECK(problem.starts_with(std::string("generation config: ") + row.name + " is ") == (row.outcomes[i] == 'E'));
+    CHECK(problem.empty() == (row.outcomes[i] != 'E'));
+    if (problem.empty()) {
+      const std::string idle = message_of<InputError>([&] { config.validate(true); });
+      CHECK(idle.starts_with(std::string("generation config: fields without effect: ") + row.name) ==
+            (row.outcomes[i] == 'w'));
+      CHECK(idle.empty() == (row.outcomes[i] != 'w'));
+    }
+  };
+  std::size_t fields = 0;
+  GenerationConfig::for_each_field([&](const char* name, auto field) {
+    if constexpr (std::is_same_v<decltype(field), std::optional<double> GenerationConfig::*>) {
+      bool known = false;
+      for (const Row& row : rows) {
+        for (std::size_t i = 0; row.name == std::string_view(name) && i < std::size(values); ++i) {
+          known = true;
+          GenerationConfig config = row.base;
+          config.*field = values[i];
+          check(row, i, config);
+        }
+      }
+      CAPTURE(name);
+      CHECK(known);
+      ++fields;
+    }
+  });
+  CHECK(fields == 14);
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < std::size(values); ++i) {
+      GenerationConfig config = row.base;
+      if (row.name == std::string_view("sequence_bias")) {
+        config.sequence_bias = std::vector<SequenceBias>{{{1}, 0.5}, {{2}, values[i]}};
+        check(row, i, config);
+      } else if (row.name == std::string_view("exponential_decay_length_penalty")) {
+        config.exponential_decay_length_penalty = ExponentialDecay{0, values[i]};
+        check(row, i, config);
+      }
+    }
+  }
+  CHECK_THROWS_WITH_AS(GenerationConfig({.do_sample = true, .temperature = 1e-300}).validate(),
+                       "generation config: temperature is 1e-300, expected at least 1e-30; for greedy search unset "
+                       "do_sample",
+                       InputError);
+  CHECK_THROWS_WITH_AS(GenerationConfig({.watermarking_config = WatermarkingConfig{.bias = inf}}).validate(),
+                       "watermarking_config: bias is inf, expected a finite float", InputError);
+}
+
+TEST_CASE("whole numbers at the ends of 64 bits") {
+  constexpr std::int64_t values[] = {std::numeric_limits<std::int64_t>::min(), -1, 0, 1, std::int64_t{1} << 31,
+                                     std::numeric_limits<std::int64_t>::max()};
+  std::size_t fields = 0;
+  GenerationConfig::for_each_field([&](const char* name, auto field) {
+    if constexpr (std::is_same_v<decltype(field), std::optional<std::int64_t> GenerationConfig::*>) {
+      const std::string_view key = name;
+      const bool zero = key.starts_with("min_") || key.ends_with("ngram_size") || key == "top_k";
+      for (const std::int64_t value : values) {
+        CAPTURE(name);
+        CAPTURE(value);
+        GenerationConfig config{.do_sample = true};
+        config.*field = value;
+        const std::string problem = message_of<InputError>([&] { config.validate(); });
+        CHECK(problem.empty() == (value == 1 || (value == 0 && zero)));
+        CHECK((problem.empty() || problem.starts_with(std::string("generation config: ") + name + " is ")));
+      }
+      ++fields;
+    }
+  });
+  CHECK(fields == 9);
 }

@@ -178,6 +178,26 @@ TEST_CASE("an eos id that is masked stays masked when its score decays") {
   CHECK(scores == std::vector<float>{1.0f, -std::numeric_limits<float>::infinity()});
 }
 
+TEST_CASE("settings that leave no float of a score do not make NaN or infinities of it") {
+  const float masked = -std::numeric_limits<float>::infinity();
+  // A decay that grew for a thousand tokens.
+  std::vector<float> scores{1.0f, -2.0f, 0.0f};
+  const std::vector<TokenId> ids(1001, 0);
+  process(
+      processors_of({.exponential_decay_length_penalty = ExponentialDecay{0, 1.1}, .eos_token_id = TokenIds{1, 2}}, 1),
+      {.input_ids = ids, .prompt_length = 1}, scores);
+  CHECK(scores == std::vector<float>{1.0f, std::numeric_limits<float>::max(), 0.0f});
+  // However hot, what is masked stays so.
+  scores = {1.0f, masked, 3.0f};
+  TemperatureLogitsWarper(std::numeric_limits<double>::infinity()).process({}, scores);
+  CHECK(scores[1] == masked);
+  CHECK(std::fabs(scores[0] - scores[2]) < 1e-37f);
+  CHECK_THROWS_WITH_AS(TemperatureLogitsWarper(1e-300),
+                       "temperature is 1e-300, expected at least 1e-30; for greedy search unset do_sample", InputError);
+  CHECK_THROWS_AS(RepetitionPenaltyLogitsProcessor(1e-300), InputError);
+  CHECK_THROWS_AS(EncoderRepetitionPenaltyLogitsProcessor(1e300), InputError);
+}
+
 TEST_CASE("rows of NaN, of equal scores and of one score pass through every sampling step") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float masked = -std::numeric_limits<float>::infinity();

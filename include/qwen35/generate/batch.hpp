@@ -125,16 +125,6 @@ class Batch {
   Entry& find(Handle handle) { return const_cast<Entry&>(std::as_const(*this).find(handle)); }
   // Tokens of a step: a piece of a prompt always fits beside the newest of all sequences.
   std::size_t room() const { return options_.prefill_chunk + options_.max_sequences; }
-  // 0: unknown.
-  std::size_t vocab_size() const {
-    if constexpr (requires { model_->vocab_size(); }) {
-      return model_->vocab_size();
-    } else if constexpr (requires { M::Text::vocab_size; }) {
-      return M::Text::vocab_size;
-    } else {
-      return 0;
-    }
-  }
   static BatchOptions checked(const BatchOptions& options);
   void select();
   void fork_siblings();

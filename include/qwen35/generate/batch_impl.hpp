@@ -29,13 +29,15 @@ BatchOptions Batch<M, D>::checked(const BatchOptions& options) {
 
 template <class M, class D>
 typename Batch<M, D>::Handle Batch<M, D>::add(SequenceInput input) {
+  refuse_step_outputs(input.config, "Batch");
   GenerationConfig config = complete_config(*model_, input.config);
   require<InputError>(*config.num_beams == 1, "Batch: no beams, found num_beams ", *config.num_beams);
   const auto siblings = static_cast<std::size_t>(*config.num_return_sequences);
   require<InputError>(entries_.size() + siblings <= options_.max_sequences, "Batch: ", entries_.size(),
                       " sequences are there and ", siblings, " more do not fit, max_sequences is ",
                       options_.max_sequences);
-  input.check(siblings, vocab_size());
+  input.check(siblings, vocab_size_of(*model_));
+  check_token_ids(config, vocab_size_of(*model_), 1);
   const std::size_t prompt = input.input_ids.size();
   set_lengths(*model_, prompt, prompt, config);
   const SequenceCache* const given = input.given_cache();

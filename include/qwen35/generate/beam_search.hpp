@@ -12,6 +12,7 @@
 #include <utility>
 
 #if QWEN35_BODIES
+#include <qwen35/json/number.hpp>
 #include <qwen35/sampling/generation_config.hpp>
 #endif
 
@@ -39,7 +40,7 @@ struct Beam {
 // the one with the lower index is taken.
 class BeamSearch {
  public:
-  // prompts: [batch], all of one length.
+  // prompts: [batch], all of one length. Raises InputError for a length_penalty whose powers are no floats.
   BeamSearch(const BeamOptions& options, const std::vector<std::vector<TokenId>>& prompts);
 
   std::size_t rows() const { return prompts_.size() * options_.num_beams; }
@@ -178,6 +179,10 @@ QWEN35_BODY BeamSearch::BeamSearch(const BeamOptions& options, const std::vector
     : options_(options), prompt_length_(prompts.empty() ? 0 : prompts[0].size()), length_(prompt_length_) {
   require<InputError>(options.num_beams > 0 && !prompts.empty(), "beam search of ", options.num_beams, " beams for ",
                       prompts.size(), " prompts");
+  const std::size_t most = std::max(options.max_length, prompt_length_ + 1) - prompt_length_;
+  const auto divisor = static_cast<float>(std::pow(static_cast<double>(most), options.length_penalty));
+  require<InputError>(std::isnormal(divisor), "length_penalty is ", json::python_repr_number(options.length_penalty),
+                      ", and ", most, " new tokens to its power are no float");
   for (const std::vector<TokenId>& prompt : prompts) {
     Prompt state;
     for (std::size_t beam = 0; beam < options.num_beams; ++beam) {

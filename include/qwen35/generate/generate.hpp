@@ -9,6 +9,8 @@
 #include <qwen35/generate/generative_model.hpp>
 #include <qwen35/generate/sequence.hpp>
 
+#include <algorithm>
+#include <iosfwd>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -37,12 +39,37 @@ struct GenerateOutput {
       nullptr;  // after the last forward, which did not have the last token; null without cache
   std::unique_ptr<RectangleCache> owned_cache;  // unless it is the caller's
 
-  // The new tokens of a row, without padding.
+  // The new tokens of a row, without padding. Raises InputError for a row that is none.
   std::span<const TokenId> new_tokens(std::size_t row) const& QWEN35_LIFETIMEBOUND {
+    require<InputError>(row < generated.size(), "GenerateOutput: row ", row, " of ", generated.size());
     return sequences.row(row).subspan(prompt_length, generated[row]);
   }
   std::span<const TokenId> new_tokens(std::size_t row) const&& = delete;  // keep the output, then look at it
 };
+
+// How many tokens each row got and why it ended, the seed, and the shapes of what was asked for; on one line.
+template <class Model>
+std::string to_string(const GenerateOutput<Model>& output) {
+  std::string out = concat("GenerateOutput: sequences ", to_string(output.sequences.shape()), ", new tokens");
+  constexpr std::size_t shown = 16;
+  for (std::size_t r = 0; r < std::min(output.generated.size(), shown); ++r) {
+    out += concat(r == 0 ? " " : ", ", output.generated[r], " (", name(output.finish_reason[r]), ")");
+  }
+  out += concat(output.generated.size() > shown ? ", ..." : "", "; seed ", output.seed);
+  const auto steps = [&](const char* what, const std::vector<Tensor<float>>& each) {
+    if (!each.empty()) {
+      out += concat("; ", each.size(), " ", what, " ", to_string(each[0].shape()));
+    }
+  };
+  steps("scores", output.scores);
+  steps("logits", output.logits);
+  return out;
+}
+template <class Traits, class Model>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out,
+                                             const GenerateOutput<Model>& output) {
+  return out << to_string(output);
+}
 
 // Fields that `config` does not say come from the model's own generation config, then from
 // `GenerationConfig::fallbacks()`; special tokens also from the model's config. Raises InputError for an input or

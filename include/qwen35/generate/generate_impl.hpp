@@ -21,6 +21,7 @@ class GenerateRun {
                         " prompts with ", num_beams() > 1 ? "num_beams " : "num_return_sequences ", expand(),
                         " are more than ", GenerationLimits::max_sequences, " sequences");
     set_lengths(model, rows_.prompt_length(), rows_.columns(), config_);
+    check_token_ids(config_, vocab_size_of(model), rows_.batch() * expand());
     if (input.past_key_values != nullptr) {
       hold_to_capacity(rows_.width(), input.past_key_values->fixed_capacity(), "CacheOptions::capacity",
                        rows_.prompt_length(), config_);
@@ -145,7 +146,7 @@ class GenerateRun {
 // side.
 template <class M>
 void GenerateRun<M>::decode() {
-  rows_.prefill(expand());
+  rows_.prefill(expand(), static_cast<std::size_t>(*config_.max_length) - rows_.prompt_length());
   batch_.emplace(model_,
                  BatchOptions{.max_sequences = rows_.rows(), .prefill_chunk = 1, .workspace = rows_.workspace()});
   for (std::size_t r = 0; r < rows_.rows(); ++r) {

@@ -4,11 +4,13 @@
 
 #include <qwen35/generate/batch.hpp>
 #include <qwen35/generate/generate_input.hpp>
+#include <qwen35/generate/generation_defaults.hpp>
 #include <qwen35/generate/generative_model.hpp>
 #include <qwen35/sampling/generation_config.hpp>
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,8 +56,9 @@ class GenerateRows {
   RectangleCache* cache() { return cache_; }
   std::unique_ptr<RectangleCache> take_owned_cache() { return std::move(owned_cache_); }
 
-  // The first forward, of one row for each prompt; then every prompt has `expand` rows, whose cache was filled once.
-  void prefill(std::size_t expand);
+  // The first forward, of one row for each prompt; then every prompt has `expand` rows, whose cache was filled once,
+  // and which go on for at most `new_tokens`.
+  void prefill(std::size_t expand, std::size_t new_tokens);
   // Row r continues what was row from[r].
   void reorder(std::span<const std::size_t> from) {
     if (cache_ != nullptr) {
@@ -84,9 +87,10 @@ class GenerateRows {
  private:
   void read_ids();
   void read_mask(const GenerationConfig& config);
+  void mask_padding(TokenId pad_token_id, bool is_eos);
   void check_cached_ids() const;
   void count_tokens();
-  void choose_positions(const ForwardInput& first);
+  void choose_positions(const ForwardInput& first, std::size_t new_tokens);
   void expand_rows(std::size_t expand);
   std::vector<std::uint8_t> visible_slots(std::size_t r) const;
   void forward_rectangle(ForwardInput& input, std::size_t rows);

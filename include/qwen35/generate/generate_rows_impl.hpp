@@ -89,11 +89,23 @@ void GenerateRows<M>::read_mask(const GenerationConfig& config) {
     for (std::size_t i = 0; i < mask_.size(); ++i) {
       mask_[i] = mask.visible(i) ? 1 : 0;
     }
-  } else if (config.pad_token_id && !input_.inputs_embeds &&
-             !config.eos_token_id.value_or(TokenIds()).contains(*config.pad_token_id)) {
-    for (std::size_t i = 0; i < mask_.size(); ++i) {
-      mask_[i] = input_.input_ids[i] != *config.pad_token_id ? 1 : 0;
-    }
+  } else if (config.pad_token_id && !input_.inputs_embeds) {
+    mask_padding(*config.pad_token_id, config.eos_token_id.value_or(TokenIds()).contains(*config.pad_token_id));
+  }
+}
+
+// Without a mask padding is known by its id, unless that is an eos id too, which may stand in a prompt. Source: the
+// reference's `_prepare_attention_mask_for_generation`.
+template <class M>
+void GenerateRows<M>::mask_padding(TokenId pad_token_id, bool is_eos) {
+  bool begins = false;
+  for (std::size_t i = 0; i < mask_.size(); ++i) {
+    const bool pad = input_.input_ids[i] == pad_token_id;
+    mask_[i] = pad && !is_eos ? 0 : 1;
+    begins = begins || (pad && i % width_ == 0);
+  }
+  if (begins && is_eos) {
+    detail::log_unknown_padding(pad_token_id);
   }
 }
 
@@ -126,7 +138,8 @@ void GenerateRows<M>::count_tokens() {
     padding_.push_back(std::min(pads - std::min(pads, before), prompt_length_));
     tokens_.push_back(static_cast<std::size_t>(std::count(row, end, 1)));
     require<InputError>(tokens_[b] > 0, "generate: every column of prompt ", b, " is masked");
-    require<InputError>(*(end - 1) != 0, "generate: prompt ", b, " is padded on the right; pad on the left");
+    require<InputError>(*(end - 1) != 0, "generate: prompt ", b, " is padded on the right; pad on the left",
+                        input_.attention_mask ? "" : ", or give the attention_mask if its last pad id is a token");
     masked_ = masked_ || tokens_[b] < width_;
   }
 }
@@ -134,7 +147,7 @@ void GenerateRows<M>::count_tokens() {
 // The caller's positions, the model's, or the index among the unmasked tokens (0 where masked); of the columns to be
 // run.
 template <class M>
-void GenerateRows<M>::choose_positions(const ForwardInput& first) {
+void GenerateRows<M>::choose_positions(const ForwardInput& first, std::size_t new_tokens) {
   Tensor<std::int32_t> own;
   TensorView<std::int32_t> given = input_.position_ids;
   if constexpr (requires { model_.prepare_position_ids_for_generation(first); }) {
@@ -169,10 +182,16 @@ void GenerateRows<M>::choose_positions(const ForwardInput& first) {
       positions_.insert(positions_.end(), end - fresh_, end);
     }
   }
+  constexpr std::size_t most = std::size_t{1} << 30;  // tokens: more have no room in any memory
+  const std::int64_t last = *std::max_element(positions_.begin(), positions_.end());
+  require<InputError>(
+      last + static_cast<std::int64_t>(std::min(new_tokens, most)) <= std::numeric_limits<std::int32_t>::max(),
+      "generate: position_ids have ", last, ", behind which ", new_tokens,
+      " new tokens (max_new_tokens or max_length) have no position of 32 bits");
 }
 
 template <class M>
-void GenerateRows<M>::prefill(std::size_t expand) {
+void GenerateRows<M>::prefill(std::size_t expand, std::size_t new_tokens) {
   if (use_cache_) {
     if (input_.past_key_values == nullptr) {
       owned_cache_ = std::make_unique<RectangleCache>();
@@ -193,7 +212,7 @@ void GenerateRows<M>::prefill(std::size_t expand) {
   first.attention_mask =
       masked_ ? AttentionMask(TensorView<std::int32_t>(mask_.data(), {batch_, width_})) : AttentionMask();
   first.past_key_values = cache_;
-  choose_positions(first);
+  choose_positions(first, new_tokens);
   first.position_ids = position_view(batch_, fresh_);
   if constexpr (requires { model_.repeat_media_for_generation(first); }) {
     if (!use_cache_) {  // else only this forward needs them

@@ -9,6 +9,10 @@
 #include <algorithm>
 #include <optional>
 
+#if QWEN35_BODIES
+#include <qwen35/json/number.hpp>
+#endif
+
 QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
@@ -22,13 +26,18 @@ struct ModelDefaults {
 
 void merge_config(const ModelDefaults& model, GenerationConfig& config);
 void choose_seed(GenerationConfig& config);
+// Log a warning for each field of `said` that `config`, completed from it, does not heed; where the least length is
+// more than the most; and for a pad id that begins a prompt without a mask and cannot be told from an eos id.
+void log_unheeded(const GenerationConfig& said, const GenerationConfig& config);
+void log_lengths(const GenerationConfig& config, std::int64_t prompt);
+void log_unknown_padding(TokenId pad_token_id);
 
 }  // namespace detail
 
 // The fields that nobody set, but for the seed: from the model's own generation config, then from
-// `GenerationConfig::fallbacks()`; special tokens also from the model's config. Logs a warning where a max_length that
-// the caller gave is overruled by a max_new_tokens, which may be the model's. Raises InputError for a config that
-// contradicts itself.
+// `GenerationConfig::fallbacks()`; special tokens also from the model's config. Logs a warning for what the caller said
+// and is not heeded: a length that is overruled by another one, which may be the model's, and fields without effect.
+// Raises InputError for a config that contradicts itself.
 template <class M>
 GenerationConfig merge_config(const M& model, GenerationConfig config) {
   detail::ModelDefaults defaults;
@@ -57,8 +66,9 @@ GenerationConfig complete_config(const M& model, const GenerationConfig& config)
 }
 
 // max_length and min_length of a complete config, counted in columns of ids of which the prompt has `prompt`; it takes
-// `columns` of the model, which are more where embeddings were given without ids. Raises InputError when nothing can be
-// generated. Source: the reference's `_prepare_generated_length`, `_validate_generated_length`.
+// `columns` of the model, which are more where embeddings were given without ids. Logs a warning where the least is
+// more than the most. Raises InputError when nothing can be generated. Source: the reference's
+// `_prepare_generated_length`, `_validate_generated_length`.
 template <class M>
 void set_lengths(const M& model, std::size_t prompt, std::size_t columns, GenerationConfig& config) {
   const auto ids = static_cast<std::int64_t>(prompt);
@@ -81,13 +91,22 @@ void set_lengths(const M& model, std::size_t prompt, std::size_t columns, Genera
   }
   require<InputError>(ids < *config.max_length, "generate: the input has ", ids, " tokens and max_length is ",
                       *config.max_length, ": nothing can be generated");
+  detail::log_lengths(config, ids);
 }
+
+// Holds the ids of a complete config against the vocabulary; vocab_size 0: it is not known. `rows` are generated side
+// by side, which go on with pad_token_id until the last one ends. Logs a warning for ids outside that do nothing,
+// raises InputError for the others.
+void check_token_ids(const GenerationConfig& config, std::size_t vocab_size, std::size_t rows);
 
 // Holds the max_length of a config whose lengths are set against a cache of `capacity` slots, which `setting` says; 0:
 // it grows. The prompt takes `slots` of them, and `prompt` columns of ids; the last token is never run, and takes none.
 // Raises CacheError where they do not suffice, or with stop_at_capacity shortens max_length to what they take.
 void hold_to_capacity(std::size_t slots, std::size_t capacity, const char* setting, std::size_t prompt,
                       GenerationConfig& config);
+
+// Raises InputError for what the caller of `who`, which gives tokens alone, asks for beside them.
+void refuse_step_outputs(const GenerationConfig& said, const char* who);
 
 // The penalties of an encoder's ids, which a prompt of embeddings does not have. Source: the reference's
 // `_get_logits_processor`.
@@ -96,14 +115,9 @@ void drop_encoder_penalties(GenerationConfig& config);
 #if QWEN35_BODIES
 
 QWEN35_BODY void detail::merge_config(const ModelDefaults& model, GenerationConfig& config) {
-  const bool says_max_length = config.max_length.has_value();
-  const bool says_max_new_tokens = config.max_new_tokens.has_value();
+  const GenerationConfig said = config;
   if (model.generation_config != nullptr) {
     config = config.or_else(GenerationConfig::from_json(*model.generation_config));
-  }
-  if (says_max_length && config.max_new_tokens) {
-    log_warning("generate: max_length ", *config.max_length, " is overruled by max_new_tokens ", *config.max_new_tokens,
-                says_max_new_tokens ? "" : " of the model's generation config");
   }
   config = config.or_else(GenerationConfig::fallbacks());
   if (!config.eos_token_id) {
@@ -116,12 +130,48 @@ QWEN35_BODY void detail::merge_config(const ModelDefaults& model, GenerationConf
     config.pad_token_id = (*config.eos_token_id)[0];
   }
   config.validate();
+  if (has_log_callback()) {
+    log_unheeded(said, config);
+  }
 }
 
 QWEN35_BODY void detail::choose_seed(GenerationConfig& config) {
   if (!config.seed) {
     config.seed = config.do_sample.value_or(false) ? random_seed() : 0;
   }
+}
+
+QWEN35_BODY void detail::log_unheeded(const GenerationConfig& said, const GenerationConfig& config) {
+  const auto overruled = [](const auto& loser, const char* name, const auto& winner, const char* by, bool from_file) {
+    if (loser && winner) {
+      log_warning("generate: ", name, " ", *loser, " is overruled by ", by, " ", *winner,
+                  from_file ? " of the model's generation config" : "");
+    }
+  };
+  overruled(said.max_length, "max_length", config.max_new_tokens, "max_new_tokens", !said.max_new_tokens);
+  overruled(said.min_length, "min_length", config.min_new_tokens, "min_new_tokens", !said.min_new_tokens);
+  GenerationConfig heeded = said;
+  heeded.do_sample = config.do_sample;
+  heeded.num_beams = config.num_beams;
+  if (const std::string idle = heeded.fields_without_effect(); !idle.empty()) {
+    log_warning("generate: fields without effect: ", idle);
+  }
+  if (said.max_time.value_or(1.0) <= 0.0) {
+    log_warning("generate: max_time is ", json::python_repr_number(*said.max_time),
+                " seconds: each sequence ends after one token");
+  }
+}
+
+QWEN35_BODY void detail::log_lengths(const GenerationConfig& config, std::int64_t prompt) {
+  if (*config.min_length > *config.max_length) {
+    log_warning("generate: min_new_tokens or min_length ask for ", *config.min_length - prompt,
+                " new tokens or more, and ", *config.max_length - prompt, " are the most: each sequence has as many");
+  }
+}
+
+QWEN35_BODY void detail::log_unknown_padding(TokenId pad_token_id) {
+  log_warning("generate: a prompt begins with pad_token_id ", pad_token_id,
+              ", which is an eos id too, and is read as a token: give the attention_mask that tells padding");
 }
 
 QWEN35_BODY void hold_to_capacity(std::size_t slots, std::size_t capacity, const char* setting, std::size_t prompt,
@@ -135,6 +185,58 @@ QWEN35_BODY void hold_to_capacity(std::size_t slots, std::size_t capacity, const
                       " new ones (max_new_tokens or max_length): make it larger, ask for fewer tokens, or set "
                       "stop_at_capacity to end where it is full");
   config.max_length = static_cast<std::int64_t>(prompt + capacity - slots + 1);
+}
+
+QWEN35_BODY void check_token_ids(const GenerationConfig& config, std::size_t vocab_size, std::size_t rows) {
+  const auto problem = [&](const char* name, TokenId id) {
+    return concat("generation config: ", name, " has the token id ", id, ", ", expected_token_ids(vocab_size));
+  };
+  const auto refuse = [&](const char* name, const auto& ids) {
+    for (const TokenId id : ids) {
+      if (!is_token_id(id, vocab_size)) {
+        raise<InputError>(problem(name, id));
+      }
+    }
+  };
+  const auto warn = [&](const char* name, const auto& ids) {
+    for (const TokenId id : ids) {
+      if (!is_token_id(id, vocab_size)) {
+        log_warning(problem(name, id), ": it does nothing");
+        return;
+      }
+    }
+  };
+  for (std::size_t i = 0; config.bad_words_ids && i < config.bad_words_ids->size(); ++i) {
+    refuse("bad_words_ids", (*config.bad_words_ids)[i]);
+  }
+  for (std::size_t i = 0; config.sequence_bias && i < config.sequence_bias->size(); ++i) {
+    refuse("sequence_bias", (*config.sequence_bias)[i].ids);
+  }
+  if (config.forced_bos_token_id) {
+    refuse("forced_bos_token_id", TokenIds(*config.forced_bos_token_id));
+  }
+  refuse("forced_eos_token_id", config.forced_eos_token_id.value_or(TokenIds()));
+  if (config.exponential_decay_length_penalty) {
+    refuse("eos_token_id, of which exponential_decay_length_penalty changes the scores,",
+           config.eos_token_id.value_or(TokenIds()));
+  }
+  if (config.pad_token_id && rows > 1) {
+    refuse("pad_token_id, which sequences go on with that end before others,", TokenIds(*config.pad_token_id));
+  }
+  warn("eos_token_id", config.eos_token_id.value_or(TokenIds()));
+  warn("suppress_tokens", config.suppress_tokens.value_or(std::vector<TokenId>()));
+  warn("begin_suppress_tokens", config.begin_suppress_tokens.value_or(std::vector<TokenId>()));
+}
+
+QWEN35_BODY void refuse_step_outputs(const GenerationConfig& said, const char* who) {
+  const auto refuse = [&](bool asked, const char* name) {
+    require<InputError>(!asked, who, ": ", name, " would not be heeded; generate() does");
+  };
+  refuse(said.output_scores.value_or(false), "output_scores");
+  refuse(said.output_logits.value_or(false), "output_logits");
+  refuse(said.output_hidden_states.value_or(false), "output_hidden_states");
+  refuse(said.output_attentions.value_or(false), "output_attentions");
+  refuse(!said.use_cache.value_or(true), "use_cache = false");
 }
 
 QWEN35_BODY void drop_encoder_penalties(GenerationConfig& config) {

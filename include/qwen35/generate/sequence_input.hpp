@@ -42,8 +42,7 @@ void SequenceInput::check(std::size_t siblings, std::size_t vocab_size) const {
   const std::vector<TokenId>& ids = input_ids;
   require<InputError>(!ids.empty(), "Batch: input_ids are empty");
   for (const TokenId id : ids) {
-    require<InputError>(id >= 0 && (vocab_size == 0 || static_cast<std::size_t>(id) < vocab_size), "Batch: token ", id,
-                        ", expected 0 to ", vocab_size - 1);
+    require<InputError>(is_token_id(id, vocab_size), "Batch: token ", id, ", ", expected_token_ids(vocab_size));
   }
   require<InputError>(borrowed_cache == nullptr || (!past_key_values && siblings == 1),
                       "Batch: a borrowed cache is for one sequence, which has no other");

@@ -19,4 +19,16 @@ concept SequenceModel = requires(const M& model, std::span<const SequenceSlice> 
   { model.cache_layout(DType::f32) } -> std::convertible_to<CacheLayout>;
 };
 
+// 0: unknown.
+template <class M>
+std::size_t vocab_size_of(const M& model) {
+  if constexpr (requires { model.vocab_size(); }) {
+    return model.vocab_size();
+  } else if constexpr (requires { M::Text::vocab_size; }) {
+    return M::Text::vocab_size;
+  } else {
+    return 0;
+  }
+}
+
 QWEN35_END_NAMESPACE

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/generate/generate_input.hpp>
+#include <qwen35/generate/sequence_model.hpp>
 
 #include <vector>
 
@@ -24,6 +25,11 @@ class UnconditionalRows {
                         "generate: guidance_scale needs negative_prompt_ids beside inputs_embeds or a mask of them");
     if (!ids) {
       return;
+    }
+    const std::size_t vocab_size = vocab_size_of(model);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      require<InputError>(is_token_id(ids[i], vocab_size), "generate: negative_prompt_ids[", i, "] is ", ids[i], ", ",
+                          expected_token_ids(vocab_size));
     }
     const Shape& shape = ids.shape();
     require<InputError>(shape.rank() == 2 && shape.size() > 0 && (shape[0] == batch || shape[0] == rows),

@@ -2,9 +2,11 @@
 // What one generated sequence took, in tokens.
 #pragma once
 
-#include <qwen35/core/abi.hpp>
+#include <qwen35/core/error.hpp>
 
 #include <cstddef>
+#include <iosfwd>
+#include <string>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -22,5 +24,28 @@ struct Usage {
 
   std::size_t answer_tokens() const { return completion_tokens - reasoning_tokens; }
 };
+
+// On one line.
+std::string to_string(const Usage& usage);
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const Usage& usage) {
+  return out << to_string(usage);
+}
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::string to_string(const Usage& usage) {
+  std::string out = concat("Usage: ", usage.prompt_tokens, " prompt tokens, ", usage.cached_tokens, " of them cached, ",
+                           usage.completion_tokens, " new");
+  if (usage.reasoning_tokens > 0) {
+    out += concat(", ", usage.reasoning_tokens, " of them reasoning");
+  }
+  if (usage.encoded_media > 0) {
+    out += concat(", ", usage.encoded_media, " media encoded");
+  }
+  return out;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

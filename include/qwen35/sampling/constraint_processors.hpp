@@ -107,8 +107,8 @@ class InfNanRemoveLogitsProcessor final : public LogitsProcessor {
   QWEN35_BODY void process(const SequenceRow&, std::span<float> scores) const override;
 };
 
-// From `start_index` generated ids on, eos scores grow by |score| * (decay_factor^(ids since) - 1). A masked one stays
-// masked (the reference's becomes NaN).
+// From `start_index` generated ids on, eos scores grow by |score| * (decay_factor^(ids since) - 1), up to the largest
+// float (the reference's to infinity). A masked one stays masked (the reference's becomes NaN).
 class ExponentialDecayLengthPenalty final : public LogitsProcessor {
  public:
   // Raises InputError without eos ids or for a negative start.
@@ -210,13 +210,16 @@ QWEN35_BODY void ExponentialDecayLengthPenalty::process(const SequenceRow& row, 
   if (generated <= start) {
     return;
   }
-  const auto factor = static_cast<float>(std::pow(decay_.decay_factor, static_cast<double>(generated - start)) - 1.0);
+  constexpr double largest = static_cast<double>(std::numeric_limits<float>::max());
+  const double power = std::pow(decay_.decay_factor, static_cast<double>(generated - start));
+  const auto factor = static_cast<float>(std::clamp(power - 1.0, -largest, largest));
   for (std::size_t i = 0; i < eos_.size(); ++i) {
     const TokenId id = eos_[i];
     require_in_vocabulary(id, scores, "eos_token_id");
     if (std::find(eos_.begin(), eos_.begin() + i, id) == eos_.begin() + i) {
       float& score = scores[static_cast<std::size_t>(id)];
-      score += std::isinf(score) ? 0.0f : std::fabs(score) * factor;
+      const float grown = score + std::fabs(score) * factor;
+      score = std::isinf(score) ? score : std::isinf(grown) ? std::copysign(static_cast<float>(largest), grown) : grown;
     }
   }
 }

@@ -6,8 +6,8 @@
 #include <qwen35/sampling/generation_limits.hpp>
 #include <qwen35/sampling/watermarking_config.hpp>
 
-#include <cmath>
 #include <cstdint>
+#include <iosfwd>
 #include <limits>
 #include <optional>
 #include <string>
@@ -120,15 +120,22 @@ struct GenerationConfig {
   // The values of fields that nobody set. Without any length: 20 new tokens, which is no field.
   QWEN35_LAZY
   static GenerationConfig fallbacks();
-  // Raises InputError for fields that contradict each other or can never work. With `strict` also for fields that would
-  // have no effect, such as a temperature without do_sample, all of them in one message.
+  // Raises InputError, which names the field, for one that contradicts another or can never work. The steps of sampling
+  // are looked at where do_sample is true. With `strict` also for fields that would have no effect, all in one message.
   QWEN35_LAZY
   void validate(bool strict = false) const;
-
- private:
+  // Those, such as a temperature without do_sample, and why; "": none.
   QWEN35_LAZY
   std::string fields_without_effect() const;
 };
+
+// Its JSON, on one line.
+QWEN35_LAZY
+std::string to_string(const GenerationConfig& config);
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const GenerationConfig& config) {
+  return out << to_string(config);
+}
 
 template <class F>
 constexpr void GenerationConfig::for_each_field(F&& f) {
@@ -225,86 +232,12 @@ GenerationConfig GenerationConfig::fallbacks() {
           .output_attentions = false};
 }
 
-QWEN35_LAZY_BODY
-std::string GenerationConfig::fields_without_effect() const {
-  std::string found;
-  const auto note = [&](bool idle, const char* name, const char* needed) {
-    if (idle) {
-      found += concat(found.empty() ? "" : "; ", name, " needs ", needed);
-    }
-  };
-  if (!do_sample.value_or(false)) {
-    note(temperature.value_or(1.0) != 1.0, "temperature", "do_sample");
-    note(top_p.value_or(1.0) != 1.0, "top_p", "do_sample");
-    note(min_p.has_value(), "min_p", "do_sample");
-    note(top_h.has_value(), "top_h", "do_sample");
-    note(typical_p.value_or(1.0) != 1.0, "typical_p", "do_sample");
-    note(top_k.value_or(50) != 50, "top_k", "do_sample");
-    note(epsilon_cutoff.value_or(0.0) != 0.0, "epsilon_cutoff", "do_sample");
-    note(eta_cutoff.value_or(0.0) != 0.0, "eta_cutoff", "do_sample");
-  }
-  if (num_beams.value_or(1) == 1) {
-    note(early_stopping.value_or(EarlyStopping::no) != EarlyStopping::no, "early_stopping", "num_beams > 1");
-    note(length_penalty.value_or(1.0) != 1.0, "length_penalty", "num_beams > 1");
-  }
-  return found;
-}
-
-QWEN35_LAZY_BODY
-void GenerationConfig::validate(bool strict) const {
-  using Limits = GenerationLimits;
-  const auto within = [](const std::optional<std::int64_t>& field, const char* name, std::int64_t least,
-                         std::int64_t most = Limits::tokens) {
-    if (field) {
-      require_within(concat("generation config: ", name).c_str(), *field, least, most);
-    }
-  };
-  within(max_length, "max_length", 1);
-  within(max_new_tokens, "max_new_tokens", 1);
-  within(min_length, "min_length", 0);
-  within(min_new_tokens, "min_new_tokens", 0);
-  within(num_beams, "num_beams", 1, Limits::num_beams);
-  within(num_return_sequences, "num_return_sequences", 1, Limits::num_return_sequences);
-  within(no_repeat_ngram_size, "no_repeat_ngram_size", 0);
-  within(encoder_no_repeat_ngram_size, "encoder_no_repeat_ngram_size", 0);
-  within(top_k, "top_k", 0);
-  const auto is_number = [](double value, const char* name) {
-    require<InputError>(!std::isnan(value), "generation config: ", name, " is NaN, expected a number");
-  };
-  for_each_field([&](const char* name, auto field) {
-    if constexpr (std::is_same_v<decltype(field), std::optional<double> GenerationConfig::*>) {
-      is_number((this->*field).value_or(0.0), name);
-    }
-  });
-  for (std::size_t i = 0; sequence_bias && i < sequence_bias->size(); ++i) {
-    is_number((*sequence_bias)[i].bias, "sequence_bias");
-  }
-  if (exponential_decay_length_penalty) {
-    is_number(exponential_decay_length_penalty->decay_factor, "exponential_decay_length_penalty");
-  }
-  if (watermarking_config) {
-    watermarking_config->validate();
-  }
-  if (num_return_sequences.value_or(1) > 1) {
-    if (num_beams.value_or(1) == 1) {
-      require<InputError>(do_sample.value_or(false), "generation config: num_return_sequences is ",
-                          *num_return_sequences, ", but greedy search finds one; set do_sample or num_beams");
-    } else {
-      require<InputError>(*num_return_sequences <= *num_beams, "generation config: num_return_sequences is ",
-                          *num_return_sequences, ", expected at most num_beams, ", *num_beams);
-    }
-  }
-  if (strict) {
-    const std::string idle = fields_without_effect();
-    require<InputError>(idle.empty(), "generation config: fields without effect: ", idle);
-  }
-}
-
 #endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE
 
 #if QWEN35_BODIES
 #include <qwen35/sampling/generation_config_json.hpp>
+#include <qwen35/sampling/generation_config_validation.hpp>
 #include <qwen35/sampling/generation_config_writer.hpp>
 #endif

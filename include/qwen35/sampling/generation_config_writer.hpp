@@ -98,6 +98,11 @@ json::Value GenerationConfig::to_json() const {
 }
 
 QWEN35_LAZY_BODY
+std::string to_string(const GenerationConfig& config) {
+  return json::dump(config.to_json());
+}
+
+QWEN35_LAZY_BODY
 void GenerationConfig::save_pretrained(const std::string& folder) const {
   write_file<ConfigError>(folder + "/generation_config.json", json::dump(to_json()) + "\n");
 }

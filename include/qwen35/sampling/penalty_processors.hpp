@@ -9,6 +9,10 @@
 #include <algorithm>
 #include <limits>
 
+#if QWEN35_BODIES
+#include <qwen35/json/number.hpp>
+#endif
+
 QWEN35_BEGIN_NAMESPACE
 
 inline constexpr float masked_score = -std::numeric_limits<float>::infinity();
@@ -50,7 +54,7 @@ void mask_ngram_ends(std::span<const TokenId> where, std::span<const TokenId> se
 // Scores of ids that occur in the sequence, prompt included: negative ones times `penalty`, the others divided by it.
 class RepetitionPenaltyLogitsProcessor final : public LogitsProcessor {
  public:
-  // Raises InputError unless penalty > 0. The first `prompt_ignore_length` ids do not count.
+  // Raises InputError for one below GenerationLimits::least_divisor. The first `prompt_ignore_length` ids do not count.
   explicit RepetitionPenaltyLogitsProcessor(double penalty, std::size_t prompt_ignore_length = 0);
   std::string_view name() const override { return "RepetitionPenaltyLogitsProcessor"; }
   QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const override;
@@ -102,10 +106,8 @@ class NoRepeatNGramLogitsProcessor final : public LogitsProcessor {
 // favours them.
 class EncoderRepetitionPenaltyLogitsProcessor final : public LogitsProcessor {
  public:
-  // Raises InputError unless penalty > 0.
-  explicit EncoderRepetitionPenaltyLogitsProcessor(double penalty) : penalty_(static_cast<float>(1.0 / penalty)) {
-    require<InputError>(penalty > 0.0, "encoder_repetition_penalty is ", penalty, ", expected a number above 0");
-  }
+  // Raises InputError outside GenerationLimits::least_divisor ... most_divisor.
+  explicit EncoderRepetitionPenaltyLogitsProcessor(double penalty);
   std::string_view name() const override { return "EncoderRepetitionPenaltyLogitsProcessor"; }
   QWEN35_BODY void process(const SequenceRow& row, std::span<float> scores) const override;
 
@@ -194,7 +196,8 @@ QWEN35_BODY void mask_ngram_ends(std::span<const TokenId> where, std::span<const
 QWEN35_BODY RepetitionPenaltyLogitsProcessor::RepetitionPenaltyLogitsProcessor(double penalty,
                                                                                std::size_t prompt_ignore_length)
     : penalty_(static_cast<float>(penalty)), ignored_(prompt_ignore_length) {
-  require<InputError>(penalty > 0.0, "repetition_penalty is ", penalty, ", expected a number above 0");
+  require<InputError>(penalty >= GenerationLimits::least_divisor, "repetition_penalty is ",
+                      json::python_repr_number(penalty), ", expected at least 1e-30");
 }
 
 QWEN35_BODY void RepetitionPenaltyLogitsProcessor::process(const SequenceRow& row, std::span<float> scores) const {
@@ -214,6 +217,12 @@ QWEN35_BODY void FrequencyPenaltyLogitsProcessor::process(const SequenceRow& row
   detail::for_each_distinct(row.generated(), scores, row.scratch, [&](std::size_t id, std::size_t times) {
     scores[id] -= penalty_ * static_cast<float>(times);
   });
+}
+
+QWEN35_BODY EncoderRepetitionPenaltyLogitsProcessor::EncoderRepetitionPenaltyLogitsProcessor(double penalty)
+    : penalty_(static_cast<float>(1.0 / penalty)) {
+  require<InputError>(penalty >= GenerationLimits::least_divisor && penalty <= GenerationLimits::most_divisor,
+                      "encoder_repetition_penalty is ", json::python_repr_number(penalty), ", expected 1e-30 to 1e+30");
 }
 
 QWEN35_BODY void EncoderRepetitionPenaltyLogitsProcessor::process(const SequenceRow& row,

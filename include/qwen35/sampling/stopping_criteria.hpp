@@ -7,6 +7,8 @@
 #include <qwen35/sampling/logits_processor.hpp>
 
 #include <concepts>
+#include <iosfwd>
+#include <string_view>
 #include <type_traits>
 
 #if QWEN35_BODIES
@@ -30,6 +32,10 @@ constexpr std::string_view name(FinishReason reason) {
   constexpr std::string_view names[] = {"none",     "stop",     "length",    "stop_string",
                                         "max_time", "criteria", "cancelled", "tool_calls"};
   return names[static_cast<std::size_t>(reason)];
+}
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, FinishReason reason) {
+  return out << name(reason);
 }
 
 // Derive from it, or wrap a function with `make_stopping_criteria`.

@@ -66,7 +66,7 @@ class LiveScoresWarper : public LogitsProcessor {
 // scores / temperature
 class TemperatureLogitsWarper final : public LogitsProcessor {
  public:
-  // Raises InputError unless temperature > 0.
+  // Raises InputError for one below GenerationLimits::least_divisor.
   explicit TemperatureLogitsWarper(double temperature);
   std::string_view name() const override { return "TemperatureLogitsWarper"; }
   QWEN35_BODY void process(const SequenceRow&, std::span<float> scores) const override;

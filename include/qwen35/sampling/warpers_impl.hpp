@@ -2,6 +2,7 @@
 // Bodies of the warpers.
 #pragma once
 
+#include <qwen35/json/number.hpp>
 #include <qwen35/sampling/warpers.hpp>
 
 #if QWEN35_BODIES
@@ -70,9 +71,11 @@ QWEN35_BODY void LiveScoresWarper::process(const SequenceRow& row, std::span<flo
 }
 
 QWEN35_BODY TemperatureLogitsWarper::TemperatureLogitsWarper(double temperature)
-    : temperature_(static_cast<float>(temperature)) {
-  require<InputError>(temperature > 0.0, "temperature is ", temperature,
-                      ", expected a number above 0; for greedy search unset do_sample");
+    // An infinite one would make NaN of masked scores.
+    : temperature_(static_cast<float>(std::min(temperature, static_cast<double>(std::numeric_limits<float>::max())))) {
+  require<InputError>(temperature >= GenerationLimits::least_divisor, "temperature is ",
+                      json::python_repr_number(temperature),
+                      ", expected at least 1e-30; for greedy search unset do_sample");
 }
 
 QWEN35_BODY void TemperatureLogitsWarper::process(const SequenceRow&, std::span<float> scores) const {

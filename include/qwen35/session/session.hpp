@@ -174,6 +174,7 @@ class Session {
   // Nothing: each reply draws its own.
   void set_seed(std::optional<std::uint64_t> seed) { config_.seed = seed; }
   void set_generation_config(const GenerationConfig& config) {
+    refuse_step_outputs(config, "Session");
     GenerationConfig complete = merge_config(*model_, config);
     require<InputError>(
         *complete.num_beams == 1 && *complete.num_return_sequences == 1 && *complete.guidance_scale == 1.0,

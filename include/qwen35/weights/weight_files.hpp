@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <iosfwd>
 #include <optional>
 #include <span>
 #include <string>
@@ -51,6 +52,11 @@ struct LoadReport {
 
   std::string text() const;
 };
+
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const LoadReport& report) {
+  return out << report.text();
+}
 
 class WeightFiles {
  public:

@@ -28,7 +28,7 @@ def padded(chosen):
     return ids, torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in chosen])
 
 
-def add(name, chosen, settings, negative=None):
+def add(name, chosen, settings, negative=None, masked=True):
     ids, mask = padded(chosen)
     width = ids.shape[1]
     others = {}
@@ -36,8 +36,12 @@ def add(name, chosen, settings, negative=None):
         others["negative_prompt_ids"], others["negative_prompt_attention_mask"] = padded(negative)
     full = dict(pad_token_id=PAD, eos_token_id=EOS, do_sample=False)
     full.update(settings)
-    out = model.generate(input_ids=ids, attention_mask=mask, generation_config=GenerationConfig(return_dict_in_generate=True, output_scores=True, **full), **others)
+    if masked:
+        others["attention_mask"] = mask
+    out = model.generate(input_ids=ids, generation_config=GenerationConfig(return_dict_in_generate=True, output_scores=True, **full), **others)
     case = dict(name=name, prompts=chosen, config=full, generated=[s[width:] for s in out.sequences.tolist()])
+    if not masked:
+        case["masked"] = False
     if settings.get("num_beams", 1) > 1:
         case["sequences_scores"] = [float("%.9g" % x) for x in out.sequences_scores.tolist()]
     if "guidance_scale" in settings:
@@ -69,6 +73,9 @@ add("guidance, penalties", [three], dict(max_new_tokens=16, guidance_scale=-0.5,
 add("guidance, sampled", [four, one], dict(max_new_tokens=12, guidance_scale=3.0, do_sample=True, top_k=1, temperature=0.7), [two, two])
 add("guidance, beams, the last token alone", [two, four], dict(max_new_tokens=10, guidance_scale=1.5, num_beams=3, num_return_sequences=2))
 add("guidance, beams", [one], dict(max_new_tokens=10, guidance_scale=1.5, num_beams=2), [three, three])
+for eos in (435, EOS):  # padding is known by its id where that ends no sequence
+    for settings in (dict(max_new_tokens=16), dict(max_new_tokens=10, num_beams=2)):
+        add("without a mask, eos %s, %s" % (eos, settings), random.sample(prompts, 3), dict(settings, eos_token_id=eos), masked=False)
 
 with open("shapes.json", "w") as f:
     f.write(json.dumps(dict(transformers=transformers.__version__, cases=[])).replace("[]}", "[\n"))

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a generation gave, as JSON.
+#pragma once
+
+#include <qwen35/core/tensor.hpp>
+#include <qwen35/generate/usage.hpp>
+#include <qwen35/json/dump.hpp>
+#include <qwen35/sampling/stopping_criteria.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+template <class Model>
+struct GenerateOutput;
+
+// The counts under their names.
+json::Value to_json(const Usage& usage);
+
+namespace detail {
+
+template <class T>
+json::Value json_row(std::span<const T> values) {
+  json::Value out = json::Value::array();
+  for (const T value : values) {
+    out.push_back(value);
+  }
+  return out;
+}
+
+}  // namespace detail
+
+// The rows one by one: {"prompt_length": 7, "seed": 5, "rows": [{"sequence": [...], "new_tokens": [...],
+// "finish_reason": "stop", "usage": {...}}]}, with beams also "score" and "beam_indices". The tensors of the steps are
+// left out.
+template <class Model>
+json::Value to_json(const GenerateOutput<Model>& output) {
+  json::Value out = json::Value::object();
+  out["prompt_length"] = output.prompt_length;
+  out["seed"] = output.seed;
+  out["rows"] = json::Value::array();
+  for (std::size_t r = 0; r < output.generated.size(); ++r) {
+    json::Value row = json::Value::object();
+    row["sequence"] = detail::json_row(output.sequences.row(r));
+    row["new_tokens"] = detail::json_row(output.new_tokens(r));
+    row["finish_reason"] = name(output.finish_reason[r]);
+    row["usage"] = to_json(output.usage[r]);
+    if (!output.sequences_scores.empty()) {
+      row["score"] = static_cast<double>(output.sequences_scores[r]);
+      row["beam_indices"] = detail::json_row(output.beam_indices.row(r));
+    }
+    out["rows"].push_back(std::move(row));
+  }
+  return out;
+}
+
+#if QWEN35_BODIES
+
+QWEN35_BODY json::Value to_json(const Usage& usage) {
+  json::Value out = json::Value::object();
+  out["prompt_tokens"] = usage.prompt_tokens;
+  out["cached_tokens"] = usage.cached_tokens;
+  out["completion_tokens"] = usage.completion_tokens;
+  out["processed_tokens"] = usage.processed_tokens;
+  out["reasoning_tokens"] = usage.reasoning_tokens;
+  out["encoded_media"] = usage.encoded_media;
+  return out;
+}
+
+#endif  // QWEN35_BODIES
+
+QWEN35_END_NAMESPACE
