@@ -11,7 +11,8 @@ using namespace media_test;
 
 TEST_CASE("composited frames of the reference's image library") {
   std::size_t animations = 0;
-  for (const auto& [name, expected] : cases().at("files").members()) {
+  for (const auto& [file, expected] : cases().at("files").members()) {
+    const std::string& name = file;
     if (expected.find("frames") == nullptr) {
       continue;
     }

@@ -148,7 +148,8 @@ TEST_CASE("sequences that are read and continued together have the bits that the
     }
   }
   run(batch, logits);
-  for (const auto& [handle, i] : number) {
+  for (const auto& [handle, count] : number) {
+    const std::size_t i = count;
     CAPTURE(i);
     Batch<AnyModel> own(shapes(), {.max_sequences = 1, .prefill_chunk = 24});
     std::map<Handle, std::vector<float>> alone;

@@ -172,7 +172,8 @@ TEST_CASE("parts of a model by the names of folders and of GGUF files") {
       {"output.weight", Part::head},
       {"v.blk.0.attn_qkv.weight", Part::vision},
       {"mm.0.weight", Part::vision}};
-  for (const auto& [name, part] : cases) {
+  for (const auto& [tensor, part] : cases) {
+    const std::string name(tensor);
     CAPTURE(name);
     CHECK(qwen35::name(part_of_tensor(name, 4)) == qwen35::name(part));
   }
