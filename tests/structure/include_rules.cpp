@@ -53,6 +53,40 @@ TEST_CASE("the file that is compiled once names each header that has bodies for 
   CHECK(named > 100);
 }
 
+// What fwd.hpp declares: "class Tensor", "enum class Role".
+std::vector<std::string> declared_names(const std::string& text) {
+  std::vector<std::string> found;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    for (const std::string kind : {"class ", "struct ", "enum class "}) {
+      if (line.starts_with(kind) && line.back() == ';') {
+        found.push_back(line.substr(0, line.find_first_of(" ;", kind.size())));
+      }
+    }
+  }
+  return found;
+}
+
+TEST_CASE("each name in fwd.hpp is that of a type") {
+  const std::filesystem::path root = std::filesystem::path(QWEN35_SOURCE_DIR) / "include/qwen35";
+  std::string all;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
+    if (entry.path().extension() == ".hpp" && entry.path().filename() != "fwd.hpp") {
+      std::istringstream lines(text_of(entry.path()));
+      for (std::string line; std::getline(lines, line);) {
+        all += line.find('{') != line.npos ? line + '\n' : std::string();
+      }
+    }
+  }
+  const std::vector<std::string> names = declared_names(text_of(root / "fwd.hpp"));
+  CHECK(names.size() > 60);
+  for (std::string name : names) {
+    CAPTURE(name);
+    const bool plain = all.find('\n' + name + ' ') != std::string::npos;
+    CHECK((plain || all.find('\n' + name.insert(6, "[[nodiscard]] ") + ' ') != std::string::npos));
+  }
+}
+
 // The declarations of virtual functions in a text that have their bodies elsewhere without QWEN35_BODY in front. Were
 // they not inline where their class ends, GCC would take one for the key of the class and emit the class's table, with
 // all that it reaches, in every file.
