@@ -300,14 +300,15 @@ TEST_CASE("the events of a stream, one by one") {
   const auto delta = parser.push("\n<parameter=limit>\n1");
   REQUIRE(delta.size() == 1);
   CHECK(delta[0] == OutputEvent{.type = OutputEventType::argument_delta, .text = "1", .name = "limit"});
-  CHECK(parser.push("2\n</parameter>\n").at(0).text == "2");
-  const auto rest = parser.push("</function>\n</tool_call>");
-  REQUIRE(rest.size() == 1);
-  CHECK(rest[0] == OutputEvent{.type = OutputEventType::argument,
+  const auto rest = parser.push("2\n</parameter>");  // an integer holds no tag: it ends here, whatever follows
+  REQUIRE(rest.size() == 2);
+  CHECK(rest[0].text == "2");
+  CHECK(rest[1] == OutputEvent{.type = OutputEventType::argument,
                                .text = "12",
                                .name = "limit",
                                .value = json::Value(12),
                                .conversion = Conversion::converted});
+  CHECK(parser.push("\n</function>\n</tool_call>").empty());
   CHECK_FALSE(parser.output().tool_calls.at(0).complete);  // a </think> may follow
   const auto end = parser.finish();
   REQUIRE(end.size() == 1);

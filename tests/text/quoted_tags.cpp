@@ -25,6 +25,20 @@ TEST_CASE("a fence stands at the beginning of a line, in whatever pieces it come
   }
 }
 
+TEST_CASE("what follows a backtick is code") {
+  QuotedFence fence;
+  CHECK_FALSE(fence.in_code());
+  fence.add("Write `");
+  CHECK(fence.in_code());
+  CHECK_FALSE(fence.open());
+  fence.add("");
+  CHECK(fence.in_code());
+  fence.add("x");
+  CHECK_FALSE(fence.in_code());
+  fence.add("\n```\n");
+  CHECK(fence.in_code());
+}
+
 TEST_CASE("closing a tag closes what was left open inside it") {
   QuotedTags tags;
   for (const CallTag tag : {CallTag::call, CallTag::function, CallTag::parameter, CallTag::parameter}) {

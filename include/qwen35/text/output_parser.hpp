@@ -58,10 +58,10 @@ bool opens_thinking(std::string_view prompt);
 //   output was cut off. No call is complete that lacks a parameter which its tool requires. A bare JSON object, in a
 //   fence or not, is taken as the arguments, and <KEY> VALUE </KEY> as a parameter that the tool's schema has.
 // - A VALUE loses one line's end, \n or \r\n, at either end. It ends at a </parameter> with another tag behind it, so
-//   that a value can hold the tag as text. Tags that it opens itself it closes itself: a whole call can be quoted in a
-//   value. From such a call on nothing is told of the value until it is closed. If the model stops without closing it,
-//   the value ended before that call, which was the next one and no quotation; where the output was cut off, it may be
-//   a quotation and stays one.
+//   that a value can hold the tag as text, unless its parameter is no string and the value one of its types. Tags that
+//   it opens itself it closes itself: a whole call can be quoted in a value. From such a call on nothing is told of the
+//   value until it is closed. If the model stops without closing it, the value ended before that call, which was the
+//   next one and no quotation; where the output was cut off, it may be a quotation and stays one.
 // - An offered tool may also be called by JSON: <tool_call> {"name": ..., "arguments": {...}} </tool_call>, or
 //   several of these, in a list or one behind another, also in a fenced block; or in nothing but fenced blocks, if the
 //   answer is made of them alone. NaN and Infinity, which Python's json reads and writes there, have no value in JSON:
@@ -161,6 +161,7 @@ class OutputParser {
   bool ends_whole() const;
   Look look_value_end(CallTag closing_tag, bool line_start) const;
   Look look_parameter_behind(std::size_t at) const;
+  bool is_typed_value() const;
   bool find_think_close();
 
   static std::string_view clean_name(std::string_view name) noexcept;

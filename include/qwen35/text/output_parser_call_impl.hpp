@@ -60,7 +60,7 @@ QWEN35_BODY void OutputParser::open_call(std::string name, Recovery recovery) {
   whole_.push_back(false);
   call().call.name = name;
   call().known_tool = schema_.known();
-  call().recovery = recovery | every_call_ | (fence_open_ || fence_.open() ? Recovery::code_fence : Recovery::none);
+  call().recovery = recovery | every_call_ | (fence_open_ || fence_.in_code() ? Recovery::code_fence : Recovery::none);
   emit({.type = OutputEventType::tool_call_begin,
         .text = std::move(name),
         .call = call_index(),

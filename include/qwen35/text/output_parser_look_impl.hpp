@@ -304,6 +304,13 @@ QWEN35_BODY OutputParser::Look OutputParser::look_outer_tag(std::size_t at, Call
   return found;
 }
 
+// Whether the value so far is one of its parameter's types, none of which is a string: then it holds no tag as text.
+QWEN35_BODY bool OutputParser::is_typed_value() const {
+  constexpr std::size_t longest = 4096;  // it is read anew at each tag
+  return value_.size() <= longest && schema_.convert(parameter_, value_).conversion == Conversion::converted &&
+         schema_.convert(parameter_, "<").conversion == Conversion::failed;
+}
+
 // Whether the closing tag that stands at at_ ends the value. One of the value's own does not, unless a tag follows that
 // is none of the value's.
 QWEN35_BODY OutputParser::Look OutputParser::look_value_end(CallTag tag, bool line_start) const {
@@ -315,6 +322,9 @@ QWEN35_BODY OutputParser::Look OutputParser::look_value_end(CallTag tag, bool li
   }
   switch (tag) {
     case CallTag::parameter:
+      if (!quoted_.open(tag) && is_typed_value()) {
+        return Look::yes;
+      }
       if (const Look other = look_parameter_behind(behind); other != Look::no) {
         return other;
       }

@@ -52,12 +52,15 @@ inline constexpr std::string_view fence_mark = "```";
 class QuotedFence {
  public:
   bool open() const noexcept { return open_; }
+  // Whether what comes next is code: in the block, or behind a backtick.
+  bool in_code() const noexcept { return open_ || last_ == fence_mark[0]; }
   void add(std::string_view text) noexcept;
 
  private:
   bool open_ = false;
   bool line_start_ = true;  // nothing but blanks and the beginning of a fence since
   std::size_t marks_ = 0;
+  char last_ = 0;
 };
 
 #if QWEN35_BODIES
@@ -92,6 +95,7 @@ QWEN35_BODY void QuotedFence::add(std::string_view text) noexcept {
       open_ = open_ != (marks_ == fence_mark.size());
     }
   }
+  last_ = text.empty() ? last_ : text.back();
 }
 
 #endif  // QWEN35_BODIES

@@ -22,7 +22,7 @@ enum class Recovery : std::uint32_t {
   json_call = 1U << 5U,            // {"name": ..., "arguments": ...} in place of the tags
   json_arguments = 1U << 6U,       // a JSON object in place of the parameters
   arguments_as_text = 1U << 7U,    // the arguments as a string that holds the object
-  code_fence = 1U << 8U,           // in a fenced block of code
+  code_fence = 1U << 8U,           // in a fenced block of code, or behind a backtick
   python_literal = 1U << 9U,       // an object or array as Python writes it; NaN and Infinity become strings
   control_characters = 1U << 10U,  // line ends or tabs inside a JSON string
   letter_case = 1U << 11U,         // TRUE for true, NULL for null

@@ -314,6 +314,12 @@ LOOSE = [("<tool_call>\n<function=search>\n" + Q + L + "</function>", [RED.expec
          ("<tool_call>\n<function = search >\n<parameter=\"query\">\nred\n</parameter>\n<parameter =limit >\n3\n</parameter>\n</function>\n</tool_call>",
           [loose.expected("loose_name")]),
          ('<function name="search">\n' + Q + L + "</function>", [RED.expected("missing_open, loose_name")]),
+         ("<tool_call>\n<function=search>\n" + Q + L + "<colour>red</colour>\n</function>\n</tool_call>", [RED.expected("stray_text")]),
+         ("<tool_call>\n<function=search>\n" + Q + L + "That is all.\n</function>\n</tool_call>", [RED.expected("stray_text")]),
+         ('<tool_call>\n<function=search>\n<parameter=filter>\n{"a": "</parameter> b"}\n</parameter>\nhm\n</function>\n</tool_call>',
+          [Call("search", Arg("filter", '{"a": "</parameter> b"}', {"a": "</parameter> b"}, "converted")).expected("stray_text")]),
+         ("<tool_call>\n<function=search>\n<parameter=note>\nnull</parameter> b\n</parameter>\n</function>\n</tool_call>",
+          [Call("search", Arg("note", "null</parameter> b")).expected()]),
          # Lines that end as other systems end them.
          (RED.tags().replace("\n", "\r\n"), [RED.expected()]),
          ("<tool_call>\r\n<function=write>\r\n<parameter=content>\r\na\r\n\r\nb\r\n\r\n</parameter>\r\n</function>\r\n</tool_call>\r\n",
@@ -368,6 +374,7 @@ for language in ["", "xml", "c++", "tool_code"]:
         "So:\n```%s\n\n```" % language)
     add("So:\n```%s\n" % language + RED.tags() + "\n```", True, [RED.expected("inside_thinking, code_fence")], "So:\n```%s" % language, "")
     add("```%s\n" % language + RED.tags() + "\n```", False, [RED.expected("code_fence")])
+add("Write `" + RED.tags() + "` for that.", False, [RED.expected("code_fence")], "", "Write `` for that.")
 add("Use `x` and ```y```.\n" + RED.tags(), False, [RED.expected()], "", "Use `x` and ```y```.")
 # A second call that was only thought about, behind a value that was never closed.
 add("<tool_call>\n<function=search>\n<parameter=query>\nred\n" + NOW.tags() + "\n</think>\n\nThe answer.", False,
