@@ -24,21 +24,15 @@ struct JsonToolCall {
   Recovery recovery = Recovery::none;
 };
 
-namespace detail {
-
 // {"name": ..., "arguments": {...}}, also with "parameters", with the object as a string, inside "function", or with
-// "function" for the name.
+// "function" for the name; nothing when it is none of these.
 std::optional<JsonToolCall> json_tool_call(const json::Value& value);
-
-}  // namespace detail
 
 // The call or list of calls that `value` is; nothing unless each is one of an offered tool.
 std::optional<std::vector<JsonToolCall>> json_tool_calls(const json::Value& value,
                                                          const std::vector<json::Value>& tools);
 
 #if QWEN35_BODIES
-
-namespace detail {
 
 QWEN35_BODY std::optional<JsonToolCall> json_tool_call(const json::Value& value) {
   const json::Value* const inner = value.find("function");
@@ -71,14 +65,12 @@ QWEN35_BODY std::optional<JsonToolCall> json_tool_call(const json::Value& value)
   return out.arguments.is_object() ? std::optional(std::move(out)) : std::nullopt;
 }
 
-}  // namespace detail
-
 QWEN35_BODY std::optional<std::vector<JsonToolCall>> json_tool_calls(const json::Value& value,
                                                                      const std::vector<json::Value>& tools) {
   std::vector<JsonToolCall> out;
   const std::size_t count = value.is_array() ? value.size() : 1;
   for (std::size_t i = 0; i < count; ++i) {
-    std::optional<JsonToolCall> call = detail::json_tool_call(value.is_array() ? value.items()[i] : value);
+    std::optional<JsonToolCall> call = json_tool_call(value.is_array() ? value.items()[i] : value);
     if (!call.has_value() || !ToolSchema::find(tools, call->name).known()) {
       return std::nullopt;
     }

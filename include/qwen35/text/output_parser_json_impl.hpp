@@ -198,8 +198,7 @@ QWEN35_BODY bool OutputParser::step_json_arguments() {
   at_ = end;
   call().recovery |= Recovery::json_arguments | literal_recovery(json_.reader.python(), json_.reader.controls());
   // The whole call once more, in place of its arguments.
-  const std::optional<JsonToolCall> again =
-      schema_.has_parameter("name") ? std::nullopt : detail::json_tool_call(*object);
+  const std::optional<JsonToolCall> again = schema_.has_parameter("name") ? std::nullopt : json_tool_call(*object);
   const bool whole_call = again.has_value() && again->name == call().call.name;
   call().recovery |= whole_call ? Recovery::json_call | again->recovery : Recovery::none;
   for (const auto& [name, value] : (whole_call ? again->arguments : *object).members()) {
