@@ -105,7 +105,7 @@ void GenerateRows<M>::mask_padding(TokenId pad_token_id, bool is_eos) {
     begins = begins || (pad && i % width_ == 0);
   }
   if (begins && is_eos) {
-    detail::log_unknown_padding(pad_token_id);
+    log_unknown_padding(pad_token_id);
   }
 }
 

@@ -26,11 +26,10 @@ struct ModelDefaults {
 
 void merge_config(const ModelDefaults& model, GenerationConfig& config);
 void choose_seed(GenerationConfig& config);
-// Log a warning for each field of `said` that `config`, completed from it, does not heed; where the least length is
-// more than the most; and for a pad id that begins a prompt without a mask and cannot be told from an eos id.
+// Log a warning for each field of `said` that `config`, completed from it, does not heed, and where the least length is
+// more than the most.
 void log_unheeded(const GenerationConfig& said, const GenerationConfig& config);
 void log_lengths(const GenerationConfig& config, std::int64_t prompt);
-void log_unknown_padding(TokenId pad_token_id);
 
 }  // namespace detail
 
@@ -93,6 +92,9 @@ void set_lengths(const M& model, std::size_t prompt, std::size_t columns, Genera
                       *config.max_length, ": nothing can be generated");
   detail::log_lengths(config, ids);
 }
+
+// Logs a warning for a pad id that begins a prompt without a mask and cannot be told from an eos id.
+void log_unknown_padding(TokenId pad_token_id);
 
 // Holds the ids of a complete config against the vocabulary; vocab_size 0: it is not known. `rows` are generated side
 // by side, which go on with pad_token_id until the last one ends. Logs a warning for ids outside that do nothing,
@@ -169,7 +171,7 @@ QWEN35_BODY void detail::log_lengths(const GenerationConfig& config, std::int64_
   }
 }
 
-QWEN35_BODY void detail::log_unknown_padding(TokenId pad_token_id) {
+QWEN35_BODY void log_unknown_padding(TokenId pad_token_id) {
   log_warning("generate: a prompt begins with pad_token_id ", pad_token_id,
               ", which is an eos id too, and is read as a token: give the attention_mask that tells padding");
 }
