@@ -22,9 +22,14 @@ namespace math {
 using Batch = xsimd::batch<float>;
 inline constexpr std::size_t lanes = Batch::size;
 
-Batch load(const float* p);
+// (Not compiled apart: a call costs more than what it does.)
+inline Batch load(const float* p) {
+  return Batch::load_unaligned(p);
+}
+inline void store(float* p, const Batch& v) {
+  v.store_unaligned(p);
+}
 Batch load_first(const float* p, std::size_t count);
-void store(float* p, const Batch& v);
 void store_first(float* p, const Batch& v, std::size_t count);
 
 // out[i] = f(in[i]...) for i < n. f takes and returns batches.
@@ -71,18 +76,10 @@ inline float sum(const float* x, std::size_t n, const F& f) {
 
 namespace math {
 
-QWEN35_BODY Batch load(const float* p) {
-  return Batch::load_unaligned(p);
-}
-
 QWEN35_BODY Batch load_first(const float* p, std::size_t count) {
   float padded[lanes] = {};
   std::memcpy(padded, p, count * sizeof(float));
   return Batch::load_unaligned(padded);
-}
-
-QWEN35_BODY void store(float* p, const Batch& v) {
-  v.store_unaligned(p);
 }
 
 QWEN35_BODY void store_first(float* p, const Batch& v, std::size_t count) {
