@@ -222,8 +222,23 @@ TEST_CASE("products of integers are their definition on every instruction set, f
             CHECK(same_or_nan(y, expected));
           }
         }
-        const std::uint32_t index[] = {3, 3, 0, 5, 1, 2, 0, 4, 3, 0, 2, 4, 5};
-        for (const std::size_t tokens : {std::size_t{1}, std::size(index)}) {
+        // More than go through a panel together, and as many as AMX takes.
+        std::vector<kernels::QuantizedBlock> many;
+        std::vector<float> many_expected;
+        for (std::size_t i = 0; i < 6; ++i) {
+          many.insert(many.end(), x.begin(), x.end());
+          many_expected.insert(many_expected.end(), expected.begin(), expected.end());
+        }
+        for (const std::size_t tokens : {12u, 17u, 41u}) {
+          std::vector<float> y(tokens * rows, NAN);
+          kernels::integer_matmul({matrix, 0, rows, many.data(), nullptr, tokens, y.data(), rows, bias.data()});
+          CHECK(same_or_nan(y, {many_expected.begin(), many_expected.begin() + static_cast<std::ptrdiff_t>(y.size())}));
+        }
+        std::uint32_t index[40] = {3, 3, 0, 5, 1, 2, 0, 4, 3, 0, 2, 4, 5};
+        for (std::uint32_t i = 13; i < 40; ++i) {
+          index[i] = i * i % 6;
+        }
+        for (const std::size_t tokens : {1u, 13u, 15u, 40u}) {
           std::vector<float> y(tokens * rows, NAN);
           kernels::integer_matmul({matrix, 0, rows, x.data(), index, tokens, y.data(), rows, bias.data()});
           for (std::size_t t = 0; t < tokens; ++t) {

@@ -30,6 +30,13 @@
 #endif
 #endif
 
+// Tiles of bytes cost compile time too: only where the kernels are compiled once, and where a way is known to ask for
+// them.
+#if defined(QWEN35_KERNELS_SOURCE) && !defined(QWEN35_STATIC_DISPATCH) && defined(__x86_64__) && defined(__LP64__) && \
+    defined(__linux__)
+#define QWEN35_COMPILED_AMX
+#endif
+
 #if defined(QWEN35_STATIC_DISPATCH)
 #if !defined(HWY_COMPILE_ONLY_STATIC)
 #define HWY_COMPILE_ONLY_STATIC
@@ -43,6 +50,9 @@
 
 #if HWY_ARCH_X86
 #include <cpuid.h>
+#endif
+#if !(HWY_TARGETS & HWY_AVX3)
+#undef QWEN35_COMPILED_AMX
 #endif
 
 #if defined(QWEN35_COMPILED_KERNELS)
@@ -85,6 +95,29 @@ constexpr KernelTable without_vnni() {
 inline constexpr KernelTable avx512_without_vnni = without_vnni();
 #endif
 
+#if defined(QWEN35_COMPILED_AMX)
+// Of a CPU that has AVX-512. A process has to ask the system for the tile registers, because they make the state larger
+// that signals save; it is told no where a thread's stack for signals is too small for that.
+inline bool cpu_has_amx() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d >> 24 & 3u) != 3u) {
+    return false;
+  }
+  constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  long result = 158;                                           // arch_prctl
+  asm volatile("syscall" : "+a"(result) : "D"(request_permission), "S"(tile_data) : "rcx", "r11", "memory");
+  return result == 0;
+}
+
+constexpr KernelTable with_amx() {
+  KernelTable table = N_AVX3::table;
+  table.isa = "avx512-amx";
+  table.integer_matmul = N_AVX3::integer_matmul_amx;
+  return table;
+}
+inline constexpr KernelTable avx512_amx = with_amx();
+#endif
+
 struct Candidates {
   std::array<const KernelTable*, 4> tables{};
   std::size_t count = 0;
@@ -95,6 +128,11 @@ struct Candidates {
 // anyway.
 inline Candidates candidates() {
   Candidates found;
+#if defined(QWEN35_COMPILED_AMX)
+  if (cpu_has_avx512() && __builtin_cpu_supports("avx512vnni") && cpu_has_amx()) {
+    found.add(avx512_amx);
+  }
+#endif
 #if !defined(QWEN35_STATIC_DISPATCH) && (HWY_TARGETS & HWY_AVX3) && (HWY_STATIC_TARGET != HWY_AVX3)
   if (cpu_has_avx512()) {
     found.add(__builtin_cpu_supports("avx512vnni") ? N_AVX3::table : avx512_without_vnni);

@@ -46,7 +46,7 @@ constexpr bool has_unpacked(std::size_t group) {
 }
 
 template <class Reader>
-inline void integer_matmul_of(const IntegerMatmulTask& task) {
+inline void integer_matmul_of(const IntegerMatmulTask& task, bool allow_amx) {
 #if defined(QWEN35_KERNELS_SOURCE)
   if (task.tokens > 1 && task.tokens <= stream_tokens) {
     integer_streams<Reader, false>(task);
@@ -62,14 +62,14 @@ inline void integer_matmul_of(const IntegerMatmulTask& task) {
       return;
     }
   }
-  integer_panels<Reader>(task);
+  integer_panels<Reader>(task, allow_amx);
 }
 
-inline void integer_matmul_rows(const IntegerMatmulTask& task) {
+inline void integer_matmul_rows(const IntegerMatmulTask& task, bool allow_amx) {
   switch (task.w.format) {
-#define QWEN35_INTEGER_CASE(name)                                                                   \
-  case Format::name:                                                                                \
-    if constexpr (is_available(Format::name)) integer_matmul_of<IntegerReader<Format::name>>(task); \
+#define QWEN35_INTEGER_CASE(name)                                                                              \
+  case Format::name:                                                                                           \
+    if constexpr (is_available(Format::name)) integer_matmul_of<IntegerReader<Format::name>>(task, allow_amx); \
     return;
     QWEN35_INTEGER_READERS(QWEN35_INTEGER_CASE)
 #undef QWEN35_INTEGER_CASE
@@ -79,12 +79,12 @@ inline void integer_matmul_rows(const IntegerMatmulTask& task) {
   const std::size_t group = integer_group(task.w.format);
   if constexpr (has_unpacked(32)) {
     if (group == 32) {
-      integer_matmul_of<UnpackedReader<32>>(task);
+      integer_matmul_of<UnpackedReader<32>>(task, allow_amx);
     }
   }
   if constexpr (has_unpacked(16)) {
     if (group == 16) {
-      integer_matmul_of<UnpackedReader<16>>(task);
+      integer_matmul_of<UnpackedReader<16>>(task, allow_amx);
     }
   }
 }
@@ -133,7 +133,7 @@ inline void integer_matmul_row(const IntegerMatmulTask& task, std::size_t row, s
   }
 }
 
-inline void integer_matmul_rows(const IntegerMatmulTask& task) {
+inline void integer_matmul_rows(const IntegerMatmulTask& task, bool /*allow_amx*/) {
   for (std::size_t row = task.row_begin; row < task.row_end; ++row) {
     for (std::size_t token = 0; token < task.tokens; token += plain_tokens) {
       const std::size_t left = task.tokens - token;
@@ -144,12 +144,12 @@ inline void integer_matmul_rows(const IntegerMatmulTask& task) {
 
 #endif
 
-inline void integer_matmul(const IntegerMatmulTask& task) {
+inline void integer_matmul_with(const IntegerMatmulTask& task, bool allow_amx) {
   if (task.tokens == 0 || task.row_begin >= task.row_end) {
     return;
   }
   if (task.w.cols > 0) {
-    integer_matmul_rows(task);
+    integer_matmul_rows(task, allow_amx);
     return;
   }
   for (std::size_t token = 0; token < task.tokens; ++token) {
@@ -158,6 +158,15 @@ inline void integer_matmul(const IntegerMatmulTask& task) {
     }
   }
 }
+
+inline void integer_matmul(const IntegerMatmulTask& task) {
+  integer_matmul_with(task, false);
+}
+#ifdef QWEN35_AMX_TILES
+inline void integer_matmul_amx(const IntegerMatmulTask& task) {
+  integer_matmul_with(task, true);
+}
+#endif
 
 }  // namespace HWY_NAMESPACE
 }  // namespace kernels

@@ -2,6 +2,7 @@
 // Products of rows of blocks with several rows of activations in 8 bits: rows are expanded to bytes once, four values
 // of each row of a vector together, and read for all tokens.
 #include <qwen35/kernels/formats/integer_blocks-inl.hpp>
+#include <qwen35/kernels/integer_amx-inl.hpp>
 #include <qwen35/kernels/integer_tile-inl.hpp>
 
 #if defined(QWEN35_KERNELS_INTEGER_PANELS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -23,11 +24,19 @@ struct LoadTransposed {
   HWY_INLINE ByteQuad operator()(std::size_t offset) const { return load_transposed(rows, offset); }
 };
 
+// What is added to codes as a reader gives them, so that zero is what tiles take for it: 128 with VNNI, 0 with AMX.
+template <class Kind>
+HWY_INLINE ByteVec zero_move(bool amx) {
+  const int zero = Kind::zero == 0 || amx ? 0 : unsigned_codes ? 128 : Kind::zero;
+  return hn::Set(ByteTag(), static_cast<std::uint8_t>(zero - Kind::zero));
+}
+
 // Codes of block b of `lanes` rows into vector v of a tile.
 template <class Kind>
 struct StoreCodes {
   std::uint8_t* codes;  // of vector v and block b of the first group
   std::size_t blocks;
+  ByteVec move;
 
   HWY_INLINE void operator()(std::size_t g, const ByteQuad& first, const ByteQuad& last) const {
     constexpr std::size_t step = tile_vectors * vector_bytes;
@@ -42,17 +51,14 @@ struct StoreCodes {
   }
 
  private:
-  static HWY_INLINE void put(const ByteQuad& v, std::uint8_t* to) {
+  HWY_INLINE void put(const ByteQuad& v, std::uint8_t* to) const {
     constexpr std::size_t step = tile_vectors * vector_bytes;
-    hn::Store(up(v.a), ByteTag(), to);
-    hn::Store(up(v.b), ByteTag(), to + step);
-    hn::Store(up(v.c), ByteTag(), to + 2 * step);
-    hn::Store(up(v.d), ByteTag(), to + 3 * step);
+    hn::Store(moved(v.a), ByteTag(), to);
+    hn::Store(moved(v.b), ByteTag(), to + step);
+    hn::Store(moved(v.c), ByteTag(), to + 2 * step);
+    hn::Store(moved(v.d), ByteTag(), to + 3 * step);
   }
-  static HWY_INLINE ByteVec up(ByteVec v) {
-    constexpr bool moves = unsigned_codes && !Kind::is_signed && Kind::zero != 0;
-    return moves ? hn::Add(v, hn::Set(ByteTag(), 128 - Kind::zero)) : v;
-  }
+  HWY_INLINE ByteVec moved(ByteVec v) const { return unsigned_codes && Kind::zero != 0 ? hn::Add(v, move) : v; }
 };
 
 // Four vectors of a piece for each row, transposed.
@@ -67,11 +73,12 @@ HWY_INLINE void store_quad(const Quad& pieces, std::size_t step, float* to) {
 // Block b of `lanes` rows into vector v of a tile. rows[q * vector_rows + j] is row 4 j + q.
 template <class Reader>
 HWY_INLINE void expand_block(const std::uint8_t* const* rows, std::size_t b, std::size_t blocks, std::size_t v,
-                             const PanelTile& to) {
+                             bool amx, const PanelTile& to) {
   using Kind = typename Reader::Kind;
   const IntTag tag;
   Reader::codes(LoadTransposed{rows},
-                StoreCodes<Kind>{to.codes + (b * Kind::group / 4 * tile_vectors + v) * vector_bytes, blocks});
+                StoreCodes<Kind>{to.codes + (b * Kind::group / 4 * tile_vectors + v) * vector_bytes, blocks,
+                                 zero_move<Kind>(amx)});
   GroupScales<Kind> own[4];
   QWEN35_UNROLL
   for (std::size_t q = 0; q < 4; ++q) {
@@ -91,45 +98,29 @@ HWY_INLINE void expand_block(const std::uint8_t* const* rows, std::size_t b, std
   }
 }
 
-// Where a span's products go.
-struct SpanSink {
-  const IntegerMatmulTask& task;
-  std::size_t row, rows;  // of the tile
-  bool first, last;
-
-  // sums[tile_rows] of a token.
-  HWY_INLINE void operator()(std::size_t token, const float* sums) const {
-    float* const y = task.y + token * task.y_stride + row;
-    const float* const bias = last && task.bias != nullptr ? task.bias + row : nullptr;
-    std::size_t r = 0;
-    for (; r + lanes <= rows; r += lanes) {
-      const Vec sum = first ? load(sums + r) : hn::Add(load(y + r), load(sums + r));
-      store(bias == nullptr ? sum : hn::Add(sum, load(bias + r)), y + r);
-    }
-    for (; r < rows; ++r) {
-      const float sum = first ? sums[r] : y[r] + sums[r];
-      y[r] = bias == nullptr ? sum : sum + bias[r];
-    }
-  }
-};
-
-template <class K, std::size_t Tokens>
-HWY_INLINE void multiply_tiles(const PanelTile* tiles, std::size_t rows, std::size_t blocks,
-                               const QuantizedBlock* const* x, std::size_t token, std::size_t tokens, SpanSink to) {
-  HWY_ALIGN float sums[Tokens * tile_rows];
-  const std::size_t row = to.row;
-  for (std::size_t r = 0; r < rows; r += tile_rows) {
-    multiply_tile<K, Tokens>(tiles[r / tile_rows], blocks, x, sums);
-    to.row = row + r;
-    to.rows = rows - r < tile_rows ? rows - r : tile_rows;
-    for (std::size_t t = 0; t < tokens; ++t) {
-      to(token + t, sums + t * tile_rows);
+// A panel's products with up to chunk_tokens tokens: sums[tile][token][row]. x has tile_tokens - 1 more.
+template <class K>
+inline void multiply_chunk(const PanelSpan& panel, const QuantizedBlock* const* x, std::size_t tokens, float* sums) {
+  for (std::size_t k = 0; k < K::sums; ++k) {
+    for (std::size_t r = 0; r < panel.rows; r += tile_rows) {
+      const PanelTile& tile = panel.tiles[r / tile_rows];
+      float* to = sums + r * chunk_tokens;
+      for (std::size_t t = 0; t < tokens; t += tile_tokens, to += tile_tokens * tile_rows) {
+        if (tokens - t <= 2) {
+          multiply_tile<K, 2>(tile, k, panel.blocks, x + t, to);
+        } else if (has_middle_tile && tokens - t <= 4) {
+          multiply_tile<K, has_middle_tile ? 4 : tile_tokens>(tile, k, panel.blocks, x + t, to);
+        } else {
+          multiply_tile<K, tile_tokens>(tile, k, panel.blocks, x + t, to);
+        }
+      }
     }
   }
 }
 
+// `allow_amx`: in its tile registers where they are worth it.
 template <class Reader>
-inline void integer_panels(const IntegerMatmulTask& task) {
+inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool allow_amx) {
   using Kind = typename Reader::Kind;
   using K = TileKindOf<Kind>;
   constexpr std::size_t tile_scales = Kind::sums * span_blocks * tile_rows;
@@ -141,6 +132,12 @@ inline void integer_panels(const IntegerMatmulTask& task) {
     tiles[i] = {codes[i], scales[i], offsets[i]};
   }
   UnpackedBlock room[lanes];
+#ifdef QWEN35_AMX_TILES
+  const bool amx = allow_amx && worth_amx<Kind>() && task.tokens >= least_amx_tokens;
+  AmxTokens in_amx(task, quantized_blocks(task.w.cols));
+#else
+  constexpr bool amx = false;
+#endif
   const std::size_t all_blocks = quantized_blocks(task.w.cols);
   const std::size_t whole = Reader::bytes == 0 ? 0 : task.w.cols / quantized_values;
   const std::size_t block_bytes = row_bytes(task.w.format, quantized_values);
@@ -162,27 +159,35 @@ inline void integer_panels(const IntegerMatmulTask& task) {
               fetch(at + line, integer_panel_rows * task.w.row_bytes);
             }
           }
-          expand_block<Reader>(from, b, blocks, r % tile_rows / lanes, tiles[r / tile_rows]);
+          expand_block<Reader>(from, b, blocks, r % tile_rows / lanes, amx, tiles[r / tile_rows]);
         }
       }
       const SpanSink sink{task, row, rows, span == 0, span + blocks == all_blocks};
-      for (std::size_t token = 0; token < task.tokens; token += tile_tokens) {
-        const std::size_t tokens = task.tokens - token < tile_tokens ? task.tokens - token : tile_tokens;
-        const QuantizedBlock* x[tile_tokens];
-        for (std::size_t t = 0; t < tile_tokens; ++t) {
+      const PanelSpan panel{tiles, rows, blocks};
+#ifdef QWEN35_AMX_TILES
+      if constexpr (worth_amx<Kind>()) {
+        if (amx) {
+          in_amx.multiply<K>(panel, span, sink);
+          continue;
+        }
+      }
+#endif
+      for (std::size_t token = 0; token < task.tokens; token += chunk_tokens) {
+        const std::size_t tokens = task.tokens - token < chunk_tokens ? task.tokens - token : chunk_tokens;
+        const QuantizedBlock* x[chunk_tokens + tile_tokens - 1];
+        for (std::size_t t = 0; t < chunk_tokens + tile_tokens - 1; ++t) {
           const std::size_t own = token + (t < tokens ? t : tokens - 1);
           x[t] = task.x + (task.index == nullptr ? own : task.index[own]) * all_blocks + span;
         }
-        if (tokens <= 2) {
-          multiply_tiles<K, 2>(tiles, rows, blocks, x, token, tokens, sink);
-        } else if (has_middle_tile && tokens <= 4) {
-          multiply_tiles<K, has_middle_tile ? 4 : tile_tokens>(tiles, rows, blocks, x, token, tokens, sink);
-        } else {
-          multiply_tiles<K, tile_tokens>(tiles, rows, blocks, x, token, tokens, sink);
-        }
+        HWY_ALIGN float sums[integer_panel_rows * chunk_tokens];
+        multiply_chunk<K>(panel, x, tokens, sums);
+        put_chunk(sink, sums, chunk_tokens, token, tokens);
       }
     }
   }
+#ifdef QWEN35_AMX_TILES
+  in_amx.release();
+#endif
 }
 
 }  // namespace HWY_NAMESPACE

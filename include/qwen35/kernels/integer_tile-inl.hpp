@@ -28,6 +28,9 @@ inline constexpr bool has_middle_tile = false;
 #endif
 inline constexpr std::size_t integer_panel_rows = 32;
 inline constexpr std::size_t panel_tiles = integer_panel_rows / tile_rows;
+// Tokens that go through a panel together, group after group of each block: what is read of both for a group has room
+// in the first-level cache.
+inline constexpr std::size_t chunk_tokens = HWY_TARGET <= HWY_AVX3 ? 24 : 16;
 
 // What a tile needs to know of a kind of codes, so that kinds share its code: with VNNI all zero points become 128.
 template <std::size_t Group, bool Offsets, int Zero, bool Signed, std::size_t ShortSums>
@@ -47,6 +50,46 @@ struct PanelTile {
   float* scales;        // [sums, blocks, tile_vectors, lanes]
   float* offsets;
 };
+
+// The rows of a panel over a span.
+struct PanelSpan {
+  const PanelTile* tiles;
+  std::size_t rows, blocks;
+};
+
+// Where a span's products go.
+struct SpanSink {
+  const IntegerMatmulTask& task;
+  std::size_t row, rows;  // of the tile
+  bool first, last;
+
+  // sums[tile_rows] of a token.
+  HWY_INLINE void operator()(std::size_t token, const float* sums) const {
+    float* const y = task.y + token * task.y_stride + row;
+    const float* const bias = last && task.bias != nullptr ? task.bias + row : nullptr;
+    std::size_t r = 0;
+    for (; r + lanes <= rows; r += lanes) {
+      const Vec sum = first ? load(sums + r) : hn::Add(load(y + r), load(sums + r));
+      store(bias == nullptr ? sum : hn::Add(sum, load(bias + r)), y + r);
+    }
+    for (; r < rows; ++r) {
+      const float sum = first ? sums[r] : y[r] + sums[r];
+      y[r] = bias == nullptr ? sum : sum + bias[r];
+    }
+  }
+};
+
+// The products of a chunk's tokens with a panel of which each tile has `slots`.
+HWY_INLINE void put_chunk(SpanSink to, const float* sums, std::size_t slots, std::size_t token, std::size_t tokens) {
+  const std::size_t row = to.row, rows = to.rows;
+  for (std::size_t r = 0; r < rows; r += tile_rows) {
+    to.row = row + r;
+    to.rows = rows - r < tile_rows ? rows - r : tile_rows;
+    for (std::size_t t = 0; t < tokens; ++t) {
+      to(token + t, sums + (r / tile_rows * slots + t) * tile_rows);
+    }
+  }
+}
 
 // dots[token, vector] += the products of a group of codes: four codes of all rows at a time.
 template <class K, std::size_t Tokens>
@@ -86,62 +129,60 @@ HWY_INLINE void multiply_group(const std::uint8_t* codes, const std::int8_t* con
 #endif
 }
 
-// Products of a tile's rows with `Tokens` tokens over a span: sums[token][row].
+// Products of groups k of a tile's rows with `Tokens` tokens over a span: to sums[token][row], or added to them.
 template <class K, std::size_t Tokens>
-QWEN35_TILE_FUNCTION void multiply_tile(const PanelTile& panel, std::size_t blocks, const QuantizedBlock* const* x,
-                                        float* sums) {
-  constexpr std::size_t fours = K::group / 4, count = Tokens * tile_vectors;
+QWEN35_TILE_FUNCTION void multiply_tile(const PanelTile& panel, std::size_t k, std::size_t blocks,
+                                        const QuantizedBlock* const* x, float* sums) {
+  constexpr std::size_t count = Tokens * tile_vectors, step = K::group / 4 * tile_vectors * vector_bytes;
   constexpr bool short_groups = K::group == 16;
-  const std::uint8_t* codes = panel.codes;
-  const float* scales = panel.scales;
-  const float* offsets = panel.offsets;
-  for (std::size_t k = 0; k < K::sums; ++k) {
-    Vec partial[count];
+  const std::uint8_t* codes = panel.codes + k * blocks * step;
+  const float* scales = panel.scales + k * blocks * tile_rows;
+  const float* offsets = panel.offsets + k * blocks * tile_rows;
+  Vec partial[count];
+  QWEN35_UNROLL
+  for (std::size_t i = 0; i < count; ++i) {
+    partial[i] = zero();
+  }
+  for (std::size_t b = 0; b < blocks; ++b) {
+    IntVec dots[count];
     QWEN35_UNROLL
-    for (std::size_t i = 0; i < count; ++i) {
-      partial[i] = zero();
+    for (std::size_t t = 0; t < Tokens; ++t) {
+      const std::int32_t* const negated = short_groups ? x[t][b].negated16 : x[t][b].negated;
+      IntVec start = hn::Zero(IntTag());
+      if constexpr (K::zero != 0) {
+        start = zero_correction<K>(hn::Set(IntTag(), negated[k]));
+      }
+      QWEN35_UNROLL
+      for (std::size_t v = 0; v < tile_vectors; ++v) {
+        dots[t * tile_vectors + v] = start;
+      }
     }
-    for (std::size_t b = 0; b < blocks; ++b) {
-      IntVec dots[count];
-      QWEN35_UNROLL
-      for (std::size_t t = 0; t < Tokens; ++t) {
-        const std::int32_t* const negated = short_groups ? x[t][b].negated16 : x[t][b].negated;
-        IntVec start = hn::Zero(IntTag());
-        if constexpr (K::zero != 0) {
-          start = zero_correction<K>(hn::Set(IntTag(), negated[k]));
-        }
-        QWEN35_UNROLL
-        for (std::size_t v = 0; v < tile_vectors; ++v) {
-          dots[t * tile_vectors + v] = start;
-        }
-      }
-      const std::int8_t* own[Tokens];
-      QWEN35_UNROLL
-      for (std::size_t t = 0; t < Tokens; ++t) {
-        own[t] = x[t][b].codes + k * K::group;
-      }
-      multiply_group<K, Tokens>(codes, own, dots);
-      codes += fours * tile_vectors * vector_bytes;
-      QWEN35_UNROLL
-      for (std::size_t t = 0; t < Tokens; ++t) {
-        const Vec scale = broadcast(short_groups ? x[t][b].scales16[k] : x[t][b].scales[k]);
-        QWEN35_UNROLL
-        for (std::size_t v = 0; v < tile_vectors; ++v) {
-          const std::size_t i = t * tile_vectors + v;
-          partial[i] = hn::MulAdd(hn::ConvertTo(Tag(), dots[i]), hn::Mul(load(scales + v * lanes), scale), partial[i]);
-          if constexpr (K::offsets) {
-            partial[i] = hn::MulAdd(load(offsets + v * lanes),
-                                    broadcast(short_groups ? x[t][b].sums16[k] : x[t][b].sums[k]), partial[i]);
-          }
-        }
-      }
-      scales += tile_vectors * lanes;
-      offsets += tile_vectors * lanes;
-    }
+    const std::int8_t* own[Tokens];
     QWEN35_UNROLL
-    for (std::size_t i = 0; i < count; ++i) {
-      store(k == 0 ? partial[i] : hn::Add(load(sums + i * lanes), partial[i]), sums + i * lanes);
+    for (std::size_t t = 0; t < Tokens; ++t) {
+      own[t] = x[t][b].codes + k * K::group;
     }
+    multiply_group<K, Tokens>(codes, own, dots);
+    codes += step;
+    QWEN35_UNROLL
+    for (std::size_t t = 0; t < Tokens; ++t) {
+      const Vec scale = broadcast(short_groups ? x[t][b].scales16[k] : x[t][b].scales[k]);
+      QWEN35_UNROLL
+      for (std::size_t v = 0; v < tile_vectors; ++v) {
+        const std::size_t i = t * tile_vectors + v;
+        partial[i] = hn::MulAdd(hn::ConvertTo(Tag(), dots[i]), hn::Mul(load(scales + v * lanes), scale), partial[i]);
+        if constexpr (K::offsets) {
+          partial[i] = hn::MulAdd(load(offsets + v * lanes),
+                                  broadcast(short_groups ? x[t][b].sums16[k] : x[t][b].sums[k]), partial[i]);
+        }
+      }
+    }
+    scales += tile_rows;
+    offsets += tile_rows;
+  }
+  QWEN35_UNROLL
+  for (std::size_t i = 0; i < count; ++i) {
+    store(k == 0 ? partial[i] : hn::Add(load(sums + i * lanes), partial[i]), sums + i * lanes);
   }
 }
 
