@@ -46,7 +46,7 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// The instruction set whose kernels run: "avx512", "avx2", "sse4", "ssse3", "neon", "scalar", ...
+// The instruction set whose kernels run: "avx512-amx", "avx512", "avx2", "sse4", "ssse3", "neon", "scalar", ...
 // It is the best one that was compiled and that the CPU has, unless `set_isa` or the environment variable QWEN35_ISA
 // asks for less.
 QWEN35_KERNELS_API std::string_view isa_name();
