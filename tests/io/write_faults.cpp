@@ -8,6 +8,7 @@
 #include <qwen35/sampling/generation_config_writer.hpp>
 #include <qwen35/text/tokenizer_writer.hpp>
 #include <qwen35/weights/checkpoint.hpp>
+#include <qwen35/weights/pack.hpp>
 #include <qwen35/weights/save_checkpoint.hpp>
 
 #include <doctest/doctest.h>
@@ -140,6 +141,30 @@ TEST_CASE("a checkpoint: old, new, or one that says that it is left half-way") {
         }
         CHECK(side == later);
         return later;
+      });
+}
+
+TEST_CASE("a packed file") {
+  const TempFolder folder;
+  const auto checkpoint = [](bool later) {
+    const std::vector<float> values(30'000, later ? 2.0f : 1.0f);
+    return weights_test::write_safetensors(
+        std::vector<weights_test::TestTensor>{{"model.norm.weight", {30'000}, values, "F32"}});
+  };
+  const weights_test::Bytes config = weights_test::bytes_of(R"({"model_type":"qwen3_5_moe_text"})");
+  const weights_test::Bytes weights[] = {checkpoint(false), checkpoint(true)};
+  const std::string path = folder.file("m.qwen35");
+  check_writer(
+      folder, true,
+      [&](bool later) {
+        pack(Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", weights[later ? 1 : 0]}}), path);
+      },
+      [&] {
+        const Checkpoint packed = Checkpoint::open(path);
+        verify_packed(*packed.packed());
+        float first = 0.0f;
+        std::memcpy(&first, packed.find("model.norm.weight")->bytes.data(), sizeof(first));
+        return first > 1.0f;
       });
 }
 

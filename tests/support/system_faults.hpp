@@ -106,6 +106,10 @@ int renameat(int from, const char* name, int to, const char* other) noexcept {
   return static_cast<int>(
       system_call("renameat", SYS_renameat2, from, reinterpret_cast<long>(name), to, reinterpret_cast<long>(other)));
 }
+int linkat(int from, const char* name, int to, const char* other, int flags) noexcept {
+  return static_cast<int>(
+      system_call("linkat", SYS_linkat, from, reinterpret_cast<long>(name), to, reinterpret_cast<long>(other), flags));
+}
 int unlink(const char* path) noexcept {
   return static_cast<int>(system_call("unlink", SYS_unlinkat, AT_FDCWD, reinterpret_cast<long>(path)));
 }
