@@ -117,6 +117,9 @@ int main(int argc, char** argv) {
   try {
     std::ifstream file;
     if (!options.file.empty()) {
+      std::error_code ignored;
+      qwen35::require<qwen35::InputError>(!std::filesystem::is_directory(options.file, ignored), options.file,
+                                          ": is a folder, expected a file");
       file.open(options.file, std::ios::binary);
       qwen35::require<qwen35::InputError>(file.good(), options.file, ": cannot be opened");
     }
