@@ -69,6 +69,25 @@ TEST_CASE("numbers that JSON does not have become strings of their names") {
   }
 }
 
+// As Python's json.loads, which gives infinity and half a pair for these: a value that holds them is not lost.
+TEST_CASE("numbers beyond a double and half surrogate pairs are respelt") {
+  CHECK(value_of(R"({"a": 1e400, "b": [-1.5E+999]})") == R"({"a": "1e400", "b": ["-1.5E+999"]} python)");
+  CHECK(value_of("[1e-400, 1e308, 123456789012345678901234567890]") == "[0.0, 1e+308, 123456789012345678901234567890]");
+  CHECK(value_of(R"({"a": 1, 1e400: 2})") == "none");
+  CHECK(value_of(R"(["\ud83d\ude00", "\uD83D\uDE00", '\U0001F600'])") ==
+        "[\"\xF0\x9F\x98\x80\", \"\xF0\x9F\x98\x80\", \"\xF0\x9F\x98\x80\"] python");
+  CHECK(value_of(R"(["\ud83d\ude00"])") == "[\"\xF0\x9F\x98\x80\"]");
+  for (const char* half : {R"(["\ud83d"])", R"(["\ude00"])", R"(["\uDBFF"])", "['\\ud800']"}) {
+    CHECK(value_of(half) == "[\"\xEF\xBF\xBD\"] python");
+  }
+  CHECK(value_of(R"(["a\ud83d\nb", "\ud83dx", "\ud83d\ud83d\ude00", "\ude00\ud83d"])") ==
+        "[\"a\xEF\xBF\xBD\\nb\", \"\xEF\xBF\xBDx\", \"\xEF\xBF\xBD\xF0\x9F\x98\x80\", "
+        "\"\xEF\xBF\xBD\xEF\xBF\xBD\"] python");
+  CHECK(value_of(R"(['\ud83d\x41', '\ud83d\U0001F600', "\\ud83d"])") ==
+        "[\"\xEF\xBF\xBD\x41\", \"\xEF\xBF\xBD\xF0\x9F\x98\x80\", \"\\\\ud83d\"] python");
+  CHECK(value_of(R"(["\ud8"])") == "none");
+}
+
 TEST_CASE("JSON stays what it is, with control characters or not") {
   CHECK(value_of(R"({"a": [1, -2.5e3, "\u00e9\"\\\/", true, null]})") ==
         R"({"a": [1, -2500.0, "é\"\\/", true, null]})");
@@ -91,7 +110,7 @@ TEST_CASE("where a value ends, and what is none") {
   }
   CHECK(respelt(std::string(64, '[') + std::string(64, ']')).size() == 128);
   CHECK(respelt(std::string(65, '[')) == "failed");
-  for (const char* text : {"['a' 'b']", "{'a'}", "{'a': 1, 'b'}", "[1]]", "['\\ud800']", "[\"\xFF\"]", "{'a' 1}"}) {
+  for (const char* text : {"['a' 'b']", "{'a'}", "{'a': 1, 'b'}", "[1]]", "[\"\xFF\"]", "{'a' 1}"}) {
     CAPTURE(text);
     CHECK(value_of(text) == "none");
   }

@@ -560,3 +560,15 @@ TEST_CASE("long outputs are read in linear time") {
   }
   CHECK(parse_output(text, {false, tools()}).tool_calls.size() == 65);
 }
+
+TEST_CASE("a JSON call with what Python's json reads and JSON cannot hold is not lost") {
+  const ParsedOutput out = parse(R"(<tool_call>
+{"name": "search", "arguments": {"query": "cut \ud83d", "limit": 1e400, "safe": true}}
+</tool_call>)");
+  REQUIRE(out.tool_calls.size() == 1);
+  CHECK(out.tool_calls[0].complete);
+  CHECK(json::dump(out.tool_calls[0].call.arguments) ==
+        "{\"query\": \"cut \xEF\xBF\xBD\", \"limit\": \"1e400\", \"safe\": true}");
+  CHECK(out.tool_calls[0].recovery == (Recovery::json_call | Recovery::python_literal));
+  CHECK(out.tool_calls[0].arguments[1].conversion == Conversion::failed);
+}

@@ -5,11 +5,13 @@
 #include <qwen35/json/parse.hpp>
 #include <qwen35/json/value.hpp>
 
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -18,9 +20,10 @@ namespace json {
 
 // Takes an object or array piece by piece and writes it anew as JSON. Beside JSON it understands Python's literals -
 // either quote, tuples, values in parentheses, True, TRUE, None, a comma before the end, Python's escapes - and control
-// characters inside strings. NaN, Infinity and -Infinity, which Python's json writes and JSON cannot hold, become
-// strings of these names. It finds where the value ends and rejects early what is no such value; whether what it wrote
-// is well formed is for the parser to say.
+// characters inside strings. What Python's json reads and our JSON cannot hold is respelt as Python's too: NaN,
+// Infinity, -Infinity and numbers beyond a double (1e400) become strings as written, half of a surrogate pair becomes
+// U+FFFD. It finds where the value ends and rejects early what is no such value; whether what it wrote is well formed
+// is for the parser to say.
 class Respelling {
  public:
   enum class State : std::uint8_t { open, done, failed };
@@ -188,7 +191,7 @@ class Respelling {
     };
     if (last_ == '{') {
       fail();
-    } else if ((word_ == "NaN" || word_ == "Infinity" || word_ == "-Infinity") &&
+    } else if ((word_ == "NaN" || word_ == "Infinity" || word_ == "-Infinity" || is_beyond_double()) &&
                (last_ == ':' || open_.back() != '{')) {
       python_ = true;
       out_ += '"' + word_ + '"';
@@ -202,7 +205,18 @@ class Respelling {
     return state_ == State::open;
   }
 
+  // Whether the word is a number that JSON has and no double holds.
+  bool is_beyond_double() const {
+    double number = 0.0;
+    const char* const end = word_.data() + word_.size();
+    const std::from_chars_result read = std::from_chars(word_.data(), end, number);
+    return read.ec == std::errc::result_out_of_range && read.ptr == end && !try_parse(word_).has_value();
+  }
+
   void take_in_string(char c) {
+    if (escape_.empty() && c != '\\') {
+      end_half_pair();
+    }
     if (!escape_.empty()) {
       escape_ += c;
       end_escape();
@@ -224,9 +238,13 @@ class Respelling {
   // Once it is whole.
   void end_escape() {
     const char kind = escape_[1];
-    if (std::string_view("\"\\/bfnrtu").find(kind) != std::string_view::npos) {
+    const std::size_t digits = kind == 'x' ? 2U : kind == 'u' ? 4U : kind == 'U' ? 8U : 0U;
+    if (digits == 0) {
+      end_half_pair();
+    }
+    if (std::string_view("\"\\/bfnrt").find(kind) != std::string_view::npos) {
       out_ += escape_;
-    } else if (const std::size_t digits = kind == 'x' ? 2U : kind == 'U' ? 8U : 0U; digits != 0) {
+    } else if (digits != 0) {
       if (escape_.size() < 2 + digits) {
         return;
       }
@@ -263,10 +281,28 @@ class Respelling {
       return fail();
     }
     if (code > 0xFFFF) {
+      end_half_pair();
       write_code(0xD800 + ((code - 0x10000) >> 10));
-      code = 0xDC00 + ((code - 0x10000) & 0x3FF);
+      return write_code(0xDC00 + ((code - 0x10000) & 0x3FF));
+    }
+    const bool second = code >= 0xDC00 && code <= 0xDFFF;
+    if (!second) {
+      end_half_pair();
+    } else if (!half_pair_) {
+      code = 0xFFFD;
+      python_ = true;
     }
     write_code(code);
+    half_pair_ = code >= 0xD800 && code < 0xDC00;
+  }
+
+  // The first surrogate of a pair that was written last stays alone: no character.
+  void end_half_pair() {
+    if (half_pair_) {
+      out_.replace(out_.size() - 4, 4, "fffd");
+      half_pair_ = false;
+      python_ = true;
+    }
   }
 
   // A character as \u and four digits.
@@ -282,11 +318,12 @@ class Respelling {
   bool python_ = false;
   bool controls_ = false;
   bool parentheses_ = false;
-  char quote_ = 0;      // of the string it is in
-  char last_ = 0;       // the last mark, 'w' behind a word
-  std::string escape_;  // begun with its backslash
-  std::string word_;    // a number or name that has begun
-  std::string open_;    // the brackets that are open
+  bool half_pair_ = false;  // \ud800 to \udbff stands last
+  char quote_ = 0;          // of the string it is in
+  char last_ = 0;           // the last mark, 'w' behind a word
+  std::string escape_;      // begun with its backslash
+  std::string word_;        // a number or name that has begun
+  std::string open_;        // the brackets that are open
   std::string out_;
   std::string at_last_comma_;  // the brackets open there
   std::size_t last_comma_ = 0;

@@ -64,9 +64,9 @@ bool opens_thinking(std::string_view prompt);
 //   next one and no quotation; where the output was cut off, it may be a quotation and stays one.
 // - An offered tool may also be called by JSON: <tool_call> {"name": ..., "arguments": {...}} </tool_call>, or
 //   several of these, in a list or one behind another, also in a fenced block; or in nothing but fenced blocks, if the
-//   answer is made of them alone. NaN and Infinity, which Python's json reads and writes there, have no value in JSON:
-//   such an argument is a string of that name, marked, so that the call is not lost and nothing is passed off as a
-//   number.
+//   answer is made of them alone. NaN, Infinity and numbers beyond a double, which Python's json reads there, have no
+//   value here: such an argument is a string of what was written, and half of a surrogate pair is U+FFFD, marked, so
+//   that the call is not lost and nothing is passed off as a number.
 // - What departs from the template's form is marked: see Recovery.
 // - <|im_end|> and <|endoftext|> at the very end, as many as there are, are no part of the output.
 class OutputParser {

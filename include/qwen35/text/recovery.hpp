@@ -23,7 +23,7 @@ enum class Recovery : std::uint32_t {
   json_arguments = 1U << 6U,       // a JSON object in place of the parameters
   arguments_as_text = 1U << 7U,    // the arguments as a string that holds the object
   code_fence = 1U << 8U,           // in a fenced block of code, or behind a backtick
-  python_literal = 1U << 9U,       // an object or array as Python writes it; NaN and Infinity become strings
+  python_literal = 1U << 9U,       // an object or array as Python reads it; NaN, Infinity and 1e400 become strings
   control_characters = 1U << 10U,  // line ends or tabs inside a JSON string
   letter_case = 1U << 11U,         // TRUE for true, NULL for null
   extra_close = 1U << 12U,         // a bracket or tag behind a call closes what was not open
