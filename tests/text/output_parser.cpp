@@ -572,3 +572,16 @@ TEST_CASE("a JSON call with what Python's json reads and JSON cannot hold is not
   CHECK(out.tool_calls[0].recovery == (Recovery::json_call | Recovery::python_literal));
   CHECK(out.tool_calls[0].arguments[1].conversion == Conversion::failed);
 }
+
+TEST_CASE("a function's tag that closes itself names an offered tool") {
+  for (const std::string tag : {"<function=now/>", "<function=now />", "<function=\"now\"/>"}) {
+    const ParsedOutput out = parse("<tool_call>\n" + tag + "\n</tool_call>");
+    REQUIRE(out.tool_calls.size() == 1);
+    CHECK(out.tool_calls[0].call.name == "now");
+    CHECK(out.tool_calls[0].known_tool);
+    CHECK(out.tool_calls[0].complete);
+    CHECK(has(out.tool_calls[0].recovery, Recovery::loose_name));
+  }
+  CHECK(parse("<tool_call>\n<function=search/>\n</tool_call>").tool_calls.at(0).call.name == "search");
+  CHECK(parse("<tool_call>\n<function=other/>\n</tool_call>").tool_calls.at(0).call.name == "other/");
+}

@@ -48,6 +48,11 @@ QWEN35_BODY void OutputParser::begin_call(std::size_t length, Recovery recovery)
 QWEN35_BODY bool OutputParser::step_function_name() {
   std::optional<std::string> name = take_name(next_call_);
   if (name.has_value()) {
+    const std::string_view closing_itself = clean_name(std::string_view(*name).substr(0, name->find_last_of('/')));
+    if (name->ends_with('/') && ToolSchema::find(*tools_, closing_itself).known()) {  // <function=now/>
+      name = std::string(closing_itself);
+      next_call_ |= Recovery::loose_name;
+    }
     open_call(std::move(*name), next_call_);
     state_ = State::call_body;
   }
