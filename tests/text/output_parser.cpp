@@ -256,6 +256,10 @@ TEST_CASE("what an output's end would decide is open where the output was cut of
   const std::string value = "<tool_call>\n<function=search>\n<parameter=query>\na </function>";
   CHECK(!calls(value, false, OutputEnd::cut_off).at(0).complete);
   CHECK(calls(value, false, OutputEnd::stopped).at(0).complete);
+  const std::string named = "<tool_call>\n<function=search>\n<parameter=query>\na\n</query>";
+  CHECK(calls(named, false, OutputEnd::cut_off).at(0).arguments.at(0).text == "a\n</query>");
+  CHECK(!calls(named, false, OutputEnd::cut_off).at(0).complete);
+  CHECK(calls(named, false, OutputEnd::stopped).at(0).arguments.at(0).text == "a");
   // A fence might have been an example.
   const std::string fenced = "```json\n{\"name\": \"search\", \"arguments\": {\"query\": \"a\"}}\n```";
   CHECK(!calls(fenced, false, OutputEnd::cut_off).at(0).complete);
@@ -506,6 +510,10 @@ TEST_CASE("tags in any order never make a difference between cuts") {
                                            "\"}}",
                                            "<query>",
                                            "</query>",
+                                           "</parameter=query>",
+                                           "</limit>",
+                                           "</function=search>",
+                                           "<function=>",
                                            "\r\n",
                                            "\r",
                                            "<function name=\"now\">",
@@ -532,8 +540,8 @@ TEST_CASE("tags in any order never make a difference between cuts") {
 
 TEST_CASE("long outputs are read in linear time") {
   // A million characters, one by one: quadratic work would take minutes.
-  for (const std::string unit :
-       {"<tool_call> ", "<tool_call><function=now>", "\r\n", "\n", "<", "a </parameter> ", "<parameter=limit>\n"}) {
+  for (const std::string unit : {"<tool_call> ", "<tool_call><function=now>", "\r\n", "\n", "<", "a </parameter> ",
+                                 "<parameter=limit>\n", "</query>\n<", "<querys></query>"}) {
     OutputParser parser({false, tools()});
     parser.push("<tool_call><function=search><parameter=query>");
     std::string text;

@@ -62,6 +62,9 @@ bool opens_thinking(std::string_view prompt);
 //   it opens itself it closes itself: a whole call can be quoted in a value. From such a call on nothing is told of the
 //   value until it is closed. If the model stops without closing it, the value ended before that call, which was the
 //   next one and no quotation; where the output was cut off, it may be a quotation and stays one.
+// - A closing tag may name what it closes: </function=NAME>, </parameter=KEY>, and </KEY> if the value has opened no
+//   <KEY>. Such a name is marked as loose. The latter two close the parameter where </parameter> would; in front of a
+//   </parameter> they are the value's text. A call whose name is empty is never complete.
 // - An offered tool may also be called by JSON: <tool_call> {"name": ..., "arguments": {...}} </tool_call>, or
 //   several of these, in a list or one behind another, also in a fenced block; or in nothing but fenced blocks, if the
 //   answer is made of them alone. NaN, Infinity and numbers beyond a double, which Python's json reads there, have no
@@ -143,6 +146,8 @@ class OutputParser {
 
   Look look(std::size_t at, std::string_view tag) const noexcept;
   Look look_either(std::size_t at, std::string_view tag, std::string_view other) const noexcept;
+  Look look_row(std::size_t at, std::initializer_list<std::string_view> texts, std::size_t& length) const noexcept;
+  Look look_named_closing(std::size_t at, CallTag tag, std::size_t& length) const noexcept;
   std::optional<std::size_t> skip_gap(std::size_t at) const noexcept;
   Look skip_fence(std::size_t& at) const noexcept;
   Look look_behind(std::size_t at, std::initializer_list<std::string_view> tags, bool end_counts = true) const noexcept;
@@ -159,12 +164,14 @@ class OutputParser {
   Look look_outer_tag(std::size_t at, CallTag inner) const noexcept;
   bool whole_so_far() const;
   bool ends_whole() const;
-  Look look_value_end(CallTag closing_tag, bool line_start) const;
+  Look look_value_end(CallTag closing_tag, std::size_t length, bool line_start) const;
   Look look_parameter_behind(std::size_t at) const;
   bool is_typed_value() const;
+  bool opens_own_tag();
   bool find_think_close();
 
   static std::string_view clean_name(std::string_view name) noexcept;
+  static bool is_call_word(std::string_view name) noexcept;
   // Takes a name that goes up to '>', to the end of the line or to a closing tag; nothing while its end is not there.
   std::optional<std::string> take_name(Recovery& recovery);
 
@@ -228,9 +235,11 @@ class OutputParser {
   Recovery parameter_recovery_ = Recovery::none;
   std::string value_;
   QuotedTags quoted_;
-  std::string value_close_;   // </parameter>, or that of the parameter's own tag
-  bool value_begun_ = false;  // a leading line's end was taken off, or is not there
-  std::string held_;          // a line's end, or half of one, that is the value's last unless more comes
+  bool own_tag_opened_ = false;  // the value holds a <city>, being that of the parameter `city`
+  std::size_t own_search_ = 0;   // until then: none begins in value_ before here
+  std::string value_close_;      // </parameter>, or that of the parameter's own tag
+  bool value_begun_ = false;     // a leading line's end was taken off, or is not there
+  std::string held_;             // a line's end, or half of one, that is the value's last unless more comes
   std::optional<DoubtfulCall> doubtful_;
   int next_calls_ = 0;  // that were read anew
   std::vector<OutputEvent> events_;

@@ -111,11 +111,12 @@ QWEN35_BODY bool OutputParser::step_call_body() {
     }
     return false;
   }
-  std::size_t length = 0, call_length = 0, function_length = 0;
+  std::size_t length = 0, call_length = 0, function_length = 0, end_length = closing(CallTag::function).size();
   Recovery named = Recovery::none, call_opened = Recovery::none, function_opened = Recovery::missing_open;
   std::string_view own_tag;
   const Look parameter = look_parameter(at_, length, named, own_tag);
-  const Look call_end = look(at_, closing(CallTag::function));
+  const Look plain_end = look(at_, closing(CallTag::function));
+  const Look call_end = plain_end == Look::no ? look_named_closing(at_, CallTag::function, end_length) : plain_end;
   const Look wrapper_end = look(at_, closing(CallTag::call));
   const Look next_call = look_call(at_, call_length, call_opened);
   const Look next_function = look_opening(at_, CallTag::function, function_length, function_opened);
@@ -131,7 +132,8 @@ QWEN35_BODY bool OutputParser::step_call_body() {
     }
     at_ += length;
   } else if (call_end == Look::yes) {
-    at_ += closing(CallTag::function).size();
+    at_ += end_length;
+    call().recovery |= plain_end == Look::yes ? Recovery::none : Recovery::loose_name;
     close_call(true);
   } else if (wrapper_end == Look::yes) {
     at_ += closing(CallTag::call).size();
@@ -193,7 +195,7 @@ QWEN35_BODY void OutputParser::add_argument(ParsedArgument argument, json::Value
 QWEN35_BODY void OutputParser::close_call(bool whole) {
   const bool lacking = whole && !schema_.has_required(call().call.arguments);
   call().recovery |= lacking ? Recovery::missing_argument : Recovery::none;
-  whole_.back() = whole && !lacking;
+  whole_.back() = whole && !lacking && !call().call.name.empty();
   call().stray_text = std::string(trim_blanks(call().stray_text));
   call().recovery |= call().stray_text.empty() ? Recovery::none : Recovery::stray_text;
   behind_call_ = true;
@@ -238,6 +240,8 @@ QWEN35_BODY void OutputParser::begin_value(std::string name) {
   parameter_ = std::move(name);
   value_.clear();
   quoted_.clear();
+  own_tag_opened_ = false;
+  own_search_ = 0;
   value_begun_ = false;
   held_.clear();
   state_ = State::value;
@@ -274,23 +278,31 @@ QWEN35_BODY bool OutputParser::step_value() {
   }
   bool wait = own_end == Look::wait;
   for (const CallTag tag : call_tags) {
-    const Look found = wait ? Look::wait : look(at_, closing(tag));
-    const Look end = found == Look::yes ? look_value_end(tag, line_start) : found;
+    std::size_t length = closing(tag).size();
+    Look found = wait ? Look::wait : look(at_, closing(tag));
+    Recovery named = Recovery::none;
+    if (found == Look::no && !quoted_.open(tag)) {
+      found = look_named_closing(at_, tag, length);
+      named = Recovery::loose_name;
+      const bool own_tag = tag == CallTag::parameter && length == parameter_.size() + 3;  // </city>
+      found = own_tag && found == Look::yes && opens_own_tag() ? Look::no : found;
+    }
+    const Look end = found == Look::yes ? look_value_end(tag, length, line_start) : found;
     if (end == Look::yes) {
       const bool own = tag == CallTag::parameter;
       if (!own && doubtful_ && quoted_.open(CallTag::function) && next_calls_ < most_next_calls) {
         end_before_doubtful_call();  // the tag is that call's own
         return true;
       }
-      at_ += own ? closing(tag).size() : 0;
-      end_value(true, own ? Recovery::none : Recovery::missing_close);
+      at_ += own ? length : 0;
+      end_value(true, own ? named : Recovery::missing_close);
       return true;
     }
     if (found == Look::yes && end == Look::no) {
       if (quoted_.open(tag)) {
         quoted_.close(tag);
       }
-      return add_tag(closing(tag));
+      return add_tag(rest(at_).substr(0, length));
     }
     wait = wait || end == Look::wait;
   }

@@ -6,6 +6,8 @@
 #include <qwen35/text/output_parser.hpp>
 
 #if QWEN35_BODIES
+#include <qwen35/core/error.hpp>
+
 #include <algorithm>
 #include <iterator>
 
@@ -25,6 +27,33 @@ QWEN35_BODY OutputParser::Look OutputParser::look_either(std::size_t at, std::st
                                                          std::string_view other) const noexcept {
   const Look first = look(at, tag), second = look(at, other);
   return first == Look::yes || second == Look::no ? first : second;
+}
+
+// Whether `texts` stand there one behind another; `length` is theirs.
+QWEN35_BODY OutputParser::Look OutputParser::look_row(std::size_t at, std::initializer_list<std::string_view> texts,
+                                                      std::size_t& length) const noexcept {
+  length = 0;
+  for (const std::string_view text : texts) {
+    if (const Look found = look(at + length, text); found != Look::yes) {
+      return found;
+    }
+    length += text.size();
+  }
+  return Look::yes;
+}
+
+// Whether a closing tag of this call or parameter stands there that names it: </function=now>, </parameter=city>,
+// </city>.
+QWEN35_BODY OutputParser::Look OutputParser::look_named_closing(std::size_t at, CallTag tag,
+                                                                std::size_t& length) const noexcept {
+  const std::string& name = tag == CallTag::function ? call().call.name : parameter_;
+  if (tag == CallTag::call || name.empty() || name.size() > longest_name) {
+    return Look::no;
+  }
+  const std::string_view whole = closing(tag);
+  const Look form = look_row(at, {whole.substr(0, whole.size() - 1), "=", name, ">"}, length);
+  return form != Look::no || tag == CallTag::function || is_call_word(name) ? form
+                                                                            : look_row(at, {"</", name, ">"}, length);
 }
 
 // The first place at or behind `at` that is not blank; nothing when there are more than longest_gap blanks.
@@ -254,11 +283,13 @@ QWEN35_BODY OutputParser::Look OutputParser::look_parameter(std::size_t at, std:
   own_tag = text.substr(0, size);
   length = size + 2;
   recovery = Recovery::parameter_tag;
-  constexpr std::string_view tags[] = {"parameter", "function", "tool_call", "think"};
-  return text[size] == '>' && schema_.has_parameter(own_tag) &&
-                 std::find(std::begin(tags), std::end(tags), own_tag) == std::end(tags)
-             ? Look::yes
-             : Look::no;
+  return text[size] == '>' && schema_.has_parameter(own_tag) && !is_call_word(own_tag) ? Look::yes : Look::no;
+}
+
+// Whether a tag of this name means something else.
+QWEN35_BODY bool OutputParser::is_call_word(std::string_view name) noexcept {
+  constexpr std::string_view words[] = {"parameter", "function", "tool_call", "think"};
+  return std::find(std::begin(words), std::end(words), name) != std::end(words);
 }
 
 // <parameter= with the name of a parameter of this tool that was not given yet.
@@ -297,7 +328,9 @@ QWEN35_BODY OutputParser::Look OutputParser::look_outer_tag(std::size_t at, Call
       inner == CallTag::parameter && !quoted_.open(CallTag::function) ? look_missing_parameter(*next) : Look::no;
   for (const CallTag tag : call_tags) {
     if (tag > inner && !quoted_.open(tag) && found != Look::yes) {
-      const Look one = look(*next, closing(tag));
+      std::size_t length = 0;
+      const Look plain = look(*next, closing(tag));
+      const Look one = plain == Look::no ? look_named_closing(*next, tag, length) : plain;
       found = one == Look::no ? found : one;
     }
   }
@@ -311,10 +344,28 @@ QWEN35_BODY bool OutputParser::is_typed_value() const {
          schema_.convert(parameter_, "<").conversion == Conversion::failed;
 }
 
-// Whether the closing tag that stands at at_ ends the value. One of the value's own does not, unless a tag follows that
-// is none of the value's.
-QWEN35_BODY OutputParser::Look OutputParser::look_value_end(CallTag tag, bool line_start) const {
-  const std::size_t behind = at_ + closing(tag).size();
+// Whether the value so far has opened a tag of its parameter's name, as <city> or <city id="1">. Each byte is looked at
+// once.
+QWEN35_BODY bool OutputParser::opens_own_tag() {
+  const std::string open = concat("<", parameter_);
+  while (!own_tag_opened_) {
+    const std::size_t found = value_.find(open, own_search_);
+    if (found == std::string::npos) {
+      own_search_ = std::max(own_search_, value_.size() - std::min(value_.size(), open.size() - 1));
+      break;
+    }
+    own_search_ = found + open.size();
+    own_tag_opened_ = own_search_ == value_.size() || is_blank(value_[own_search_]) || value_[own_search_] == '>' ||
+                      value_[own_search_] == '/';
+  }
+  return own_tag_opened_;
+}
+
+// Whether the closing tag of this length that stands at at_ ends the value. One of the value's own does not, unless a
+// tag follows that is none of the value's.
+QWEN35_BODY OutputParser::Look OutputParser::look_value_end(CallTag tag, std::size_t length, bool line_start) const {
+  const std::size_t behind = at_ + length;
+  const bool named = !rest(at_).starts_with(closing(tag));
   if (quoted_.open(tag)) {
     if (const Look outer = look_outer_tag(behind, tag); outer != Look::yes) {
       return outer;
@@ -328,8 +379,16 @@ QWEN35_BODY OutputParser::Look OutputParser::look_value_end(CallTag tag, bool li
       if (const Look other = look_parameter_behind(behind); other != Look::no) {
         return other;
       }
-      return look_behind(behind, {opening(CallTag::parameter), closing(CallTag::function), closing(CallTag::call),
-                                  opening(CallTag::call), opening(CallTag::function), think_close});
+      if (const std::optional<std::size_t> next = skip_gap(behind); next.has_value()) {
+        std::size_t end = 0;
+        if (const Look function = look_named_closing(*next, CallTag::function, end); function != Look::no) {
+          return function;
+        }
+      }
+      return look_behind(behind,
+                         {opening(CallTag::parameter), closing(CallTag::function), closing(CallTag::call),
+                          opening(CallTag::call), opening(CallTag::function), think_close},
+                         !named || !cut_off_);
     case CallTag::function:
       return look_behind(behind, {closing(CallTag::call), opening(CallTag::call), think_close}, !cut_off_);
     case CallTag::call:

@@ -255,6 +255,8 @@ first_closeless = Call("search", Arg("query", "red", None, "text", "missing_clos
 loose = Call("search", Arg("query", "red", None, "text", "loose_name"), Arg("limit", "3", 3, "converted", "loose_name"))
 own_tags = Call("search", Arg("query", "red", None, "text", "parameter_tag"), Arg("limit", "3", 3, "converted", "parameter_tag"))
 open_value = Call("search", Arg("query", "red", None, "text", "missing_close"))
+named_first = Call("search", Arg("query", "red", None, "text", "loose_name"), RED.arguments[1])
+Q_ONLY, Q_NAMED = Call("search", RED.arguments[0]), Call("search", named_first.arguments[0])
 BOOKLESS = Call("book")
 BEHIND = "behind_open_value"
 LOOSE = [("<tool_call>\n<function=search>\n" + Q + L + "</function>", [RED.expected("missing_close")]),
@@ -320,6 +322,34 @@ LOOSE = [("<tool_call>\n<function=search>\n" + Q + L + "</function>", [RED.expec
           [Call("search", Arg("filter", '{"a": "</parameter> b"}', {"a": "</parameter> b"}, "converted")).expected("stray_text")]),
          ("<tool_call>\n<function=search>\n<parameter=note>\nnull</parameter> b\n</parameter>\n</function>\n</tool_call>",
           [Call("search", Arg("note", "null</parameter> b")).expected()]),
+         # Closing tags that name what they close.
+         (RED.tags().replace("</function>", "</function=search>"), [RED.expected("loose_name")]),
+         ("<tool_call>\n<function=search>\n" + Q + L + "</function=search>", [RED.expected("loose_name, missing_close")]),
+         (NOW.tags().replace("</function>", "</function=now>") + "\n" + RED.tags(), [NOW.expected("loose_name"), RED.expected()]),
+         ("<tool_call>\n<function=search>\n" + Q + "<parameter=limit>\n3\n</function=search>\n</tool_call>", [closeless.expected("loose_name")]),
+         ("<tool_call>\n<function=search>\n<parameter=query>\nred\n</parameter>\n</function=search>\n</tool_call>", [Q_ONLY.expected("loose_name")]),
+         (RED.tags().replace("red\n</parameter>", "red\n</query>"), [named_first.expected()]),
+         (RED.tags().replace("red\n</parameter>", "red\n</parameter=query>"), [named_first.expected()]),
+         ("<tool_call>\n<function=search>\n<parameter=query>\nred\n</query>\n<parameter=limit>3</limit>\n</function>\n</tool_call>", [loose.expected()]),
+         ("<tool_call>\n<function=search>\n<parameter=query>red</parameter=query>\n<parameter=limit>\n3\n</parameter=limit>\n</function=search>\n</tool_call>",
+          [loose.expected()]),
+         ("<tool_call>\n<function=search>\n<parameter=query>\nred\n</query>\n</tool_call>", [Q_NAMED.expected("missing_close")]),
+         ("<tool_call>\n<function=search>\n<parameter=query>\nred\n</query>", [Q_NAMED.expected("missing_close")]),
+         ("<tool_call>\n<function=other>\n<parameter=x>\n1\n</x>\n</function=other>\n</tool_call>",
+          [Call("other", Arg("x", "1", None, "untyped", "loose_name")).expected()]),
+         # A value's own tags of that name, and what stands in front of a </parameter>, are its text.
+         *[(Call("search", Arg("query", text)).tags(), [Call("search", Arg("query", text)).expected()])
+           for text in ["<query>red</query>", '<query id="1">\nred\n</query>', "red\n</query>", "red</parameter=query>", "a </query> b", "</quer",
+                        "</limit>\n<b>", "</function=search> b", "</parameter=limit>"]],
+         ("<tool_call>\n<function=search>\n<parameter=query>\n<query>red</query>\n</function>\n</tool_call>",
+          [Call("search", Arg("query", "<query>red</query>", None, "text", "missing_close")).expected()]),
+         ("<tool_call>\n<function=search>\n<parameter=query>\n<queryx>red</query>\n</function>\n</tool_call>",
+          [Call("search", Arg("query", "<queryx>red", None, "text", "loose_name")).expected()]),
+         # A call without a name.
+         ("<tool_call>\n<function=>\n</function>\n</tool_call>", [Call("").expected("", complete=False)]),
+         ("<tool_call>\n<function= >\n</function>\n</tool_call>\n" + NOW.tags(), [Call("").expected("", complete=False), NOW.expected()]),
+         ('<tool_call>\n<function="">\n<parameter=x>\n1\n</parameter>\n</function>\n</tool_call>',
+          [Call("", OTHER.arguments[0]).expected("loose_name", complete=False)]),
          # Lines that end as other systems end them.
          (RED.tags().replace("\n", "\r\n"), [RED.expected()]),
          ("<tool_call>\r\n<function=write>\r\n<parameter=content>\r\na\r\n\r\nb\r\n\r\n</parameter>\r\n</function>\r\n</tool_call>\r\n",
