@@ -18,7 +18,7 @@ enum class Recovery : std::uint32_t {
   withdrawn = 1U << 1U,            // a later </think> made it a draft; such a call is never complete
   missing_open = 1U << 2U,         // without a <tool_call> of its own
   missing_close = 1U << 3U,        // without </parameter>, </function> or </tool_call>
-  loose_name = 1U << 4U,           // quotes around a name, no > behind it, <parameter name="city">
+  loose_name = 1U << 4U,           // quotes around a name, no > behind it, <parameter name="city">, </city>
   json_call = 1U << 5U,            // {"name": ..., "arguments": ...} in place of the tags
   json_arguments = 1U << 6U,       // a JSON object in place of the parameters
   arguments_as_text = 1U << 7U,    // the arguments as a string that holds the object
