@@ -151,8 +151,8 @@ inline void attention(const AttentionTask& task) {
     }
   }
   // Values can be read where they are.
-  const bool readable = task.head_dim % lanes == 0 && !has_blocks(task.format) &&
-                        visit(task.format, []<Format F>(StoredAs<F>) { return is_f32<F>; });
+  const bool readable =
+      task.head_dim % lanes == 0 && visit_keys(task.format, []<Format F>(StoredAs<F>) { return is_f32<F>; });
   const std::size_t phase = task.split_origin % attention_split;
   while (first < end) {
     // Cuts lie at multiples of attention_split from the origin, on either side of it; the first split may begin in its

@@ -24,6 +24,17 @@ namespace HWY_NAMESPACE {
 template <Format F>
 inline constexpr bool is_f32 = std::is_same_v<typename StoredAs<F>::Block, float>;
 
+// visit() for the formats that holds_keys() names: of those of blocks one is written and read row by row too.
+template <class Fn>
+HWY_INLINE decltype(auto) visit_keys(Format format, const Fn& fn) {
+  if constexpr (is_available(Format::q8_0)) {
+    if (format == Format::q8_0) {
+      return fn(StoredAs<Format::q8_0>{});
+    }
+  }
+  return visit(format, fn);
+}
+
 // Values i, i + 1, ... i + count - 1 of a row, `count` < lanes; the other lanes 0. Reads nothing beyond them.
 template <Format F>
 HWY_NOINLINE Vec load_first(const std::byte* row, std::size_t i, std::size_t count) {

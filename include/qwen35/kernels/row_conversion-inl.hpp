@@ -55,13 +55,7 @@ inline void encode_row(const EncodeRowTask& task) {
   if (task.n == 0) {  // pointers may be null
     return;
   }
-  if constexpr (is_available(Format::q8_0)) {
-    if (task.format == Format::q8_0) {
-      encode_values<Format::q8_0>(task.in, task.n, task.out);
-      return;
-    }
-  }
-  visit(task.format, [&task]<Format F>(StoredAs<F>) { encode_values<F>(task.in, task.n, task.out); });
+  visit_keys(task.format, [&task]<Format F>(StoredAs<F>) { encode_values<F>(task.in, task.n, task.out); });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -92,13 +92,7 @@ inline void decode_columns(const KeyRows& keys, std::size_t place, std::size_t c
 
 inline void decode_keys(Format format, const KeyRows& keys, std::size_t place, std::size_t count, std::size_t head_dim,
                         std::size_t width, float* to) {
-  if constexpr (is_available(Format::q8_0)) {
-    if (format == Format::q8_0) {
-      decode_columns<Format::q8_0>(keys, place, count, head_dim, width, to);
-      return;
-    }
-  }
-  visit(format, [&]<Format F>(StoredAs<F>) { decode_columns<F>(keys, place, count, head_dim, width, to); });
+  visit_keys(format, [&]<Format F>(StoredAs<F>) { decode_columns<F>(keys, place, count, head_dim, width, to); });
 }
 
 inline void decode_values(Format format, const KeyRows& values, std::size_t count, std::size_t head_dim,
