@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Softmax attention over stored keys and values, for query rows that share them.
 //
-// One split of the context at a time: its keys are decoded to columns, its values to rows. Scores and outputs are then
-// the same product, with one multiply-add for each key value (or each key) and no sum across lanes, whatever the head's
-// size.
+// One split of the context at a time, and of it a piece of the head at a time: keys are decoded to columns, values to
+// rows. Scores and outputs are then the same product, with one multiply-add for each key value (or each key) and no sum
+// across lanes, whatever the head's size.
 #include <qwen35/kernels/split_decode-inl.hpp>
 #include <qwen35/kernels/weighted_sum-inl.hpp>
 
@@ -116,26 +116,28 @@ HWY_INLINE void scale_row(float* row, std::size_t width, float factor) {
   }
 }
 
-// Keys [first, first + count) of one split, which may lie in two pages.
+// Keys [first, first + count) of one split, which may lie in two pages. Keys end at `end`.
 inline KeyRows key_rows(const AttentionTask& task, const std::byte* start, std::size_t offset, std::size_t stride,
-                        std::size_t first, std::size_t count) {
+                        std::size_t first, std::size_t count, std::size_t end) {
+  const bool last = first + count >= end;
   if (task.pages == nullptr) {
-    return {start + first * stride, nullptr, count, stride};
+    return {start + first * stride, nullptr, count, stride, last ? nullptr : start + (first + count) * stride};
   }
   const std::size_t page = first / attention_split;
   const std::size_t in_page = first % attention_split;
   const std::size_t head = count < attention_split - in_page ? count : attention_split - in_page;
   return {task.pages[page] + offset + in_page * stride, head < count ? task.pages[page + 1] + offset : nullptr, head,
-          stride};
+          stride, last ? nullptr : task.pages[(first + count) / attention_split] + offset};
 }
 
 inline void attention(const AttentionTask& task) {
   const std::size_t queries = task.queries;
   const std::size_t width = attention_width(task.head_dim);
+  const std::size_t piece = attention_piece(task.head_dim);
   const std::size_t misplaced = reinterpret_cast<std::uintptr_t>(task.scratch) / sizeof(float) % 16;
   float* const sums = task.scratch + (16 - misplaced) % 16;  // [queries, width]
-  float* const rows = sums + queries * width;  // columns of keys, then rows of values [attention_split, width]
-  float* const scores = rows + attention_split * width;  // [queries, attention_split]
+  float* const rows = sums + queries * width;                // columns of keys, rows of values [attention_split, piece]
+  float* const scores = rows + attention_split * piece;      // [queries, attention_split]
   float* const state = scores + queries * attention_split;
   const std::size_t padded = attention_width(queries);
   const SoftmaxState softmax{state, state + padded, state + 2 * padded};
@@ -159,28 +161,34 @@ inline void attention(const AttentionTask& task) {
     // middle.
     const std::size_t place = (first % attention_split + attention_split - phase) % attention_split;
     const std::size_t keys = end - first < attention_split - place ? end - first : attention_split - place;
-    decode_keys(task.format, key_rows(task, task.k, task.k_offset, task.k_stride_bytes, first, keys), place, keys,
-                task.head_dim, width, rows);
-    weighted_sums(
-        {reinterpret_cast<const std::byte*>(rows), lanes * sizeof(float), width * lanes * sizeof(float)},
-        attention_split, attention_split / lanes, task.head_dim, queries,
-        [&task](std::size_t query) { return task.q[query]; }, scores, true);
+    const KeyRows stored_keys = key_rows(task, task.k, task.k_offset, task.k_stride_bytes, first, keys, end);
+    for (std::size_t d = 0; d < task.head_dim; d += piece) {
+      const std::size_t count = task.head_dim - d < piece ? task.head_dim - d : piece;
+      decode_keys(task.format, stored_keys, place, keys, d, count, piece, rows);
+      weighted_sums(
+          {reinterpret_cast<const std::byte*>(rows), lanes * sizeof(float), piece * lanes * sizeof(float)},
+          attention_split, attention_split / lanes, count, queries,
+          [&task, d](std::size_t query) { return task.q[query] + d; }, scores, d == 0);
+    }
     weigh_keys(task, {first, place, place + keys}, scores, softmax);
     for (std::size_t query = 0; query < queries; ++query) {
       if (softmax.shrink[query] != 1.0f) {
         scale_row(sums + query * width, width, softmax.shrink[query]);
       }
     }
-    const KeyRows stored = key_rows(task, task.v, task.v_offset, task.v_stride_bytes, first, keys);
-    const bool direct = readable && stored.head == keys;
-    if (!direct) {
-      decode_values(task.format, stored, keys, task.head_dim, width, rows);
+    const KeyRows stored = key_rows(task, task.v, task.v_offset, task.v_stride_bytes, first, keys, end);
+    const auto weights = [scores, place](std::size_t query) { return scores + query * attention_split + place; };
+    if (readable && stored.head == keys) {
+      weighted_sums({stored.first, stored.stride_bytes, lanes * sizeof(float)}, width, task.head_dim / lanes, keys,
+                    queries, weights, sums, false);
+    } else {
+      for (std::size_t d = 0; d < task.head_dim; d += piece) {
+        const std::size_t count = task.head_dim - d < piece ? task.head_dim - d : piece;
+        decode_values(task.format, stored, keys, d, count, piece, rows);
+        weighted_sums({reinterpret_cast<const std::byte*>(rows), piece * sizeof(float), lanes * sizeof(float)}, width,
+                      (count + lanes - 1) / lanes, keys, queries, weights, sums + d, false);
+      }
     }
-    weighted_sums(
-        {direct ? stored.first : reinterpret_cast<const std::byte*>(rows),
-         direct ? stored.stride_bytes : width * sizeof(float), lanes * sizeof(float)},
-        width, (task.head_dim + lanes - 1) / lanes, keys, queries,
-        [scores, place](std::size_t query) { return scores + query * attention_split + place; }, sums, false);
     first += keys;
   }
   for (std::size_t query = 0; query < queries; ++query) {

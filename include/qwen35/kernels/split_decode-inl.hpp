@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys and values of one split of the context, decoded: keys as columns, values as rows.
+// Keys and values of one split of the context, a piece of the head at a time, decoded: keys as columns, values as rows.
 #include <qwen35/kernels/formats-inl.hpp>
 
 #if defined(QWEN35_KERNELS_SPLIT_DECODE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -56,53 +56,80 @@ struct KeyRows {
   const std::byte* first;
   const std::byte* second;
   std::size_t head, stride_bytes;
+  const std::byte* next;  // what to fetch meanwhile: the rows of the next split, or null
 
   const std::byte* row(std::size_t i) const {
     return i < head ? first + i * stride_bytes : second + (i - head) * stride_bytes;
   }
+
+  // Into the second-level cache: a split waits a quarter of its time for rows that stand in memory, otherwise.
+  HWY_INLINE void fetch_next(std::size_t i, std::size_t begin, std::size_t end) const {
+    if (next != nullptr) {
+      const std::uintptr_t own = reinterpret_cast<std::uintptr_t>(next) + i * stride_bytes;
+      for (std::uintptr_t at = own + begin; at < own + end; at += 64) {
+        __builtin_prefetch(reinterpret_cast<const void*>(at), 0, 2);
+      }
+    }
+  }
 };
 
-// Keys as columns: value d of the key at place p of the split goes to [p / lanes][d][p % lanes], with room for `width`
-// values. The places before the first key and after the last hold some other key's values; they are hidden later.
+// Values [first, first + count) of keys as columns: value first + d of the key at place p of the split goes to
+// [p / lanes][d][p % lanes], with room for `room` values. The places before the first key and after the last
+// hold some other key's values; they are hidden later.
 template <Format F>
-inline void decode_columns(const KeyRows& keys, std::size_t place, std::size_t count, std::size_t head_dim,
-                           std::size_t width, float* to) {
+inline void decode_columns(const KeyRows& keys, std::size_t place, std::size_t number, std::size_t first,
+                           std::size_t count, std::size_t room, float* to) {
   constexpr std::size_t group = lanes < 4 ? lanes : 4;
-  for (std::size_t p = place / lanes * lanes; p < place + count; p += group) {
+  const std::size_t begin_bytes = row_bytes(F, first), end_bytes = row_bytes(F, first + count);
+  for (std::size_t p = place / lanes * lanes; p < place + number; p += group) {
     const std::byte* from[4];
     for (std::size_t r = 0; r < 4; ++r) {
       const std::size_t own = p + r < place ? 0 : p + r - place;
-      from[r] = keys.row(own < count ? own : count - 1);
+      from[r] = keys.row(own < number ? own : number - 1);
+      keys.fetch_next(p + r, begin_bytes, end_bytes);
     }
-    float* const columns = to + p / lanes * width * lanes + p % lanes;
-    for (std::size_t d = 0; d < head_dim; d += lanes) {
-      const std::size_t left = head_dim - d;
+    float* const columns = to + p / lanes * room * lanes + p % lanes;
+    for (std::size_t d = 0; d < count; d += lanes) {
+      const std::size_t left = count - d, at = first + d;
       if constexpr (lanes == 1) {
-        store(VectorsOf<F>::load(from[0], d), columns + d);
+        store(VectorsOf<F>::load(from[0], at), columns + d);
       } else if (left >= lanes) {
-        put_columns(VectorsOf<F>::load(from[0], d), VectorsOf<F>::load(from[1], d), VectorsOf<F>::load(from[2], d),
-                    VectorsOf<F>::load(from[3], d), columns + d * lanes);
+        put_columns(VectorsOf<F>::load(from[0], at), VectorsOf<F>::load(from[1], at), VectorsOf<F>::load(from[2], at),
+                    VectorsOf<F>::load(from[3], at), columns + d * lanes);
       } else if constexpr (!has_blocks(F)) {  // (Blocks are whole: a multiple of `lanes`.)
-        put_columns(load_first<F>(from[0], d, left), load_first<F>(from[1], d, left), load_first<F>(from[2], d, left),
-                    load_first<F>(from[3], d, left), columns + d * lanes);
+        put_columns(load_first<F>(from[0], at, left), load_first<F>(from[1], at, left),
+                    load_first<F>(from[2], at, left), load_first<F>(from[3], at, left), columns + d * lanes);
       }
     }
   }
 }
 
-inline void decode_keys(Format format, const KeyRows& keys, std::size_t place, std::size_t count, std::size_t head_dim,
-                        std::size_t width, float* to) {
-  visit_keys(format, [&]<Format F>(StoredAs<F>) { decode_columns<F>(keys, place, count, head_dim, width, to); });
-}
-
-inline void decode_values(Format format, const KeyRows& values, std::size_t count, std::size_t head_dim,
-                          std::size_t width, float* to) {
-  for (std::size_t r = 0; r < count; ++r) {
-    decode_vectors(format, values.row(r), 0, head_dim, 1, to + r * width);
-    for (std::size_t d = (head_dim + lanes - 1) / lanes * lanes; d < width; ++d) {
-      to[r * width + d] = 0.0f;
+// Values [first, first + count) of rows, each row at a multiple of `room`; with zeros up to whole vectors.
+template <Format F>
+inline void decode_rows(const KeyRows& values, std::size_t number, std::size_t first, std::size_t count,
+                        std::size_t room, float* to) {
+  for (std::size_t r = 0; r < number; ++r) {
+    const std::byte* const from = values.row(r);
+    values.fetch_next(r, row_bytes(F, first), row_bytes(F, first + count));
+    for (std::size_t d = 0; d < count; d += lanes) {
+      const std::size_t left = count - d;
+      if (left >= lanes) {
+        store(VectorsOf<F>::load(from, first + d), to + r * room + d);
+      } else if constexpr (!has_blocks(F)) {
+        store(load_first<F>(from, first + d, left), to + r * room + d);
+      }
     }
   }
+}
+
+inline void decode_keys(Format format, const KeyRows& keys, std::size_t place, std::size_t number, std::size_t first,
+                        std::size_t count, std::size_t room, float* to) {
+  visit_keys(format, [&]<Format F>(StoredAs<F>) { decode_columns<F>(keys, place, number, first, count, room, to); });
+}
+
+inline void decode_values(Format format, const KeyRows& values, std::size_t number, std::size_t first,
+                          std::size_t count, std::size_t room, float* to) {
+  visit_keys(format, [&]<Format F>(StoredAs<F>) { decode_rows<F>(values, number, first, count, room, to); });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -132,10 +132,17 @@ constexpr std::size_t attention_width(std::size_t head_dim) {
   return (head_dim + 15) / 16 * 16;
 }
 
+// Of each key, and of each value, so many numbers are decoded and used before the next: the 16 KiB of a split stay in
+// the first-level cache, which two threads of a core share. Small heads are one piece.
+constexpr std::size_t attention_piece(std::size_t head_dim) {
+  return attention_width(head_dim) < 128 ? attention_width(head_dim) : 64;
+}
+
 constexpr std::size_t attention_scratch(std::size_t queries, std::size_t head_dim) {
-  // Output row, scores and three running values of each query; one split of decoded keys or values; room to align.
+  // Output row, scores and three running values of each query; a piece of one split's decoded keys or values; room to
+  // align.
   return queries * (attention_width(head_dim) + attention_split) + 3 * attention_width(queries) +
-         attention_split * attention_width(head_dim) + 16;
+         attention_split * attention_piece(head_dim) + 16;
 }
 
 // One sequence and one value head of the gated delta rule (arXiv 2412.06464): for each token

@@ -123,9 +123,13 @@ HWY_INLINE void sum_tiles(const VectorRows& rows, std::size_t vectors, std::size
   }
 }
 
-// The tiles that exist: as narrow as `columns` allows.
-constexpr std::size_t packed_columns(std::size_t columns) {
-  return columns == 1 ? 1 : columns <= 3 && tile_columns > 3 ? 3 : tile_columns;
+// How many of the `left` queries the next tile takes: eight are two tiles of four, since one of six and one of three
+// would read the rows as often and multiply more.
+constexpr std::size_t sum_columns_of(std::size_t left) {
+  if (tile_columns < 6) {
+    return left == 1 ? 1 : tile_columns;
+  }
+  return left == 1 ? 1 : left <= 4 || left == 8 ? 4 : 6;
 }
 
 // out[query] [width] += sum over i < count of weight_of(query)[i] * row i, or = when `fresh`, in its first `vectors`
@@ -133,17 +137,17 @@ constexpr std::size_t packed_columns(std::size_t columns) {
 template <class Weight>
 inline void weighted_sums(const VectorRows& rows, std::size_t width, std::size_t vectors, std::size_t count,
                           std::size_t queries, const Weight& weight_of, float* out, bool fresh) {
-  for (std::size_t query = 0; query < queries && vectors >= 4; query += tile_columns) {
-    const std::size_t left = queries - query < tile_columns ? queries - query : tile_columns;
-    const SumColumns columns = sum_columns(query, query + left, weight_of, out, width);
-    const std::size_t packed = packed_columns(left);
-    if (packed == tile_columns) {
+  for (std::size_t query = 0; query < queries && vectors >= 4;) {
+    const std::size_t tile = sum_columns_of(queries - query);
+    const SumColumns columns = sum_columns(query, queries, weight_of, out, width);
+    if (tile == tile_columns) {
       sum_tiles<tile_columns>(rows, vectors, count, columns, fresh);
-    } else if (packed == 1) {
+    } else if (tile == 1) {
       sum_tiles<1>(rows, vectors, count, columns, fresh);
     } else {
-      sum_tiles<tile_columns == 6 ? 3 : 1>(rows, vectors, count, columns, fresh);
+      sum_tiles<tile_columns == 6 ? 4 : 1>(rows, vectors, count, columns, fresh);
     }
+    query += tile;
   }
   // The vectors that are left over, one at a time. Six chains hide most of a multiply-add's latency, three a third of
   // it: attention over heads of 72 values, nine vectors of AVX2, went from 46 to 68 % of the processor's peak.
