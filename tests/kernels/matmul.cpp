@@ -334,8 +334,8 @@ TEST_CASE("many tokens, packed in parts or not, have the bits of each token alon
           std::vector<float> packed(kernels::packed_size(tokens, block) + 1, -7.0f);
           for (std::size_t k = 0; k < cols; k += block) {
             const std::size_t length = std::min(block, cols - k);
-            kernels::pack_tokens({all.x.data() + k, all.x_stride, middle, tokens, length, packed.data()});
-            kernels::pack_tokens({all.x.data() + k, all.x_stride, 0, middle, length, packed.data()});
+            kernels::pack_tokens({all.x.data() + k, all.x_stride, middle, tokens, length, packed.data(), dtype});
+            kernels::pack_tokens({all.x.data() + k, all.x_stride, 0, middle, length, packed.data(), dtype});
             for (const std::size_t begin : {std::size_t{5}, std::size_t{0}}) {
               kernels::matmul_packed({all.matrix(), begin, begin == 0 ? 5 : rows, k, packed.data(), tokens, y.data(),
                                       rows, all.bias.data()});
@@ -353,7 +353,7 @@ TEST_CASE("a product with rows of blocks has the bits of the product with their 
   for_each_isa([] {
     for (const Format format : block_formats) {
       const std::size_t unit = format_info(format).block_values;
-      // Blocks of the sum that end inside blocks of the row: 4096 values are summed 592 at a time, 1312 values 448.
+      // Blocks of the sum that end inside blocks of the row: 4096 values are summed 608 at a time, 1312 values 448.
       for (const std::size_t cols : {unit, unit == 32 ? std::size_t{1312} : std::size_t{4096}}) {
         const std::size_t rows = 11, tokens = 70;
         const Stored stored = random_blocks(format, rows * cols, 1, cols % 3);
@@ -473,6 +473,35 @@ TEST_CASE("matmul carries infinities and NaN to their own row and token only") {
         CHECK(std::isnan(y[t * 6 + 4]));
         CHECK(std::isfinite(y[t * 6 + 5]));
       }
+    }
+  });
+}
+
+TEST_CASE("infinities, NaN and the largest values go through a product of bf16 values as through any sum") {
+  for_each_isa([] {
+    constexpr float inf = std::numeric_limits<float>::infinity(), largest = std::numeric_limits<float>::max();
+    for (const std::size_t tokens : {1u, 3u, 9u, 70u}) {
+      const std::size_t rows = 20, cols = 70;
+      std::vector<std::uint16_t> ones(rows * cols, 0x3f80);
+      const Matrix w{reinterpret_cast<const std::byte*>(ones.data()), Format::bf16, rows, cols};
+      const auto sum = [&](float value) {
+        std::vector<float> x(tokens * cols, 0.0f), y(tokens * rows, -7.0f);
+        x[(tokens - 1) * cols + 67] = value;
+        kernels::matmul({w, 0, rows, x.data(), cols, tokens, y.data(), rows, nullptr});
+        for (std::size_t i = 0; i + rows < y.size(); ++i) {
+          CHECK(y[i] == 0.0f);
+        }
+        return y.back();
+      };
+      CAPTURE(tokens);
+      CHECK(sum(inf) == inf);
+      CHECK(sum(-inf) == -inf);
+      CHECK(sum(largest) == largest);
+      CHECK(sum(-1.0f / 3.0f) == -1.0f / 3.0f);
+      std::uint32_t payload_below = 0x7f800001u;
+      float quiet;
+      std::memcpy(&quiet, &payload_below, sizeof(quiet));
+      CHECK(std::isnan(sum(quiet)));
     }
   });
 }

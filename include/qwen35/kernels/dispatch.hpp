@@ -100,7 +100,7 @@ inline constexpr KernelTable avx512_without_vnni = without_vnni();
 // that signals save; it is told no where a thread's stack for signals is too small for that.
 inline bool cpu_has_amx() {
   unsigned a = 0, b = 0, c = 0, d = 0;
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d >> 24 & 3u) != 3u) {
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d >> 24 & 3u) != 3u || (d >> 22 & 1u) == 0) {
     return false;
   }
   constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
@@ -112,6 +112,9 @@ inline bool cpu_has_amx() {
 constexpr KernelTable with_amx() {
   KernelTable table = N_AVX3::table;
   table.isa = "avx512-amx";
+  table.matmul = N_AVX3::matmul_amx;
+  table.pack_tokens = N_AVX3::pack_tokens_amx;
+  table.matmul_packed = N_AVX3::matmul_packed_amx;
   table.integer_matmul = N_AVX3::integer_matmul_amx;
   return table;
 }

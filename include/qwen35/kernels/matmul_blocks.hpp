@@ -16,21 +16,23 @@ namespace kernels {
 // nothing yet.)
 inline constexpr std::size_t few_tokens = 64;
 
-// Tokens are packed in groups of so many.
-inline constexpr std::size_t packed_granule = 6;
+// Tokens are packed in groups of 6, or of 16.
+inline constexpr std::size_t packed_granule = 48;
 
-// Floats of a packed block.
+// Floats of a packed block: as they are, or each as three bf16 values.
 constexpr std::size_t packed_size(std::size_t tokens, std::size_t length) {
-  return (tokens + packed_granule - 1) / packed_granule * packed_granule * ((length + 15) / 16 * 16);
+  const std::size_t plain = (tokens + 5) / 6 * 6 * ((length + 15) / 16 * 16);
+  const std::size_t split = (tokens + 15) / 16 * 16 * ((length + 31) / 32 * 32) / 2 * 3;
+  return plain > split ? plain : split;
 }
 
 // Four rows and six tokens of a block fill 25 of the 32 KiB of a first-level cache.
 inline constexpr std::size_t matmul_block_limit = 640;
 
-// Length of the blocks of a row: the fewest that keep to the limit, evenly long. A multiple of 16.
+// Length of the blocks of a row: the fewest that keep to the limit, evenly long. A multiple of 32.
 constexpr std::size_t matmul_block(std::size_t cols) {
   const std::size_t blocks = (cols + matmul_block_limit - 1) / matmul_block_limit;
-  return blocks == 0 ? 16 : ((cols + blocks - 1) / blocks + 15) / 16 * 16;
+  return blocks == 0 ? 32 : ((cols + blocks - 1) / blocks + 31) / 32 * 32;
 }
 
 // Rows to hand out to a thread: any multiple of it is efficient.

@@ -5,7 +5,7 @@
 #include <qwen35/kernels/causal_conv1d-inl.hpp>
 #include <qwen35/kernels/gated_delta_rule-inl.hpp>
 #include <qwen35/kernels/integer_matmul-inl.hpp>
-#include <qwen35/kernels/matmul-inl.hpp>
+#include <qwen35/kernels/matmul_amx-inl.hpp>
 #include <qwen35/kernels/quantize_rows-inl.hpp>
 #include <qwen35/kernels/resize-inl.hpp>
 #include <qwen35/kernels/row_conversion-inl.hpp>

@@ -27,14 +27,15 @@ struct MatmulTask {
   const float* bias = nullptr;  // [w.rows] or null
 };
 
-// Packs a block of many tokens' values once for all rows: tokens [begin, end), where `begin` is a multiple of
-// packed_granule.
+// Packs a block of many tokens' values once for all rows of matrices of a format: tokens [begin, end), where `begin` is
+// a multiple of packed_granule.
 struct PackTokensTask {
   const float* x = nullptr;  // the block of token 0: [tokens, length]
   std::size_t x_stride = 0;
   std::size_t begin = 0, end = 0;
   std::size_t length = 0;
   float* packed = nullptr;  // packed_size(tokens, length)
+  Format format = Format::f32;
 };
 
 // The product of MatmulTask for one packed block of values from `k` on: y = or, after the first block, y +=; with the

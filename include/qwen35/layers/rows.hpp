@@ -62,7 +62,7 @@ class Rows {
   // small. (512 rows of 4304 values: whole rows packed once are 5 % slower than rows packed anew by each task, blocks
   // 9 % faster.)
   bool read_in_blocks() const { return packed_ != nullptr && count_ > kernels::few_tokens && width_ > 0; }
-  const float* pack_block(std::size_t k, std::size_t length) const;
+  const float* pack_block(std::size_t k, std::size_t length, Format format) const;
 
   // Makes the 8-bit form, for what follows. Raises InputError if there is no room for it.
   void quantize() const;
@@ -102,7 +102,7 @@ struct Product {
 namespace detail {
 
 // Matrix rows of one task: enough tasks for the threads to share evenly, none so small that handing it out costs more
-// than its work (64 rows of 2048 bf16 values are 256 KiB, about 20 us of memory time).
+// than its work (256 rows of 2048 bf16 values are 1 MiB, about 60 us of memory time) or than packing tokens for it.
 std::size_t rows_per_task(std::size_t rows);
 
 // Calls fn(product, begin, end) for ranges of matrix rows of each, in one parallel region.
@@ -134,6 +134,9 @@ void apply_gate(const Product& product, std::size_t begin, std::size_t end);
 void multiply(const Product& product, const Matrix& w, std::size_t begin, std::size_t end, float* y, const float* bias);
 
 bool reads_quantized(const Projection& projection);
+
+// The format for whose matrices tokens are packed: bf16 has a way of its own.
+Format packed_for(const Matrix& matrix);
 
 void check(const Matrix& matrix);
 void check(std::span<const Product> products);
@@ -167,9 +170,9 @@ QWEN35_BODY Rows Rows::gather(std::span<const std::uint32_t> index, float* to) c
   return gathered;
 }
 
-QWEN35_BODY const float* Rows::pack_block(std::size_t k, std::size_t length) const {
+QWEN35_BODY const float* Rows::pack_block(std::size_t k, std::size_t length, Format format) const {
   parallel_ranges(count_, kernels::packed_granule, [&](std::size_t begin, std::size_t end) {
-    kernels::pack_tokens({values_ + k, width_, begin, end, length, packed_});
+    kernels::pack_tokens({values_ + k, width_, begin, end, length, packed_, format});
   });
   return packed_;
 }
@@ -205,7 +208,7 @@ namespace detail {
 QWEN35_BODY std::size_t rows_per_task(std::size_t rows) {
   constexpr std::size_t granule = kernels::matmul_row_granule;
   const std::size_t threads = static_cast<std::size_t>(num_threads());
-  const std::size_t wanted = std::clamp<std::size_t>(rows / (threads * 16), granule, 64);
+  const std::size_t wanted = std::clamp<std::size_t>(rows / (threads * 16), granule, 256);
   return (wanted + granule - 1) / granule * granule;
 }
 
@@ -220,6 +223,10 @@ QWEN35_BODY void apply_gate(const Product& product, std::size_t begin, std::size
 QWEN35_BODY bool reads_quantized(const Projection& projection) {
   return kernels::has_integer_products(projection.weight.format) ||
          (!projection.gate.empty() && kernels::has_integer_products(projection.gate.format));
+}
+
+QWEN35_BODY Format packed_for(const Matrix& matrix) {
+  return matrix.format == Format::bf16 && matrix.scales.empty() ? Format::bf16 : Format::f32;
 }
 
 QWEN35_BODY void multiply(const Product& product, const Matrix& w, std::size_t begin, std::size_t end, float* y,
@@ -271,8 +278,12 @@ QWEN35_BODY void project(const Rows& rows, std::span<const Projection> projectio
   std::array<Product, 8> room;
   require<InputError>(projections.size() <= room.size(), "project: ", projections.size(), " projections, at most ",
                       room.size());
-  // Those that go through block by block stand behind the others.
-  const auto in_blocks = [&rows](const Projection& p) { return rows.read_in_blocks() && !detail::reads_quantized(p); };
+  // Those that go through block by block stand behind the others, if one packed block serves them all.
+  const Format form = projections.empty() ? Format::f32 : detail::packed_for(projections.front().weight);
+  const auto in_blocks = [&rows, form](const Projection& p) {
+    return rows.read_in_blocks() && !detail::reads_quantized(p) && detail::packed_for(p.weight) == form &&
+           (p.gate.empty() || detail::packed_for(p.gate) == form);
+  };
   std::size_t whole = 0, last = projections.size();
   for (const Projection& projection : projections) {
     room[in_blocks(projection) ? --last : whole++] = {&rows, 0, rows.count(), projection};
@@ -287,7 +298,7 @@ QWEN35_BODY void project(const Rows& rows, std::span<const Projection> projectio
   detail::check(products);
   const std::size_t width = rows.width(), block = kernels::matmul_block(width);
   for (std::size_t k = 0; k < width; k += block) {
-    const float* const packed = rows.pack_block(k, std::min(block, width - k));
+    const float* const packed = rows.pack_block(k, std::min(block, width - k), form);
     detail::each_range(products, [&](const Product& product, std::size_t begin, std::size_t end) {
       const Projection& to = product.projection;
       kernels::matmul_packed({to.weight, begin, end, k, packed, rows.count(), to.y, to.y_stride, to.bias});
