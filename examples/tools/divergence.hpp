@@ -3,13 +3,15 @@
 // most probable token is the same.
 #pragma once
 
+#include <qwen35/io/plain_file.hpp>
 #include <qwen35/model/any_model.hpp>
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <fstream>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,24 +19,18 @@ namespace logits_tool {
 
 // What was recorded of one or more texts.
 class Recording {
+  using File = qwen35::PlainFile<qwen35::InputError>;
+
  public:
   // `path` holds what `-o` writes of `ids` [ids, vocab_size], or what `llama-perplexity --kl-divergence-base` writes,
   // which brings its own ids. Raises InputError.
-  Recording(const std::string& path, const std::vector<qwen35::TokenId>& ids)
-      : path_(path), in_(path, std::ios::binary) {
-    qwen35::require<qwen35::InputError>(in_.is_open(), path, ": cannot be opened");
-    in_.seekg(0, std::ios::end);
-    const std::streamoff end = in_.tellg();
-    qwen35::require<qwen35::InputError>(end >= 0, path, ": not a plain file");
-    size_ = static_cast<std::uint64_t>(end);
-    in_.seekg(0);
+  Recording(const std::string& path, const std::vector<qwen35::TokenId>& ids) : file_(path), size_(file_.size()) {
     char magic[8] = {};
     if (size_ >= 20) {
-      read(magic, sizeof(magic));
+      File(path).read(std::as_writable_bytes(std::span(magic)));
     }
     coded_ = std::memcmp(magic, "_logits_", sizeof(magic)) == 0;
     if (!coded_) {
-      in_.seekg(0);
       qwen35::require<qwen35::InputError>(!ids.empty(), path, ": the ids of this text are needed, give --ids");
       qwen35::require<qwen35::InputError>(size_ % (ids.size() * sizeof(float)) == 0, path, ": ", size_,
                                           " bytes are not rows of f32 for ", ids.size(), " tokens");
@@ -43,6 +39,7 @@ class Recording {
       return;
     }
     qwen35::require<qwen35::InputError>(ids.empty(), path, ": has its own ids, leave out --ids");
+    read(magic, sizeof(magic));
     const std::uint64_t tokens = count(), vocabulary = count(), texts = count();
     vocabulary_ = vocabulary;
     const std::uint64_t row = 2 * (2 * ((vocabulary + 1) / 2) + 4);
@@ -99,20 +96,16 @@ class Recording {
   }
 
  private:
-  void read(void* to, std::size_t bytes) {
-    in_.read(static_cast<char*>(to), static_cast<std::streamsize>(bytes));
-    qwen35::require<qwen35::InputError>(in_.good(), path_, ": cannot be read");
-  }
+  void read(void* to, std::size_t bytes) { file_.read({static_cast<std::byte*>(to), bytes}); }
   std::uint64_t count() {
     std::int32_t number = 0;
     read(&number, sizeof(number));
-    qwen35::require<qwen35::InputError>(number > 0, path_, ": a count of ", number, " in its head");
+    qwen35::require<qwen35::InputError>(number > 0, file_.path(), ": a count of ", number, " in its head");
     return static_cast<std::uint64_t>(number);
   }
 
-  std::string path_;
-  std::ifstream in_;
-  std::uint64_t size_ = 0;
+  File file_;
+  std::uint64_t size_;
   bool coded_ = false;
   std::size_t vocabulary_ = 0, first_ = 0;
   std::vector<std::vector<qwen35::TokenId>> texts_;

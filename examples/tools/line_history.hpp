@@ -2,6 +2,7 @@
 // What was typed in earlier runs: a file in the user's state folder that nobody else may read.
 #pragma once
 
+#include <qwen35/io/file_handle.hpp>
 #include <qwen35/io/file_writer.hpp>
 #include <qwen35/io/plain_file.hpp>
 
@@ -75,8 +76,9 @@ class LineHistory {
     }
     return (folder / "qwen35" / "chat_history").string();
   }
-  // In one call, so that programs side by side do not mix their lines.
-  void append(const std::string& line) const {
+  // In one call where the system takes it whole, so that programs side by side do not mix their lines. After an error
+  // the entries are those of this run: the next line would become a part of one without an end.
+  void append(const std::string& line) {
     if (path_.empty()) {
       return;
     }
@@ -84,11 +86,21 @@ class LineHistory {
     const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
     std::filesystem::create_directories(folder.parent_path(), ignored);
     ::mkdir(folder.c_str(), 0700);
-    const int file = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_APPEND, 0600);
-    if (file >= 0) {
-      ::fchmod(file, 0600);
-      static_cast<void>(::write(file, line.data(), line.size()) < 0);
-      ::close(file);
+    const qwen35::FileHandle file(qwen35::without_interruption([&] {
+      return ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_APPEND, 0600);
+    }));
+    if (!file.is_open()) {
+      return;
+    }
+    ::fchmod(file.number(), 0600);
+    for (std::string_view rest = line; !rest.empty();) {
+      const ssize_t done =
+          qwen35::without_interruption([&] { return ::write(file.number(), rest.data(), rest.size()); });
+      if (done <= 0) {
+        path_.clear();
+        return;
+      }
+      rest.remove_prefix(static_cast<std::size_t>(done));
     }
   }
   static std::string escaped(std::string_view text) {

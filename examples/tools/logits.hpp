@@ -5,10 +5,11 @@
 
 #include "divergence.hpp"
 
+#include <qwen35/io/file_writer.hpp>
+
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
-#include <fstream>
 #include <iostream>
 
 namespace logits_tool {
@@ -16,11 +17,8 @@ namespace logits_tool {
 inline void run(const qwen35::AnyModel& model, const std::vector<qwen35::TokenId>& ids, const std::string& out_path) {
   const qwen35::Tensor<float> logits = model.forward({.input_ids = ids}).logits;
   if (!out_path.empty()) {
-    std::ofstream out(out_path, std::ios::binary);
-    out.write(reinterpret_cast<const char*>(logits.data()),
-              static_cast<std::streamsize>(logits.size() * sizeof(float)));
-    out.close();
-    qwen35::require<qwen35::InputError>(out.good(), out_path, ": cannot be written");
+    qwen35::write_file<qwen35::InputError>(
+        out_path, {reinterpret_cast<const char*>(logits.data()), logits.size() * sizeof(float)});
     return;
   }
   for (std::size_t t = 0; t < ids.size(); ++t) {

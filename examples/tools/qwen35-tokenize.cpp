@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // qwen35-tokenize DIR_OR_FILE [FILE]: the token ids of a text, or the text of token ids.
+#include <qwen35/io/plain_file.hpp>
 #include <qwen35/json/parse.hpp>
 #include <qwen35/text/tokenizer.hpp>
 
 #include <CLI/CLI.hpp>
 
+#include <array>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <sstream>
+#include <iterator>
+#include <memory>
+#include <span>
+#include <streambuf>
 
 namespace {
 
@@ -24,6 +28,22 @@ struct Options {
   bool lossy = false;
   bool jsonl = false;
   bool plain = false;
+};
+
+// A plain file as a stream: what cannot be read is an error, not its end.
+class PlainInput : public std::streambuf {
+ public:
+  explicit PlainInput(const std::string& path) : file_(path) {}
+
+ private:
+  int_type underflow() override {
+    const std::size_t got = file_.read_some(std::as_writable_bytes(std::span(buffer_)));
+    setg(buffer_.data(), buffer_.data(), buffer_.data() + got);
+    return got == 0 ? traits_type::eof() : traits_type::to_int_type(buffer_[0]);
+  }
+
+  qwen35::PlainFile<qwen35::InputError> file_;
+  std::array<char, 65536> buffer_{};
 };
 
 // Numbers between white space, commas and brackets.
@@ -68,10 +88,7 @@ void run(const Options& options, std::istream& in, std::ostream& out) {
     return tokenizer.decode(read_ids(ids), options.skip_special_tokens);
   };
   if (!options.jsonl) {
-    std::ostringstream all;
-    all << in.rdbuf();
-    qwen35::require<qwen35::InputError>(!in.bad(), options.file, ": cannot be read");
-    const std::string text = all.str();
+    const std::string text(std::istreambuf_iterator<char>(in), {});
     if (options.decode) {
       out << decode(text);
       return;
@@ -103,7 +120,7 @@ int main(int argc, char** argv) {
   app.add_option("DIR_OR_FILE", options.tokenizer,
                  "the checkpoint's folder, its tokenizer.json, a GGUF or a packed file")
       ->required();
-  app.add_option("FILE", options.file, "what to read; standard input without it");
+  app.add_option("FILE", options.file, "what to read, a plain file; standard input without it");
   CLI::Option* const decode = app.add_flag("--decode", options.decode, "read ids, print their text");
   app.add_flag("--skip-special-tokens", options.skip_special_tokens, "with --decode: leave special tokens out")
       ->needs(decode);
@@ -115,15 +132,13 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   std::ios::sync_with_stdio(false);
   try {
-    std::ifstream file;
+    std::unique_ptr<std::streambuf> file;
     if (!options.file.empty()) {
-      std::error_code ignored;
-      qwen35::require<qwen35::InputError>(!std::filesystem::is_directory(options.file, ignored), options.file,
-                                          ": is a folder, expected a file");
-      file.open(options.file, std::ios::binary);
-      qwen35::require<qwen35::InputError>(file.good(), options.file, ": cannot be opened");
+      file = std::make_unique<PlainInput>(options.file);
     }
-    run(options, options.file.empty() ? std::cin : file, std::cout);
+    std::istream in(file ? file.get() : std::cin.rdbuf());
+    in.exceptions(std::ios::badbit);
+    run(options, in, std::cout);
     std::cout.flush();
     qwen35::require<qwen35::InputError>(std::cout.good(), "standard output cannot be written");
     return 0;

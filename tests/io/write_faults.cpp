@@ -13,8 +13,11 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <functional>
+#include <utility>
 
+#include "../examples/tools/line_history.hpp"
 #include "support/small_layout.hpp"
 #include "weights/safetensors_writer.hpp"
 
@@ -28,7 +31,7 @@ using weights_test::TempFolder;
 namespace {
 
 // `write(new)`, `read()`: is it the new one?
-void check_writer(const TempFolder& folder, bool one_file, const std::function<void(bool)>& write,
+void check_writer(const std::string& folder, bool one_file, const std::function<void(bool)>& write,
                   const std::function<bool()>& read) {
   const auto state = [&]() -> std::string {
     try {
@@ -38,7 +41,7 @@ void check_writer(const TempFolder& folder, bool one_file, const std::function<v
     }
   };
   const test_support::FaultReport report = test_support::fail_each_call(
-      folder.path(), one_file, [&] { write(false); }, [&] { write(true); }, state);
+      folder, one_file, [&] { write(false); }, [&] { write(true); }, state);
   CHECK(report.calls > 40);
   for (const std::string& wrong : report.wrong) {
     FAIL_CHECK(wrong);
@@ -61,7 +64,7 @@ TEST_CASE("a text file") {
   const TempFolder folder;
   write_file(folder.file("a"), "old");
   check_writer(
-      folder, true, [&](bool later) { write_file(folder.file("a"), later ? std::string(150'000, 'n') : "old"); },
+      folder.path(), true, [&](bool later) { write_file(folder.file("a"), later ? std::string(150'000, 'n') : "old"); },
       [&] {
         const std::string text = read_text_file(folder.file("a"));
         require(text == "old" || text == std::string(150'000, 'n'), "torn");
@@ -69,10 +72,42 @@ TEST_CASE("a text file") {
       });
 }
 
+TEST_CASE("the chat's history: an entry is there whole or not at all, and those before it stay") {
+  const TempFolder folder;
+  REQUIRE(::setenv("XDG_STATE_HOME", folder.path().c_str(), 1) == 0);
+  const std::string path = folder.file("qwen35/chat_history");
+  for (const std::string before : {"old\n", "old\nwithout an end"}) {  // the second is written anew first
+    CAPTURE(before);
+    make_folders(folder.file("qwen35"));
+    const auto entries = [] { return chat_tool::LineHistory().entries(); };
+    write_file(path, before);
+    const std::vector<std::string> old = entries();
+    std::vector<std::string> longer = old;
+    longer.emplace_back("new");
+    const auto read = [&] {
+      const std::vector<std::string> found = entries();
+      require(found == old || found == longer, "torn");
+      return found == longer;
+    };
+    const auto write = [&](bool later) {
+      if (!later) {
+        write_file(path, before);
+        return;
+      }
+      chat_tool::LineHistory().add("new");
+      const test_support::SystemFaults faults = std::exchange(test_support::system_faults, {});
+      const bool there = read();
+      test_support::system_faults = faults;
+      require(there, "it is in this run's entries alone");
+    };
+    check_writer(folder.file("qwen35"), true, write, read);
+  }
+}
+
 TEST_CASE("a cache") {
   const TempFolder folder;
   check_writer(
-      folder, true,
+      folder.path(), true,
       [&](bool later) {
         std::vector<SequenceCache> one;
         one.push_back(filled(later ? 2000 : 3));
@@ -86,7 +121,7 @@ TEST_CASE("a cache") {
 TEST_CASE("a conversation with points") {
   const TempFolder folder;
   check_writer(
-      folder, true,
+      folder.path(), true,
       [&](bool later) {
         const std::vector<SequencePoint> points{filled(2).point(), filled(later ? 2000 : 3).point()};
         save_points(later ? "new" : "old", points, folder.file("chat"));
@@ -101,7 +136,7 @@ TEST_CASE("a conversation with points") {
 TEST_CASE("a generation config") {
   const TempFolder folder;
   check_writer(
-      folder, true,
+      folder.path(), true,
       [&](bool later) {
         GenerationConfig config;
         config.top_k = later ? 7 : 3;
@@ -116,7 +151,7 @@ TEST_CASE("a generation config") {
 TEST_CASE("a checkpoint: old, new, or one that says that it is left half-way") {
   const TempFolder folder;
   check_writer(
-      folder, false,
+      folder.path(), false,
       [&](bool later) {
         const std::vector<float> values(30'000, later ? 2.0f : 1.0f);
         const auto* const bytes = reinterpret_cast<const std::byte*>(values.data());
@@ -155,7 +190,7 @@ TEST_CASE("a packed file") {
   const weights_test::Bytes weights[] = {checkpoint(false), checkpoint(true)};
   const std::string path = folder.file("m.qwen35");
   check_writer(
-      folder, true,
+      folder.path(), true,
       [&](bool later) {
         pack(Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", weights[later ? 1 : 0]}}), path);
       },
@@ -176,7 +211,7 @@ TEST_CASE("a tokenizer: old, new, or one that says that it is left half-way") {
   text.replace(text.find(end), end.size(), "<|im_over|>");
   const Tokenizer second = Tokenizer::from_bytes(text, "new");
   check_writer(
-      folder, false, [&](bool later) { (later ? second : first).save_pretrained(folder.path()); },
+      folder.path(), false, [&](bool later) { (later ? second : first).save_pretrained(folder.path()); },
       [&] { return Tokenizer::from_pretrained(folder.path()).convert_tokens_to_ids("<|im_over|>") >= 0; });
 }
 

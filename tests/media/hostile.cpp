@@ -53,6 +53,9 @@ static_assert(!std::is_move_constructible_v<GifReader> && !std::is_move_assignab
 static_assert(!std::is_move_constructible_v<GifVideo> && !std::is_move_assignable_v<GifVideo>);
 static_assert(!std::is_move_constructible_v<qwen35::detail::PngFile>);
 static_assert(!std::is_move_constructible_v<qwen35::detail::JpegFile>);
+#if defined(QWEN35_HAS_TIFF)
+static_assert(!std::is_move_constructible_v<qwen35::detail::TiffReader>);
+#endif
 
 namespace {
 
