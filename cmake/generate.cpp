@@ -153,6 +153,7 @@
 #include <qwen35/weights/named_parameters.hpp>
 #include <qwen35/weights/pack.hpp>
 #include <qwen35/weights/pack_recipe.hpp>
+#include <qwen35/weights/pack_source.hpp>
 #include <qwen35/weights/packed_impl.hpp>
 #include <qwen35/weights/packed_weight_impl.hpp>
 #include <qwen35/weights/packed_writer.hpp>

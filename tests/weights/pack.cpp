@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checkpoints packed in one file: parts, recipes, importance, the file itself, and what is said of files that are
 // broken.
+#include <qwen35/formats/block_fit.hpp>
 #include <qwen35/kernels/kernels.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35/text/tokenizer.hpp>
@@ -8,6 +9,7 @@
 
 #include "gguf_writer.hpp"
 #include "packed_seal.hpp"
+#include "packed_writer.hpp"
 
 #include <doctest/doctest.h>
 
@@ -279,6 +281,61 @@ TEST_CASE("a GGUF file that is packed keeps its dialect, and what is made of its
   CHECK(pack(gguf, path, {.recipe = *PackRecipe::named("q8")}).all().errors == 0.0);
 }
 
+TEST_CASE("weights of every type of GGUF are packed in fewer bits by their values") {
+  constexpr std::size_t rows = 6, cols = 256;
+  const TempFolder out;
+  const std::string path = out.file("m.qwen35");
+  const Bytes source = read(QWEN35_TEST_DATA "/gguf/c02.gguf");
+  GgufParts parts = GgufParts::of(read_gguf(source, "c02.gguf"));
+  std::mt19937 random(1);
+  std::vector<Format> formats;
+  for (const GgufTensorType& type : gguf_tensor_types) {
+    const std::optional<Format> format = gguf_format(type.name);
+    if (!format || !has_blocks(*format)) {
+      continue;
+    }
+    const std::size_t block = format_info(*format).block_bytes, values = format_info(*format).block_values;
+    Bytes bytes;
+    while (bytes.size() < rows * row_bytes(*format, cols)) {  // blocks of random bytes whose values are of usual sizes
+      std::byte one[256];
+      float decoded[256];
+      for (std::size_t i = 0; i < block; ++i) {
+        one[i] = static_cast<std::byte>(random() >> 24);
+      }
+      kernels::decode_row({*format, one, values, decoded});
+      if (std::all_of(decoded, decoded + values, [](float value) { return std::abs(value) < 100.0f; })) {
+        bytes.insert(bytes.end(), one, one + block);
+      }
+    }
+    parts.tensor("blk.0." + std::string(type.name), {cols, rows}, type.number, bytes);
+    formats.push_back(*format);
+  }
+  CHECK(formats.size() >= 20);
+  const Bytes file = parts.file();
+  const Checkpoint gguf = Checkpoint::from_bytes({{"m.gguf", file}});
+  for (const Format to : {Format::q8_0, Format::q4_0}) {
+    pack(gguf, path, {.recipe = PackRecipe::parse("blk.0.* " + std::string(name(to)) + " copy", "r")});
+    const Checkpoint packed = Checkpoint::open(path);
+    for (const Format from : formats) {
+      const std::string tensor = "blk.0." + dtype_name(from);
+      CAPTURE(tensor);
+      const TensorInfo &stored = *gguf.find(tensor), &found = *packed.find(tensor);
+      Bytes expected(stored.bytes.begin(), stored.bytes.end());
+      if (row_bytes(to, cols) < row_bytes(from, cols)) {
+        const std::vector<float> values = values_of(stored);
+        expected.resize(rows * row_bytes(to, cols));
+        for (std::size_t i = 0; i < rows; ++i) {
+          fit_row(to, &values[i * cols], nullptr, cols, &expected[i * row_bytes(to, cols)]);
+        }
+        CHECK(found.dtype == dtype_name(to));
+      } else {
+        CHECK(found.dtype == stored.dtype);
+      }
+      CHECK(std::equal(found.bytes.begin(), found.bytes.end(), expected.begin(), expected.end()));
+    }
+  }
+}
+
 TEST_CASE("recipes write the formats that they say, and the report says what became of the values") {
   const TempFolder out;
   const std::string path = out.file("m.qwen35");
@@ -328,6 +385,103 @@ TEST_CASE("recipes write the formats that they say, and the report says what bec
   }
 }
 
+TEST_CASE("weights of quantised folders are packed as their values are") {
+  using Zeros = QuantisedLayer::Zeros;
+  std::mt19937 random(11);
+  std::vector<RawTensor> stored;
+  std::vector<RawTensor> values;  // the same in f32
+  std::size_t parts = 0;
+  const auto layer_of = [&](const std::string& module, std::size_t bits, std::size_t group, const char* dtype) {
+    const std::string name = "model.layers.0." + module;
+    return quantise(name, 16, 256, random_tensor(name, {16, 256}, random, "F32").values, bits, group, false, dtype);
+  };
+  const auto add = [&](const QuantisedLayer& layer, const std::vector<RawTensor>& tensors) {
+    parts += tensors.size();
+    stored.insert(stored.end(), tensors.begin(), tensors.end());
+    values.push_back(TestTensor{layer.module + ".weight", {layer.rows, layer.cols}, layer.values()});
+  };
+  const QuantisedLayer gptq = layer_of("mlp.experts.0.up_proj", 8, 128, "F16");
+  add(gptq, gptq.gptq(true, true));
+  QuantisedLayer by_activations = layer_of("mlp.experts.0.down_proj", 8, 32, "BF16");
+  std::shuffle(by_activations.group_of_column.begin(), by_activations.group_of_column.end(), random);
+  add(by_activations, by_activations.gptq(true, true));
+  const QuantisedLayer awq = layer_of("self_attn.q_proj", 4, 32, "F16");
+  add(awq, awq.awq());
+  const QuantisedLayer packed8 = layer_of("self_attn.k_proj", 8, 128, "BF16");
+  add(packed8, packed8.compressed(Zeros::packed, false));
+  const QuantisedLayer bytes8 = layer_of("self_attn.v_proj", 8, 256, "BF16");
+  add(bytes8, bytes8.compressed_bytes(true));
+  // FP8: a matrix in blocks, and experts in one tensor.
+  for (const bool experts : {false, true}) {
+    const std::string name =
+        experts ? "model.layers.0.mlp.shared.gate_up_proj" : "model.layers.0.self_attn.o_proj.weight";
+    const Extents shape = experts ? Extents{2, 160, 256} : Extents{160, 256};
+    const std::size_t count = experts ? 2 : 1;
+    TestTensor factors = random_tensor(name + "_scale_inv", experts ? Extents{2, 2, 2} : Extents{2, 2}, random, "BF16");
+    for (float& factor : factors.values) {
+      factor = bf16_to_f32(f32_to_bf16(factor));
+    }
+    Bytes codes(count * 160 * 256);
+    std::vector<float> decoded(codes.size());
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      const auto code = static_cast<std::uint8_t>((i * 7 + i / 251) % 127 + (i % 2) * 128);
+      codes[i] = static_cast<std::byte>(code);
+      decoded[i] = f8_e4m3_to_f32(code) * factors.values[i / (160 * 256) * 4 + i / 256 % 160 / 128 * 2 + i % 256 / 128];
+    }
+    stored.push_back({name, shape, "F8_E4M3", codes});
+    stored.push_back(factors);
+    values.push_back(TestTensor{name, shape, decoded});
+    parts += 2;
+  }
+  const TestTensor head = random_tensor("lm_head.weight", {8, 256}, random, "BF16");
+  stored.push_back(head);
+  values.push_back(head);
+  stored.push_back(TestTensor{"model.layers.0.self_attn.q_proj.bias", {16}, std::vector<float>(16, 1.0f)});
+  values.push_back(stored.back());
+
+  const TempFolder out;
+  const std::string path = out.file("m.qwen35"), twin_path = out.file("twin.qwen35");
+  const Folder folder{.weights = write_safetensors(stored)}, twin{.weights = write_safetensors(values)};
+  const Checkpoint source = folder.open(), decoded = twin.open();
+  for (const char* const recipe : {"* q4_k", "experts q4_1\n*.o_proj.* q5_0\n* q4_0\n"}) {
+    const PackOptions options{.recipe = PackRecipe::parse(recipe, "r")};
+    std::size_t told = 0;
+    PackOptions with_progress = options;
+    with_progress.progress = [&](std::size_t done, std::size_t total) {
+      CHECK(done >= told);
+      CHECK(done <= total);
+      told = done;
+    };
+    const PackReport report = pack(source, path, with_progress);
+    pack(decoded, twin_path, options);
+    CHECK(told == report.all().source_bytes);
+    CHECK(report.all().tensors == values.size());
+    const Checkpoint packed = Checkpoint::open(path), expected = Checkpoint::open(twin_path);
+    REQUIRE(packed.tensors().size() == values.size());
+    for (const TensorInfo& tensor : expected.tensors()) {
+      CAPTURE(tensor.name);
+      const TensorInfo* const found = packed.find(tensor.name);
+      REQUIRE(found != nullptr);
+      CHECK(found->dtype == tensor.dtype);
+      CHECK(found->shape == tensor.shape);
+      CHECK(std::equal(found->bytes.begin(), found->bytes.end(), tensor.bytes.begin(), tensor.bytes.end()));
+    }
+  }
+  // What has fewer bits already stays, all its tensors; so does everything with the recipe copy.
+  pack(source, path, {.recipe = *PackRecipe::named("q8")});
+  CHECK(Checkpoint::open(path).find("model.layers.0.self_attn.o_proj.weight_scale_inv") != nullptr);
+  CHECK(Checkpoint::open(path).find("lm_head.weight")->dtype == "Q8_0");
+  pack(source, path);
+  const Checkpoint copy = Checkpoint::open(path);
+  CHECK(copy.tensors().size() == parts + 2);
+  for (const TensorInfo& tensor : source.tensors()) {
+    const TensorInfo* const found = copy.find(tensor.name);
+    REQUIRE(found != nullptr);
+    CHECK(found->dtype == tensor.dtype);
+    CHECK(std::equal(found->bytes.begin(), found->bytes.end(), tensor.bytes.begin(), tensor.bytes.end()));
+  }
+}
+
 TEST_CASE("a packing that fails leaves what was there, and nothing else") {
   const TempFolder out;
   const std::string path = out.file("m.qwen35");
@@ -352,11 +506,25 @@ TEST_CASE("a packing that fails leaves what was there, and nothing else") {
             }).starts_with("m.safetensors: lm_head.weight: row 1 has values that q"));
     }
   }
-  Folder quantised = random_folder();
-  quantised.config = bytes_of(R"({"num_hidden_layers":4,"quantization_config":{"quant_method":"fp8"}})");
+  // A module of which a tensor is missing can be copied alone.
+  std::mt19937 random(5);
+  const TestTensor head = random_tensor("lm_head.weight", {8, 256}, random, "F32");
+  std::vector<RawTensor> module = quantise("model.layers.0.self_attn.q_proj", 8, 256,
+                                           random_tensor("", {8, 256}, random, "F32").values, 8, 128, false, "F16")
+                                      .gptq(true, true);
+  module.erase(module.begin() + 1);
+  module.push_back(head);
+  const Folder quantised{.weights = write_safetensors(module)};
+  CHECK(
+      message_of<CheckpointError>([&] { pack(quantised.open(), path, {.recipe = *PackRecipe::named("q8")}); })
+          .ends_with(": model.layers.0.self_attn.q_proj.weight: the tensors of this module do not say its sizes, only "
+                     "the recipe copy keeps them"));
+  const RawTensor without_factors[] = {{"lm_head.weight", {2, 256}, "F8_E4M3", Bytes(512)}};
+  Folder unscaled{.weights = write_safetensors(without_factors)};
+  unscaled.config = bytes_of(R"({"num_hidden_layers":4,"quantization_config":{"quant_method":"fp8"}})");
   CHECK(message_of<CheckpointError>([&] {
-          pack(quantised.open(), path, {.recipe = *PackRecipe::named("q8")});
-        }).find("packed with the recipe copy alone") != std::string::npos);
+          pack(unscaled.open(), path, {.recipe = *PackRecipe::named("q4")});
+        }).find("lm_head.weight_scale_inv: missing") != std::string::npos);
   CHECK(read(path) == bytes_of("old"));
   CHECK(files_in(out) == 1);
   pack(quantised.open(), path);

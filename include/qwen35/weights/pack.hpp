@@ -5,6 +5,7 @@
 #include <qwen35/weights/checkpoint.hpp>
 #include <qwen35/weights/importance.hpp>
 #include <qwen35/weights/pack_recipe.hpp>
+#include <qwen35/weights/pack_source.hpp>
 #include <qwen35/weights/packed_writer.hpp>
 
 #include <array>
@@ -22,6 +23,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
 #include <span>
 #endif
@@ -62,9 +64,10 @@ struct PackReport {
 // Writes the packed file, whose name must end in ".qwen35". It holds the checkpoint's tensors under their names, and
 // the files beside them: config, tokenizer, chat templates, settings of processors and of generation. Until all is on
 // the disk the path keeps what it has. Values are decoded, and written by fit_row(), where the recipe asks for another
-// format; the result does not depend on the number of threads. Raises CheckpointError for a file that cannot be
-// written, for values that are not finite, and for a checkpoint that is quantised with scales apart (FP8, GPTQ, AWQ),
-// of which only copies are made; InputError for a recipe or a name that does not do.
+// format: those of quantised modules too (FP8, GPTQ, AWQ, compressed-tensors), of which one tensor then stands for all.
+// The result does not depend on the number of threads. Raises CheckpointError for a file that cannot be written, for
+// values that are not finite, and for modules whose tensors do not fit each other; InputError for a recipe or a name
+// that does not do.
 PackReport pack(const Checkpoint& checkpoint, const std::string& path, const PackOptions& options = {});
 
 namespace detail {
@@ -72,23 +75,23 @@ namespace detail {
 // The names of a checkpoint's files that are packed.
 std::vector<std::string> packed_file_names(const ModelFolder& files);
 
-// Writes one tensor in another format.
-class TensorPacking {
+// Writes one weight in another format.
+class WeightPacking {
  public:
-  TensorPacking(const TensorInfo& tensor, Format from, Format to, const std::vector<float>* importance)
-      : tensor_(tensor), from_(from), to_(to), importance_(importance) {}
+  WeightPacking(const TensorInfo& weight, const Matrix& from, Format to, const std::vector<float>* importance)
+      : weight_(weight), from_(from), to_(to), importance_(importance) {}
 
-  // `progress`: told the bytes of the source.
+  // `progress`: told the rows that are done.
   void write(PackedWriter& writer, const std::function<void(std::size_t)>& progress, PackSum& sum);
 
  private:
-  std::size_t cols() const { return tensor_.shape.back(); }
-  std::size_t rows() const { return tensor_.bytes.size() / row_bytes(from_, cols()); }
+  std::size_t cols() const { return from_.cols; }
+  std::size_t rows() const { return from_.rows; }
   // Of a row.
   const float* weights(std::size_t row) const;
 
-  const TensorInfo& tensor_;
-  Format from_;
+  const TensorInfo& weight_;
+  const Matrix& from_;
   Format to_;
   const std::vector<float>* importance_;
 };
@@ -141,7 +144,7 @@ QWEN35_BODY std::vector<std::string> packed_file_names(const ModelFolder& files)
   return out;
 }
 
-QWEN35_BODY const float* TensorPacking::weights(std::size_t row) const {
+QWEN35_BODY const float* WeightPacking::weights(std::size_t row) const {
   if (importance_ == nullptr) {
     return nullptr;
   }
@@ -149,11 +152,11 @@ QWEN35_BODY const float* TensorPacking::weights(std::size_t row) const {
   return importance_->data() + row / (rows() / matrices) * cols();
 }
 
-QWEN35_BODY void TensorPacking::write(PackedWriter& writer, const std::function<void(std::size_t)>& progress,
+QWEN35_BODY void WeightPacking::write(PackedWriter& writer, const std::function<void(std::size_t)>& progress,
                                       PackSum& sum) {
   constexpr std::size_t piece_values = std::size_t{1} << 22;
   const std::size_t piece = std::max<std::size_t>(piece_values / cols(), 1);
-  const std::size_t from_bytes = row_bytes(from_, cols()), to_bytes = row_bytes(to_, cols());
+  const std::size_t to_bytes = row_bytes(to_, cols());
   std::vector<std::byte> out(std::min(piece, rows()) * to_bytes);
   std::vector<double> squares(std::min(piece, rows())), errors(squares.size());
   for (std::size_t first = 0; first < rows(); first += piece) {
@@ -162,7 +165,7 @@ QWEN35_BODY void TensorPacking::write(PackedWriter& writer, const std::function<
       std::vector<float> values(cols()), written(cols());
       for (std::size_t i = 16 * sixteen; i < std::min(16 * sixteen + 16, count); ++i) {
         std::byte* const to = out.data() + i * to_bytes;
-        kernels::decode_row({from_, tensor_.bytes.data() + (first + i) * from_bytes, cols(), values.data()});
+        kernels::decode_row({from_, first + i, values.data()});
         if (is_fitted(to_)) {
           fit_row(to_, values.data(), weights(first + i), cols(), to);
         } else {
@@ -178,14 +181,14 @@ QWEN35_BODY void TensorPacking::write(PackedWriter& writer, const std::function<
       }
     });
     for (std::size_t i = 0; i < count; ++i) {
-      require<CheckpointError>(std::isfinite(squares[i]) && std::isfinite(errors[i]), tensor_.file, ": ",
-                               shortened(tensor_.name), ": row ", first + i, " has values that ", name(to_),
+      require<CheckpointError>(std::isfinite(squares[i]) && std::isfinite(errors[i]), weight_.file, ": ",
+                               shortened(weight_.name), ": row ", first + i, " has values that ", name(to_),
                                " cannot hold: only copy keeps them");
       sum.squares += squares[i];
       sum.errors += errors[i];
     }
     writer.write({out.data(), count * to_bytes});
-    progress(count * from_bytes);
+    progress(first + count);
   }
 }
 
@@ -196,16 +199,16 @@ QWEN35_BODY PackReport pack(const Checkpoint& checkpoint, const std::string& pat
   const json::Value* const inner = checkpoint.config().find("text_config");
   const std::size_t layers = JsonFields(inner == nullptr ? &checkpoint.config() : inner, "config")
                                  .size("num_hidden_layers", MoeTextDefaults::num_hidden_layers);
-  const bool scales_apart = checkpoint.config().find("quantization_config") != nullptr;
   // All that can be said beforehand is said before anything is written.
+  const std::vector<PackSource> sources = pack_sources(checkpoint);
   std::vector<std::optional<Format>> formats;
   std::size_t done = 0, total = 0;
-  for (const TensorInfo& tensor : checkpoint.tensors()) {
-    formats.push_back(options.recipe.format_of(tensor, part_of_tensor(tensor.name, layers)));
-    require<CheckpointError>(!formats.back() || !scales_apart, checkpoint.name(),
-                             ": its weights are quantised already (quantization_config): such a checkpoint is packed "
-                             "with the recipe copy alone");
-    total += tensor.bytes.size();
+  for (const PackSource& source : sources) {
+    require<CheckpointError>(!source.weight.shape.empty() || !source.is_module() || options.recipe.is_copy(),
+                             checkpoint.name(), ": ", shortened(source.weight.name),
+                             ": the tensors of this module do not say its sizes, only the recipe copy keeps them");
+    formats.push_back(options.recipe.format_of(source.weight, part_of_tensor(source.weight.name, layers)));
+    total += source.bytes();
   }
   PackedWriter writer(path);
   for (const std::string& name : detail::packed_file_names(checkpoint.files())) {
@@ -213,39 +216,54 @@ QWEN35_BODY PackReport pack(const Checkpoint& checkpoint, const std::string& pat
   }
   PackReport report;
   const auto progress = [&](std::size_t bytes) {
-    done += bytes;
     if (options.progress) {
-      options.progress(done, total);
+      options.progress(bytes, total);
     }
   };
+  const auto values_of = [](const TensorInfo& tensor) {
+    return std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::size_t{1}, std::multiplies<>());
+  };
+  const auto report_for = [&](const TensorInfo& tensor) -> PackSum& {
+    return report.parts[static_cast<std::size_t>(part_of_tensor(tensor.name, layers))];
+  };
   for (std::size_t i = 0; i < formats.size(); ++i) {
-    const TensorInfo& tensor = checkpoint.tensors()[i];
-    PackSum sum{.tensors = 1, .values = 1, .source_bytes = tensor.bytes.size()};
-    for (const std::size_t extent : tensor.shape) {
-      sum.values *= extent;
-    }
+    const PackSource& source = sources[i];
     if (!formats[i]) {
-      constexpr std::size_t piece = std::size_t{64} << 20;
-      sum.bytes = tensor.bytes.size();
-      writer.begin_tensor(tensor.name, tensor.dtype, tensor.shape, sum.bytes);
-      for (std::size_t at = 0; at < tensor.bytes.size(); at += piece) {
-        const std::size_t count = std::min(piece, tensor.bytes.size() - at);
-        writer.write(tensor.bytes.subspan(at, count));
-        progress(count);
+      for (const TensorInfo* const tensor : source.parts) {
+        constexpr std::size_t piece = std::size_t{64} << 20;
+        writer.begin_tensor(tensor->name, tensor->dtype, tensor->shape, tensor->bytes.size());
+        for (std::size_t at = 0; at < tensor->bytes.size(); at += piece) {
+          const std::size_t count = std::min(piece, tensor->bytes.size() - at);
+          writer.write(tensor->bytes.subspan(at, count));
+          done += count;
+          progress(done);
+        }
+        writer.end_tensor();
+        report_for(*tensor).add({.tensors = 1,
+                                 .values = values_of(*tensor),
+                                 .source_bytes = tensor->bytes.size(),
+                                 .bytes = tensor->bytes.size()});
       }
-    } else {
-      std::optional<std::vector<float>> importance;
-      if (options.importance != nullptr) {
-        importance = options.importance->of(checkpoint, tensor);
-        report.with_importance += importance ? 1u : 0u;
-      }
-      sum.bytes = sum.values / tensor.shape.back() * row_bytes(*formats[i], tensor.shape.back());
-      writer.begin_tensor(tensor.name, dtype_name(*formats[i]), tensor.shape, sum.bytes);
-      detail::TensorPacking(tensor, *stored_format(tensor.dtype), *formats[i], importance ? &*importance : nullptr)
-          .write(writer, progress, sum);
+      continue;
     }
+    const TensorInfo& weight = source.weight;
+    PackSum sum{.tensors = 1, .values = values_of(weight), .source_bytes = source.bytes()};
+    sum.bytes = sum.values / weight.shape.back() * row_bytes(*formats[i], weight.shape.back());
+    std::optional<std::vector<float>> importance;
+    if (options.importance != nullptr) {
+      importance = options.importance->of(checkpoint, weight);
+      report.with_importance += importance ? 1u : 0u;
+    }
+    BoundStorage storage;
+    const Matrix from = pack_matrix(checkpoint, source, storage);
+    writer.begin_tensor(weight.name, dtype_name(*formats[i]), weight.shape, sum.bytes);
+    detail::WeightPacking(weight, from, *formats[i], importance ? &*importance : nullptr)
+        .write(
+            writer, [&](std::size_t rows) { progress(done + sum.source_bytes / from.rows * rows); }, sum);
+    done += sum.source_bytes;
+    progress(done);
     writer.end_tensor();
-    report.parts[static_cast<std::size_t>(part_of_tensor(tensor.name, layers))].add(sum);
+    report_for(weight).add(sum);
   }
   writer.commit(checkpoint.is_gguf(), options.recipe.text());
   report.file_bytes = writer.bytes();

@@ -40,6 +40,8 @@ class PackRecipe {
   static std::string names();
 
   const std::string& text() const { return text_; }
+  // Does it leave everything as it is?
+  bool is_copy() const;
   // The format that a tensor gets, nothing: it stays. Raises InputError when the rule has no format for it.
   std::optional<Format> format_of(const TensorInfo& tensor, TensorPart part) const;
 
@@ -147,6 +149,17 @@ QWEN35_BODY std::string PackRecipe::names() {
     out += concat(out.empty() ? "" : ", ", known);
   }
   return out;
+}
+
+QWEN35_BODY bool PackRecipe::is_copy() const {
+  for (const Rule& rule : rules_) {
+    for (const std::optional<Format>& format : rule.formats) {
+      if (format) {
+        return false;
+      }
+    }
+  }
+  return true;
 }
 
 QWEN35_BODY std::optional<Format> PackRecipe::format_of(const TensorInfo& tensor, TensorPart part) const {

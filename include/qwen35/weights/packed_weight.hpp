@@ -39,6 +39,12 @@ class PackedWeight {
   // Has the file such tensors for the parameter `name`?
   static bool is_there(const TensorTaker& tensors, const std::string& name);
 
+  // As the tensors of the parameter `name` tell them, if they do.
+  struct Sizes {
+    std::size_t rows, cols, bits;
+  };
+  static std::optional<Sizes> sizes(const TensorTaker& tensors, const std::string& name);
+
   // The matrix; an empty one after complaints. Of whole rows that are kept in memory: the file is not looked at later.
   static Matrix read(TensorTaker& tensors, BoundStorage& storage, const QuantizationConfig& config,
                      const std::string& name, std::size_t rows, std::size_t cols);

@@ -25,6 +25,47 @@ QWEN35_BODY bool PackedWeight::is_there(const TensorTaker& tensors, const std::s
   return tensors.find(module + "qweight") != nullptr || tensors.find(module + "weight_packed") != nullptr;
 }
 
+QWEN35_BODY std::optional<PackedWeight::Sizes> PackedWeight::sizes(const TensorTaker& tensors,
+                                                                   const std::string& name) {
+  const std::string module = module_of(name);
+  const auto pair = [&](const std::string& tensor_name) {
+    const TensorInfo* const tensor = tensors.find(tensor_name);
+    return tensor != nullptr && tensor->shape.size() == 2 && !tensor->bytes.empty() ? tensor : nullptr;
+  };
+  if (const TensorInfo* const bytes = pair(name)) {
+    return Sizes{bytes->shape[0], bytes->shape[1], 8};
+  }
+  const TensorInfo *const packed = pair(module + "weight_packed"), *const words = pair(module + "qweight"),
+                          *const scales = pair(module + "scales"), *const zeros = pair(module + "qzeros");
+  if (packed != nullptr) {
+    const TensorInfo* const extents = tensors.find(module + "weight_shape");
+    if (extents == nullptr || extents->bytes.size() != (extents->dtype == "I64" ? 16u : 8u)) {
+      return std::nullopt;
+    }
+    std::uint64_t cols = 0;
+    std::memcpy(&cols, extents->bytes.data() + extents->bytes.size() / 2, extents->bytes.size() / 2);
+    for (const std::size_t bits : {4u, 8u}) {
+      if (cols > 0 && cols / (32 / bits) <= packed->shape[1] && (cols * bits + 31) / 32 == packed->shape[1]) {
+        return Sizes{packed->shape[0], cols, bits};
+      }
+    }
+    return std::nullopt;
+  }
+  if (words == nullptr || scales == nullptr || zeros == nullptr) {
+    return std::nullopt;
+  }
+  const std::size_t rows = scales->shape[1];
+  if (words->shape[1] != rows) {
+    return words->shape[1] == rows / 8 && rows % 8 == 0 ? std::optional(Sizes{rows, words->shape[0], 4}) : std::nullopt;
+  }
+  for (const std::size_t bits : {4u, 8u}) {
+    if (zeros->shape[1] == (rows * bits + 31) / 32) {
+      return Sizes{rows, words->shape[0] * (32 / bits), bits};
+    }
+  }
+  return std::nullopt;
+}
+
 QWEN35_BODY Matrix PackedWeight::read(TensorTaker& tensors, BoundStorage& storage, const QuantizationConfig& config,
                                       const std::string& name, std::size_t rows, std::size_t cols) {
   PackedWeight weight(tensors, config, name, rows, cols);
