@@ -209,9 +209,10 @@ using namespace weights_test;
 // The shapes model's text weights with its linear layers quantised, as a folder keeps them, and with their values.
 class QuantisedShapes {
  public:
-  // `pack` makes the tensors of a module [rows, cols] from its values, which become what the tensors say.
+  // `pack` makes the tensors of a module [rows, cols] from its values, which become what the tensors say. `stacked`:
+  // the experts' tensors stand in one, gate and up in one module.
   template <class Pack>
-  explicit QuantisedShapes(const std::string& quantization, const Pack& pack) {
+  explicit QuantisedShapes(const std::string& quantization, const Pack& pack, bool stacked = false) {
     const Checkpoint checkpoint = Checkpoint::open(shapes_folder);
     for (const TensorInfo& tensor : checkpoint.tensors()) {
       if (HuggingFaceNames::is_visual(tensor.name)) {
@@ -233,6 +234,10 @@ class QuantisedShapes {
       const std::size_t rows = tensor.shape[tensor.shape.size() - 2] / parts;
       std::vector<float> decoded(count * parts * rows * cols);
       kernels::decode_row({*dtype_of(tensor.dtype), bytes.data(), decoded.size(), decoded.data()});
+      if (experts && stacked) {
+        add_stacked(tensor, decoded, pack);
+        continue;
+      }
       for (std::size_t i = 0; i < count * parts; ++i) {
         std::string module = tensor.name.substr(0, tensor.name.rfind('.'));
         if (experts) {
@@ -265,6 +270,27 @@ class QuantisedShapes {
   double bits() const { return 8.0 * static_cast<double>(bytes_) / static_cast<double>(count_); }
 
  private:
+  template <class Pack>
+  void add_stacked(const TensorInfo& tensor, std::vector<float>& values, const Pack& pack) {
+    const std::size_t first = stored_.size(), size = values.size() / tensor.shape[0];
+    for (std::size_t e = 0; e < tensor.shape[0]; ++e) {
+      const auto begin = values.begin() + static_cast<std::ptrdiff_t>(e * size);
+      std::vector<float> own(begin, begin + static_cast<std::ptrdiff_t>(size));
+      std::vector<RawTensor> packed = pack(tensor.name, tensor.shape[1], tensor.shape[2], own);
+      std::copy(own.begin(), own.end(), begin);
+      for (std::size_t i = 0; i < packed.size(); ++i) {
+        if (e == 0) {
+          packed[i].shape.insert(packed[i].shape.begin(), tensor.shape[0]);
+          stored_.push_back(std::move(packed[i]));
+        } else {
+          Bytes& all = stored_[first + i].bytes;
+          all.insert(all.end(), packed[i].bytes.begin(), packed[i].bytes.end());
+        }
+      }
+    }
+    values_.push_back(TestTensor{tensor.name, tensor.shape, values});
+  }
+
   std::vector<RawTensor> stored_, values_;
   Bytes config_, folder_, decoded_;
   std::size_t bytes_ = 0, count_ = 0;
@@ -353,14 +379,17 @@ TEST_CASE("folders of GPTQ, AWQ and compressed-tensors give the logits of their 
   // kernels' tests for the products themselves.)
   constexpr double bar = 0.05, bar4 = 1.0;
   const auto shapes = [](const std::string& quantization, std::size_t bits, std::size_t group, bool symmetric,
-                         const auto& tensors) {
-    return QuantisedShapes(quantization, [&](const std::string& module, std::size_t rows, std::size_t cols,
-                                             std::vector<float>& values) {
-      QuantisedLayer layer = quantise(module, rows, cols, values, bits, group, symmetric, bits == 4 ? "F16" : "BF16");
-      std::vector<RawTensor> out = tensors(layer);
-      values = layer.values();
-      return out;
-    });
+                         const auto& tensors, bool stacked = false) {
+    return QuantisedShapes(
+        quantization,
+        [&](const std::string& module, std::size_t rows, std::size_t cols, std::vector<float>& values) {
+          QuantisedLayer layer =
+              quantise(module, rows, cols, values, bits, group, symmetric, bits == 4 ? "F16" : "BF16");
+          std::vector<RawTensor> out = tensors(layer);
+          values = layer.values();
+          return out;
+        },
+        stacked);
   };
   check_quantised(shapes(R"("quant_method":"gptq","bits":4,"group_size":32)", 4, 32, true,
                          [](QuantisedLayer& layer) { return layer.gptq(true, true); }),
@@ -380,6 +409,13 @@ TEST_CASE("folders of GPTQ, AWQ and compressed-tensors give the logits of their 
   check_quantised(shapes(R"("quant_method":"awq","bits":4,"group_size":64,"version":"gemm")", 4, 64, false,
                          [](QuantisedLayer& layer) { return layer.awq(); }),
                   Format::i4_64, bar4);
+  // Experts that are stacked.
+  check_quantised(shapes(R"("quant_method":"gptq","bits":4,"group_size":32)", 4, 32, true,
+                         [](QuantisedLayer& layer) { return layer.gptq(true, true); }, true),
+                  Format::i4_32, bar4);
+  check_quantised(shapes(R"("quant_method":"awq","bits":4,"group_size":32)", 4, 32, false,
+                         [](QuantisedLayer& layer) { return layer.awq(); }, true),
+                  Format::i4_32, bar4);
   check_quantised(shapes(R"("quant_method":"compressed-tensors","format":"pack-quantized")", 4, 32, false,
                          [](QuantisedLayer& layer) { return layer.compressed(Zeros::packed, false); }),
                   Format::i4_32, bar4);

@@ -388,6 +388,44 @@ TEST_CASE("folders that are quantised in other ways say what is read instead") {
          blocks.block_cols == 32));
 }
 
+TEST_CASE("quantization_config in the forms that tools write") {
+  using Method = QuantizationConfig::Method;
+  const auto of = [](const std::string& text) { return QuantizationConfig::of(json::parse(text)); };
+  // GPTQModel, with modules that are left out or have other bits; its newer name for the format.
+  const QuantizationConfig gptq = of(R"({"quantization_config":{"bits":4,"checkpoint_format":"gptq","damp_percent":0.05,
+      "desc_act":false,"dynamic":{"-:.*attn.*":{},"-:.*shared_expert.*":{},"+:.*lm_head.*":{"bits":8,"group_size":64}},
+      "group_size":128,"hyb_act":false,"lm_head":true,"meta":{"quantizer":["gptqmodel:5.0.0"],"uri":null},
+      "pack_dtype":"int32","quant_method":"gptq","static_groups":false,"sym":true,"true_sequential":true}})");
+  CHECK((gptq.method == Method::gptq && gptq.group_size == 128 && gptq.zeros_minus_one));
+  CHECK_FALSE(of(R"({"quantization_config":{"quant_method":"gptq","bits":4,"format":"gptq_v2"}})").zeros_minus_one);
+  // transformers' GPTQConfig, in the text part of a composite config.
+  CHECK(of(R"({"text_config":{"quantization_config":{"quant_method":"gptq","bits":8,"group_size":-1,"backend":"auto",
+      "batch_size":1,"block_name_to_quantize":"model.layers","checkpoint_format":"gptq","dataset":null,"tokenizer":null,
+      "desc_act":true,"modules_in_block_to_quantize":[["self_attn.k_proj"],["mlp.experts.0.up_proj"]],"sym":false}}})")
+            .method == Method::gptq);
+  // AutoAWQ, and what writes its layout after it.
+  const QuantizationConfig awq = of(R"({"quantization_config":{"backend":"autoawq","bits":4,"do_fuse":false,
+      "exllama_config":null,"fuse_max_seq_len":null,"group_size":32,"modules_to_fuse":null,"quant_method":"awq",
+      "modules_to_not_convert":["visual","mlp.gate","shared_expert_gate"],"version":"gemm","zero_point":true}})");
+  CHECK((awq.method == Method::awq && awq.group_size == 32));
+  // The publisher's FP8, whose list of other modules is not needed.
+  const QuantizationConfig fp8 = of(R"({"quantization_config":{"activation_scheme":"dynamic","fmt":"e4m3",
+      "modules_to_not_convert":["lm_head","model.language_model.embed_tokens","model.language_model.layers.0.mlp.gate",
+      "model.visual.merger.linear_fc1","mtp.fc"],"quant_method":"fp8","weight_block_size":[128,128]}})");
+  CHECK((fp8.method == Method::fp8 && fp8.block_rows == 128 && fp8.block_cols == 128));
+  CHECK(of(R"({"quantization_config":{"quant_method":"fp8","activation_scheme":"static","weight_block_size":null,
+      "ignored_layers":[]}})")
+            .method == Method::fp8);
+  // llm-compressor.
+  const QuantizationConfig compressed = of(R"({"quantization_config":{"config_groups":{"group_0":{"format":
+      "pack-quantized","input_activations":null,"output_activations":null,"targets":["Linear"],"weights":{"actorder":
+      "static","block_structure":null,"dynamic":false,"group_size":128,"num_bits":4,"observer":"minmax","strategy":
+      "group","symmetric":true,"type":"int"}}},"format":"pack-quantized","global_compression_ratio":null,"ignore":
+      ["lm_head","re:.*mlp.gate$"],"kv_cache_scheme":null,"quant_method":"compressed-tensors","quantization_status":
+      "compressed","sparsity_config":{},"transform_config":{},"version":"0.12.2"}})");
+  CHECK((compressed.method == Method::compressed_tensors && compressed.group_size == 128));
+}
+
 TEST_CASE("a large matrix that takes another format is cancelled between its pieces") {
   constexpr std::size_t rows = 40, cols = std::size_t{1} << 20;  // pieces of 16 rows
   const std::vector<std::byte> stored(rows * cols);

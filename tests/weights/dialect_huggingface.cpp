@@ -37,6 +37,8 @@ TEST_CASE("where the head stands") {
   CHECK(map_of({"lm_head.weight"}).lm_head == "lm_head.weight");
   CHECK(map_of({"language_model.lm_head.weight"}).lm_head == "language_model.lm_head.weight");
   CHECK(map_of({"model.lm_head.weight"}).lm_head == "model.lm_head.weight");
+  CHECK(map_of({"language_model.lm_head.qweight"}).lm_head == "language_model.lm_head.weight");
+  CHECK(map_of({"model.lm_head.weight_packed"}).lm_head == "model.lm_head.weight");
   CHECK(map_of({"a"}).lm_head == "lm_head.weight");
 }
 

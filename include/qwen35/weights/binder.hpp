@@ -16,6 +16,7 @@
 
 #if QWEN35_BODIES
 #include <cstring>
+#include <map>
 #endif
 
 QWEN35_BEGIN_NAMESPACE
@@ -46,6 +47,10 @@ class Binder final : private TensorTaker {
   Matrix matrix(const std::string& name, const Shape& shape) { return scaled_view(name, shape, 1); }
   // Matrices in one tensor [count, rows, cols], as one matrix [count * rows, cols].
   Matrix stacked(const std::string& name, const Shape& shape) { return scaled_view(name, shape, shape[0]); }
+  // Is the parameter `name` [count, rows, cols] there as tensors of integers, each stacked?
+  bool has_stacked_integers(const std::string& name) const { return PackedWeight::is_there(*this, name + ".weight"); }
+  // One of its matrices.
+  Matrix stacked_integers(const std::string& name, const Shape& shape, std::size_t index);
   // What a tensor's values mean, as f32; one of more than one axis is transposed, see Parameter. `meant`: the file has
   // what they mean already.
   const float* vector(const std::string& name, const Shape& shape, Meaning meaning = Meaning::plain,
@@ -128,6 +133,45 @@ QWEN35_BODY Matrix Binder::scaled_view(const std::string& name, const Shape& sha
     out.scales = read_block_scales(*this, storage_, quantization_, name, {count, rows / count, out.cols});
   }
   return in_format(out, checkpoint_.dtype());
+}
+
+namespace detail {
+
+// One of each of a module's tensors that are stacked.
+class SliceTaker final : public TensorTaker {
+ public:
+  SliceTaker(TensorTaker& tensors, std::size_t index, std::size_t count)
+      : tensors_(tensors), index_(index), count_(count) {}
+  const TensorInfo* find(const std::string& name) const override { return slice(tensors_.find(name)); }
+  const TensorInfo* take_any(const std::string& name) override { return slice(tensors_.take_any(name)); }
+  void complain(const std::string& name, const std::string& what) override {
+    tensors_.complain(name, concat("of matrix ", index_, " of ", count_, ": ", what));
+  }
+
+ private:
+  // What is not stacked is given as it is, and does not fit then.
+  const TensorInfo* slice(const TensorInfo* whole) const {
+    if (whole == nullptr || whole->shape.size() < 2 || whole->shape[0] != count_) {
+      return whole;
+    }
+    TensorInfo part = *whole;
+    const std::size_t bytes = whole->bytes.size() / count_;
+    part.shape.erase(part.shape.begin());
+    part.bytes = whole->bytes.subspan(index_ * bytes, bytes);
+    return &slices_.insert_or_assign(whole->name, std::move(part)).first->second;
+  }
+
+  TensorTaker& tensors_;
+  std::size_t index_, count_;
+  mutable std::map<std::string, TensorInfo> slices_;
+};
+
+}  // namespace detail
+
+QWEN35_BODY Matrix Binder::stacked_integers(const std::string& name, const Shape& shape, std::size_t index) {
+  detail::SliceTaker slice(*this, index, shape[0]);
+  return in_format(PackedWeight::read(slice, storage_, quantization_, name + ".weight", shape[1], shape[2]),
+                   checkpoint_.dtype());
 }
 
 QWEN35_BODY const TensorInfo* Binder::take_any(const std::string& name) {

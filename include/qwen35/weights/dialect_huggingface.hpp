@@ -57,7 +57,7 @@ class HuggingFaceDialect final : public Dialect {
   void bind(Binder& binder, const Parameter& parameter, const float*& out) override {
     out = binder.vector(file_name(parameter.name), parameter.shape, parameter.meaning);
   }
-  // Fused, or three matrices for each expert.
+  // Fused, also as stacked tensors of integers, or three matrices for each expert.
   QWEN35_BODY void bind(Binder& binder, const ExpertsParameter& experts, std::vector<MlpWeights>& out) override;
 
  private:
@@ -90,9 +90,10 @@ QWEN35_BODY HuggingFaceNames HuggingFaceNames::of(const Checkpoint& checkpoint) 
     choose([&](const std::string& root) { return any_starts_with(checkpoint, root + "layers."); });
   }
   for (const char* const root : {"", "language_model.", "model.language_model.", "model."}) {
-    const std::string name = std::string(root) + "lm_head.weight";
-    if (checkpoint.find(name) != nullptr) {
-      names.lm_head = name;
+    const std::string head = std::string(root) + "lm_head.";
+    const auto has = [&](const char* part) { return checkpoint.find(head + part) != nullptr; };
+    if (has("weight") || has("qweight") || has("weight_packed")) {
+      names.lm_head = head + "weight";
       break;
     }
   }
@@ -141,6 +142,17 @@ QWEN35_BODY void HuggingFaceDialect::bind(Binder& binder, const ExpertsParameter
     return;
   }
   const std::size_t rows = experts.intermediate, hidden = experts.hidden_size;
+  if (binder.has_stacked_integers(file_name(fused.name)) && binder.has_stacked_integers(file_name(fused_down.name))) {
+    for (std::size_t e = 0; e < experts.count; ++e) {
+      const Matrix gate_up = binder.stacked_integers(file_name(fused.name), fused.shape, e);
+      const Matrix down = binder.stacked_integers(file_name(fused_down.name), fused_down.shape, e);
+      if (gate_up.empty() || down.empty()) {
+        return;
+      }
+      out[e] = {gate_up.slice(0, rows), gate_up.slice(rows, rows), down};
+    }
+    return;
+  }
   const Matrix gate_up = binder.stacked(file_name(fused.name), fused.shape);
   const Matrix down = binder.stacked(file_name(fused_down.name), fused_down.shape);
   for (std::size_t e = 0; e < experts.count && !gate_up.empty() && !down.empty(); ++e) {

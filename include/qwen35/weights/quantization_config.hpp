@@ -121,7 +121,7 @@ QWEN35_BODY QuantizationConfig QuantizationConfig::of_object(const JsonFields& f
     out.read_block_size(fields, "weight_block_size");
   } else if (method == "gptq") {
     out.method = Method::gptq;
-    const std::string format = fields.text("checkpoint_format", "gptq");
+    const std::string format = fields.text("checkpoint_format", fields.text("format", "gptq"));
     if (format != "gptq" && format != "gptq_v2") {
       detail::refuse_quantization("gptq as " + format.substr(0, 100));
     }
