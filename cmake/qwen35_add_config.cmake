@@ -5,7 +5,9 @@
 #
 # gives my_program the header <qwen35_config/my_model.hpp> with `struct my_model`: a composite config when the file has a vision part, else a
 # text config; of the dense family when the file is. What the file does not say has the reference's default. NAME is an identifier. A relative
-# path is looked for in the current source directory. The project is configured anew when the file changes.
+# path is looked for in the current source directory. The project is configured anew when the file changes. A GGUF or packed file (*.gguf, *.qwen35) is
+# read by the tool qwen35-inspect while the project is configured: where QWEN35_INSPECT says, else on the path. Without the tool, let it write the
+# config.json once: qwen35-inspect model.gguf --config > config.json
 #
 #   qwen35_write_config(NAME my_model FROM path/to/config.json OUTPUT path/to/header.hpp)
 #
@@ -261,10 +263,24 @@ function(_qwen35_layer_types lines file indent json layers)
   set(${lines} "${${lines}}${indent}${line}" PARENT_SCOPE)
 endfunction()
 
+# The config of a model in one file.
+function(_qwen35_inspected out file)
+  find_program(QWEN35_INSPECT qwen35-inspect DOC "Reads the config of GGUF files for qwen35_add_config()")
+  if(NOT QWEN35_INSPECT)
+    message(FATAL_ERROR "${file}: the tool qwen35-inspect reads it, and was not found: set QWEN35_INSPECT to it, or write the config once with"
+                        " qwen35-inspect ${file} --config > config.json")
+  endif()
+  execute_process(COMMAND "${QWEN35_INSPECT}" "${file}" --config OUTPUT_VARIABLE json ERROR_VARIABLE error RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${file}: ${error}")
+  endif()
+  set(${out} "${json}" PARENT_SCOPE)
+endfunction()
+
 function(qwen35_write_config)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;FROM;OUTPUT" "")
   if(arg_UNPARSED_ARGUMENTS OR NOT arg_NAME OR NOT arg_FROM OR NOT arg_OUTPUT)
-    message(FATAL_ERROR "qwen35_write_config: expected NAME identifier FROM config.json OUTPUT header.hpp")
+    message(FATAL_ERROR "qwen35_write_config: expected NAME identifier FROM config.json_or_model.gguf OUTPUT header.hpp")
   endif()
   if(NOT arg_NAME MATCHES "^[A-Za-z_][A-Za-z0-9_]*$" OR arg_NAME IN_LIST QWEN35_EMBED_KEYWORDS)
     message(FATAL_ERROR "qwen35_write_config: NAME must be an identifier, not '${arg_NAME}'")
@@ -276,7 +292,11 @@ function(qwen35_write_config)
   if(NOT CMAKE_SCRIPT_MODE_FILE)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
   endif()
-  file(READ "${file}" json)
+  if(file MATCHES "\\.(gguf|qwen35)$")
+    _qwen35_inspected(json "${file}")
+  else()
+    file(READ "${file}" json)
+  endif()
   string(JSON type ERROR_VARIABLE error TYPE "${json}")
   if(error OR NOT type STREQUAL "OBJECT")
     message(FATAL_ERROR "${file}: expected a JSON object ${error}")

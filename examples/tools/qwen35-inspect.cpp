@@ -139,6 +139,17 @@ std::string padded(const std::string& text, std::size_t width, bool right) {
   return right ? space + text : text + space;
 }
 
+// As a config.json has it: without the file's own names for the fields.
+Value without_key_names(Value object) {
+  std::erase_if(object.members(), [](const Value::Member& member) { return member.first == "key_names"; });
+  for (Value::Member& member : object.members()) {
+    if (member.second.is_object()) {
+      member.second = without_key_names(std::move(member.second));
+    }
+  }
+  return object;
+}
+
 class Inspection {
  public:
   explicit Inspection(const qwen35::Checkpoint& checkpoint)
@@ -265,16 +276,6 @@ class Inspection {
   qwen35::TensorPart part_of(const qwen35::TensorInfo& tensor) const {
     return qwen35::part_of_tensor(tensor.name, layers_);
   }
-  // As a config.json has it: without the file's own names for the fields.
-  static Value without_key_names(Value object) {
-    std::erase_if(object.members(), [](const Value::Member& member) { return member.first == "key_names"; });
-    for (Value::Member& member : object.members()) {
-      if (member.second.is_object()) {
-        member.second = without_key_names(std::move(member.second));
-      }
-    }
-    return object;
-  }
   // What a model reads: all but the prediction of further tokens.
   std::size_t used_bytes() const {
     const auto mtp = parts_.find(qwen35::TensorPart::mtp);
@@ -357,7 +358,7 @@ class Inspection {
 int main(int argc, char** argv) {
   CLI::App app("What a checkpoint is, what its tensors are, what it takes to run it, and which config fits.");
   std::string path, mmproj = "auto";
-  bool json = false, tensors = false;
+  bool json = false, tensors = false, config = false;
   app.add_option("checkpoint", path, "folder with config.json and safetensors files, a GGUF or a packed file")
       ->required();
   app.add_option("--mmproj", mmproj,
@@ -365,6 +366,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--tensors", tensors, "each tensor too");
   app.add_flag("--json", json, "one JSON object instead of text");
+  app.add_flag("--config", config, "the config alone, as config.json has it: for qwen35_add_config() too")
+      ->excludes("--json", "--tensors");
   CLI11_PARSE(app, argc, argv);
   try {
     const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(
@@ -372,6 +375,10 @@ int main(int argc, char** argv) {
                                                   : mmproj == "none" ? std::optional<std::string>("")
                                                                      : std::optional(mmproj),
                                         .load = qwen35::LoadMode::map});
+    if (config) {
+      std::cout << qwen35::json::dump(without_key_names(checkpoint.config())) << '\n';
+      return 0;
+    }
     const Inspection inspection(checkpoint);
     json ? inspection.print_json(tensors) : inspection.print_text(tensors);
     std::cout.flush();
