@@ -4,7 +4,9 @@
   python3 check_scenes.py make COUNT SEED OUT    COUNT scenes each of text, picture and clip: OUT/requests.jsonl for qwen35-describe --jsonl, their
                                                  files, and OUT/answers.jsonl, the reference's greedy answers (fp32 on the upcast weights, thinking off)
   qwen35-describe --jsonl < OUT/requests.jsonl > OUT/ours.jsonl
-  python3 check_scenes.py compare OUT            counts equal answers; for each that differs, how near the reference was to the other token
+  python3 check_scenes.py compare OUT [FILE]     counts equal answers (in ours.jsonl, or another file of OUT); for each that differs, how near the reference was
+                                                 to the other token
+A packed or GGUF file is held against the reference in the same way: qwen35-pack shapes q4.qwen35 -r q4, then qwen35-describe -m q4.qwen35 --jsonl.
 
 Run it in a folder that has the checkpoint as shapes/, the drawing of its scenes as scenes.py, and the family's published template as chat_template.jinja.
 """
@@ -70,9 +72,9 @@ def make(count, seed, out):
         answers.flush()
 
 
-def compare(out):
+def compare(out, file="ours.jsonl"):
     theirs = [json.loads(line) for line in open(f"{out}/answers.jsonl")]
-    ours = [json.loads(line) for line in open(f"{out}/ours.jsonl")]
+    ours = [json.loads(line) for line in open(f"{out}/{file}")]
     assert len(ours) == len(theirs), f"{len(ours)} answers of ours, {len(theirs)} of the reference"
     equal, right = {}, {}
     for index, (mine, reference) in enumerate(zip(ours, theirs)):
@@ -90,4 +92,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "make":
         make(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
     else:
-        compare(sys.argv[2])
+        compare(*sys.argv[2:])
