@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The third-party packages, for this build and for the installed package alike: found on the system, else fetched at a pinned version.
 #
-# qwen35_make_dependencies() makes four imported targets. `qwen35::third_party` carries the include directories of Highway, xsimd and RapidJSON,
-# OpenMP's flag and libraries, and utf8proc. `qwen35::media_third_party` carries the image libraries that are there, `qwen35::ffmpeg_third_party`
+# qwen35_make_dependencies() makes five imported targets. `qwen35::third_party` carries the include directories of Highway, xsimd and RapidJSON,
+# and utf8proc, `qwen35::openmp` OpenMP's flag and libraries unless QWEN35_OPENMP is off. `qwen35::media_third_party` carries the image libraries that are there, `qwen35::ffmpeg_third_party`
 # FFmpeg's and `qwen35::dense_third_party` Eigen's include directory if they are.
 # All are global, and hold plain paths and flags instead of the packages' own targets: those are visible only in the directory that looked for them.
 #
@@ -10,6 +10,7 @@
 include_guard()
 
 option(QWEN35_FETCH_DEPENDENCIES "Download packages that the system does not have" ON)
+option(QWEN35_OPENMP "Loops run on several threads, by OpenMP; OFF: on the caller's alone" ON)
 
 # The versions that the tests run with (Debian 12's; RapidJSON has had no release since 2016), at the projects' own addresses.
 set(qwen35_fetch_highway https://github.com/google/highway.git 1.0.3)
@@ -128,9 +129,11 @@ function(qwen35_list_missing out)
   if(NOT QWEN35_UTF8PROC_INCLUDE_DIR OR NOT QWEN35_UTF8PROC_LIBRARY)
     list(APPEND missing libutf8proc-dev)
   endif()
-  find_package(OpenMP QUIET COMPONENTS CXX)
-  if(NOT OpenMP_CXX_FOUND)
-    list(APPEND missing "OpenMP (for Clang: libomp-dev)")
+  if(QWEN35_OPENMP)
+    find_package(OpenMP QUIET COMPONENTS CXX)
+    if(NOT OpenMP_CXX_FOUND)
+      list(APPEND missing "OpenMP (for Clang: libomp-dev)")
+    endif()
   endif()
   set(${out} "${missing}" PARENT_SCOPE)
 endfunction()
@@ -147,18 +150,6 @@ function(qwen35_make_third_party)
   target_include_directories(qwen35::third_party SYSTEM INTERFACE ${directories})
   set_property(GLOBAL PROPERTY QWEN35_THIRD_PARTY_INCLUDES "${directories}")
 
-  # -fopenmp, the only flag of ours that a user's files are compiled with.
-  find_package(OpenMP QUIET COMPONENTS CXX)
-  if(NOT OpenMP_CXX_FOUND)
-    message(FATAL_ERROR "qwen35 needs OpenMP for ${CMAKE_CXX_COMPILER_ID}: install it (Debian: libomp-dev for Clang, g++ has its own).")
-  endif()
-  separate_arguments(flags NATIVE_COMMAND "${OpenMP_CXX_FLAGS}")
-  foreach(flag IN LISTS flags)
-    target_compile_options(qwen35::third_party INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${flag}>")
-  endforeach()
-  target_link_libraries(qwen35::third_party INTERFACE ${OpenMP_CXX_LIBRARIES})
-  set_property(GLOBAL PROPERTY QWEN35_OPENMP_FLAGS "${flags}")
-
   if(QWEN35_UTF8PROC_INCLUDE_DIR AND QWEN35_UTF8PROC_LIBRARY)
     target_include_directories(qwen35::third_party SYSTEM INTERFACE "${QWEN35_UTF8PROC_INCLUDE_DIR}")
     target_link_libraries(qwen35::third_party INTERFACE "${QWEN35_UTF8PROC_LIBRARY}")
@@ -170,6 +161,25 @@ function(qwen35_make_third_party)
     target_include_directories(qwen35_utf8proc SYSTEM PUBLIC "${source}")
     target_link_libraries(qwen35::third_party INTERFACE qwen35_utf8proc)
   endif()
+endfunction()
+
+# -fopenmp, the only flag of ours that a user's files are compiled with.
+function(qwen35_make_openmp)
+  add_library(qwen35::openmp INTERFACE IMPORTED GLOBAL)
+  set_property(GLOBAL PROPERTY QWEN35_OPENMP_FLAGS "")
+  if(NOT QWEN35_OPENMP)
+    return()
+  endif()
+  find_package(OpenMP QUIET COMPONENTS CXX)
+  if(NOT OpenMP_CXX_FOUND)
+    message(FATAL_ERROR "qwen35 needs OpenMP for ${CMAKE_CXX_COMPILER_ID}: install it (Debian: libomp-dev for Clang, g++ has its own), or set QWEN35_OPENMP=OFF to run on one thread.")
+  endif()
+  separate_arguments(flags NATIVE_COMMAND "${OpenMP_CXX_FLAGS}")
+  foreach(flag IN LISTS flags)
+    target_compile_options(qwen35::openmp INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${flag}>")
+  endforeach()
+  target_link_libraries(qwen35::openmp INTERFACE ${OpenMP_CXX_LIBRARIES})
+  set_property(GLOBAL PROPERTY QWEN35_OPENMP_FLAGS "${flags}")
 endfunction()
 
 # Image libraries are optional: without one, a program that includes its header does not compile, and others do not notice.
@@ -278,6 +288,7 @@ macro(qwen35_make_dependencies)
       enable_language(C)  # for its one source file; not allowed inside a function
     endif()
     qwen35_make_third_party()
+    qwen35_make_openmp()
     qwen35_make_media_third_party()
     qwen35_make_ffmpeg_third_party()
     qwen35_make_dense_third_party()

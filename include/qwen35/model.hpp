@@ -3,6 +3,10 @@
 // qwen35/media/.
 #pragma once
 
+// First, so that what they say stands on few lines.
+#include <qwen35/core/requirements.hpp>
+#include <qwen35/layers/layers_of.hpp>
+
 #include <qwen35/cache/cache_file.hpp>
 #include <qwen35/cache/hybrid_cache.hpp>
 #include <qwen35/config/presets.hpp>

@@ -7,6 +7,7 @@
 // different functions.
 #pragma once
 
+#include <qwen35/core/requirements.hpp>
 #include <qwen35/version.hpp>
 
 #if defined(__AVX512F__) && defined(__AVX512BW__)

@@ -6,14 +6,20 @@
 #include <qwen35/core/abi.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
+QWEN35_BEGIN_NAMESPACE
+enum class ErrorKind : std::uint8_t { other, config, checkpoint, input, cache, text, media };
+QWEN35_END_NAMESPACE
+
 #if !defined(__cpp_exceptions)
-// A build without exceptions supplies this function; it must not return.
-extern "C" [[noreturn]] void qwen35_error_handler(const char* message);
+// A build without exceptions supplies this function; it must not return. `file`, `line`: where in the library's source.
+extern "C" [[noreturn]] void qwen35_error_handler(qwen35::ErrorKind kind, const char* message, const char* file,
+                                                  int line);
 #endif
 
 QWEN35_BEGIN_NAMESPACE
@@ -21,42 +27,49 @@ QWEN35_BEGIN_NAMESPACE
 // Base of every exception of the library.
 class Error : public std::runtime_error {
  public:
+  static constexpr ErrorKind kind = ErrorKind::other;
   using std::runtime_error::runtime_error;
 };
 
 // A config.json that is not well formed, or does not describe the compiled type.
 class ConfigError : public Error {
  public:
+  static constexpr ErrorKind kind = ErrorKind::config;
   using Error::Error;
 };
 
 // A weight file or checkpoint folder that is damaged or does not hold the model's tensors.
 class CheckpointError : public Error {
  public:
+  static constexpr ErrorKind kind = ErrorKind::checkpoint;
   using Error::Error;
 };
 
 // Arguments of a call that contradict each other or the model.
 class InputError : public Error {
  public:
+  static constexpr ErrorKind kind = ErrorKind::input;
   using Error::Error;
 };
 
 // A cache that is full, or a cache file that does not fit the model.
 class CacheError : public Error {
  public:
+  static constexpr ErrorKind kind = ErrorKind::cache;
   using Error::Error;
 };
 
 // Text, JSON, a tokenizer file or a conversation that cannot be read.
 class TextError : public Error {
  public:
+  static constexpr ErrorKind kind = ErrorKind::text;
   using Error::Error;
 };
 
 // An image or video that cannot be decoded or is out of the documented limits.
 class MediaError : public Error {
  public:
+  static constexpr ErrorKind kind = ErrorKind::media;
   using Error::Error;
 };
 
@@ -64,14 +77,37 @@ class MediaError : public Error {
 // no bytes that end a C string or command a terminal.
 std::string shown_message(std::string_view message);
 
+namespace detail {
+
+#if defined(__cpp_exceptions)
+struct Place {};
+using Condition = bool;
+#else
+// Where a function with this as its last argument was called.
+struct Place {
+  const char* file;
+  int line;
+  constexpr Place(const char* called_in = __builtin_FILE(), int called_at = __builtin_LINE())
+      : file(called_in), line(called_at) {}
+};
+struct Condition {
+  Place place;
+  bool holds;
+  constexpr Condition(bool value, const char* file = __builtin_FILE(), int line = __builtin_LINE())
+      : place(file, line), holds(value) {}
+};
+#endif
+
+}  // namespace detail
+
 // The only place that throws.
 template <class E = Error>
-[[noreturn]] inline void raise(const std::string& message) {
+[[noreturn]] inline void raise(const std::string& message, [[maybe_unused]] detail::Place place = {}) {
   static_assert(std::is_base_of_v<Error, E>, "raise<E>: E must derive from qwen35::Error");
 #if defined(__cpp_exceptions)
   throw E(shown_message(message));
 #else
-  qwen35_error_handler(shown_message(message).c_str());
+  qwen35_error_handler(E::kind, shown_message(message).c_str(), place.file, place.line);
 #endif
 }
 
@@ -161,10 +197,16 @@ inline std::string shown_message(std::string_view message) {
 
 // Raises E with the pieces as its message, unless `condition` holds. The message is only built on failure.
 template <class E = Error, class... Parts>
-inline void require(bool condition, const Parts&... parts) {
+inline void require(detail::Condition condition, const Parts&... parts) {
+#if defined(__cpp_exceptions)
   if (!condition) [[unlikely]] {
     raise<E>(concat(parts...));
   }
+#else
+  if (!condition.holds) [[unlikely]] {
+    raise<E>(concat(parts...), condition.place);
+  }
+#endif
 }
 
 QWEN35_END_NAMESPACE

@@ -9,8 +9,6 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-enum class ErrorKind : std::uint8_t { other, config, checkpoint, input, cache, text, media };
-
 struct Failure {
   ErrorKind kind = ErrorKind::other;
   std::string message;

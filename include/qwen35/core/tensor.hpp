@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <initializer_list>
+#include <iosfwd>
 #include <span>
 #include <string>
 #include <utility>
@@ -55,6 +56,10 @@ inline std::string to_string(const Shape& shape) {
     out += (axis == 0 ? "" : ", ") + std::to_string(shape[axis]);
   }
   return out + "]";
+}
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const Shape& shape) {
+  return out << to_string(shape);
 }
 
 template <class T>

@@ -11,6 +11,10 @@
 #include <string_view>
 
 #if QWEN35_BODIES
+#if !__has_include(<rapidjson/reader.h>)
+#error \
+    "qwen35 needs RapidJSON (Debian: rapidjson-dev): link qwen35::qwen35, which finds or downloads it, or add its folder"
+#endif
 #include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>

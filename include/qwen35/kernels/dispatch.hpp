@@ -19,6 +19,18 @@
 #include <cstring>
 #include <limits>
 
+#if !__has_include(<hwy/highway.h>)
+#error "qwen35 needs Highway (Debian: libhwy-dev): link qwen35::qwen35, which finds or downloads it, or add its folder"
+#elif !defined(QWEN35_STATIC_DISPATCH) && (defined(HWY_HIGHWAY_INCLUDED) || defined(HIGHWAY_HWY_FOREACH_TARGET_H_))
+#error "include qwen35 before <hwy/highway.h>, or define QWEN35_STATIC_DISPATCH: Highway dispatches once for each file"
+#include "the end: see the error above"
+#endif
+
+// x86-64-v3 and -v4 have no AES instructions, which Highway expects beside AVX2 and no kernel uses.
+#if defined(QWEN35_STATIC_DISPATCH) && !defined(__AES__) && !defined(HWY_DISABLE_PCLMUL_AES)
+#define HWY_DISABLE_PCLMUL_AES
+#endif
+
 #if !defined(HWY_DISABLED_TARGETS)
 #if defined(QWEN35_STATIC_DISPATCH)
 // Vectors without a size known to the compiler cannot be members.

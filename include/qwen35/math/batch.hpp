@@ -9,6 +9,11 @@
 #include <qwen35/core/abi.hpp>
 
 #include <cstddef>
+
+#if !__has_include(<xsimd/xsimd.hpp>)
+#error "qwen35 needs xsimd (Debian: libxsimd-dev): link qwen35::qwen35, which finds or downloads it, or add its folder"
+#include "the end: see the error above"
+#endif
 #include <xsimd/xsimd.hpp>
 
 #if QWEN35_BODIES

@@ -6,8 +6,13 @@
 #include <qwen35/unicode/classes.hpp>
 #include <qwen35/unicode/utf8.hpp>
 
-#include <utf8proc.h>
 #include <algorithm>
+
+#if !__has_include(<utf8proc.h>)
+#error "qwen35 needs utf8proc (Debian: libutf8proc-dev): link qwen35::qwen35, which finds it or downloads it"
+#include "the end: see the error above"
+#endif
+#include <utf8proc.h>
 
 QWEN35_BEGIN_NAMESPACE
 namespace unicode {

@@ -7,6 +7,10 @@
 #include <cstdint>
 
 #if QWEN35_BODIES
+#if !__has_include(<utf8proc.h>)
+#error "qwen35 needs utf8proc (Debian: libutf8proc-dev): link qwen35::qwen35, which finds it or downloads it"
+#include "the end: see the error above"
+#endif
 #include <utf8proc.h>
 #endif
 
