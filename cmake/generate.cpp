@@ -93,6 +93,7 @@
 #include <qwen35/sampling/watermarking_config.hpp>
 #include <qwen35/session/session_encoder.hpp>
 #include <qwen35/session/session_media.hpp>
+#include <qwen35/session/session_options.hpp>
 #include <qwen35/text/added_vocabulary.hpp>
 #include <qwen35/text/batch_encoding.hpp>
 #include <qwen35/text/bpe.hpp>

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <numeric>
 #include <ranges>
+#include <sstream>
 
 using namespace qwen35;
 using test_support::message_of;
@@ -20,6 +21,9 @@ TEST_CASE("a shape counts its values, and has at most five axes") {
   CHECK(Shape{2, 3} != Shape{2, 3, 1});
   CHECK(to_string(Shape{2, 3}) == "[2, 3]");
   CHECK(to_string(Shape{}) == "[]");
+  std::ostringstream line;
+  line << Shape{2, 3};
+  CHECK(line.str() == "[2, 3]");
   Shape shape{1, 2, 3, 4};
   shape.push_back(5);
   CHECK(shape.size() == 120);

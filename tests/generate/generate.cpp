@@ -466,6 +466,24 @@ TEST_CASE("what came out, on one line and as JSON") {
   CHECK(best.at("beam_indices").size() == beams.beam_indices.size());
 }
 
+TEST_CASE("what a forward gave, on one line and as JSON") {
+  std::ostringstream line;
+  line << ForwardOutput{};
+  CHECK(line.str() == "ForwardOutput:");
+  CHECK(json::dump(to_json(ForwardOutput{})) == "{}");
+  ForwardOutput output;
+  output.loss = 0.5f;
+  output.logits = Tensor<float>({1, 2, 7});
+  output.attentions.assign(3, Tensor<float>({1, 4, 2, 2}));
+  output.rope_deltas = {-4};
+  line.str("");
+  line << output;
+  CHECK(line.str() == "ForwardOutput: loss 0.500000, logits [1, 2, 7], attentions 3 [1, 4, 2, 2]");
+  CHECK(json::dump(to_json(output)) ==
+        R"({"loss": 0.5, "logits": [1, 2, 7], "attentions": [[1, 4, 2, 2], [1, 4, 2, 2], [1, 4, 2, 2]], )"
+        R"("rope_deltas": [-4]})");
+}
+
 TEST_CASE("beams that sample: reproducible, per prompt, and never the same candidate twice in a step") {
   ToyModel model;
   const Tensor<TokenId> ids({2, 3}, {1, 8, 9, 10, 11, 12});

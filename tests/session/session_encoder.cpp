@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <qwen35/json/dump.hpp>
 #include <qwen35/session/session_encoder.hpp>
 #include <qwen35/text/chat_template_file.hpp>
 
@@ -6,7 +7,31 @@
 
 #include <doctest/doctest.h>
 
+#include <sstream>
+
 using namespace qwen35;
+
+TEST_CASE("a reply, on one line and as JSON") {
+  Reply reply;
+  reply.text = "It\nrains.";
+  reply.finish_reason = FinishReason::stop;
+  reply.usage.prompt_tokens = 7;
+  reply.usage.completion_tokens = 3;
+  reply.ids = {5, 6, 7};
+  ParsedToolCall call;
+  call.call.name = "look";
+  call.call.arguments["where"] = "out";
+  call.complete = true;
+  reply.tool_calls.push_back(call);
+  std::ostringstream line;
+  line << reply;
+  CHECK(line.str() == "Reply: \"It rains.\", 1 tool calls, stop; Usage: 7 prompt tokens, 0 of them cached, 3 new");
+  CHECK(json::dump(to_json(reply)) ==
+        R"({"text": "It\nrains.", "reasoning": "", "tool_calls": [{"name": "look", "arguments": {"where": "out"}, )"
+        R"("complete": true, "recovery": "none"}], "finish_reason": "stop", "usage": {"prompt_tokens": 7, )"
+        R"("cached_tokens": 0, "completion_tokens": 3, "processed_tokens": 0, "reasoning_tokens": 0, )"
+        R"("encoded_media": 0}, "ids": [5, 6, 7], "seed": 0, "prompt_seconds": 0.0, "generate_seconds": 0.0})");
+}
 
 // What others type must not act, whichever way the template is rendered: of the published one both ways give the same
 // ids.

@@ -2,6 +2,7 @@
 #include <qwen35/core/cancellation.hpp>
 #include <qwen35/core/log.hpp>
 #include <qwen35/io/available_memory.hpp>
+#include <qwen35/json/dump.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35/weights/checkpoint.hpp>
 
@@ -322,6 +323,8 @@ TEST_CASE("a checkpoint says how its weights were loaded") {
   const Bytes json = bytes_of(config), weights = one_tensor("a");
   const LoadReport none = Checkpoint::from_bytes({{"config.json", json}, {"m.safetensors", weights}}).loading();
   CHECK(none.read_bytes + none.mapped_bytes == 0);
+  CHECK(json::dump(to_json(LoadReport{.mapped_bytes = 3, .read_bytes = 5, .huge_page_bytes = 1, .seconds = 0.5})) ==
+        R"({"mapped_bytes": 3, "read_bytes": 5, "huge_page_bytes": 1, "seconds": 0.5})");
 }
 
 TEST_CASE("one file goes before an index") {

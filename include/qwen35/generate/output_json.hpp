@@ -5,6 +5,7 @@
 #include <qwen35/core/tensor.hpp>
 #include <qwen35/generate/usage.hpp>
 #include <qwen35/json/dump.hpp>
+#include <qwen35/model/forward_input.hpp>
 #include <qwen35/sampling/stopping_criteria.hpp>
 
 QWEN35_BEGIN_NAMESPACE
@@ -14,6 +15,9 @@ struct GenerateOutput;
 
 // The counts under their names.
 json::Value to_json(const Usage& usage);
+
+// {"loss": 2.5, "logits": [1, 3, 512], ...}: of the tensors their shapes, of a list of tensors the shape of each.
+json::Value to_json(const ForwardOutput& output);
 
 namespace detail {
 
@@ -62,6 +66,48 @@ QWEN35_BODY json::Value to_json(const Usage& usage) {
   out["processed_tokens"] = usage.processed_tokens;
   out["reasoning_tokens"] = usage.reasoning_tokens;
   out["encoded_media"] = usage.encoded_media;
+  return out;
+}
+
+QWEN35_BODY json::Value to_json(const ForwardOutput& output) {
+  json::Value out = json::Value::object();
+  const auto shape = [](const Tensor<float>& tensor) {
+    json::Value extents = json::Value::array();
+    for (std::size_t axis = 0; axis < tensor.shape().rank(); ++axis) {
+      extents.push_back(tensor.shape()[axis]);
+    }
+    return extents;
+  };
+  const auto add = [&](const char* name, const Tensor<float>& tensor) {
+    if (tensor.size() > 0) {
+      out[name] = shape(tensor);
+    }
+  };
+  const auto add_each = [&](const char* name, const std::vector<Tensor<float>>& each) {
+    if (!each.empty()) {
+      out[name] = json::Value::array();
+      for (const Tensor<float>& tensor : each) {
+        out[name].push_back(shape(tensor));
+      }
+    }
+  };
+  if (output.loss) {
+    out["loss"] = static_cast<double>(*output.loss);
+  }
+  if (output.aux_loss) {
+    out["aux_loss"] = static_cast<double>(*output.aux_loss);
+  }
+  add("logits", output.logits);
+  add("last_hidden_state", output.last_hidden_state);
+  add_each("hidden_states", output.hidden_states);
+  add_each("attentions", output.attentions);
+  add_each("router_logits", output.router_logits);
+  if (!output.rope_deltas.empty()) {
+    out["rope_deltas"] = detail::json_row(std::span<const std::int32_t>(output.rope_deltas));
+  }
+  if (output.past_key_values != nullptr) {
+    out["cache_tokens"] = output.past_key_values->get_seq_length();
+  }
   return out;
 }
 

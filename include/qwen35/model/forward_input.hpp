@@ -10,6 +10,7 @@
 #include <qwen35/model/image_features.hpp>
 #include <qwen35/model/lm_head.hpp>
 
+#include <iosfwd>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -66,11 +67,49 @@ struct ForwardOutput {
   std::vector<Tensor<float>> router_logits;  // layers: [batch * sequence, num_experts], raw
 };
 
+// What it holds, with shapes and losses; on one line.
+std::string to_string(const ForwardOutput& output);
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const ForwardOutput& output) {
+  return out << to_string(output);
+}
+
 // Raises InputError for arguments that a model does not have.
 void require_no_media(const ForwardInput& input);
 void require_no_labels(const ForwardInput& input);
 
 #if QWEN35_BODIES
+
+QWEN35_BODY std::string to_string(const ForwardOutput& output) {
+  std::string out = "ForwardOutput:";
+  const auto add = [&](const char* what, const auto& value) {
+    out += concat(out.back() == ':' ? " " : ", ", what, " ", value);
+  };
+  const auto add_each = [&](const char* what, const std::vector<Tensor<float>>& each) {
+    if (!each.empty()) {
+      add(what, concat(each.size(), " ", to_string(each[0].shape())));
+    }
+  };
+  if (output.loss) {
+    add("loss", *output.loss);
+  }
+  if (output.aux_loss) {
+    add("aux_loss", *output.aux_loss);
+  }
+  if (output.logits.size() > 0) {
+    add("logits", to_string(output.logits.shape()));
+  }
+  if (output.last_hidden_state.size() > 0) {
+    add("last_hidden_state", to_string(output.last_hidden_state.shape()));
+  }
+  add_each("hidden_states", output.hidden_states);
+  add_each("attentions", output.attentions);
+  add_each("router_logits", output.router_logits);
+  if (output.past_key_values != nullptr) {
+    add("cache of", concat(output.past_key_values->get_seq_length(), " tokens"));
+  }
+  return out;
+}
 
 QWEN35_BODY void require_no_media(const ForwardInput& input) {
   require<InputError>(!input.pixel_values && !input.pixel_values_videos && !input.image_grid_thw &&

@@ -13,10 +13,17 @@
 #include <qwen35/text/tokenizer.hpp>
 
 #include <functional>
+#include <iosfwd>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <qwen35/generate/output_json.hpp>
+
+#include <algorithm>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -64,6 +71,18 @@ struct Reply {
   double generate_seconds = 0.0;
 };
 
+// The beginning of the text, and what it took; on one line.
+std::string to_string(const Reply& reply);
+template <class Traits>
+std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const Reply& reply) {
+  return out << to_string(reply);
+}
+
+// {"text": "...", "reasoning": "...", "tool_calls": [{"name": "f", "arguments": {...}, "complete": true, "recovery":
+// "none"}], "finish_reason": "stop", "usage": {...}, "ids": [...], "seed": 0, "prompt_seconds": 0.1,
+// "generate_seconds": 0.2}.
+json::Value to_json(const Reply& reply);
+
 // All may be empty. Returning false cancels the reply.
 struct SessionCallbacks {
   std::function<bool(const OutputEvent&)> event{};  // as the answer is written
@@ -73,5 +92,38 @@ struct SessionCallbacks {
   // Of the vision tower's work on one picture or video, in its own units.
   std::function<bool(std::size_t done, std::size_t total)> encoding{};
 };
+
+#if QWEN35_BODIES
+
+QWEN35_BODY std::string to_string(const Reply& reply) {
+  std::string line = shortened(reply.text);
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  return concat("Reply: \"", line, "\", ", reply.tool_calls.size(), " tool calls, ", name(reply.finish_reason), "; ",
+                to_string(reply.usage));
+}
+
+QWEN35_BODY json::Value to_json(const Reply& reply) {
+  json::Value out = json::Value::object();
+  out["text"] = reply.text;
+  out["reasoning"] = reply.reasoning;
+  out["tool_calls"] = json::Value::array();
+  for (const ParsedToolCall& parsed : reply.tool_calls) {
+    json::Value call = json::Value::object();
+    call["name"] = parsed.call.name;
+    call["arguments"] = parsed.call.arguments;
+    call["complete"] = parsed.complete;
+    call["recovery"] = name(parsed.recovery);
+    out["tool_calls"].push_back(std::move(call));
+  }
+  out["finish_reason"] = name(reply.finish_reason);
+  out["usage"] = to_json(reply.usage);
+  out["ids"] = detail::json_row(std::span<const TokenId>(reply.ids));
+  out["seed"] = reply.seed;
+  out["prompt_seconds"] = reply.prompt_seconds;
+  out["generate_seconds"] = reply.generate_seconds;
+  return out;
+}
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/io/mapped_file.hpp>
+#include <qwen35/json/value.hpp>
 
 #include <cstdint>
 #include <deque>
@@ -52,6 +53,9 @@ struct LoadReport {
 
   std::string text() const;
 };
+
+// The counts under their names, in bytes and seconds.
+json::Value to_json(const LoadReport& report);
 
 template <class Traits>
 std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& out, const LoadReport& report) {
@@ -116,6 +120,15 @@ QWEN35_BODY std::string LoadReport::text() const {
   return concat(mebibytes(mapped_bytes), " MiB mapped, ", mebibytes(read_bytes), " MiB read, ",
                 mebibytes(huge_page_bytes), " MiB of them in huge pages, ", static_cast<std::size_t>(seconds * 1000),
                 " ms");
+}
+
+QWEN35_BODY json::Value to_json(const LoadReport& report) {
+  json::Value out = json::Value::object();
+  out["mapped_bytes"] = report.mapped_bytes;
+  out["read_bytes"] = report.read_bytes;
+  out["huge_page_bytes"] = report.huge_page_bytes;
+  out["seconds"] = report.seconds;
+  return out;
 }
 
 QWEN35_BODY void WeightFiles::expect(std::span<const std::string> paths) {
