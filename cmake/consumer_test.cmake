@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake -DBY=way -DSOURCE=tests/consumer -DLIBRARY=project -DBUILD=folder -DLIBRARY_BUILD=folder "-DSETTINGS=-DX=Y;..." -P consumer_test.cmake
-# Configures, builds and runs the consumer project.
+# cmake -DBY=way -DSOURCE=tests/consumer -DLIBRARY=project -DBUILD=folder -DLIBRARY_BUILD=folder "-DSETTINGS=-DX=Y;..." -DCOMPILER=c++ -P consumer_test.cmake
+# Configures, builds and runs the consumer project. The ways pkg_config and plain are the compiler's own: one file, for one instruction set; plain has
+# the source's folder alone, and no threads.
 macro(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE failed OUTPUT_VARIABLE said ERROR_VARIABLE said)
   if(failed)
@@ -9,18 +10,37 @@ macro(run)
 endmacro()
 
 file(REMOVE_RECURSE "${BUILD}")
-set(extra "-DQWEN35_PATH=${LIBRARY}")
-if(BY MATCHES "^(find_package|not_there)$")
+file(MAKE_DIRECTORY "${BUILD}")
+set(extra "-DQWEN35_PATH=${LIBRARY}" "-DQWEN35_CONFIG=${LIBRARY}/examples/shapes/config.json")
+if(BY MATCHES "^(find_package|not_there|twice_.*|c_parent|pkg_config)$")
   run("${CMAKE_COMMAND}" --install "${LIBRARY_BUILD}" --prefix "${BUILD}/prefix")
-  set(extra "-DCMAKE_PREFIX_PATH=${BUILD}/prefix")
+  list(APPEND extra "-DCMAKE_PREFIX_PATH=${BUILD}/prefix")
   if(BY STREQUAL "not_there")
     list(APPEND extra -DCMAKE_IGNORE_PATH=/usr/include)  # where the packages that we need are
   endif()
 endif()
+if(BY MATCHES "^(pkg_config|plain)$")
+  set(flags "-I${LIBRARY}/include" -lutf8proc)
+  set(expected "serial")
+  if(BY STREQUAL "pkg_config")
+    set(ENV{PKG_CONFIG_PATH} "${BUILD}/prefix/share/pkgconfig")
+    run(pkg-config --cflags --libs qwen35)
+    separate_arguments(flags UNIX_COMMAND "${said}")
+    set(expected "openmp")
+  endif()
+  set(ENV{CCACHE_DISABLE} 1)
+  run(${COMPILER} -std=c++20 -O0 -DQWEN35_STATIC_DISPATCH "${SOURCE}/app/one_file.cpp" -o "${BUILD}/program" ${flags})
+  run("${BUILD}/program")
+  if(NOT said MATCHES "${expected}")
+    message(FATAL_ERROR "${BY}: expected ${expected}, but the program says: ${said}")
+  endif()
+  message(STATUS "${BY}: ${said}")
+  return()
+endif()
 run("${CMAKE_COMMAND}" -S "${SOURCE}" -B "${BUILD}/build" ${SETTINGS} -DQWEN35_BY=${BY} ${extra}
     "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Werror")
 run("${CMAKE_COMMAND}" --build "${BUILD}/build")
-if(NOT BY STREQUAL "not_there")
+if(NOT BY MATCHES "^(not_there|twice_.*|c_parent)$")
   run("${BUILD}/build/app/consumer")
 endif()
 message(STATUS "${BY}: ${said}")

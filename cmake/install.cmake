@@ -17,6 +17,14 @@ cmake_path(SET qwen35_package_path "${CMAKE_INSTALL_PREFIX}")
 cmake_path(APPEND qwen35_package_path "${qwen35_package_dir}")
 cmake_path(RELATIVE_PATH qwen35_kernels_file BASE_DIRECTORY "${qwen35_package_path}")
 file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/qwen35Config.cmake" @ONLY CONTENT [=[
+if(NOT CMAKE_CXX_COMPILER)
+  set(qwen35_FOUND FALSE)
+  set(qwen35_NOT_FOUND_MESSAGE "it is a library of C++ headers: call enable_language(CXX) before find_package(qwen35)")
+  return()
+endif()
+if(NOT DEFINED QWEN35_OPENMP)
+  set(QWEN35_OPENMP @QWEN35_OPENMP@)
+endif()
 include("${CMAKE_CURRENT_LIST_DIR}/dependencies.cmake")
 # Who asks whether we are there is answered; who requires us may get the missing packages by a download.
 if(NOT qwen35_FIND_REQUIRED AND NOT TARGET qwen35::third_party)
@@ -32,12 +40,14 @@ qwen35_make_dependencies()
 include("${CMAKE_CURRENT_LIST_DIR}/qwen35Targets.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/qwen35_embed.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/qwen35_add_config.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/qwen35_add_tool.cmake")
 # find_package(qwen35 COMPONENTS kernels generate media ffmpeg dense): fails when what they need is not on this system.
 get_property(qwen35_media_FOUND GLOBAL PROPERTY QWEN35_MEDIA_COMPLETE)
 get_property(qwen35_ffmpeg_FOUND GLOBAL PROPERTY QWEN35_FFMPEG_FOUND)
 get_property(qwen35_dense_FOUND GLOBAL PROPERTY QWEN35_DENSE_FOUND)
 set(qwen35_kernels_FOUND FALSE)
-if(EXISTS "${CMAKE_CURRENT_LIST_DIR}/@qwen35_kernels_file@" AND CMAKE_SYSTEM_PROCESSOR STREQUAL "@CMAKE_SYSTEM_PROCESSOR@")
+if(EXISTS "${CMAKE_CURRENT_LIST_DIR}/@qwen35_kernels_file@" AND CMAKE_SYSTEM_PROCESSOR STREQUAL "@CMAKE_SYSTEM_PROCESSOR@" AND
+   QWEN35_OPENMP STREQUAL "@QWEN35_OPENMP@")  # files with threads and without have functions of their own
   set(qwen35_kernels_FOUND TRUE)
   include("${CMAKE_CURRENT_LIST_DIR}/qwen35KernelsTargets.cmake")
 endif()
@@ -45,7 +55,7 @@ set(qwen35_generate_FOUND ${qwen35_kernels_FOUND})
 set(qwen35_media_missing "needs image libraries (Debian: libjpeg-dev libpng-dev libwebp-dev libgif-dev)")
 set(qwen35_ffmpeg_missing "needs FFmpeg's libraries (Debian: libavformat-dev libavcodec-dev libswscale-dev libavutil-dev)")
 set(qwen35_dense_missing "needs Eigen (Debian: libeigen3-dev)")
-set(qwen35_kernels_missing "is not in this installation, which has no compiled library for ${CMAKE_SYSTEM_PROCESSOR}")
+set(qwen35_kernels_missing "is not in this installation, which has no compiled library for ${CMAKE_SYSTEM_PROCESSOR} with QWEN35_OPENMP=${QWEN35_OPENMP}")
 set(qwen35_generate_missing "${qwen35_kernels_missing}")
 foreach(component IN LISTS qwen35_FIND_COMPONENTS)
   if(qwen35_FIND_REQUIRED_${component} AND NOT qwen35_${component}_FOUND)
@@ -60,10 +70,20 @@ endforeach()
 ]=])
 install(FILES
   "${CMAKE_CURRENT_BINARY_DIR}/qwen35Config.cmake" "${CMAKE_CURRENT_BINARY_DIR}/qwen35ConfigVersion.cmake"
-  cmake/dependencies.cmake cmake/qwen35_embed.cmake cmake/qwen35_add_config.cmake
+  cmake/dependencies.cmake cmake/qwen35_embed.cmake cmake/qwen35_add_config.cmake cmake/qwen35_add_tool.cmake
   DESTINATION "${qwen35_package_dir}")
+# What qwen35_add_logits() and qwen35_add_bench() compile.
+install(FILES
+  examples/tools/logits.hpp examples/tools/divergence.hpp examples/tools/bench.hpp examples/tools/bench_model.hpp examples/tools/bench_report.hpp
+  examples/tools/machine_peak.hpp
+  DESTINATION "${qwen35_package_dir}/tools")
 
 get_property(qwen35_openmp_flags GLOBAL PROPERTY QWEN35_OPENMP_FLAGS)
+list(JOIN qwen35_openmp_flags " " qwen35_openmp_flags)
+get_property(qwen35_pc_directories GLOBAL PROPERTY QWEN35_THIRD_PARTY_INCLUDES)
+list(REMOVE_ITEM qwen35_pc_directories ${CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES})
+list(TRANSFORM qwen35_pc_directories REPLACE "(.+)" " -I\"\\1\"")
+list(JOIN qwen35_pc_directories "" qwen35_pc_directories)
 file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/qwen35.pc" @ONLY CONTENT [=[
 prefix=${pcfiledir}/../..
 includedir=${prefix}/@CMAKE_INSTALL_INCLUDEDIR@
@@ -72,7 +92,7 @@ Name: qwen35
 Description: @PROJECT_DESCRIPTION@
 Version: @PROJECT_VERSION@
 Requires: libutf8proc
-Cflags: -I${includedir} @qwen35_openmp_flags@
+Cflags: -I${includedir}@qwen35_pc_directories@ @qwen35_openmp_flags@
 Libs: @qwen35_openmp_flags@
 ]=])
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/qwen35.pc" DESTINATION "share/pkgconfig")

@@ -7,7 +7,11 @@
 # make the programs my-logits, `my-logits DIR --ids 1,2,3 [-o OUT]`, and my-bench, `my-bench -m DIR_OR_GGUF -p 512 -n 128`.
 include_guard(GLOBAL)
 
-set(QWEN35_TOOLS_SOURCE_DIR "${CMAKE_CURRENT_LIST_DIR}/../examples/tools" CACHE INTERNAL "Where the tools' sources are")
+set(QWEN35_TOOLS_SOURCE_DIR "${CMAKE_CURRENT_LIST_DIR}/../examples/tools")  # or beside this file, where it is installed
+if(EXISTS "${CMAKE_CURRENT_LIST_DIR}/tools/logits.hpp")
+  set(QWEN35_TOOLS_SOURCE_DIR "${CMAKE_CURRENT_LIST_DIR}/tools")
+endif()
+set(QWEN35_TOOLS_SOURCE_DIR "${QWEN35_TOOLS_SOURCE_DIR}" CACHE INTERNAL "Where the tools' sources are")
 
 function(qwen35_add_logits)
   _qwen35_add_tool(logits ${ARGN})
@@ -36,6 +40,10 @@ int main(int argc, char** argv) { return ${tool}_tool::main<${config}>(argc, arg
   endif()
   add_executable("${arg_NAME}" "${source}")
   target_include_directories("${arg_NAME}" PRIVATE "${QWEN35_TOOLS_SOURCE_DIR}")
-  target_link_libraries("${arg_NAME}" PRIVATE qwen35::generate qwen35::cli11)
+  set(library qwen35::qwen35)  # an installation may have no compiled part
+  if(TARGET qwen35::generate)
+    set(library qwen35::generate)
+  endif()
+  target_link_libraries("${arg_NAME}" PRIVATE ${library} qwen35::cli11)
   qwen35_add_config("${arg_NAME}" NAME "${config}" FROM "${arg_FROM}")
 endfunction()
