@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <qwen35/json/dump.hpp>
 #include <qwen35/session/session_encoder.hpp>
+#include <qwen35/session/session_options.hpp>
 #include <qwen35/text/chat_template_file.hpp>
 
 #include "text/shapes_tokenizer.hpp"

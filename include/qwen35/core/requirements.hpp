@@ -13,5 +13,5 @@
 #define QWEN35_CANNOT_COMPILE
 #endif
 #if defined(QWEN35_CANNOT_COMPILE)
-#include "the end: see the error above"  // a file that is not there is the one thing that no compiler goes on after
+#include <qwen35/core/see_the_error_above.hpp>  // a file that is not there is what no compiler goes on after
 #endif

@@ -19,18 +19,15 @@ json::Value to_json(const Usage& usage);
 // {"loss": 2.5, "logits": [1, 3, 512], ...}: of the tensors their shapes, of a list of tensors the shape of each.
 json::Value to_json(const ForwardOutput& output);
 
-namespace detail {
-
+// The values as an array.
 template <class T>
-json::Value json_row(std::span<const T> values) {
+json::Value json_array(std::span<const T> values) {
   json::Value out = json::Value::array();
   for (const T value : values) {
     out.push_back(value);
   }
   return out;
 }
-
-}  // namespace detail
 
 // The rows one by one: {"prompt_length": 7, "seed": 5, "rows": [{"sequence": [...], "new_tokens": [...],
 // "finish_reason": "stop", "usage": {...}}]}, with beams also "score" and "beam_indices". The tensors of the steps are
@@ -43,13 +40,13 @@ json::Value to_json(const GenerateOutput<Model>& output) {
   out["rows"] = json::Value::array();
   for (std::size_t r = 0; r < output.generated.size(); ++r) {
     json::Value row = json::Value::object();
-    row["sequence"] = detail::json_row(output.sequences.row(r));
-    row["new_tokens"] = detail::json_row(output.new_tokens(r));
+    row["sequence"] = json_array(output.sequences.row(r));
+    row["new_tokens"] = json_array(output.new_tokens(r));
     row["finish_reason"] = name(output.finish_reason[r]);
     row["usage"] = to_json(output.usage[r]);
     if (!output.sequences_scores.empty()) {
       row["score"] = static_cast<double>(output.sequences_scores[r]);
-      row["beam_indices"] = detail::json_row(output.beam_indices.row(r));
+      row["beam_indices"] = json_array(output.beam_indices.row(r));
     }
     out["rows"].push_back(std::move(row));
   }
@@ -103,7 +100,7 @@ QWEN35_BODY json::Value to_json(const ForwardOutput& output) {
   add_each("attentions", output.attentions);
   add_each("router_logits", output.router_logits);
   if (!output.rope_deltas.empty()) {
-    out["rope_deltas"] = detail::json_row(std::span<const std::int32_t>(output.rope_deltas));
+    out["rope_deltas"] = json_array(std::span<const std::int32_t>(output.rope_deltas));
   }
   if (output.past_key_values != nullptr) {
     out["cache_tokens"] = output.past_key_values->get_seq_length();

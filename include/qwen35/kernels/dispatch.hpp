@@ -23,7 +23,7 @@
 #error "qwen35 needs Highway (Debian: libhwy-dev): link qwen35::qwen35, which finds or downloads it, or add its folder"
 #elif !defined(QWEN35_STATIC_DISPATCH) && (defined(HWY_HIGHWAY_INCLUDED) || defined(HIGHWAY_HWY_FOREACH_TARGET_H_))
 #error "include qwen35 before <hwy/highway.h>, or define QWEN35_STATIC_DISPATCH: Highway dispatches once for each file"
-#include "the end: see the error above"
+#include <qwen35/core/see_the_error_above.hpp>
 #endif
 
 // x86-64-v3 and -v4 have no AES instructions, which Highway expects beside AVX2 and no kernel uses.

@@ -12,7 +12,7 @@
 
 #if !__has_include(<xsimd/xsimd.hpp>)
 #error "qwen35 needs xsimd (Debian: libxsimd-dev): link qwen35::qwen35, which finds or downloads it, or add its folder"
-#include "the end: see the error above"
+#include <qwen35/core/see_the_error_above.hpp>
 #endif
 #include <xsimd/xsimd.hpp>
 

@@ -117,7 +117,7 @@ QWEN35_BODY json::Value to_json(const Reply& reply) {
   }
   out["finish_reason"] = name(reply.finish_reason);
   out["usage"] = to_json(reply.usage);
-  out["ids"] = detail::json_row(std::span<const TokenId>(reply.ids));
+  out["ids"] = json_array(std::span<const TokenId>(reply.ids));
   out["seed"] = reply.seed;
   out["prompt_seconds"] = reply.prompt_seconds;
   out["generate_seconds"] = reply.generate_seconds;

@@ -10,7 +10,7 @@
 
 #if !__has_include(<utf8proc.h>)
 #error "qwen35 needs utf8proc (Debian: libutf8proc-dev): link qwen35::qwen35, which finds it or downloads it"
-#include "the end: see the error above"
+#include <qwen35/core/see_the_error_above.hpp>
 #endif
 #include <utf8proc.h>
 

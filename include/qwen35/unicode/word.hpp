@@ -9,7 +9,7 @@
 #if QWEN35_BODIES
 #if !__has_include(<utf8proc.h>)
 #error "qwen35 needs utf8proc (Debian: libutf8proc-dev): link qwen35::qwen35, which finds it or downloads it"
-#include "the end: see the error above"
+#include <qwen35/core/see_the_error_above.hpp>
 #endif
 #include <utf8proc.h>
 #endif
