@@ -17,7 +17,7 @@ cmake_path(SET qwen35_package_path "${CMAKE_INSTALL_PREFIX}")
 cmake_path(APPEND qwen35_package_path "${qwen35_package_dir}")
 cmake_path(RELATIVE_PATH qwen35_kernels_file BASE_DIRECTORY "${qwen35_package_path}")
 file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/qwen35Config.cmake" @ONLY CONTENT [=[
-if(NOT CMAKE_CXX_COMPILER)
+if(NOT CMAKE_CXX_COMPILER_LOADED)
   set(qwen35_FOUND FALSE)
   set(qwen35_NOT_FOUND_MESSAGE "it is a library of C++ headers: call enable_language(CXX) before find_package(qwen35)")
   return()

@@ -41,7 +41,7 @@ install_missing() {
   fi
   # Programs count wherever they come from.
   tools="g++:g++ cmake:cmake ninja:ninja-build ccache:ccache"
-  [ "$1" = all ] && tools="$tools clang++:clang clang-format:clang-format doxygen:doxygen pkg-config:pkg-config"
+  [ "$1" = all ] && tools="$tools clang++:clang clang-format:clang-format doxygen:doxygen pkg-config:pkg-config aarch64-linux-gnu-g++:g++-aarch64-linux-gnu qemu-aarch64:qemu-user"
   for tool in $tools; do
     command -v "${tool%%:*}" >/dev/null 2>&1 || missing="$missing ${tool##*:}"
   done

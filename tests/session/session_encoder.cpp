@@ -29,7 +29,7 @@ TEST_CASE("a reply, on one line and as JSON") {
   CHECK(line.str() == "Reply: \"It rains.\", 1 tool calls, stop; Usage: 7 prompt tokens, 0 of them cached, 3 new");
   CHECK(json::dump(to_json(reply)) ==
         R"({"text": "It\nrains.", "reasoning": "", "tool_calls": [{"name": "look", "arguments": {"where": "out"}, )"
-        R"("complete": true, "recovery": "none"}], "finish_reason": "stop", "usage": {"prompt_tokens": 7, )"
+        R"("complete": true, "recovery": ""}], "finish_reason": "stop", "usage": {"prompt_tokens": 7, )"
         R"("cached_tokens": 0, "completion_tokens": 3, "processed_tokens": 0, "reasoning_tokens": 0, )"
         R"("encoded_media": 0}, "ids": [5, 6, 7], "seed": 0, "prompt_seconds": 0.0, "generate_seconds": 0.0})");
 }

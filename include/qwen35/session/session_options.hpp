@@ -79,7 +79,7 @@ std::basic_ostream<char, Traits>& operator<<(std::basic_ostream<char, Traits>& o
 }
 
 // {"text": "...", "reasoning": "...", "tool_calls": [{"name": "f", "arguments": {...}, "complete": true, "recovery":
-// "none"}], "finish_reason": "stop", "usage": {...}, "ids": [...], "seed": 0, "prompt_seconds": 0.1,
+// ""}], "finish_reason": "stop", "usage": {...}, "ids": [...], "seed": 0, "prompt_seconds": 0.1,
 // "generate_seconds": 0.2}.
 json::Value to_json(const Reply& reply);
 
