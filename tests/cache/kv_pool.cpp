@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <qwen35/cache/kv_pool.hpp>
 
+#include <qwen35/io/available_memory.hpp>
+
 #include "support/message_of.hpp"
 #include "support/small_layout.hpp"
 
@@ -62,6 +64,18 @@ TEST_CASE("no more pages wait than are used or were reserved") {
   pool.release(pages[9]);
   CHECK(pool.used_pages() == 0);
   CHECK(pool.free_pages() == 5);
+}
+
+TEST_CASE("more pages than the memory that is left are refused before any is made") {
+  KvPool pool(layout);
+  for (const std::size_t pages : {std::size_t{1} << 36, std::size_t{1} << 56, ~std::size_t{0}}) {
+    if (available_memory()) {
+      CHECK(contains(message_of<CacheError>([&] { pool.reserve(pages); }), "CacheOptions: capacity takes "));
+      CHECK(pool.free_pages() == 0);
+    }
+  }
+  pool.release(pool.take());
+  CHECK(pool.free_pages() <= 1);  // it keeps none of them
 }
 
 TEST_CASE("a pool with a limit, and one in the caller's storage, say when they are full") {

@@ -10,9 +10,11 @@
 
 #if QWEN35_BODIES
 #include <qwen35/core/aligned_buffer.hpp>
+#include <qwen35/io/available_memory.hpp>
 
 #include <algorithm>
 #include <new>
+#include <optional>
 #endif
 
 QWEN35_BEGIN_NAMESPACE
@@ -45,7 +47,8 @@ class KvPool {
   // Pages that wait for their next use.
   std::size_t free_pages() const;
 
-  // Has at least `pages` pages wait for their use, and keeps as many. Raises CacheError at the limit.
+  // Has at least `pages` pages wait for their use, and keeps as many. Raises CacheError at the limit, and for more than
+  // the memory that is left.
   void reserve(std::size_t pages);
   // Gives waiting pages back to the heap.
   void trim();
@@ -114,6 +117,16 @@ QWEN35_BODY std::size_t KvPool::free_pages() const {
 }
 
 QWEN35_BODY void KvPool::reserve(std::size_t pages) {
+  // The heap promises more than there is, and the system ends the program when it writes to it. (Little is not worth
+  // the 0.1 ms that asking takes.)
+  constexpr std::size_t little = std::size_t{1} << 30;
+  const std::size_t missing = pages - std::min(pages, free_pages());
+  if (missing > little / block_bytes(layout_)) {
+    const std::optional<std::size_t> left = available_memory();
+    require<CacheError>(!left || missing <= *left / block_bytes(layout_), "CacheOptions: capacity takes ", missing,
+                        " pages of ", block_bytes(layout_), " bytes, and ", left.value_or(0),
+                        " bytes of memory are left");
+  }
   {
     const std::lock_guard lock(mutex_);
     kept_pages_ = std::max(kept_pages_, pages);
