@@ -199,6 +199,13 @@ TEST_CASE("weights are mapped or read, with the same bytes") {
     CHECK(text_of(first) == text);
     CHECK(text_of(second) == "0123456789");
     CHECK(reinterpret_cast<std::uintptr_t>(first.data()) % 64 == 0);
+    // Where it is read, a file stands so that its tensors begin lines of the caches.
+    WeightFiles again(mode);
+    again.expect(std::span(paths, 1));
+    const std::span<const std::byte> shifted = again.add(paths[0], 1000);
+    CHECK(text_of(shifted) == text);
+    CHECK((reinterpret_cast<std::uintptr_t>(shifted.data()) + (again.reads() ? 1000 : 0)) % 64 == 0);
+    CHECK(again.report().mapped_bytes + again.report().read_bytes == large);
     CHECK(std::is_sorted(told.begin(), told.end()));
     CHECK(told.back() == large + 10);
     const LoadReport report = files.report();

@@ -15,7 +15,8 @@ namespace kernels {
 // y[i, n] = sum_k x[i, k] * w[n, k] (+ bias[n]) for n in [row_begin, row_end), i < tokens. The whole row of `y` is
 // addressed: y[i * y_stride + n]. Order of the sum: k in blocks of `matmul_block(w.cols)` (matmul_blocks.hpp); inside a
 // block lane l adds k = l, l + V, ... with fused multiply-adds (V lanes to a vector), lanes are then summed pairwise,
-// and blocks are added in order. For many tokens it takes 200 KiB of stack.
+// and blocks are added in order. (With AMX matrices of bf16 have an order of their own: matmul_amx-inl.hpp.) It takes
+// up to 220 KiB of stack.
 struct MatmulTask {
   Matrix w;
   std::size_t row_begin = 0, row_end = 0;

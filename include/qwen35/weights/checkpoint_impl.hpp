@@ -26,6 +26,22 @@ QWEN35_BODY std::string NameList::text(std::string_view between) const {
   return count > shown ? concat(out, between.empty() ? "\n  " : between, "and ", count - shown, " more") : out;
 }
 
+namespace detail {
+
+// Where the tensors of a safetensors file begin, if it is one.
+inline std::size_t safetensors_data(const std::string& path) {
+  std::byte length[8]{};
+  PlainFile<CheckpointError> file(path);
+  file.read_some(length);
+  std::size_t out = sizeof(length);
+  for (std::size_t i = 0; i < sizeof(length); ++i) {
+    out += static_cast<std::size_t>(length[i]) << (8 * i);
+  }
+  return out;
+}
+
+}  // namespace detail
+
 QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const CheckpointOptions& options) {
   if (is_gguf_name(folder) && !is_folder(folder)) {
     return open_gguf(folder, options).logged();
@@ -46,7 +62,7 @@ QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const Checkpo
   if (out.has_file(whole_name)) {
     const std::string path = out.files_.place(whole_name);
     out.weights_->expect({&path, 1});
-    out.add(out.weights_->add(path), path);
+    out.add(out.weights_->add(path, detail::safetensors_data(path)), path);
   } else {
     require<CheckpointError>(out.has_file(index_name), out.folder(), ": neither ", whole_name, " nor ", index_name);
     out.add_shards();
@@ -102,7 +118,16 @@ QWEN35_BODY Checkpoint Checkpoint::open_gguf(const std::string& path, const Chec
   weights->expect(paths);
   std::vector<GgufFile> parts;
   for (const std::string& part : paths) {
-    parts.push_back(read_gguf(weights->add(part), part));
+    std::size_t data = 0;
+#if QWEN35_HAS_MMAP
+    if (weights->reads()) {
+      const MappedFile file = MappedFile::as_used(part);
+      const GgufFile header = read_gguf(file.bytes(), part);
+      data =
+          header.tensors.empty() ? 0 : static_cast<std::size_t>(header.tensors[0].bytes.data() - file.bytes().data());
+    }
+#endif
+    parts.push_back(read_gguf(weights->add(part, data), part));
   }
   return of_gguf(std::move(parts), weights, options);
 }
@@ -225,7 +250,7 @@ QWEN35_BODY void Checkpoint::add_shards() {
   require<CheckpointError>(missing_files.empty(), index, ": files that do not exist:", missing_files);
   weights_->expect(paths);
   for (std::size_t i = 0; i < shards.size(); ++i) {
-    add_shard(weights_->add(paths[i]), paths[i], shards[i], shard_of);
+    add_shard(weights_->add(paths[i], detail::safetensors_data(paths[i])), paths[i], shards[i], shard_of);
   }
   NameList missing;
   for (const auto& [tensor, shard] : weight_map->members()) {
