@@ -10,11 +10,10 @@ namespace {
 
 using qwen35::DType;
 
-void run(benchmark::State& state, DType dtype, std::size_t cols, std::size_t rows, std::size_t tokens, int threads) {
-  const auto bytes = kernel_bench::filled(qwen35::row_bytes(dtype, rows * cols));
+void run(benchmark::State& state, const qwen35::Matrix& w, std::size_t tokens, int threads) {
+  const std::size_t rows = w.rows, cols = w.cols;
   const auto x = kernel_bench::filled_floats(tokens * cols);
   auto y = kernel_bench::filled_floats(tokens * rows);
-  const qwen35::Matrix w{bytes.data(), dtype, rows, cols};
   const qwen35::ThreadCount scope(threads);
   constexpr std::size_t step = 64;
   for (auto _ : state) {
@@ -31,12 +30,43 @@ void few_tokens(benchmark::State& state) {
   const auto dtype = static_cast<DType>(state.range(0));
   const auto cols = static_cast<std::size_t>(state.range(1));
   const std::size_t rows = (std::size_t{256} << 20) / qwen35::row_bytes(dtype, cols);
-  run(state, dtype, cols, rows, static_cast<std::size_t>(state.range(2)), static_cast<int>(state.range(3)));
+  const auto bytes = kernel_bench::filled(qwen35::row_bytes(dtype, rows * cols));
+  run(state, {bytes.data(), dtype, rows, cols}, static_cast<std::size_t>(state.range(2)),
+      static_cast<int>(state.range(3)));
 }
 BENCHMARK(few_tokens)
     ->ArgNames({"dtype", "cols", "tokens", "threads"})
     ->ArgsProduct(
         {{static_cast<int>(DType::f32), static_cast<int>(DType::bf16)}, {512, 2048, 4096}, {1, 4, 16}, {1, 2}})
+    ->UseRealTime();
+
+// Factors beside the values: of blocks of 128 x 128, as FP8 has them, or of columns in any order, as GPTQ's desc_act.
+void factors_beside(benchmark::State& state) {
+  const auto format = static_cast<qwen35::Format>(state.range(0));
+  const auto cols = static_cast<std::size_t>(state.range(1));
+  const std::size_t rows = (std::size_t{256} << 20) / qwen35::row_bytes(format, cols), groups = cols / 128;
+  const bool by_column = format != qwen35::Format::f8_e4m3;
+  const auto bytes = kernel_bench::filled(qwen35::row_bytes(format, rows * cols));
+  const std::vector<float> factors(rows * groups, 0.5f), zeros(factors.size(), 8.0f);
+  std::vector<std::uint32_t> columns(cols);
+  for (std::size_t k = 0; k < cols; ++k) {
+    columns[k] = static_cast<std::uint32_t>(k * 7 % groups);
+  }
+  qwen35::Matrix w{bytes.data(), format, rows, cols};
+  w.scales.data = factors.data();
+  w.scales.stride = groups;
+  w.scales.rows = by_column ? 1 : 128;
+  w.scales.cols = 128;
+  w.scales.zeros = by_column ? zeros.data() : nullptr;
+  w.scales.columns = by_column ? columns.data() : nullptr;
+  run(state, w, static_cast<std::size_t>(state.range(2)), static_cast<int>(state.range(3)));
+}
+BENCHMARK(factors_beside)
+    ->ArgNames({"dtype", "cols", "tokens", "threads"})
+    ->ArgsProduct({{static_cast<int>(qwen35::Format::f8_e4m3), static_cast<int>(qwen35::Format::i4_16)},
+                   {512, 2048, 4096},
+                   {1, 16},
+                   {1, 2}})
     ->UseRealTime();
 
 // Blocks with activations in 8 bits: one token, the 16 that an expert has of a prompt of 512, and many.

@@ -308,6 +308,64 @@ TEST_CASE("matmul: a value's bits do not depend on the number of tokens") {
   });
 }
 
+TEST_CASE("matmul: factors of blocks beside the values are products with the values that they make, for any tokens") {
+  for_each_isa([] {
+    constexpr std::size_t rows = 37, tokens = 9;
+    for (const std::size_t cols : {16u, 304u, 640u, 1296u}) {
+      std::mt19937 random(static_cast<unsigned>(cols));
+      std::vector<std::uint8_t> codes(rows * cols);
+      for (std::uint8_t& code : codes) {
+        code = static_cast<std::uint8_t>(random() >> 24);
+        code = (code & 0x7f) == 0x7f ? 0 : code;
+      }
+      const std::vector<float> x = random_values(tokens * cols, 2);
+      for (const auto& block :
+           {std::pair<std::size_t, std::size_t>{128, 128}, {16, 48}, {1, cols}, {rows, cols}, {5, 24}}) {
+        const std::size_t block_rows = block.first, block_cols = block.second;
+        const std::size_t across = (cols + block_cols - 1) / block_cols;
+        std::vector<float> factors = random_values(rows * across, 3), values(rows * cols);
+        factors[0] = std::ldexp(1.0f, 125);  // of which 2^8 times as much is too large
+        factors[across / 2] = std::ldexp(1.0f, -140);
+        Matrix w(reinterpret_cast<const std::byte*>(codes.data()), Format::f8_e4m3, rows, cols);
+        w.scales = {.data = factors.data(), .stride = across, .rows = block_rows, .cols = block_cols};
+        for (std::size_t i = 0; i < rows; ++i) {
+          for (std::size_t k = 0; k < cols; ++k) {
+            // (Where the factor is large only codes whose values are finite.)
+            const std::size_t at = i / block_rows * across + k / block_cols;
+            codes[i * cols + k] =
+                factors[at] > 1e30f ? static_cast<std::uint8_t>(codes[i * cols + k] & 0x83) : codes[i * cols + k];
+            values[i * cols + k] = f8_e4m3_to_f32(codes[i * cols + k]) * factors[at];
+          }
+        }
+        const Matrix plain(reinterpret_cast<const std::byte*>(values.data()), Format::f32, rows, cols);
+        std::vector<float> expected(tokens * rows, NAN), y(expected.size());
+        kernels::matmul({plain, 0, rows, x.data(), cols, tokens, expected.data(), rows});
+        for (const std::size_t together : {1u, 2u, 9u}) {
+          CAPTURE(cols);
+          CAPTURE(block_cols);
+          CAPTURE(together);
+          std::fill(y.begin(), y.end(), NAN);
+          for (std::size_t t = 0; t < tokens; t += together) {
+            const std::size_t count = std::min(together, tokens - t);
+            kernels::matmul({w, 0, rows, x.data() + t * cols, cols, count, y.data() + t * rows, rows});
+          }
+          CHECK(std::memcmp(y.data(), expected.data(), y.size() * sizeof(float)) == 0);
+        }
+      }
+      // A code that is no number reaches its own row alone.
+      Matrix w(reinterpret_cast<const std::byte*>(codes.data()), Format::f8_e4m3, rows, cols);
+      const float one = 1.0f;
+      w.scales = {.data = &one, .stride = 1, .rows = rows, .cols = cols};
+      codes[3 * cols + cols - 1] = 0xff;
+      std::vector<float> y(rows);
+      kernels::matmul({w, 0, rows, x.data(), cols, 1, y.data(), rows});
+      for (std::size_t i = 0; i < rows; ++i) {
+        CHECK(std::isnan(y[i]) == (i == 3));
+      }
+    }
+  });
+}
+
 TEST_CASE("many tokens, packed in parts or not, have the bits of each token alone") {
   for_each_isa([] {
     for (const DType dtype : formats) {

@@ -46,6 +46,46 @@ TEST_CASE("decode_row gives the definition's value for every code of a small for
   });
 }
 
+TEST_CASE("columns of groups in any order have the scale and the zero point of their group") {
+  for_each_isa([] {
+    constexpr std::size_t rows = 3, cols = 1024;
+    for (const Format format : {Format::i4_16, Format::i8_16}) {
+      const std::size_t code_bytes = row_bytes(format, cols);
+      std::mt19937 random(9);
+      std::vector<std::byte> codes(rows * code_bytes);
+      for (std::byte& code : codes) {
+        code = static_cast<std::byte>(random() >> 24);
+      }
+      for (const std::size_t groups : {1u, 4u, 16u, 20u, 33u, 64u, 65u}) {
+        CAPTURE(groups);
+        const std::vector<float> scales = random_values(rows * groups, 1),
+                                 zeros = random_values(rows * groups, 2, 9.0f);
+        std::vector<std::uint32_t> columns(cols);
+        for (std::uint32_t& column : columns) {
+          column = static_cast<std::uint32_t>(random() % groups);
+        }
+        Matrix w(codes.data(), format, rows, cols);
+        w.scales = {.data = scales.data(), .stride = groups, .zeros = zeros.data(), .columns = columns.data()};
+        for (std::size_t i = 0; i < rows; ++i) {
+          std::vector<float> expected(cols), out(cols, NAN);
+          for (std::size_t k = 0; k < cols; ++k) {
+            // The low halves of eight bytes, then the high ones; bytes as they are.
+            const auto byte =
+                std::to_integer<int>(codes[i * code_bytes + (format == Format::i4_16 ? k / 16 * 8 + k % 8 : k)]);
+            const int code = format == Format::i8_16 ? static_cast<std::int8_t>(byte)
+                             : k % 16 < 8            ? byte & 15
+                                                     : byte >> 4;
+            const std::size_t group = i * groups + columns[k];
+            expected[k] = (static_cast<float>(code) - zeros[group]) * scales[group];
+          }
+          kernels::decode_row({w, i, out.data()});
+          CHECK(differences(out, expected) == 0);
+        }
+      }
+    }
+  });
+}
+
 TEST_CASE("encode_row rounds as the definition does, and decode_row gives stored values back") {
   std::vector<float> values = random_values(2000, 5, 70000.0f);
   for (std::uint32_t i = 0; i < 65536; i += 7) {  // ties, subnormals, infinities

@@ -77,7 +77,8 @@ inline void decode_vectors(Format format, const std::byte* row, std::size_t begi
   visit(format, [=]<Format F>(StoredAs<F>) { decode_vectors<F>(row, begin, count, interleave, to); });
 }
 
-// Vectors of decoded values [begin, begin + count) of a row, with the factors beside them.
+// Vectors of decoded values [begin, begin + count) of a row, with the factors beside them; each vector `step` floats
+// after the one before.
 inline void scale_vectors(const BlockScales& by, std::size_t row, std::size_t begin, std::size_t count,
                           std::size_t step, float* to) {
   const float* const scales = by.data + by.place(row);
@@ -101,13 +102,94 @@ inline void scale_vectors(const BlockScales& by, std::size_t row, std::size_t be
   }
 }
 
-// The same of row `row` of a matrix, with the factors that stand beside it.
+#if HWY_TARGET <= HWY_AVX2
+
+// Elements of a vector, each `index` modulo `lanes`. (Highway's own function brings an assertion that needs its
+// library.)
+HWY_INLINE Vec permuted(Vec table, hn::Vec<hn::RebindToSigned<Tag>> index) {
+#if HWY_TARGET <= HWY_AVX3
+  return Vec{_mm512_permutexvar_ps(index.raw, table.raw)};
+#else
+  return Vec{_mm256_permutevar8x32_ps(table.raw, index.raw)};
+#endif
+}
+
+// Up to so many scales of a row are looked up in registers.
+inline constexpr std::size_t most_lookups = 4 * lanes;
+
+// Elements of a table of `Vectors` vectors.
+template <std::size_t Vectors>
+struct LookUp {
+  Vec part[Vectors];
+
+  explicit HWY_INLINE LookUp(const float* table) {
+    for (std::size_t i = 0; i < Vectors; ++i) {
+      part[i] = load(table + i * lanes);
+    }
+  }
+  HWY_INLINE Vec operator()(hn::Vec<hn::RebindToSigned<Tag>> index) const {
+    const hn::RebindToSigned<Tag> integer;
+    constexpr auto width = static_cast<std::int32_t>(lanes);
+    Vec out = permuted(part[0], index);
+    for (std::size_t i = 1; i < Vectors; ++i) {
+      const auto beyond = hn::Gt(index, hn::Set(integer, static_cast<std::int32_t>(i) * width - 1));
+      out = hn::IfThenElse(hn::RebindMask(Tag(), beyond), permuted(part[i], index), out);
+    }
+    return out;
+  }
+};
+
+// The codes of i4_16 and i8_16, whose columns have scales and zero points of their own.
+template <Format F, std::size_t Vectors>
+inline void decode_looked_up(const std::byte* row, const std::uint32_t* columns, const float* scales,
+                             const float* zeros, std::size_t begin, std::size_t end, std::size_t step, float* to) {
+  const hn::RebindToSigned<Tag> integer;
+  const LookUp<Vectors> scale(scales), zero(zeros);
+  for (std::size_t i = begin; i < end; i += lanes, to += step) {
+    const auto index = hn::LoadU(integer, reinterpret_cast<const std::int32_t*>(columns + i));
+    store(hn::Mul(hn::Sub(VectorsOf<F>::load(row, i), zero(index)), scale(index)), to);
+  }
+}
+
+// False: the rows have too many groups for that.
+template <Format F>
+inline bool decode_by_column(const std::byte* row, const BlockScales& by, std::size_t index, std::size_t begin,
+                             std::size_t end, std::size_t step, float* to) {
+  if (by.stride > most_lookups) {
+    return false;
+  }
+  HWY_ALIGN float scales[most_lookups] = {}, zeros[most_lookups] = {};
+  std::memcpy(scales, by.data + by.place(index), by.stride * sizeof(float));
+  std::memcpy(zeros, by.zeros + by.place(index), by.stride * sizeof(float));
+  const auto decode = by.stride <= lanes       ? decode_looked_up<F, 1>
+                      : by.stride <= 2 * lanes ? decode_looked_up<F, 2>
+                                               : decode_looked_up<F, 4>;
+  decode(row, by.columns, scales, zeros, begin, end, step, to);
+  return true;
+}
+
+#endif
+
+// Row `index` of a matrix, which stands at `row`, with the factors beside it.
+inline void decode_vectors(Format format, const std::byte* row, const BlockScales& by, std::size_t index,
+                           std::size_t begin, std::size_t count, std::size_t interleave, float* to) {
+#if HWY_TARGET <= HWY_AVX2
+  if (by.columns != nullptr && by.zeros != nullptr && (format == Format::i4_16 || format == Format::i8_16)) {
+    const auto decode = format == Format::i4_16 ? decode_by_column<Format::i4_16> : decode_by_column<Format::i8_16>;
+    if (decode(row, by, index, begin, begin + count, interleave * lanes, to)) {
+      return;
+    }
+  }
+#endif
+  decode_vectors(format, row, begin, count, interleave, to);
+  if (!by.empty()) {
+    scale_vectors(by, index, begin, count, interleave * lanes, to);
+  }
+}
+
 inline void decode_vectors(const Matrix& w, std::size_t row, std::size_t begin, std::size_t count,
                            std::size_t interleave, float* to) {
-  decode_vectors(w.format, w.row(row), begin, count, interleave, to);
-  if (!w.scales.empty()) {
-    scale_vectors(w.scales, row, begin, count, interleave * lanes, to);
-  }
+  decode_vectors(w.format, w.row(row), w.scales, row, begin, count, interleave, to);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -2,6 +2,7 @@
 // Products of stored matrices with rows of activations. The order of each sum is given in kernels.hpp; every path below
 // keeps it.
 #include <qwen35/kernels/matmul_blocks.hpp>
+#include <qwen35/kernels/scaled_rows-inl.hpp>
 #include <qwen35/kernels/tile-inl.hpp>
 
 #if defined(QWEN35_KERNELS_MATMUL_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -36,11 +37,15 @@ inline constexpr std::size_t fetch_ahead = 512;  // 256 to 4096 bytes are alike 
 
 // Are products of few tokens made from the stored values as they are? Others are decoded a block of the sum at a time,
 // and multiplied as f32.
-inline bool is_streamed(const Matrix& w) {
-  return !has_blocks(w.format) && w.scales.empty() && visit(w.format, []<Format F>(StoredAs<F>) {
-    return requires {
-      VectorsOf<F>::streams;
-    };
+inline bool is_streamed(const Matrix& w, std::size_t tokens) {
+  return !has_blocks(w.format) && visit(w.format, [&]<Format F>(StoredAs<F>) {
+    if constexpr (ScaledRows<F>::stream) {
+      return tokens == 1 && is_streamed_scaled(w);
+    } else {
+      return w.scales.empty() && requires {
+        VectorsOf<F>::streams;
+      };
+    }
   });
 }
 
@@ -53,6 +58,7 @@ QWEN35_TILE_FUNCTION void multiply_streams(const MatmulTask& task) {
   const std::size_t block = matmul_block(cols);
   const std::size_t quarter = (task.row_end - task.row_begin + 3) / 4;
   HWY_ALIGN float decoded[is_f32<F> ? 4 * matmul_block_limit : 1];
+  [[maybe_unused]] const bool decodes = !is_streamed(task.w, tokens);
   for (std::size_t step = 0; step < quarter && cols > 0; ++step) {
     std::size_t row[4];
     const std::byte* from[4];
@@ -61,11 +67,15 @@ QWEN35_TILE_FUNCTION void multiply_streams(const MatmulTask& task) {
       row[r] = own < task.row_end ? own : task.row_end - 1;  // the last row again, with the same result
       from[r] = task.w.row(row[r]);
     }
+    [[maybe_unused]] const float* factors[4];
+    for (std::size_t r = 0; r < 4 && ScaledRows<F>::stream; ++r) {
+      factors[r] = task.w.scales.data + task.w.scales.place(row[r]);
+    }
     float total[4 * few_tokens];
     for (std::size_t k = 0; k < cols; k += block) {
       const std::size_t end = cols - k < block ? cols : k + block;
       if constexpr (is_f32<F>) {
-        for (std::size_t r = 0; r < 4 && !is_streamed(task.w); ++r) {
+        for (std::size_t r = 0; r < 4 && decodes; ++r) {
           decode_vectors(task.w, row[r], k, end - k, 1, decoded + r * matmul_block_limit);
           from[r] = reinterpret_cast<const std::byte*>(decoded + r * matmul_block_limit) - k * sizeof(float);
         }
@@ -77,7 +87,11 @@ QWEN35_TILE_FUNCTION void multiply_streams(const MatmulTask& task) {
           column[c] = task.x + (token + (c < columns ? c : columns - 1)) * task.x_stride;
         }
         float sums[4 * tile_columns];
-        dot_rows<F>(from, column, columns, k, end, fetch_ahead, sums);
+        if constexpr (ScaledRows<F>::stream) {
+          ScaledRows<F>::dot(from, factors, task.w.scales.cols, column[0], k, end, fetch_ahead, sums);
+        } else {
+          dot_rows<F>(from, column, columns, k, end, fetch_ahead, sums);
+        }
         for (std::size_t i = 0; i < 4 * columns; ++i) {
           total[token * 4 + i] = k == 0 ? sums[i] : total[token * 4 + i] + sums[i];
         }
@@ -251,8 +265,8 @@ inline void matmul(const MatmulTask& task) {
     add_bias(task, true);
     return;
   }
-  visit(is_streamed(task.w) ? task.w.format : Format::f32, [&task]<Format F>(StoredAs<F>) {
-    if constexpr (requires { VectorsOf<F>::streams; }) {
+  visit(is_streamed(task.w, task.tokens) ? task.w.format : Format::f32, [&task]<Format F>(StoredAs<F>) {
+    if constexpr (ScaledRows<F>::stream || requires { VectorsOf<F>::streams; }) {
       if (task.tokens <= few_tokens) {
         multiply_streams<F>(task);
         add_bias(task, false);

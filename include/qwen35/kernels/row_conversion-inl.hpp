@@ -16,10 +16,7 @@ namespace HWY_NAMESPACE {
 
 inline void decode_row(const DecodeRowTask& task) {
   const auto decode = [&task](std::size_t begin, std::size_t count, float* to) {
-    decode_vectors(task.format, task.row, begin, count, 1, to);
-    if (!task.scales.empty()) {
-      scale_vectors(task.scales, task.index, begin, count, lanes, to);
-    }
+    decode_vectors(task.format, task.row, task.scales, task.index, begin, count, 1, to);
   };
   const std::size_t whole = task.n / lanes * lanes;
   decode(0, whole, task.out);

@@ -208,6 +208,40 @@ struct VectorsOf<Format::q8_0> {
   }
 };
 
+#if HWY_TARGET <= HWY_AVX2
+
+// Codes alone, whose scales stand beside the matrix.
+template <>
+struct VectorsOf<Format::i4_16> {
+  static HWY_INLINE Vec load(const std::byte* row, std::size_t i) {
+    const auto* const from = reinterpret_cast<const std::uint8_t*>(row) + i / 16 * 8;
+    const hn::Rebind<std::uint8_t, Tag> narrow;
+#if HWY_TARGET <= HWY_AVX3
+    // Eight bytes twice: the low halves of their bytes, then the high ones.
+    const hn::Repartition<std::uint64_t, decltype(narrow)> words;
+    alignas(16) static constexpr std::uint64_t shifts[] = {0, 4};
+    std::uint64_t word;
+    std::memcpy(&word, from, sizeof(word));
+    const auto halves = hn::BitCast(narrow, hn::Shr(hn::Set(words, word), hn::Load(words, shifts)));
+    return hn::ConvertTo(Tag(), hn::PromoteTo(Integer(), hn::And(halves, hn::Set(narrow, 15))));
+#else
+    const auto bytes = hn::PromoteTo(Integer(), hn::LoadU(narrow, from + i % 8));
+    return hn::ConvertTo(Tag(), i % 16 < 8 ? masked(bytes, 15) : hn::ShiftRight<4>(bytes));
+#endif
+  }
+};
+
+template <>
+struct VectorsOf<Format::i8_16> {
+  static HWY_INLINE Vec load(const std::byte* row, std::size_t i) {
+    const hn::Rebind<std::int8_t, Tag> narrow;
+    const auto codes = hn::LoadU(narrow, reinterpret_cast<const std::int8_t*>(row) + i);
+    return hn::ConvertTo(Tag(), hn::PromoteTo(Integer(), codes));
+  }
+};
+
+#endif
+
 // Stored values into every `interleave`-th vector of `to`. They are whole groups, which may begin and end inside a
 // block.
 inline void decode_blocks(Format format, const std::byte* row, std::size_t begin, std::size_t count,
