@@ -26,14 +26,13 @@ class CausalLM : public GenerateCalls<CausalLM<Config>> {
 
   explicit CausalLM(TextModel<Config> text) : model(std::move(text)) {}
   // With fresh weights. Raises ConfigError for rope parameters that contradict each other.
-  explicit CausalLM(const InitOptions& options, const TextValues& values = TextValues::from<Config>())
-      : model(initialised_text<Config>(options, values, true), values) {}
-  explicit CausalLM(const Checkpoint& checkpoint)
-      : model(checkpoint, Head::required), generation_config_(checkpoint.generation_config()) {}
+  template <class = void>
+  explicit CausalLM(const InitOptions& options, const TextValues& values = TextValues::from<Config>());
+  template <class = void>
+  explicit CausalLM(const Checkpoint& checkpoint);
   // A folder with config.json and safetensors files, text-only or multimodal. Raises ConfigError, CheckpointError.
-  static CausalLM from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
-    return CausalLM(Checkpoint::open(folder, options));
-  }
+  template <class = void>
+  static CausalLM from_pretrained(const std::string& folder, const CheckpointOptions& options = {});
 
   // Raises InputError, CacheError.
   Output forward(const Input& input) const;
@@ -54,6 +53,7 @@ class CausalLM : public GenerateCalls<CausalLM<Config>> {
   static std::size_t num_parameters() { return num_text_parameters<Config>(true); }
   // Writes a folder that from_pretrained() and the reference load, with the generation config if there is one; see
   // save_checkpoint(). Raises CheckpointError.
+  template <class = void>
   void save_pretrained(const std::string& folder, const SaveOptions& options = {}) const;
 
   const Matrix& get_input_embeddings() const { return model.get_input_embeddings(); }
@@ -70,6 +70,23 @@ class CausalLM : public GenerateCalls<CausalLM<Config>> {
 };
 
 template <class Config>
+template <class>
+CausalLM<Config>::CausalLM(const InitOptions& options, const TextValues& values)
+    : model(initialised_text<Config>(options, values, true), values) {}
+
+template <class Config>
+template <class>
+CausalLM<Config>::CausalLM(const Checkpoint& checkpoint)
+    : model(checkpoint, Head::required), generation_config_(checkpoint.generation_config()) {}
+
+template <class Config>
+template <class>
+CausalLM<Config> CausalLM<Config>::from_pretrained(const std::string& folder, const CheckpointOptions& options) {
+  return CausalLM(Checkpoint::open(folder, options));
+}
+
+template <class Config>
+template <class>
 void CausalLM<Config>::save_pretrained(const std::string& folder, const SaveOptions& options) const {
   json::Value written = text_config_json<Config>(config(), tied_embeddings<Config>);
   written["architectures"].push_back(architecture<Config>("ForCausalLM"));

@@ -28,6 +28,9 @@ template <class Config>
 using BaseModelOutputWithPast = ForwardOutput;
 
 // Immutable and shared between threads: `forward` is const, what changes is in the cache and the workspace.
+//
+// What makes or writes a model is a member template of nothing, so that `template class TextModel<...>` does not
+// compile the ways from a file to a model: with headers alone they take a third of the time.
 template <class Config>
 class TextModel {
  public:
@@ -43,13 +46,13 @@ class TextModel {
 
   TextModel(TextWeights<Config> weights, const TextValues& values);
   // With fresh weights. Raises ConfigError for rope parameters that contradict each other.
-  explicit TextModel(const InitOptions& options, const TextValues& values = TextValues::from<Config>())
-      : TextModel(initialised_text<Config>(options, values, false), values) {}
+  template <class = void>
+  explicit TextModel(const InitOptions& options, const TextValues& values = TextValues::from<Config>());
   // Checks config.json against the type and binds all tensors. Raises ConfigError, CheckpointError.
+  template <class = void>
   explicit TextModel(const Checkpoint& checkpoint, Head head = Head::if_present);
-  static TextModel from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
-    return TextModel(Checkpoint::open(folder, options));
-  }
+  template <class = void>
+  static TextModel from_pretrained(const std::string& folder, const CheckpointOptions& options = {});
 
   // Raises InputError for arguments that contradict each other or the config, CacheError when the cache is full or of
   // another model. The cache is then as before.
@@ -90,6 +93,7 @@ class TextModel {
   }
   static std::size_t num_parameters() { return num_text_parameters<Config>(false); }
   // Writes a folder that from_pretrained() and the reference load, see save_checkpoint(). Raises CheckpointError.
+  template <class = void>
   void save_pretrained(const std::string& folder, const SaveOptions& options = {}) const;
 
   const Matrix& get_input_embeddings() const { return weights_.embed_tokens; }
@@ -105,6 +109,7 @@ class TextModel {
   using LinearLayer = typename TextWeights<Config>::LinearLayer;
   using FullLayer = typename TextWeights<Config>::FullLayer;
 
+  template <class = void>
   TextModel(const Checkpoint& checkpoint, const TextValues& values, Head head);
   void check_slices(std::span<const SequenceSlice> slices, std::size_t at_once) const;
   // step(layer): called before each layer; when it raises, the pass ends there.

@@ -18,16 +18,30 @@ TextModel<Config>::TextModel(TextWeights<Config> weights, const TextValues& valu
 }
 
 template <class Config>
+template <class>
+TextModel<Config>::TextModel(const InitOptions& options, const TextValues& values)
+    : TextModel(initialised_text<Config>(options, values, false), values) {}
+
+template <class Config>
+template <class>
 TextModel<Config>::TextModel(const Checkpoint& checkpoint, Head head)
     : TextModel(checkpoint, check<Config>(checkpoint.config()).text_config, head) {}
 
 // The config is checked before a tensor is looked for: a wrong type is one ConfigError, not a list of misshapen
 // tensors.
 template <class Config>
+template <class>
 TextModel<Config>::TextModel(const Checkpoint& checkpoint, const TextValues& values, Head head)
     : TextModel(bind_text<Config>(checkpoint, head), values) {}
 
 template <class Config>
+template <class>
+TextModel<Config> TextModel<Config>::from_pretrained(const std::string& folder, const CheckpointOptions& options) {
+  return TextModel(Checkpoint::open(folder, options));
+}
+
+template <class Config>
+template <class>
 void TextModel<Config>::save_pretrained(const std::string& folder, const SaveOptions& options) const {
   json::Value config = text_config_json<Config>(values_, tied_embeddings<Config>);
   config["architectures"].push_back(architecture<Config>("TextModel"));
