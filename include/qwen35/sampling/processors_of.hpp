@@ -33,28 +33,28 @@ void append_warpers(const GenerationConfig& config, LogitsProcessorList& list) {
   const TokenIds eos = config.eos_token_id.value_or(TokenIds());
   const std::size_t min_keep = config.num_beams.value_or(1) == 1 ? 1 : eos.empty() ? 2 : eos.size() + 1;
   if (is(config.temperature, 1.0)) {
-    list.push_back(std::make_shared<TemperatureLogitsWarper>(*config.temperature));
+    add_owned(list, std::make_unique<TemperatureLogitsWarper>(*config.temperature));
   }
   if (config.top_h) {
-    list.push_back(std::make_shared<TopHLogitsWarper>(*config.top_h));
+    add_owned(list, std::make_unique<TopHLogitsWarper>(*config.top_h));
   }
   if (config.top_k.value_or(0) != 0) {
-    list.push_back(std::make_shared<TopKLogitsWarper>(static_cast<std::size_t>(*config.top_k), min_keep));
+    add_owned(list, std::make_unique<TopKLogitsWarper>(static_cast<std::size_t>(*config.top_k), min_keep));
   }
   if (config.top_p.value_or(1.0) < 1.0) {
-    list.push_back(std::make_shared<TopPLogitsWarper>(*config.top_p, min_keep));
+    add_owned(list, std::make_unique<TopPLogitsWarper>(*config.top_p, min_keep));
   }
   if (config.min_p) {
-    list.push_back(std::make_shared<MinPLogitsWarper>(*config.min_p, min_keep));
+    add_owned(list, std::make_unique<MinPLogitsWarper>(*config.min_p, min_keep));
   }
   if (config.typical_p.value_or(1.0) < 1.0) {
-    list.push_back(std::make_shared<TypicalLogitsWarper>(*config.typical_p, min_keep));
+    add_owned(list, std::make_unique<TypicalLogitsWarper>(*config.typical_p, min_keep));
   }
   if (cutoff(config.epsilon_cutoff)) {
-    list.push_back(std::make_shared<EpsilonLogitsWarper>(*config.epsilon_cutoff, min_keep));
+    add_owned(list, std::make_unique<EpsilonLogitsWarper>(*config.epsilon_cutoff, min_keep));
   }
   if (cutoff(config.eta_cutoff)) {
-    list.push_back(std::make_shared<EtaLogitsWarper>(*config.eta_cutoff, min_keep));
+    add_owned(list, std::make_unique<EtaLogitsWarper>(*config.eta_cutoff, min_keep));
   }
 }
 
@@ -70,75 +70,75 @@ LogitsProcessorList processors_of(const GenerationConfig& config, std::size_t pr
   const auto is = [](const std::optional<double>& field, double neutral) { return field.value_or(neutral) != neutral; };
   LogitsProcessorList list;
   if (is(config.guidance_scale, 1.0)) {
-    list.push_back(
-        std::make_shared<UnbatchedClassifierFreeGuidanceLogitsProcessor>(*config.guidance_scale, unconditional_logits));
+    add_owned(list, std::make_unique<UnbatchedClassifierFreeGuidanceLogitsProcessor>(*config.guidance_scale,
+                                                                                     unconditional_logits));
   }
   if (config.sequence_bias) {
-    list.push_back(std::make_shared<SequenceBiasLogitsProcessor>(*config.sequence_bias));
+    add_owned(list, std::make_unique<SequenceBiasLogitsProcessor>(*config.sequence_bias));
   }
   if (is(config.encoder_repetition_penalty, 1.0)) {
-    list.push_back(std::make_shared<EncoderRepetitionPenaltyLogitsProcessor>(*config.encoder_repetition_penalty));
+    add_owned(list, std::make_unique<EncoderRepetitionPenaltyLogitsProcessor>(*config.encoder_repetition_penalty));
   }
   if (is(config.repetition_penalty, 1.0)) {
-    list.push_back(std::make_shared<RepetitionPenaltyLogitsProcessor>(*config.repetition_penalty));
+    add_owned(list, std::make_unique<RepetitionPenaltyLogitsProcessor>(*config.repetition_penalty));
   }
   if (is(config.presence_penalty, 0.0)) {
-    list.push_back(std::make_shared<PresencePenaltyLogitsProcessor>(*config.presence_penalty));
+    add_owned(list, std::make_unique<PresencePenaltyLogitsProcessor>(*config.presence_penalty));
   }
   if (is(config.frequency_penalty, 0.0)) {
-    list.push_back(std::make_shared<FrequencyPenaltyLogitsProcessor>(*config.frequency_penalty));
+    add_owned(list, std::make_unique<FrequencyPenaltyLogitsProcessor>(*config.frequency_penalty));
   }
   if (config.no_repeat_ngram_size.value_or(0) > 0) {
-    list.push_back(
-        std::make_shared<NoRepeatNGramLogitsProcessor>(static_cast<std::size_t>(*config.no_repeat_ngram_size)));
+    add_owned(list,
+              std::make_unique<NoRepeatNGramLogitsProcessor>(static_cast<std::size_t>(*config.no_repeat_ngram_size)));
   }
   if (config.encoder_no_repeat_ngram_size.value_or(0) > 0) {
-    list.push_back(std::make_shared<EncoderNoRepeatNGramLogitsProcessor>(
-        static_cast<std::size_t>(*config.encoder_no_repeat_ngram_size)));
+    add_owned(list, std::make_unique<EncoderNoRepeatNGramLogitsProcessor>(
+                        static_cast<std::size_t>(*config.encoder_no_repeat_ngram_size)));
   }
   if (config.bad_words_ids) {
-    list.push_back(std::make_shared<NoBadWordsLogitsProcessor>(*config.bad_words_ids, eos));
+    add_owned(list, std::make_unique<NoBadWordsLogitsProcessor>(*config.bad_words_ids, eos));
   }
   if (config.min_length.value_or(0) > 0 && !eos.empty()) {
-    list.push_back(std::make_shared<MinLengthLogitsProcessor>(static_cast<std::size_t>(*config.min_length), eos));
+    add_owned(list, std::make_unique<MinLengthLogitsProcessor>(static_cast<std::size_t>(*config.min_length), eos));
   }
   if (config.min_new_tokens.value_or(0) > 0 && !eos.empty()) {
-    list.push_back(
-        std::make_shared<MinNewTokensLengthLogitsProcessor>(static_cast<std::size_t>(*config.min_new_tokens), eos));
+    add_owned(list, std::make_unique<MinNewTokensLengthLogitsProcessor>(
+                        static_cast<std::size_t>(*config.min_new_tokens), eos));
   }
   if (prefix_allowed_tokens_fn) {
-    list.push_back(std::make_shared<PrefixConstrainedLogitsProcessor>(prefix_allowed_tokens_fn));
+    add_owned(list, std::make_unique<PrefixConstrainedLogitsProcessor>(prefix_allowed_tokens_fn));
   }
   if (config.forced_bos_token_id) {
-    list.push_back(std::make_shared<ForcedBOSTokenLogitsProcessor>(*config.forced_bos_token_id));
+    add_owned(list, std::make_unique<ForcedBOSTokenLogitsProcessor>(*config.forced_bos_token_id));
   }
   if (config.forced_eos_token_id && config.max_length) {
-    list.push_back(std::make_shared<ForcedEOSTokenLogitsProcessor>(static_cast<std::size_t>(*config.max_length),
-                                                                   *config.forced_eos_token_id));
+    add_owned(list, std::make_unique<ForcedEOSTokenLogitsProcessor>(static_cast<std::size_t>(*config.max_length),
+                                                                    *config.forced_eos_token_id));
   }
   if (config.remove_invalid_values.value_or(false)) {
-    list.push_back(std::make_shared<InfNanRemoveLogitsProcessor>());
+    add_owned(list, std::make_unique<InfNanRemoveLogitsProcessor>());
   }
   if (config.exponential_decay_length_penalty) {
-    list.push_back(std::make_shared<ExponentialDecayLengthPenalty>(*config.exponential_decay_length_penalty, eos));
+    add_owned(list, std::make_unique<ExponentialDecayLengthPenalty>(*config.exponential_decay_length_penalty, eos));
   }
   if (config.suppress_tokens) {
-    list.push_back(std::make_shared<SuppressTokensLogitsProcessor>(*config.suppress_tokens));
+    add_owned(list, std::make_unique<SuppressTokensLogitsProcessor>(*config.suppress_tokens));
   }
   if (config.begin_suppress_tokens) {
     const bool after_bos = prompt_length <= 1 && config.forced_bos_token_id.has_value();
-    list.push_back(std::make_shared<SuppressTokensAtBeginLogitsProcessor>(*config.begin_suppress_tokens,
-                                                                          prompt_length + (after_bos ? 1 : 0)));
+    add_owned(list, std::make_unique<SuppressTokensAtBeginLogitsProcessor>(*config.begin_suppress_tokens,
+                                                                           prompt_length + (after_bos ? 1 : 0)));
   }
   list = merge_with_users(std::move(list), users);
   if (config.do_sample.value_or(false)) {
     detail::append_warpers(config, list);
   }
   if (config.watermarking_config) {
-    list.push_back(std::make_shared<WatermarkLogitsProcessor>(*config.watermarking_config));
+    add_owned(list, std::make_unique<WatermarkLogitsProcessor>(*config.watermarking_config));
   }
   if (config.renormalize_logits.value_or(false)) {
-    list.push_back(std::make_shared<LogitNormalization>());
+    add_owned(list, std::make_unique<LogitNormalization>());
   }
   return list;
 }

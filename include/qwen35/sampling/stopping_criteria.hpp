@@ -231,16 +231,16 @@ StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenText
   require_all(users, "stopping_criteria");
   StoppingCriteriaList list;
   if (config.eos_token_id && !config.eos_token_id->empty()) {
-    list.push_back(std::make_shared<EosTokenCriteria>(*config.eos_token_id));
+    add_owned(list, std::make_unique<EosTokenCriteria>(*config.eos_token_id));
   }
   if (config.stop_strings) {
-    list.push_back(std::make_shared<StopStringCriteria>(*config.stop_strings, tokenizer));
+    add_owned(list, std::make_unique<StopStringCriteria>(*config.stop_strings, tokenizer));
   }
   if (config.max_length) {
-    list.push_back(std::make_shared<MaxLengthCriteria>(static_cast<std::size_t>(*config.max_length)));
+    add_owned(list, std::make_unique<MaxLengthCriteria>(static_cast<std::size_t>(*config.max_length)));
   }
   if (config.max_time) {
-    list.push_back(std::make_shared<MaxTimeCriteria>(*config.max_time));
+    add_owned(list, std::make_unique<MaxTimeCriteria>(*config.max_time));
   }
   return merge_with_users(std::move(list), users);
 }

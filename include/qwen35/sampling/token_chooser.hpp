@@ -39,6 +39,7 @@ class TokenChooser {
  public:
   // `config` with all defaults filled in, its max_length counted from the first column; `prompt_length` columns of
   // prompt. Raises InputError.
+  QWEN35_LAZY
   TokenChooser(const GenerationConfig& config, std::size_t prompt_length, const ChooserExtras& extras = {});
 
   // logits: [vocab_size], which become the processed scores. Raises InputError, as the processors do.
@@ -70,8 +71,8 @@ QWEN35_BODY void ChooserScratch::reserve(std::size_t vocab_size) {
   multinomial.reserve(vocab_size);
 }
 
-QWEN35_BODY TokenChooser::TokenChooser(const GenerationConfig& config, std::size_t prompt_length,
-                                       const ChooserExtras& extras)
+QWEN35_LAZY_BODY
+TokenChooser::TokenChooser(const GenerationConfig& config, std::size_t prompt_length, const ChooserExtras& extras)
     : processors_(processors_of(config, prompt_length, extras.logits_processor, extras.prefix_allowed_tokens_fn,
                                 extras.unconditional_logits)),
       criteria_(criteria_of(config, extras.tokenizer, extras.stopping_criteria)),
