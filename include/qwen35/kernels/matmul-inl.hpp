@@ -17,19 +17,35 @@ QWEN35_BEGIN_NAMESPACE
 namespace kernels {
 namespace HWY_NAMESPACE {
 
+// Widths between one column and a whole tile are compiled only where that is done once: elsewhere a tile takes them, in
+// which the last column stands again.
+#if defined(QWEN35_KERNELS_SOURCE)
+inline constexpr bool has_narrow_tiles = true;
+#else
+inline constexpr bool has_narrow_tiles = false;
+#endif
+
 template <Format F>
 HWY_INLINE void dot_rows(const std::byte* const* w, const float* const* x, std::size_t columns, std::size_t begin,
                          std::size_t end, std::size_t ahead, float* sums) {
   if (columns == 1 || tile_columns == 1) {
     dot_rows<1, F>(w, x, begin, end, ahead, sums);
-  } else if (columns == 2) {
-    dot_rows<2, F>(w, x, begin, end, ahead, sums);
-  } else if (tile_columns == 3) {
-    dot_rows<tile_columns == 3 ? 3 : 1, F>(w, x, begin, end, ahead, sums);
-  } else if (columns <= 4) {
-    dot_rows<tile_columns == 6 ? 4 : 1, F>(w, x, begin, end, ahead, sums);
-  } else {
-    dot_rows<tile_columns == 6 ? 6 : 1, F>(w, x, begin, end, ahead, sums);
+    return;
+  }
+  if constexpr (has_narrow_tiles && tile_columns > 2) {
+    if (columns == 2) {
+      dot_rows<2, F>(w, x, begin, end, ahead, sums);
+      return;
+    }
+  }
+  if constexpr (has_narrow_tiles && tile_columns > 4) {
+    if (columns <= 4) {
+      dot_rows<4, F>(w, x, begin, end, ahead, sums);
+      return;
+    }
+  }
+  if constexpr (tile_columns > 1) {
+    dot_rows<tile_columns, F>(w, x, begin, end, ahead, sums);
   }
 }
 
