@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <string_view>
 #include <vector>
 
@@ -73,6 +74,24 @@ inline std::vector<qwen35::Image> clip(std::size_t count, Object object, double 
     frames.push_back(draw(64, 64, {object}));
   }
   return frames;
+}
+
+// Two pixel rows for each line of the terminal: the upper one is the character's colour, the lower its ground.
+inline void show(const std::vector<qwen35::Image>& frames) {
+  constexpr std::size_t step = 4;
+  for (std::size_t y = 0; y + step < frames[0].height(); y += 2 * step) {
+    std::fputs("  ", stdout);
+    for (const qwen35::Image& frame : frames) {
+      for (std::size_t x = 0; x < frame.width(); x += step) {
+        const std::uint8_t* const above = frame.row(y) + 3 * x;
+        const std::uint8_t* const below = frame.row(y + step) + 3 * x;
+        std::printf("\x1b[38;2;%d;%d;%dm\x1b[48;2;%d;%d;%dm\xe2\x96\x80", above[0], above[1], above[2], below[0],
+                    below[1], below[2]);
+      }
+      std::fputs("\x1b[0m ", stdout);
+    }
+    std::fputs("\n", stdout);
+  }
 }
 
 }  // namespace scene

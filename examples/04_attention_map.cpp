@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which patches did an answer look at?
-//   attention_map                                 a drawn picture and the embedded shapes model; writes
-//   attention_map.png attention_map PICTURE QUESTION OUT.png
-// The attention of the answer's tokens to the picture's, averaged over tokens, heads and full-attention layers; dark:
-// not looked at.
+// Which patches did an answer look at? `attention_map` asks about a drawn picture and writes attention_map.png,
+// `attention_map PICTURE QUESTION OUT.png` about a file: the attention of the answer's tokens to the picture's,
+// averaged over tokens, heads and full-attention layers; dark: not looked at.
+//
+// Expected output:
+//   > What is right of the blue star?
+//   A yellow square.
+//   attention_map.png: where it looked, ... x ... patches
 #include <qwen35/model.hpp>
 #include <qwen35/processor/processor.hpp>
 #include <qwen35_embed/shapes.hpp>
@@ -12,7 +15,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <exception>
 
 #include "scene.hpp"
 
@@ -29,13 +31,6 @@ qwen35::Checkpoint shapes_checkpoint() {
                                          {"tokenizer.json", shapes::tokenizer_json()},
                                          {"preprocessor_config.json", shapes::preprocessor_config_json()},
                                          {"video_preprocessor_config.json", shapes::video_preprocessor_config_json()}});
-}
-
-// Adds one query's attention to the picture's tokens: `row` holds its probabilities for one head.
-void add(std::span<const float> row, std::size_t first, std::vector<double>& heat) {
-  for (std::size_t i = 0; i < heat.size(); ++i) {
-    heat[i] += static_cast<double>(row[first + i]);
-  }
 }
 
 // heat: rows x columns, over the picture; the strongest is 1. A small picture is enlarged, to at most 512 pixels.
@@ -88,7 +83,10 @@ void run(const Image& picture, const std::string& question, const std::string& p
     for (const qwen35::Tensor<float>& layer : step) {  // [1, heads, queries, keys]: the last query wrote the token
       const std::size_t heads = layer.shape()[1], queries = layer.shape()[2];
       for (std::size_t head = 0; head < heads; ++head) {
-        add(layer.row((head + 1) * queries - 1), first, heat);
+        const std::span<const float> row = layer.row((head + 1) * queries - 1);
+        for (std::size_t i = 0; i < heat.size(); ++i) {
+          heat[i] += static_cast<double>(row[first + i]);
+        }
       }
     }
   }

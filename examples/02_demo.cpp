@@ -1,6 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model that sees, inside a binary: draws pictures and a clip, asks the embedded shapes checkpoint about them and
-// streams its answers. No file is read.
+// streams its answers. No file is read. In a terminal it shows the pictures too.
+//
+// Expected output:
+//   A Qwen3.5-MoE of 2 M parameters with a vision tower; kernels ..., ... threads (...)
+//   ...
+//   A red circle, a blue star and a yellow square.
+//   ...
+//   A blue star.
+//   ...
+//   The triangle is green.
+//   ...
+//   The star moves right.
+//   ...
+//   Three shapes.
+//   ...
 #include <qwen35/model.hpp>
 #include <qwen35/processor/pixel_parts.hpp>
 #include <qwen35/session/session.hpp>
@@ -9,7 +23,6 @@
 #include <cstdio>
 
 #include <unistd.h>
-
 #include "scene.hpp"
 
 namespace {
@@ -20,24 +33,6 @@ using qwen35::Image;
 
 std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-// Two pixel rows for each line of the terminal: the upper one is the character's colour, the lower its ground.
-void show(const std::vector<Image>& frames) {
-  constexpr std::size_t step = 4;
-  for (std::size_t y = 0; y + step < frames[0].height(); y += 2 * step) {
-    std::fputs("  ", stdout);
-    for (const Image& frame : frames) {
-      for (std::size_t x = 0; x < frame.width(); x += step) {
-        const std::uint8_t* const above = frame.row(y) + 3 * x;
-        const std::uint8_t* const below = frame.row(y + step) + 3 * x;
-        std::printf("\x1b[38;2;%d;%d;%dm\x1b[48;2;%d;%d;%dm\xe2\x96\x80", above[0], above[1], above[2], below[0],
-                    below[1], below[2]);
-      }
-      std::fputs("\x1b[0m ", stdout);
-    }
-    std::fputs("\n", stdout);
-  }
 }
 
 struct Turn {
@@ -70,7 +65,7 @@ void ask(qwen35::Session<Model>& session, const Turn& turn, bool colours) {
   std::vector<ContentPart> parts;
   if (!turn.frames.empty()) {
     if (colours) {
-      show(turn.frames);
+      scene::show(turn.frames);
     }
     parts.push_back(turn.frames.size() == 1 ? qwen35::image_part(turn.frames[0])
                                             : qwen35::video_part(turn.frames, 2.0));
@@ -117,7 +112,6 @@ int main() {
       }
       ask(session, turn, colours);
     }
-    return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "demo: %s\n", error.what());
     return 1;

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Eight questions of different lengths, which three places of a batch answer side by side: when one has ended, the next
 // takes its place. What a question gets does not depend on its neighbours. No file is read.
+//
+// Expected output:
+//   There is a red circle and a blue star. What is right of the red circle?
+//     A blue star.  [5 tokens, step 5]
+//   ...
+//   There is a green star, a red triangle and an orange circle. What color is the star?
+//     The star is green.  [7 tokens, step 19]
+//   ...
 #include <qwen35/generate/batch.hpp>
 #include <qwen35/model.hpp>
 #include <qwen35_embed/shapes.hpp>
