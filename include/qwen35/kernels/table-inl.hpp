@@ -17,7 +17,7 @@
 #define QWEN35_KERNELS_TABLE_INL_HPP
 #endif
 
-HWY_BEFORE_NAMESPACE();
+// (No function stands here that an instruction set's attribute could go to, which Clang warns of.)
 QWEN35_BEGIN_NAMESPACE
 namespace kernels {
 namespace HWY_NAMESPACE {
@@ -47,6 +47,5 @@ inline constexpr KernelTable table = {QWEN35_KERNELS_ISA QWEN35_KERNELS(QWEN35_K
 }  // namespace HWY_NAMESPACE
 }  // namespace kernels
 QWEN35_END_NAMESPACE
-HWY_AFTER_NAMESPACE();
 
 #endif

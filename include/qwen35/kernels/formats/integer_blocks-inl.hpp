@@ -124,8 +124,8 @@ struct IntegerReader<Format::q4_0> {
   static HWY_INLINE void codes(const Load& load, const Put& put) {
     QWEN35_UNROLL
     for (std::size_t g = 0; g < 8; ++g) {
-      const auto bytes = load(g * 18 + 2);
-      put(g, masked(bytes, 15), shift_right<4>(bytes, 15));
+      const auto loaded = load(g * 18 + 2);
+      put(g, masked(loaded, 15), shift_right<4>(loaded, 15));
     }
   }
   static HWY_INLINE GroupScales<Kind> scales(const std::uint8_t* const* rows) {
@@ -201,13 +201,13 @@ struct IntegerReader<Format::q6_k> {
     }
   }
   static HWY_INLINE GroupScales<Kind> scales(const std::uint8_t* const* rows) {
-    const ByteVec bytes = load_pieces(rows, 192);
+    const ByteVec scale_bytes = load_pieces(rows, 192);
     const Vec scale = half_of_rows(rows, 208);
     const Tag tag;
-    return {{hn::Mul(scale, hn::ConvertTo(tag, hn::ShiftRight<24>(spread_bytes<0, 3>(bytes)))),
-             hn::Mul(scale, hn::ConvertTo(tag, hn::ShiftRight<24>(spread_bytes<4, 3>(bytes)))),
-             hn::Mul(scale, hn::ConvertTo(tag, hn::ShiftRight<24>(spread_bytes<8, 3>(bytes)))),
-             hn::Mul(scale, hn::ConvertTo(tag, hn::ShiftRight<24>(spread_bytes<12, 3>(bytes))))},
+    return {{hn::Mul(scale, hn::ConvertTo(tag, hn::ShiftRight<24>(spread_bytes<0, 3>(scale_bytes)))),
+             hn::Mul(scale, hn::ConvertTo(tag, hn::ShiftRight<24>(spread_bytes<4, 3>(scale_bytes)))),
+             hn::Mul(scale, hn::ConvertTo(tag, hn::ShiftRight<24>(spread_bytes<8, 3>(scale_bytes)))),
+             hn::Mul(scale, hn::ConvertTo(tag, hn::ShiftRight<24>(spread_bytes<12, 3>(scale_bytes))))},
             {}};
   }
 #if HWY_TARGET <= HWY_AVX3
