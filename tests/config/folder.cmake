@@ -15,7 +15,7 @@ function(qwen35_refused name words json)
                    "-DLIBRARY=${PROJECT_SOURCE_DIR}" -P "${PROJECT_SOURCE_DIR}/tests/config/refuses.cmake")
   set_tests_properties(add_config_refuses_${name} PROPERTIES LABELS config)
 endfunction()
-qwen35_refused(no_json "expected a JSON object" "{\"hidden_size\": ")
+qwen35_refused(no_json "not well-formed JSON" "{\"hidden_size\": ")
 qwen35_refused(list "expected a JSON object" "[1, 2]")
 qwen35_refused(family "model_type 'llama' is none of" [[{"model_type": "llama"}]])
 qwen35_refused(text_size "hidden_size: expected a whole number from 0 to 2147483647, found STRING '2048'"
