@@ -1,12 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake -DCOMPILER=aarch64-linux-gnu-g++ -DEMULATOR=qemu-aarch64 -DSOURCE=x.cpp -DINCLUDE=include -DTHIRD_PARTY=folders -DWORK=folder -P aarch64_test.cmake
 # Compiles a program of the kernels for armv8.2 with dot products, warnings as errors, and runs it under emulation.
-macro(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE failed OUTPUT_VARIABLE said ERROR_VARIABLE said)
-  if(failed)
-    message(FATAL_ERROR "${ARGN}\n${said}")
-  endif()
-endmacro()
+include("${CMAKE_CURRENT_LIST_DIR}/run_command.cmake")
 # Highway's folder alone: beside it may be the headers of this machine's C library.
 file(REMOVE_RECURSE "${WORK}")
 file(MAKE_DIRECTORY "${WORK}/include")

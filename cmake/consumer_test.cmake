@@ -2,12 +2,7 @@
 # cmake -DBY=way -DSOURCE=tests/consumer -DLIBRARY=project -DBUILD=folder -DLIBRARY_BUILD=folder "-DSETTINGS=-DX=Y;..." -DCOMPILER=c++ -P consumer_test.cmake
 # Configures, builds and runs the consumer project. The ways pkg_config and plain are the compiler's own: one file, for one instruction set; plain has
 # the source's folder alone, and no threads.
-macro(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE failed OUTPUT_VARIABLE said ERROR_VARIABLE said)
-  if(failed)
-    message(FATAL_ERROR "${BY}: ${ARGN}\n${said}")
-  endif()
-endmacro()
+include("${CMAKE_CURRENT_LIST_DIR}/run_command.cmake")
 
 file(REMOVE_RECURSE "${BUILD}")
 file(MAKE_DIRECTORY "${BUILD}")

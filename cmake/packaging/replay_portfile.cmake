@@ -4,12 +4,7 @@
 file(REMOVE_RECURSE "${WORK}")
 set(CURRENT_PACKAGES_DIR "${WORK}/packages")
 
-macro(run)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE failed OUTPUT_VARIABLE said ERROR_VARIABLE said)
-  if(failed)
-    message(FATAL_ERROR "${ARGN}\n${said}")
-  endif()
-endmacro()
+include("${CMAKE_CURRENT_LIST_DIR}/../run_command.cmake")
 function(vcpkg_cmake_configure)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "SOURCE_PATH" "OPTIONS")
   run("${CMAKE_COMMAND}" -S "${arg_SOURCE_PATH}" -B "${WORK}/build" "-DCMAKE_INSTALL_PREFIX=${CURRENT_PACKAGES_DIR}" -DCMAKE_INSTALL_LIBDIR=lib
