@@ -3,6 +3,7 @@
 // sums of groups are integers, so that they are scaled and added as integer_tile-inl.hpp does it, with the same bits.
 //
 // Compiled where the kernels are compiled apart. (Highway 1.0.3 has no such target: dispatch.hpp asks the processor.)
+#include <qwen35/kernels/amx_tiles-inl.hpp>
 #include <qwen35/kernels/integer_tile-inl.hpp>
 
 #if defined(QWEN35_KERNELS_INTEGER_AMX_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -12,9 +13,7 @@
 #define QWEN35_KERNELS_INTEGER_AMX_INL_HPP
 #endif
 
-#undef QWEN35_AMX_TILES
-#if HWY_TARGET == HWY_AVX3 && defined(QWEN35_COMPILED_AMX)
-#define QWEN35_AMX_TILES
+#ifdef QWEN35_AMX_TILES
 
 HWY_BEFORE_NAMESPACE();
 QWEN35_BEGIN_NAMESPACE
@@ -34,18 +33,12 @@ inline constexpr std::size_t amx_packed_stride = span_blocks * quantized_values 
 
 // Tile registers 0 and 1 are for sums [tokens, 16 rows], 2 for codes of tokens [tokens, 32], 3 and 4 for those of rows
 // [32 / 4, 16 rows, 4].
-HWY_INLINE void configure_amx(std::size_t tokens) {
-  struct alignas(64) Config {
-    std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
-    std::uint16_t row_bytes[16] = {64, 64, 32, 64, 64};
-    std::uint8_t rows[16] = {0, 0, 0, 8, 8};
-  };
-  Config config;
+HWY_INLINE void configure_integer_amx(std::size_t tokens) {
+  AmxConfig config;
   config.rows[0] = config.rows[1] = config.rows[2] = static_cast<std::uint8_t>(tokens);
-  asm volatile("ldtilecfg %0" ::"m"(config));
-}
-HWY_INLINE void release_amx() {
-  asm volatile("tilerelease" ::);
+  config.row_bytes[2] = 32;
+  config.rows[3] = config.rows[4] = 8;
+  configure_amx(config);
 }
 
 // first[token][row] and second[token][row] of a group of 32 codes: the sums of the vectors of a tile's rows.
@@ -148,7 +141,7 @@ class AmxTokens {
     const std::size_t most = (task_.tokens + parts - 1) / parts;
     if (most != configured_) {
       configured_ = most;
-      configure_amx(most);
+      configure_integer_amx(most);
     }
     alignas(64) float sums[2][amx_tokens * tile_rows];
     for (std::size_t token = 0; token < task_.tokens; token += 2 * most) {

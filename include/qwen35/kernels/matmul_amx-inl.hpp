@@ -18,7 +18,7 @@
 #define QWEN35_KERNELS_MATMUL_AMX_INL_HPP
 #endif
 
-#if HWY_TARGET == HWY_AVX3 && defined(QWEN35_COMPILED_AMX)
+#ifdef QWEN35_AMX_TILES
 
 HWY_BEFORE_NAMESPACE();
 QWEN35_BEGIN_NAMESPACE
@@ -37,9 +37,9 @@ struct RowTile {
         end(row_end - row < split_rows ? row_end : row + split_rows) {}
 
   // `values` from k on, or as many as a step has. What is not whole is copied, with zeros.
-  SplitRows rows(const Matrix& w, std::size_t stride, std::size_t k, std::size_t values, std::byte* copied) const {
+  SplitRows rows(const Matrix& w, std::size_t k, std::size_t values, std::byte* copied) const {
     if (values >= split_step && w.rows >= split_rows) {
-      return {w.row(start) + 2 * k, stride};
+      return {w.row(start) + 2 * k, w.row_bytes};
     }
     std::memset(copied, 0, split_rows * 64);
     for (std::size_t r = 0; r < split_rows && start + r < w.rows; ++r) {
@@ -93,10 +93,6 @@ struct RowTile {
   }
 };
 
-inline std::size_t row_stride_of(const Matrix& w) {
-  return w.rows > 1 ? static_cast<std::size_t>(w.row(1) - w.row(0)) : 0;
-}
-
 inline void pack_tokens_amx(const PackTokensTask& task) {
   if (task.format != Format::bf16) {
     HWY_NAMESPACE::pack_tokens(task);
@@ -110,11 +106,10 @@ inline void pack_tokens_amx(const PackTokensTask& task) {
 }
 
 // Two tiles of rows, copied so that their lines do not collide in the caches: [steps, 2, 16, 64 bytes].
-inline void copy_rows(const Matrix& w, const RowTile* tiles, std::size_t stride, std::size_t k, std::size_t length,
-                      std::byte* to) {
+inline void copy_rows(const Matrix& w, const RowTile* tiles, std::size_t k, std::size_t length, std::byte* to) {
   for (std::size_t at = 0; at < length; at += split_step) {
     for (std::size_t i = 0; i < 2; ++i, to += split_rows * 64) {
-      const SplitRows rows = tiles[i].rows(w, stride, k + at, length - at, to);
+      const SplitRows rows = tiles[i].rows(w, k + at, length - at, to);
       for (std::size_t r = 0; r < split_rows && rows.first != to; ++r) {
         std::memcpy(to + r * 64, rows.first + r * rows.stride, 64);
       }
@@ -125,18 +120,18 @@ inline void copy_rows(const Matrix& w, const RowTile* tiles, std::size_t stride,
 // Tokens go by 256 at a time, whose parts stay in the second-level cache while all rows pass; rows go by 32, and meet
 // two tiles of columns at a time. Takes 60 KiB of stack.
 inline void matmul_packed_amx(const PackedMatmulTask& task) {
-  if (!splits_tokens(task.w)) {
+  if (packed_for(task.w) != Format::bf16) {
     HWY_NAMESPACE::matmul_packed(task);
     return;
   }
   constexpr std::size_t tile_bytes = split_rows * 64, batch = 256;
   alignas(64) std::byte rows[split_steps(matmul_block_limit) * 2 * tile_bytes];
   alignas(64) float sums[2][6 * split_tile_floats];  // of both tiles of rows: the parts of two groups
-  const std::size_t cols = task.w.cols, block = matmul_block(cols), stride = row_stride_of(task.w);
+  const std::size_t cols = task.w.cols, block = matmul_block(cols);
   const std::size_t length = cols - task.k < block ? cols - task.k : block, steps = split_steps(length);
   const std::size_t column_floats = steps * split_tile_floats;
   const Sink to{task.y, task.y_stride, task.k == 0, task.k + length == cols ? task.bias : nullptr};
-  configure_split_tiles(false);
+  configure_split_amx(false);
   for (std::size_t first = 0; first < task.tokens; first += batch) {
     const std::size_t tokens = task.tokens - first < batch ? task.tokens - first : batch;
     const std::size_t columns = (tokens + split_tokens - 1) / split_tokens * 3;
@@ -145,7 +140,7 @@ inline void matmul_packed_amx(const PackedMatmulTask& task) {
       const bool two = row + split_rows < task.row_end;
       const RowTile tiles[2] = {RowTile(task.w, row, task.row_end),
                                 RowTile(task.w, two ? row + split_rows : row, task.row_end)};
-      copy_rows(task.w, tiles, stride, task.k, length, rows);
+      copy_rows(task.w, tiles, task.k, length, rows);
       for (std::size_t column = 0; column < columns; column += 2) {
         for (std::size_t r = 0; r < 2 && first == 0; ++r) {  // what is copied next comes meanwhile
           const std::size_t next = row + 2 * split_rows + column + r;
@@ -175,7 +170,7 @@ inline void matmul_packed_amx(const PackedMatmulTask& task) {
       }
     }
   }
-  release_split_tiles();
+  release_amx();
 }
 
 // What will be read soon: lines of the same rows, and at their end of the 16 rows that come next. (Rows of 4 KiB at
@@ -201,7 +196,7 @@ struct FetchAhead {
 
 // Tokens that nobody else packs: 16 of them at a time, for as many blocks as there is room for. Takes 200 KiB of stack.
 inline void matmul_amx(const MatmulTask& task) {
-  if (!splits_tokens(task.w) || task.tokens == 0 || task.w.cols == 0) {
+  if (packed_for(task.w) != Format::bf16 || task.tokens == 0 || task.w.cols == 0) {
     HWY_NAMESPACE::matmul(task);
     return;
   }
@@ -210,17 +205,17 @@ inline void matmul_amx(const MatmulTask& task) {
   alignas(64) float packed[room];
   alignas(64) float sums[4 * split_tile_floats] = {};
   alignas(64) std::byte copied[split_rows * 64];
-  const std::size_t cols = task.w.cols, block = matmul_block(cols), stride = row_stride_of(task.w);
+  const std::size_t cols = task.w.cols, block = matmul_block(cols);
   const bool one = task.tokens == 1, few = task.tokens <= split_few;
   const std::size_t step_floats = one ? split_one_floats : split_tile_floats, line = one ? 16 : 64;
   const std::size_t block_floats = split_steps(block) * step_floats * (few ? 1 : 3);
   const std::size_t chunk = room / block_floats * block;
-  configure_split_tiles(one);
+  configure_split_amx(one);
   for (std::size_t first = 0; first < task.tokens; first += split_tokens) {
     const std::size_t tokens = task.tokens - first < split_tokens ? task.tokens - first : split_tokens;
     for (std::size_t begin = 0; begin < cols; begin += chunk) {
       const std::size_t end = cols - begin < chunk ? cols : begin + chunk;
-      const FetchAhead fetch_ahead{begin, end, stride};
+      const FetchAhead fetch_ahead{begin, end, task.w.row_bytes};
       for (std::size_t k = begin; k < end; k += block) {
         const std::size_t length = end - k < block ? end - k : block;
         float* const to = packed + (k - begin) / block * block_floats;
@@ -244,11 +239,11 @@ inline void matmul_amx(const MatmulTask& task) {
           for (; at + split_step <= k + length && task.w.rows >= split_rows;
                at += split_step, rows += 2 * split_step, columns += step_floats) {
             fetch_ahead(rows, at);
-            load_rows({rows, stride});
+            load_rows({rows, task.w.row_bytes});
             few ? add_few(columns, line) : add_parts(columns, part);
           }
           for (; at < k + length; at += split_step, columns += step_floats) {
-            load_rows(tile.rows(task.w, stride, at, k + length - at, copied));
+            load_rows(tile.rows(task.w, at, k + length - at, copied));
             few ? add_few(columns, line) : add_parts(columns, part);
           }
           const Sink to{task.y + first * task.y_stride, task.y_stride, k == 0,
@@ -264,7 +259,7 @@ inline void matmul_amx(const MatmulTask& task) {
       }
     }
   }
-  release_split_tiles();
+  release_amx();
 }
 
 }  // namespace HWY_NAMESPACE

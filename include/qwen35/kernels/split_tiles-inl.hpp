@@ -3,6 +3,7 @@
 // sum they are exactly, and laid out as tiles of columns; and the instructions.
 //
 // Compiled where the kernels are compiled apart. (Highway 1.0.3 has no such target: dispatch.hpp asks the processor.)
+#include <qwen35/kernels/amx_tiles-inl.hpp>
 #include <qwen35/kernels/integer_dot-inl.hpp>
 #include <qwen35/kernels/split_decode-inl.hpp>
 
@@ -13,7 +14,7 @@
 #define QWEN35_KERNELS_SPLIT_TILES_INL_HPP
 #endif
 
-#if HWY_TARGET == HWY_AVX3 && defined(QWEN35_COMPILED_AMX)
+#ifdef QWEN35_AMX_TILES
 
 HWY_BEFORE_NAMESPACE();
 QWEN35_BEGIN_NAMESPACE
@@ -29,24 +30,10 @@ constexpr std::size_t split_steps(std::size_t length) {
   return (length + split_step - 1) / split_step;
 }
 
-inline bool splits_tokens(const Matrix& w) {
-  return w.format == Format::bf16 && w.scales.empty();
-}
-
-HWY_INLINE void configure_split_tiles(bool one) {
-  struct alignas(64) Config {
-    std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
-    std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-    std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-  };
-  Config config;
-  for (const std::size_t tile : {0, 6}) {
-    config.row_bytes[tile] = one ? 16 : 64;
-  }
-  asm volatile("ldtilecfg %0" ::"m"(config));
-}
-HWY_INLINE void release_split_tiles() {
-  asm volatile("tilerelease" ::);
+HWY_INLINE void configure_split_amx(bool one) {
+  AmxConfig config;
+  config.row_bytes[0] = config.row_bytes[6] = one ? 16 : 64;
+  configure_amx(config);
 }
 
 // A vector of bf16 pairs from two of f32: the upper halves of their values.

@@ -28,6 +28,11 @@ struct MatmulTask {
   const float* bias = nullptr;  // [w.rows] or null
 };
 
+// The format for whose matrices tokens are packed: bf16 may have a way of its own, all others are multiplied as f32.
+inline Format packed_for(const Matrix& w) {
+  return w.format == Format::bf16 && w.scales.empty() ? Format::bf16 : Format::f32;
+}
+
 // Packs a block of many tokens' values once for all rows of matrices of a format: tokens [begin, end), where `begin` is
 // a multiple of packed_granule.
 struct PackTokensTask {

@@ -135,9 +135,6 @@ void multiply(const Product& product, const Matrix& w, std::size_t begin, std::s
 
 bool reads_quantized(const Projection& projection);
 
-// The format for whose matrices tokens are packed: bf16 has a way of its own.
-Format packed_for(const Matrix& matrix);
-
 void check(const Matrix& matrix);
 void check(std::span<const Product> products);
 
@@ -225,10 +222,6 @@ QWEN35_BODY bool reads_quantized(const Projection& projection) {
          (!projection.gate.empty() && kernels::has_integer_products(projection.gate.format));
 }
 
-QWEN35_BODY Format packed_for(const Matrix& matrix) {
-  return matrix.format == Format::bf16 && matrix.scales.empty() ? Format::bf16 : Format::f32;
-}
-
 QWEN35_BODY void multiply(const Product& product, const Matrix& w, std::size_t begin, std::size_t end, float* y,
                           const float* bias) {
   const Rows& x = *product.x;
@@ -279,10 +272,10 @@ QWEN35_BODY void project(const Rows& rows, std::span<const Projection> projectio
   require<InputError>(projections.size() <= room.size(), "project: ", projections.size(), " projections, at most ",
                       room.size());
   // Those that go through block by block stand behind the others, if one packed block serves them all.
-  const Format form = projections.empty() ? Format::f32 : detail::packed_for(projections.front().weight);
+  const Format form = projections.empty() ? Format::f32 : kernels::packed_for(projections.front().weight);
   const auto in_blocks = [&rows, form](const Projection& p) {
-    return rows.read_in_blocks() && !detail::reads_quantized(p) && detail::packed_for(p.weight) == form &&
-           (p.gate.empty() || detail::packed_for(p.gate) == form);
+    return rows.read_in_blocks() && !detail::reads_quantized(p) && kernels::packed_for(p.weight) == form &&
+           (p.gate.empty() || kernels::packed_for(p.gate) == form);
   };
   std::size_t whole = 0, last = projections.size();
   for (const Projection& projection : projections) {
