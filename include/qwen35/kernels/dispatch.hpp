@@ -12,6 +12,9 @@
 #include <qwen35/core/error.hpp>
 #include <qwen35/kernels/kernels.hpp>
 
+// Kernels that are compiled apart are not here: a program that had them from here too would run these.
+#if !defined(QWEN35_COMPILED_KERNELS) || defined(QWEN35_KERNELS_SOURCE)
+
 #include <array>
 #include <atomic>
 #include <cmath>
@@ -223,3 +226,5 @@ QWEN35_KERNELS_API void set_isa(std::string_view name) {
 QWEN35_END_NAMESPACE
 
 #undef QWEN35_KERNELS_API
+
+#endif

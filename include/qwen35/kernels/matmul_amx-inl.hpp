@@ -5,7 +5,8 @@
 //
 // Order of the sum: in each block of matmul_block(w.cols) each of the three parts has its own sum over steps of 32
 // values, to which an instruction adds the sum of 16 even and 16 odd products (TDPBF16PS); then the parts are added,
-// the largest first, and blocks in order. Values below 2^-126 count as 0.
+// the largest first, and blocks in order. Values below 2^-126 count as 0; an infinite weight gives NaN, because parts of
+// the activations are 0.
 //
 // Compiled where the kernels are compiled apart.
 #include <qwen35/kernels/matmul-inl.hpp>
@@ -51,7 +52,7 @@ struct RowTile {
   // A token's sums with the 16 rows.
   HWY_INLINE void put(Vec sums, std::size_t token, const Sink& to) const {
     const Sink at = to.at(token, wanted);
-    if (end - start == split_rows) {
+    if (wanted == start && end - start == split_rows) {
       const Vec sum = at.first ? sums : hn::Add(load(at.y), sums);
       store(at.bias == nullptr ? sum : hn::Add(sum, load(at.bias)), at.y);
       return;
