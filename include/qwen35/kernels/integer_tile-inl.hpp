@@ -119,11 +119,13 @@ HWY_INLINE void multiply_group(const std::uint8_t* codes, const std::int8_t* con
       for (std::size_t t = 0; t < Tokens; ++t) {
         const ShortVec own = multiply_pairs<K>(w, broadcast_four(x[t] + 4 * (m + i)));
         pairs[t] = i == 0 ? own : hn::Add(pairs[t], own);
+        keep(pairs[t]);
       }
     }
     QWEN35_UNROLL
     for (std::size_t t = 0; t < Tokens; ++t) {
       dots[t] = hn::Add(dots[t], add_neighbours(pairs[t]));
+      keep(dots[t]);
     }
   }
 #endif
