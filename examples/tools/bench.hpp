@@ -79,9 +79,13 @@ inline BenchResult measure(Test& test, const BenchModel& model, const Settings& 
   const bool one_by_one = result.generated > 0;
   const std::size_t tokens = one_by_one ? result.generated : result.prompt;
   test.run(std::min(tokens, one_by_one ? std::size_t{4} : settings.chunk), one_by_one);  // warm
+  const std::uint64_t regions = qwen35::parallel_regions();
   for (std::size_t i = 0; i < settings.repetitions; ++i) {
     result.seconds.push_back(test.run(tokens, one_by_one));
   }
+  const std::size_t forwards = one_by_one ? tokens : (tokens + settings.chunk - 1) / settings.chunk;
+  result.regions =
+      static_cast<double>(qwen35::parallel_regions() - regions) / static_cast<double>(settings.repetitions * forwards);
   const auto count = static_cast<double>(tokens), depth = static_cast<double>(result.depth);
   result.bytes = one_by_one ? model.step_bytes(result.batch, depth + count / 2, kv) : 0.0;
   result.multiply_adds =

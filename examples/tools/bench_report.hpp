@@ -43,6 +43,7 @@ struct BenchResult {
   double multiply_adds = 0;                          // of a repetition
   double read_bandwidth = 0, multiply_add_peak = 0;  // of the machine, a second; 0: not measured
   std::vector<double> parts{};                       // seconds by Part; empty: not asked for
+  double regions = 0;  // parallel regions of a forward, each of which ends in one barrier: of a token, or of a chunk
 
   double tokens() const { return static_cast<double>(batch * (prompt + generated)); }
   Spread speed() const {
@@ -122,7 +123,8 @@ inline std::string markdown(const BenchSubject& subject, const std::vector<Bench
                    ? " " + std::string(qwen35::part_names[part]) + " " + share_text(result.parts[part], sum)
                    : "";
       }
-      out += "\n";
+      out += format_number("; %.0f parallel regions", result.regions) +
+             (result.generated > 0 ? " a token\n" : " a chunk\n");
     }
   }
   return out;
@@ -160,6 +162,7 @@ inline qwen35::json::Value json_of(const BenchSubject& subject, const BenchResul
   out["read_bandwidth"] = whole(result.read_bandwidth);
   out["multiply_adds_per_second"] = whole(result.multiply_add_rate());
   out["multiply_add_peak"] = whole(result.multiply_add_peak);
+  out["regions_per_forward"] = result.regions;
   out["loading"] = subject.loading;
   qwen35::json::Value samples_ns = qwen35::json::Value::array(), samples_ts = samples_ns;
   for (const double value : nanoseconds) {

@@ -26,8 +26,9 @@ TEST_CASE("embedded files have their bytes, by function and by name, aligned") {
   CHECK(odd::files()[0].first == "plain.txt");
   CHECK(odd::files()[1].first == "odd $name (1)'s \xc3\xa9, @50%.json");
   CHECK(odd::files()[1].second.data() == odd::odd__name__1__s______50__json().data());
-  for (const auto& [name, bytes] : odd::files()) {
-    CAPTURE(name);
+  for (const auto& file : odd::files()) {
+    const auto bytes = file.second;
+    CAPTURE(file.first);
     CHECK(reinterpret_cast<std::uintptr_t>(bytes.data()) % 64 == 0);
     CHECK(*(bytes.data() + bytes.size()) == std::byte{0});
   }
