@@ -7,6 +7,8 @@
 #include <qwen35/json/dump.hpp>
 #include <qwen35/model/workspace_of.hpp>
 #include <qwen35/weights/checkpoint.hpp>
+#include <qwen35/weights/pack_source.hpp>
+#include <qwen35/weights/quantization_config.hpp>
 #include <qwen35/weights/tensor_part.hpp>
 
 #include <CLI/CLI.hpp>
@@ -106,15 +108,13 @@ struct PartSum {
   std::size_t bytes = 0;
   std::map<std::string, std::size_t> formats;  // bytes
 
-  void add(const qwen35::TensorInfo& tensor) {
-    std::size_t count = 1;
-    for (const std::size_t extent : tensor.shape) {
-      count *= extent;
+  void add(const qwen35::PackSource& source) {
+    weights += source.values();
+    for (const qwen35::TensorInfo* const tensor : source.parts) {
+      ++tensors;
+      bytes += tensor->bytes.size();
+      formats[tensor->dtype] += tensor->bytes.size();
     }
-    ++tensors;
-    weights += count;
-    bytes += tensor.bytes.size();
-    formats[tensor.dtype] += tensor.bytes.size();
   }
   double bits() const { return weights == 0 ? 0.0 : 8.0 * static_cast<double>(bytes) / static_cast<double>(weights); }
 };
@@ -159,10 +159,16 @@ class Inspection {
         text_(text_config_, "text_config"),
         vision_(qwen35::JsonFields(&checkpoint.config(), "config").object("vision_config"), "vision_config"),
         layers_(text_.size("num_hidden_layers", qwen35::MoeTextDefaults::num_hidden_layers)),
-        fit_(fit_of(checkpoint.config())) {
-    for (const qwen35::TensorInfo& tensor : checkpoint.tensors()) {
-      parts_[part_of(tensor)].add(tensor);
-      all_.add(tensor);
+        fit_(fit_of(checkpoint.config())),
+        notes_(checkpoint.notes()) {
+    for (const qwen35::PackSource& source : qwen35::pack_sources(checkpoint)) {
+      parts_[part_of(source.weight)].add(source);
+      all_.add(source);
+    }
+    try {
+      qwen35::QuantizationConfig::of(checkpoint.config());
+    } catch (const qwen35::ConfigError& error) {
+      notes_.push_back(qwen35::concat("cannot be run: ", error.what()));
     }
   }
 
@@ -195,7 +201,7 @@ class Inspection {
                 << "config: no preset fits: qwen35_add_config() makes a type of it; " << fit_.preset
                 << " differs least:" << fit_.differences << '\n';
     }
-    for (const std::string& note : checkpoint_.notes()) {
+    for (const std::string& note : notes_) {
       std::cout << "note: " << note << '\n';
     }
     if (tensors) {
@@ -248,7 +254,7 @@ class Inspection {
       at = end;
     }
     out["notes"] = Value::array();
-    for (const std::string& note : checkpoint_.notes()) {
+    for (const std::string& note : notes_) {
       out["notes"].push_back(note);
     }
     if (tensors) {
@@ -349,6 +355,7 @@ class Inspection {
   qwen35::JsonFields vision_;
   std::size_t layers_;
   Fit fit_;
+  std::vector<std::string> notes_;
   std::map<qwen35::TensorPart, PartSum> parts_;
   PartSum all_;
 };

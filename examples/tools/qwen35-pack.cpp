@@ -178,6 +178,9 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   std::signal(SIGINT, interrupt);
   std::signal(SIGTERM, interrupt);
+#if defined(SIGXFSZ)
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that would be larger than it may be is an error of writing
+#endif
   try {
     qwen35::set_num_threads(settings.threads);
     if (settings.print_recipe) {

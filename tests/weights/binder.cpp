@@ -364,6 +364,32 @@ TEST_CASE("folders that are quantised in other ways say what is read instead") {
   refused(R"({"quant_method":"gptq","bits":4,"checkpoint_format":"marlin"})", "gptq as marlin");
   refused(R"({"quant_method":"awq","bits":8})", "awq of 8 bits");
   refused(R"({"quant_method":"awq","bits":4,"version":"gemv"})", "awq as gemv");
+  refused(R"({"quant_method":"awq","bits":4,"checkpoint_format":"gemv_fast"})", "awq as gemv_fast");
+  refused(R"({"quant_method":"awq","bits":4,"format":"llm-awq"})", "awq as llm-awq");
+  refused(R"({"quant_method":"awq","bits":4,"backend":"llm-awq","version":"gemm"})", "awq as llm-awq");
+  refused(R"({"quant_method":"auto-round","bits":4,"packing_format":"auto_round:gptqmodel"})",
+          "auto-round as auto_round:gptqmodel");
+  refused(R"({"quant_method":"auto-round","bits":4})", "auto-round as nothing said");
+  refused(R"({"quant_method":"auto-round","bits":2,"packing_format":"auto_round:auto_gptq"})", "gptq of 2 bits");
+  refused(R"({"quant_method":"compressed-tensors","format":"pack-quantized","config_groups":{"g":{"weights":
+      {"num_bits":2}}}})",
+          "compressed-tensors of 2 bits");
+  refused(R"({"quant_method":"compressed-tensors","format":"mixed-precision","config_groups":{"g":{"format":
+      "pack-quantized","weights":{"num_bits":3}}}})",
+          "compressed-tensors of 3 bits");
+  for (const std::string location : {"input", "output", "attn_q", "k_cache"}) {
+    refused(
+        R"({"quant_method":"compressed-tensors","transform_config":{"config_groups":{"R4":{"type":"hadamard","apply":
+        [{"targets":["re:.*down_proj$"],"location":"weight_input"},{"location":")" +
+            location + R"("}]}}}})",
+        "compressed-tensors with rotated activations (transform_config, location " + location + ")");
+  }
+  for (const std::string format : {"marlin-24", "mxfp4-pack-quantized", "fakequant"}) {
+    refused(R"({"quant_method":"compressed-tensors","format":")" + format + R"("})", "compressed-tensors as " + format);
+  }
+  for (const std::string method : {"fbgemm_fp8", "quark", "torchao", "quanto", "gguf", "qqq", "bitnet"}) {
+    refused(R"({"quant_method":")" + method + R"("})", method);
+  }
   refused("{}", "an unnamed method");
   CHECK(contains(said(R"({"quantization":{"group_size":64,"bits":4}})"), "quantised by MLX are not read"));
   CHECK(contains(said(R"({"quantization_config":4})"), "quantization_config: expected an object"));
@@ -403,11 +429,24 @@ TEST_CASE("quantization_config in the forms that tools write") {
       "batch_size":1,"block_name_to_quantize":"model.layers","checkpoint_format":"gptq","dataset":null,"tokenizer":null,
       "desc_act":true,"modules_in_block_to_quantize":[["self_attn.k_proj"],["mlp.experts.0.up_proj"]],"sym":false}}})")
             .method == Method::gptq);
+  // AutoRound, in the layout of GPTQ where zero points are the middle, else in AWQ's.
+  const QuantizationConfig rounded =
+      of(R"({"quantization_config":{"autoround_version":"0.9.5","bits":4,"data_type":"int",
+      "block_name_to_quantize":"model.language_model.layers","extra_config":{"model.language_model.layers.0.mlp.gate":
+      {"bits":16,"data_type":"float"}},"group_size":128,"iters":200,"packing_format":"auto_round:auto_gptq",
+      "quant_method":"auto-round","sym":true}})");
+  CHECK((rounded.method == Method::gptq && rounded.group_size == 128 && rounded.zeros_minus_one));
+  CHECK(of(R"({"quantization_config":{"quant_method":"auto-round","packing_format":"auto_round:auto_awq","bits":4}})")
+            .method == Method::awq);
   // AutoAWQ, and what writes its layout after it.
   const QuantizationConfig awq = of(R"({"quantization_config":{"backend":"autoawq","bits":4,"do_fuse":false,
       "exllama_config":null,"fuse_max_seq_len":null,"group_size":32,"modules_to_fuse":null,"quant_method":"awq",
       "modules_to_not_convert":["visual","mlp.gate","shared_expert_gate"],"version":"gemm","zero_point":true}})");
   CHECK((awq.method == Method::awq && awq.group_size == 32));
+  CHECK(
+      of(R"({"quantization_config":{"bits":4,"checkpoint_format":"gemm","desc_act":false,"format":"gemm","group_size":128,
+      "pack_dtype":"int32","quant_method":"awq","sym":false,"version":"gemm","zero_point":true}})")
+          .method == Method::awq);  // GPTQModel
   // The publisher's FP8, whose list of other modules is not needed.
   const QuantizationConfig fp8 = of(R"({"quantization_config":{"activation_scheme":"dynamic","fmt":"e4m3",
       "modules_to_not_convert":["lm_head","model.language_model.embed_tokens","model.language_model.layers.0.mlp.gate",
@@ -424,6 +463,26 @@ TEST_CASE("quantization_config in the forms that tools write") {
       ["lm_head","re:.*mlp.gate$"],"kv_cache_scheme":null,"quant_method":"compressed-tensors","quantization_status":
       "compressed","sparsity_config":{},"transform_config":{},"version":"0.12.2"}})");
   CHECK((compressed.method == Method::compressed_tensors && compressed.group_size == 128));
+  // FP8 in blocks for some modules and packed integers for others; rotations that are in the weights; keys in 8 bits.
+  const QuantizationConfig mixed = of(R"({"text_config":{"model_type":"qwen3_5_moe_text"},"quantization_config":{
+      "config_groups":{"group_0":{"format":"float-quantized","input_activations":{"dynamic":true,"group_size":128,
+      "num_bits":8,"strategy":"group","type":"float"},"targets":["re:.*self_attn.*_proj$"],"weights":{"block_structure":
+      [64,96],"num_bits":8,"strategy":"block","type":"float"}},"group_1":{"format":"pack-quantized","targets":
+      ["re:.*mlp.experts.*"],"weights":{"actorder":"weight","group_size":32,"num_bits":4,"strategy":"group","symmetric":
+      false,"type":"int","zp_dtype":"torch.int8"}}},"format":"mixed-precision","ignore":["re:.*mlp.gate$","lm_head",
+      "re:.*visual.*"],"kv_cache_scheme":{"dynamic":false,"num_bits":8,"strategy":"tensor","symmetric":true,"type":
+      "float"},"quant_method":"compressed-tensors","quantization_status":"frozen","transform_config":{"config_groups":
+      {"R1":{"apply":[{"ignore":[],"inverse":false,"location":"weight_output","targets":["re:.*o_proj$"]}],"type":
+      "hadamard"}}},"version":"0.13.0"}})");
+  CHECK((mixed.method == Method::compressed_tensors && mixed.group_size == 32 && mixed.block_rows == 64 &&
+         mixed.block_cols == 96));
+  // FP8 with a factor for each group of a row's columns; integers of less than 8 bits that are stored in 8.
+  const QuantizationConfig grouped = of(R"({"quantization_config":{"quant_method":"compressed-tensors","format":
+      "float-quantized","config_groups":{"g":{"weights":{"group_size":64,"num_bits":8,"strategy":"group","type":"float"}}}}})");
+  CHECK(grouped.block_cols == 64);
+  CHECK(of(R"({"quantization_config":{"quant_method":"compressed-tensors","format":"int-quantized","config_groups":{"g":
+      {"weights":{"group_size":null,"num_bits":6,"strategy":"channel","type":"int"}}}}})")
+            .group_size == 0);
 }
 
 TEST_CASE("a large matrix that takes another format is cancelled between its pieces") {

@@ -471,7 +471,13 @@ TEST_CASE("weights of quantised folders are packed as their values are") {
   pack(source, path, {.recipe = *PackRecipe::named("q8")});
   CHECK(Checkpoint::open(path).find("model.layers.0.self_attn.o_proj.weight_scale_inv") != nullptr);
   CHECK(Checkpoint::open(path).find("lm_head.weight")->dtype == "Q8_0");
-  pack(source, path);
+  const PackSum copied = pack(source, path).all();
+  std::size_t weights = 0;  // not the words that they are packed in, nor their factors
+  for (const RawTensor& tensor : values) {
+    weights += tensor.bytes.size() / (tensor.dtype == "BF16" ? 2 : 4);
+  }
+  CHECK(copied.values == weights);
+  CHECK(copied.bytes == copied.source_bytes);
   const Checkpoint copy = Checkpoint::open(path);
   CHECK(copy.tensors().size() == parts + 2);
   for (const TensorInfo& tensor : source.tensors()) {
@@ -525,6 +531,10 @@ TEST_CASE("a packing that fails leaves what was there, and nothing else") {
   CHECK(message_of<CheckpointError>([&] {
           pack(unscaled.open(), path, {.recipe = *PackRecipe::named("q4")});
         }).find("lm_head.weight_scale_inv: missing") != std::string::npos);
+  Folder foreign = random_folder();
+  foreign.config = bytes_of(R"({"num_hidden_layers":4,"quantization_config":{"quant_method":"bitsandbytes"}})");
+  CHECK(message_of<ConfigError>([&] { pack(foreign.open(), path); }).find("by bitsandbytes are not read") !=
+        std::string::npos);
   CHECK(read(path) == bytes_of("old"));
   CHECK(files_in(out) == 1);
   pack(quantised.open(), path);

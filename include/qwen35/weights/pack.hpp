@@ -20,12 +20,13 @@
 #include <qwen35/formats/block_fit.hpp>
 #include <qwen35/kernels/kernels.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
+#include <qwen35/weights/quantization_config.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <optional>
 #include <span>
+#include <utility>
 #endif
 
 QWEN35_BEGIN_NAMESPACE
@@ -66,8 +67,8 @@ struct PackReport {
 // the disk the path keeps what it has. Values are decoded, and written by fit_row(), where the recipe asks for another
 // format: those of quantised modules too (FP8, GPTQ, AWQ, compressed-tensors), of which one tensor then stands for all.
 // The result does not depend on the number of threads. Raises CheckpointError for a file that cannot be written, for
-// values that are not finite, and for modules whose tensors do not fit each other; InputError for a recipe or a name
-// that does not do.
+// values that are not finite, and for modules whose tensors do not fit each other; ConfigError for a folder that is
+// quantised in a way that is not read; InputError for a recipe or a name that does not do.
 PackReport pack(const Checkpoint& checkpoint, const std::string& path, const PackOptions& options = {});
 
 namespace detail {
@@ -200,6 +201,7 @@ QWEN35_BODY PackReport pack(const Checkpoint& checkpoint, const std::string& pat
   const std::size_t layers = JsonFields(inner == nullptr ? &checkpoint.config() : inner, "config")
                                  .size("num_hidden_layers", MoeTextDefaults::num_hidden_layers);
   // All that can be said beforehand is said before anything is written.
+  QuantizationConfig::of(checkpoint.config());
   const std::vector<PackSource> sources = pack_sources(checkpoint);
   std::vector<std::optional<Format>> formats;
   std::size_t done = 0, total = 0;
@@ -220,15 +222,13 @@ QWEN35_BODY PackReport pack(const Checkpoint& checkpoint, const std::string& pat
       options.progress(bytes, total);
     }
   };
-  const auto values_of = [](const TensorInfo& tensor) {
-    return std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::size_t{1}, std::multiplies<>());
-  };
   const auto report_for = [&](const TensorInfo& tensor) -> PackSum& {
     return report.parts[static_cast<std::size_t>(part_of_tensor(tensor.name, layers))];
   };
   for (std::size_t i = 0; i < formats.size(); ++i) {
     const PackSource& source = sources[i];
     if (!formats[i]) {
+      std::size_t values = source.values();
       for (const TensorInfo* const tensor : source.parts) {
         constexpr std::size_t piece = std::size_t{64} << 20;
         writer.begin_tensor(tensor->name, tensor->dtype, tensor->shape, tensor->bytes.size());
@@ -240,14 +240,14 @@ QWEN35_BODY PackReport pack(const Checkpoint& checkpoint, const std::string& pat
         }
         writer.end_tensor();
         report_for(*tensor).add({.tensors = 1,
-                                 .values = values_of(*tensor),
+                                 .values = std::exchange(values, 0),
                                  .source_bytes = tensor->bytes.size(),
                                  .bytes = tensor->bytes.size()});
       }
       continue;
     }
     const TensorInfo& weight = source.weight;
-    PackSum sum{.tensors = 1, .values = values_of(weight), .source_bytes = source.bytes()};
+    PackSum sum{.tensors = 1, .values = source.values(), .source_bytes = source.bytes()};
     sum.bytes = sum.values / weight.shape.back() * row_bytes(*formats[i], weight.shape.back());
     std::optional<std::vector<float>> importance;
     if (options.importance != nullptr) {

@@ -16,6 +16,8 @@
 #include <qwen35/weights/packed_weight.hpp>
 
 #include <cstdint>
+#include <functional>
+#include <numeric>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
@@ -32,6 +34,8 @@ struct PackSource {
 
   bool is_module() const { return parts.size() > 1; }
   std::size_t bytes() const;
+  // How many weights that is; of a module that does not tell, how many values its tensors have.
+  std::size_t values() const;
 };
 
 // All tensors of a checkpoint, each in one source; the checkpoint must outlive them. Modules of FP8, GPTQ, AWQ and
@@ -95,12 +99,27 @@ QWEN35_BODY std::vector<std::string> names_of_parts(const std::string& weight) {
   return out;
 }
 
+QWEN35_BODY std::size_t values_of(const TensorInfo& tensor) {
+  return std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::size_t{1}, std::multiplies<>());
+}
+
 }  // namespace detail
 
 QWEN35_BODY std::size_t PackSource::bytes() const {
   std::size_t sum = 0;
   for (const TensorInfo* const part : parts) {
     sum += part->bytes.size();
+  }
+  return sum;
+}
+
+QWEN35_BODY std::size_t PackSource::values() const {
+  if (!weight.shape.empty() || !is_module()) {
+    return detail::values_of(weight);
+  }
+  std::size_t sum = 0;
+  for (const TensorInfo* const part : parts) {
+    sum += detail::values_of(*part);
   }
   return sum;
 }

@@ -31,9 +31,13 @@ struct QuantizationConfig {
 
  private:
   static QuantizationConfig of_object(const JsonFields& fields);
+  static std::string method_of(const JsonFields& fields);
   static std::size_t read_group_size(const JsonFields& fields);
+  void read_gptq(const JsonFields& fields);
+  void read_awq(const JsonFields& fields);
   void read_block_size(const JsonFields& fields, std::string_view key);
   void read_compressed_tensors(const JsonFields& fields);
+  void read_group(const JsonFields& group, std::string_view format);
 };
 
 #if QWEN35_BODIES
@@ -44,16 +48,39 @@ namespace detail {
   raise<ConfigError>(concat(
       "quantization_config: weights quantised by ", method,
       " are not read. What is: folders in FP8 (e4m3), GPTQ and AWQ (gemm) of 4 and GPTQ of 8 bits, "
-      "compressed-tensors of 4 and 8 bits (pack-quantized, int-quantized, float-quantized, naive-quantized), and "
-      "GGUF files; or a folder in bf16"));
+      "compressed-tensors of 4 and 8 bits (pack-quantized, int-quantized, float-quantized, naive-quantized), what "
+      "AutoRound packs like GPTQ or AWQ, and GGUF files; or a folder in bf16"));
 }
 
-QWEN35_BODY void check_compressed_format(const JsonFields& fields) {
+QWEN35_BODY std::string compressed_format(const JsonFields& fields) {
   constexpr std::string_view read[] = {
       "", "pack-quantized", "int-quantized", "float-quantized", "naive-quantized", "mixed-precision", "dense"};
   const std::string format = fields.text("format", "");
   if (std::find(std::begin(read), std::end(read), format) == std::end(read)) {
     refuse_quantization("compressed-tensors as " + format.substr(0, 100));
+  }
+  return format;
+}
+
+// Rotations that are part of the stored weights need nothing; those of activations would have to be made in each layer.
+QWEN35_BODY void refuse_rotated_activations(const JsonFields& group) {
+  const json::Value* const places = group.list("apply");
+  for (std::size_t i = 0; places != nullptr && i < places->size(); ++i) {
+    const std::string location = JsonFields(&places->items()[i], group.where() + ".apply").text("location", "");
+    if (!location.starts_with("weight")) {
+      refuse_quantization("compressed-tensors with rotated activations (transform_config, location " +
+                          location.substr(0, 100) + ")");
+    }
+  }
+}
+
+// Calls fn(JsonFields) for each object in the object `key`.
+template <class Fn>
+inline void each_group(const JsonFields& fields, std::string_view key, const Fn& fn) {
+  if (const json::Value* const groups = fields.object(key)) {
+    for (const auto& [name, value] : groups->members()) {
+      fn(JsonFields(&value, concat(fields.where(), ".", key, ".", name)));
+    }
   }
 }
 
@@ -85,16 +112,25 @@ QWEN35_BODY void QuantizationConfig::read_block_size(const JsonFields& fields, s
 }
 
 QWEN35_BODY void QuantizationConfig::read_compressed_tensors(const JsonFields& fields) {
-  detail::check_compressed_format(fields);
-  detail::check_compressed_format({fields.object("sparsity_config"), "quantization_config.sparsity_config"});
-  if (const json::Value* const groups = fields.object("config_groups")) {
-    for (const auto& [name, value] : groups->members()) {
-      const JsonFields group(&value, concat("quantization_config.config_groups.", name));
-      detail::check_compressed_format(group);
-      const JsonFields weights(group.object("weights"), group.where() + ".weights");
-      read_block_size(weights, "block_structure");
-      group_size = weights.find("group_size") != nullptr ? read_group_size(weights) : group_size;
-    }
+  const std::string format = detail::compressed_format(fields);
+  detail::compressed_format({fields.object("sparsity_config"), "quantization_config.sparsity_config"});
+  detail::each_group({fields.object("transform_config"), "quantization_config.transform_config"}, "config_groups",
+                     detail::refuse_rotated_activations);
+  detail::each_group(fields, "config_groups", [&](const JsonFields& group) { read_group(group, format); });
+}
+
+// `format`: of all groups, unless they have their own.
+QWEN35_BODY void QuantizationConfig::read_group(const JsonFields& group, std::string_view format) {
+  const std::string own = detail::compressed_format(group);
+  const JsonFields weights(group.object("weights"), group.where() + ".weights");
+  const std::size_t bits = weights.size("num_bits", 8);
+  if (bits != 4 && bits != 8 && (own.empty() ? format : own) == "pack-quantized") {
+    detail::refuse_quantization(concat("compressed-tensors of ", bits, " bits"));
+  }
+  read_block_size(weights, "block_structure");
+  if (weights.find("group_size") != nullptr) {
+    group_size = read_group_size(weights);
+    block_cols = weights.text("type", "") == "float" && group_size > 0 ? group_size : block_cols;
   }
 }
 
@@ -103,15 +139,58 @@ QWEN35_BODY std::size_t QuantizationConfig::read_group_size(const JsonFields& fi
   return size != nullptr && JsonFields::plain(*size) == json::Value(-1) ? 0 : fields.size("group_size", 0);
 }
 
-QWEN35_BODY QuantizationConfig QuantizationConfig::of_object(const JsonFields& fields) {
-  QuantizationConfig out;
+QWEN35_BODY std::string QuantizationConfig::method_of(const JsonFields& fields) {
   std::string method = fields.text("quant_method", "");
   if (method.empty()) {
-    method = fields.boolean("load_in_4bit", false) || fields.boolean("load_in_8bit", false) ? "bitsandbytes"
-             : fields.mentions("config_groups")                                             ? "compressed-tensors"
-             : fields.mentions("group_size") && fields.mentions("bits")                     ? "MLX"
-                                                                                            : "an unnamed method";
+    return fields.boolean("load_in_4bit", false) || fields.boolean("load_in_8bit", false) ? "bitsandbytes"
+           : fields.mentions("config_groups")                                             ? "compressed-tensors"
+           : fields.mentions("group_size") && fields.mentions("bits")                     ? "MLX"
+                                                                                          : "an unnamed method";
   }
+  if (method != "auto-round") {
+    return method;
+  }
+  const std::string packing = fields.text("packing_format", "");
+  return packing == "auto_round:auto_gptq"  ? "gptq"
+         : packing == "auto_round:auto_awq" ? "awq"
+                                            : concat("auto-round as ", packing.empty() ? "nothing said" : packing);
+}
+
+QWEN35_BODY void QuantizationConfig::read_gptq(const JsonFields& fields) {
+  method = Method::gptq;
+  const std::string format = fields.text("checkpoint_format", fields.text("format", "gptq"));
+  if (format != "gptq" && format != "gptq_v2") {
+    detail::refuse_quantization("gptq as " + format.substr(0, 100));
+  }
+  zeros_minus_one = format == "gptq";
+  const std::size_t bits = fields.size("bits", 4);
+  if (bits != 4 && bits != 8) {
+    detail::refuse_quantization(concat("gptq of ", bits, " bits"));
+  }
+  group_size = read_group_size(fields);
+}
+
+QWEN35_BODY void QuantizationConfig::read_awq(const JsonFields& fields) {
+  method = Method::awq;
+  for (const char* const key : {"version", "format", "checkpoint_format"}) {  // of AutoAWQ, transformers, GPTQModel
+    const std::string layout = fields.text(key, "gemm");
+    if (layout != "gemm" && layout != "GEMM") {
+      detail::refuse_quantization("awq as " + layout.substr(0, 100));
+    }
+  }
+  if (fields.text("backend", "") == "llm-awq") {
+    detail::refuse_quantization("awq as llm-awq");
+  }
+  const std::size_t bits = fields.size("bits", 4);
+  if (bits != 4) {
+    detail::refuse_quantization(concat("awq of ", bits, " bits"));
+  }
+  group_size = read_group_size(fields);
+}
+
+QWEN35_BODY QuantizationConfig QuantizationConfig::of_object(const JsonFields& fields) {
+  QuantizationConfig out;
+  const std::string method = method_of(fields);
   if (method == "fp8") {
     out.method = Method::fp8;
     const std::string kind = fields.text("fmt", "e4m3");
@@ -120,31 +199,15 @@ QWEN35_BODY QuantizationConfig QuantizationConfig::of_object(const JsonFields& f
     }
     out.read_block_size(fields, "weight_block_size");
   } else if (method == "gptq") {
-    out.method = Method::gptq;
-    const std::string format = fields.text("checkpoint_format", fields.text("format", "gptq"));
-    if (format != "gptq" && format != "gptq_v2") {
-      detail::refuse_quantization("gptq as " + format.substr(0, 100));
-    }
-    out.zeros_minus_one = format == "gptq";
+    out.read_gptq(fields);
   } else if (method == "awq") {
-    out.method = Method::awq;
-    const std::string version = fields.text("version", "gemm");
-    if (version != "gemm" && version != "GEMM") {
-      detail::refuse_quantization("awq as " + version.substr(0, 100));
-    }
+    out.read_awq(fields);
   } else if (method == "compressed-tensors") {
     out.method = Method::compressed_tensors;
     out.read_compressed_tensors(fields);
   } else {
     const std::string algorithm = fields.text("quant_algo", "");
     detail::refuse_quantization(method.substr(0, 100) + (algorithm.empty() ? "" : " " + algorithm.substr(0, 100)));
-  }
-  if (out.method == Method::gptq || out.method == Method::awq) {
-    const std::size_t bits = fields.size("bits", 4);
-    if (bits != 4 && (bits != 8 || out.method == Method::awq)) {
-      detail::refuse_quantization(concat(method, " of ", bits, " bits"));
-    }
-    out.group_size = read_group_size(fields);
   }
   return out;
 }
