@@ -20,6 +20,7 @@ struct Problem {
   std::vector<float> bias;  // [queries, keys]
   std::size_t origin = 0;
   bool paged = false;
+  std::size_t spans_at_once = 0;  // 0: all of them in one task
   float scale;
 
   Problem(DType format, std::size_t rows, std::size_t dim, std::size_t length, unsigned seed = 1,
@@ -80,7 +81,36 @@ struct Problem {
       task.pages = starts.data();
       task.k_offset = half + 3;
     }
-    kernels::attention(task);
+    if (spans_at_once == 0) {
+      kernels::attention(task);
+      return out;
+    }
+    // Span by span, so many sums put together at a time.
+    const std::size_t step = kernels::attention_span, cuts = (keys - origin + step - 1) / step;
+    std::vector<float> sums(spans_at_once * count * kernels::attention_sums(head_dim), NAN), state(2 * count, NAN);
+    for (std::size_t done = 0; done < cuts; done += spans_at_once) {
+      const std::size_t now = std::min(spans_at_once, cuts - done);
+      for (std::size_t i = 0; i < now; ++i) {
+        const std::size_t from = origin + (done + i) * step, to = std::min(from + step, keys);
+        std::vector<std::size_t> own_begin, own_end;
+        for (std::size_t row = first; row < first + count; ++row) {
+          own_begin.push_back(std::max(begin[row], from));
+          own_end.push_back(std::min(end[row], to));
+        }
+        task.key_begin = own_begin.data();
+        task.key_end = own_end.data();
+        task.sums = sums.data() + i * count * kernels::attention_sums(head_dim);
+        kernels::attention(task);
+      }
+      kernels::merge_attention({.sums = sums.data(),
+                                .out = out_rows.data(),
+                                .state = state.data(),
+                                .spans = now,
+                                .queries = count,
+                                .head_dim = head_dim,
+                                .first = done == 0,
+                                .last = done + now == cuts});
+    }
     return out;
   }
   std::vector<float> run() const { return run(0, queries); }
@@ -252,6 +282,38 @@ TEST_CASE("attention: keys in pages give the bits of keys in one piece, wherever
             CAPTURE(origin);
             CHECK(same_bits(problem.run(), expected));
           }
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("attention: the spans of a long context one by one give the bits of one task") {
+  for_each_isa([] {
+    for (const DType dtype : {DType::f32, DType::bf16}) {
+      for (const std::size_t head_dim : {20u, 64u}) {
+        Problem problem(dtype, 3, head_dim, 3 * kernels::attention_span + 100, 14);
+        problem.origin = 37;
+        problem.begin.assign(3, 37);
+        problem.end[1] = kernels::attention_span + 37;  // exactly one span
+        problem.valid.assign(problem.keys, 1);
+        std::fill_n(problem.valid.begin() + 37, kernels::attention_span, std::uint8_t{0});  // query 1 sees none
+        problem.valid[2000] = 0;
+        for (std::size_t d = 0; d < head_dim; ++d) {
+          problem.q[2 * head_dim + d] *= 300.0f;  // spans whose weights underflow
+        }
+        CHECK(distance(problem.run(), problem.truth()) < 2e-6);
+        for (const bool paged : {false, true}) {
+          problem.paged = paged;
+          problem.spans_at_once = 0;
+          const std::vector<float> expected = problem.run();
+          for (std::size_t at_once = 1; at_once <= 4; ++at_once) {
+            problem.spans_at_once = at_once;
+            CHECK(same_bits(problem.run(), expected));
+            CHECK(same_bits(problem.run(2, 1),
+                            {expected.begin() + static_cast<std::ptrdiff_t>(2 * head_dim), expected.end()}));
+          }
+          problem.spans_at_once = 0;
         }
       }
     }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <random>
 #include <vector>
@@ -26,7 +27,7 @@ struct Case {
   GatedAttentionWeights weights;
   std::vector<float> cos, sin;  // [position, half]
 
-  explicit Case(bool bias = false) {
+  explicit Case(bool bias = false, std::size_t positions = 200) {
     weights.q_proj = matrix(2 * Layer::query_size, hidden_size);
     weights.k_proj = matrix(Layer::kv_size, hidden_size);
     weights.v_proj = matrix(Layer::kv_size, hidden_size);
@@ -39,7 +40,7 @@ struct Case {
       weights.v_bias = vector(Layer::kv_size, 0.0f);
       weights.o_bias = vector(hidden_size, 0.0f);
     }
-    for (std::size_t position = 0; position < 200; ++position) {
+    for (std::size_t position = 0; position < positions; ++position) {
       for (std::size_t j = 0; j < half; ++j) {
         const double angle = static_cast<double>(position) * std::pow(10.0, -static_cast<double>(j));
         cos.push_back(static_cast<float>(std::cos(angle)));
@@ -222,6 +223,28 @@ TEST_CASE("the layer is its definition in doubles, whole and in pieces") {
   check_definition<4, 2, 16>(false, 9);
   check_definition<6, 1, 8>(true, 5);
   check_definition<3, 3, 32>(false, 70);  // more keys than one split, tokens enough to be packed
+}
+
+TEST_CASE("a token behind a long context has the bits that it has in the prompt, with any number of threads") {
+  using Layer = GatedAttention<4, 2, 16>;
+  const std::size_t tokens = 9 * kernels::attention_span + 3;
+  Case<4, 2, 16> c(false, tokens);
+  const std::vector<float> x = c.random(tokens * hidden_size, 0.0f);
+  for (const std::size_t pads : {0u, 5u}) {
+    const Cache cache = Cache::of<Layer>(1, tokens, pads == 0 ? Format::f32 : Format::f16);
+    const std::vector<std::size_t> first_key(tokens, pads);
+    KeyMask mask;
+    mask.first_key = first_key.data();
+    run<Layer>(c, x, 0, tokens, cache, mask);
+    for (const std::size_t length : {kernels::attention_span + 6, 3 * kernels::attention_span, tokens}) {
+      const std::vector<float> expected = run<Layer>(c, x, length - 40, 40, cache, mask);
+      for (const int threads : {1, 3, 8}) {
+        const ThreadCount scope(threads);
+        const std::vector<float> y = run<Layer>(c, x, length - 1, 1, cache, mask);
+        CHECK(std::memcmp(y.data(), expected.data() + 39 * hidden_size, y.size() * sizeof(float)) == 0);
+      }
+    }
+  }
 }
 
 TEST_CASE("keys and values of 16 bits are near") {

@@ -4,6 +4,7 @@
 // One split of the context at a time, and of it a piece of the head at a time: keys are decoded to columns, values to
 // rows. Scores and outputs are then the same product, with one multiply-add for each key value (or each key) and no sum
 // across lanes, whatever the head's size.
+#include <qwen35/kernels/merge_attention-inl.hpp>
 #include <qwen35/kernels/split_decode-inl.hpp>
 #include <qwen35/kernels/weighted_sum-inl.hpp>
 
@@ -130,27 +131,23 @@ inline KeyRows key_rows(const AttentionTask& task, const std::byte* start, std::
           stride, last ? nullptr : task.pages[(first + count) / attention_split] + offset};
 }
 
-inline void attention(const AttentionTask& task) {
+// The sums of a task's queries over keys [first, end) that begin a sum of their own; the caches may hold more of them,
+// up to `last`.
+struct SpanSums {
+  float* sums;  // [queries, width]
+  SoftmaxState softmax;
+  float* rows;    // columns of keys, rows of values [attention_split, piece]
+  float* scores;  // [queries, attention_split]
+};
+inline void attend_span(const AttentionTask& task, std::size_t first, std::size_t end, std::size_t last,
+                        const SpanSums& own) {
   const std::size_t queries = task.queries;
   const std::size_t width = attention_width(task.head_dim);
   const std::size_t piece = attention_piece(task.head_dim);
-  const std::size_t misplaced = reinterpret_cast<std::uintptr_t>(task.scratch) / sizeof(float) % 16;
-  float* const sums = task.scratch + (16 - misplaced) % 16;  // [queries, width]
-  float* const rows = sums + queries * width;                // columns of keys, rows of values [attention_split, piece]
-  float* const scores = rows + attention_split * piece;      // [queries, attention_split]
-  float* const state = scores + queries * attention_split;
-  const std::size_t padded = attention_width(queries);
-  const SoftmaxState softmax{state, state + padded, state + 2 * padded};
-  std::size_t first = std::numeric_limits<std::size_t>::max();
-  std::size_t end = 0;
-  std::memset(sums, 0, queries * width * sizeof(float));
-  std::memset(softmax.total, 0, 2 * padded * sizeof(float));
+  std::memset(own.sums, 0, queries * width * sizeof(float));
+  std::memset(own.softmax.total, 0, queries * sizeof(float));
   for (std::size_t query = 0; query < queries; ++query) {
-    softmax.maximum[query] = -std::numeric_limits<float>::infinity();
-    if (task.key_begin[query] < task.key_end[query]) {
-      first = task.key_begin[query] < first ? task.key_begin[query] : first;
-      end = task.key_end[query] > end ? task.key_end[query] : end;
-    }
+    own.softmax.maximum[query] = -std::numeric_limits<float>::infinity();
   }
   // Values can be read where they are.
   const bool readable =
@@ -161,39 +158,86 @@ inline void attention(const AttentionTask& task) {
     // middle.
     const std::size_t place = (first % attention_split + attention_split - phase) % attention_split;
     const std::size_t keys = end - first < attention_split - place ? end - first : attention_split - place;
-    const KeyRows stored_keys = key_rows(task, task.k, task.k_offset, task.k_stride_bytes, first, keys, end);
+    const KeyRows stored_keys = key_rows(task, task.k, task.k_offset, task.k_stride_bytes, first, keys, last);
     for (std::size_t d = 0; d < task.head_dim; d += piece) {
       const std::size_t count = task.head_dim - d < piece ? task.head_dim - d : piece;
-      decode_keys(task.format, stored_keys, place, keys, d, count, piece, rows);
+      decode_keys(task.format, stored_keys, place, keys, d, count, piece, own.rows);
       weighted_sums(
-          {reinterpret_cast<const std::byte*>(rows), lanes * sizeof(float), piece * lanes * sizeof(float)},
+          {reinterpret_cast<const std::byte*>(own.rows), lanes * sizeof(float), piece * lanes * sizeof(float)},
           attention_split, attention_split / lanes, count, queries,
-          [&task, d](std::size_t query) { return task.q[query] + d; }, scores, d == 0);
+          [&task, d](std::size_t query) { return task.q[query] + d; }, own.scores, d == 0);
     }
-    weigh_keys(task, {first, place, place + keys}, scores, softmax);
+    weigh_keys(task, {first, place, place + keys}, own.scores, own.softmax);
     for (std::size_t query = 0; query < queries; ++query) {
-      if (softmax.shrink[query] != 1.0f) {
-        scale_row(sums + query * width, width, softmax.shrink[query]);
+      if (own.softmax.shrink[query] != 1.0f) {
+        scale_row(own.sums + query * width, width, own.softmax.shrink[query]);
       }
     }
-    const KeyRows stored = key_rows(task, task.v, task.v_offset, task.v_stride_bytes, first, keys, end);
-    const auto weights = [scores, place](std::size_t query) { return scores + query * attention_split + place; };
+    const KeyRows stored = key_rows(task, task.v, task.v_offset, task.v_stride_bytes, first, keys, last);
+    const auto weights = [scores = own.scores, place](std::size_t query) {
+      return scores + query * attention_split + place;
+    };
     if (readable && stored.head == keys) {
       weighted_sums({stored.first, stored.stride_bytes, lanes * sizeof(float)}, width, task.head_dim / lanes, keys,
-                    queries, weights, sums, false);
+                    queries, weights, own.sums, false);
     } else {
       for (std::size_t d = 0; d < task.head_dim; d += piece) {
         const std::size_t count = task.head_dim - d < piece ? task.head_dim - d : piece;
-        decode_values(task.format, stored, keys, d, count, piece, rows);
-        weighted_sums({reinterpret_cast<const std::byte*>(rows), piece * sizeof(float), lanes * sizeof(float)}, width,
-                      (count + lanes - 1) / lanes, keys, queries, weights, sums + d, false);
+        decode_values(task.format, stored, keys, d, count, piece, own.rows);
+        weighted_sums({reinterpret_cast<const std::byte*>(own.rows), piece * sizeof(float), lanes * sizeof(float)},
+                      width, (count + lanes - 1) / lanes, keys, queries, weights, own.sums + d, false);
       }
     }
     first += keys;
   }
+}
+
+inline void attention(const AttentionTask& task) {
+  const std::size_t queries = task.queries;
+  const std::size_t width = attention_width(task.head_dim);
+  const std::size_t misplaced = reinterpret_cast<std::uintptr_t>(task.scratch) / sizeof(float) % 16;
+  float* const sums = task.scratch + (16 - misplaced) % 16;
+  float* const rows = sums + queries * width;
+  float* const scores = rows + attention_split * attention_piece(task.head_dim);
+  float* const state = scores + queries * attention_split;
+  const std::size_t padded = attention_width(queries);
+  std::memset(state, 0, 3 * padded * sizeof(float));
+  const SpanSums own{sums, {state, state + padded, state + 2 * padded}, rows, scores};
+  float* const merged = state + 3 * padded;  // [queries, 2]
+  std::size_t first = std::numeric_limits<std::size_t>::max();
+  std::size_t end = 0;
   for (std::size_t query = 0; query < queries; ++query) {
-    scale_row(sums + query * width, width, softmax.total[query] == 0.0f ? 0.0f : 1.0f / softmax.total[query]);
-    std::memcpy(task.out[query], sums + query * width, task.head_dim * sizeof(float));
+    if (task.key_begin[query] < task.key_end[query]) {
+      first = task.key_begin[query] < first ? task.key_begin[query] : first;
+      end = task.key_end[query] > end ? task.key_end[query] : end;
+    }
+    merged[2 * query + 1] = 0.0f;
+    if (task.sums == nullptr) {
+      std::memset(task.out[query], 0, task.head_dim * sizeof(float));
+    }
+  }
+  if (task.sums != nullptr) {
+    attend_span(task, first < end ? first : end, end, end, own);
+    for (std::size_t query = 0; query < queries; ++query) {
+      float* const to = task.sums + query * attention_sums(task.head_dim);
+      std::memcpy(to, sums + query * width, width * sizeof(float));
+      to[width] = own.softmax.maximum[query];
+      to[width + 1] = own.softmax.total[query];
+    }
+    return;
+  }
+  for (bool begin = true; first < end; begin = false) {
+    const std::size_t left = attention_span - (first - task.split_origin) % attention_span;
+    const std::size_t cut = end - first < left ? end : first + left;
+    attend_span(task, first, cut, end, own);
+    for (std::size_t query = 0; query < queries; ++query) {
+      merge_span(sums + query * width, own.softmax.maximum[query], own.softmax.total[query], task.head_dim, begin,
+                 merged + 2 * query, task.out[query]);
+    }
+    first = cut;
+  }
+  for (std::size_t query = 0; query < queries; ++query) {
+    finish_query(task.head_dim, merged[2 * query + 1], task.out[query]);
   }
 }
 

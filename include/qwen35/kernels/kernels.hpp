@@ -28,6 +28,7 @@
   X(decode_row, DecodeRowTask)            \
   X(encode_row, EncodeRowTask)            \
   X(attention, AttentionTask)             \
+  X(merge_attention, MergeAttentionTask)  \
   X(gated_delta_rule, DeltaRuleTask)      \
   X(causal_conv1d_silu, CausalConv1dTask) \
   X(gelu_tanh, ActivationTask)            \

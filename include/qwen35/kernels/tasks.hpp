@@ -111,6 +111,9 @@ struct EncodeRowTask {
 
 // The context is worked on in splits of so many keys, the size of a page.
 inline constexpr std::size_t attention_split = 64;
+// So many keys, counted from split_origin, are summed by themselves, and their sums put together in order: one token of
+// a long context is as many tasks, with the bits that one task gives.
+inline constexpr std::size_t attention_span = 16 * attention_split;
 
 // out = softmax(scale * q k^T + bias) v in f32, one split of keys at a time with a running maximum ("online softmax",
 // arXiv 1805.02867), for query rows that share one key/value head: any tokens, any heads of its group.
@@ -132,6 +135,8 @@ struct AttentionTask {
   const float* const* bias = nullptr;       // [queries] pointers to [keys], added to the scores (may be -inf), or null
   float scale = 1.0f;
   float* scratch = nullptr;  // attention_scratch(queries, head_dim) floats
+  // [queries, attention_sums(head_dim)] or null: then this receives the sums over keys of one span, and out nothing.
+  float* sums = nullptr;
 };
 
 // Heads are worked on padded with zeros to a multiple of 16 values.
@@ -146,11 +151,25 @@ constexpr std::size_t attention_piece(std::size_t head_dim) {
 }
 
 constexpr std::size_t attention_scratch(std::size_t queries, std::size_t head_dim) {
-  // Output row, scores and three running values of each query; a piece of one split's decoded keys or values; room to
+  // Output row, scores and five running values of each query; a piece of one split's decoded keys or values; room to
   // align.
-  return queries * (attention_width(head_dim) + attention_split) + 3 * attention_width(queries) +
+  return queries * (attention_width(head_dim) + attention_split) + 5 * attention_width(queries) +
          attention_split * attention_piece(head_dim) + 16;
 }
+
+// The sums over a span that a query keeps: weighted values, the largest score, the total of the weights.
+constexpr std::size_t attention_sums(std::size_t head_dim) {
+  return attention_width(head_dim) + 16;
+}
+
+// The outputs of queries from the sums over consecutive spans of their keys.
+struct MergeAttentionTask {
+  const float* sums = nullptr;  // [spans, queries, attention_sums(head_dim)]
+  float* const* out = nullptr;  // [queries] pointers to [head_dim]
+  float* state = nullptr;       // [queries, 2]: largest score and total of the spans so far
+  std::size_t spans = 0, queries = 0, head_dim = 0;
+  bool first = true, last = true;  // of the context's spans: what comes before, or after, is another task
+};
 
 // One sequence and one value head of the gated delta rule (arXiv 2412.06464): for each token
 //   S <- decay S + k (beta (v - (decay S)^T k))^T,   out = S^T q.
