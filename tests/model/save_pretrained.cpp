@@ -77,6 +77,21 @@ M through_folder(const M& model, const TempFolder& folder, const SaveOptions& op
   return again;
 }
 
+double error_of(const std::vector<float>& a, const std::vector<float>& b) {
+  double error = 0.0, size = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    error += std::pow(static_cast<double>(a[i]) - static_cast<double>(b[i]), 2.0);
+    size += std::pow(static_cast<double>(b[i]), 2.0);
+  }
+  return error / size;
+}
+
+// Are they logits of the same values, be they stored in other formats? There is one order of sums, but for the products
+// of bf16 in tile registers.
+bool same_values(const std::vector<float>& a, const std::vector<float>& b) {
+  return isa_name() == "avx512-amx" ? error_of(a, b) < 1e-9 : a == b;
+}
+
 }  // namespace
 
 TEST_CASE("a checkpoint that was read, written and read again is the same model") {
@@ -159,25 +174,17 @@ TEST_CASE("a checkpoint in another format") {
   for (const NamedParameter& parameter : wide.named_parameters()) {
     CHECK(parameter.format == Format::f32);
   }
-  const auto difference = [](const std::vector<float>& a, const std::vector<float>& b) {
-    double error = 0.0, size = 0.0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      error += std::pow(static_cast<double>(a[i]) - static_cast<double>(b[i]), 2.0);
-      size += std::pow(static_cast<double>(b[i]), 2.0);
-    }
-    return error / size;
-  };
   const std::vector<float> expected = logits(model);
-  CHECK(logits(wide) == expected);  // the same values, and one order of sums whatever the format
+  CHECK(same_values(logits(wide), expected));
   const auto half = CausalLM<Shapes>::from_pretrained(shapes_folder, {.dtype = Format::f16});
-  CHECK(difference(logits(half), expected) < 1e-4);
+  CHECK(error_of(logits(half), expected) < 1e-4);
   const auto back = CausalLM<Shapes>::from_pretrained(shapes_folder, {.dtype = Format::bf16});
-  CHECK(difference(logits(back), expected) < 1e-3);  // what was f32 in the file is rounded
+  CHECK(error_of(logits(back), expected) < 1e-3);  // what was f32 in the file is rounded
 
   // Eight bits: coarse, but the same model written, mapped, and widened.
   const auto coarse = CausalLM<Shapes>::from_pretrained(shapes_folder, {.dtype = Format::f8_e4m3});
   const std::vector<float> rough = logits(coarse);
-  CHECK(difference(rough, expected) < 0.2);
+  CHECK(error_of(rough, expected) < 0.2);
   const TempFolder folder;
   CHECK(logits(through_folder(coarse, folder)) == rough);
   CHECK(logits(CausalLM<Shapes>::from_pretrained(folder.path(), {.dtype = Format::f32})) == rough);
@@ -296,15 +303,6 @@ class QuantisedShapes {
   std::size_t bytes_ = 0, count_ = 0;
 };
 
-double error_of(const std::vector<float>& a, const std::vector<float>& b) {
-  double error = 0.0, size = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    error += std::pow(static_cast<double>(a[i]) - static_cast<double>(b[i]), 2.0);
-    size += std::pow(static_cast<double>(b[i]), 2.0);
-  }
-  return error / size;
-}
-
 // The model's logits are those of its values within `bar`, and in eight bits not far from the shapes model's; its
 // formats are those of its tensors; it can be widened and written.
 void check_quantised(const QuantisedShapes& shapes, Format expert_format, double bar,
@@ -314,7 +312,7 @@ void check_quantised(const QuantisedShapes& shapes, Format expert_format, double
   const std::vector<float> found = logits(model), expected = logits(decoded);
   const std::vector<float> original = logits(CausalLM<Shapes>::from_pretrained(shapes_folder));
   CHECK(std::isfinite(found[0]));
-  CHECK(error_of(found, expected) <= bar);
+  CHECK((error_of(found, expected) <= bar || same_values(found, expected)));
   CHECK(error_of(expected, original) < far);
   CHECK(error_of(expected, original) > 0.0);
   CHECK(model.fingerprint() != decoded.fingerprint());
@@ -330,10 +328,11 @@ void check_quantised(const QuantisedShapes& shapes, Format expert_format, double
   CHECK(values == CausalLM<Shapes>::num_parameters());
   CHECK(quantised >= 4);
   const CausalLM<Shapes> wide = shapes.model({.dtype = Format::f32});
-  CHECK(logits(wide) == expected);
+  const std::vector<float> widened = logits(wide);
+  CHECK(same_values(widened, expected));
   const TempFolder folder;
   wide.save_pretrained(folder.path());
-  CHECK(logits(CausalLM<Shapes>::from_pretrained(folder.path())) == expected);
+  CHECK(logits(CausalLM<Shapes>::from_pretrained(folder.path())) == widened);
   CHECK(test_support::message_of<CheckpointError>([&] { model.save_pretrained(folder.path()); }) != "");
 }
 
