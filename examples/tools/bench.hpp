@@ -12,6 +12,7 @@
 #include "bench_model.hpp"
 #include "bench_report.hpp"
 #include "machine_peak.hpp"
+#include "tool_streams.hpp"
 
 namespace bench_tool {
 
@@ -199,13 +200,10 @@ int main(int argc, char** argv) {
   app.add_flag("--parts", settings.parts, "run each once more, to see which parts take the time");
   app.add_flag("-v,--verbose", settings.verbose, "say how the weights were loaded before anything is timed");
   CLI11_PARSE(app, argc, argv);
-  try {
+  return tool::run(argv[0], [&] {
     std::cout << run<Configs...>(settings);
     return 0;
-  } catch (const std::exception& error) {
-    std::cerr << argv[0] << ": " << error.what() << '\n';
-    return 1;
-  }
+  });
 }
 
 }  // namespace bench_tool

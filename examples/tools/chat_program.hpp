@@ -19,6 +19,7 @@
 
 #include "line_reader.hpp"
 #include "tool_checkpoint.hpp"
+#include "tool_streams.hpp"
 
 namespace chat_tool {
 
@@ -160,7 +161,7 @@ class Chat {
     const qwen35::Reply reply = make(qwen35::SessionCallbacks{.event =
                                                                   [&](const qwen35::OutputEvent& event) {
                                                                     screen_.event(event);
-                                                                    return true;
+                                                                    return !tool::output_lost();
                                                                   },
                                                               .progress =
                                                                   [&](std::size_t done, std::size_t total) {
@@ -335,7 +336,7 @@ inline int converse(Session& session, const Settings& settings, Screen& screen) 
     chat.load(settings.load);
   }
   if (settings.whole_input) {
-    chat.line(std::string(std::istreambuf_iterator<char>(std::cin), {}));
+    chat.line(tool::read_all(std::cin));
     return chat.failed() ? 1 : 0;
   }
   LineReader lines(commands());
@@ -352,7 +353,7 @@ inline int converse(Session& session, const Settings& settings, Screen& screen) 
       continue;
     }
     lines.remember(text);
-    if (!chat.line(text) || !more) {
+    if (!chat.line(text) || !more || tool::output_lost()) {
       break;
     }
     text.clear();

@@ -47,6 +47,10 @@ class Screen {
         notes_terminal_(isatty(STDERR_FILENO) != 0),
         colour_(notes_terminal_ && !no_colour_wanted()) {}
 
+  Screen(const Screen&) = delete;
+  Screen& operator=(const Screen&) = delete;
+  ~Screen() { clear_progress(); }
+
   // Shows no progress.
   void set_quiet(bool quiet) { quiet_ = quiet; }
 

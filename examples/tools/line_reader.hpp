@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "line_history.hpp"
+#include "tool_streams.hpp"
 
 namespace chat_tool {
 
@@ -117,7 +118,7 @@ class LineReader {
     if (terminal_) {
       std::fputs(prompt.c_str(), stderr);
     }
-    return static_cast<bool>(std::getline(std::cin, line));
+    return tool::read_line(std::cin, line);
   }
 
   bool terminal_;

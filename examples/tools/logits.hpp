@@ -4,13 +4,13 @@
 #pragma once
 
 #include "divergence.hpp"
+#include "tool_streams.hpp"
 
 #include <qwen35/io/file_writer.hpp>
 
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
-#include <iostream>
 
 namespace logits_tool {
 
@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
       ->excludes("-o");
   app.add_option("--load-weights", load, "how weights come into memory: automatic, map or read")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  try {
+  return tool::run(argv[0], [&] {
     const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(folder, {.load = qwen35::load_mode(load)});
     if (recorded.empty()) {
       qwen35::require<qwen35::InputError>(!ids.empty(), "--ids: token ids are needed");
@@ -62,10 +62,7 @@ int main(int argc, char** argv) {
     std::printf("%zu positions: KL mean %.4g, median %.4g, 99 %% %.4g; same top token %.2f %%\n", found.positions,
                 found.mean, found.median, found.high, 100.0 * found.same_top);
     return 0;
-  } catch (const qwen35::Error& error) {
-    std::cerr << argv[0] << ": " << error.what() << '\n';
-    return 1;
-  }
+  });
 }
 
 }  // namespace logits_tool

@@ -3,10 +3,9 @@
 #include <qwen35_embed/shapes.hpp>
 
 #include <chrono>
-#include <exception>
-#include <iostream>
 
 #include "chat_program.hpp"
+#include "tool_streams.hpp"
 
 int main(int argc, char** argv) {
   CLI::App app("Talk with a Qwen3.5 model. Answers go to the output, everything else to the error output.");
@@ -18,15 +17,11 @@ int main(int argc, char** argv) {
   if (!config.do_sample && (config.temperature || config.top_k || config.top_p || config.min_p)) {
     config.do_sample = true;
   }
-  chat_tool::Screen screen;
-  try {
+  return tool::run(argv[0], [&] {
+    chat_tool::Screen screen;
     const auto start = std::chrono::steady_clock::now();
     const qwen35::Checkpoint checkpoint =
         chat_tool::open_checkpoint(settings.folder, settings.mmproj, settings.load_mode, shapes::files(), screen);
     return chat_tool::run(checkpoint, settings, start, screen);
-  } catch (const std::exception& error) {
-    screen.clear();
-    std::cerr << argv[0] << ": " << error.what() << '\n';
-    return 1;
-  }
+  });
 }

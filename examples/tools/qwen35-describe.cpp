@@ -9,9 +9,9 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
-#include <iostream>
 
 #include "tool_checkpoint.hpp"
+#include "tool_streams.hpp"
 
 namespace {
 
@@ -110,7 +110,7 @@ class Describer {
                                                                          if (streamed) {
                                                                            screen_.event(event);
                                                                          }
-                                                                         return true;
+                                                                         return !tool::output_lost();
                                                                        },
                                                                    .progress =
                                                                        [&](std::size_t done, std::size_t total) {
@@ -141,7 +141,7 @@ class Describer {
   int all() {
     int result = 0;
     std::string line;
-    while (std::getline(std::cin, line)) {
+    while (!tool::output_lost() && tool::read_line(std::cin, line)) {
       if (line.find_first_not_of(" \t\r") == std::string::npos) {
         continue;
       }
@@ -247,9 +247,9 @@ int main(int argc, char** argv) {
       ->excludes(fps)
       ->excludes(question);
   CLI11_PARSE(app, argc, argv);
-  chat_tool::Screen screen;
-  screen.set_quiet(settings.quiet);
-  try {
+  return tool::run(argv[0], [&] {
+    chat_tool::Screen screen;
+    screen.set_quiet(settings.quiet);
     if (!settings.lines) {
       settings.request.check();
     }
@@ -257,9 +257,5 @@ int main(int argc, char** argv) {
     const qwen35::Checkpoint checkpoint =
         chat_tool::open_checkpoint(settings.folder, settings.mmproj, settings.load_mode, shapes::files(), screen);
     return run(checkpoint, settings, start, screen);
-  } catch (const std::exception& error) {
-    screen.clear();
-    std::cerr << argv[0] << ": " << error.what() << '\n';
-    return 1;
-  }
+  });
 }

@@ -15,13 +15,14 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <exception>
 #include <iostream>
 #include <map>
 #include <optional>
 #include <string>
 #include <type_traits>
 #include <vector>
+
+#include "tool_streams.hpp"
 
 #if !defined(QWEN35_TOOL_CONFIG_LIST)
 #define QWEN35_TOOL_CONFIG_LIST qwen35::configs::Shapes
@@ -376,7 +377,7 @@ int main(int argc, char** argv) {
   app.add_flag("--config", config, "the config alone, as config.json has it: for qwen35_add_config() too")
       ->excludes("--json", "--tensors");
   CLI11_PARSE(app, argc, argv);
-  try {
+  return tool::run("qwen35-inspect", [&] {
     const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(
         path, qwen35::CheckpointOptions{.mmproj = mmproj == "auto"   ? std::nullopt
                                                   : mmproj == "none" ? std::optional<std::string>("")
@@ -388,11 +389,6 @@ int main(int argc, char** argv) {
     }
     const Inspection inspection(checkpoint);
     json ? inspection.print_json(tensors) : inspection.print_text(tensors);
-    std::cout.flush();
-    qwen35::require<qwen35::InputError>(std::cout.good(), "standard output cannot be written");
     return 0;
-  } catch (const std::exception& error) {
-    std::cerr << "qwen35-inspect: " << error.what() << '\n';
-    return 1;
-  }
+  });
 }

@@ -9,10 +9,11 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <exception>
 #include <iostream>
 #include <optional>
 #include <string>
+
+#include "tool_streams.hpp"
 
 #if QWEN35_HAS_POSIX
 #include <unistd.h>
@@ -178,10 +179,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   std::signal(SIGINT, interrupt);
   std::signal(SIGTERM, interrupt);
-#if defined(SIGXFSZ)
-  std::signal(SIGXFSZ, SIG_IGN);  // a file that would be larger than it may be is an error of writing
-#endif
-  try {
+  return tool::run("qwen35-pack", [&] {
     qwen35::set_num_threads(settings.threads);
     if (settings.print_recipe) {
       std::cout << recipe_of(settings.recipe).text();
@@ -192,8 +190,5 @@ int main(int argc, char** argv) {
                                         settings.verify ? "--verify writes nothing" : "expected a file to write");
     settings.verify ? verify(settings) : pack(settings);
     return 0;
-  } catch (const std::exception& error) {
-    std::cerr << "qwen35-pack: " << error.what() << '\n';
-    return 1;
-  }
+  });
 }

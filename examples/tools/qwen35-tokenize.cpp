@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // qwen35-tokenize DIR_OR_FILE [FILE]: the token ids of a text, or the text of token ids.
+#include <qwen35/io/folder.hpp>
 #include <qwen35/io/plain_file.hpp>
 #include <qwen35/json/parse.hpp>
 #include <qwen35/text/tokenizer.hpp>
@@ -8,12 +9,12 @@
 
 #include <array>
 #include <charconv>
-#include <filesystem>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <span>
 #include <streambuf>
+
+#include "tool_streams.hpp"
 
 namespace {
 
@@ -76,10 +77,9 @@ std::string joined(const std::vector<TokenId>& ids, const char* separator) {
 }
 
 void run(const Options& options, std::istream& in, std::ostream& out) {
-  std::error_code ignored;
-  const bool folder = std::filesystem::is_directory(options.tokenizer, ignored);
-  const qwen35::Tokenizer tokenizer =
-      folder ? qwen35::Tokenizer::from_pretrained(options.tokenizer) : qwen35::Tokenizer::from_file(options.tokenizer);
+  const qwen35::Tokenizer tokenizer = qwen35::is_folder(options.tokenizer)
+                                          ? qwen35::Tokenizer::from_pretrained(options.tokenizer)
+                                          : qwen35::Tokenizer::from_file(options.tokenizer);
   const auto encode = [&](std::string_view text) {
     const auto added = options.plain ? qwen35::added_tokens::none : qwen35::added_tokens::parse;
     return options.lossy ? tokenizer.encode_lossy(text, added) : tokenizer.encode(text, added);
@@ -88,7 +88,7 @@ void run(const Options& options, std::istream& in, std::ostream& out) {
     return tokenizer.decode(read_ids(ids), options.skip_special_tokens);
   };
   if (!options.jsonl) {
-    const std::string text(std::istreambuf_iterator<char>(in), {});
+    const std::string text = tool::read_all(in);
     if (options.decode) {
       out << decode(text);
       return;
@@ -98,7 +98,7 @@ void run(const Options& options, std::istream& in, std::ostream& out) {
     return;
   }
   std::string line;
-  for (std::size_t number = 1; std::getline(in, line); ++number) {
+  for (std::size_t number = 1; tool::read_line(in, line); ++number) {
     const std::string where = qwen35::concat("line ", number);
     const qwen35::json::Value value = qwen35::json::parse(line, where);
     if (options.decode) {
@@ -130,20 +130,13 @@ int main(int argc, char** argv) {
                "read one JSON string a line, print one JSON array of ids a line; with --decode the other way round");
   app.add_flag("--plain", options.plain, "read <|im_end|> and other added tokens as plain characters");
   CLI11_PARSE(app, argc, argv);
-  std::ios::sync_with_stdio(false);
-  try {
+  return tool::run("qwen35-tokenize", [&] {
     std::unique_ptr<std::streambuf> file;
     if (!options.file.empty()) {
       file = std::make_unique<PlainInput>(options.file);
     }
     std::istream in(file ? file.get() : std::cin.rdbuf());
-    in.exceptions(std::ios::badbit);
     run(options, in, std::cout);
-    std::cout.flush();
-    qwen35::require<qwen35::InputError>(std::cout.good(), "standard output cannot be written");
     return 0;
-  } catch (const std::exception& error) {
-    std::cerr << "qwen35-tokenize: " << error.what() << '\n';
-    return 1;
-  }
+  });
 }

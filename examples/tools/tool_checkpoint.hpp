@@ -4,6 +4,7 @@
 #pragma once
 
 #include <qwen35/config/presets.hpp>
+#include <qwen35/io/folder.hpp>
 #include <qwen35/media/limits.hpp>
 #include <qwen35/model/any_model.hpp>
 #include <qwen35/text/chat_template_file.hpp>
@@ -15,7 +16,6 @@
 #include <CLI/CLI.hpp>
 
 #include <chrono>
-#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -71,8 +71,7 @@ inline qwen35::Checkpoint open_checkpoint(
 // frames a second to look at.
 inline qwen35::LoadedMedium load_medium(const qwen35::Processor& processor, const qwen35::ContentPart& part,
                                         std::optional<double> fps, std::size_t max_pixels) {
-  std::error_code ignored;
-  const bool folder = std::filesystem::is_directory(part.value, ignored);
+  const bool folder = qwen35::is_folder(part.value);
   return processor.load(
       part,
       {.videos_kwargs = {.fps = folder ? std::nullopt : fps}, .folder_fps = fps, .limits = {.max_pixels = max_pixels}});

@@ -2,13 +2,12 @@
 // A path to patch rows, whatever it names: a folder of pictures, an animated GIF, or a video file.
 #pragma once
 
+#include <qwen35/io/folder.hpp>
 #include <qwen35/io/plain_file.hpp>
 #include <qwen35/media/gif_video.hpp>
 #include <qwen35/media/image_folder.hpp>
 #include <qwen35/media/video_file.hpp>
 #include <qwen35/media/video_processor.hpp>
-
-#include <filesystem>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -23,8 +22,7 @@ inline namespace without_ffmpeg {
 inline VideoInputs load_video(const VideoProcessor& processor, const std::string& path,
                               const VideoOptions& options = {}, std::optional<double> folder_fps = std::nullopt,
                               const MediaLimits& limits = {}) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
+  if (is_folder(path)) {
     return processor.preprocess(ImageFolder(path, folder_fps, limits), options);
   }
   char head[6] = "";
