@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,17 +27,19 @@ class LineHistory {
  public:
   static constexpr std::size_t longest = 1000;
   static constexpr std::size_t most_bytes = std::size_t{1} << 24;
+  static constexpr std::size_t longest_entry = std::size_t{1} << 16;  // a longer one is of this run alone
 
   LineHistory() : path_(place()) {
     try {
-      const std::string text = qwen35::path_exists(path_) ? qwen35::read_text_file(path_, most_bytes) : std::string();
+      bool whole = true;
+      const std::string text = qwen35::path_exists(path_) ? newest_lines(whole) : std::string();
       for (std::size_t begin = 0; begin < text.size();) {
         const std::size_t end = std::min(text.find('\n', begin), text.size());
         entries_.push_back(unescaped(std::string_view(text).substr(begin, end - begin)));
         begin = end + 1;
       }
       // The last line of a program that was ended while it wrote has no end, and the next would become a part of it.
-      if (entries_.size() > longest || (!text.empty() && text.back() != '\n')) {
+      if (!whole || entries_.size() > longest || (!text.empty() && text.back() != '\n')) {
         entries_.erase(entries_.begin(),
                        entries_.end() - static_cast<std::ptrdiff_t>(std::min(longest, entries_.size())));
         std::string kept;
@@ -57,7 +60,9 @@ class LineHistory {
       return false;
     }
     entries_.push_back(entry);
-    append(escaped(entry) + "\n");
+    if (entry.size() <= longest_entry) {
+      append(escaped(entry) + "\n");
+    }
     return true;
   }
 
@@ -75,6 +80,17 @@ class LineHistory {
       return "";
     }
     return (folder / "qwen35" / "chat_history").string();
+  }
+  // Whole lines, the last of the file in most_bytes; `whole`: they are all.
+  std::string newest_lines(bool& whole) const {
+    const qwen35::PlainFile<> file(path_);
+    std::string text(std::min(file.size(), most_bytes), '\0');
+    whole = text.size() == file.size();
+    int error = 0;
+    text.resize(file.read_at(file.size() - text.size(), std::as_writable_bytes(std::span(text)), error));
+    qwen35::require(error == 0, path_, ": cannot be read");
+    text.erase(0, whole ? 0 : std::min(text.find('\n'), text.size() - 1) + 1);
+    return text;
   }
   // In one call where the system takes it whole, so that programs side by side do not mix their lines. After an error
   // the entries are those of this run: the next line would become a part of one without an end.

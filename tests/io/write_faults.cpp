@@ -104,6 +104,22 @@ TEST_CASE("the chat's history: an entry is there whole or not at all, and those 
   }
 }
 
+TEST_CASE("a history that has grown beyond what is read keeps its newest entries, and goes on") {
+  const TempFolder folder;
+  REQUIRE(::setenv("XDG_STATE_HOME", folder.path().c_str(), 1) == 0);
+  const std::string path = folder.file("qwen35/chat_history"), long_line(chat_tool::LineHistory::most_bytes, 'x');
+  make_folders(folder.file("qwen35"));
+  write_file(path, long_line + "\nfirst\nsecond\n");
+  for (const char* const entry : {"third", "fourth"}) {
+    chat_tool::LineHistory history;
+    CHECK(history.entries().front() == "first");
+    CHECK(history.add(entry));
+  }
+  CHECK(read_text_file(path) == "first\nsecond\nthird\nfourth\n");
+  CHECK(chat_tool::LineHistory().add(long_line));
+  CHECK(chat_tool::LineHistory().entries().size() == 4);
+}
+
 TEST_CASE("a cache") {
   const TempFolder folder;
   check_writer(
