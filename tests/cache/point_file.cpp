@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <qwen35/cache/point_file.hpp>
+#include <qwen35/io/available_memory.hpp>
 
 #include <doctest/doctest.h>
 
@@ -148,5 +149,23 @@ TEST_CASE("a file of another model, cut or changed is an error, and asks for no 
       CHECK(contains(message_of<CacheError>([&] { load_points(path, small_layout, model); }), "cut or damaged"));
     }
   }
+  // A file of any size takes no room on the disk.
+  const auto refused = [&](std::uint64_t text_bytes, std::uint64_t size) {
+    std::string changed = good;
+    std::memcpy(changed.data() + offsetof(qwen35::detail::PointFileHeader, text_bytes), &text_bytes,
+                sizeof(text_bytes));
+    test_support::put_file(path, changed);
+    std::filesystem::resize_file(path, size);
+    return message_of<CacheError>([&] { load_points(path, small_layout, model); });
+  };
+  CHECK(contains(refused(std::uint64_t{1} << 31, std::uint64_t{1} << 32),
+                 ": a conversation of 2147483648 bytes, the limit is 1073741824"));
+  if (available_memory()) {
+    CHECK(contains(refused(9, std::uint64_t{1} << 42), " takes 4398046511104 bytes, and "));
+  }
+  test_support::put_file(path, good);
+  CHECK(contains(message_of<CacheError>([&] { load_points(path, small_layout, model, 10); }),
+                 ": a conversation of 11 tokens, the model takes 10"));
+  CHECK(load_points(path, small_layout, model, 11).points.size() == 2);
   std::filesystem::remove(path);
 }

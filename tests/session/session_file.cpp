@@ -81,9 +81,22 @@ class RandomConversation {
         "\U0001f600", "\u2028", "\uffff", "<|im_end|>", "</think>", "{\"a\": 1}",         "\ufeff", "\x1b[0m"};
     std::string out;
     for (unsigned i = below(5); i > 0; --i) {
-      out += pieces[below(static_cast<unsigned>(pieces.size()))];
+      out += below(3) == 0 ? character() : pieces[below(static_cast<unsigned>(pieces.size()))];
     }
     return out;
+  }
+  // Any of Unicode's, through an escape of JSON, as a pair of them beyond the first plane.
+  std::string character() {
+    std::uint32_t point = below(0x110000);
+    point = point >= 0xD800 && point < 0xE000 ? point - 0x800 : point;
+    const auto unit = [](std::uint32_t code) {
+      char escape[16];
+      std::snprintf(escape, sizeof(escape), "\\u%04x", code);
+      return std::string(escape);
+    };
+    const std::string escapes =
+        point < 0x10000 ? unit(point) : unit(0xD7C0 + (point >> 10)) + unit(0xDC00 + (point & 0x3FF));
+    return qwen35::json::parse("\"" + escapes + "\"").as_string();
   }
   qwen35::json::Value object(unsigned depth) {
     qwen35::json::Value out = qwen35::json::Value::object();
@@ -102,7 +115,9 @@ class RandomConversation {
       case 2:
         return Value(static_cast<std::int64_t>(random_()) * (below(2) == 0 ? -1 : 1));
       case 3:
-        return Value::integer("-" + std::string(1 + below(300), '7'));
+        // Of up to 309 digits, the largest that is a double.
+        return Value::integer((below(2) == 0 ? "-" : "") +
+                              (below(2) == 0 ? std::string(1 + below(308), '7') : "1" + std::string(below(309), '0')));
       case 4: {
         const std::uint64_t bits = random_() << 32 ^ random_();
         double number = 0.0;
@@ -200,7 +215,7 @@ TEST_CASE("what could not be loaded again does not enter a session") {
   refused(Message::user(std::vector{qwen35::ContentPart::image("a\xc0")}), "messages[0].content: the byte at 1");
   refused(call(one(qwen35::json::Value(std::nan("")))), "messages[0].tool_calls: a number that JSON cannot write");
   refused(call(one(qwen35::json::Value(-HUGE_VAL))), "a number that JSON cannot write");
-  refused(call(one(qwen35::json::Value::integer(std::string(310, '9')))), "beyond the doubles");
+  refused(call(one(qwen35::json::Value::integer(std::string(309, '9')))), "beyond the doubles");
   refused(call(random.nested(qwen35::storable_depth + 1)), "nested deeper than 513 levels");
   refused(call(random.nested(2000)), "nested deeper than 513 levels");
   refused(call(qwen35::json::Value()), "arguments that are no object");

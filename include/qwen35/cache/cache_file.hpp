@@ -154,6 +154,7 @@ QWEN35_BODY RectangleCache load_cache(const std::string& path, CacheLayout layou
   // Sizes are bounded by the file's before anything is allocated from them.
   const auto check = [&](bool condition) { require<CacheError>(condition, path, ": the file is cut or damaged"); };
   const std::uint64_t size = file.size();
+  require_memory<CacheError>(size, path);
   check(header.batch > 0 && header.batch <= size / sizeof(detail::CacheFileRow) &&
         header.length <= size / sizeof(TokenId) / header.batch);
   std::vector<detail::CacheFileRow> rows(header.batch);

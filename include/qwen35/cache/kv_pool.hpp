@@ -117,16 +117,8 @@ QWEN35_BODY std::size_t KvPool::free_pages() const {
 }
 
 QWEN35_BODY void KvPool::reserve(std::size_t pages) {
-  // The heap promises more than there is, and the system ends the program when it writes to it. (Little is not worth
-  // the 0.1 ms that asking takes.)
-  constexpr std::size_t little = std::size_t{1} << 30;
-  const std::size_t missing = pages - std::min(pages, free_pages());
-  if (missing > little / block_bytes(layout_)) {
-    const std::optional<std::size_t> left = available_memory();
-    require<CacheError>(!left || missing <= *left / block_bytes(layout_), "CacheOptions: capacity takes ", missing,
-                        " pages of ", block_bytes(layout_), " bytes, and ", left.value_or(0),
-                        " bytes of memory are left");
-  }
+  const std::size_t missing = pages - std::min(pages, free_pages()), block = block_bytes(layout_);
+  require_memory<CacheError>(missing > SIZE_MAX / block ? SIZE_MAX : missing * block, "CacheOptions: capacity");
   {
     const std::lock_guard lock(mutex_);
     kept_pages_ = std::max(kept_pages_, pages);

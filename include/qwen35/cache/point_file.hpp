@@ -45,9 +45,14 @@ bool begins_with(const SequenceCache& longer, const SequenceCache& shorter);
 // each other or the file cannot be written; an older file of that name is then still there.
 void save_points(std::string_view text, std::span<const SequencePoint> points, const std::string& path);
 
-// `layout`, `fingerprint`: of the model that goes on from the points. Raises CacheError for a file that is cut, changed
-// or another kind, and for points of another model or KV format.
-PointFile load_points(const std::string& path, const CacheLayout& layout, std::uint64_t fingerprint);
+// The longest text, which is kept and read as a whole. A file has any size without taking any room on the disk.
+inline constexpr std::uint64_t max_point_text_bytes = std::uint64_t{1} << 30;
+
+// `layout`, `fingerprint`: of the model that goes on from the points, which have at most `max_tokens`. Raises
+// CacheError for a file that is cut, changed or another kind, one that the memory that is left does not hold, and for
+// points of another model or KV format.
+PointFile load_points(const std::string& path, const CacheLayout& layout, std::uint64_t fingerprint,
+                      std::uint64_t max_tokens = UINT64_MAX);
 
 #if QWEN35_BODIES
 
@@ -73,6 +78,8 @@ QWEN35_BODY bool begins_with(const SequenceCache& longer, const SequenceCache& s
 }
 
 QWEN35_BODY void save_points(std::string_view text, std::span<const SequencePoint> points, const std::string& path) {
+  require<CacheError>(text.size() <= max_point_text_bytes, path, ": a conversation of ", text.size(),
+                      " bytes, the limit is ", max_point_text_bytes);
   detail::PointFileHeader header;
   header.text_bytes = text.size();
   header.points = points.size();
@@ -108,7 +115,8 @@ QWEN35_BODY void save_points(std::string_view text, std::span<const SequencePoin
   file.commit();
 }
 
-QWEN35_BODY PointFile load_points(const std::string& path, const CacheLayout& layout, std::uint64_t fingerprint) {
+QWEN35_BODY PointFile load_points(const std::string& path, const CacheLayout& layout, std::uint64_t fingerprint,
+                                  std::uint64_t max_tokens) {
   PlainFile<CacheError> file(path);
   Hasher sum;
   const auto read = [&](std::span<std::byte> bytes) {
@@ -135,6 +143,9 @@ QWEN35_BODY PointFile load_points(const std::string& path, const CacheLayout& la
   // Sizes are bounded by the file's before anything is allocated from them.
   const auto check = [&](bool condition) { require<CacheError>(condition, path, ": the file is cut or damaged"); };
   check(header.text_bytes <= size && header.points <= size / (sizeof(detail::PointFileRow) + layout.state_bytes()));
+  require<CacheError>(header.text_bytes <= max_point_text_bytes, path, ": a conversation of ", header.text_bytes,
+                      " bytes, the limit is ", max_point_text_bytes);
+  require_memory<CacheError>(size, path);
   PointFile out;
   out.text.resize(header.text_bytes);
   read(std::as_writable_bytes(std::span(out.text)));
@@ -146,6 +157,8 @@ QWEN35_BODY PointFile load_points(const std::string& path, const CacheLayout& la
           row.rope_delta == static_cast<std::int32_t>(row.rope_delta));
     tokens = row.tokens;
   }
+  require<CacheError>(tokens <= max_tokens, path, ": a conversation of ", tokens, " tokens, the model takes ",
+                      max_tokens);
   const std::uint64_t slot = sizeof(TokenId) + layout.slot_bytes();
   check(tokens <= size / slot && size == sizeof(header) + header.text_bytes + tokens * slot +
                                              header.points * (sizeof(detail::PointFileRow) + layout.state_bytes()) +

@@ -2,7 +2,7 @@
 // How much memory the process can still have.
 #pragma once
 
-#include <qwen35/core/abi.hpp>
+#include <qwen35/core/error.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -22,6 +22,18 @@ QWEN35_BEGIN_NAMESPACE
 // Bytes, of the machine and of the control groups that the process is in, whose file cache counts as free. None where
 // the system does not tell. `root`: what stands before /proc and /sys.
 std::optional<std::size_t> available_memory(const std::string& root = "");
+
+// Raises E, which begins with `what`, when `bytes` are more than that: the heap promises them all the same, and the
+// system ends the program that writes to them. (Little is not worth the 0.1 ms that asking takes.)
+template <class E>
+void require_memory(std::size_t bytes, std::string_view what) {
+  constexpr std::size_t little = std::size_t{1} << 30;
+  if (bytes > little) {
+    const std::optional<std::size_t> left = available_memory();
+    require<E>(!left || bytes <= *left, what, " takes ", bytes, " bytes, and ", left.value_or(0),
+               " bytes of memory are left");
+  }
+}
 
 namespace detail {
 

@@ -20,7 +20,8 @@ QWEN35_BEGIN_NAMESPACE
 template <class Model>
 class SessionFile {
  public:
-  // Raises CacheError when the file cannot be written.
+  // Raises CacheError when the file cannot be written, or could not be loaded again: a conversation of more than a
+  // GiB of text and data: URLs.
   static void save(const Session<Model>& session, const std::string& path) {
     const SessionOptions& options = session.options_;
     SavedConversation out{options.system,
@@ -81,7 +82,7 @@ class SessionFile {
     } else {
       CacheLayout layout = session.model_->cache_layout(session.options_.cache.kv_dtype);
       layout.kv_dtype = session.options_.cache.kv_dtype;
-      file = load_points(path, layout, session.model_->fingerprint());
+      file = load_points(path, layout, session.model_->fingerprint(), session.max_positions());
     }
     SavedConversation in = conversation_from_json(json::parse(file.text, path, conversation_depth), path,
                                                   session.options_.sources, session.max_positions());
