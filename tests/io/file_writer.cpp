@@ -15,6 +15,11 @@
 using namespace qwen35;
 using namespace weights_test;
 
+static_assert(!std::is_move_constructible_v<FileWriter<>> && !std::is_move_assignable_v<FileWriter<>>);
+#if QWEN35_HAS_POSIX
+static_assert(std::is_nothrow_move_constructible_v<FileHandle> && !std::is_copy_constructible_v<FileHandle>);
+#endif
+
 namespace {
 
 std::vector<std::string> names_in(const TempFolder& folder) {
@@ -172,6 +177,24 @@ TEST_CASE("a link is replaced, what it leads to stays") {
   CHECK_FALSE(std::filesystem::is_symlink(folder.file("link")));
   CHECK(read_text_file(folder.file("link")) == "new");
   CHECK(read_text_file(folder.file("loop")) == "new");
+}
+
+TEST_CASE("a link to what is no file stays: /dev/stdout is not a place for a file") {
+  const TempFolder folder;
+  folder.write("open", "old");
+  const FileHandle open(::open(folder.file("open").c_str(), O_RDONLY | O_CLOEXEC));
+  for (const std::string& target : {std::string("/dev/null"), folder.path(), std::string("/proc/self/fd/0"),
+                                    concat("/proc/self/fd/", open.number())}) {
+    CAPTURE(target);
+    std::filesystem::create_symlink(target, folder.file("link"));
+    CHECK_THROWS_WITH_AS(write_file(folder.file("link"), "new"),
+                         doctest::Contains("link: is a link to what is no regular file"), Error);
+    CHECK(std::filesystem::read_symlink(folder.file("link")) == target);
+    std::filesystem::remove(folder.file("link"));
+  }
+  CHECK(problem(folder.file(std::string("a\0b", 3))) ==
+        folder.file("a") + ": behind this is a NUL byte, expected a name");
+  CHECK(names_in(folder) == Names{"open"});
 }
 
 TEST_CASE("a full disk: the old file stays, nothing is left, the writer is over") {

@@ -59,6 +59,8 @@ TEST_CASE("what is no plain file is an error at once") {
   CHECK(problem(folder.path()) == folder.path() + ": is a folder, expected a file");
   REQUIRE(::mkfifo(folder.file("pipe").c_str(), 0600) == 0);
   CHECK(problem(folder.file("pipe")) == folder.file("pipe") + ": is not a regular file, expected a file");
+  CHECK(problem(folder.file(std::string("a\0b", 3))) ==
+        folder.file("a") + ": behind this is a NUL byte, expected a name");
   CHECK(problem("/dev/zero") == "/dev/zero: is not a regular file, expected a file");
   std::filesystem::create_symlink("loop", folder.file("loop"));
   CHECK(problem(folder.file("loop")) == folder.file("loop") + ": cannot be opened: Too many levels of symbolic links");

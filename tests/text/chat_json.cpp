@@ -210,6 +210,11 @@ TEST_CASE("sources of media: bytes alone, folders, everything; an error tells no
     CHECK(refusal(root + name, folders) == outside);
   }
   CHECK(refusal(root + "/open/leak", folders, true) == outside);
+  std::string longer = root + "/open";  // leads to a.png, in more bytes than a system takes
+  while (longer.size() < 100'000) {
+    longer += "/.";
+  }
+  CHECK(refusal(longer + "/a.png", folders) == outside);
   CHECK_THROWS_AS(SourcePolicy::folders({root + "/absent"}), InputError);
   CHECK_THROWS_AS(SourcePolicy::folders({root + "/secret.png"}), InputError);
 }

@@ -26,9 +26,9 @@ QWEN35_BEGIN_NAMESPACE
 // What is written goes to a file with a fresh name in the same folder, which takes the place of `path` in one step when
 // commit() has put it on the disk. Without commit(), and after any error, `path` is as before and the other file gone.
 // Where the system has files without a name (Linux, most file systems) it gets one when it is complete, so that a
-// program that is ended before leaves nothing; elsewhere that leaves a file called .qwen35-*.part. A link in the place
-// of `path` is replaced, not followed; a file that is replaced passes its permissions on. All errors are of type E,
-// with the path and the system's reason.
+// program that is ended before leaves nothing; elsewhere that leaves a file called .qwen35-*.part. A link to a
+// file in the place of `path` is replaced, not followed; a file that is replaced passes its permissions on. All errors
+// are of type E, with the path and the system's reason.
 template <class E = Error>
 class FileWriter {
  public:
@@ -38,6 +38,7 @@ class FileWriter {
     const std::size_t slash = path.find_last_of('/');
     name_ = slash == std::string::npos ? path : path.substr(slash + 1);
     require<E>(!name_.empty() && name_ != "." && name_ != "..", path, ": not the name of a file");
+    require<E>(path.find('\0') == std::string::npos, path.c_str(), ": behind this is a NUL byte, expected a name");
     part_ = fresh_name();
 #if QWEN35_HAS_POSIX
     const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
@@ -47,7 +48,9 @@ class FileWriter {
     struct stat old {};
     const bool there = ::fstatat(folder_.number(), name_.c_str(), &old, AT_SYMLINK_NOFOLLOW) == 0;
     check(there || errno == ENOENT);
-    if (there && !S_ISLNK(old.st_mode)) {
+    if (there && S_ISLNK(old.st_mode)) {
+      require<E>(leads_to_file(), path, ": is a link to what is no regular file, expected a file or a new name");
+    } else if (there) {
       require<E>(S_ISREG(old.st_mode), path, S_ISDIR(old.st_mode) ? ": is a folder" : ": is not a regular file",
                  ", expected a file or a new name");
       keeps_mode_ = true;
@@ -188,6 +191,17 @@ class FileWriter {
 #endif
   }
 #if QWEN35_HAS_POSIX
+  // May the link of that name be replaced? Not one that leads to a device, a pipe or a folder, and not the system's own
+  // for an open file, such as /dev/stdout. One that leads nowhere may.
+  bool leads_to_file() const {
+    struct stat target {};
+    constexpr std::string_view system = "/proc/";
+    std::array<char, system.size()> begin{};
+    const bool nowhere = ::fstatat(folder_.number(), name_.c_str(), &target, 0) != 0;
+    const ssize_t size = ::readlinkat(folder_.number(), name_.c_str(), begin.data(), begin.size());
+    return (nowhere || S_ISREG(target.st_mode)) &&
+           std::string_view(begin.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))) != system;
+  }
   // File systems that have no such thing as being on the disk refuse the question.
   static bool on_disk(const FileHandle& file) {
     return without_interruption([&] { return ::fsync(file.number()); }) == 0 || errno == EINVAL || errno == ENOTSUP;

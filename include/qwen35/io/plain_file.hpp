@@ -22,6 +22,7 @@ template <class E = Error>
 class PlainFile {
  public:
   explicit PlainFile(const std::string& path) : path_(shortened(path)) {
+    require<E>(path.find('\0') == std::string::npos, path.c_str(), ": behind this is a NUL byte, expected a name");
 #if QWEN35_HAS_POSIX
     // O_NONBLOCK: opening a pipe that nobody writes to must fail, not wait.
     file_ = FileHandle(

@@ -83,9 +83,13 @@ QWEN35_BODY bool SourcePolicy::admits(std::string& source) const {
   if (everything_ || source.empty() || is_data_url(source)) {
     return true;
   }
+  // No system opens a longer path; a std::filesystem::path takes 20 times its bytes.
+  constexpr std::size_t longest = 4096;
+  if (folders_.empty() || source.size() > longest) {
+    return false;
+  }
   std::error_code error;
-  const std::filesystem::path path =
-      folders_.empty() ? std::filesystem::path(source) : std::filesystem::canonical(source, error);
+  const std::filesystem::path path = std::filesystem::canonical(source, error);
   const bool within = !error && std::any_of(folders_.begin(), folders_.end(), [&path](const std::string& name) {
     const std::filesystem::path folder = name;
     return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
