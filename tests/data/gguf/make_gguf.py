@@ -11,8 +11,8 @@
 
 Run in a folder that has `repository` (this one), and converter's convert_hf_to_gguf.py and conversion/ (llama.cpp 0.7), with llama-quantize and
 llama-gguf-split on the path:  python3 repository/tests/data/gguf/make_gguf.py OUT [--large]
---large makes, beside them, every quantised type of a random MoE and a random dense model whose dimensions are multiples of 256, for the checks that are
-too large to keep.
+--large makes, beside them, a random MoE and a random dense model whose dimensions are multiples of 256, for the checks that are too large to keep: in every
+quantised type (those of few bits with an importance matrix), with a layer that predicts further tokens, and split. llama-imatrix makes the matrix.
 
 The published tokenizers are known to the converter by a hash; ours is none of them, so its name is given. The tiny models have no tokenizer.
 """
@@ -29,6 +29,7 @@ def convert(folder, out, *options, vocab=False):
 
 
 def convert_here(vocab, *arguments):
+    sys.path.insert(0, os.getcwd())
     import convert_hf_to_gguf
     from conversion import base, qwen
     base.TextModel.get_vocab_base_pre = lambda self, tokenizer: 'qwen35'
@@ -42,7 +43,7 @@ def convert_here(vocab, *arguments):
 def prepared(case, mtp=False):
     """The checkpoint with what a published one has besides: architectures, and a layer that predicts further tokens."""
     folder = os.path.join('prepared', os.path.basename(case) + ('-mtp' if mtp else ''))
-    shutil.copytree(os.path.join(REPOSITORY, case), folder, dirs_exist_ok=True)
+    shutil.copytree(case, folder, dirs_exist_ok=True)
     path = os.path.join(folder, 'config.json')
     config = json.load(open(path))
     text = config.get('text_config', config)
@@ -87,7 +88,8 @@ def run(*command):
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-TYPES = ['Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q2_K', 'Q3_K_M', 'Q4_K_M', 'Q5_K_M', 'Q6_K', 'IQ4_NL', 'IQ4_XS', 'IQ3_S']
+TYPES = ['Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q2_K', 'Q3_K_M', 'Q4_K_M', 'Q5_K_M', 'Q6_K', 'IQ4_NL', 'IQ4_XS', 'IQ3_S', 'MXFP4_MOE',
+         'IQ3_XXS', 'IQ2_XXS', 'IQ2_XS', 'IQ2_S', 'IQ1_S', 'IQ1_M']
 
 
 def large(out):
@@ -116,21 +118,29 @@ def large(out):
         model.to(torch.bfloat16).save_pretrained(folder)
         for file in ('tokenizer.json', 'tokenizer_config.json'):
             shutil.copy(os.path.join(REPOSITORY, 'examples/shapes', file), folder)
+        made = lambda kind: os.path.join(out, 'random-%s-%s.gguf' % (name, kind))
         for dtype in ('bf16', 'f32', 'f16'):
-            convert(folder, os.path.join(out, 'random-%s-%s.gguf' % (name, dtype)), '--no-mtp', '--outtype', dtype, vocab=True)
+            convert(folder, made(dtype), '--no-mtp', '--outtype', dtype, vocab=True)
+        run('llama-imatrix', '-m', made('f32'), '-f', __file__, '-o', made('imatrix'), '-c', '128', '-b', '128', '--chunks', '8')
         for quant in TYPES:
-            run('llama-quantize', os.path.join(out, 'random-%s-f32.gguf' % name), os.path.join(out, 'random-%s-%s.gguf' % (name, quant)), quant, '2')
+            importance = ['--imatrix', made('imatrix')] if quant.startswith(('IQ1', 'IQ2', 'IQ3')) else []
+            run('llama-quantize', *importance, made('f32'), made(quant), quant, '2')
+        predicting = prepared(folder, mtp=True)
+        convert(predicting, made('mtp'), '--outtype', 'f32', vocab=True)
+        convert(predicting, made('draft'), '--mtp', '--outtype', 'f32', vocab=True)
+        for kind in ('f32', 'Q4_K_M', 'mtp'):
+            run('llama-gguf-split', '--split', '--split-max-tensors', '12', made(kind), made(kind)[:-5])
 
 
 def main(out, also_large):
     os.makedirs(out, exist_ok=True)
     at = lambda name: os.path.join(out, name)
     for case, dtype in (('c02', 'f32'), ('c04', 'f16'), ('c12', 'f16')):
-        convert(prepared('tests/data/text/' + case), at(case + '.gguf'), '--no-mtp', '--outtype', dtype)
-    convert(prepared('tests/data/text/c25', mtp=True), at('c25.gguf'), '--outtype', 'f32', '--fuse-gate-up-exps', '--fuse-qkv')
+        convert(prepared(REPOSITORY + '/tests/data/text/' + case), at(case + '.gguf'), '--no-mtp', '--outtype', dtype)
+    convert(prepared(REPOSITORY + '/tests/data/text/c25', mtp=True), at('c25.gguf'), '--outtype', 'f32', '--fuse-gate-up-exps', '--fuse-qkv')
     run('llama-gguf-split', '--split', '--split-max-tensors', '25', at('c04.gguf'), at('c04-split'))
-    convert(prepared('tests/data/vision/v05'), at('v05.gguf'), '--no-mtp', '--outtype', 'f32')
-    vision = prepared('tests/data/vision/v01')
+    convert(prepared(REPOSITORY + '/tests/data/vision/v05'), at('v05.gguf'), '--no-mtp', '--outtype', 'f32')
+    vision = prepared(REPOSITORY + '/tests/data/vision/v01')
     os.makedirs(at('v01'), exist_ok=True)
     convert(vision, at('v01/v01.gguf'), '--no-mtp', '--outtype', 'f32')
     convert(vision, at('v01/mmproj-v01.gguf'), '--mmproj', '--outtype', 'f32')
