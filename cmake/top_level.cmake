@@ -11,6 +11,7 @@ if(NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   find_program(QWEN35_DEV_CCACHE ccache)
   mark_as_advanced(QWEN35_DEV_CCACHE)
   if(QWEN35_DEV_CCACHE)
-    set(CMAKE_CXX_COMPILER_LAUNCHER "${QWEN35_DEV_CCACHE}")
+    # What the compiler says it read is what a result depends on: a miss then costs no run of the preprocessor, and precompiled headers are no obstacle.
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env CCACHE_DEPEND=1 CCACHE_SLOPPINESS=pch_defines,time_macros "${QWEN35_DEV_CCACHE}")
   endif()
 endif()
