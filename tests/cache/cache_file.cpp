@@ -5,7 +5,8 @@
 
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
+
+#include "support/point_files.hpp"
 
 using namespace cache_test;
 using namespace qwen35;
@@ -14,15 +15,6 @@ namespace {
 
 std::string file_name(const char* name) {
   return (std::filesystem::temp_directory_path() / (std::string("qwen35_cache_file_") + name)).string();
-}
-
-std::string contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-void put(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
 }
 
 }  // namespace
@@ -55,22 +47,22 @@ TEST_CASE("a file of another model, cut or changed, is an error") {
   Cache cache;
   logits(prompt(12, 3), cache);
   save_cache(cache, path);
-  const std::string good = contents(path);
+  const std::string good = test_support::file_contents(path);
   CHECK_THROWS_WITH_AS(load_cache<Config>(path, model().fingerprint() ^ 1), doctest::Contains("another model"),
                        CacheError);
   for (std::size_t size = 0; size < good.size(); size += size < 200 ? 7 : good.size() / 23) {
-    put(path, good.substr(0, size));
+    test_support::put_file(path, good.substr(0, size));
     CHECK_THROWS_AS(load_cache<Config>(path, model().fingerprint()), CacheError);
   }
-  put(path, good + "x");
+  test_support::put_file(path, good + "x");
   CHECK_THROWS_AS(load_cache<Config>(path, model().fingerprint()), CacheError);
   for (std::size_t at = 0; at < good.size(); at += at < 120 ? 1 : good.size() / 41) {
     std::string changed = good;
     changed[at] = static_cast<char>(changed[at] ^ 0x41);
-    put(path, changed);
+    test_support::put_file(path, changed);
     CHECK_THROWS_AS(load_cache<Config>(path, model().fingerprint()), CacheError);
   }
-  put(path, good);
+  test_support::put_file(path, good);
   CHECK_NOTHROW(load_cache<Config>(path, model().fingerprint()));
   CHECK_THROWS_AS(load_cache<Config>(path + ".absent", model().fingerprint()), CacheError);
   CHECK_THROWS_AS(save_cache(Cache(), path), CacheError);

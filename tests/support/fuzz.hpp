@@ -56,11 +56,12 @@ class Folder {
   }
 
   std::string path() const { return path_.string(); }
-  // The path of a file with these bytes.
+  // The path of a new file with these bytes: where one is cut to nothing and written again, some file systems wait for
+  // the disk.
   std::string put(const std::string& name, std::string_view bytes) const {
     const std::string path = (path_ / name).string();
-    std::ofstream(path, std::ios::binary | std::ios::trunc)
-        .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    std::filesystem::remove(path);
+    std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     return path;
   }
 

@@ -6,6 +6,7 @@
 #include <qwen35/core/hash.hpp>
 
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -17,7 +18,9 @@ inline std::string file_contents(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+// As a new file: where one is cut to nothing and written again, some file systems wait for the disk (ext4: 20 ms).
 inline void put_file(const std::string& path, const std::string& bytes) {
+  std::filesystem::remove(path);
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
