@@ -401,13 +401,13 @@ inline void add_options(CLI::App& app, Settings& settings) {
   app.add_option("--think", settings.thinking, "whether the model thinks first")
       ->check(CLI::IsMember({"auto", "on", "off"}));
   app.add_option("--thinking-budget", settings.thinking_budget, "at most so many tokens of thinking")
-      ->check(CLI::NonNegativeNumber);
+      ->check(positive_number(true));
   app.add_option("--cache-type", settings.cache_type, cache_type_help)->capture_default_str();
   app.add_option("--load", settings.load, "a conversation saved with /save");
   add_template_option(app, settings.chat_template);
   app.add_option("--fps", settings.fps,
                  "frames a second to look at of a video; of a folder of pictures, the rate they were taken at")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number());
   add_pixels_option(app, settings.max_pixels);
   app.add_flag("--whole", settings.whole_input, "the whole input is one question");
   app.add_option("-n,--max-new-tokens", config.max_new_tokens, "longest answer, thinking included");

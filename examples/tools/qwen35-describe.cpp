@@ -227,13 +227,13 @@ int main(int argc, char** argv) {
   CLI::Option* const fps =
       app.add_option("--fps", settings.request.fps,
                      "frames a second to look at of the video; of a folder, the rate its pictures were taken at")
-          ->check(CLI::PositiveNumber);
+          ->check(chat_tool::positive_number());
   CLI::Option* const question =
       app.add_option("-p,--prompt", settings.request.question, "the question; without it, for a description");
   app.add_option("--cache-type", settings.cache_type, chat_tool::cache_type_help)->capture_default_str();
   app.add_option("-n,--max-new-tokens", settings.max_new_tokens, "longest answer, thinking included")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(chat_tool::positive_number());
   chat_tool::add_pixels_option(app, settings.max_pixels);
   chat_tool::add_template_option(app, settings.chat_template);
   app.add_flag("--think", settings.think, "let the model think first");

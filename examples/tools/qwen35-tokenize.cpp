@@ -84,8 +84,13 @@ void run(const Options& options, std::istream& in, std::ostream& out) {
     const auto added = options.plain ? qwen35::added_tokens::none : qwen35::added_tokens::parse;
     return options.lossy ? tokenizer.encode_lossy(text, added) : tokenizer.encode(text, added);
   };
-  const auto decode = [&](std::string_view ids) {
-    return tokenizer.decode(read_ids(ids), options.skip_special_tokens);
+  const auto decode = [&](std::string_view text) {
+    const std::vector<TokenId> ids = read_ids(text);
+    for (const TokenId id : ids) {
+      qwen35::require<qwen35::InputError>(static_cast<std::size_t>(id) < tokenizer.size(), "--decode: token id ", id,
+                                          ", expected 0 to ", tokenizer.size() - 1);
+    }
+    return tokenizer.decode(ids, options.skip_special_tokens);
   };
   if (!options.jsonl) {
     const std::string text = tool::read_all(in);

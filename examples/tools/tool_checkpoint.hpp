@@ -16,6 +16,7 @@
 #include <CLI/CLI.hpp>
 
 #include <chrono>
+#include <cmath>
 #include <optional>
 #include <span>
 #include <string>
@@ -91,11 +92,24 @@ inline std::optional<bool> thinking_of(const std::string& word) {
   return word == "auto" ? std::nullopt : std::optional<bool>(word == "on");
 }
 
+// Of an option's value: a finite number, above zero or, if it may be, zero.
+inline CLI::Validator positive_number(bool or_zero = false) {
+  return CLI::Validator(
+      [or_zero](std::string& text) {
+        double value = 0;
+        const bool number = CLI::detail::lexical_cast(text, value) && std::isfinite(value);
+        return number && (value > 0 || (or_zero && value == 0))
+                   ? std::string()
+                   : "expected a number " + std::string(or_zero ? "from 0 on" : "above 0") + ", found \"" + text + "\"";
+      },
+      "");
+}
+
 // max_pixels: of one picture or frame.
 inline void add_pixels_option(CLI::App& app, std::size_t& max_pixels) {
   app.add_option("--max-pixels", max_pixels, "the largest picture or frame that is read")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(positive_number());
 }
 
 inline void add_template_option(CLI::App& app, std::string& choice) {

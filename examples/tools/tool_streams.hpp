@@ -11,6 +11,7 @@
 #include <exception>
 #include <iostream>
 #include <istream>
+#include <new>
 #include <string>
 
 namespace tool {
@@ -76,13 +77,16 @@ int run(const char* name, const Work& work) {
 #if defined(SIGXFSZ)
   std::signal(SIGXFSZ, SIG_IGN);  // a file that would be larger than it may be is an error of writing
 #endif
-  std::ios::sync_with_stdio(false);  // a byte of std::cin costs 1 ns instead of 20, and what cannot be read is said
   try {
+    std::ios::sync_with_stdio(false);  // a byte of std::cin costs 1 ns instead of 20, and what cannot be read is said
     const int code = work();
     std::cout.flush();
     std::fflush(stdout);
     qwen35::require<qwen35::InputError>(!output_lost(), "standard output cannot be written");
     return code;
+  } catch (const std::bad_alloc&) {
+    std::cerr << name << ": there is not enough memory\n";
+    return 1;
   } catch (const std::exception& error) {
     std::cerr << name << ": " << error.what() << '\n';
     return 1;
