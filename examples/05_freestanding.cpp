@@ -5,7 +5,7 @@
 // Compiled for one instruction set, without exceptions, RTTI and OpenMP: see CMakeLists.txt.
 //
 // Expected output:
-//   512 tokens: 185 KiB of cache, 257 KiB of workspace, in static storage
+//   512 tokens: 185 KiB of cache, 294 KiB of workspace, in static storage
 //   > There is a red circle and a blue star. What is right of the red circle?
 //   A blue star.
 //   > There is a blue star. What color is the star?

@@ -455,7 +455,19 @@ void check_multimodal(const char* name) {
       const GgufOfFolder file(gguf_path(name), qwen35::Checkpoint::open(recorded.folder()));
       const qwen35::AnyModel same = qwen35::open_model<Config>(file.checkpoint());
       const std::vector<qwen35::TokenId> ids = {5, 17, 8, 40, 8, 23, 11};
-      CHECK(same_bits(same.forward({.input_ids = ids}).logits, model.forward({.input_ids = ids}).logits));
+      const qwen35::Tensor<float> ours = same.forward({.input_ids = ids}).logits;
+      const qwen35::Tensor<float> folder = model.forward({.input_ids = ids}).logits;
+      if (qwen35::isa_name() ==
+          "avx512-amx") {  // what the folder has in bf16 and the file in f32, the router, is rounding apart
+        double error = 0.0, size = 0.0;
+        for (std::size_t i = 0; i < folder.size(); ++i) {
+          error += std::pow(static_cast<double>(ours.data()[i]) - static_cast<double>(folder.data()[i]), 2.0);
+          size += std::pow(static_cast<double>(folder.data()[i]), 2.0);
+        }
+        CHECK(error < 1e-9 * size);
+      } else {
+        CHECK(same_bits(ours, folder));
+      }
     }
   }
   SUBCASE("conversations") {

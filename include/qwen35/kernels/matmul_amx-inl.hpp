@@ -5,8 +5,8 @@
 //
 // Order of the sum: in each block of matmul_block(w.cols) each of the three parts has its own sum over steps of 32
 // values, to which an instruction adds the sum of 16 even and 16 odd products (TDPBF16PS); then the parts are added,
-// the largest first, and blocks in order. Values below 2^-126 count as 0; an infinite weight gives NaN, because parts of
-// the activations are 0.
+// the largest first, and blocks in order. Values below 2^-126 count as 0; an infinite weight gives NaN, because parts
+// of the activations are 0.
 //
 // Compiled where the kernels are compiled apart.
 #include <qwen35/kernels/matmul-inl.hpp>
