@@ -122,7 +122,7 @@ HWY_INLINE ShortVec multiply_pairs(ByteVec w, ByteVec x) {
   }
 }
 // A sum that is to stay in its register. (GCC turns a chain of integer additions into a tree, whose many operands it
-// keeps in memory: half of the speed of a tile.)
+// keeps in memory: tiles of four-bit codes are 1.16 times as fast without.)
 template <class V>
 HWY_INLINE void keep(V& sum) {
   asm("" : "+x"(sum.raw));

@@ -25,7 +25,7 @@ struct GatedAttentionState {
   Format format = Format::f32;
 };
 
-// The queries of a pass.
+// The attention of a pass's queries over the keys and values of their sequences, and which of them each token sees.
 template <std::size_t NumHeads, std::size_t NumKeyValueHeads, std::size_t HeadDim>
 class AttentionQueries {
  public:
@@ -101,6 +101,7 @@ class AttentionQueries {
       });
     }
   }
+
   // Where a slot's key or value of a head stands, but for its offset.
   static std::byte* slot_at(const State& state, std::size_t kv_head, std::size_t slot) {
     constexpr std::size_t page = kernels::attention_split;
