@@ -97,8 +97,11 @@ inline std::uint64_t nibbles_at(const std::uint8_t* bytes, std::size_t high) {
   return eight_at(bytes) >> 4 * high & bytes_of(15);
 }
 // Eight codes below 128, minus `zero`.
+constexpr std::uint64_t minus(std::uint64_t eight, std::uint64_t zero) {
+  return ((eight | bytes_of(0x80)) - bytes_of(zero)) ^ bytes_of(0x80);
+}
 inline void put_codes(std::uint64_t eight, std::uint64_t zero, std::int8_t* codes) {
-  eight = ((eight | bytes_of(0x80)) - bytes_of(zero)) ^ bytes_of(0x80);
+  eight = minus(eight, zero);
   std::memcpy(codes, &eight, 8);
 }
 

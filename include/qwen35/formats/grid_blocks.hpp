@@ -10,13 +10,13 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-namespace detail {
+namespace coded {
 
 // Eight fields of two bits, or four of four bits, one to a byte.
 constexpr std::uint64_t spread_pairs(std::uint64_t fields) {
   fields = (fields | fields << 24) & 0x000000ff000000ffu;
   fields = (fields | fields << 12) & 0x000f000f000f000fu;
-  return (fields | fields << 6) & coded::bytes_of(3);
+  return (fields | fields << 6) & bytes_of(3);
 }
 constexpr std::uint64_t spread_nibbles(std::uint64_t fields) {
   fields = (fields | fields << 8) & 0x00ff00ffu;
@@ -26,7 +26,7 @@ constexpr std::uint64_t spread_nibbles(std::uint64_t fields) {
 // What the fields of each grid mean.
 constexpr std::uint64_t iq2_values(std::uint64_t fields) {  // 8, 25, 43
   const std::uint64_t f = spread_pairs(fields);
-  return coded::bytes_of(8) + 17 * f + (f >> 1 & coded::bytes_of(1));
+  return bytes_of(8) + 17 * f + (f >> 1 & bytes_of(1));
 }
 constexpr std::uint64_t iq3_xxs_values(std::uint64_t fields) {  // 4, 12, 20, 28, 36, 44, 52, 62
   const std::uint64_t f = spread_nibbles(fields);
@@ -35,6 +35,10 @@ constexpr std::uint64_t iq3_xxs_values(std::uint64_t fields) {  // 4, 12, 20, 28
 constexpr std::uint64_t iq3_s_values(std::uint64_t fields) {  // 1, 3, ... 15
   return 0x01010101u + 2 * spread_nibbles(fields);
 }
+
+}  // namespace coded
+
+namespace detail {
 
 // Puts eight values, negative where `signs` has a 1.
 inline void put_signed(std::uint64_t values, std::uint64_t signs, std::int8_t* codes) {
@@ -49,7 +53,7 @@ inline std::uint64_t even_signs(std::uint32_t seven) {
 
 // A grid of -1, 0, 1, each shifted by an eighth up or down: eight times that.
 inline void put_shifted(std::uint32_t index, bool down, std::int8_t* codes) {
-  coded::put_codes(8 * spread_pairs(coded::iq1_grid[index]) + (down ? 0 : coded::bytes_of(2)), 9, codes);
+  coded::put_codes(8 * coded::spread_pairs(coded::iq1_grid[index]) + (down ? 0 : coded::bytes_of(2)), 9, codes);
 }
 
 constexpr float odd(std::uint32_t half) {
@@ -72,8 +76,8 @@ struct StoredAs<Format::iq3_xxs> : CodedFormat<Format::iq3_xxs> {
       to.set(2 * part, 2, scale * detail::odd(word >> 28));
       for (std::size_t i = 0; i < 4; ++i) {
         const std::uint8_t* const pair = block.indices + part * 8 + i * 2;
-        detail::put_signed(detail::iq3_xxs_values(coded::iq3_xxs_grid[pair[0]]) |
-                               detail::iq3_xxs_values(coded::iq3_xxs_grid[pair[1]]) << 32,
+        detail::put_signed(coded::iq3_xxs_values(coded::iq3_xxs_grid[pair[0]]) |
+                               coded::iq3_xxs_values(coded::iq3_xxs_grid[pair[1]]) << 32,
                            detail::even_signs(word >> 7 * i & 127u), to.codes + part * 32 + i * 8);
       }
     }
@@ -96,8 +100,8 @@ struct StoredAs<Format::iq3_s> : CodedFormat<Format::iq3_s> {
       for (std::size_t i = 0; i < 4; ++i) {
         const std::uint8_t* const pair = block.indices + part * 8 + i * 2;
         const std::uint32_t high = static_cast<std::uint32_t>(block.ninth[part]) >> 2 * i;
-        detail::put_signed(detail::iq3_s_values(coded::iq3_s_grid[pair[0] | (high & 1) << 8]) |
-                               detail::iq3_s_values(coded::iq3_s_grid[pair[1] | (high >> 1 & 1) << 8]) << 32,
+        detail::put_signed(coded::iq3_s_values(coded::iq3_s_grid[pair[0] | (high & 1) << 8]) |
+                               coded::iq3_s_values(coded::iq3_s_grid[pair[1] | (high >> 1 & 1) << 8]) << 32,
                            block.signs[part * 4 + i], to.codes + part * 32 + i * 8);
       }
     }
@@ -117,8 +121,8 @@ struct StoredAs<Format::iq2_xxs> : CodedFormat<Format::iq2_xxs> {
       const std::uint32_t word = coded::u32_at(indices + 4);
       to.set(2 * part, 2, scale * detail::odd(word >> 28));
       for (std::size_t i = 0; i < 4; ++i) {
-        detail::put_signed(detail::iq2_values(coded::iq2_xxs_grid[indices[i]]),
-                           detail::even_signs(word >> 7 * i & 127u), to.codes + part * 32 + i * 8);
+        detail::put_signed(coded::iq2_values(coded::iq2_xxs_grid[indices[i]]), detail::even_signs(word >> 7 * i & 127u),
+                           to.codes + part * 32 + i * 8);
       }
     }
   }
@@ -136,7 +140,7 @@ struct StoredAs<Format::iq2_xs> : CodedFormat<Format::iq2_xs> {
     for (std::size_t i = 0; i < 32; ++i) {
       const std::uint32_t word = coded::u16_at(block.parts + 2 * i);
       to.set(i / 2, 1, scale * detail::odd(coded::nibble(block.groups[i / 4], i / 2 % 2)));
-      detail::put_signed(detail::iq2_values(coded::iq2_xs_grid[word & 511u]), detail::even_signs(word >> 9),
+      detail::put_signed(coded::iq2_values(coded::iq2_xs_grid[word & 511u]), detail::even_signs(word >> 9),
                          to.codes + i * 8);
     }
   }
@@ -156,7 +160,7 @@ struct StoredAs<Format::iq2_s> : CodedFormat<Format::iq2_s> {
     for (std::size_t i = 0; i < 32; ++i) {
       const std::uint32_t high = std::uint32_t{block.high[i / 4]} >> i % 4 * 2 & 3u;
       to.set(i / 2, 1, scale * detail::odd(coded::nibble(block.groups[i / 4], i / 2 % 2)));
-      detail::put_signed(detail::iq2_values(coded::iq2_s_grid[block.indices[i] | high << 8]), block.signs[i],
+      detail::put_signed(coded::iq2_values(coded::iq2_s_grid[block.indices[i] | high << 8]), block.signs[i],
                          to.codes + i * 8);
     }
   }

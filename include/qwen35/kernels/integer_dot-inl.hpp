@@ -6,6 +6,8 @@
 #include <qwen35/kernels/quantized_rows.hpp>
 #include <qwen35/kernels/vectors-inl.hpp>
 
+#include <bit>
+
 #if defined(QWEN35_KERNELS_INTEGER_DOT_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef QWEN35_KERNELS_INTEGER_DOT_INL_HPP
 #undef QWEN35_KERNELS_INTEGER_DOT_INL_HPP
@@ -158,8 +160,8 @@ HWY_INLINE IntVec dot_pieces(ByteVec w0, ByteVec x0, ByteVec w1, ByteVec x1) {
 // What a zero point adds to a sum of products is taken back: `negated` is -128 * the sum of the other side's codes.
 template <class Kind>
 HWY_INLINE IntVec zero_correction(IntVec negated) {
-  static_assert(Kind::zero == 8 || Kind::zero == 32 || Kind::zero == 128);
-  return hn::ShiftRight < Kind::zero == 8 ? 4 : Kind::zero == 32 ? 2 : 0 > (negated);
+  static_assert(std::has_single_bit(unsigned{Kind::zero}) && Kind::zero <= 128);
+  return hn::ShiftRight<7 - std::countr_zero(unsigned{Kind::zero})>(negated);
 }
 
 struct Quad {

@@ -2,18 +2,26 @@
 // Products of rows of blocks with activations in 8 bits, and those activations. The order of each sum is given in
 // tasks.hpp; every path keeps it, so that all instruction sets give the same bits.
 #include <qwen35/formats/unpack.hpp>
+#include <qwen35/kernels/formats/integer_k_blocks-inl.hpp>
+#include <qwen35/kernels/formats/integer_q_blocks-inl.hpp>
 #include <qwen35/kernels/integer_panels-inl.hpp>
 #include <qwen35/kernels/integer_streams-inl.hpp>
 
-// Formats with a reader of their own, each of which takes a second or two to compile. In programs that have the kernels
-// inline only the most used ones do; the others are unpacked by their definitions, to the same bits.
+// Formats with a reader of their own, each of which takes a second or two to compile, and those of grids, which are
+// unpacked with vectors. In programs that have the kernels inline only the most used ones have a reader; the others are
+// unpacked by their definitions, to the same bits.
 #undef QWEN35_INTEGER_READERS
+#undef QWEN35_INTEGER_GRIDS
 #if defined(QWEN35_KERNELS_SOURCE)
 #include <qwen35/kernels/formats/integer_groups-inl.hpp>
 #include <qwen35/kernels/formats/integer_tables-inl.hpp>
-#define QWEN35_INTEGER_READERS(X) \
-  X(q8_0) X(q4_0) X(q4_k) X(q5_k) X(q6_k) X(iq4_nl) X(iq4_xs) X(mxfp4) X(i4_32) X(i4_64) X(i4_128) X(i8_32) X(i8_128)
+#define QWEN35_INTEGER_READERS(X)                                                                               \
+  X(q8_0)                                                                                                       \
+  X(q4_0) X(q4_1) X(q5_0) X(q5_1) X(q2_k) X(q3_k) X(q4_k) X(q5_k) X(q6_k) X(iq4_nl) X(iq4_xs) X(mxfp4) X(i4_32) \
+      X(i4_64) X(i4_128) X(i8_32) X(i8_128)
+#define QWEN35_INTEGER_GRIDS(X) X(iq3_xxs) X(iq3_s) X(iq2_xxs) X(iq2_xs) X(iq2_s) X(iq1_s) X(iq1_m)
 #else
+#define QWEN35_INTEGER_GRIDS(X)
 #define QWEN35_INTEGER_READERS(X) X(q8_0) X(q4_0) X(q4_k) X(q6_k)
 #endif
 
@@ -33,7 +41,7 @@ namespace HWY_NAMESPACE {
 
 constexpr bool has_reader(Format format) {
 #define QWEN35_FORMAT_IS(name) || format == Format::name
-  return false QWEN35_INTEGER_READERS(QWEN35_FORMAT_IS);
+  return false QWEN35_INTEGER_READERS(QWEN35_FORMAT_IS) QWEN35_INTEGER_GRIDS(QWEN35_FORMAT_IS);
 #undef QWEN35_FORMAT_IS
 }
 
@@ -73,18 +81,26 @@ inline void integer_matmul_rows(const IntegerMatmulTask& task, bool allow_amx) {
     return;
     QWEN35_INTEGER_READERS(QWEN35_INTEGER_CASE)
 #undef QWEN35_INTEGER_CASE
+#define QWEN35_INTEGER_CASE(name)                                                             \
+  case Format::name:                                                                          \
+    if constexpr (is_available(Format::name)) {                                               \
+      integer_matmul_of<UnpackedReader<integer_group(Format::name), false>>(task, allow_amx); \
+    }                                                                                         \
+    return;
+    QWEN35_INTEGER_GRIDS(QWEN35_INTEGER_CASE)
+#undef QWEN35_INTEGER_CASE
     default:
       break;
   }
   const std::size_t group = integer_group(task.w.format);
   if constexpr (has_unpacked(32)) {
     if (group == 32) {
-      integer_matmul_of<UnpackedReader<32>>(task, allow_amx);
+      integer_matmul_of<UnpackedReader<32, true>>(task, allow_amx);
     }
   }
   if constexpr (has_unpacked(16)) {
     if (group == 16) {
-      integer_matmul_of<UnpackedReader<16>>(task, allow_amx);
+      integer_matmul_of<UnpackedReader<16, true>>(task, allow_amx);
     }
   }
 }

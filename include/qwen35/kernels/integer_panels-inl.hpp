@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products of rows of blocks with several rows of activations in 8 bits: rows are expanded to bytes once, four values
 // of each row of a vector together, and read for all tokens.
-#include <qwen35/kernels/formats/integer_blocks-inl.hpp>
+#include <qwen35/kernels/formats/unpacked_blocks-inl.hpp>
 #include <qwen35/kernels/integer_amx-inl.hpp>
 #include <qwen35/kernels/integer_tile-inl.hpp>
 

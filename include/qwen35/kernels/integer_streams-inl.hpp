@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products of rows of blocks with one row of activations in 8 bits, or a few: as fast as memory gives the blocks.
-#include <qwen35/kernels/formats/integer_blocks-inl.hpp>
+#include <qwen35/kernels/formats/unpacked_blocks-inl.hpp>
 
 #include <type_traits>
 

@@ -32,10 +32,21 @@ HWY_INLINE ByteVec shift_left(ByteVec bytes, std::uint8_t mask) {
 HWY_INLINE ByteVec either(ByteVec a, ByteVec b) {
   return hn::Or(a, b);
 }
-// 16 where bit `place` of a byte is set.
-HWY_INLINE ByteVec fifth_bit(ByteVec bytes, std::size_t place) {
+// `Value` where bit `place` of a byte is set.
+template <int Value>
+HWY_INLINE ByteVec place_bit(ByteVec bytes, std::size_t place) {
   const ByteVec bit = hn::Set(ByteTag(), static_cast<std::uint8_t>(1u << place));
-  return hn::IfThenElseZero(hn::TestBit(bytes, bit), hn::Set(ByteTag(), 16));
+  return hn::IfThenElseZero(hn::TestBit(bytes, bit), hn::Set(ByteTag(), Value));
+}
+// 16 where a bit is set, of which bytes First and First + 1 of each row hold one for each of 16 codes.
+template <int First>
+HWY_INLINE ByteVec spread_fifth(ByteVec v) {
+  alignas(16) static constexpr std::uint8_t from[16] = {
+      First,     First,     First,     First,     First,     First,     First,     First,
+      First + 1, First + 1, First + 1, First + 1, First + 1, First + 1, First + 1, First + 1};
+  alignas(16) static constexpr std::uint8_t bits[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+  const ByteVec bytes = hn::TableLookupBytes(v, hn::LoadDup128(ByteTag(), from));
+  return hn::IfThenElseZero(hn::TestBit(bytes, hn::LoadDup128(ByteTag(), bits)), hn::Set(ByteTag(), 16));
 }
 // Signed codes as products read them.
 HWY_INLINE ByteVec from_signed(ByteVec codes) {
@@ -63,8 +74,25 @@ HWY_INLINE ByteQuad shift_left(const ByteQuad& v, std::uint8_t mask) {
 HWY_INLINE ByteQuad either(const ByteQuad& v, const ByteQuad& w) {
   return {either(v.a, w.a), either(v.b, w.b), either(v.c, w.c), either(v.d, w.d)};
 }
-HWY_INLINE ByteQuad fifth_bit(const ByteQuad& v, std::size_t place) {
-  return {fifth_bit(v.a, place), fifth_bit(v.b, place), fifth_bit(v.c, place), fifth_bit(v.d, place)};
+template <int Value>
+HWY_INLINE ByteQuad place_bit(const ByteQuad& v, std::size_t place) {
+  return {place_bit<Value>(v.a, place), place_bit<Value>(v.b, place), place_bit<Value>(v.c, place),
+          place_bit<Value>(v.d, place)};
+}
+template <int First>
+HWY_INLINE ByteQuad spread_fifth(const ByteQuad& v) {  // v.a has bytes 0 to 3 of each row
+  const hn::Repartition<std::uint32_t, Tag> numbers;
+  const auto codes = [&](int byte, std::uint32_t bits) HWY_ATTR {
+    alignas(16) std::uint8_t from[16];
+    for (int i = 0; i < 16; ++i) {
+      from[i] = static_cast<std::uint8_t>(i / 4 * 4 + byte);
+    }
+    const ByteVec bytes = hn::TableLookupBytes(v.a, hn::LoadDup128(ByteTag(), from));
+    const ByteVec own = hn::BitCast(ByteTag(), hn::Set(numbers, bits));
+    return hn::IfThenElseZero(hn::TestBit(bytes, own), hn::Set(ByteTag(), 16));
+  };
+  return {codes(First, 0x08040201u), codes(First, 0x80402010u), codes(First + 1, 0x08040201u),
+          codes(First + 1, 0x80402010u)};
 }
 HWY_INLINE ByteQuad look_up(ByteVec table, const ByteQuad& v) {
   return {look_up(table, v.a), look_up(table, v.b), look_up(table, v.c), look_up(table, v.d)};
