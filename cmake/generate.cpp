@@ -136,6 +136,7 @@
 #include <qwen35/weights/binder.hpp>
 #include <qwen35/weights/block_scales.hpp>
 #include <qwen35/weights/bound_storage.hpp>
+#include <qwen35/weights/checkpoint_config.hpp>
 #include <qwen35/weights/checkpoint_impl.hpp>
 #include <qwen35/weights/dialect_gguf.hpp>
 #include <qwen35/weights/dialect_huggingface.hpp>

@@ -5,7 +5,7 @@
 #
 # gives my_program the header <qwen35_config/my_model.hpp> with `struct my_model`: a composite config when the file has a vision part, else a
 # text config; of the dense family when the file is. What the file does not say has the reference's default. NAME is an identifier. A relative
-# path is looked for in the current source directory. The project is configured anew when the file changes. A GGUF or packed file (*.gguf, *.qwen35) is
+# path is looked for in the current source directory. The project is configured anew when the file changes. A GGUF or packed file is
 # read by the tool qwen35-inspect while the project is configured: where QWEN35_INSPECT says, else on the path. Without the tool, let it write the
 # config.json once: qwen35-inspect model.gguf --config > config.json
 #
@@ -292,7 +292,8 @@ function(qwen35_write_config)
   if(NOT CMAKE_SCRIPT_MODE_FILE)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${file}")
   endif()
-  if(file MATCHES "\\.(gguf|qwen35)$")
+  file(READ "${file}" begin LIMIT 8 HEX)
+  if(begin MATCHES "^(47475546|5157454e3335504b$)" OR file MATCHES "\\.(gguf|qwen35)$")  # GGUF, QWEN35PK
     _qwen35_inspected(json "${file}")
   else()
     file(READ "${file}" json)

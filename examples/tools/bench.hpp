@@ -12,12 +12,14 @@
 #include "bench_model.hpp"
 #include "bench_report.hpp"
 #include "machine_peak.hpp"
+#include "model_options.hpp"
 #include "tool_streams.hpp"
 
 namespace bench_tool {
 
 struct Settings {
-  std::string path, type_kv = "f16", output = "md", load = "automatic";
+  std::string path, type_kv = "f16", output = "md";
+  tool::ModelOptions model;
   std::vector<std::size_t> prompts{512}, generated{128}, depths{0}, batches{1};
   std::vector<int> threads{qwen35::num_threads()};
   std::size_t repetitions = 5, chunk = 512;
@@ -141,11 +143,12 @@ inline std::vector<BenchResult> measure_all(const BenchModel& model, const Setti
 template <class... Configs>
 std::string run(const Settings& settings) {
   const qwen35::Checkpoint checkpoint =
-      qwen35::Checkpoint::open(settings.path, {.load = qwen35::load_mode(settings.load)});
+      qwen35::Checkpoint::open(settings.path, tool::checkpoint_options(settings.model));
   std::optional<BenchModel> model;
   qwen35::with_config_of<Configs...>(
       checkpoint, [&]<class Config>(const Config*) { model.emplace(bench_model<Config>(checkpoint)); });
   const qwen35::LoadReport loading = checkpoint.loading();
+  tool::print_notes(checkpoint);
   if (settings.verbose) {
     std::cerr << checkpoint.name() << ": " << loading.text() << '\n';
   }
@@ -175,7 +178,7 @@ int main(int argc, char** argv) {
   const auto list = [&](const char* names, auto& values, const char* what) {
     return app.add_option(names, values, what)->delimiter(',')->capture_default_str();
   };
-  app.add_option("-m,--model", settings.path, "folder with config.json and safetensors files, or a GGUF file")
+  app.add_option("-m,--model", settings.path, "folder with config.json and safetensors files, a GGUF or a packed file")
       ->required();
   list("-p,--n-prompt", settings.prompts, "tokens of prompts; 0: none")->check(CLI::Range(0, 1 << 24));
   list("-n,--n-gen", settings.generated, "tokens to decode; 0: none")->check(CLI::Range(0, 1 << 24));
@@ -191,8 +194,8 @@ int main(int argc, char** argv) {
   app.add_option("--ctk,--cache-type", settings.type_kv,
                  "how keys and values are kept: f16, bf16, f32, q8_0, f8_e4m3 (also -ctk)")
       ->capture_default_str();
-  app.add_option("--load-weights", settings.load, "how weights come into memory: automatic, map or read")
-      ->capture_default_str();
+  tool::add_mmproj_option(app, settings.model);
+  tool::add_load_option(app, settings.model);
   app.add_option("-o,--output", settings.output, "what is printed")
       ->capture_default_str()
       ->check(CLI::IsMember({"md", "json", "csv"}));

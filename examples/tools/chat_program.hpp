@@ -27,8 +27,8 @@ using Session = qwen35::Session<qwen35::AnyModel>;
 
 struct Settings {
   std::string folder;  // empty: the embedded checkpoint
-  std::string mmproj = "auto";
-  std::string load_mode = "automatic", cache_type = "f32";
+  tool::ModelOptions model;
+  std::string cache_type = "f32";
   std::string system;
   std::string thinking = "auto";
   std::int64_t thinking_budget = -1;
@@ -395,8 +395,8 @@ inline int run(const qwen35::Checkpoint& checkpoint, const Settings& settings,
 inline void add_options(CLI::App& app, Settings& settings) {
   qwen35::GenerationConfig& config = settings.config;
   app.add_option("checkpoint", settings.folder, checkpoint_help);
-  add_mmproj_option(app, settings.mmproj);
-  add_load_option(app, settings.load_mode);
+  tool::add_mmproj_option(app, settings.model);
+  tool::add_load_option(app, settings.model);
   app.add_option("-s,--system", settings.system, "system prompt");
   app.add_option("--think", settings.thinking, "whether the model thinks first")
       ->check(CLI::IsMember({"auto", "on", "off"}));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "divergence.hpp"
+#include "model_options.hpp"
 #include "tool_streams.hpp"
 
 #include <qwen35/io/file_writer.hpp>
@@ -34,7 +35,7 @@ int main(int argc, char** argv) {
   std::string folder;
   std::string out_path, recorded;
   std::vector<qwen35::TokenId> ids;
-  std::string load = "automatic";
+  tool::ModelOptions options;
   app.add_option("checkpoint", folder, "folder with config.json and safetensors files, a GGUF or a packed file")
       ->required();
   app.add_option("--ids", ids, "token ids, separated by commas")->delimiter(',')->check([](const std::string& id) {
@@ -48,17 +49,22 @@ int main(int argc, char** argv) {
          "llama-perplexity --kl-divergence-base wrote: positions, mean, median and 99 % of the Kullback-Leibler "
          "divergence, and how often the most probable token is the same")
       ->excludes("-o");
-  app.add_option("--load-weights", load, "how weights come into memory: automatic, map or read")->capture_default_str();
+  tool::add_mmproj_option(app, options);
+  tool::add_load_option(app, options);
   CLI11_PARSE(app, argc, argv);
   return tool::run(argv[0], [&] {
-    const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(folder, {.load = qwen35::load_mode(load)});
+    const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(folder, tool::checkpoint_options(options));
     if (recorded.empty()) {
       qwen35::require<qwen35::InputError>(!ids.empty(), "--ids: token ids are needed");
-      run(qwen35::open_model<Configs...>(checkpoint), ids, out_path);
+      const qwen35::AnyModel model = qwen35::open_model<Configs...>(checkpoint);
+      tool::print_notes(checkpoint);
+      run(model, ids, out_path);
       return 0;
     }
     Recording recording(recorded, ids);
-    const Divergence found = divergence(qwen35::open_model<Configs...>(checkpoint), recording);
+    const qwen35::AnyModel model = qwen35::open_model<Configs...>(checkpoint);
+    tool::print_notes(checkpoint);
+    const Divergence found = divergence(model, recording);
     std::printf("%zu positions: KL mean %.4g, median %.4g, 99 %% %.4g; same top token %.2f %%\n", found.positions,
                 found.mean, found.median, found.high, 100.0 * found.same_top);
     return 0;

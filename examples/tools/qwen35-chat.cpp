@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
     chat_tool::Screen screen;
     const auto start = std::chrono::steady_clock::now();
     const qwen35::Checkpoint checkpoint =
-        chat_tool::open_checkpoint(settings.folder, settings.mmproj, settings.load_mode, shapes::files(), screen);
+        chat_tool::open_checkpoint(settings.folder, settings.model, shapes::files(), screen);
     return chat_tool::run(checkpoint, settings, start, screen);
   });
 }

@@ -46,8 +46,8 @@ struct Request {
 
 struct Settings {
   std::string folder;
-  std::string mmproj = "auto";
-  std::string load_mode = "automatic", cache_type = "f32";
+  tool::ModelOptions model;
+  std::string cache_type = "f32";
   Request request;
   std::string chat_template = "auto";
   std::int64_t max_new_tokens = 512;
@@ -197,14 +197,16 @@ class Describer {
 
 int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chrono::steady_clock::time_point start,
         chat_tool::Screen& screen) {
-  qwen35::require<qwen35::ConfigError>(chat_tool::has_vision(checkpoint), settings.folder,
-                                       ": config.json has no vision_config: this model reads text alone");
+  qwen35::require_tower(checkpoint);
   // The model comes last: what is wrong with a small file is told before the large ones are read.
   const qwen35::Processor processor = qwen35::Processor::from_checkpoint(
       checkpoint, chat_tool::template_of(checkpoint, settings.chat_template, screen));
   const qwen35::AnyModel model = settings.quiet || settings.lines
                                      ? qwen35::open_model<QWEN35_TOOL_CONFIG_LIST>(checkpoint)
                                      : chat_tool::open_model(checkpoint, start, screen);
+  if (settings.lines && !settings.quiet) {
+    tool::print_notes(checkpoint);
+  }
   qwen35::require<qwen35::ConfigError>(model.has_vision(), settings.folder,
                                        ": compiled without a vision tower, this model reads text alone");
   Describer describer(model, processor, settings, screen);
@@ -220,8 +222,8 @@ int main(int argc, char** argv) {
   Settings settings;
   CLI::Option* const images = app.add_option("images", settings.request.images, "picture files, data: URLs, or base64");
   app.add_option("-m,--model", settings.folder, chat_tool::checkpoint_help);
-  chat_tool::add_mmproj_option(app, settings.mmproj);
-  chat_tool::add_load_option(app, settings.load_mode);
+  tool::add_mmproj_option(app, settings.model);
+  tool::add_load_option(app, settings.model);
   CLI::Option* const video =
       app.add_option("--video", settings.request.video, "a video file, an animated GIF, or a folder of pictures");
   CLI::Option* const fps =
@@ -255,7 +257,7 @@ int main(int argc, char** argv) {
     }
     const auto start = std::chrono::steady_clock::now();
     const qwen35::Checkpoint checkpoint =
-        chat_tool::open_checkpoint(settings.folder, settings.mmproj, settings.load_mode, shapes::files(), screen);
+        chat_tool::open_checkpoint(settings.folder, settings.model, shapes::files(), screen);
     return run(checkpoint, settings, start, screen);
   });
 }

@@ -6,9 +6,10 @@
 #include <qwen35/config/presets.hpp>
 #include <qwen35/json/dump.hpp>
 #include <qwen35/model/workspace_of.hpp>
-#include <qwen35/weights/checkpoint.hpp>
+#include <qwen35/weights/bind.hpp>
+#include <qwen35/weights/bind_vision.hpp>
+#include <qwen35/weights/checkpoint_config.hpp>
 #include <qwen35/weights/pack_source.hpp>
-#include <qwen35/weights/quantization_config.hpp>
 #include <qwen35/weights/tensor_part.hpp>
 
 #include <CLI/CLI.hpp>
@@ -22,6 +23,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "model_options.hpp"
 #include "tool_streams.hpp"
 
 #if !defined(QWEN35_TOOL_CONFIG_LIST)
@@ -58,6 +60,7 @@ struct Fit {
   std::string preset;       // that fits, or is nearest
   std::string differences;  // a line each; empty: it fits
   bool compiled = false;    // into the tools that are built with this one
+  std::string problem;      // of a file whose config fits and whose tensors do not
   std::optional<Needs> needs;
 };
 
@@ -82,18 +85,33 @@ Needs needs_of() {
   return out;
 }
 
+// Why a checkpoint that a preset fits cannot be opened as such a model; "": it can.
+template <class Config>
+std::string problem_of(const qwen35::Checkpoint& checkpoint) {
+  const qwen35::Result<bool> looked = qwen35::attempt([&] {
+    qwen35::bind_text<Config>(checkpoint, qwen35::Head::required, qwen35::Binding::look);
+    if constexpr (qwen35::is_multimodal<Config>) {
+      if (checkpoint.config().find("vision_config") != nullptr) {
+        qwen35::bind_vision<qwen35::vision_config_t<Config>>(checkpoint, qwen35::Binding::look);
+      }
+    }
+    return true;
+  });
+  return looked ? "" : looked.failure().message;
+}
+
 // The preset that fits, else the one of which the fewest fields differ. Raises ConfigError for what describes no model.
-Fit fit_of(const Value& config) {
+Fit fit_of(const qwen35::Checkpoint& checkpoint) {
   Fit best;
   std::ptrdiff_t fewest = 0;
   const auto look = [&]<class Config>(const Config*, const char* preset) {
-    const qwen35::Result<qwen35::ConfigValues> values = qwen35::try_check<Config>(config);
+    const qwen35::Result<qwen35::ConfigValues> values = qwen35::try_check<Config>(checkpoint);
     std::string lines = values ? "" : values.failure().message;
     lines.erase(0, std::min(lines.find('\n'), lines.size()));
     const std::ptrdiff_t count = std::count(lines.begin(), lines.end(), '\n');
     if (best.preset.empty() || count < fewest) {
       fewest = count;
-      best = {preset, lines, is_one_of<Config, QWEN35_TOOL_CONFIG_LIST>(),
+      best = {preset, lines, is_one_of<Config, QWEN35_TOOL_CONFIG_LIST>(), values ? problem_of<Config>(checkpoint) : "",
               values ? std::optional(needs_of<Config>()) : std::nullopt};
     }
   };
@@ -158,18 +176,29 @@ class Inspection {
         text_config_(checkpoint.config().find("text_config") == nullptr ? &checkpoint.config()
                                                                         : checkpoint.config().find("text_config")),
         text_(text_config_, "text_config"),
-        vision_(qwen35::JsonFields(&checkpoint.config(), "config").object("vision_config"), "vision_config"),
+        vision_(qwen35::is_tower_alone(checkpoint)
+                    ? &checkpoint.config()
+                    : qwen35::JsonFields(&checkpoint.config(), "config").object("vision_config"),
+                "vision_config"),
         layers_(text_.size("num_hidden_layers", qwen35::MoeTextDefaults::num_hidden_layers)),
-        fit_(fit_of(checkpoint.config())),
+        tower_(qwen35::is_tower_alone(checkpoint)),
+        fit_(tower_ ? Fit() : fit_of(checkpoint)),
         notes_(checkpoint.notes()) {
     for (const qwen35::PackSource& source : qwen35::pack_sources(checkpoint)) {
       parts_[part_of(source.weight)].add(source);
       all_.add(source);
     }
-    try {
-      qwen35::QuantizationConfig::of(checkpoint.config());
-    } catch (const qwen35::ConfigError& error) {
-      notes_.push_back(qwen35::concat("cannot be run: ", error.what()));
+    std::string problem = fit_.problem;
+    if (!fit_.needs) {
+      const qwen35::Result<bool> read = qwen35::attempt([&] {
+        qwen35::require_text_model(checkpoint);
+        qwen35::quantization_of(checkpoint);
+        return true;
+      });
+      problem = read ? "" : read.failure().message;
+    }
+    if (!problem.empty()) {
+      notes_.push_back("cannot be run: " + problem);
     }
   }
 
@@ -194,10 +223,10 @@ class Inspection {
       }
       std::cout << ", and " << size_text(fit_.needs->sequence_bytes) << " a sequence; workspace "
                 << size_text(fit_.needs->workspace_bytes) << " for passes of " << pass_tokens << " tokens\n"
-                << "config: " << fit_.preset
+                << "config: " << fit_.preset << (fit_.problem.empty() ? "" : ", but it cannot be run, see below")
                 << (fit_.compiled ? "" : ", which these tools are not built for: add it to QWEN35_TOOL_CONFIGS")
                 << '\n';
-    } else {
+    } else if (!tower_) {
       std::cout << "memory: weights " << size_text(used_bytes()) << '\n'
                 << "config: no preset fits: qwen35_add_config() makes a type of it; " << fit_.preset
                 << " differs least:" << fit_.differences << '\n';
@@ -245,6 +274,7 @@ class Inspection {
       out["memory"]["workspace_tokens"] = pass_tokens;
       out["memory"]["workspace"] = fit_.needs->workspace_bytes;
     }
+    out["runs"] = fit_.needs && fit_.problem.empty();
     out["preset"]["name"] = fit_.preset;
     out["preset"]["fits"] = fit_.needs.has_value();
     out["preset"]["compiled"] = fit_.compiled;
@@ -289,7 +319,15 @@ class Inspection {
     return all_.bytes - (mtp == parts_.end() ? 0 : mtp->second.bytes);
   }
 
+  std::string vision_text() const {
+    using Vision = qwen35::VisionDefaults;
+    return qwen35::concat("vision tower of ", vision_.size("depth", Vision::depth), " blocks, hidden size ",
+                          vision_.size("hidden_size", Vision::hidden_size));
+  }
   std::string model_text() const {
+    if (tower_) {
+      return "none: a " + vision_text();
+    }
     std::size_t full = 0;
     if (const Value* const types = text_.list("layer_types")) {
       for (const Value& type : types->items()) {
@@ -309,9 +347,7 @@ class Inspection {
                             text_.size("num_experts", Defaults::num_experts), " experts");
     }
     if (checkpoint_.config().find("vision_config") != nullptr) {
-      using Vision = qwen35::VisionDefaults;
-      out += qwen35::concat("; vision tower of ", vision_.size("depth", Vision::depth), " blocks, hidden size ",
-                            vision_.size("hidden_size", Vision::hidden_size));
+      out += "; " + vision_text();
     }
     return out;
   }
@@ -355,6 +391,7 @@ class Inspection {
   qwen35::JsonFields text_;
   qwen35::JsonFields vision_;
   std::size_t layers_;
+  bool tower_;  // a picture tower alone
   Fit fit_;
   std::vector<std::string> notes_;
   std::map<qwen35::TensorPart, PartSum> parts_;
@@ -365,30 +402,27 @@ class Inspection {
 
 int main(int argc, char** argv) {
   CLI::App app("What a checkpoint is, what its tensors are, what it takes to run it, and which config fits.");
-  std::string path, mmproj = "auto";
+  std::string path;
+  tool::ModelOptions options{.load = "as_used"};
   bool json = false, tensors = false, config = false;
   app.add_option("checkpoint", path, "folder with config.json and safetensors files, a GGUF or a packed file")
       ->required();
-  app.add_option("--mmproj", mmproj,
-                 "the picture tower of a GGUF file; auto: one that stands beside it; none: text alone")
-      ->capture_default_str();
+  tool::add_mmproj_option(app, options);
   app.add_flag("--tensors", tensors, "each tensor too");
   app.add_flag("--json", json, "one JSON object instead of text");
   app.add_flag("--config", config, "the config alone, as config.json has it: for qwen35_add_config() too")
       ->excludes("--json", "--tensors");
   CLI11_PARSE(app, argc, argv);
   return tool::run("qwen35-inspect", [&] {
-    const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(
-        path, qwen35::CheckpointOptions{.mmproj = mmproj == "auto"   ? std::nullopt
-                                                  : mmproj == "none" ? std::optional<std::string>("")
-                                                                     : std::optional(mmproj),
-                                        .load = qwen35::LoadMode::map});
+    const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(path, tool::checkpoint_options(options));
     if (config) {
       std::cout << qwen35::json::dump(without_key_names(checkpoint.config())) << '\n';
       return 0;
     }
-    const Inspection inspection(checkpoint);
-    json ? inspection.print_json(tensors) : inspection.print_text(tensors);
+    qwen35::read_config(checkpoint, [&](const Value&) {
+      const Inspection inspection(checkpoint);
+      json ? inspection.print_json(tensors) : inspection.print_text(tensors);
+    });
     return 0;
   });
 }

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 
+#include "model_options.hpp"
 #include "tool_streams.hpp"
 
 #if QWEN35_HAS_POSIX
@@ -87,7 +88,7 @@ struct Settings {
   std::string out;
   std::string recipe = "copy";
   std::string importance;
-  std::string mmproj = "auto";
+  tool::ModelOptions model;
   int threads = 0;
   bool verify = false;
   bool print_recipe = false;
@@ -122,11 +123,8 @@ void pack(const Settings& settings) {
     importance = qwen35::Importance::open(settings.importance);
     options.importance = &*importance;
   }
-  qwen35::CheckpointOptions how;
-  if (settings.mmproj != "auto") {
-    how.mmproj = settings.mmproj == "none" ? "" : settings.mmproj;
-  }
-  const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(settings.source, how);
+  const qwen35::Checkpoint checkpoint =
+      qwen35::Checkpoint::open(settings.source, tool::checkpoint_options(settings.model));
   qwen35::PackReport report;
   {
     ProgressLine line(is_terminal() && !settings.quiet);
@@ -165,16 +163,25 @@ int main(int argc, char** argv) {
   Settings settings;
   app.add_option("SOURCE", settings.source, "folder with config.json and safetensors files, a GGUF or a packed file");
   app.add_option("OUT", settings.out, "the file to write, *.qwen35; one that is there is replaced when all is written");
-  app.add_option("-r,--recipe", settings.recipe,
-                 "copy (bits as they are), q8, q4, q4-mixed (experts in 4 bits, the rest in 8), or a file with rules")
-      ->capture_default_str();
-  app.add_option("--importance", settings.importance, "an importance matrix (imatrix) of llama.cpp, in GGUF");
-  app.add_option("--mmproj", settings.mmproj,
-                 "the picture tower of a GGUF file; auto: one that stands beside it; none: text alone")
-      ->capture_default_str();
+  CLI::Option* const recipe =
+      app.add_option(
+             "-r,--recipe", settings.recipe,
+             "copy (bits as they are), q8, q4, q4-mixed (experts in 4 bits, the rest in 8), or a file with rules")
+          ->capture_default_str();
+  CLI::Option* const importance =
+      app.add_option("--importance", settings.importance, "an importance matrix (imatrix) of llama.cpp, in GGUF");
+  tool::add_mmproj_option(app, settings.model);
   app.add_option("-t,--threads", settings.threads, "threads; 0: one for each processor")->capture_default_str();
-  app.add_flag("--verify", settings.verify, "hold the packed file SOURCE against the sums in it");
-  app.add_flag("--print-recipe", settings.print_recipe, "print the recipe's rules, for one of your own");
+  CLI::Option* const check =
+      app.add_flag("--verify", settings.verify, "hold the packed file SOURCE against the sums in it")
+          ->excludes(recipe)
+          ->excludes(importance)
+          ->excludes("--mmproj");
+  app.add_flag("--print-recipe", settings.print_recipe, "print the recipe's rules, for one of your own")
+      ->excludes("SOURCE")
+      ->excludes(importance)
+      ->excludes("--mmproj")
+      ->excludes(check);
   app.add_flag("-q,--quiet", settings.quiet, "print errors alone");
   CLI11_PARSE(app, argc, argv);
   std::signal(SIGINT, interrupt);

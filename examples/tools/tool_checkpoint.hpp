@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "chat_screen.hpp"
+#include "model_options.hpp"
 
 namespace chat_tool {
 
@@ -32,39 +33,23 @@ inline constexpr const char* checkpoint_help =
     "folder with config.json, tokenizer.json and safetensors files, a GGUF or a packed file; without it, the small "
     "model in this program";
 
-inline void add_mmproj_option(CLI::App& app, std::string& mmproj) {
-  app.add_option("--mmproj", mmproj,
-                 "the picture tower of a GGUF file; auto: one that stands beside it; none: text alone")
-      ->capture_default_str();
-}
-
-inline void add_load_option(CLI::App& app, std::string& load) {
-  app.add_option(
-         "--load-weights", load,
-         "how weights come into memory: map (the file cache's pages), read (large pages of its own), automatic: "
-         "read where memory allows")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"automatic", "map", "read"}));
-}
-
 // `embedded`: what qwen35_embed() gives, used when `folder` is empty. Tells the screen how far it is.
 inline qwen35::Checkpoint open_checkpoint(
-    const std::string& folder, const std::string& mmproj, const std::string& load,
+    const std::string& folder, const tool::ModelOptions& options,
     std::span<const std::pair<std::string_view, std::span<const std::byte>>> embedded, Screen& screen) {
   if (folder.empty()) {
+    tool::require_no_options(options);
     std::vector<qwen35::NamedBytes> files;
     for (const auto& [name, bytes] : embedded) {
       files.push_back({name, bytes});
     }
     return qwen35::Checkpoint::from_bytes(files);
   }
-  return qwen35::Checkpoint::open(
-      folder,
-      qwen35::CheckpointOptions{.progress = [&](std::size_t done, std::size_t total) { screen.loading(done, total); },
-                                .mmproj = mmproj == "auto"   ? std::nullopt
-                                          : mmproj == "none" ? std::optional<std::string>("")
-                                                             : std::optional<std::string>(mmproj),
-                                .load = qwen35::load_mode(load)});
+  qwen35::CheckpointOptions how = tool::checkpoint_options(options);
+  how.progress = [&](std::size_t done, std::size_t total) { screen.loading(done, total); };
+  qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(folder, how);
+  qwen35::require_text_model(checkpoint);
+  return checkpoint;
 }
 
 #if defined(QWEN35_TOOL_MEDIA)
@@ -149,6 +134,9 @@ inline qwen35::AnyModel open_model(const qwen35::Checkpoint& checkpoint, std::ch
   const qwen35::LoadReport loading = checkpoint.loading();
   screen.note("[loaded " + Screen::size_text(tensor_bytes(checkpoint)) + " in " + Screen::rounded(seconds) + " s" +
               (loading.mapped_bytes + loading.read_bytes > 0 ? "; weights: " + loading.text() : "") + "]");
+  for (const std::string& passed_over : checkpoint.notes()) {
+    screen.note("[" + passed_over + "]");
+  }
   return model;
 }
 

@@ -168,12 +168,14 @@ TEST_CASE("layer types") {
   file["text_config"]["full_attention_interval"] = 2;
   CHECK(contains(problem(file), "text_config.layer_types[1]: the file has full_attention, the type linear_attention"));
   file["text_config"]["full_attention_interval"] = 0;
-  CHECK(problem(file) == "text_config.full_attention_interval: expected a number above 0");
+  CHECK(problem(file) == "text_config.full_attention_interval: expected a number above 0, found 0");
   CHECK(after("text_config", "layer_types", json::parse(R"(["linear_attention"])")) ==
-        "text_config.layer_types: expected one entry for each of num_hidden_layers (4), not 1");
-  CHECK(after("text_config", "layer_types", "linear_attention") == "text_config.layer_types: expected a list");
+        "text_config.layer_types: expected one entry for each of num_hidden_layers (4), not 1, found "
+        "[\"linear_attention\"]");
+  CHECK(after("text_config", "layer_types", "linear_attention") ==
+        "text_config.layer_types: expected a list, found \"linear_attention\"");
   CHECK(after("text_config", "layer_types", json::parse("[1, 2, 3, 4]")) ==
-        "text_config.layer_types: expected a list of names");
+        "text_config.layer_types: expected a list of names, found [1, 2, 3, 4]");
   CHECK(
       contains(after("text_config", "layer_types",
                      json::parse(R"(["linear_attention", "linear_attention", "sliding_attention", "full_attention"])")),
@@ -187,24 +189,28 @@ TEST_CASE("layer types") {
 
 TEST_CASE("fields of the wrong kind are named") {
   const std::string size = ": expected a whole number from 0 to 2147483647";
-  CHECK(after("text_config", "hidden_size", "128x") == "text_config.hidden_size" + size);
-  CHECK(after("text_config", "hidden_size", -128) == "text_config.hidden_size" + size);
-  CHECK(after("text_config", "hidden_size", 128.5) == "text_config.hidden_size" + size);
-  CHECK(after("text_config", "hidden_size", json::parse("1e30")) == "text_config.hidden_size" + size);
-  CHECK(after("text_config", "num_experts", json::parse("99999999999")) == "text_config.num_experts" + size);
-  CHECK(after("text_config", "rms_norm_eps", "small") == "text_config.rms_norm_eps: expected a number");
-  CHECK(after("text_config", "rms_norm_eps", -1e-6) == "text_config.rms_norm_eps: expected a number not below 0");
+  CHECK(after("text_config", "hidden_size", "128x") == "text_config.hidden_size" + size + ", found \"128x\"");
+  CHECK(after("text_config", "hidden_size", -128) == "text_config.hidden_size" + size + ", found -128");
+  CHECK(after("text_config", "hidden_size", 128.5) == "text_config.hidden_size" + size + ", found 128.5");
+  CHECK(after("text_config", "hidden_size", json::parse("1e30")) == "text_config.hidden_size" + size + ", found 1e+30");
+  CHECK(after("text_config", "num_experts", json::parse("99999999999")) ==
+        "text_config.num_experts" + size + ", found 99999999999");
+  CHECK(after("text_config", "rms_norm_eps", "small") ==
+        "text_config.rms_norm_eps: expected a number, found \"small\"");
+  CHECK(after("text_config", "rms_norm_eps", -1e-6) ==
+        "text_config.rms_norm_eps: expected a number not below 0, found -1e-06");
   CHECK(after("text_config", "max_position_embeddings", 0) ==
-        "text_config.max_position_embeddings: expected a number above 0");
-  CHECK(after("text_config", "use_cache", 2) == "text_config.use_cache: expected true or false");
-  CHECK(after("text_config", "hidden_act", 1) == "text_config.hidden_act: expected a string");
+        "text_config.max_position_embeddings: expected a number above 0, found 0");
+  CHECK(after("text_config", "use_cache", 2) == "text_config.use_cache: expected true or false, found 2");
+  CHECK(after("text_config", "hidden_act", 1) == "text_config.hidden_act: expected a string, found 1");
   CHECK(after("text_config", "eos_token_id", "</s>") ==
-        "text_config.eos_token_id: expected a token id or a list of at most 64 token ids");
-  CHECK(after("text_config", "model_type", true) == "text_config.model_type: expected a string");
-  CHECK(after("", "image_token_id", json::parse("[1, 2]")) == "config.image_token_id: expected one token id");
-  CHECK(after("", "tie_word_embeddings", "no") == "config.tie_word_embeddings: expected true or false");
-  CHECK(after("", "text_config", json::parse("[]")) == "config.text_config: expected an object");
-  CHECK(after("", "vision_config", 3) == "config.vision_config: expected an object");
+        "text_config.eos_token_id: expected a token id or a list of at most 64 token ids, found \"</s>\"");
+  CHECK(after("text_config", "model_type", true) == "text_config.model_type: expected a string, found true");
+  CHECK(after("", "image_token_id", json::parse("[1, 2]")) ==
+        "config.image_token_id: expected one token id, found [1, 2]");
+  CHECK(after("", "tie_word_embeddings", "no") == "config.tie_word_embeddings: expected true or false, found \"no\"");
+  CHECK(after("", "text_config", json::parse("[]")) == "config.text_config: expected an object, found []");
+  CHECK(after("", "vision_config", 3) == "config.vision_config: expected an object, found 3");
   CHECK(problem(json::parse("[1]")) == "config.json: expected an object");
   CHECK(problem(json::Value()) == "config.json: expected an object");
 }

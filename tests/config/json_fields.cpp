@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <qwen35/config/json_fields.hpp>
+#include <qwen35/json/dump.hpp>
 
 #include "config_test.hpp"
 
@@ -12,6 +13,11 @@ namespace {
 
 json::Value object(const std::string& value) {
   return json::parse("{\"key\": " + value + "}");
+}
+
+// How an error says what stands there.
+std::string found(const std::string& value) {
+  return ", found " + shortened(json::dump(json::parse(value)));
 }
 
 template <class Read>
@@ -49,7 +55,7 @@ TEST_CASE("sizes are whole numbers below 2^31") {
                           "18446744073709551615", "1e300"}) {
     CAPTURE(bad);
     CHECK(problem(bad, [](const JsonFields& f) { f.size("key", 0); }) ==
-          "file.key: expected a whole number from 0 to 2147483647");
+          "file.key: expected a whole number from 0 to 2147483647" + found(bad));
   }
 }
 
@@ -60,11 +66,13 @@ TEST_CASE("numbers, flags and words") {
   CHECK(fields.number("i", 0.0) == 3.0);
   CHECK_FALSE(fields.boolean("b", true));
   CHECK(fields.text("s", "") == "silu");
-  CHECK(problem("\"1x\"", [](const JsonFields& f) { f.number("key", 0.0); }) == "file.key: expected a number");
-  CHECK(problem("2", [](const JsonFields& f) { f.boolean("key", false); }) == "file.key: expected true or false");
-  CHECK(problem("[]", [](const JsonFields& f) { f.text("key", ""); }) == "file.key: expected a string");
-  CHECK(problem("[]", [](const JsonFields& f) { f.object("key"); }) == "file.key: expected an object");
-  CHECK(problem("{}", [](const JsonFields& f) { f.list("key"); }) == "file.key: expected a list");
+  CHECK(problem("\"1x\"", [](const JsonFields& f) { f.number("key", 0.0); }) ==
+        "file.key: expected a number, found \"1x\"");
+  CHECK(problem("2", [](const JsonFields& f) { f.boolean("key", false); }) ==
+        "file.key: expected true or false, found 2");
+  CHECK(problem("[]", [](const JsonFields& f) { f.text("key", ""); }) == "file.key: expected a string, found []");
+  CHECK(problem("[]", [](const JsonFields& f) { f.object("key"); }) == "file.key: expected an object, found []");
+  CHECK(problem("{}", [](const JsonFields& f) { f.list("key"); }) == "file.key: expected a list, found {}");
   CHECK(message_of<ConfigError>([] {
           const json::Value word("x");
           JsonFields(&word, "vision_config");
@@ -85,9 +93,10 @@ TEST_CASE("token ids") {
   many += "]";
   for (const char* bad : {"2147483648", "1.5", "\"a\"", "[1, null]", "[[1]]", "{}", many.c_str()}) {
     CAPTURE(bad);
-    CHECK(problem(bad, [](const JsonFields& f) { f.token_ids("key"); }) == expected);
+    CHECK(problem(bad, [](const JsonFields& f) { f.token_ids("key"); }) == expected + found(bad));
   }
-  CHECK(problem("[1]", [](const JsonFields& f) { f.token_id("key", 0); }) == "file.key: expected one token id");
+  CHECK(problem("[1]", [](const JsonFields& f) { f.token_id("key", 0); }) ==
+        "file.key: expected one token id, found [1]");
 }
 
 TEST_CASE("values as files in the wild have them") {
@@ -119,7 +128,7 @@ TEST_CASE("lists of factors") {
   }
   for (const std::string& bad : {std::string("3"), std::string("[\"a\"]"), many + "]"}) {
     CHECK(problem(bad, [](const JsonFields& f) { f.factors("key"); }) ==
-          "file.key: expected a list of at most 256 numbers");
+          "file.key: expected a list of at most 256 numbers" + found(bad));
   }
 }
 

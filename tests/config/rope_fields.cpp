@@ -79,29 +79,30 @@ TEST_CASE("the reference's resolution of rope parameters") {
 }
 
 TEST_CASE("rope parameters of the wrong kind are named") {
-  CHECK(problem(R"({"rope_parameters": 3})") == "config.rope_parameters: expected an object");
-  CHECK(problem(R"({"rope_scaling": "linear"})") == "config.rope_scaling: expected an object");
-  CHECK(problem(R"({"rope_parameters": {"rope_type": 3}})") == "config.rope_parameters.rope_type: expected a string");
+  CHECK(problem(R"({"rope_parameters": 3})") == "config.rope_parameters: expected an object, found 3");
+  CHECK(problem(R"({"rope_scaling": "linear"})") == "config.rope_scaling: expected an object, found \"linear\"");
+  CHECK(problem(R"({"rope_parameters": {"rope_type": 3}})") ==
+        "config.rope_parameters.rope_type: expected a string, found 3");
   CHECK(problem(R"({"rope_parameters": {"rope_theta": "ten"}})") ==
-        "config.rope_parameters.rope_theta: expected a number");
+        "config.rope_parameters.rope_theta: expected a number, found \"ten\"");
   CHECK(resolve(R"({"rope_parameters": {"rope_theta": "1e7"}})").rope_theta == 1e7);  // numbers as text are read
   CHECK(problem(R"({"rope_parameters": {"rope_theta": 0}})") ==
-        "config.rope_parameters.rope_theta: expected a number above 0");
+        "config.rope_parameters.rope_theta: expected a number above 0, found 0");
   CHECK(problem(R"({"rope_theta": -1})") == "config.rope_parameters.rope_theta: expected a number above 0");
   CHECK(problem(R"({"rope_parameters": {"mrope_section": [1, 2]}})") ==
-        "config.rope_parameters.mrope_section: expected three sizes");
+        "config.rope_parameters.mrope_section: expected three sizes, found [1, 2]");
   CHECK(problem(R"({"rope_parameters": {"mrope_section": [1, 2, -3]}})") ==
-        "config.rope_parameters.mrope_section: expected a whole number from 0 to 2147483647");
+        "config.rope_parameters.mrope_section: expected a whole number from 0 to 2147483647, found [1, 2, -3]");
   CHECK(problem(R"({"rope_scaling": {"type": "linear", "factor": 0}})") ==
-        "config.rope_scaling.factor: expected a number above 0");
+        "config.rope_scaling.factor: expected a number above 0, found 0");
   CHECK(problem(R"({"rope_scaling": {"type": "linear"}})") ==
         "config.rope_scaling: rope_type \"linear\" needs the key \"factor\"");
   CHECK(problem(R"({"rope_parameters": {"rope_type": "longrope", "short_factor": [1], "long_factor": [null]}})") ==
-        "config.rope_parameters.long_factor: expected a list of at most 256 numbers");
+        "config.rope_parameters.long_factor: expected a list of at most 256 numbers, found [null]");
   CHECK(problem(R"({"rope_parameters": {"truncate": 2}})") ==
-        "config.rope_parameters.truncate: expected true or false");
+        "config.rope_parameters.truncate: expected true or false, found 2");
   CHECK(problem(R"({"rope_parameters": {"rope_type": "yarn", "factor": 2, "original_max_position_embeddings": 0}})") ==
-        "config.rope_parameters.original_max_position_embeddings: expected a number above 0");
+        "config.rope_parameters.original_max_position_embeddings: expected a number above 0, found 0");
   CHECK(problem(R"({"rope_parameters": {"rope_type": "spiral"}})") ==
         "config.rope_parameters.rope_type: \"spiral\" is none of default, linear, dynamic, yarn, longrope, llama3");
 }

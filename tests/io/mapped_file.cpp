@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #if QWEN35_HAS_MMAP
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -70,6 +71,24 @@ TEST_CASE("what is no readable file is an error with path and reason") {
   CHECK(contains(problem(folder.path()), folder.path() + ": cannot be read"));
 #endif
 }
+
+#if QWEN35_HAS_MMAP && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("a file that there is no room for is an error with its bytes") {
+  const TempFolder folder;
+  folder.write("large", "GGUF");
+  constexpr std::size_t size = std::size_t{1} << 42;
+  std::filesystem::resize_file(folder.file("large"), size);  // it takes none on the disk
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_AS, &before) == 0);
+  rlimit less = before;
+  less.rlim_cur = std::size_t{1} << 41;
+  REQUIRE(::setrlimit(RLIMIT_AS, &less) == 0);
+  const std::string said = problem(folder.file("large"));
+  REQUIRE(::setrlimit(RLIMIT_AS, &before) == 0);
+  CHECK(said == folder.file("large") +
+                    ": there is not enough memory for its 4398046511104 bytes, neither to map them nor to read them");
+}
+#endif
 
 TEST_CASE("bytes from any place of a file, fewer at its end") {
 #if QWEN35_HAS_POSIX

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/message_of.hpp"
 
+#include <qwen35/json/dump.hpp>
 #include <qwen35/json/parse.hpp>
 #include <qwen35/sampling/generation_config.hpp>
 
@@ -86,8 +87,10 @@ TEST_CASE("values as files in the wild have them") {
 }
 
 TEST_CASE("fields of the wrong kind are named") {
-  const auto refused = [](const char* text, const char* message) {
-    CHECK_THROWS_WITH_AS(read(text), message, ConfigError);
+  const auto refused = [](const char* text, const std::string& message) {
+    const json::Value file = json::parse(text);
+    const std::string found = file.is_object() ? ", found " + json::dump(file.members()[0].second) : "";
+    CHECK_THROWS_WITH_AS(read(text), (message + found).c_str(), ConfigError);
   };
   refused(R"([])", "generation_config: expected an object");
   refused(R"({"max_new_tokens": 1.5})", "generation_config.max_new_tokens: expected a whole number");

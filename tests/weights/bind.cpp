@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <qwen35/config/presets.hpp>
+#include <qwen35/core/log.hpp>
 #include <qwen35/weights/bind.hpp>
 
 #include "text_tensors.hpp"
@@ -337,7 +338,7 @@ TEST_CASE("tensors that the model has not") {
   std::vector<TestTensor> tensors = text_tensors<Multimodal>({});
   const std::string root = "model.language_model.";
   for (const std::string& name : {root + "layers.3.input_layernorm.weight", root + "layers.0.self_attn.q_proj.bias",
-                                  root + "layers.0.mlp.experts.0.gate_proj.weight",
+                                  root + "layers.0.mlp.experts.9.gate_proj.weight",
                                   std::string("model.embed_tokens.weight"), std::string("score.weight")}) {
     tensors.push_back(random_tensor(name, {3}, random));
     const std::string said = problem<Multimodal>(tensors, {.strict = true});
@@ -349,8 +350,49 @@ TEST_CASE("tensors that the model has not") {
   const Checkpoint checkpoint = in_memory(file);
   bind_text<Multimodal>(checkpoint);
   REQUIRE(checkpoint.notes().size() == 1);
-  CHECK(checkpoint.notes()[0].starts_with("passed over, because they are not part of the model: "));
+  CHECK(checkpoint.notes()[0].starts_with("checkpoint: passed over 5 tensors that are no part of the model: "));
   CHECK(checkpoint.notes()[0].ends_with(", model.embed_tokens.weight, score.weight"));
+  // Who listens is told; of many the first.
+  tensors.push_back(random_tensor("other", {3}, random));
+  std::vector<std::string> logged;
+  const LogCallback before = set_log_callback([&](LogLevel level, std::string_view message) {
+    CHECK(level == LogLevel::warning);
+    logged.emplace_back(message);
+  });
+  const Bytes more = write_safetensors(tensors);
+  bind_text<Multimodal>(in_memory(more));
+  set_log_callback(before);
+  REQUIRE(logged.size() == 1);
+  CHECK(logged[0].starts_with("checkpoint: passed over 6 tensors that are no part of the model: "));
+  CHECK(logged[0].ends_with("score.weight and 1 more"));
+}
+
+TEST_CASE("a look finds what binding finds, and reads no values") {
+  for (const bool per_expert : {false, true}) {
+    std::vector<TestTensor> tensors = text_tensors<Multimodal>({.per_expert = per_expert});
+    const auto said = [&](Binding binding) {
+      const Bytes file = write_safetensors(tensors, 1);
+      return message_of<CheckpointError>([&] { bind_text<Multimodal>(in_memory(file), Head::required, binding); });
+    };
+    CHECK(said(Binding::look) == "");
+    tensors.front().name += "x";
+    tensors.back().shape[0] -= 1;
+    tensors.back().values.resize(tensors.back().values.size() / (tensors.back().shape[0] + 1) *
+                                 tensors.back().shape[0]);
+    CHECK(said(Binding::look) == said(Binding::whole));
+    CHECK(contains(said(Binding::look), "problems:"));
+  }
+  const Bytes file = write_safetensors(text_tensors<Multimodal>({}), 1);
+  CHECK(bind_text<Multimodal>(in_memory(file), Head::required, Binding::look).storage.copies.empty());
+}
+
+TEST_CASE("experts that are there in two forms") {
+  std::vector<TestTensor> tensors = text_tensors<Experts>({.root = "model."});
+  std::mt19937 random(3);
+  tensors.push_back(random_tensor("model.layers.1.mlp.experts.0.up_proj.weight", {7, 6}, random));
+  CHECK(contains(
+      problem<Experts>(tensors),
+      "\n  model.layers.1.mlp.experts.: these experts have several weights, fused, single, expected one form"));
 }
 
 TEST_CASE("experts: single ones with gaps, and too many") {

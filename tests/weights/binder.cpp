@@ -8,6 +8,8 @@
 
 #include <bit>
 #include <cmath>
+#include <cstring>
+#include <limits>
 
 using namespace qwen35;
 using namespace weights_test;
@@ -323,6 +325,29 @@ TEST_CASE("FP8: what does not fit is an error with the tensor's name") {
     CHECK(contains(said({scales({3, 3}, dtype, bytes)}),
                    "a.weight_scale_inv: dtype " + dtype + ", expected F32, F16, BF16 or F8_E8M0"));
   }
+  // A config that says blocks has blocks, whatever else would fit too; one that says none has one factor for all.
+  const Bytes whole_config =
+      bytes_of(R"({"quantization_config":{"quant_method":"fp8","fmt":"e4m3","weight_block_size":null}})");
+  const Bytes default_config = bytes_of(R"({"quantization_config":{"quant_method":"fp8"}})");
+  for (const Extents& shape : {Extents{1, 1}, {1}, {}, {40, 1}, {40}, {1, 3}, {3, 1}}) {
+    std::size_t bytes = 4;
+    for (const std::size_t extent : shape) {
+      bytes *= extent;
+    }
+    CAPTURE(shape_json(shape));
+    CHECK(contains(said({scales(shape, "F32", bytes)}), "expected one factor for each block of 16 x 32 of a.weight"));
+    CHECK((said({scales(shape, "F32", bytes)}, whole_config) == "") == (bytes == 4 || bytes == 160));
+    // One block of 128 x 128 has all of it.
+    CHECK((said({scales(shape, "F32", bytes)}, default_config) == "") == (bytes == 4));
+  }
+  // Factors must be numbers.
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+    RawTensor factors = scales({3, 3}, "F32", 36);
+    std::memcpy(factors.bytes.data() + 28, &bad, 4);
+    CHECK(contains(said({factors}), concat("a.weight_scale_inv: the factor at [2, 1] is ", bad)));
+  }
+  CHECK(contains(said({{"a.weight_scale_inv", {3, 3}, "F8_E8M0", Bytes(9, std::byte{255})}}),
+                 "the factor at [0, 0] is nan, expected a finite number"));
   Fixture both(
       write_safetensors(std::vector<RawTensor>{
           f8_tensor("a.weight", {40, 70}), scales({3, 3}, "F32", 36), {"a.weight_scale", {1}, "F32", Bytes(4)}}),

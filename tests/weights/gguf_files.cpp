@@ -58,7 +58,7 @@ std::string refused(const Change& change) {
 }
 std::string unfit(const Change& change) {
   const Bytes file = with(shapes(), change);
-  return message_of<ConfigError>([&] { check<configs::Shapes>(opened(file).config()); });
+  return message_of<ConfigError>([&] { check<configs::Shapes>(opened(file)); });
 }
 std::string no_tokenizer(const Change& change) {
   const Bytes file = with(shapes(), change);
@@ -132,16 +132,75 @@ TEST_CASE("parts that are missing or do not belong together") {
 
 TEST_CASE("the picture tower beside a model") {
   const std::string model = data + "v01/v01.gguf", tower = data + "v01/mmproj-v01.gguf";
-  CHECK(find_gguf_vision(model) == tower);
-  CHECK(find_gguf_vision(tower) == "");
-  CHECK(find_gguf_vision(data + "c02.gguf") == "");
+  using Names = std::vector<std::string>;
+  CHECK(gguf_towers_beside(model) == Names{tower});
+  CHECK(gguf_towers_beside(tower).empty());
+  CHECK(gguf_towers_beside(data + "c02.gguf").empty());
   CHECK(Checkpoint::open(model).config().find("vision_config") != nullptr);
   CHECK(Checkpoint::open(model, CheckpointOptions{.mmproj = ""}).config().find("vision_config") == nullptr);
   CHECK(Checkpoint::open(model, CheckpointOptions{.mmproj = tower}).find("v.post_ln.bias") != nullptr);
-  CHECK(message_of<CheckpointError>([&] { Checkpoint::open(data + "c04.gguf", CheckpointOptions{.mmproj = tower}); }) ==
-        data + "c04.gguf: the picture tower " + tower +
-            " is for another model: name its own in CheckpointOptions::mmproj (--mmproj), or \"\" (none) to read text "
-            "alone");
+  // One that is given must fit; what is no tower, or no file, is named as what it is.
+  const std::string other = data + "c04.gguf";
+  const std::string how =
+      "; the model's own is named by CheckpointOptions::mmproj (--mmproj FILE), \"\" (none) is for text alone";
+  const auto given = [&](const std::string& text, const std::string& file) {
+    return message_of<CheckpointError>([&] { Checkpoint::open(text, CheckpointOptions{.mmproj = file}); });
+  };
+  const std::string narrow =
+      tower +
+      ": it projects to 20 values (clip.vision.projection_dim), the model's tokens have 16: the tower of "
+      "another model";
+  CHECK(given(other, tower) == other + ": not its picture tower: " + narrow + how);
+  CHECK(given(model, other) == model + ": not its picture tower: " + other +
+                                   ": its general.architecture is \"qwen35moe\", that of a picture tower is \"clip\"" +
+                                   how);
+  CHECK(given(model, data + "none.gguf") == data + "none.gguf: cannot be opened: No such file or directory");
+  CHECK(given(model, QWEN35_TEST_DATA "/vision/v01/config.json") == QWEN35_TEST_DATA
+        "/vision/v01/config.json: not a GGUF file: it does not begin with \"GGUF\"");
+  CHECK(given(tower, tower) ==
+        tower + ": a picture tower (mmproj) itself, " + tower + " is given as another: open the model's own GGUF file");
+  // Of those that stand beside a model the first that fits; what does not is passed over, and that is said.
+  {
+    const TempFolder folder;
+    folder.write("m.gguf", read(other));
+    const std::string m = folder.file("m.gguf");
+    CHECK(Checkpoint::open(m).notes().empty());
+    folder.write("mmproj-bf16.gguf", read(tower));
+    const auto passed_over = [&](const std::string& what) {
+      const Checkpoint checkpoint = Checkpoint::open(m);
+      CHECK(checkpoint.config().find("vision_config") == nullptr);
+      REQUIRE(checkpoint.notes().size() == 1);
+      CHECK(checkpoint.notes()[0] == m + ": passed over as its picture tower: " + what + how);
+    };
+    const std::string beside = folder.file("mmproj-bf16.gguf");
+    passed_over(beside + narrow.substr(tower.size()));
+    CHECK(message_of<CheckpointError>([&] {
+            Checkpoint::open(m, CheckpointOptions{.strict = true});
+          }).starts_with(m + ": passed over as its picture tower: "));
+    CHECK(Checkpoint::open(m, CheckpointOptions{.mmproj = ""}).notes().empty());
+    folder.write("mmproj-bf16.gguf", "damaged");
+    passed_over(beside + ": not a GGUF file: it does not begin with \"GGUF\"");
+    folder.write("mmproj-bf16.gguf", read(other));
+    folder.write("a-mmproj.gguf", with(parts_of(tower), [](GgufParts& p) { p.text("clip.projector_type", "mlp"); }));
+    passed_over(beside + ": its general.architecture is \"qwen35moe\", that of a picture tower is \"clip\"; " +
+                folder.file("a-mmproj.gguf") +
+                ": its clip.projector_type is \"mlp\", this family's is \"qwen3vl_merger\"");
+    folder.write("m.gguf", read(model));
+    folder.write("z-mmproj.gguf", read(tower));
+    CHECK(Checkpoint::open(m).find("v.post_ln.bias") != nullptr);
+    CHECK(Checkpoint::open(m).notes().empty());
+    // Nobody needs a tower for text.
+    folder.write("m.gguf", read(shapes_path));
+    CHECK(Tokenizer::from_pretrained(m).size() == 446);
+  }
+  // It is of GGUF files alone.
+  const std::string folder_path = QWEN35_TEST_DATA "/vision/v01";
+  for (const std::string& mmproj : {std::string(), tower}) {
+    CHECK(message_of<InputError>([&] { Checkpoint::open(folder_path, CheckpointOptions{.mmproj = mmproj}); }) ==
+          folder_path +
+              ": CheckpointOptions::mmproj (--mmproj) is given, which is for the picture tower of a GGUF file; others "
+              "have it among their own tensors");
+  }
   const Checkpoint alone = Checkpoint::open(tower);
   CHECK(alone.config().at("model_type") == json::Value("qwen3_5_moe_vision"));
   const json::Value folder = json::parse(Checkpoint::open(QWEN35_TEST_DATA "/vision/v01").text("config.json"));
@@ -162,7 +221,18 @@ TEST_CASE("the picture tower beside a model") {
   for (const char* const name : {"mmproj-F32.gguf", "mmproj-Q8_0.gguf", "mmproj-F16.gguf", "mmproj-BF16.gguf"}) {
     several.write(name, read(tower));
   }
-  CHECK(find_gguf_vision(several.file("m.gguf")) == several.file("mmproj-BF16.gguf"));
+  CHECK(gguf_towers_beside(several.file("m.gguf")) ==
+        Names{several.file("mmproj-BF16.gguf"), several.file("mmproj-F16.gguf"), several.file("mmproj-F32.gguf"),
+              several.file("mmproj-Q8_0.gguf")});
+  // A model that wants a tower and has none, and a tower that is no model.
+  CHECK(message_of<ConfigError>([&] { check_vision<VisionDefaults>(Checkpoint::open(other)); }) ==
+        other +
+            ": has no picture tower: that of a GGUF file is a file of its own (mmproj), which "
+            "CheckpointOptions::mmproj (--mmproj FILE) names");
+  CHECK(message_of<CheckpointError>([&] { check<configs::Shapes>(alone); }) ==
+        tower +
+            ": a picture tower alone (mmproj), no model: open the model's own file, with this one as its tower "
+            "(CheckpointOptions::mmproj, --mmproj FILE)");
   const Bytes text = read(model), vision = read(tower);
   CHECK(message_of<CheckpointError>([&] {
           Checkpoint::from_bytes({{"m.gguf", text}, {"a.gguf", vision}, {"b.gguf", vision}});
@@ -197,6 +267,20 @@ TEST_CASE("files that are no models") {
         }).starts_with("m.gguf: no tensors of the first layer, blk.0: "));
   CHECK(message_of<CheckpointError>([] { Checkpoint::open("/no/such.gguf"); }).find("/no") != std::string::npos);
   const TempFolder folder;
+  // Files are told by their first bytes.
+  folder.write("model.bin", read(shapes_path));
+  folder.write("model", read(shapes_path));
+  folder.write("model.qwen35", read(shapes_path));
+  for (const char* const name : {"model.bin", "model", "model.qwen35"}) {
+    CHECK(Checkpoint::open(folder.file(name)).is_gguf());
+    CHECK(Tokenizer::from_file(folder.file(name)).size() == 446);
+    const Bytes file = read(shapes_path);
+    CHECK(Checkpoint::from_bytes({{name, file}}).is_gguf());
+  }
+  folder.write("model.safetensors", "no folder");
+  CHECK(message_of<CheckpointError>([&] { Checkpoint::open(folder.file("model.safetensors")); }) ==
+        folder.file("model.safetensors") +
+            ": no folder, and begins neither as a GGUF nor as a packed file: name the folder that it is in");
   folder.write("text.gguf", bytes_of("not a model"));
   CHECK(message_of<CheckpointError>([&] { Checkpoint::open(folder.file("text.gguf")); }) ==
         folder.file("text.gguf") + ": not a GGUF file: it does not begin with \"GGUF\"");
@@ -233,7 +317,7 @@ TEST_CASE("sizes that are not the type's, by the names of the metadata") {
     CHECK(unfit([&](GgufParts& p) { p.u32(concat("qwen35moe.", key), 7); }) ==
           differs + key + ": the file has 7, the type " + size);
     CHECK(unfit([&](GgufParts& p) { p.text(concat("qwen35moe.", key), "many"); }) ==
-          concat("qwen35moe.", key, ": expected a whole number from 0 to 2147483647"));
+          concat("m.gguf: qwen35moe.", key, ": expected a whole number from 0 to 2147483647, found \"many\""));
   }
   CHECK(unfit([](GgufParts& p) { p.u32("qwen35moe.attention.key_length", 64); }) ==
         differs +
@@ -275,17 +359,17 @@ TEST_CASE("metadata that are missing or contradict each other") {
         }) == "");
   CHECK(unfit([](GgufParts& p) {
           p.remove("qwen35moe.attention.recurrent_layers").u32("qwen35moe.full_attention_interval", 0);
-        }) == "m.gguf: qwen35moe.full_attention_interval: expected a number above 0");
+        }) == "m.gguf: qwen35moe.full_attention_interval: expected a number above 0, found 0");
   const auto layers = [&](GgufType type, std::size_t count) {
     return unfit([=](GgufParts& p) {
       p.set("qwen35moe.attention.recurrent_layers", GgufType::array, gguf_array(type, count, Bytes(count)));
     });
   };
   CHECK(layers(GgufType::boolean, 3) ==
-        "m.gguf: qwen35moe.attention.recurrent_layers: expected a truth value for each of 4 layers");
-  CHECK(layers(GgufType::u8, 4).ends_with("expected a truth value for each of 4 layers"));
+        "m.gguf: qwen35moe.attention.recurrent_layers: expected a truth value for each of 4 layers, found 3 of bool");
+  CHECK(layers(GgufType::u8, 4).ends_with("expected a truth value for each of 4 layers, found 4 of u8"));
   CHECK(unfit([](GgufParts& p) { p.u32("qwen35moe.block_count", 4'000'000'000); }) ==
-        "m.gguf: qwen35moe.block_count: expected a whole number from 0 to 2147483647");
+        "m.gguf: qwen35moe.block_count: expected a whole number from 0 to 2147483647, found 4000000000");
   CHECK(unfit([](GgufParts& p) { p.u32("qwen35moe.block_count", 1'000'000); }) ==
         "m.gguf: qwen35moe.block_count: 1000000 with 0 that predict further tokens, in a file of 76 tensors");
   CHECK(unfit([](GgufParts& p) { p.u32("qwen35moe.block_count", 0); }).find("block_count: 0 with 0") !=
@@ -299,27 +383,27 @@ TEST_CASE("metadata that are missing or contradict each other") {
   CHECK(unfit([](GgufParts& p) { p.u32("qwen35moe.ssm.time_step_rank", 0); }).find("time_step_rank, 0") !=
         std::string::npos);
   CHECK(unfit([](GgufParts& p) { p.u32("qwen35moe.attention.key_length", 0); }) ==
-        "m.gguf: qwen35moe.attention.key_length: expected a number above 0");
+        "m.gguf: qwen35moe.attention.key_length: expected a number above 0, found 0");
   CHECK(unfit([](GgufParts& p) { p.text("qwen35moe.rope.dimension_sections", "x"); }) ==
-        "m.gguf: qwen35moe.rope.dimension_sections: expected four sizes");
+        "m.gguf: qwen35moe.rope.dimension_sections: expected four sizes, found \"x\"");
   CHECK(unfit([](GgufParts& p) {
           p.text("qwen35moe.rope.scaling.type", "su");
         }).find("\"su\" is none of default, linear, dynamic, yarn") != std::string::npos);
   CHECK(unfit([](GgufParts& p) { p.text("qwen35moe.rope.scaling.type", "yarn"); }).find("needs the key \"factor\"") !=
         std::string::npos);
   CHECK(unfit([](GgufParts& p) { p.f32("qwen35moe.rope.freq_base", -1.0f); }) ==
-        "qwen35moe.rope.freq_base: expected a number above 0");
+        "m.gguf: qwen35moe.rope.freq_base: expected a number above 0, found -1.0");
   CHECK(
       !unfit([](GgufParts& p) { p.f32("qwen35moe.rope.freq_base", std::numeric_limits<float>::infinity()); }).empty());
   CHECK(unfit([](GgufParts& p) { p.f32("qwen35moe.attention.layer_norm_rms_epsilon", -1.0f); }) ==
-        "qwen35moe.attention.layer_norm_rms_epsilon: expected a number not below 0");
+        "m.gguf: qwen35moe.attention.layer_norm_rms_epsilon: expected a number not below 0, found -1.0");
   CHECK(unfit([](GgufParts& p) { p.u32("qwen35moe.context_length", 0); }) ==
-        "qwen35moe.context_length: expected a number above 0");
+        "m.gguf: qwen35moe.context_length: expected a number above 0, found 0");
   CHECK(unfit([](GgufParts& p) { p.remove_tensor("token_embd.weight"); }) ==
         "m.gguf: no tensor token_embd.weight of two axes");
   CHECK(unfit([](GgufParts& p) {
           p.text("tokenizer.ggml.eos_token_id", "end");
-        }).starts_with("tokenizer.ggml.eos_token_id: expected a token id"));
+        }).starts_with("m.gguf: tokenizer.ggml.eos_token_id: expected a token id"));
   // The picture tower.
   const auto tower = [](const Change& change) {
     const Bytes file = with(parts_of(data + "v01/mmproj-v01.gguf"), change);
@@ -340,6 +424,88 @@ TEST_CASE("metadata that are missing or contradict each other") {
         }).find("no tensors v.position_embd.weight") != std::string::npos);
   CHECK(tower([](GgufParts& p) { p.remove_tensor("v.patch_embd.weight"); }).find("no tensors v.position_embd.weight") !=
         std::string::npos);
+}
+
+TEST_CASE("whatever stands in a key of the metadata, an error names the file and the key") {
+  // Each key with values of other types and sizes, and without it.
+  struct Bad {
+    const char* name;
+    GgufType type;
+    Bytes value;
+  };
+  GgufBytes huge;
+  huge.number(std::uint64_t{1} << 63);
+  const Bad values[] = {
+      {"zero", GgufType::u32, gguf_u32(0)},
+      {"minus one", GgufType::i32, gguf_u32(0xFFFFFFFF)},
+      {"huge", GgufType::u64, huge.bytes},
+      {"not a number", GgufType::f32, gguf_f32(std::numeric_limits<float>::quiet_NaN())},
+      {"infinite", GgufType::f32, gguf_f32(std::numeric_limits<float>::infinity())},
+      {"a fraction", GgufType::f32, gguf_f32(0.5f)},
+      {"a text", GgufType::string, gguf_text("x")},
+      {"no elements", GgufType::array, gguf_array(GgufType::u32, 0, {})},
+      {"not numbers", GgufType::array, gguf_array(GgufType::f32, 1, gguf_f32(std::numeric_limits<float>::quiet_NaN()))},
+      {"texts", GgufType::array, gguf_texts({"a", "b", "c"})},
+  };
+  std::size_t kinds = 0;
+  const auto all = [&](const GgufParts& sound, const auto& use) {
+    for (const auto& entry : sound.metadata) {
+      const std::string& key = entry.first;
+      const auto look = [&](const std::string& value, GgufParts& changed) {
+        const Bytes file = changed.file();
+        const Result<bool> used = attempt([&] {
+          use(file);
+          return true;
+        });
+        if (!used) {
+          CAPTURE(key);
+          CAPTURE(value);
+          CAPTURE(used.failure().message);
+          // What is made of several keys is called by the name that it has in a folder.
+          const std::string& said = used.failure().message;
+          const bool tokenizer =
+              key.starts_with("tokenizer.ggml.") && contains(said, "m.gguf") && contains(said, "tokenizer.json");
+          CHECK(((contains(said, "m.gguf") && contains(said, key)) || tokenizer ||
+                 contains(said, "t.gguf: preprocessor_config.json.")));
+          ++kinds;
+        }
+      };
+      for (const Bad& bad : values) {
+        GgufParts changed = sound;
+        look(bad.name, changed.set(key, bad.type, bad.value));
+      }
+      GgufParts changed = sound;
+      look("absent", changed.remove(key));
+    }
+  };
+  GgufParts with_yarn = shapes();
+  with_yarn.text("qwen35moe.rope.scaling.type", "yarn");
+  for (const char* const key :
+       {"rope.scaling.factor", "rope.scaling.original_context_length", "rope.scaling.attn_factor",
+        "rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow"}) {
+    with_yarn.f32(concat("qwen35moe.", key), 4.0f);
+  }
+  all(with_yarn, [](const Bytes& file) {
+    const Checkpoint checkpoint = opened(file);
+    check<configs::Shapes>(checkpoint);
+    Tokenizer::from_pretrained(checkpoint.files());
+  });
+  const Bytes text = read(data + "v01/v01.gguf");
+  all(parts_of(data + "v01/mmproj-v01.gguf"), [&](const Bytes& file) {
+    const Checkpoint checkpoint = Checkpoint::from_bytes({{"t.gguf", text}, {"m.gguf", file}});
+    ImageProcessorConfig::from_pretrained(checkpoint.files());
+    VideoProcessorConfig::from_pretrained(checkpoint.files());
+    const Result<bool> fits = attempt([&] {
+      check_vision<VisionDefaults>(checkpoint);
+      return true;
+    });
+    // Sizes are not those of the type here.
+    if (!fits && fits.failure().message.find("does not describe") == std::string::npos) {
+      raise(fits.failure());
+    }
+  });
+  MESSAGE(kinds, " kinds");
+  CHECK(kinds >= 200);
 }
 
 TEST_CASE("the tokenizer and the template are those of the folder") {
@@ -401,7 +567,8 @@ TEST_CASE("tokenizers of other families, and damaged ones") {
   CHECK(no_tokenizer([](GgufParts& p) { p.remove("tokenizer.ggml.tokens"); }) == "m.gguf: no file tokenizer.json");
   CHECK(no_tokenizer([](GgufParts& p) {
           p.set("tokenizer.ggml.token_type", GgufType::array, gguf_array(GgufType::i32, 1, gguf_u32(1)));
-        }) == "m.gguf: tokenizer.ggml.token_type: expected one for each of 512 tokens");
+        }) ==
+        "m.gguf: tokenizer.ggml.token_type: expected one for each of 512 tokens (tokenizer.ggml.tokens), found 1");
   CHECK(no_tokenizer([](GgufParts& p) { p.u32("tokenizer.ggml.token_type", 1); }).find("expected one for each") !=
         std::string::npos);
   for (const std::uint32_t type : {0u, 2u, 6u, 7u, 0xFFFFFFFFu}) {

@@ -221,6 +221,50 @@ TEST_CASE("a recipe's first rule that is for a tensor counts, and of its formats
   CHECK_FALSE(PackRecipe::named("q3"));
 }
 
+TEST_CASE("a pattern that is for nothing is no rule") {
+  const std::string_view names[] = {"model.layers.0.mlp.gate.weight", "lm_head.weight"};
+  const auto said = [&](const std::string& text) {
+    return message_of<InputError>([&] { PackRecipe::parse(text, "r").require_matches(names); });
+  };
+  CHECK(said("*.layers.0.* q8_0\n*head* q6_k\nvision q8_0\n? copy\n* copy\n") ==
+        "r: patterns that no tensor of this checkpoint has the name for:\n  line 4: \"?\"");
+  CHECK(said("*.layer.0.* q8_0\n# remark\n*.experts* q4_k\n*gate* copy") ==
+        "r: patterns that no tensor of this checkpoint has the name for:\n  line 1: \"*.layer.0.*\"\n  line 3: "
+        "\"*.experts*\"");
+  for (const char* const name : {"copy", "q8", "q4", "q4-mixed"}) {  // for folders and GGUF files at once
+    CHECK(said(PackRecipe::named(name)->text()) == "");
+  }
+  // Nothing is written.
+  const TempFolder out;
+  CHECK(message_of<InputError>([&] {
+          pack(random_folder().open(), out.file("m.qwen35"), {.recipe = PackRecipe::parse("*expert_s* q4_0", "r")});
+        }).starts_with("r: patterns that no tensor"));
+  CHECK(files_in(out) == 0);
+}
+
+TEST_CASE("what is no model is not packed, nor an importance matrix that is for nothing") {
+  const TempFolder out;
+  const std::string tower = QWEN35_TEST_DATA "/gguf/v01/mmproj-v01.gguf";
+  CHECK(message_of<CheckpointError>([&] {
+          pack(Checkpoint::open(tower), out.file("m.qwen35"));
+        }).starts_with(tower + ": a picture tower alone (mmproj), no model: "));
+  GgufParts parts = importance_parts();
+  add_importance(parts, "of_another_model", 256, std::vector<float>(256, 1.0f), {1.0f});
+  const Importance importance = Importance::read(parts.file(), "i");
+  const Folder source = random_folder();
+  const auto said = [&](const char* recipe) {
+    return message_of<InputError>([&] {
+      pack(source.open(), out.file("m.qwen35"), {.recipe = *PackRecipe::named(recipe), .importance = &importance});
+    });
+  };
+  CHECK(said("copy") == "checkpoint: an importance matrix is given, and a recipe that writes no weight anew");
+  CHECK(
+      said("q4") ==
+      "checkpoint: the importance matrix that is given has nothing for a weight that the recipe writes anew: it is of "
+      "another model");
+  CHECK(files_in(out) == 0);
+}
+
 TEST_CASE("a folder that is packed as it is has the same tensors and files") {
   const TempFolder out;
   const std::string path = out.file("shapes.qwen35");

@@ -8,6 +8,7 @@
 #include <bit>
 #include <cmath>
 #include <functional>
+#include <limits>
 
 using namespace qwen35;
 using namespace weights_test;
@@ -338,14 +339,49 @@ TEST_CASE("broken folders of integers: each thing that does not fit is an error 
   Fixture rows(uneven.awq(), R"("quant_method":"awq")");
   CHECK(rows.binder.matrix("m.up_proj.weight", {20, 64}).empty());
   CHECK(contains(rows.said(), "m.up_proj.qweight: shape [64, 3], expected words of 8 rows"));
-  // Not-a-number and infinite scales are values like others.
-  QuantisedLayer strange = middle;
-  strange.scales[1] = std::numeric_limits<float>::quiet_NaN();
-  strange.scales[2] = std::numeric_limits<float>::infinity();
-  Fixture kept(strange.compressed(Zeros::none, false), "");
-  const std::vector<float> values = values_of(kept.binder.matrix("m.up_proj.weight", {24, 256}));
-  CHECK(std::isnan(values[128]));
-  CHECK_FALSE(std::isfinite(values[256 + 1]));
+  // Scales that are no numbers, or infinite, have their place in the error.
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    QuantisedLayer strange = middle;
+    strange.scales[2 * 5 + 1] = bad;
+    CHECK(
+        contains(said(strange.compressed(Zeros::none, false), ""), "m.up_proj.weight_scale: the factor at [5, 1] is "));
+    CHECK(contains(said(strange.gptq(true, false), gptq), "m.up_proj.scales: the factor at [1, 5] is "));
+  }
+  // Columns in groups by their activations, and nothing that says which.
+  const auto missing = [&](const Tensors& tensors, const std::string& config, const std::string& part) {
+    CHECK(contains(said(tensors, config),
+                   part + ": missing, but quantization_config says that columns are put into groups"));
+  };
+  const std::string ordered = R"("quant_method":"gptq","bits":4,"group_size":128,"desc_act":true)";
+  missing(one.gptq(true, false), ordered, "m.up_proj.g_idx");
+  const auto compressed = [](const std::string& order) {
+    return R"("quant_method":"compressed-tensors","format":"pack-quantized","config_groups":{"g":{"weights":{"actorder":)" +
+           order + "}}}";
+  };
+  const QuantisedLayer zero = layer(4, 24, 256, 128, "F16", 0);
+  for (const char* const order : {"\"group\"", "true"}) {
+    missing(zero.compressed(Zeros::packed, false), compressed(order), "m.up_proj.weight_g_idx");
+  }
+  for (const char* const order : {"\"weight\"", "\"static\"", "false", "null"}) {  // put back by who wrote it
+    check_values(zero, zero.compressed(Zeros::packed, false), compressed(order), Format::i4_128);
+  }
+  const QuantisedLayer whole = layer(4, 24, 256, 256, "F16");
+  check_values(whole, whole.gptq(true, false), ordered, Format::i4_128);  // one group has no order
+  // Two weights for one module, which nothing chooses between.
+  const auto several = [&](const Tensors& first, const Tensors& second, const std::string& config,
+                           const std::string& which) {
+    Tensors tensors = first;
+    tensors.insert(tensors.end(), second.begin(), second.end());
+    CHECK(contains(said(tensors, config),
+                   "m.up_proj.weight: this module has several weights, " + which + ": expected one"));
+  };
+  const Tensors plain{TestTensor{"m.up_proj.weight", {24, 256}, std::vector<float>(24 * 256)}};
+  several(plain, one.gptq(true, true), gptq, "weight and qweight");
+  several(zero.awq(), plain, "", "weight and qweight");
+  several(plain, zero.compressed(Zeros::packed, false), "", "weight and weight_packed");
+  several(one.gptq(true, true), zero.compressed(Zeros::packed, false), "", "qweight and weight_packed");
+  Tensors bytes = layer(8, 24, 256, 256, "F16", 0).compressed_bytes(false);
+  several(bytes, one.gptq(true, true), "", "weight and qweight");
 }
 
 TEST_CASE("modules that were packed elsewhere: the values of tests/data/quantised, to the bit") {
@@ -366,6 +402,7 @@ TEST_CASE("modules that were packed elsewhere: the values of tests/data/quantise
     }
     Fixture fixture(own, module.starts_with("gptq_v2")
                              ? R"("quant_method":"gptq","bits":4,"checkpoint_format":"gptq_v2")"
+                         : module == "fp8_tensor"    ? R"("quant_method":"fp8","weight_block_size":null)"
                          : module.starts_with("fp8") ? R"("quant_method":"fp8","weight_block_size":[16,32])"
                                                      : "");
     const Matrix matrix = fixture.binder.matrix(module + ".weight", {expected.shape[0], expected.shape[1]});

@@ -11,6 +11,8 @@
 #include <limits>
 
 #if QWEN35_BODIES
+#include <qwen35/json/dump.hpp>
+
 #include <charconv>
 #include <cmath>
 #endif
@@ -48,10 +50,11 @@ class JsonFields {
   // A list, or null when the key is absent.
   const json::Value* list(std::string_view key) const;
   std::size_t as_size(const json::Value& given, std::string_view key) const;
-  // Raises ConfigError "<where>.<key>: expected <what>" unless `condition` holds.
+  // Raises ConfigError "<where>.<key>: expected <what>, found <value>" unless `condition` holds; before it stands the
+  // file that "key_names" says.
   void expect(bool condition, std::string_view key, std::string_view what) const {
     if (!condition) {
-      raise<ConfigError>(concat(place(key), ": expected ", what));
+      raise<ConfigError>(concat(source(), place(key), ": expected ", what, found(key)));
     }
   }
   const std::string& where() const { return where_; }
@@ -72,6 +75,10 @@ class JsonFields {
 
  private:
   double as_number(const json::Value& given, std::string_view key, std::string_view what) const;
+  // "m.gguf: "; nothing for an object of a config.json.
+  std::string source() const;
+  // ", found 3"; nothing for a key that is absent.
+  std::string found(std::string_view key) const;
 
   const json::Value* object_;
   std::string where_;
@@ -209,6 +216,16 @@ QWEN35_BODY json::Value JsonFields::plain(const json::Value& value) {
     return static_cast<std::int64_t>(out.as_number());
   }
   return out;
+}
+
+QWEN35_BODY std::string JsonFields::source() const {
+  const std::string name = place("");
+  return name.ends_with('.') ? "" : name + ": ";
+}
+
+QWEN35_BODY std::string JsonFields::found(std::string_view key) const {
+  const json::Value* const value = object_ == nullptr ? nullptr : object_->find(key);
+  return value == nullptr ? "" : concat(", found ", shortened(json::dump(*value)));
 }
 
 QWEN35_BODY double JsonFields::as_number(const json::Value& given, std::string_view key, std::string_view what) const {

@@ -34,11 +34,12 @@ QWEN35_BODY RopeParameters read_rope(const JsonFields& text, std::size_t max_pos
       known = true;
     }
   }
-  require<ConfigError>(known, where, ".rope_type: \"", type,
+  require<ConfigError>(known, rope.place("rope_type"), ": \"", type,
                        "\" is none of default, linear, dynamic, yarn, longrope, llama3");
   const auto needs = [&](std::initializer_list<std::string_view> keys) {
     for (const std::string_view key : keys) {
-      require<ConfigError>(rope.mentions(key), where, ": rope_type \"", type, "\" needs the key \"", key, "\"");
+      require<ConfigError>(rope.mentions(key), where, ": rope_type \"", type, "\" needs the key \"", key, "\"",
+                           rope.place(key) == concat(where, ".", key) ? "" : ", " + rope.place(key));
     }
   };
   switch (out.rope_type) {

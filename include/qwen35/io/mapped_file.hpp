@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -28,7 +29,8 @@ class MappedFile {
  public:
   MappedFile() = default;
   // `progress`: told the bytes of this file that are in memory, before each 64 MiB and at the end; what it raises
-  // leaves nothing behind. Raises CheckpointError with the path and the system's reason.
+  // leaves nothing behind. Raises CheckpointError with the path and the system's reason, or
+  // the bytes for which there is no memory.
   explicit MappedFile(const std::string& path, const std::function<void(std::size_t done)>& progress = {})
       : MappedFile(path, progress, true) {}
   // A file of which little is looked at: its pages are read when they are used.
@@ -100,7 +102,10 @@ QWEN35_BODY MappedFile::MappedFile(const std::string& path, const std::function<
     return;
   }
 #endif
-  copy_ = AlignedBuffer<std::byte>::uninitialised(size);
+  std::optional<AlignedBuffer<std::byte>> memory = AlignedBuffer<std::byte>::if_there_is_memory(size);
+  require<CheckpointError>(memory.has_value(), file.path(), ": there is not enough memory for its ", size,
+                           " bytes, neither to map them nor to read them");
+  copy_ = std::move(*memory);
   file.read({copy_.data(), size});
   bytes_ = {copy_.data(), copy_.size()};
   if (progress) {

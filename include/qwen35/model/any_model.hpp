@@ -132,7 +132,7 @@ void with_config_of(const Checkpoint& checkpoint, const Use& use) {
   static_assert(sizeof...(Configs) > 0, "name at least one config");
   std::string differences;
   const auto use_if_described = [&]<class Config>(const Config* config) {
-    const Result<ConfigValues> values = try_check<Config>(checkpoint.config());
+    const Result<ConfigValues> values = try_check<Config>(checkpoint);
     if (values) {
       use(config);
     } else {

@@ -46,7 +46,7 @@ class Model {
       : Model(VisionTower<Vision>(options), TextModel<Config>(options, values.text_config), values) {}
   // Checks config.json against the type and binds the tensors of both parts. Raises ConfigError, CheckpointError.
   explicit Model(const Checkpoint& checkpoint, Head head = Head::if_present)
-      : Model(checkpoint, check<Config>(checkpoint.config()), head) {}
+      : Model(checkpoint, check<Config>(checkpoint), head) {}
   static Model from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
     return Model(Checkpoint::open(folder, options));
   }

@@ -25,7 +25,7 @@ TextModel<Config>::TextModel(const InitOptions& options, const TextValues& value
 template <class Config>
 template <class>
 TextModel<Config>::TextModel(const Checkpoint& checkpoint, Head head)
-    : TextModel(checkpoint, check<Config>(checkpoint.config()).text_config, head) {}
+    : TextModel(checkpoint, check<Config>(checkpoint).text_config, head) {}
 
 // The config is checked before a tensor is looked for: a wrong type is one ConfigError, not a list of misshapen
 // tensors.

@@ -65,7 +65,7 @@ class VisionTower {
   // Holds the vision_config of config.json against the type and binds the visual tensors. Raises ConfigError,
   // CheckpointError.
   explicit VisionTower(const Checkpoint& checkpoint)
-      : VisionTower((check_vision<Vision>(checkpoint.config()), bind_vision<Vision>(checkpoint))) {}
+      : VisionTower((check_vision<Vision>(checkpoint), bind_vision<Vision>(checkpoint))) {}
   static VisionTower from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
     return VisionTower(Checkpoint::open(folder, options));
   }

@@ -263,11 +263,12 @@ QWEN35_BODY Tokenizer Tokenizer::from_bytes(std::string_view json, std::string_v
 }
 
 QWEN35_BODY Tokenizer Tokenizer::from_file(const std::string& path) {
-  return is_model_file_name(path) ? from_pretrained(path) : from_bytes(read_text_file<TextError>(path), path);
+  return model_file_kind<TextError>(path) == ModelFileKind::other ? from_bytes(read_text_file<TextError>(path), path)
+                                                                  : from_pretrained(path);
 }
 
 QWEN35_BODY Tokenizer Tokenizer::from_pretrained(const ModelFolder& folder) {
-  const ModelFolder files = model_files(folder);
+  const ModelFolder files = model_files(folder, false);
   constexpr std::string_view tokenizer = "tokenizer.json", config = "tokenizer_config.json";
   Tokenizer out = from_bytes(files.text<TextError>(tokenizer), files.place(tokenizer));
   if (files.has_file(config)) {

@@ -14,10 +14,11 @@ enum class Head : std::uint8_t { if_present, required };
 // CheckpointError that lists all missing, unknown and misshapen tensors. Source: the published checkpoints' names, with
 // or without the `language_model` level, or those of GGUF files.
 template <class Config>
-TextWeights<Config> bind_text(const Checkpoint& checkpoint, Head lm_head = Head::required) {
+TextWeights<Config> bind_text(const Checkpoint& checkpoint, Head lm_head = Head::required,
+                              Binding binding = Binding::whole) {
   using Text = text_config_t<Config>;
   TextWeights<Config> weights = empty_text_weights<Config>();
-  Binder binder(checkpoint, weights.storage);
+  Binder binder(checkpoint, weights.storage, binding);
   const std::unique_ptr<Dialect> dialect = dialect_of(checkpoint, ModelPart::text);
   DialectBinding bind(*dialect, binder);
   const std::string head = dialect->file_name("lm_head.weight");

@@ -11,9 +11,9 @@ QWEN35_BEGIN_NAMESPACE
 // Binds every tensor of the vision tower; those of other parts are passed over. Raises one CheckpointError that lists
 // all missing, unknown and misshapen tensors.
 template <VisionConfig Vision>
-VisionWeights bind_vision(const Checkpoint& checkpoint) {
+VisionWeights bind_vision(const Checkpoint& checkpoint, Binding binding = Binding::whole) {
   VisionWeights weights = empty_vision_weights<Vision>();
-  Binder binder(checkpoint, weights.storage);
+  Binder binder(checkpoint, weights.storage, binding);
   const std::unique_ptr<Dialect> dialect = dialect_of(checkpoint, ModelPart::vision);
   DialectBinding bind(*dialect, binder);
   visit_vision<Vision>(weights, bind);

@@ -5,7 +5,7 @@
 #include <qwen35/core/cancellation.hpp>
 #include <qwen35/weights/block_scales.hpp>
 #include <qwen35/weights/bound_storage.hpp>
-#include <qwen35/weights/checkpoint.hpp>
+#include <qwen35/weights/checkpoint_config.hpp>
 #include <qwen35/weights/packed_weight.hpp>
 #include <qwen35/weights/problem_list.hpp>
 
@@ -27,13 +27,20 @@ struct ColumnBlock {
   std::size_t block = 0;
 };
 
+// Are values brought into the form that models need, or is looked alone whether names, shapes and types fit? Then no
+// weight is read, and what comes of it is no model.
+enum class Binding : std::uint8_t { whole, look };
+
 // One part of a model is bound by one binder: ask for every tensor, then finish(). What a call returns is only to be
 // used after finish() has returned: a tensor that does not fit is empty or null until then.
 class Binder final : private TensorTaker {
  public:
   // Raises ConfigError for a checkpoint that is quantised in a way that is not read.
-  Binder(const Checkpoint& checkpoint, BoundStorage& storage)
-      : checkpoint_(checkpoint), storage_(storage), quantization_(QuantizationConfig::of(checkpoint.config())) {}
+  Binder(const Checkpoint& checkpoint, BoundStorage& storage, Binding binding = Binding::whole)
+      : checkpoint_(checkpoint),
+        storage_(storage),
+        looks_(binding == Binding::look),
+        quantization_(quantization_of(checkpoint)) {}
 
   // Is the parameter there, as a tensor or as several that stand for it?
   bool has(const std::string& name) const {
@@ -83,7 +90,9 @@ class Binder final : private TensorTaker {
       }
     }
     if (left_over.count > 0) {
-      checkpoint_.note(concat("passed over, because they are not part of the model: ", left_over.text()));
+      checkpoint_.note(concat(checkpoint_.name(), ": passed over ", left_over.count,
+                              left_over.count == 1 ? " tensor that is" : " tensors that are",
+                              " no part of the model: ", left_over.text(", ", 5)));
     }
     require<CheckpointError>(problems_.count() == 0, checkpoint_.name(), ": does not hold this model, ",
                              problems_.count(), problems_.count() == 1 ? " problem:" : " problems:", problems_.text());
@@ -102,13 +111,15 @@ class Binder final : private TensorTaker {
   // As it is stored, at an address that its format can be read from.
   Matrix view(const std::string& name, const Shape& shape, std::size_t rows);
   Matrix in_format(const Matrix& stored, std::optional<Format> format) {
-    return stored.empty() || stored.format == format.value_or(stored.format) ? stored
-                                                                             : storage_.convert(stored, *format);
+    return looks_ || stored.empty() || stored.format == format.value_or(stored.format)
+               ? stored
+               : storage_.convert(stored, *format);
   }
   Matrix scaled_view(const std::string& name, const Shape& shape, std::size_t count);
 
   const Checkpoint& checkpoint_;
   BoundStorage& storage_;
+  bool looks_;
   QuantizationConfig quantization_;
   bool uses_checkpoint_ = false;
   std::unordered_set<std::string_view> taken_;  // names of the checkpoint's own table
@@ -118,14 +129,21 @@ class Binder final : private TensorTaker {
 #if QWEN35_BODIES
 
 QWEN35_BODY const float* Binder::vector(const std::string& name, const Shape& shape, Meaning meaning, bool meant) {
-  const Matrix stored =
-      in_format(view(name, shape, shape[0]), meant ? std::nullopt : vector_format(checkpoint_.dtype()));
+  const Matrix in_file = view(name, shape, shape[0]);
+  if (looks_) {
+    return nullptr;
+  }
+  const Matrix stored = in_format(in_file, meant ? std::nullopt : vector_format(checkpoint_.dtype()));
   return stored.empty() ? nullptr : meant ? storage_.keep_meant(stored) : storage_.keep(stored, meaning);
 }
 
 QWEN35_BODY Matrix Binder::scaled_view(const std::string& name, const Shape& shape, std::size_t count) {
   const std::size_t rows = count == 1 ? shape[0] : count * shape[1];
   if (shape.rank() == 2 && PackedWeight::is_there(*this, name)) {
+    if (looks_) {
+      PackedWeight::look(*this, name, rows, shape[1]);
+      return {};
+    }
     return in_format(PackedWeight::read(*this, storage_, quantization_, name, rows, shape[1]), checkpoint_.dtype());
   }
   Matrix out = view(name, shape, rows);
@@ -170,6 +188,10 @@ class SliceTaker final : public TensorTaker {
 
 QWEN35_BODY Matrix Binder::stacked_integers(const std::string& name, const Shape& shape, std::size_t index) {
   detail::SliceTaker slice(*this, index, shape[0]);
+  if (looks_) {
+    PackedWeight::look(slice, name + ".weight", shape[1], shape[2]);
+    return {};
+  }
   return in_format(PackedWeight::read(slice, storage_, quantization_, name + ".weight", shape[1], shape[2]),
                    checkpoint_.dtype());
 }
@@ -185,6 +207,9 @@ QWEN35_BODY const TensorInfo* Binder::take_any(const std::string& name) {
 QWEN35_BODY Matrix Binder::columns(std::span<const ColumnBlock> blocks, std::size_t width) {
   const Matrix& first = *blocks[0].matrix;
   const std::size_t bytes = row_bytes(first.format, width);
+  if (looks_) {
+    return {first.data, first.format, first.rows, blocks.size() * width};
+  }
   AlignedBuffer<std::byte> copy = large_buffer(first.rows * blocks.size() * bytes);
   std::byte* to = copy.data();
   for (std::size_t i = 0; i < first.rows; ++i) {
@@ -242,7 +267,7 @@ QWEN35_BODY Matrix Binder::view(const std::string& name, const Shape& shape, std
   }
   const Format format = *stored_format(tensor->dtype);
   Matrix out{tensor->bytes.data(), format, rows, shape.size() / rows};
-  if (reinterpret_cast<std::uintptr_t>(out.data) % alignment(format) == 0) {
+  if (looks_ || reinterpret_cast<std::uintptr_t>(out.data) % alignment(format) == 0) {
     uses_checkpoint_ = true;
     return out;
   }

@@ -15,7 +15,9 @@
 #if QWEN35_BODIES
 #include <qwen35/formats/bf16.hpp>
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <iterator>
 #endif
@@ -31,9 +33,11 @@ struct StackedSizes {
 
 // The factors beside the tensor `name`: `<name>_scale_inv` (which multiplies, in spite of its name) or `<name>_scale`,
 // of f32, f16, bf16 or f8_e8m0. Along rows and columns it has one for all, one for each, or one for each block, of the
-// sizes of the config; the last ones are cut short. None where the file has no such tensor, which is fine
-// in a folder that does not say that it is quantised. Factors of activations are taken and not used: activations are
-// not rounded here. Source: the reference's Fp8Dequantize; compressed-tensors' float-quantized.
+// sizes of the config; the last ones are cut short. (`<name>_scale_inv` of a config that says blocks has those alone:
+// one factor for all would be a file that was cut or of another tool.) All must be finite. None where the file has no
+// such tensor, which is fine in a folder that does not say that it is quantised. Factors of activations are taken and
+// not used: activations are not rounded here. Source: the reference's Fp8Dequantize; compressed-tensors'
+// float-quantized.
 BlockScales read_block_scales(TensorTaker& tensors, BoundStorage& storage, const QuantizationConfig& config,
                               const std::string& name, const StackedSizes& sizes);
 
@@ -42,6 +46,9 @@ std::optional<ScaleType> scale_type(std::string_view dtype);
 
 // Value `index` of a tensor of factors, at any address.
 float scale_at(const std::byte* data, ScaleType type, std::size_t index);
+
+// Complains, and is false, where a factor is infinite or not a number: with its place in the tensor.
+bool has_finite_scales(TensorTaker& tensors, const TensorInfo& scales, ScaleType type);
 
 namespace detail {
 
@@ -75,6 +82,33 @@ QWEN35_BODY float scale_at(const std::byte* data, ScaleType type, std::size_t in
   std::uint16_t bits;
   std::memcpy(&bits, data + index * sizeof(bits), sizeof(bits));
   return type == ScaleType::f16 ? f16_to_f32(bits) : bf16_to_f32(bits);
+}
+
+QWEN35_BODY bool has_finite_scales(TensorTaker& tensors, const TensorInfo& scales, ScaleType type) {
+  constexpr std::size_t piece = 4096;  // looked at without a branch for each
+  const std::size_t width = type == ScaleType::f32 ? 4 : type == ScaleType::f8_e8m0 ? 1 : 2;
+  const std::size_t count = scales.bytes.size() / width;
+  const auto finite = [&](std::size_t i) { return std::isfinite(scale_at(scales.bytes.data(), type, i)); };
+  for (std::size_t begin = 0; begin < count; begin += piece) {
+    const std::size_t end = std::min(count, begin + piece);
+    std::size_t bad = 0;
+    for (std::size_t i = begin; i < end; ++i) {
+      bad += finite(i) ? 0u : 1u;
+    }
+    for (std::size_t i = begin; bad > 0; ++i) {
+      if (!finite(i)) {
+        std::string place;
+        std::size_t rest = i;
+        for (std::size_t axis = scales.shape.size(); axis-- > 0; rest /= scales.shape[axis]) {
+          place = concat(rest % scales.shape[axis], place.empty() ? "" : ", ", place);
+        }
+        tensors.complain(scales.name, concat("the factor at [", place, "] is ", scale_at(scales.bytes.data(), type, i),
+                                             ", expected a finite number"));
+        return false;
+      }
+    }
+  }
+  return true;
 }
 
 namespace detail {
@@ -129,10 +163,19 @@ QWEN35_BODY BlockScales read_block_scales(TensorTaker& tensors, BoundStorage& st
     out.cols = detail::values_of_a_scale(sizes.cols, shape[1], config.block_cols);
     fits = out.rows > 0 && out.cols > 0;
   }
+  const bool in_blocks = config.in_blocks && tensor->name.ends_with("_scale_inv");
+  if (fits && in_blocks) {
+    const auto blocks = [](std::size_t extent, std::size_t block) { return (extent + block - 1) / block; };
+    fits = shape[0] == blocks(sizes.rows, config.block_rows) && shape[1] == blocks(sizes.cols, config.block_cols);
+  }
+  if (fits && !has_finite_scales(tensors, *tensor, *type)) {
+    return {};
+  }
   if (!fits) {
-    tensors.complain(tensor->name,
-                     concat("shape ", shape_text(tensor->shape), ", expected one factor for each block of ",
-                            config.block_rows, " x ", config.block_cols, ", each row, or all values of ", name));
+    tensors.complain(
+        tensor->name,
+        concat("shape ", shape_text(tensor->shape), ", expected one factor for each block of ", config.block_rows,
+               " x ", config.block_cols, in_blocks ? " of " : ", each row, or all values of ", name));
     return {};
   }
   // Blocks that do not end with each matrix become rows of their own.

@@ -29,7 +29,8 @@ struct CheckpointOptions {
   // The format in which models take every tensor, rounded to the nearest even value; one that the file has in another
   // is then in memory of its own. Vectors, see vector_format(). None: each as the file has it.
   std::optional<Format> dtype{};
-  // The picture tower beside a GGUF file: its path; none: the one that find_gguf_vision() finds; "": without.
+  // The picture tower of a GGUF file: its path; none: the first that stands beside it and fits, see gguf_paths(); "":
+  // without. For GGUF files alone.
   std::optional<std::string> mmproj{};
   // How the weight files come into memory, see loading() for what that gave.
   LoadMode load = LoadMode::automatic;
@@ -42,7 +43,8 @@ struct NameList {
   std::size_t count = 0;
 
   void add(const std::string& name);
-  std::string text(std::string_view between = ", ") const;
+  // `most`: of them.
+  std::string text(std::string_view between = ", ", std::size_t most = shown) const;
 };
 
 class Checkpoint {
@@ -50,8 +52,9 @@ class Checkpoint {
   // A folder with config.json and model.safetensors, or the shards that model.safetensors.index.json names. The index
   // decides which file a tensor is read from: copies in other shards and tensors that it does not name are passed over
   // and stand in notes(). Or a GGUF file, with the other files that the model is split into; or a packed file, of which
-  // no weight is read before it is used. Raises ConfigError for JSON that is not well formed in config.json or
-  // generation_config.json and for metadata that describe no model, CheckpointError for everything else.
+  // no weight is read before it is used. Files are told by their first bytes. Raises ConfigError for JSON that is not
+  // well formed in config.json or generation_config.json and for metadata that describe no model, InputError for
+  // options that have no meaning here, CheckpointError for everything else.
   static Checkpoint open(const std::string& folder, const CheckpointOptions& options);
   static Checkpoint open(const std::string& folder, const LoadProgress& progress = {}) {
     return open(folder, CheckpointOptions{.progress = progress});
@@ -62,8 +65,8 @@ class Checkpoint {
   }
 
   // Files in memory: "config.json", any number whose names end in ".safetensors", and others (generation_config.json,
-  // tokenizer.json, ...) that file() gives back. Or those of a model in GGUF, whose names end in ".gguf", in the order
-  // of its parts; or one packed file, whose name ends in ".qwen35". Raises the same errors.
+  // tokenizer.json, ...) that file() gives back. Or those of a model in GGUF, in the order of its parts and with its
+  // picture tower; or one packed file. Raises the same errors.
   static Checkpoint from_bytes(std::span<const NamedBytes> files, const CheckpointOptions& options = {});
   static Checkpoint from_bytes(std::initializer_list<NamedBytes> files, const CheckpointOptions& options = {}) {
     return from_bytes(std::span(files.begin(), files.size()), options);

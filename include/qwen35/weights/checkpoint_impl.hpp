@@ -18,12 +18,12 @@ QWEN35_BODY void NameList::add(const std::string& name) {
   }
 }
 
-QWEN35_BODY std::string NameList::text(std::string_view between) const {
+QWEN35_BODY std::string NameList::text(std::string_view between, std::size_t most) const {
   std::string out;
-  for (const std::string& name : names) {
-    out.append(out.empty() ? "" : between).append(name);
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) {
+    out.append(out.empty() ? "" : between).append(names[i]);
   }
-  return count > shown ? concat(out, between.empty() ? "\n  " : between, "and ", count - shown, " more") : out;
+  return count > most ? concat(out, between.empty() ? "\n  " : " ", "and ", count - most, " more") : out;
 }
 
 namespace detail {
@@ -42,16 +42,29 @@ inline std::size_t safetensors_data(const std::string& path) {
 
 }  // namespace detail
 
+namespace detail {
+
+QWEN35_BODY void refuse_mmproj(const CheckpointOptions& options, const std::string& name) {
+  require<InputError>(!options.mmproj, name, ": CheckpointOptions::mmproj (--mmproj) is given, which is for the ",
+                      "picture tower of a GGUF file; others have it among their own tensors");
+}
+
+}  // namespace detail
+
 QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const CheckpointOptions& options) {
-  if (is_gguf_name(folder) && !is_folder(folder)) {
+  const ModelFileKind kind = model_file_kind(folder);
+  if (kind == ModelFileKind::gguf) {
     return open_gguf(folder, options).logged();
   }
-  if (is_packed_name(folder) && !is_folder(folder)) {
+  detail::refuse_mmproj(options, folder);
+  if (kind == ModelFileKind::packed) {
     const auto weights = std::make_shared<WeightFiles>(options.load, options.progress);
     return of_packed(read_packed(weights->add_as_used(folder), folder), weights, options).logged();
   }
   Checkpoint out(ModelFolder(folder), options);
   require<CheckpointError>(path_exists(folder), folder, ": no such folder");
+  require<CheckpointError>(is_folder(folder), folder, ": no folder, and begins neither as a GGUF nor as a packed file",
+                           folder.ends_with(".safetensors") ? ": name the folder that it is in" : "");
   out.read_configs();
   // Integers of other methods than FP8 are laid out anew when a model is bound: read, they would be there twice.
   const json::Value* const quantised = out.config_.find("quantization_config");
@@ -71,12 +84,14 @@ QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const Checkpo
 }
 
 QWEN35_BODY Checkpoint Checkpoint::from_bytes(std::span<const NamedBytes> files, const CheckpointOptions& options) {
+  detail::refuse_mmproj(options, "checkpoint");
   std::vector<GgufFile> parts;
   for (const NamedBytes& given : files) {
-    if (is_packed_name(given.name)) {
+    const ModelFileKind kind = model_file_kind(given.bytes, given.name);
+    if (kind == ModelFileKind::packed) {
       return of_packed(read_packed(given.bytes, std::string(given.name)), std::make_shared<WeightFiles>(), options);
     }
-    if (is_gguf_name(given.name)) {
+    if (kind == ModelFileKind::gguf) {
       parts.push_back(read_gguf(given.bytes, std::string(given.name)));
     }
   }
@@ -108,12 +123,13 @@ QWEN35_BODY std::vector<std::string> Checkpoint::notes() const {
 
 QWEN35_BODY void Checkpoint::note(std::string text) const {
   require<CheckpointError>(!strict_, text);
+  log(LogLevel::warning, text);
   const std::lock_guard<std::mutex> lock(notes_->mutex);
   notes_->list.push_back(std::move(text));
 }
 
 QWEN35_BODY Checkpoint Checkpoint::open_gguf(const std::string& path, const CheckpointOptions& options) {
-  const std::vector<std::string> paths = gguf_paths(path, options.mmproj);
+  const auto [paths, passed_over] = gguf_paths(path, options.mmproj);
   const auto weights = std::make_shared<WeightFiles>(options.load, options.progress);
   weights->expect(paths);
   std::vector<GgufFile> parts;
@@ -129,7 +145,11 @@ QWEN35_BODY Checkpoint Checkpoint::open_gguf(const std::string& path, const Chec
 #endif
     parts.push_back(read_gguf(weights->add(part, data), part));
   }
-  return of_gguf(std::move(parts), weights, options);
+  Checkpoint out = of_gguf(std::move(parts), weights, options);
+  if (!passed_over.empty()) {
+    out.note(passed_over);
+  }
+  return out;
 }
 
 QWEN35_BODY Checkpoint Checkpoint::of_gguf(std::vector<GgufFile> parts, const std::shared_ptr<WeightFiles>& weights,

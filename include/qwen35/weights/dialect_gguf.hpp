@@ -31,6 +31,8 @@ class GgufDialect final : public Dialect {
 
  private:
   void bind_fused(Binder& binder, const Parameter& parameter, const std::string& fused, Matrix& out);
+  // A tensor by itself beside one that has its rows.
+  void refuse_two_forms(Binder& binder, const std::string& single, const std::string& fused) const;
   void bind_patches(Binder& binder, const Parameter& parameter, Matrix& out) const;
   void restore_columns(Binder& binder, Matrix& out) const;
 
@@ -127,11 +129,13 @@ QWEN35_BODY std::pair<std::string_view, std::string_view> numbered(std::string_v
 
 QWEN35_BODY GgufDialect::GgufDialect(const Checkpoint& checkpoint, ModelPart part)
     : checkpoint_(checkpoint), part_(part) {
-  const json::Value* const inner = checkpoint.config().find("text_config");
-  const JsonFields text(inner == nullptr ? &checkpoint.config() : inner, "config");
-  layers_ = text.size("num_hidden_layers", 0);
-  key_heads_ = text.size("linear_num_key_heads", 1);
-  value_heads_ = text.size("linear_num_value_heads", 1);
+  read_config(checkpoint, [this](const json::Value& config) {
+    const json::Value* const inner = config.find("text_config");
+    const JsonFields text(inner == nullptr ? &config : inner, "config");
+    layers_ = text.size("num_hidden_layers", 0);
+    key_heads_ = text.size("linear_num_key_heads", 1);
+    value_heads_ = text.size("linear_num_value_heads", 1);
+  });
 }
 
 QWEN35_BODY std::string GgufDialect::file_name(const std::string& name) const {
@@ -169,7 +173,8 @@ QWEN35_BODY void GgufDialect::bind(Binder& binder, const Parameter& parameter, M
   const auto [layer, rest] = detail::numbered(parameter_name, "layers.");
   const std::string fused = concat("blk.", layer, ".attn_qkv.weight");
   if ((rest == "self_attn.q_proj.weight" || rest == "self_attn.k_proj.weight" || rest == "self_attn.v_proj.weight") &&
-      !binder.has(name) && checkpoint_.find(fused) != nullptr) {
+      checkpoint_.find(fused) != nullptr) {
+    refuse_two_forms(binder, name, fused);
     bind_fused(binder, parameter, fused, out);
     return;
   }
@@ -189,7 +194,12 @@ QWEN35_BODY void GgufDialect::bind(Binder& binder, const ExpertsParameter& exper
   const auto stacked = [&](const char* name, std::size_t height, std::size_t width) {
     return binder.stacked(file_name(experts.name + name), {experts.count, height, width});
   };
-  const bool together = binder.has(file_name(experts.name + "gate_up_proj"));
+  const std::string both = file_name(experts.name + "gate_up_proj");
+  const bool together = binder.has(both);
+  if (together) {
+    refuse_two_forms(binder, file_name(experts.name + "gate_proj"), both);
+    refuse_two_forms(binder, file_name(experts.name + "up_proj"), both);
+  }
   const Matrix gate = together ? stacked("gate_up_proj", 2 * rows, hidden) : stacked("gate_proj", rows, hidden);
   const Matrix up = together ? gate : stacked("up_proj", rows, hidden);
   const Matrix down = stacked("down_proj", hidden, rows);
@@ -199,6 +209,13 @@ QWEN35_BODY void GgufDialect::bind(Binder& binder, const ExpertsParameter& exper
                  ? MlpWeights{gate.slice(2 * e * rows, rows), gate.slice((2 * e + 1) * rows, rows),
                               down.slice(e * hidden, hidden)}
                  : MlpWeights{gate.slice(e * rows, rows), up.slice(e * rows, rows), down.slice(e * hidden, hidden)};
+  }
+}
+
+QWEN35_BODY void GgufDialect::refuse_two_forms(Binder& binder, const std::string& single,
+                                               const std::string& fused) const {
+  if (binder.has(single)) {
+    binder.complain(single, concat("stands beside ", fused, ", which has its values too: two weights for one module"));
   }
 }
 

@@ -66,6 +66,8 @@ class HuggingFaceDialect final : public Dialect {
     return experts.name + std::to_string(e) + ".";
   }
   bool any_single(const Binder& binder, const ExpertsParameter& experts) const;
+  // Two forms are two weights for one module, which nothing chooses between.
+  void refuse_two_forms(Binder& binder, const ExpertsParameter& experts) const;
 
   HuggingFaceNames names_;
   ModelPart part_;
@@ -134,6 +136,7 @@ QWEN35_BODY void HuggingFaceDialect::bind(Binder& binder, const ExpertsParameter
                                           std::vector<MlpWeights>& out) {
   const Parameter fused = experts.gate_up_proj(), fused_down = experts.down_proj();
   out.resize(experts.count);
+  refuse_two_forms(binder, experts);
   if (!binder.has(file_name(fused.name)) && !binder.has(file_name(fused_down.name)) && any_single(binder, experts)) {
     for (std::size_t e = 0; e < experts.count; ++e) {
       MatrixVisitor single([&](const Parameter& parameter, Matrix& matrix) { bind(binder, parameter, matrix); });
@@ -158,6 +161,20 @@ QWEN35_BODY void HuggingFaceDialect::bind(Binder& binder, const ExpertsParameter
   for (std::size_t e = 0; e < experts.count && !gate_up.empty() && !down.empty(); ++e) {
     out[e] = {gate_up.slice(2 * e * rows, rows), gate_up.slice((2 * e + 1) * rows, rows),
               down.slice(e * hidden, hidden)};
+  }
+}
+
+QWEN35_BODY void HuggingFaceDialect::refuse_two_forms(Binder& binder, const ExpertsParameter& experts) const {
+  const std::string fused[] = {file_name(experts.gate_up_proj().name), file_name(experts.down_proj().name)};
+  const std::string single = file_name(expert_name(experts, 0));
+  const bool forms[] = {binder.has(fused[0]) || binder.has(fused[1]),
+                        binder.has_stacked_integers(fused[0]) || binder.has_stacked_integers(fused[1]),
+                        binder.has(single + "gate_proj.weight") || binder.has(single + "up_proj.weight") ||
+                            binder.has(single + "down_proj.weight")};
+  if (forms[0] + forms[1] + forms[2] > 1) {
+    binder.complain(file_name(experts.name),
+                    concat("these experts have several weights, ", forms[0] ? "fused, " : "",
+                           forms[1] ? "fused as integers, " : "", forms[2] ? "single, " : "", "expected one form"));
   }
 }
 

@@ -76,7 +76,7 @@ QWEN35_BODY void GgufFields::set(std::string_view field, json::Value value, cons
 QWEN35_BODY void GgufFields::add(std::initializer_list<GgufField> fields) {
   for (const GgufField& field : fields) {
     if (const GgufValue* const value = find(field.key)) {
-      set(field.field, value->json(), key_name(field.key));
+      set(field.field, gguf_json(file_, key_name(field.key), *value), key_name(field.key));
     } else {
       const TensorInfo* const tensor = field.tensor.empty() ? nullptr : find_tensor(field.tensor);
       require<ConfigError>(tensor != nullptr && field.axis < tensor->shape.size(), file_.source, ": no metadata key ",
@@ -91,7 +91,8 @@ QWEN35_BODY std::size_t GgufFields::size(std::string_view key) const {
   require<ConfigError>(value != nullptr, file_.source, ": no metadata key ", key_name(key));
   const json::Value number = value->json();
   require<ConfigError>(number.is_integer() && number.as_integer() >= 0 && number.as_integer() < (std::int64_t{1} << 31),
-                       file_.source, ": ", key_name(key), ": expected a whole number from 0 to 2147483647");
+                       file_.source, ": ", key_name(key), ": expected a whole number from 0 to 2147483647, found ",
+                       shortened(json::dump(number)));
   return static_cast<std::size_t>(number.as_integer());
 }
 
@@ -109,15 +110,17 @@ QWEN35_BODY void add_gguf_layer_types(const GgufFile& file, std::size_t layers, 
   std::string called = fields.key_name("attention.recurrent_layers");
   const auto add = [&](bool linear) { types.push_back(linear ? "linear_attention" : "full_attention"); };
   if (const GgufValue* const list = fields.find("attention.recurrent_layers")) {
-    require<ConfigError>(list->is_array && list->type == GgufType::boolean && list->count >= layers, file.source, ": ",
-                         called, ": expected a truth value for each of ", layers, " layers");
+    require<ConfigError>(
+        list->is_array && list->type == GgufType::boolean && list->count >= layers, file.source, ": ", called,
+        ": expected a truth value for each of ", layers, " layers, found ",
+        list->is_array ? concat(list->count, " of ", name(list->type)) : std::string(name(list->type)));
     for (std::size_t i = 0; i < layers; ++i) {
       add(list->number(i).as_bool());
     }
   } else if (fields.find("full_attention_interval") != nullptr) {
     called = fields.key_name("full_attention_interval");
     const std::size_t interval = fields.size("full_attention_interval");
-    require<ConfigError>(interval > 0, file.source, ": ", called, ": expected a number above 0");
+    require<ConfigError>(interval > 0, file.source, ": ", called, ": expected a number above 0, found 0");
     for (std::size_t i = 0; i < layers; ++i) {
       add((i + 1) % interval != 0);
     }
@@ -136,18 +139,23 @@ QWEN35_BODY void add_gguf_layer_types(const GgufFile& file, std::size_t layers, 
 
 QWEN35_BODY void add_gguf_rope(const GgufFile& file, GgufFields& fields) {
   json::Value rope = json::Value::object();
+  rope["key_names"][""] = file.source;
   const auto take = [&](std::string_view field, std::string_view key) {
-    if (const GgufValue* const value = fields.find(key)) {
-      rope[field] = value->json();
+    const GgufValue* const value = fields.find(key);
+    if (value != nullptr || rope["key_names"].find(field) == nullptr) {
       rope["key_names"][field] = fields.key_name(key);
+    }
+    if (value != nullptr) {
+      rope[field] = gguf_json(file, fields.key_name(key), *value);
     }
   };
   require<ConfigError>(fields.find("rope.freq_base") != nullptr, file.source, ": no metadata key ",
                        fields.key_name("rope.freq_base"));
   take("rope_theta", "rope.freq_base");
   const GgufValue* const type = fields.find("rope.scaling.type");
-  const std::string name = type == nullptr || type->type != GgufType::string ? "none" : type->json().as_string();
-  rope["rope_type"] = name == "none" ? "default" : name;
+  const json::Value scaling =
+      type == nullptr ? json::Value("none") : gguf_json(file, fields.key_name("rope.scaling.type"), *type);
+  rope["rope_type"] = scaling == json::Value("none") ? json::Value("default") : scaling;
   rope["key_names"]["rope_type"] = fields.key_name("rope.scaling.type");
   take("factor", "rope.scaling.factor");
   take("original_max_position_embeddings", "rope.scaling.original_context_length");
@@ -157,9 +165,11 @@ QWEN35_BODY void add_gguf_rope(const GgufFile& file, GgufFields& fields) {
   take("beta_slow", "rope.scaling.yarn_beta_slow");
   take("truncate", "rope.scaling.yarn_truncate");
   const std::string called = fields.key_name("rope.dimension_sections");
+  rope["key_names"]["mrope_section"] = called;
   if (const GgufValue* const sections = fields.find("rope.dimension_sections")) {
-    const json::Value list = sections->json();
-    require<ConfigError>(list.is_array() && list.size() >= 3, file.source, ": ", called, ": expected four sizes");
+    const json::Value list = gguf_json(file, called, *sections);
+    require<ConfigError>(list.is_array() && list.size() >= 3, file.source, ": ", called,
+                         ": expected four sizes, found ", shortened(json::dump(list)));
     for (std::size_t i = 0; i < 3; ++i) {
       rope["mrope_section"].push_back(list.items()[i]);
     }
@@ -167,7 +177,8 @@ QWEN35_BODY void add_gguf_rope(const GgufFile& file, GgufFields& fields) {
   const std::size_t turned = fields.size("rope.dimension_count");
   const json::Value& head_dim = fields.out.at("head_dim");
   require<ConfigError>(head_dim.is_integer() && head_dim.as_integer() > 0, file.source, ": ",
-                       fields.out.at("key_names").at("head_dim").as_string(), ": expected a number above 0");
+                       fields.out.at("key_names").at("head_dim").as_string(), ": expected a number above 0, found ",
+                       shortened(json::dump(head_dim)));
   const double part = static_cast<double>(turned) / static_cast<double>(head_dim.as_integer());
   rope["partial_rotary_factor"] = part;
   fields.out["partial_rotary_factor"] = part;
@@ -229,7 +240,7 @@ QWEN35_BODY json::Value gguf_text_config(const GgufFile& file) {
         {"pad_token_id", "tokenizer.ggml.padding_token_id"},
         {"bos_token_id", "tokenizer.ggml.bos_token_id"}}) {
     if (const GgufValue* const id = file.find(key)) {
-      fields.set(field, id->json(), std::string(key));
+      fields.set(field, gguf_json(file, key, *id), std::string(key));
     }
   }
   return std::move(fields.out);

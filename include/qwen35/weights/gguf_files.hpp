@@ -56,7 +56,7 @@ QWEN35_BODY json::Value gguf_generation_config(const GgufFile& file) {
   json::Value out = json::Value::object();
   const auto take = [&](const char* field, std::string_view key, json::Value absent) {
     const GgufValue* const value = file.find(key);
-    out[field] = value == nullptr ? std::move(absent) : value->json();
+    out[field] = value == nullptr ? std::move(absent) : gguf_json(file, key, *value);
   };
   take("temperature", "general.sampling.temp", 1.0);
   take("top_k", "general.sampling.top_k", 20);
@@ -72,7 +72,7 @@ QWEN35_BODY json::Value gguf_generation_config(const GgufFile& file) {
     }
   };
   if (const GgufValue* const end = file.find("tokenizer.ggml.eos_token_id")) {
-    add(end->json());
+    add(gguf_json(file, "tokenizer.ggml.eos_token_id", *end));
   }
   for (const std::string_view token : {"<|im_end|>", "<|endoftext|>"}) {
     if (const std::optional<std::size_t> id = gguf_token_id(file, token)) {
@@ -86,7 +86,7 @@ QWEN35_BODY json::Value gguf_generation_config(const GgufFile& file) {
        {std::pair<std::string_view, std::string_view>{"pad_token_id", "tokenizer.ggml.padding_token_id"},
         {"bos_token_id", "tokenizer.ggml.bos_token_id"}}) {
     if (const GgufValue* const id = file.find(key)) {
-      out[field] = id->json();
+      out[field] = gguf_json(file, key, *id);
     }
   }
   return out;
@@ -99,6 +99,7 @@ QWEN35_BODY json::Value gguf_preprocessor_config(const GgufFile& vision, bool vi
   out["size"]["shortest_edge"] = video ? 4096 : 65536;
   out["size"]["longest_edge"] = video ? 25165824 : 16777216;
   out["temporal_patch_size"] = 2;
+  out["key_names"][""] = vision.source;
   for (const auto& [field, key] :
        {std::pair<std::string_view, std::string_view>{"patch_size", "clip.vision.patch_size"},
         {"merge_size", "clip.vision.spatial_merge_size"},
@@ -106,7 +107,8 @@ QWEN35_BODY json::Value gguf_preprocessor_config(const GgufFile& vision, bool vi
         {"image_std", "clip.vision.image_std"}}) {
     const GgufValue* const value = vision.find(key);
     require<ConfigError>(value != nullptr, vision.source, ": no metadata key ", key);
-    out[field] = value->json();
+    out[field] = gguf_json(vision, key, *value);
+    out["key_names"][field] = key;
   }
   return out;
 }
@@ -151,7 +153,8 @@ QWEN35_BODY std::string gguf_tokenizer_json(const GgufFile& file) {
   const GgufValue* const merges = list("tokenizer.ggml.merges");
   const GgufValue* const types = file.find("tokenizer.ggml.token_type");
   require<TextError>(types == nullptr || (types->is_array && types->count == tokens->count), file.source,
-                     ": tokenizer.ggml.token_type: expected one for each of ", tokens->count, " tokens");
+                     ": tokenizer.ggml.token_type: expected one for each of ", tokens->count,
+                     " tokens (tokenizer.ggml.tokens), found ", types == nullptr ? 0 : types->count);
   std::string vocab, added;
   std::size_t id = 0;
   tokens->each_text([&](std::string_view token) {
@@ -168,10 +171,12 @@ QWEN35_BODY std::string gguf_tokenizer_json(const GgufFile& file) {
   std::string pairs;
   merges->each_text([&](std::string_view merge) { pairs += concat(pairs.empty() ? "" : ",", quoted(merge)); });
   const GgufValue* const nfc = file.find("tokenizer.ggml.normalizer.nfc");
-  const bool composed = nfc == nullptr || nfc->json() != json::Value(false);
+  const json::Value composed = nfc == nullptr ? json::Value(true) : nfc->json();
+  require<TextError>(composed.is_bool(), file.source, ": tokenizer.ggml.normalizer.nfc: expected true or false, found ",
+                     shortened(json::dump(composed)));
   const std::string byte_level =
       R"({"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":false})";
-  return concat("{\"added_tokens\":[", added, "],\"normalizer\":", composed ? R"({"type":"NFC"})" : "null",
+  return concat("{\"added_tokens\":[", added, "],\"normalizer\":", composed.as_bool() ? R"({"type":"NFC"})" : "null",
                 R"(,"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":)",
                 quoted(pre == "qwen35" ? qwen35_split_regex : qwen2_split_regex),
                 R"(},"behavior":"Isolated","invert":false},)", byte_level,
@@ -183,7 +188,7 @@ QWEN35_BODY json::Value gguf_tokenizer_config(const GgufFile& file) {
   json::Value out = json::Value::object();
   out["tokenizer_class"] = "Qwen2Tokenizer";
   if (const GgufValue* const length = file.find(concat(gguf_architecture(file), ".context_length"))) {
-    out["model_max_length"] = length->json();
+    out["model_max_length"] = gguf_json(file, concat(gguf_architecture(file), ".context_length"), *length);
   }
   for (const auto& [field, key] :
        {std::pair<std::string_view, std::string_view>{"eos_token", "tokenizer.ggml.eos_token_id"},

@@ -2,11 +2,14 @@
 // The GGUF files of one model put together: the parts that it is split into, and its picture tower (mmproj).
 #pragma once
 
+#include <qwen35/core/result.hpp>
 #include <qwen35/io/folder.hpp>
-#include <qwen35/io/plain_file.hpp>
+#include <qwen35/io/mapped_file.hpp>
+#include <qwen35/json/dump.hpp>
 #include <qwen35/weights/gguf.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +30,9 @@ struct GgufModel {
 std::string_view gguf_text(const GgufFile& file, std::string_view key);
 std::string_view gguf_architecture(const GgufFile& file);
 
+// A value of the file's metadata. Raises ConfigError, with file and key, for a number that is none (NaN) or has no end.
+json::Value gguf_json(const GgufFile& file, std::string_view key, const GgufValue& value);
+
 // The id of a token by its text, and its text by its id.
 std::optional<std::size_t> gguf_token_id(const GgufFile& file, std::string_view token);
 std::optional<std::string_view> gguf_token(const GgufFile& file, std::size_t id);
@@ -34,11 +40,21 @@ std::optional<std::string_view> gguf_token(const GgufFile& file, std::size_t id)
 // The files that a model is in, of which one is called `path`: "a-00001-of-00003.gguf" and its like stand beside each
 // other.
 std::vector<std::string> gguf_part_names(const std::string& path);
-// The picture tower beside a model: the file of its folder whose name ends in ".gguf" and has "mmproj" in it; of
-// several the one with the most exact weights that is not f32 (bf16, f16, f32, the first other). "" when there is none.
-std::string find_gguf_vision(const std::string& path);
-// All files of a model that are to be read: those, and its picture tower. `vision`: as CheckpointOptions::mmproj.
-std::vector<std::string> gguf_paths(const std::string& path, const std::optional<std::string>& vision = {});
+// The picture towers beside a model: the files of its folder whose names end in ".gguf" and have "mmproj" in them,
+// those with the most exact weights that are not f32 first (bf16, f16, f32, others). None beside a path that is such a
+// name.
+std::vector<std::string> gguf_towers_beside(const std::string& path);
+// Why a file is not the picture tower of a model; "": it may be.
+std::string gguf_tower_misfit(const GgufFile& text, const GgufFile& tower);
+
+// All files of a model that are to be read, its picture tower last.
+struct GgufPaths {
+  std::vector<std::string> files;
+  std::string passed_over;  // in words for the user: files beside it that look like its tower and are not
+};
+// `vision`: as CheckpointOptions::mmproj. Raises CheckpointError for a tower that is given and is not the model's; of
+// those beside it the first that fits is taken.
+GgufPaths gguf_paths(const std::string& path, const std::optional<std::string>& vision = {});
 // The files of one model, in order, as one. Raises CheckpointError for files of other kinds (LoRA adapters, importance
 // matrices, vocabularies, other architectures), saying what to do; for parts that do not belong together or are
 // missing.
@@ -52,6 +68,7 @@ struct GgufPart {
   std::size_t count = 0;
 };
 inline constexpr std::size_t gguf_part_length = 20;
+inline constexpr std::string_view gguf_projector = "qwen3vl_merger";
 
 std::optional<GgufPart> gguf_part_of(std::string_view path);
 
@@ -80,6 +97,19 @@ QWEN35_BODY std::string_view gguf_text(const GgufFile& file, std::string_view ke
 
 QWEN35_BODY std::string_view gguf_architecture(const GgufFile& file) {
   return gguf_text(file, "general.architecture");
+}
+
+QWEN35_BODY json::Value gguf_json(const GgufFile& file, std::string_view key, const GgufValue& value) {
+  json::Value out = value.json();
+  const auto check = [&](const json::Value& number) {
+    require<ConfigError>(number.kind() != json::Kind::number || std::isfinite(number.as_number()), file.source, ": ",
+                         shortened(key), ": expected a finite number, found ", json::dump(number));
+  };
+  check(out);
+  for (std::size_t i = 0; out.is_array() && i < out.size(); ++i) {
+    check(out.items()[i]);
+  }
+  return out;
 }
 
 QWEN35_BODY std::optional<std::size_t> gguf_token_id(const GgufFile& file, std::string_view token) {
@@ -140,8 +170,9 @@ QWEN35_BODY void require_gguf_kind(const GgufFile& file) {
   }
   if (architecture == "clip") {
     const std::string_view projector = gguf_text(file, "clip.projector_type");
-    require<CheckpointError>(projector == "qwen3vl_merger", file.source, ": clip.projector_type is \"",
-                             shortened(projector), "\", expected \"qwen3vl_merger\": the tower of another family");
+    require<CheckpointError>(projector == gguf_projector, file.source, ": clip.projector_type is \"",
+                             shortened(projector), "\", expected \"", gguf_projector,
+                             "\": the tower of another family");
     return;
   }
   require<CheckpointError>(architecture == "qwen35moe" || architecture == "qwen35", file.source,
@@ -212,40 +243,94 @@ QWEN35_BODY std::vector<std::string> gguf_part_names(const std::string& path) {
   return part ? out : std::vector<std::string>{path};
 }
 
-QWEN35_BODY std::string find_gguf_vision(const std::string& path) {
+QWEN35_BODY std::vector<std::string> gguf_towers_beside(const std::string& path) {
   const std::size_t slash = path.find_last_of('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const std::string beside = slash == std::string::npos ? "" : path.substr(0, slash + 1);
   const auto is_vision = [](std::string_view name) {
     return is_gguf_name(name) && detail::lower_case(name).find("mmproj") != std::string::npos;
   };
   std::vector<std::string> found;
-  for (const std::string& name : names_in_folder<CheckpointError>(folder, 100'000)) {
+  if (is_vision(std::string_view(path).substr(beside.size()))) {
+    return found;
+  }
+  for (const std::string& name : names_in_folder<CheckpointError>(beside.empty() ? "." : beside, 100'000)) {
     if (is_vision(name)) {
-      found.push_back(name);
+      found.push_back(beside + name);
     }
   }
-  if (found.empty() || is_vision(path.substr(slash == std::string::npos ? 0 : slash + 1))) {
-    return "";
-  }
-  std::sort(found.begin(), found.end());
-  const auto rank = [](const std::string& name) {
+  const auto rank = [&](const std::string& name) {
     constexpr std::string_view formats[] = {"bf16", "f16", "f32"};
-    const std::string lower = detail::lower_case(name);
+    const std::string lower = detail::lower_case(std::string_view(name).substr(beside.size()));
     return std::find_if(std::begin(formats), std::end(formats),
                         [&](std::string_view f) { return lower.find(f) != std::string::npos; }) -
            std::begin(formats);
   };
-  const auto best = std::min_element(found.begin(), found.end(),
-                                     [&](const std::string& a, const std::string& b) { return rank(a) < rank(b); });
-  return slash == std::string::npos ? *best : path.substr(0, slash + 1) + *best;
+  std::sort(found.begin(), found.end());
+  std::stable_sort(found.begin(), found.end(),
+                   [&](const std::string& a, const std::string& b) { return rank(a) < rank(b); });
+  return found;
 }
 
-QWEN35_BODY std::vector<std::string> gguf_paths(const std::string& path, const std::optional<std::string>& vision) {
-  std::vector<std::string> out = gguf_part_names(path);
-  std::string tower = vision ? *vision : find_gguf_vision(path);
-  if (!tower.empty()) {
-    out.push_back(std::move(tower));
+QWEN35_BODY std::string gguf_tower_misfit(const GgufFile& text, const GgufFile& tower) {
+  const std::string_view architecture = gguf_architecture(tower);
+  if (architecture != "clip") {
+    return concat("its general.architecture is \"", shortened(architecture), "\", that of a picture tower is \"clip\"");
   }
+  const std::string_view projector = gguf_text(tower, "clip.projector_type");
+  if (projector != detail::gguf_projector) {
+    return concat("its clip.projector_type is \"", shortened(projector), "\", this family's is \"",
+                  detail::gguf_projector, "\"");
+  }
+  // From metadata, else from a shape.
+  const auto width = [](const GgufFile& file, std::string_view key, const char* name, std::size_t axis) {
+    const GgufValue* const value = file.find(key);
+    const TensorInfo* const tensor = file.tensor(name);
+    return value != nullptr                                   ? json::dump(value->json())
+           : tensor != nullptr && tensor->shape.size() > axis ? std::to_string(tensor->shape[axis])
+                                                              : std::string();
+  };
+  const std::string own = width(text, concat(gguf_architecture(text), ".embedding_length"), "token_embd.weight", 1);
+  const std::string projected = width(tower, "clip.vision.projection_dim", "mm.2.bias", 0);
+  return own.empty() || projected.empty() || own == projected
+             ? ""
+             : concat("it projects to ", shortened(projected), " values (clip.vision.projection_dim), the model's ",
+                      "tokens have ", shortened(own), ": the tower of another model");
+}
+
+QWEN35_BODY GgufPaths gguf_paths(const std::string& path, const std::optional<std::string>& vision) {
+  GgufPaths out{gguf_part_names(path), {}};
+  const std::vector<std::string> towers =
+      vision ? std::vector<std::string>(vision->empty() ? 0 : 1, *vision) : gguf_towers_beside(path);
+  if (towers.empty()) {
+    return out;
+  }
+  const MappedFile bytes = MappedFile::as_used(out.files[0]);
+  const GgufFile text = read_gguf(bytes.bytes(), out.files[0]);
+  if (gguf_architecture(text) == "clip") {
+    require<CheckpointError>(!vision, path, ": a picture tower (mmproj) itself, ", *vision,
+                             " is given as another: open the model's own GGUF file");
+    return out;
+  }
+  std::string misfits;
+  for (const std::string& name : towers) {
+    const auto look = [&] {
+      const MappedFile tower = MappedFile::as_used(name);
+      return gguf_tower_misfit(text, read_gguf(tower.bytes(), name));
+    };
+    // What stands beside a model by chance may be damaged, or no such file.
+    const Result<std::string> misfit = vision ? Result<std::string>(look()) : attempt(look);
+    if (misfit && misfit.value().empty()) {
+      out.files.push_back(name);
+      return out;
+    }
+    misfits +=
+        concat(misfits.empty() ? "" : "; ", misfit ? concat(name, ": ", misfit.value()) : misfit.failure().message);
+  }
+  const std::string how =
+      "the model's own is named by CheckpointOptions::mmproj (--mmproj FILE), \"\" (none) is for "
+      "text alone";
+  require<CheckpointError>(!vision, path, ": not its picture tower: ", misfits, "; ", how);
+  out.passed_over = concat(path, ": passed over as its picture tower: ", misfits, "; ", how);
   return out;
 }
 
@@ -275,14 +360,9 @@ QWEN35_BODY GgufModel join_gguf(std::vector<GgufFile> files) {
                              ": no tensors of the first layer, blk.0: the layers that predict further tokens (MTP) "
                              "alone, or a part of a model");
   }
-  const GgufValue* const width =
-      out.text ? out.text->find(concat(gguf_architecture(*out.text), ".embedding_length")) : nullptr;
-  const GgufValue* const projected = out.vision ? out.vision->find("clip.vision.projection_dim") : nullptr;
-  require<CheckpointError>(
-      width == nullptr || projected == nullptr || width->json() == projected->json(), out.source(),
-      ": the picture tower ", out.vision ? out.vision->source : std::string(),
-      " is for another model: name its own in CheckpointOptions::mmproj (--mmproj), or \"\" (none) to read "
-      "text alone");
+  const std::string misfit = out.text && out.vision ? gguf_tower_misfit(*out.text, *out.vision) : "";
+  require<CheckpointError>(misfit.empty(), out.source(),
+                           ": not its picture tower: ", out.vision ? out.vision->source : std::string(), ": ", misfit);
   return out;
 }
 

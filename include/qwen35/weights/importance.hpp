@@ -169,9 +169,13 @@ QWEN35_BODY std::optional<std::vector<float>> Importance::of(const Checkpoint& c
     out.assign(begin, begin + static_cast<std::ptrdiff_t>(columns));
   }
   if (place.tiled_columns) {
-    const json::Value* const inner = checkpoint.config().find("text_config");
-    const JsonFields text(inner == nullptr ? &checkpoint.config() : inner, "config");
-    const std::size_t keys = text.size("linear_num_key_heads", 1), values = text.size("linear_num_value_heads", 1);
+    std::size_t keys = 1, values = 1;
+    read_config(checkpoint, [&](const json::Value& config) {
+      const json::Value* const inner = config.find("text_config");
+      const JsonFields text(inner == nullptr ? &config : inner, "config");
+      keys = text.size("linear_num_key_heads", 1);
+      values = text.size("linear_num_value_heads", 1);
+    });
     require<CheckpointError>(keys > 0 && values % keys == 0 && values > 0 && columns % values == 0, checkpoint.name(),
                              ": linear_num_key_heads and linear_num_value_heads do not fit ", shortened(tensor.name));
     const std::size_t width = columns / values, tiles = values / keys;

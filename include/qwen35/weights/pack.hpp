@@ -2,7 +2,7 @@
 // A checkpoint is packed: one file, in the formats that a recipe says.
 #pragma once
 
-#include <qwen35/weights/checkpoint.hpp>
+#include <qwen35/weights/checkpoint_config.hpp>
 #include <qwen35/weights/importance.hpp>
 #include <qwen35/weights/pack_recipe.hpp>
 #include <qwen35/weights/pack_source.hpp>
@@ -197,12 +197,23 @@ QWEN35_BODY void WeightPacking::write(PackedWriter& writer, const std::function<
 
 QWEN35_BODY PackReport pack(const Checkpoint& checkpoint, const std::string& path, const PackOptions& options) {
   require<InputError>(is_packed_name(path), path, ": expected a name that ends in \".qwen35\"");
-  const json::Value* const inner = checkpoint.config().find("text_config");
-  const std::size_t layers = JsonFields(inner == nullptr ? &checkpoint.config() : inner, "config")
-                                 .size("num_hidden_layers", MoeTextDefaults::num_hidden_layers);
+  require_text_model(checkpoint);
+  std::size_t layers = 0;
+  read_config(checkpoint, [&](const json::Value& config) {
+    const json::Value* const inner = config.find("text_config");
+    layers = JsonFields(inner == nullptr ? &config : inner, "config")
+                 .size("num_hidden_layers", MoeTextDefaults::num_hidden_layers);
+  });
   // All that can be said beforehand is said before anything is written.
-  QuantizationConfig::of(checkpoint.config());
+  quantization_of(checkpoint);
   const std::vector<PackSource> sources = pack_sources(checkpoint);
+  std::vector<std::string_view> names;
+  for (const PackSource& source : sources) {
+    names.push_back(source.weight.name);
+  }
+  options.recipe.require_matches(names);
+  require<InputError>(options.importance == nullptr || !options.recipe.is_copy(), checkpoint.name(),
+                      ": an importance matrix is given, and a recipe that writes no weight anew");
   std::vector<std::optional<Format>> formats;
   std::size_t done = 0, total = 0;
   for (const PackSource& source : sources) {
@@ -211,6 +222,15 @@ QWEN35_BODY PackReport pack(const Checkpoint& checkpoint, const std::string& pat
                              ": the tensors of this module do not say its sizes, only the recipe copy keeps them");
     formats.push_back(options.recipe.format_of(source.weight, part_of_tensor(source.weight.name, layers)));
     total += source.bytes();
+  }
+  if (options.importance != nullptr) {
+    bool any = false;
+    for (std::size_t i = 0; i < sources.size() && !any; ++i) {
+      any = formats[i] && options.importance->of(checkpoint, sources[i].weight);
+    }
+    require<InputError>(any, checkpoint.name(),
+                        ": the importance matrix that is given has nothing for a weight that "
+                        "the recipe writes anew: it is of another model");
   }
   PackedWriter writer(path);
   for (const std::string& name : detail::packed_file_names(checkpoint.files())) {

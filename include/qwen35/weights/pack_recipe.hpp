@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@
 #if QWEN35_BODIES
 #include <qwen35/formats/block_fit.hpp>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 #endif
@@ -42,6 +44,9 @@ class PackRecipe {
   const std::string& text() const { return text_; }
   // Does it leave everything as it is?
   bool is_copy() const;
+  // Raises InputError with the rules whose pattern no name of a tensor has: what was mistyped would stay as it is, and
+  // nobody would know. Patterns of the named recipes, which are for folders and GGUF files at once, may be for nothing.
+  void require_matches(std::span<const std::string_view> names) const;
   // The format that a tensor gets, nothing: it stays. Raises InputError when the rule has no format for it.
   std::optional<Format> format_of(const TensorInfo& tensor, TensorPart part) const;
 
@@ -54,6 +59,7 @@ class PackRecipe {
   };
 
   static bool matches(std::string_view pattern, std::string_view name);
+  static bool is_of_named(std::string_view pattern);
 
   std::string source_;
   std::string text_;
@@ -160,6 +166,31 @@ QWEN35_BODY bool PackRecipe::is_copy() const {
     }
   }
   return true;
+}
+
+QWEN35_BODY bool PackRecipe::is_of_named(std::string_view pattern) {
+  const auto begins_a_line = [&](std::string_view text) {
+    for (std::size_t at = text.find(pattern); at != std::string_view::npos; at = text.find(pattern, at + 1)) {
+      if ((at == 0 || text[at - 1] == '\n') && text.substr(at + pattern.size()).starts_with(' ')) {
+        return true;
+      }
+    }
+    return false;
+  };
+  return begins_a_line(detail::kept_small) ||
+         std::any_of(detail::recipes.begin(), detail::recipes.end(),
+                     [&](const auto& recipe) { return begins_a_line(recipe.second); });
+}
+
+QWEN35_BODY void PackRecipe::require_matches(std::span<const std::string_view> names) const {
+  std::string lines;
+  for (const Rule& rule : rules_) {
+    const bool used =
+        rule.part || is_of_named(rule.pattern) ||
+        std::any_of(names.begin(), names.end(), [&](std::string_view name) { return matches(rule.pattern, name); });
+    lines += used ? "" : concat("\n  line ", rule.line, ": \"", shortened(rule.pattern), "\"");
+  }
+  require<InputError>(lines.empty(), source_, ": patterns that no tensor of this checkpoint has the name for:", lines);
 }
 
 QWEN35_BODY std::optional<Format> PackRecipe::format_of(const TensorInfo& tensor, TensorPart part) const {

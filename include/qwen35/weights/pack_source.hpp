@@ -5,7 +5,7 @@
 
 #include <qwen35/core/matrix.hpp>
 #include <qwen35/weights/bound_storage.hpp>
-#include <qwen35/weights/checkpoint.hpp>
+#include <qwen35/weights/checkpoint_config.hpp>
 
 #include <cstddef>
 #include <string>
@@ -83,22 +83,6 @@ QWEN35_BODY std::string integers_name(const std::vector<std::size_t>& shape, std
   return dtype_name(bits > 5.5 ? Format::i8_128 : bits > 4.5 ? Format::i4_32 : Format::i4_128);
 }
 
-// The names that the other tensors of a weight can have.
-QWEN35_BODY std::vector<std::string> names_of_parts(const std::string& weight) {
-  std::vector<std::string> out;
-  for (const char* const beside : {"", "_scale_inv", "_scale", "_zero_point", "_shape", "_g_idx", "_packed"}) {
-    out.push_back(weight + beside);
-  }
-  if (weight.ends_with(".weight")) {
-    const std::string module = weight.substr(0, weight.size() - 6);
-    for (const char* const part :
-         {"qweight", "qzeros", "scales", "g_idx", "input_scale", "input_zero_point", "activation_scale"}) {
-      out.push_back(module + part);
-    }
-  }
-  return out;
-}
-
 QWEN35_BODY std::size_t values_of(const TensorInfo& tensor) {
   return std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::size_t{1}, std::multiplies<>());
 }
@@ -141,7 +125,7 @@ QWEN35_BODY std::vector<PackSource> pack_sources(const Checkpoint& checkpoint) {
       source.weight.shape = sizes ? std::vector<std::size_t>{sizes->rows, sizes->cols} : std::vector<std::size_t>{};
     }
     std::size_t bytes = 0;
-    for (const std::string& name : detail::names_of_parts(weight)) {
+    for (const std::string& name : PackedWeight::parts_of(weight)) {
       if (const TensorInfo* const part = checkpoint.find(name)) {
         source_of.emplace(part, out.size());
         bytes += part->bytes.size();
@@ -178,7 +162,7 @@ QWEN35_BODY Matrix pack_matrix(const Checkpoint& checkpoint, const PackSource& s
   if (checkpoint.is_gguf() || (!source.is_module() && format != Format::f8_e4m3)) {
     return {weight.bytes.data(), format, weight.bytes.size() / row_bytes(format, cols), cols};
   }
-  const QuantizationConfig config = QuantizationConfig::of(checkpoint.config());
+  const QuantizationConfig config = quantization_of(checkpoint);
   detail::ModuleTaker tensors(checkpoint);
   if (format != Format::f8_e4m3) {
     return PackedWeight::read(tensors, storage, config, weight.name, weight.shape[0], cols);

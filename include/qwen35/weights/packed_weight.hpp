@@ -38,6 +38,12 @@ class PackedWeight {
  public:
   // Has the file such tensors for the parameter `name`?
   static bool is_there(const TensorTaker& tensors, const std::string& name);
+  // Complains, and is false, where a module has two weights that nothing chooses between: stored plainly and as
+  // integers, or as integers of two methods. All of them then count as parts of the model.
+  static bool is_one(TensorTaker& tensors, const std::string& name);
+
+  // The names that the tensors of a parameter can have.
+  static std::vector<std::string> parts_of(const std::string& name);
 
   // As the tensors of the parameter `name` tell them, if they do.
   struct Sizes {
@@ -45,7 +51,11 @@ class PackedWeight {
   };
   static std::optional<Sizes> sizes(const TensorTaker& tensors, const std::string& name);
 
-  // The matrix; an empty one after complaints. Of whole rows that are kept in memory: the file is not looked at later.
+  // Looks, and complains, whether the tensors of the parameter are there and have its sizes; reads no values.
+  static void look(TensorTaker& tensors, const std::string& name, std::size_t rows, std::size_t cols);
+
+  // The matrix; an empty one after complaints, among them scales that are not finite. Of whole rows that are kept in
+  // memory: the file is not looked at later.
   static Matrix read(TensorTaker& tensors, BoundStorage& storage, const QuantizationConfig& config,
                      const std::string& name, std::size_t rows, std::size_t cols);
 
@@ -54,6 +64,8 @@ class PackedWeight {
                std::size_t cols)
       : tensors_(tensors), config_(config), module_(module_of(name)), rows_(rows), cols_(cols) {}
 
+  // The tensor of a module's integers, or null.
+  static const TensorInfo* packed_tensor(const TensorTaker& tensors, const std::string& name);
   static std::string module_of(const std::string& name) { return name.substr(0, name.size() - 6); }
 
   const TensorInfo* take(const char* part, bool optional = false);

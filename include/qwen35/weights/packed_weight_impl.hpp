@@ -18,11 +18,30 @@ QWEN35_BODY bool PackedWeight::is_there(const TensorTaker& tensors, const std::s
     return false;
   }
   const TensorInfo* const plain = tensors.find(name);
-  if (plain != nullptr) {
-    return plain->dtype == "I8";
-  }
+  return (plain != nullptr && plain->dtype == "I8") || packed_tensor(tensors, name) != nullptr;
+}
+
+QWEN35_BODY const TensorInfo* PackedWeight::packed_tensor(const TensorTaker& tensors, const std::string& name) {
   const std::string module = module_of(name);
-  return tensors.find(module + "qweight") != nullptr || tensors.find(module + "weight_packed") != nullptr;
+  const TensorInfo* const words = tensors.find(module + "qweight");
+  return words != nullptr ? words : tensors.find(module + "weight_packed");
+}
+
+QWEN35_BODY bool PackedWeight::is_one(TensorTaker& tensors, const std::string& name) {
+  const std::string module = module_of(name);
+  std::string there;
+  std::size_t count = 0;
+  for (const char* const values : {"weight", "qweight", "weight_packed"}) {
+    const TensorInfo* const tensor = tensors.find(module + values);
+    if (tensor != nullptr) {
+      tensors.take_any(module + values);
+      there += concat(count++ == 0 ? "" : " and ", values);
+    }
+  }
+  if (count > 1) {
+    tensors.complain(name, concat("this module has several weights, ", there, ": expected one"));
+  }
+  return count <= 1;
 }
 
 QWEN35_BODY std::optional<PackedWeight::Sizes> PackedWeight::sizes(const TensorTaker& tensors,
@@ -66,16 +85,49 @@ QWEN35_BODY std::optional<PackedWeight::Sizes> PackedWeight::sizes(const TensorT
   return std::nullopt;
 }
 
+QWEN35_BODY void PackedWeight::look(TensorTaker& tensors, const std::string& name, std::size_t rows, std::size_t cols) {
+  if (!is_one(tensors, name)) {
+    return;
+  }
+  for (const std::string& part : parts_of(name)) {
+    tensors.take_any(part);
+  }
+  const std::optional<Sizes> found = sizes(tensors, name);
+  if (!found) {
+    tensors.complain(name, "its tensors of integers, scales and zero points are not complete, or of no known form");
+  } else if (found->rows != rows || found->cols != cols) {
+    tensors.complain(name, concat("its tensors are those of a weight [", found->rows, ", ", found->cols,
+                                  "], expected [", rows, ", ", cols, "]"));
+  }
+}
+
+QWEN35_BODY std::vector<std::string> PackedWeight::parts_of(const std::string& name) {
+  std::vector<std::string> out;
+  for (const char* const beside : {"", "_scale_inv", "_scale", "_zero_point", "_shape", "_g_idx", "_packed"}) {
+    out.push_back(name + beside);
+  }
+  if (name.ends_with(".weight")) {
+    for (const char* const part :
+         {"qweight", "qzeros", "scales", "g_idx", "input_scale", "input_zero_point", "activation_scale"}) {
+      out.push_back(module_of(name) + part);
+    }
+  }
+  return out;
+}
+
 QWEN35_BODY Matrix PackedWeight::read(TensorTaker& tensors, BoundStorage& storage, const QuantizationConfig& config,
                                       const std::string& name, std::size_t rows, std::size_t cols) {
   PackedWeight weight(tensors, config, name, rows, cols);
+  if (!is_one(tensors, name)) {
+    return {};
+  }
   const TensorInfo* const words = tensors.find(weight.module_ + "qweight");
   const bool awq =
       words != nullptr && (config.method == QuantizationConfig::Method::awq ||
                            (config.method != QuantizationConfig::Method::gptq && words->shape.size() == 2 &&
                             words->shape[0] == cols && words->shape[1] * 8 == rows));
   const bool read = words == nullptr ? weight.read_compressed() : awq ? weight.read_awq() : weight.read_gptq();
-  if (!read) {
+  if (!read || !has_finite_scales(tensors, *weight.scales_, weight.scale_type_)) {
     return {};
   }
   const std::optional<Format> format = weight.choose_format();
@@ -296,6 +348,12 @@ QWEN35_BODY bool PackedWeight::find_groups() {
 QWEN35_BODY bool PackedWeight::read_group_index(const char* part) {
   const TensorInfo* const tensor = take(part, true);
   if (tensor == nullptr) {
+    if (config_.ordered && groups_ > 1) {
+      tensors_.complain(module_ + part,
+                        "missing, but quantization_config says that columns are put into groups by their activations "
+                        "(desc_act, actorder)");
+      return false;
+    }
     return find_groups();
   }
   if (!expect_dtype(*tensor, {"I32"}) || !expect_shape(*tensor, {cols_})) {

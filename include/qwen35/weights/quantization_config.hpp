@@ -24,6 +24,8 @@ struct QuantizationConfig {
   std::size_t group_size = 0;    // 0: not said, or whole rows
   std::size_t block_rows = 128;  // of FP8's factors
   std::size_t block_cols = 128;
+  bool in_blocks = false;       // "fp8": weight_scale_inv has a factor for each block, and nothing else
+  bool ordered = false;         // columns are put into groups by their activations: each module says which
   bool zeros_minus_one = true;  // GPTQ: a zero point is stored as one less, unless the file says "gptq_v2"
 
   // Raises ConfigError for a method that is not read here, or a variant of one; it names what is.
@@ -116,7 +118,14 @@ QWEN35_BODY void QuantizationConfig::read_compressed_tensors(const JsonFields& f
   detail::compressed_format({fields.object("sparsity_config"), "quantization_config.sparsity_config"});
   detail::each_group({fields.object("transform_config"), "quantization_config.transform_config"}, "config_groups",
                      detail::refuse_rotated_activations);
-  detail::each_group(fields, "config_groups", [&](const JsonFields& group) { read_group(group, format); });
+  std::size_t groups = 0, in_order = 0;
+  detail::each_group(fields, "config_groups", [&](const JsonFields& group) {
+    read_group(group, format);
+    const json::Value* const order = JsonFields(group.object("weights"), group.where() + ".weights").find("actorder");
+    in_order += order != nullptr && (*order == json::Value("group") || *order == json::Value(true)) ? 1u : 0u;
+    ++groups;
+  });
+  ordered = groups > 0 && in_order == groups;
 }
 
 // `format`: of all groups, unless they have their own.
@@ -168,6 +177,7 @@ QWEN35_BODY void QuantizationConfig::read_gptq(const JsonFields& fields) {
     detail::refuse_quantization(concat("gptq of ", bits, " bits"));
   }
   group_size = read_group_size(fields);
+  ordered = fields.boolean("desc_act", false);
 }
 
 QWEN35_BODY void QuantizationConfig::read_awq(const JsonFields& fields) {
@@ -198,6 +208,7 @@ QWEN35_BODY QuantizationConfig QuantizationConfig::of_object(const JsonFields& f
       detail::refuse_quantization("fp8 as " + kind.substr(0, 100));
     }
     out.read_block_size(fields, "weight_block_size");
+    out.in_blocks = !fields.mentions("weight_block_size") || fields.find("weight_block_size") != nullptr;
   } else if (method == "gptq") {
     out.read_gptq(fields);
   } else if (method == "awq") {

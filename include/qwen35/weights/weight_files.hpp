@@ -37,7 +37,8 @@ using LoadProgress = std::function<void(std::size_t done, std::size_t total)>;
 enum class LoadMode : std::uint8_t {
   automatic,  // read where memory allows, else map
   map,        // the system's file cache, shared with other processes; the files must stay as they are
-  read        // memory of the process; what happens to the files afterwards does not matter
+  read,       // memory of the process; what happens to the files afterwards does not matter
+  as_used     // mapped, and nothing is read before it is looked at: for those who look at little
 };
 
 std::string_view name_of(LoadMode mode);
@@ -108,16 +109,20 @@ class WeightFiles {
 #if QWEN35_BODIES
 
 QWEN35_BODY std::string_view name_of(LoadMode mode) {
-  return mode == LoadMode::automatic ? "automatic" : mode == LoadMode::map ? "map" : "read";
+  return mode == LoadMode::automatic ? "automatic"
+         : mode == LoadMode::map     ? "map"
+         : mode == LoadMode::read    ? "read"
+                                     : "as_used";
 }
 
 QWEN35_BODY LoadMode load_mode(std::string_view name) {
-  for (const LoadMode mode : {LoadMode::automatic, LoadMode::map, LoadMode::read}) {
+  for (const LoadMode mode : {LoadMode::automatic, LoadMode::map, LoadMode::read, LoadMode::as_used}) {
     if (name == name_of(mode)) {
       return mode;
     }
   }
-  raise<InputError>(concat("\"", shortened(name), "\" is no way to load weights, expected automatic, map or read"));
+  raise<InputError>(
+      concat("\"", shortened(name), "\" is no way to load weights, expected automatic, map, read or as_used"));
 }
 
 QWEN35_BODY std::string LoadReport::text() const {
@@ -140,7 +145,7 @@ QWEN35_BODY void WeightFiles::expect(std::span<const std::string> paths) {
   for (const std::string& path : paths) {
     total_ += PlainFile<CheckpointError>(path).size();
   }
-  reads_ = mode_ != LoadMode::map;
+  reads_ = mode_ == LoadMode::automatic || mode_ == LoadMode::read;
   if (!reads_ || total_ < small) {
     return;
   }
@@ -172,7 +177,8 @@ QWEN35_BODY std::span<const std::byte> WeightFiles::add(const std::string& path,
     buffers_.push_back(std::move(*memory));
     in_buffers_.push_back(out);
   } else {
-    maps_.emplace_back(path, [&](std::size_t done) { tell(before_ + done); });
+    maps_.push_back(mode_ == LoadMode::as_used ? MappedFile::as_used(path)
+                                               : MappedFile(path, [&](std::size_t done) { tell(before_ + done); }));
     out = maps_.back().bytes();
   }
   before_ += out.size();
