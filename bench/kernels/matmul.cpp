@@ -4,6 +4,7 @@
 #include "kernel_bench.hpp"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -69,11 +70,12 @@ BENCHMARK(factors_beside)
                    {1, 2}})
     ->UseRealTime();
 
-// Blocks with activations in 8 bits: one token, the 16 that an expert has of a prompt of 512, and many.
+// Blocks with activations in 8 bits: one token (of rows as short as an expert's are on the way down, too), the 16 that
+// an expert has of a prompt of 512, and many.
 void integers(benchmark::State& state) {
   const auto format = static_cast<qwen35::Format>(state.range(0));
   const auto tokens = static_cast<std::size_t>(state.range(1));
-  constexpr std::size_t cols = 2048;
+  const auto cols = static_cast<std::size_t>(state.range(2));
   const std::size_t rows = (std::size_t{64} << 20) / qwen35::row_bytes(format, cols) / (tokens > 16 ? 32 : 1);
   const auto bytes = kernel_bench::filled(qwen35::row_bytes(format, rows * cols));
   const auto x = kernel_bench::filled_floats(tokens * cols);
@@ -91,10 +93,13 @@ void integers(benchmark::State& state) {
   kernel_bench::report(state, 2.0 * static_cast<double>(rows * cols * tokens), static_cast<double>(w.bytes()));
 }
 BENCHMARK(integers)
-    ->ArgNames({"dtype", "tokens"})
+    ->ArgNames({"dtype", "tokens", "cols"})
     ->Apply([](benchmark::internal::Benchmark* bench) {
-      for (const int tokens : {1, 4, 16, 512}) {
-#define QWEN35_BENCH_FORMAT(name, ...) bench->Args({static_cast<int>(qwen35::Format::name), tokens});
+      for (const auto& [tokens, cols] : {std::pair{1, 512}, {1, 2048}, {4, 2048}, {16, 2048}, {512, 2048}}) {
+#define QWEN35_BENCH_FORMAT(name, ...)                                   \
+  if (qwen35::kernels::has_integer_products(qwen35::Format::name)) {     \
+    bench->Args({static_cast<int>(qwen35::Format::name), tokens, cols}); \
+  }
         QWEN35_BLOCK_FORMATS(QWEN35_BENCH_FORMAT)
 #undef QWEN35_BENCH_FORMAT
       }

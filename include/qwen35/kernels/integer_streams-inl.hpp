@@ -2,6 +2,7 @@
 // Products of rows of blocks with one row of activations in 8 bits, or a few: as fast as memory gives the blocks.
 #include <qwen35/kernels/formats/unpacked_blocks-inl.hpp>
 
+#include <algorithm>
 #include <type_traits>
 
 #if defined(QWEN35_KERNELS_INTEGER_STREAMS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -99,32 +100,32 @@ HWY_INLINE void add_block(const BlockCodes<Reader>& block, const QuantizedBlock&
   }
 }
 
-// The partial sums of each row of a vector, in order.
+// The partial sums of each row of a vector, added in order: in all lanes of its piece.
 template <std::size_t Sums>
-HWY_INLINE void sum_partials(const Vec* totals, float* rows) {
-  HWY_ALIGN float partial[Sums / 4][vector_rows][4];
+HWY_INLINE Vec sum_partials(const Vec* totals) {
+  Vec sum = hn::Broadcast<0>(totals[0]);
+  QWEN35_UNROLL
   for (std::size_t m = 0; m < Sums / 4; ++m) {
-    store(totals[m], partial[m][0]);
+    sum = m == 0 ? sum : hn::Add(sum, hn::Broadcast<0>(totals[m]));
+    sum = hn::Add(hn::Add(hn::Add(sum, hn::Broadcast<1>(totals[m])), hn::Broadcast<2>(totals[m])),
+                  hn::Broadcast<3>(totals[m]));
   }
-  for (std::size_t r = 0; r < vector_rows; ++r) {
-    float sum = partial[0][r][0];
-    for (std::size_t i = 1; i < Sums; ++i) {
-      sum += partial[i / 4][r][i % 4];
-    }
-    rows[r] += sum;
-  }
+  return sum;
 }
 
-// The same where the vector is of one row.
-HWY_INLINE void sum_partials(Vec totals, float& row) {
-  HWY_ALIGN float partial[lanes];
-  store(totals, partial);
-  float sum = partial[0];
-  for (std::size_t i = 1; i < lanes; ++i) {
-    sum += partial[i];
-  }
-  row += sum;
+#if HWY_TARGET <= HWY_AVX3
+// Four vectors of one row each become vectors of a piece of each row.
+HWY_INLINE void transpose_pieces(Vec* v) {
+  const __m512 ab_low = _mm512_shuffle_f32x4(v[0].raw, v[1].raw, 0x44);
+  const __m512 ab_high = _mm512_shuffle_f32x4(v[0].raw, v[1].raw, 0xee);
+  const __m512 cd_low = _mm512_shuffle_f32x4(v[2].raw, v[3].raw, 0x44);
+  const __m512 cd_high = _mm512_shuffle_f32x4(v[2].raw, v[3].raw, 0xee);
+  v[0] = Vec{_mm512_shuffle_f32x4(ab_low, cd_low, 0x88)};
+  v[1] = Vec{_mm512_shuffle_f32x4(ab_low, cd_low, 0xdd)};
+  v[2] = Vec{_mm512_shuffle_f32x4(ab_high, cd_high, 0x88)};
+  v[3] = Vec{_mm512_shuffle_f32x4(ab_high, cd_high, 0xdd)};
 }
+#endif
 
 inline constexpr std::size_t integer_fetch_ahead = 1024;
 
@@ -137,6 +138,7 @@ QWEN35_TILE_FUNCTION void integer_streams(const IntegerMatmulTask& task) {
   using Kind = typename Reader::Kind;
   constexpr std::size_t block_rows = by_row<Reader> ? 1 : vector_rows;
   constexpr std::size_t vectors = 4 / block_rows, parts = by_row<Reader> ? 1 : Kind::sums / 4;
+  constexpr std::size_t sum_vectors = 4 / vector_rows;
   const std::size_t tokens = One ? 1 : task.tokens;
   const std::size_t blocks = quantized_blocks(task.w.cols);
   const std::size_t whole = Reader::bytes == 0 ? 0 : task.w.cols / quantized_values;
@@ -154,7 +156,10 @@ QWEN35_TILE_FUNCTION void integer_streams(const IntegerMatmulTask& task) {
       row[r] = own < task.row_end ? own : task.row_end - 1;  // the last row again, with the same result
       stream[r] = reinterpret_cast<const std::uint8_t*>(task.w.row(row[r]));
     }
-    float sums[One ? 1 : stream_tokens][4] = {};
+    Vec sums[One ? 1 : stream_tokens][sum_vectors];
+    for (std::size_t t = 0; t < tokens; ++t) {
+      std::fill(sums[t], sums[t] + sum_vectors, zero());
+    }
     for (std::size_t span = 0; span < blocks; span += span_blocks) {
       const std::size_t end = blocks - span < span_blocks ? blocks : span + span_blocks;
       Vec totals[One ? 1 : stream_tokens][vectors * parts];
@@ -184,19 +189,24 @@ QWEN35_TILE_FUNCTION void integer_streams(const IntegerMatmulTask& task) {
         }
       }
       for (std::size_t t = 0; t < tokens; ++t) {
-        for (std::size_t v = 0; v < vectors; ++v) {
-          if constexpr (by_row<Reader>) {
-            sum_partials(totals[t][v], sums[t][v]);
-          } else {
-            sum_partials<Kind::sums>(totals[t] + v * parts, sums[t] + v * vector_rows);
-          }
+        if constexpr (by_row<Reader>) {
+          transpose_pieces(totals[t]);
+        }
+        QWEN35_UNROLL
+        for (std::size_t v = 0; v < sum_vectors; ++v) {
+          sums[t][v] = hn::Add(sums[t][v], sum_partials<Kind::sums>(totals[t] + v * Kind::sums / 4));
         }
       }
     }
     for (std::size_t t = 0; t < tokens; ++t) {
+      HWY_ALIGN float of_rows[4][4];
+      QWEN35_UNROLL
+      for (std::size_t v = 0; v < sum_vectors; ++v) {
+        store(sums[t][v], of_rows[v * vector_rows]);
+      }
       for (std::size_t r = 0; r < 4; ++r) {
         float* const y = task.y + t * task.y_stride + row[r];
-        *y = task.bias == nullptr ? sums[t][r] : sums[t][r] + task.bias[row[r]];
+        *y = task.bias == nullptr ? of_rows[r][0] : of_rows[r][0] + task.bias[row[r]];
       }
     }
   }
