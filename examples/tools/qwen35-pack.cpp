@@ -106,8 +106,14 @@ qwen35::PackRecipe recipe_of(const std::string& name) {
 
 void verify(const Settings& settings) {
   const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(settings.source);
-  qwen35::require<qwen35::InputError>(checkpoint.packed() != nullptr, settings.source,
-                                      ": not a packed file, others have no sums");
+  if (checkpoint.packed() == nullptr) {
+    {
+      ProgressLine line(is_terminal() && !settings.quiet);
+      qwen35::verify_values(checkpoint, [&](std::size_t done, std::size_t total) { line.show(done, total); });
+    }
+    std::cout << settings.source << ": the values of " << checkpoint.tensors().size() << " tensors are numbers\n";
+    return;
+  }
   {
     ProgressLine line(is_terminal() && !settings.quiet);
     qwen35::verify_packed(*checkpoint.packed(), [&](std::size_t done, std::size_t total) { line.show(done, total); });
@@ -173,7 +179,8 @@ int main(int argc, char** argv) {
   tool::add_mmproj_option(app, settings.model);
   app.add_option("-t,--threads", settings.threads, "threads; 0: one for each processor")->capture_default_str();
   CLI::Option* const check =
-      app.add_flag("--verify", settings.verify, "hold the packed file SOURCE against the sums in it")
+      app.add_flag("--verify", settings.verify,
+                   "hold the packed file SOURCE against the sums in it; of others see whether all values are finite")
           ->excludes(recipe)
           ->excludes(importance)
           ->excludes("--mmproj");

@@ -273,7 +273,7 @@ elseif(WHAT STREQUAL "inspect")
   expect_in("a tower alone" "${out}" "model: none: a vision tower of " "cannot be run: ${data}/gguf/v01/mmproj-v01.gguf: a picture tower alone (mmproj), no model")
   write_foreign_tower()
   run("" "${beside}")
-  expect_in("a foreign tower" "${out}" "config: Shapes\n" "note: ${beside}: passed over as its picture tower: ${WORK}/beside/mmproj-v01.gguf: it projects to 64 values")
+  expect_in("a foreign tower" "${out}" "config: Shapes\n" "note: ${beside}: passed over as its picture tower: ${WORK}/beside/mmproj-v01.gguf: it projects to 20 values")
   run("" "${beside}" --mmproj none)
   expect_not_in("no tower" "${out}" "note: ")
   foreach(refused "${beside}|${WORK}/beside/mmproj-v01.gguf|not its picture tower" "${shapes}|none|is for the picture tower of a GGUF file" "${shapes}|${WORK}/none|is for the picture tower"
@@ -410,9 +410,13 @@ elseif(WHAT STREQUAL "pack")
     execute_process(COMMAND "${DESCRIBE}" -m "${WORK}/copy.qwen35" --video "${SCENES}/clip" --fps 2 -p "Which way does the triangle move?" -q OUTPUT_VARIABLE clip)
     expect_equal("answers" "${answer}${clip}" "A green circle and a blue star.\nThe triangle moves down.\n")
   endif()
+  foreach(source "${shapes}" "${gguf}/shapes-q8_0.gguf")
+    run("" --verify "${source}")
+    expect_in("values of ${source}" "${out}" "${source}: the values of " " tensors are numbers\n")
+  endforeach()
   # Errors leave what was there.
   file(SHA256 "${WORK}/q8.qwen35" before)
-  foreach(wrong "${shapes};${WORK}/q8.qwen35;-r;nothing" "${WORK}/none;${WORK}/q8.qwen35" "${shapes};${WORK}/x.bin" "--verify;${shapes}" "${shapes}"
+  foreach(wrong "${shapes};${WORK}/q8.qwen35;-r;nothing" "${WORK}/none;${WORK}/q8.qwen35" "${shapes};${WORK}/x.bin" "${shapes}"
                 "${shapes};${WORK}/q8.qwen35;-r;q4;--importance;${shapes}/config.json" "${shapes};${WORK}/none/x.qwen35")
     run("" ${wrong})
     expect_equal("exit status of ${wrong}" "${code}${out}" "1")

@@ -120,9 +120,9 @@ TEST_CASE("parts that are missing or do not belong together") {
   CHECK(joined([](GgufParts& p) { p.set("split.tensors.count", GgufType::i32, gguf_u32(9)); }, as_is)
             .starts_with("1.gguf: split.tensors.count says 9 tensors, the parts have "));
   CHECK(joined([](GgufParts& p) { p.text("split.count", "3"); }, as_is) ==
-        "1.gguf: split.count: expected a whole number");
+        "1.gguf: split.count: expected a whole number, found \"3\"");
   CHECK(joined([](GgufParts& p) { p.set("split.tensors.count", GgufType::i32, gguf_u32(0xFFFFFFFF)); }, as_is) ==
-        "1.gguf: split.tensors.count: expected a whole number");
+        "1.gguf: split.tensors.count: expected a whole number, found -1");
   CHECK(joined(as_is, [&](GgufParts& p) {
           p.entries[0].name = parts_of(data + names[0]).entries[1].name;
         }).find("stands in another part too") != std::string::npos);

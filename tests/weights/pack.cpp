@@ -242,6 +242,25 @@ TEST_CASE("a pattern that is for nothing is no rule") {
   CHECK(files_in(out) == 0);
 }
 
+TEST_CASE("values that are no numbers are found wherever they are") {
+  CHECK_NOTHROW(verify_values(Checkpoint::open(shapes)));
+  const std::string path = QWEN35_TEST_DATA "/gguf/shapes-q8_0.gguf";
+  GgufParts parts = GgufParts::of(read_gguf(read(path), path));
+  const auto said = [&] {
+    const Bytes file = parts.file();
+    return message_of<CheckpointError>([&] { verify_values(Checkpoint::from_bytes({{"m.gguf", file}})); });
+  };
+  CHECK(said() == "");
+  // The scale of a block of 34 bytes; 4 blocks are a row of 128 values.
+  const auto entry = std::find_if(parts.entries.begin(), parts.entries.end(),
+                                  [](const GgufEntryOf& e) { return e.name == "blk.3.attn_q.weight"; });
+  REQUIRE(entry != parts.entries.end());
+  std::byte* const block = parts.data.data() + entry->offset + 34 * (4 * 17 + 2);
+  block[0] = std::byte{0};
+  block[1] = std::byte{0x7c};  // infinite
+  CHECK(said() == "m.gguf: damaged weights:\n  blk.3.attn_q.weight: row 17 has values that are infinite or no numbers");
+}
+
 TEST_CASE("what is no model is not packed, nor an importance matrix that is for nothing") {
   const TempFolder out;
   const std::string tower = QWEN35_TEST_DATA "/gguf/v01/mmproj-v01.gguf";

@@ -128,9 +128,12 @@ QWEN35_BODY std::size_t values_of_a_scale(std::size_t extent, std::size_t count,
 QWEN35_BODY BlockScales read_block_scales(TensorTaker& tensors, BoundStorage& storage, const QuantizationConfig& config,
                                           const std::string& name, const StackedSizes& sizes) {
   const TensorInfo* tensor = tensors.take_any(name + "_scale_inv");
-  if (tensor == nullptr) {
-    tensor = tensors.take_any(name + "_scale");
+  const TensorInfo* const other = tensors.take_any(name + "_scale");
+  if (tensor != nullptr && other != nullptr) {
+    tensors.complain(other->name, concat("stands beside ", tensor->name, ": two sets of factors for one weight"));
+    return {};
   }
+  tensor = tensor == nullptr ? other : tensor;
   if (name.ends_with("weight")) {
     for (const char* const unused : {"input_scale", "activation_scale"}) {
       tensors.take_any(name.substr(0, name.size() - 6) + unused);

@@ -187,7 +187,7 @@ QWEN35_BODY std::size_t gguf_split_number(const GgufFile& file, std::string_view
   }
   const json::Value number = value->json();
   require<CheckpointError>(number.is_integer() && number.as_integer() >= 0, file.source, ": ", key,
-                           ": expected a whole number");
+                           ": expected a whole number, found ", shortened(json::dump(number)));
   return static_cast<std::size_t>(number.as_integer());
 }
 

@@ -20,9 +20,11 @@
 #include <qwen35/formats/block_fit.hpp>
 #include <qwen35/kernels/kernels.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
+#include <qwen35/weights/problem_list.hpp>
 #include <qwen35/weights/quantization_config.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <optional>
 #include <span>
@@ -71,7 +73,16 @@ struct PackReport {
 // quantised in a way that is not read; InputError for a recipe or a name that does not do.
 PackReport pack(const Checkpoint& checkpoint, const std::string& path, const PackOptions& options = {});
 
+// Decodes every weight of a checkpoint, of which opening it reads none: also the factors in the blocks of GGUF files.
+// `progress`: told the bytes that are done, of all. Raises CheckpointError with the tensors that have values that are
+// infinite or no numbers, or with the first module whose tensors do not fit each other.
+void verify_values(const Checkpoint& checkpoint,
+                   const std::function<void(std::size_t done, std::size_t total)>& progress = {});
+
 namespace detail {
+
+// The first row with a value that is not finite, or the number of rows.
+std::size_t first_bad_row(const Matrix& matrix);
 
 // The names of a checkpoint's files that are packed.
 std::vector<std::string> packed_file_names(const ModelFolder& files);
@@ -127,6 +138,22 @@ QWEN35_BODY PackSum PackReport::all() const {
 }
 
 namespace detail {
+
+QWEN35_BODY std::size_t first_bad_row(const Matrix& matrix) {
+  constexpr std::size_t together = 16;
+  std::atomic<std::size_t> first{matrix.rows};
+  parallel_for((matrix.rows + together - 1) / together, [&](std::size_t piece) {
+    std::vector<float> values(matrix.cols);
+    for (std::size_t row = piece * together; row < std::min((piece + 1) * together, matrix.rows); ++row) {
+      kernels::decode_row({matrix, row, values.data()});
+      if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); })) {
+        for (std::size_t seen = first; row < seen && !first.compare_exchange_weak(seen, row);) {
+        }
+      }
+    }
+  });
+  return first;
+}
 
 QWEN35_BODY std::vector<std::string> packed_file_names(const ModelFolder& files) {
   std::vector<std::string> out;
@@ -194,6 +221,32 @@ QWEN35_BODY void WeightPacking::write(PackedWriter& writer, const std::function<
 }
 
 }  // namespace detail
+
+QWEN35_BODY void verify_values(const Checkpoint& checkpoint,
+                               const std::function<void(std::size_t done, std::size_t total)>& progress) {
+  const std::vector<PackSource> sources = pack_sources(checkpoint);
+  std::size_t done = 0, total = 0;
+  for (const PackSource& source : sources) {
+    total += source.bytes();
+  }
+  ProblemList bad;
+  for (const PackSource& source : sources) {
+    const TensorInfo& weight = source.weight;
+    if (stored_format(weight.dtype) && !weight.shape.empty() && !weight.bytes.empty()) {
+      BoundStorage storage;
+      const Matrix matrix = pack_matrix(checkpoint, source, storage);
+      const std::size_t row = detail::first_bad_row(matrix);
+      if (row < matrix.rows) {
+        bad.add(shortened(weight.name), concat("row ", row, " has values that are infinite or no numbers"));
+      }
+    }
+    done += source.bytes();
+    if (progress) {
+      progress(done, total);
+    }
+  }
+  require<CheckpointError>(bad.count() == 0, checkpoint.name(), ": damaged weights:", bad.text());
+}
 
 QWEN35_BODY PackReport pack(const Checkpoint& checkpoint, const std::string& path, const PackOptions& options) {
   require<InputError>(is_packed_name(path), path, ": expected a name that ends in \".qwen35\"");
