@@ -123,10 +123,15 @@ TEST_CASE("a file of another model, cut or changed is an error, and asks for no 
   CHECK(contains(message_of<CacheError>([&] { load_points(path, small_layout, model + 1); }), "another model"));
   CacheLayout layout = small_layout;
   layout.kv_dtype = DType::f32;
-  CHECK(contains(message_of<CacheError>([&] { load_points(path, layout, model); }), "another format"));
+  CHECK(contains(message_of<CacheError>([&] { load_points(path, layout, model); }),
+                 concat("another format than asked for: ", name(small_layout.kv_dtype), ", expected f32")));
   layout = small_layout;
   ++layout.kv_heads;
-  CHECK(contains(message_of<CacheError>([&] { load_points(path, layout, model); }), "model shape"));
+  ++layout.linear_layers;
+  CHECK(message_of<CacheError>([&] { load_points(path, layout, model); }) ==
+        concat(path, ": of a model of another shape, or damaged: ", small_layout.linear_layers,
+               " linear layers, expected ", layout.linear_layers, ", ", small_layout.kv_heads,
+               " key/value heads, expected ", layout.kv_heads));
   for (std::size_t size = 0; size < good.size(); ++size) {
     test_support::put_file(path, good.substr(0, size));
     CHECK_THROWS_AS(load_points(path, small_layout, model), CacheError);

@@ -31,8 +31,8 @@ void each_filled_block(std::byte* const* pages, const CacheLayout& layout, std::
 // A layout as files hold it; the KV format is the last.
 using LayoutWords = std::array<std::uint64_t, 7>;
 LayoutWords layout_words(const CacheLayout& of);
-// Are they equal but for the KV format?
-bool same_shape(const LayoutWords& a, const LayoutWords& b);
+// Raises CacheError, which names `path` and the numbers that differ, unless a file's words are the model's.
+void require_layout(const LayoutWords& found, const CacheLayout& expected, const std::string& path);
 
 namespace detail {
 
@@ -85,8 +85,22 @@ QWEN35_BODY LayoutWords layout_words(const CacheLayout& of) {
           static_cast<std::uint64_t>(of.kv_dtype)};
 }
 
-QWEN35_BODY bool same_shape(const LayoutWords& a, const LayoutWords& b) {
-  return std::equal(a.begin(), a.end() - 1, b.begin());
+QWEN35_BODY void require_layout(const LayoutWords& found, const CacheLayout& expected, const std::string& path) {
+  constexpr const char* names[] = {"linear layers",           "full layers",
+                                   "values of a convolution", "values of a linear state",
+                                   "key/value heads",         "values of a head"};
+  const LayoutWords words = layout_words(expected);
+  std::string differences;
+  for (std::size_t i = 0; i < std::size(names); ++i) {
+    if (found[i] != words[i]) {
+      differences += concat(differences.empty() ? "" : ", ", found[i], " ", names[i], ", expected ", words[i]);
+    }
+  }
+  require<CacheError>(differences.empty(), path, ": of a model of another shape, or damaged: ", differences);
+  const std::uint64_t format = found.back();
+  require<CacheError>(format == words.back(), path, ": its keys are stored in another format than asked for: ",
+                      format < format_count ? name(static_cast<DType>(format)) : "an unknown one", ", expected ",
+                      name(expected.kv_dtype));
 }
 
 namespace detail {
@@ -144,13 +158,13 @@ QWEN35_BODY RectangleCache load_cache(const std::string& path, CacheLayout layou
   detail::CacheFileHeader header;
   read(std::as_writable_bytes(std::span(&header, 1)));
   const detail::CacheFileHeader own;
-  const LayoutWords words = layout_words(layout);
   require<CacheError>(std::memcmp(header.magic, own.magic, sizeof(header.magic)) == 0, path, ": not a cache file");
-  require<CacheError>(header.version == own.version && same_shape(words, header.layout), path,
-                      ": a cache of another version or model shape");
-  require<CacheError>(header.fingerprint == fingerprint && fingerprint != 0, path, ": a cache of another model");
-  require<CacheError>(header.layout == words, path, ": its keys are stored in another format than asked for (",
-                      name(options.kv_dtype), ")");
+  require<CacheError>(header.version == own.version, path, ": a cache of version ", header.version, ", expected ",
+                      own.version);
+  require_layout(header.layout, layout, path);
+  require<CacheError>(header.fingerprint == fingerprint && fingerprint != 0, path,
+                      ": a cache of another model, or damaged: its fingerprint is ", header.fingerprint, ", expected ",
+                      fingerprint);
   // Sizes are bounded by the file's before anything is allocated from them.
   const auto check = [&](bool condition) { require<CacheError>(condition, path, ": the file is cut or damaged"); };
   const std::uint64_t size = file.size();

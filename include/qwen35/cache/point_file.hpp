@@ -132,13 +132,11 @@ QWEN35_BODY PointFile load_points(const std::string& path, const CacheLayout& la
                       ": not a saved conversation");
   require<CacheError>(header.version == own.version, path, ": a saved conversation of version ", header.version,
                       ", expected ", own.version);
-  const LayoutWords words = layout_words(layout);
   if (header.points > 0) {
-    require<CacheError>(same_shape(words, header.layout), path, ": a conversation with another model shape");
+    require_layout(header.layout, layout, path);
     require<CacheError>(header.fingerprint == fingerprint && fingerprint != 0, path,
-                        ": a conversation with another model");
-    require<CacheError>(header.layout == words, path, ": its keys are stored in another format than this session's (",
-                        name(layout.kv_dtype), ")");
+                        ": a conversation with another model, or damaged: its fingerprint is ", header.fingerprint,
+                        ", expected ", fingerprint);
   }
   // Sizes are bounded by the file's before anything is allocated from them.
   const auto check = [&](bool condition) { require<CacheError>(condition, path, ": the file is cut or damaged"); };
