@@ -70,5 +70,9 @@ TEST_CASE("what is there and cannot be read is an error, not an absent file") {
     CHECK(contains(message_of<CheckpointError>([&] { files.text(name); }), folder.file(name) + ": "));
     CHECK(contains(message_of<CheckpointError>([&] { files.text(name); }), reason));
   }
+  for (const auto& [path, kind] : {std::pair{folder.file("pipe"), "a pipe"}, {std::string("/dev/null"), "a device"}}) {
+    CHECK(message_of<CheckpointError>([&, path = path] { ModelFolder(path).text("config.json"); }) ==
+          concat(path, ": is ", kind, ", expected a folder"));
+  }
 }
 #endif

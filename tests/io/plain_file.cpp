@@ -62,6 +62,10 @@ TEST_CASE("what is no plain file is an error at once") {
   CHECK(problem(folder.file(std::string("a\0b", 3))) ==
         folder.file("a") + ": behind this is a NUL byte, expected a name");
   CHECK(problem("/dev/zero") == "/dev/zero: is not a regular file, expected a file");
+  CHECK(what_it_is("/dev/zero") == "is a device");
+  CHECK(what_it_is(folder.file("pipe")) == "is a pipe");
+  CHECK(what_it_is(folder.path()) == "is a folder");
+  CHECK(what_it_is(folder.file("none")) == "cannot be examined: No such file or directory");
   std::filesystem::create_symlink("loop", folder.file("loop"));
   CHECK(problem(folder.file("loop")) == folder.file("loop") + ": cannot be opened: Too many levels of symbolic links");
 #endif

@@ -342,6 +342,8 @@ TEST_CASE("one file goes before an index") {
 
 TEST_CASE("folders without a model") {
   CHECK(message_of<CheckpointError>([] { Checkpoint::open("/no/such/folder"); }) == "/no/such/folder: no such folder");
+  CHECK(message_of<CheckpointError>([] { Checkpoint::open("/dev/null"); }) ==
+        "/dev/null: is not a regular file, expected a file");
   const TempFolder folder;
   CHECK(problem(folder) == folder.path() + ": no file config.json");
   folder.write("config.json", config);

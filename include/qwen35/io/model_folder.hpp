@@ -79,7 +79,7 @@ class ModelFolder {
     return folder().empty() ? state_->given.contains(name) || state_->made.contains(name) : path_exists(place(name));
   }
   // The file's text, read when it is first asked for. It lives as long as some copy of this object. Raises E when there
-  // is no such file, and when it cannot be read or is longer than max_text_bytes.
+  // is no such file or the folder is none, and when it cannot be read or is longer than max_text_bytes.
   template <class E = CheckpointError>
   std::string_view text(std::string_view name) const {
     if (const auto given = state_->given.find(name); given != state_->given.end()) {
@@ -88,7 +88,11 @@ class ModelFolder {
     const std::lock_guard<std::mutex> lock(state_->mutex);
     auto found = state_->read.find(name);
     if (found == state_->read.end()) {
-      require<E>(has_file(name), this->name(), ": no file ", name);
+      if (!has_file(name)) {
+        require<E>(folder().empty() || is_folder(folder()) || !path_exists(folder()), folder(), ": ",
+                   what_it_is(folder()), ", expected a folder");
+        raise<E>(concat(this->name(), ": no file ", name));
+      }
       const auto made = state_->made.find(name);
       found = state_->read.emplace(name, made != state_->made.end() ? made->second() : read_text_file<E>(place(name)))
                   .first;

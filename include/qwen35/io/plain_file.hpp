@@ -120,6 +120,8 @@ class PlainFile {
 
 // Is there something of that name? A link that leads nowhere is: opening it says so.
 bool path_exists(const std::string& path);
+// What is of that name, for messages: "is a folder", "is a pipe", "cannot be examined: ...". Links are followed.
+std::string what_it_is(const std::string& path);
 
 // The largest text file (JSON, templates) that is read.
 inline constexpr std::size_t max_text_bytes = std::size_t{1} << 28;
@@ -168,6 +170,24 @@ QWEN35_BODY bool path_exists(const std::string& path) {
 #else
   std::error_code ignored;
   return std::filesystem::exists(path, ignored);
+#endif
+}
+
+QWEN35_BODY std::string what_it_is(const std::string& path) {
+#if QWEN35_HAS_POSIX
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) {
+    return concat("cannot be examined: ", static_cast<const char*>(std::strerror(errno)));
+  }
+  const mode_t mode = info.st_mode;
+  return S_ISREG(mode)    ? "is a file"
+         : S_ISDIR(mode)  ? "is a folder"
+         : S_ISFIFO(mode) ? "is a pipe"
+         : S_ISSOCK(mode) ? "is a socket"
+                          : "is a device";
+#else
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored) ? "is a folder" : "is a file";
 #endif
 }
 
