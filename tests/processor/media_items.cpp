@@ -77,10 +77,17 @@ TEST_CASE("a video from each form") {
 }
 
 TEST_CASE("nothing is fetched") {
-  for (const char* const address : {"http://example.org/a.png", "https://example.org/a.gif"}) {
-    CHECK(contains(message_of<MediaError>([&] { LoadedImage{std::string(address)}; }), "nothing is fetched"));
+  for (const char* const address :
+       {"http://example.org/a.png", "https://example.org/a.gif", "HTTPS://example.org/a.gif", "ftp://example.org/a.png",
+        "s3://bucket/a.png", "file:///a.png", "git+ssh://a/b"}) {
+    const std::string scheme = std::string(address).substr(0, std::string(address).find(':'));
+    CHECK(contains(message_of<MediaError>([&] { LoadedImage{std::string(address)}; }),
+                   concat("nothing is fetched from the net, and no ", scheme, ":// address is opened")));
     CHECK(contains(message_of<MediaError>([&] { process_video(VideoProcessor(), std::string(address)); }),
                    "nothing is fetched"));
   }
-  CHECK(contains(message_of<MediaError>([] { LoadedImage(std::string("odd://name.png")); }), "cannot be opened"));
+  for (const char* const path :
+       {"./odd://name.png", "://name.png", "c://name.png", "a/b://name.png", "7z://name.png"}) {
+    CHECK(contains(message_of<MediaError>([&] { LoadedImage{std::string(path)}; }), "cannot be opened"));
+  }
 }

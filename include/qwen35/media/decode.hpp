@@ -95,6 +95,7 @@ inline Image read_image(const std::string& path, const MediaLimits& limits = {})
 
 // A path, a "data:...;base64,..." URL, or base64 alone, where no file has that name.
 inline Image load_image(const std::string& source, const MediaLimits& limits = {}) {
+  require_no_address(source, "picture");
   const bool url = is_data_url(source);
   if (!url && (!looks_like_base64(source) || path_exists(source))) {
     return read_image(source, limits);

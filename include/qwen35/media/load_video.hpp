@@ -2,6 +2,7 @@
 // A path to patch rows, whatever it names: a folder of pictures, an animated GIF, or a video file.
 #pragma once
 
+#include <qwen35/io/data_url.hpp>
 #include <qwen35/io/folder.hpp>
 #include <qwen35/io/plain_file.hpp>
 #include <qwen35/media/gif_video.hpp>
@@ -22,6 +23,7 @@ inline namespace without_ffmpeg {
 inline VideoInputs load_video(const VideoProcessor& processor, const std::string& path,
                               const VideoOptions& options = {}, std::optional<double> folder_fps = std::nullopt,
                               const MediaLimits& limits = {}) {
+  require_no_address(path, "video");
   if (is_folder(path)) {
     return processor.preprocess(ImageFolder(path, folder_fps, limits), options);
   }

@@ -32,19 +32,7 @@ struct VideoItem : std::variant<std::string, std::span<const std::byte>, FrameLi
   VideoItem(const std::vector<std::byte>&& temporary) = delete;
 };
 
-namespace detail {
-
-inline void require_local(const std::string& source, std::string_view kind) {
-  const std::size_t colon = source.find("://");
-  require<MediaError>(
-      colon == std::string::npos || (source.substr(0, colon) != "http" && source.substr(0, colon) != "https"),
-      shortened(source), ": nothing is fetched from the net; give the ", kind,
-      " as a path, a data: URL, bytes or pixels");
-}
-
-}  // namespace detail
-
-// A decoded picture, or the caller's own. Raises MediaError for what cannot be read, http(s) addresses among it.
+// A decoded picture, or the caller's own. Raises MediaError for what cannot be read, addresses among it.
 class LoadedImage {
  public:
   explicit LoadedImage(const ImageItem& item, const MediaLimits& limits = {}) {
@@ -53,7 +41,6 @@ class LoadedImage {
       return;
     }
     if (const std::string* const source = std::get_if<std::string>(&item)) {
-      detail::require_local(*source, "picture");
       image_ = load_image(*source, limits);
     } else {
       image_ = decode_image(std::get<std::span<const std::byte>>(item), limits);
@@ -129,7 +116,7 @@ inline namespace with_ffmpeg {
 inline namespace without_ffmpeg {
 #endif
 
-// `folder_fps`: the rate of a folder's pictures. Raises MediaError for what cannot be read, http(s) addresses among it.
+// `folder_fps`: the rate of a folder's pictures. Raises MediaError for what cannot be read, addresses among it.
 inline VideoInputs process_video(const VideoProcessor& processor, const VideoItem& item,
                                  const VideoOptions& options = {}, std::optional<double> folder_fps = std::nullopt,
                                  const MediaLimits& limits = {}) {
@@ -142,7 +129,6 @@ inline VideoInputs process_video(const VideoProcessor& processor, const VideoIte
     return processor.preprocess(GifVideo(std::move(bytes), limits), options);
   };
   if (const std::string* const source = std::get_if<std::string>(&item)) {
-    detail::require_local(*source, "video");
     return is_data_url(*source) ? gif(decode_data_url(*source))
                                 : load_video(processor, *source, options, folder_fps, limits);
   }
