@@ -2,8 +2,6 @@
 // The body of the bench tools: prompts and decoding with random tokens, of whichever compiled config fits the file.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <chrono>
 #include <iostream>
 #include <optional>
@@ -13,7 +11,7 @@
 #include "bench_report.hpp"
 #include "machine_peak.hpp"
 #include "model_options.hpp"
-#include "tool_streams.hpp"
+#include "tool_options.hpp"
 
 namespace bench_tool {
 
@@ -178,19 +176,20 @@ int main(int argc, char** argv) {
   const auto list = [&](const char* names, auto& values, const char* what) {
     return app.add_option(names, values, what)->delimiter(',')->capture_default_str();
   };
+  const auto count = [](std::size_t least, std::size_t most) { return tool::whole_number(least, most); };
   app.add_option("-m,--model", settings.path, "folder with config.json and safetensors files, a GGUF or a packed file")
       ->required();
-  list("-p,--n-prompt", settings.prompts, "tokens of prompts; 0: none")->check(CLI::Range(0, 1 << 24));
-  list("-n,--n-gen", settings.generated, "tokens to decode; 0: none")->check(CLI::Range(0, 1 << 24));
-  list("-d,--n-depth", settings.depths, "tokens in the cache before")->check(CLI::Range(0, 1 << 24));
-  list("-t,--threads", settings.threads, "threads")->check(CLI::Range(1, 4096));
-  list("-b,--sequences", settings.batches, "sequences at once")->check(CLI::Range(1, 1024));
+  list("-p,--n-prompt", settings.prompts, "tokens of prompts; 0: none")->transform(count(0, 1 << 24));
+  list("-n,--n-gen", settings.generated, "tokens to decode; 0: none")->transform(count(0, 1 << 24));
+  list("-d,--n-depth", settings.depths, "tokens in the cache before")->transform(count(0, 1 << 24));
+  list("-t,--threads", settings.threads, "threads")->transform(tool::whole_number(1, 4096));
+  list("-b,--sequences", settings.batches, "sequences at once")->transform(count(1, 1024));
   app.add_option("-r,--repetitions", settings.repetitions, "how often each is timed")
       ->capture_default_str()
-      ->check(CLI::Range(1, 10000));
+      ->transform(count(1, 10000));
   app.add_option("--chunk", settings.chunk, "tokens that go through the model at once")
       ->capture_default_str()
-      ->check(CLI::Range(1, 1 << 16));
+      ->transform(count(1, 1 << 16));
   app.add_option("--ctk,--cache-type", settings.type_kv,
                  "how keys and values are kept: f16, bf16, f32, q8_0, f8_e4m3 (also -ctk)")
       ->capture_default_str();
@@ -202,8 +201,7 @@ int main(int argc, char** argv) {
   app.add_flag("--peaks,!--no-peaks", settings.peaks, "measure what the memory and the multipliers can do, too");
   app.add_flag("--parts", settings.parts, "run each once more, to see which parts take the time");
   app.add_flag("-v,--verbose", settings.verbose, "say how the weights were loaded before anything is timed");
-  CLI11_PARSE(app, argc, argv);
-  return tool::run(argv[0], [&] {
+  return tool::run(app, argc, argv, [&] {
     std::cout << run<Configs...>(settings);
     return 0;
   });

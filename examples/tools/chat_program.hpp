@@ -8,8 +8,6 @@
 #include <qwen35/processor/processor.hpp>
 #endif
 
-#include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <exception>
@@ -51,14 +49,16 @@ inline constexpr const char* help_text =
     "/drop           takes them back\n"
     "/undo           takes the last question and its answer back\n"
     "/stats          tokens and memory in use\n"
-    "/save FILE      writes the conversation, and what the model has read of it\n"
+    "/save FILE      writes the conversation, and what the model has read of it; a link of that name is replaced, not "
+    "followed\n"
     "/load FILE      goes on with a saved one\n"
     "/system [TEXT]  sets the system prompt, or takes it away\n"
     "/tools [FILE]   offers the tools of a JSON list of schemas, or none\n"
     "/result TEXT    what the called tool answers; a line without a command is that too while calls are open\n"
     "/think on|off|auto|N   whether to think first; N: at most N tokens\n"
-    "/exit           ends the program, as does /quit and the end of the input\n"
-    "Ctrl-C stops an answer. A line that ends in a backslash goes on in the next one; one that begins with a blank is "
+    "/exit           ends the program, as does /quit and the end of the input; only /save keeps the conversation\n"
+    "Ctrl-C stops an answer, and at a prompt takes the line back. A line that ends in a backslash goes on in the next "
+    "one; one that begins with a blank is "
     "no "
     "command.";
 
@@ -90,23 +90,22 @@ class Chat {
 
   // False: the program shall end.
   bool line(const std::string& text) {
-    try {
+    bool goes_on = true;
+    told([&] {
       if (text.starts_with("/")) {
-        return command(text);
-      }
-      if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
-        return true;
-      }
-      if (calls_.empty()) {
+        goes_on = command(text);
+      } else if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
+        return;
+      } else if (calls_.empty()) {
         ask(text);
       } else {
         result(text);
       }
-    } catch (const std::exception& error) {
-      failed_ = true;
-      screen_.note(error.what());
-    }
-    return true;
+    });
+    return goes_on;
+  }
+  void refuse_long_line() {
+    told([] { tool::require_whole(tool::NextLine::too_long); });
   }
   // Whether anything went wrong.
   bool failed() const { return failed_; }
@@ -123,6 +122,19 @@ class Chat {
   }
 
  private:
+  // An error of `work` is told, and the program goes on.
+  template <class Work>
+  void told(const Work& work) {
+    try {
+      work();
+    } catch (const std::bad_alloc&) {
+      failed_ = true;
+      screen_.note("there is not enough memory");
+    } catch (const std::exception& error) {
+      failed_ = true;
+      screen_.note(error.what());
+    }
+  }
   qwen35::Message question(const std::string& text) const {
     std::vector<qwen35::ContentPart> parts = attached_;
     parts.push_back(qwen35::ContentPart::text(text));
@@ -211,6 +223,7 @@ class Chat {
         static_cast<bool>(session_.options().media_loader),
         "pictures cannot be read: the checkpoint has no "
         "preprocessor_config.json, or this program was built without the image libraries");
+    qwen35::require_no_address(part.value, part.type == qwen35::PartType::image ? "picture" : "video");
     if (part.type == qwen35::PartType::image) {
       session_.options().media_loader(part);  // an error is better told now than with the message
     } else {
@@ -336,24 +349,35 @@ inline int converse(Session& session, const Settings& settings, Screen& screen) 
     chat.load(settings.load);
   }
   if (settings.whole_input) {
-    chat.line(tool::read_all(std::cin));
+    chat.line(tool::read_all(std::cin, tool::max_line_bytes));
     return chat.failed() ? 1 : 0;
   }
   LineReader lines(commands());
+  std::optional<InterruptGuard> guard;
   if (lines.terminal()) {
+    guard.emplace();
     screen.note("[/help lists the commands]");
   }
-  std::string text;
-  while (true) {
-    std::string line;
-    const bool more = lines.read(text.empty() ? chat.prompt() : ". ", line);
+  std::string text, line;
+  while (!tool::output_lost()) {
+    const tool::NextLine next = lines.read(text.empty() ? chat.prompt() : ". ", line);
+    if (next == tool::NextLine::interrupted) {
+      text.clear();
+      screen.note("[/exit ends the program, as does the end of the input (Ctrl-D); /save FILE keeps the conversation]");
+      continue;
+    }
     text += line;
-    if (more && text.ends_with("\\")) {
+    if (next == tool::NextLine::too_long || text.size() > tool::max_line_bytes) {
+      text.clear();
+      chat.refuse_long_line();
+      continue;
+    }
+    if (next == tool::NextLine::read && text.ends_with("\\")) {
       text.back() = '\n';
       continue;
     }
     lines.remember(text);
-    if (!chat.line(text) || !more || tool::output_lost()) {
+    if (!chat.line(text) || next == tool::NextLine::none) {
       break;
     }
     text.clear();
@@ -401,26 +425,31 @@ inline void add_options(CLI::App& app, Settings& settings) {
   app.add_option("--think", settings.thinking, "whether the model thinks first")
       ->check(CLI::IsMember({"auto", "on", "off"}));
   app.add_option("--thinking-budget", settings.thinking_budget, "at most so many tokens of thinking")
-      ->check(positive_number(true));
+      ->transform(tool::whole_number<std::int64_t>(0, tool::most_tokens));
   app.add_option("--cache-type", settings.cache_type, cache_type_help)->capture_default_str();
   app.add_option("--load", settings.load, "a conversation saved with /save");
   add_template_option(app, settings.chat_template);
   app.add_option("--fps", settings.fps,
                  "frames a second to look at of a video; of a folder of pictures, the rate they were taken at")
-      ->check(positive_number());
+      ->check(tool::positive_number());
   add_pixels_option(app, settings.max_pixels);
   app.add_flag("--whole", settings.whole_input, "the whole input is one question");
-  app.add_option("-n,--max-new-tokens", config.max_new_tokens, "longest answer, thinking included");
+  app.add_option("-n,--max-new-tokens", config.max_new_tokens, "longest answer, thinking included")
+      ->transform(tool::whole_number<std::int64_t>(1, tool::most_tokens));
   app.add_option("--sample", config.do_sample, "true: draw the tokens, false: take the most probable");
-  app.add_option("-t,--temperature", config.temperature);
-  app.add_option("--top-k", config.top_k);
-  app.add_option("--top-p", config.top_p);
-  app.add_option("--min-p", config.min_p);
-  app.add_option("--repetition-penalty", config.repetition_penalty);
-  app.add_option("--presence-penalty", config.presence_penalty);
-  app.add_option("--frequency-penalty", config.frequency_penalty);
+  // As GenerationConfig::validate() has them, and no value that is passed over.
+  constexpr double least = qwen35::GenerationLimits::least_divisor, most = std::numeric_limits<float>::max();
+  app.add_option("-t,--temperature", config.temperature, "of draws; --sample false takes the most probable instead")
+      ->check(tool::number_within(least, most));
+  app.add_option("--top-k", config.top_k)->transform(tool::whole_number<std::int64_t>(0, tool::most_tokens));
+  app.add_option("--top-p", config.top_p)->check(tool::number_within(0, 1));
+  app.add_option("--min-p", config.min_p)->check(tool::number_within(0, 1));
+  app.add_option("--repetition-penalty", config.repetition_penalty)->check(tool::number_within(least, most));
+  app.add_option("--presence-penalty", config.presence_penalty)->check(tool::number_within(-most, most));
+  app.add_option("--frequency-penalty", config.frequency_penalty)->check(tool::number_within(-most, most));
   app.add_option("--stop", config.stop_strings, "a text that ends the answer; may be repeated");
-  app.add_option("--seed", config.seed, "for the same draws again");
+  app.add_option("--seed", config.seed, "for the same draws again")
+      ->transform(tool::whole_number<std::uint64_t>(0, std::numeric_limits<std::uint64_t>::max()));
 }
 
 }  // namespace chat_tool

@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "tool_streams.hpp"
+
 namespace chat_tool {
 
 // Set by Ctrl-C while an answer is written.
@@ -20,7 +22,8 @@ extern "C" inline void chat_tool_interrupt(int) {
   interrupted = 1;
 }
 
-// From its making to its end Ctrl-C sets `interrupted`; otherwise it ends the program, as usual.
+// From its making to its end Ctrl-C sets `interrupted`; otherwise it does what it did before: it ends the program, or
+// is of another guard.
 class InterruptGuard {
  public:
   InterruptGuard() : before_((interrupted = 0, std::signal(SIGINT, chat_tool_interrupt))) {}
@@ -131,7 +134,7 @@ class Screen {
   void note(const std::string& text) {
     clear_progress();
     std::fflush(stdout);
-    std::fprintf(stderr, colour_ ? "\033[2m%s\033[0m\n" : "%s\n", text.c_str());
+    tool::print(colour_ ? "\033[2m" + text + "\033[0m\n" : text + "\n", stderr);
   }
 
  private:
@@ -147,7 +150,7 @@ class Screen {
   }
   std::FILE* file() const { return part_ == Part::content || terminal_ ? stdout : stderr; }
   void put(const std::string& text) {
-    std::fputs(text.c_str(), file());
+    tool::print(text, file());
     std::fflush(file());
     line_open_ = text.empty() ? line_open_ : text.back() != '\n';
   }

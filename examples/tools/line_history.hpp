@@ -7,6 +7,7 @@
 #include <qwen35/io/plain_file.hpp>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +33,9 @@ class LineHistory {
   LineHistory() : path_(place()) {
     try {
       bool whole = true;
+      // Nobody adds a line between the reading and the writing. Where somebody is at it the file stays as it is.
+      const qwen35::FileHandle file = opened(O_RDONLY);
+      const bool ours = file.is_open() && ::flock(file.number(), LOCK_EX | LOCK_NB) == 0 && is_at_path(file);
       const std::string text = qwen35::path_exists(path_) ? newest_lines(whole) : std::string();
       for (std::size_t begin = 0; begin < text.size();) {
         const std::size_t end = std::min(text.find('\n', begin), text.size());
@@ -39,7 +43,10 @@ class LineHistory {
         begin = end + 1;
       }
       // The last line of a program that was ended while it wrote has no end, and the next would become a part of it.
-      if (!whole || entries_.size() > longest || (!text.empty() && text.back() != '\n')) {
+      const bool cut = !text.empty() && text.back() != '\n';
+      if (cut && !ours) {
+        path_.clear();
+      } else if (ours && (cut || !whole || entries_.size() > longest)) {
         entries_.erase(entries_.begin(),
                        entries_.end() - static_cast<std::ptrdiff_t>(std::min(longest, entries_.size())));
         std::string kept;
@@ -92,6 +99,17 @@ class LineHistory {
     text.erase(0, whole ? 0 : std::min(text.find('\n'), text.size() - 1) + 1);
     return text;
   }
+  qwen35::FileHandle opened(int how) const {
+    return qwen35::FileHandle(qwen35::without_interruption(
+        [&] { return ::open(path_.c_str(), how | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600); }));
+  }
+  // Or has another program put a shorter one in its place?
+  bool is_at_path(const qwen35::FileHandle& file) const {
+    struct stat open {
+    }, named{};
+    return ::fstat(file.number(), &open) == 0 && ::lstat(path_.c_str(), &named) == 0 && open.st_ino == named.st_ino &&
+           open.st_dev == named.st_dev;
+  }
   // In one call where the system takes it whole, so that programs side by side do not mix their lines. After an error
   // the entries are those of this run: the next line would become a part of one without an end.
   void append(const std::string& line) {
@@ -102,11 +120,16 @@ class LineHistory {
     const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
     std::filesystem::create_directories(folder.parent_path(), ignored);
     ::mkdir(folder.c_str(), 0700);
-    const qwen35::FileHandle file(qwen35::without_interruption([&] {
-      return ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_APPEND, 0600);
-    }));
-    if (!file.is_open()) {
-      return;
+    qwen35::FileHandle file;
+    for (int attempt = 0; attempt < 100; ++attempt) {
+      file = opened(O_WRONLY | O_CREAT | O_APPEND);
+      if (!file.is_open()) {
+        return;
+      }
+      qwen35::without_interruption([&] { return ::flock(file.number(), LOCK_SH); });
+      if (is_at_path(file)) {
+        break;
+      }
     }
     ::fchmod(file.number(), 0600);
     for (std::string_view rest = line; !rest.empty();) {

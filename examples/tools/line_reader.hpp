@@ -12,6 +12,7 @@
 #include <readline/readline.h>
 #endif
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -20,10 +21,30 @@
 #include <string>
 #include <vector>
 
+#include "chat_screen.hpp"
 #include "line_history.hpp"
 #include "tool_streams.hpp"
 
 namespace chat_tool {
+
+// Waits for input; false when Ctrl-C came first. It looks around now and then, for a Ctrl-C that comes between looking
+// and waiting, and for one that the library keeps back while it edits a line.
+inline bool wait_for_input() {
+  constexpr int milliseconds = 100;
+  for (int ready = 0; interrupted == 0;) {
+    if (ready > 0 || (ready < 0 && errno != EINTR)) {
+      return true;
+    }
+    pollfd input = {STDIN_FILENO, POLLIN, 0};
+    ready = poll(&input, 1, milliseconds);
+#if defined(QWEN35_TOOL_READLINE) && !defined(QWEN35_TOOL_EDITLINE)
+    const int reason = errno;
+    rl_check_signals();
+    errno = reason;
+#endif
+  }
+  return false;
+}
 
 #if defined(QWEN35_TOOL_EDITLINE) || defined(QWEN35_TOOL_READLINE)
 inline constexpr bool edits_lines = true;
@@ -52,6 +73,17 @@ inline char** chat_tool_complete(const char* text, int start, int) {
   }
   return rl_completion_matches(text, rl_filename_completion_function);
 }
+// The next byte of a line that is edited, or EOF, which ends it, after Ctrl-C.
+inline int chat_tool_next_byte(std::FILE*) {
+  while (wait_for_input()) {
+    unsigned char byte = 0;
+    const ssize_t got = read(STDIN_FILENO, &byte, 1);
+    if (got >= 0 || errno != EINTR) {
+      return got == 1 ? byte : EOF;
+    }
+  }
+  return EOF;
+}
 }
 #else
 inline constexpr bool edits_lines = false;
@@ -66,6 +98,7 @@ class LineReader {
       static char breaks[] = " \t\n";
       completed_commands = std::move(commands);
       rl_outstream = stderr;
+      rl_getc_function = chat_tool_next_byte;
       rl_attempted_completion_function = chat_tool_complete;
       rl_completer_word_break_characters = breaks;
       using_history();
@@ -79,16 +112,21 @@ class LineReader {
   bool terminal() const {
     return terminal_;
   }
-  // The next line, without its end; of text that was pasted all lines. False at the end of the input, of which the last
-  // line may still be in `line`.
-  bool read(const std::string& prompt, std::string& line) {
-    bool more = next(prompt, line);
-    while (more && terminal_ && waits()) {
-      std::string rest;
-      more = next("", rest);
+  // The next line, without its end; of text that was pasted all lines. Nothing is in `line` behind what is no
+  // NextLine::read; at a terminal under an InterruptGuard Ctrl-C is NextLine::interrupted.
+  tool::NextLine read(const std::string& prompt, std::string& line) {
+    tool::NextLine found = next(prompt, line);
+    std::string rest;
+    while (found == tool::NextLine::read && terminal_ && waits() && (found = next("", rest)) == tool::NextLine::read) {
       line += '\n' + rest;
     }
-    return more;
+    if (found == tool::NextLine::none && !line.empty()) {
+      return tool::NextLine::read;  // the end of the input comes again
+    }
+    if (found != tool::NextLine::read) {
+      line.clear();
+    }
+    return found;
   }
   // What was asked, all lines of it, for the arrow keys of this run and of later ones.
   void remember(const std::string& text) {
@@ -107,18 +145,29 @@ class LineReader {
     pollfd input = {STDIN_FILENO, POLLIN, 0};
     return std::cin.rdbuf()->in_avail() > 0 || (poll(&input, 1, 0) > 0 && (input.revents & POLLIN) != 0);
   }
-  bool next(const std::string& prompt, std::string& line) {
+  tool::NextLine next(const std::string& prompt, std::string& line) {
+    tool::NextLine found = tool::NextLine::none;
 #if defined(QWEN35_TOOL_EDITLINE) || defined(QWEN35_TOOL_READLINE)
     if (edits_) {
       const std::unique_ptr<char, void (*)(void*)> read(readline(prompt.c_str()), std::free);
       line = read ? read.get() : "";
-      return read != nullptr;
+      found = read ? tool::NextLine::read : tool::NextLine::none;
     }
 #endif
-    if (terminal_) {
-      std::fputs(prompt.c_str(), stderr);
+    if (!edits_) {
+      if (terminal_) {
+        std::fputs(prompt.c_str(), stderr);
+      }
+      if (!terminal_ || std::cin.rdbuf()->in_avail() > 0 || wait_for_input()) {
+        found = tool::read_line(std::cin, line);
+      }
     }
-    return tool::read_line(std::cin, line);
+    if (terminal_ && interrupted != 0) {
+      interrupted = 0;
+      std::fputc('\n', stderr);
+      return tool::NextLine::interrupted;
+    }
+    return found;
   }
 
   bool terminal_;

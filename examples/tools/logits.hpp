@@ -5,11 +5,9 @@
 
 #include "divergence.hpp"
 #include "model_options.hpp"
-#include "tool_streams.hpp"
+#include "tool_options.hpp"
 
 #include <qwen35/io/file_writer.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include <cstdio>
 
@@ -38,9 +36,9 @@ int main(int argc, char** argv) {
   tool::ModelOptions options;
   app.add_option("checkpoint", folder, "folder with config.json and safetensors files, a GGUF or a packed file")
       ->required();
-  app.add_option("--ids", ids, "token ids, separated by commas")->delimiter(',')->check([](const std::string& id) {
-    return std::string(id.empty() ? "an id is missing" : "");
-  });
+  app.add_option("--ids", ids, "token ids, separated by commas")
+      ->delimiter(',')
+      ->transform(tool::whole_number<qwen35::TokenId>(0, std::numeric_limits<qwen35::TokenId>::max()));
   app.add_option("-o,--output", out_path,
                  "little-endian f32 [tokens, vocab_size]; without it, one line a position: argmax id and its logit");
   app.add_option(
@@ -51,8 +49,7 @@ int main(int argc, char** argv) {
       ->excludes("-o");
   tool::add_mmproj_option(app, options);
   tool::add_load_option(app, options);
-  CLI11_PARSE(app, argc, argv);
-  return tool::run(argv[0], [&] {
+  return tool::run(app, argc, argv, [&] {
     const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(folder, tool::checkpoint_options(options));
     if (recorded.empty()) {
       qwen35::require<qwen35::InputError>(!ids.empty(), "--ids: token ids are needed");

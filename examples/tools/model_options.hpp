@@ -33,7 +33,6 @@ inline void add_load_option(CLI::App& app, ModelOptions& options) {
 
 // Raises InputError for a way to load that there is none of.
 inline qwen35::CheckpointOptions checkpoint_options(const ModelOptions& options) {
-  qwen35::require<qwen35::InputError>(!options.mmproj.empty(), "--mmproj: expected a file, auto or none");
   qwen35::CheckpointOptions out;
   out.mmproj = options.mmproj == "auto"   ? std::nullopt
                : options.mmproj == "none" ? std::optional<std::string>("")

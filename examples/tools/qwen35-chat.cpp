@@ -5,19 +5,17 @@
 #include <chrono>
 
 #include "chat_program.hpp"
-#include "tool_streams.hpp"
 
 int main(int argc, char** argv) {
   CLI::App app("Talk with a Qwen3.5 model. Answers go to the output, everything else to the error output.");
   chat_tool::Settings settings;
   chat_tool::add_options(app, settings);
-  CLI11_PARSE(app, argc, argv);
-  // Asking for a temperature and the like is asking for draws.
-  qwen35::GenerationConfig& config = settings.config;
-  if (!config.do_sample && (config.temperature || config.top_k || config.top_p || config.min_p)) {
-    config.do_sample = true;
-  }
-  return tool::run(argv[0], [&] {
+  return tool::run(app, argc, argv, [&] {
+    // Asking for a temperature and the like is asking for draws.
+    qwen35::GenerationConfig& config = settings.config;
+    if (!config.do_sample && (config.temperature || config.top_k || config.top_p || config.min_p)) {
+      config.do_sample = true;
+    }
     chat_tool::Screen screen;
     const auto start = std::chrono::steady_clock::now();
     const qwen35::Checkpoint checkpoint =

@@ -4,14 +4,11 @@
 #include <qwen35/session/session.hpp>
 #include <qwen35_embed/shapes.hpp>
 
-#include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <exception>
 
 #include "tool_checkpoint.hpp"
-#include "tool_streams.hpp"
 
 namespace {
 
@@ -21,11 +18,13 @@ struct Request {
   std::optional<double> fps;
   std::string question;
 
-  // Before a large model is loaded for nothing. Raises InputError.
+  // Before a large model is loaded for nothing. Raises InputError, MediaError.
   void check() const {
     qwen35::require<qwen35::InputError>(!images.empty() || !video.empty() || !question.empty(),
                                         "no picture, no video and no question");
+    qwen35::require_no_address(video, "video");
     for (const std::string& image : images) {
+      qwen35::require_no_address(image, "picture");
       qwen35::require<qwen35::InputError>(
           qwen35::is_data_url(image) || qwen35::looks_like_base64(image) || qwen35::path_exists(image),
           qwen35::shortened(image), ": no such file");
@@ -62,19 +61,23 @@ Request request_of(const std::string& line) {
   const qwen35::json::Value value = qwen35::json::parse(line, "request");
   qwen35::require<qwen35::TextError>(value.is_object(), "request: expected an object");
   Request out;
+  const auto text = [](const qwen35::json::Value& from, const std::string& name, const char* expected) {
+    qwen35::require<qwen35::TextError>(from.is_string(), name, ": expected ", expected);
+    qwen35::require<qwen35::TextError>(!from.as_string().empty(), name, ": the value is empty, expected ", expected);
+    return from.as_string();
+  };
   for (const auto& [key, member] : value.members()) {
     if (member.is_null()) {
       continue;
     }
     if (key == "images") {
-      qwen35::require<qwen35::TextError>(member.is_array(), "images: expected a list of paths or data: URLs");
+      constexpr const char* expected = "a list of paths or data: URLs";
+      qwen35::require<qwen35::TextError>(member.is_array(), key, ": expected ", expected);
       for (const qwen35::json::Value& image : member.items()) {
-        qwen35::require<qwen35::TextError>(image.is_string(), "images: expected a list of paths or data: URLs");
-        out.images.push_back(image.as_string());
+        out.images.push_back(text(image, key, expected));
       }
     } else if (key == "video" || key == "question") {
-      qwen35::require<qwen35::TextError>(member.is_string(), key, ": expected a string");
-      (key == "video" ? out.video : out.question) = member.as_string();
+      (key == "video" ? out.video : out.question) = text(member, key, "a string");
     } else if (key == "fps") {
       qwen35::require<qwen35::TextError>(member.is_number() && member.as_number() > 0.0,
                                          "fps: expected a number above 0");
@@ -131,7 +134,7 @@ class Describer {
     if (streamed) {
       screen_.finish(reply);
     } else {
-      std::printf("%s\n", reply.text.c_str());
+      tool::print(reply.text + "\n");
     }
     return 0;
   }
@@ -141,13 +144,15 @@ class Describer {
   int all() {
     int result = 0;
     std::string line;
-    while (!tool::output_lost() && tool::read_line(std::cin, line)) {
-      if (line.find_first_not_of(" \t\r") == std::string::npos) {
+    tool::NextLine next = tool::NextLine::read;
+    while (!tool::output_lost() && (next = tool::read_line(std::cin, line)) != tool::NextLine::none) {
+      if (next == tool::NextLine::read && line.find_first_not_of(" \t\r") == std::string::npos) {
         continue;
       }
       qwen35::json::Value out = qwen35::json::Value::object();
       std::string plain;
       try {
+        tool::require_whole(next);
         const qwen35::Reply reply = answer(request_of(line), false);
         plain = reply.text;
         std::replace(plain.begin(), plain.end(), '\n', ' ');
@@ -166,7 +171,7 @@ class Describer {
         result = 1;
       }
       screen_.clear();
-      std::printf("%s\n", settings_.quiet ? plain.c_str() : qwen35::json::dump(out).c_str());
+      tool::print((settings_.quiet ? plain : qwen35::json::dump(out)) + "\n");
       std::fflush(stdout);
     }
     return result;
@@ -229,13 +234,13 @@ int main(int argc, char** argv) {
   CLI::Option* const fps =
       app.add_option("--fps", settings.request.fps,
                      "frames a second to look at of the video; of a folder, the rate its pictures were taken at")
-          ->check(chat_tool::positive_number());
+          ->check(tool::positive_number());
   CLI::Option* const question =
       app.add_option("-p,--prompt", settings.request.question, "the question; without it, for a description");
   app.add_option("--cache-type", settings.cache_type, chat_tool::cache_type_help)->capture_default_str();
   app.add_option("-n,--max-new-tokens", settings.max_new_tokens, "longest answer, thinking included")
       ->capture_default_str()
-      ->check(chat_tool::positive_number());
+      ->transform(tool::whole_number<std::int64_t>(1, tool::most_tokens));
   chat_tool::add_pixels_option(app, settings.max_pixels);
   chat_tool::add_template_option(app, settings.chat_template);
   app.add_flag("--think", settings.think, "let the model think first");
@@ -248,8 +253,7 @@ int main(int argc, char** argv) {
       ->excludes(video)
       ->excludes(fps)
       ->excludes(question);
-  CLI11_PARSE(app, argc, argv);
-  return tool::run(argv[0], [&] {
+  return tool::run(app, argc, argv, [&] {
     chat_tool::Screen screen;
     screen.set_quiet(settings.quiet);
     if (!settings.lines) {

@@ -12,8 +12,6 @@
 #include <qwen35/weights/pack_source.hpp>
 #include <qwen35/weights/tensor_part.hpp>
 
-#include <CLI/CLI.hpp>
-
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
@@ -24,7 +22,7 @@
 #include <vector>
 
 #include "model_options.hpp"
-#include "tool_streams.hpp"
+#include "tool_options.hpp"
 
 #if !defined(QWEN35_TOOL_CONFIG_LIST)
 #define QWEN35_TOOL_CONFIG_LIST qwen35::configs::Shapes
@@ -412,8 +410,7 @@ int main(int argc, char** argv) {
   app.add_flag("--json", json, "one JSON object instead of text");
   app.add_flag("--config", config, "the config alone, as config.json has it: for qwen35_add_config() too")
       ->excludes("--json", "--tensors");
-  CLI11_PARSE(app, argc, argv);
-  return tool::run("qwen35-inspect", [&] {
+  return tool::run(app, argc, argv, [&] {
     const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(path, tool::checkpoint_options(options));
     if (config) {
       std::cout << qwen35::json::dump(without_key_names(checkpoint.config())) << '\n';

@@ -4,8 +4,6 @@
 #include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35/weights/pack.hpp>
 
-#include <CLI/CLI.hpp>
-
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -14,7 +12,7 @@
 #include <string>
 
 #include "model_options.hpp"
-#include "tool_streams.hpp"
+#include "tool_options.hpp"
 
 #if QWEN35_HAS_POSIX
 #include <unistd.h>
@@ -177,7 +175,9 @@ int main(int argc, char** argv) {
   CLI::Option* const importance =
       app.add_option("--importance", settings.importance, "an importance matrix (imatrix) of llama.cpp, in GGUF");
   tool::add_mmproj_option(app, settings.model);
-  app.add_option("-t,--threads", settings.threads, "threads; 0: one for each processor")->capture_default_str();
+  app.add_option("-t,--threads", settings.threads, "threads; 0: one for each processor")
+      ->capture_default_str()
+      ->transform(tool::whole_number(0, 4096));
   CLI::Option* const check =
       app.add_flag("--verify", settings.verify,
                    "hold the packed file SOURCE against the sums in it; of others see whether all values are finite")
@@ -190,10 +190,9 @@ int main(int argc, char** argv) {
       ->excludes("--mmproj")
       ->excludes(check);
   app.add_flag("-q,--quiet", settings.quiet, "print errors alone");
-  CLI11_PARSE(app, argc, argv);
-  std::signal(SIGINT, interrupt);
-  std::signal(SIGTERM, interrupt);
-  return tool::run("qwen35-pack", [&] {
+  return tool::run(app, argc, argv, [&] {
+    std::signal(SIGINT, interrupt);
+    std::signal(SIGTERM, interrupt);
     qwen35::set_num_threads(settings.threads);
     if (settings.print_recipe) {
       std::cout << recipe_of(settings.recipe).text();

@@ -5,8 +5,6 @@
 #include <qwen35/json/parse.hpp>
 #include <qwen35/text/tokenizer.hpp>
 
-#include <CLI/CLI.hpp>
-
 #include <array>
 #include <charconv>
 #include <iostream>
@@ -14,7 +12,7 @@
 #include <span>
 #include <streambuf>
 
-#include "tool_streams.hpp"
+#include "tool_options.hpp"
 
 namespace {
 
@@ -103,7 +101,9 @@ void run(const Options& options, std::istream& in, std::ostream& out) {
     return;
   }
   std::string line;
-  for (std::size_t number = 1; tool::read_line(in, line); ++number) {
+  tool::NextLine next = tool::NextLine::read;
+  for (std::size_t number = 1; (next = tool::read_line(in, line)) != tool::NextLine::none; ++number) {
+    tool::require_whole(next);
     const std::string where = qwen35::concat("line ", number);
     const qwen35::json::Value value = qwen35::json::parse(line, where);
     if (options.decode) {
@@ -134,8 +134,7 @@ int main(int argc, char** argv) {
   app.add_flag("--jsonl", options.jsonl,
                "read one JSON string a line, print one JSON array of ids a line; with --decode the other way round");
   app.add_flag("--plain", options.plain, "read <|im_end|> and other added tokens as plain characters");
-  CLI11_PARSE(app, argc, argv);
-  return tool::run("qwen35-tokenize", [&] {
+  return tool::run(app, argc, argv, [&] {
     std::unique_ptr<std::streambuf> file;
     if (!options.file.empty()) {
       file = std::make_unique<PlainInput>(options.file);

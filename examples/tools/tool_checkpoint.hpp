@@ -13,10 +13,7 @@
 #include <qwen35/processor/processor.hpp>
 #endif
 
-#include <CLI/CLI.hpp>
-
 #include <chrono>
-#include <cmath>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,6 +22,7 @@
 
 #include "chat_screen.hpp"
 #include "model_options.hpp"
+#include "tool_options.hpp"
 
 namespace chat_tool {
 
@@ -77,24 +75,11 @@ inline std::optional<bool> thinking_of(const std::string& word) {
   return word == "auto" ? std::nullopt : std::optional<bool>(word == "on");
 }
 
-// Of an option's value: a finite number, above zero or, if it may be, zero.
-inline CLI::Validator positive_number(bool or_zero = false) {
-  return CLI::Validator(
-      [or_zero](std::string& text) {
-        double value = 0;
-        const bool number = CLI::detail::lexical_cast(text, value) && std::isfinite(value);
-        return number && (value > 0 || (or_zero && value == 0))
-                   ? std::string()
-                   : "expected a number " + std::string(or_zero ? "from 0 on" : "above 0") + ", found \"" + text + "\"";
-      },
-      "");
-}
-
 // max_pixels: of one picture or frame.
 inline void add_pixels_option(CLI::App& app, std::size_t& max_pixels) {
   app.add_option("--max-pixels", max_pixels, "the largest picture or frame that is read")
       ->capture_default_str()
-      ->check(positive_number());
+      ->transform(tool::whole_number<std::size_t>(1, qwen35::max_picture_side * qwen35::max_picture_side));
 }
 
 inline void add_template_option(CLI::App& app, std::string& choice) {

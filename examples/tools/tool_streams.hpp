@@ -14,29 +14,38 @@
 #include <new>
 #include <string>
 
+#if QWEN35_HAS_POSIX
+#include <sys/mman.h>
+#include <sys/resource.h>
+#endif
+
 namespace tool {
 
-// Of what comes through standard input, or of one line of it: a device gives without end.
+// Of what comes through standard input: a device gives without end.
 inline constexpr std::size_t max_input_bytes = std::size_t{1} << 30;
+// Of one line, and of a question of several lines: tokens of one word take up to 35 times its bytes.
+inline constexpr std::size_t max_line_bytes = std::size_t{1} << 25;
+
+// The main thread's stack, where the kernels have their panels; see README. It is made at the start: a stack that
+// cannot grow later, for want of memory, ends the program by a signal.
+inline constexpr std::size_t stack_bytes = std::size_t{1} << 20;
 
 namespace detail {
 
-// Adds what comes up to `end`, or up to the end of the input, to `text`; whether `end` came. Raises InputError.
-inline bool read_until(std::istream& in, int end, std::string& text) {
+// Adds what comes to `text`, up to a byte for which `ends(byte)`, or up to the end of the input: that byte, or eof.
+// Raises InputError.
+template <class Ends>
+int read_until(std::istream& in, std::string& text, const Ends& ends) {
   try {
     std::streambuf& bytes = *in.rdbuf();
-    for (int byte = bytes.sbumpc(); byte != std::char_traits<char>::eof(); byte = bytes.sbumpc()) {
-      if (byte == end) {
-        return true;
-      }
-      qwen35::require<qwen35::InputError>(text.size() < max_input_bytes, "the input is longer than the limit of ",
-                                          max_input_bytes, " bytes", end == '\n' ? " for a line" : "");
+    int byte = bytes.sbumpc();
+    for (; byte != std::char_traits<char>::eof() && !ends(byte); byte = bytes.sbumpc()) {
       text.push_back(static_cast<char>(byte));
     }
+    return byte;
   } catch (const std::ios_base::failure&) {
     qwen35::raise<qwen35::InputError>("standard input cannot be read");
   }
-  return false;
 }
 
 // A file that the work opens never gets the number of a standard stream that is closed: what is printed would go into
@@ -51,18 +60,70 @@ inline void keep_standard_numbers() {
 #endif
 }
 
+// Writes to every page of the next stack_bytes of the stack.
+[[gnu::noinline]] inline void touch_stack() {
+  [[maybe_unused]] volatile char room[stack_bytes];
+  constexpr std::size_t page = 4096;
+  for (std::size_t end = stack_bytes; end > 0; end -= page) {
+    room[end - 1] = 0;
+  }
+}
+
+// Raises Error when there is no room for it, or none is allowed.
+inline void make_stack() {
+#if QWEN35_HAS_POSIX
+  rlimit limit{};
+  constexpr rlim_t least = 2 * stack_bytes;  // arguments stand there too
+  const bool known = ::getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  qwen35::require(!known || limit.rlim_cur >= least, "the stack may have ", limit.rlim_cur / 1024,
+                  " KiB (ulimit -s), expected at least ", least / 1024);
+  void* const room = ::mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  qwen35::require(room != MAP_FAILED, "there is not enough memory for the stack");
+  ::munmap(room, stack_bytes);
+#endif
+  touch_stack();
+}
+
 }  // namespace detail
 
-// All that comes. Raises InputError for more than max_input_bytes.
-inline std::string read_all(std::istream& in) {
+// All that comes. Raises InputError for more than `most` bytes.
+inline std::string read_all(std::istream& in, std::size_t most = max_input_bytes) {
   std::string text;
-  detail::read_until(in, -1, text);
+  const int end = detail::read_until(in, text, [&](int) { return text.size() == most; });
+  qwen35::require<qwen35::InputError>(end == std::char_traits<char>::eof(), "the input has more than ", most,
+                                      " bytes, which is the limit");
   return text;
 }
-// The next line, without its end; false when there is none. Raises InputError for one longer than max_input_bytes.
-inline bool read_line(std::istream& in, std::string& line) {
+
+enum class NextLine { read, too_long, interrupted, none };
+
+// The next line, without its end. Of one longer than max_line_bytes nothing is kept; the next one is what follows it.
+// Raises InputError when the input cannot be read.
+inline NextLine read_line(std::istream& in, std::string& line) {
   line.clear();
-  return detail::read_until(in, '\n', line) || !line.empty();
+  const int end = detail::read_until(in, line, [&](int byte) { return byte == '\n' || line.size() == max_line_bytes; });
+  if (end == std::char_traits<char>::eof()) {
+    return line.empty() ? NextLine::none : NextLine::read;
+  }
+  if (end == '\n') {
+    return NextLine::read;
+  }
+  std::string().swap(line);
+  detail::read_until(in, line, [&](int byte) {
+    line.clear();
+    return byte == '\n';
+  });
+  line.clear();
+  return NextLine::too_long;
+}
+// Raises InputError for a line that was too long.
+inline void require_whole(NextLine line) {
+  qwen35::require<qwen35::InputError>(line != NextLine::too_long, "a line of more than ", max_line_bytes,
+                                      " bytes, which is the limit; large pictures are given as files");
+}
+// All of it, NUL bytes too.
+inline void print(const std::string& text, std::FILE* file = stdout) {
+  std::fwrite(text.data(), 1, text.size(), file);
 }
 
 // Was something printed that did not arrive? Nobody reads what is printed after it.
@@ -78,6 +139,7 @@ int run(const char* name, const Work& work) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file that would be larger than it may be is an error of writing
 #endif
   try {
+    detail::make_stack();
     std::ios::sync_with_stdio(false);  // a byte of std::cin costs 1 ns instead of 20, and what cannot be read is said
     const int code = work();
     std::cout.flush();

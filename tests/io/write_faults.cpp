@@ -13,8 +13,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
+#include <thread>
 #include <utility>
 
 #include "../examples/tools/line_history.hpp"
@@ -118,6 +120,32 @@ TEST_CASE("a history that has grown beyond what is read keeps its newest entries
   CHECK(read_text_file(path) == "first\nsecond\nthird\nfourth\n");
   CHECK(chat_tool::LineHistory().add(long_line));
   CHECK(chat_tool::LineHistory().entries().size() == 4);
+}
+
+TEST_CASE("what one program adds to a history while another shortens it is kept") {
+  const TempFolder folder;
+  REQUIRE(::setenv("XDG_STATE_HOME", folder.path().c_str(), 1) == 0);
+  make_folders(folder.file("qwen35"));
+  std::string before;
+  for (std::size_t i = 0; i < chat_tool::LineHistory::longest; ++i) {
+    before += concat("old ", i, "\n");
+  }
+  write_file(folder.file("qwen35/chat_history"), before);
+  constexpr int count = 25;
+  const auto add = [](const char* name) {
+    for (int i = 0; i < count; ++i) {
+      chat_tool::LineHistory().add(concat(name, i));
+    }
+  };
+  std::thread other(add, "other ");
+  add("own ");
+  other.join();
+  const chat_tool::LineHistory history;
+  for (const char* const name : {"own ", "other "}) {
+    for (int i = 0; i < count; ++i) {
+      CHECK(std::count(history.entries().begin(), history.entries().end(), concat(name, i)) == 1);
+    }
+  }
 }
 
 TEST_CASE("a cache") {
