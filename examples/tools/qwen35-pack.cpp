@@ -104,20 +104,19 @@ qwen35::PackRecipe recipe_of(const std::string& name) {
 
 void verify(const Settings& settings) {
   const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(settings.source);
-  if (checkpoint.packed() == nullptr) {
-    {
-      ProgressLine line(is_terminal() && !settings.quiet);
-      qwen35::verify_values(checkpoint, [&](std::size_t done, std::size_t total) { line.show(done, total); });
-    }
-    std::cout << settings.source << ": the values of " << checkpoint.tensors().size() << " tensors are numbers\n";
-    return;
+  const qwen35::PackedFile* const packed = checkpoint.packed();
+  if (packed != nullptr) {
+    ProgressLine line(is_terminal() && !settings.quiet);
+    qwen35::verify_packed(*packed, [&](std::size_t done, std::size_t total) { line.show(done, total); });
   }
   {
     ProgressLine line(is_terminal() && !settings.quiet);
-    qwen35::verify_packed(*checkpoint.packed(), [&](std::size_t done, std::size_t total) { line.show(done, total); });
+    qwen35::verify_values(checkpoint, [&](std::size_t done, std::size_t total) { line.show(done, total); });
   }
-  std::cout << settings.source << ": " << checkpoint.tensors().size() << " tensors and "
-            << checkpoint.packed()->files.size() << " files are as they were written\n";
+  std::cout << settings.source << ": " << checkpoint.tensors().size() << " tensors"
+            << (packed == nullptr ? ""
+                                  : " and " + std::to_string(packed->files.size()) + " files are as they were written")
+            << ", all values are finite\n";
 }
 
 void pack(const Settings& settings) {
@@ -180,7 +179,7 @@ int main(int argc, char** argv) {
       ->transform(tool::whole_number(0, 4096));
   CLI::Option* const check =
       app.add_flag("--verify", settings.verify,
-                   "hold the packed file SOURCE against the sums in it; of others see whether all values are finite")
+                   "see whether all values of SOURCE are finite, and hold a packed file against the sums in it")
           ->excludes(recipe)
           ->excludes(importance)
           ->excludes("--mmproj");
