@@ -127,12 +127,9 @@ class Chat {
   void told(const Work& work) {
     try {
       work();
-    } catch (const std::bad_alloc&) {
-      failed_ = true;
-      screen_.note("there is not enough memory");
     } catch (const std::exception& error) {
       failed_ = true;
-      screen_.note(error.what());
+      screen_.note(tool::words(error));
     }
   }
   qwen35::Message question(const std::string& text) const {

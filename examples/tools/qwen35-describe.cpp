@@ -164,9 +164,9 @@ class Describer {
           out["finish_reason"] = qwen35::json::Value(std::string(qwen35::name(reply.finish_reason)));
         }
       } catch (const std::exception& error) {
-        out["error"] = qwen35::json::Value(qwen35::unicode::repair_utf8(error.what()));
+        out["error"] = qwen35::json::Value(qwen35::unicode::repair_utf8(tool::words(error)));
         if (settings_.quiet) {
-          screen_.note(error.what());
+          screen_.note(tool::words(error));
         }
         result = 1;
       }

@@ -126,6 +126,11 @@ inline void print(const std::string& text, std::FILE* file = stdout) {
   std::fwrite(text.data(), 1, text.size(), file);
 }
 
+// What is wrong.
+inline const char* words(const std::exception& error) {
+  return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ? "there is not enough memory" : error.what();
+}
+
 // Was something printed that did not arrive? Nobody reads what is printed after it.
 inline bool output_lost() {
   return std::ferror(stdout) != 0 || !std::cout.good();
@@ -146,11 +151,8 @@ int run(const char* name, const Work& work) {
     std::fflush(stdout);
     qwen35::require<qwen35::InputError>(!output_lost(), "standard output cannot be written");
     return code;
-  } catch (const std::bad_alloc&) {
-    std::cerr << name << ": there is not enough memory\n";
-    return 1;
   } catch (const std::exception& error) {
-    std::cerr << name << ": " << error.what() << '\n';
+    std::cerr << name << ": " << words(error) << '\n';
     return 1;
   }
 }
