@@ -5,13 +5,14 @@
 
 // First, so that what they say stands on few lines.
 #include <qwen35/core/requirements.hpp>
+#include <qwen35/core/tensor.hpp>
 #include <qwen35/layers/layers_of.hpp>
+#include <qwen35/model/generate_calls.hpp>
 
 #include <qwen35/cache/cache_file.hpp>
 #include <qwen35/cache/hybrid_cache.hpp>
 #include <qwen35/config/presets.hpp>
 #include <qwen35/core/error.hpp>
-#include <qwen35/core/tensor.hpp>
 #include <qwen35/generate/batch.hpp>
 #include <qwen35/generate/generate.hpp>
 #include <qwen35/kernels/kernels.hpp>

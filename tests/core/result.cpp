@@ -44,3 +44,11 @@ TEST_CASE("an attempt gives back what its call gave or raised, kind and message"
   // What is none of the library's is not caught.
   CHECK_THROWS_AS(static_cast<void>(attempt([]() -> int { throw 3; })), int);
 }
+
+TEST_CASE("with exceptions what is declined is raised") {
+  CHECK(holds<InputError>(true, "why"));
+  CHECK_THROWS_WITH_AS(static_cast<void>(holds<InputError>(false, "why ", 3)), "why 3", InputError);
+  CHECK_THROWS_WITH_AS(decline<MediaError>("why"), "why", MediaError);
+  CHECK_FALSE(attempt([] { return holds(false, "why"); }));
+  CHECK_FALSE(declined());
+}

@@ -91,6 +91,8 @@ TEST_CASE("the first config that describes the checkpoint is taken; when none do
   REQUIRE(fits);
   CHECK(fits.value().image_token_id == 438);
   CHECK(Checkpoint::try_open(folder + "/none").failure().kind == ErrorKind::checkpoint);
+  CHECK(try_open_model<Small>(Checkpoint::open(folder)).failure().kind == ErrorKind::config);
+  CHECK(CausalLM<Small>::try_from_pretrained(folder).failure().message.find(line) != std::string::npos);
 }
 
 TEST_CASE("a model of any config generates what the reference does, beams too") {

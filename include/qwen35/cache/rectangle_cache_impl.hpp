@@ -108,12 +108,15 @@ QWEN35_BODY std::vector<SequenceCache> RectangleCache::make_rows(std::size_t cou
 QWEN35_BODY void RectangleCache::begin(std::size_t batch_size, std::size_t tokens, const CacheLayout& layout,
                                        std::uint64_t fingerprint) {
   const bool fresh = sequences_.empty() || (length_ == 0 && batch_size != sequences_.size());
-  require<InputError>(fresh || batch_size == sequences_.size(), "past_key_values holds ", sequences_.size(),
-                      " sequences, the input has ", batch_size);
-  require<CacheError>(fingerprint_ == 0 || fingerprint == fingerprint_, "past_key_values was filled by another model");
   const std::size_t needed = length_ + tokens;
-  require<CacheError>(options_.capacity == 0 || needed <= options_.capacity, "the cache holds ", options_.capacity,
-                      " tokens; ", length_, " are used and ", tokens, " more do not fit");
+  if (!holds<InputError>(fresh || batch_size == sequences_.size(), "past_key_values holds ", sequences_.size(),
+                         " sequences, the input has ", batch_size) ||
+      !holds<CacheError>(fingerprint_ == 0 || fingerprint == fingerprint_,
+                         "past_key_values was filled by another model") ||
+      !holds<CacheError>(options_.capacity == 0 || needed <= options_.capacity, "the cache holds ", options_.capacity,
+                         " tokens; ", length_, " are used and ", tokens, " more do not fit")) {
+    return;
+  }
   if (needed * batch_size > ids_.capacity()) {
     ids_.reserve(std::max(pages_for(needed) * kv_page_slots * batch_size, 2 * ids_.capacity()));
   }

@@ -185,15 +185,19 @@ inline void check_vision(const JsonFields& vision, Differences& differences) {
 // ConfigError with every difference.
 template <class Vision>
 void check_vision(const json::Value& config) {
-  require<ConfigError>(config.is_object(), "config.json: expected an object");
+  if (!holds<ConfigError>(config.is_object(), "config.json: expected an object")) {
+    return;
+  }
   const JsonFields top(&config, "config");
   const bool alone = top.text("model_type", "").ends_with("_vision");
   const json::Value* const vision = alone ? &config : top.object("vision_config");
-  require<ConfigError>(vision != nullptr, "config.json: no vision_config, the model reads text alone");
+  if (!holds<ConfigError>(vision != nullptr, "config.json: no vision_config, the model reads text alone")) {
+    return;
+  }
   detail::Differences differences;
   detail::check_vision<Vision>(JsonFields(vision, "vision_config"), differences);
   if (const auto failure = differences.failure(JsonFields(vision, "vision_config").file())) {
-    raise(*failure);
+    decline(*failure);
   }
 }
 
@@ -204,7 +208,9 @@ void check_vision(const json::Value& config) {
 // A text-only file may describe the text part of a composite type: the vision sizes and token ids are then the type's.
 template <class Config>
 Result<ConfigValues> try_check(const json::Value& config) {
-  require<ConfigError>(config.is_object(), "config.json: expected an object");
+  if (!holds<ConfigError>(config.is_object(), "config.json: expected an object")) {
+    return ConfigValues::from<Config>();
+  }
   const JsonFields top(&config, "config");
   const std::string model_type = top.text("model_type", "");
   const bool composite = top.object("text_config") != nullptr || top.object("vision_config") != nullptr ||
@@ -244,7 +250,12 @@ Result<ConfigValues> try_check(const json::Value& config) {
 // The same, with the failure raised as ConfigError.
 template <class Config>
 ConfigValues check(const json::Value& config) {
-  return try_check<Config>(config).value();
+  Result<ConfigValues> values = try_check<Config>(config);
+  if (!values) {
+    decline(values.failure());
+    return ConfigValues::from<Config>();
+  }
+  return std::move(values).value();
 }
 
 #if QWEN35_BODIES
@@ -276,14 +287,18 @@ QWEN35_BODY void compare_layer_types(const JsonFields& text, std::size_t layers,
   std::vector<std::string> file;
   if (const json::Value* const types = text.list("layer_types")) {
     for (const json::Value& item : types->items()) {
-      text.expect(item.is_string(), "layer_types", "a list of names");
+      if (!text.expect(item.is_string(), "layer_types", "a list of names")) {
+        return;
+      }
       file.push_back(item.as_string());
     }
     text.expect(file.size() == layers, "layer_types",
                 concat("one entry for each of num_hidden_layers (", layers, "), not ", file.size()));
   } else {
     const std::size_t interval = text.size("full_attention_interval", 4);
-    text.expect(interval > 0, "full_attention_interval", "a number above 0");
+    if (!text.expect(interval > 0, "full_attention_interval", "a number above 0")) {
+      return;
+    }
     for (std::size_t i = 0; i < std::min(layers, type.size()); ++i) {
       file.emplace_back(name((i + 1) % interval == 0 ? LayerType::full_attention : LayerType::linear_attention));
     }

@@ -28,7 +28,9 @@ class JsonFields {
       std::size_t{1} << 31;  // no size or count of a model comes near it; products of three stay in range
 
   JsonFields(const json::Value* object, std::string_view where) : object_(object), where_(where) {
-    require<ConfigError>(object == nullptr || object->is_object(), where, ": expected an object");
+    if (!holds<ConfigError>(object == nullptr || object->is_object(), where, ": expected an object")) {
+      object_ = nullptr;
+    }
   }
 
   const json::Value* find(std::string_view key) const;
@@ -50,12 +52,10 @@ class JsonFields {
   // A list, or null when the key is absent.
   const json::Value* list(std::string_view key) const;
   std::size_t as_size(const json::Value& given, std::string_view key) const;
-  // Raises ConfigError "<where>.<key>: expected <what>, found <value>" unless `condition` holds; before it stands the
-  // file that "key_names" says.
-  void expect(bool condition, std::string_view key, std::string_view what) const {
-    if (!condition) {
-      raise<ConfigError>(concat(source(), place(key), ": expected ", what, found(key)));
-    }
+  // Raises ConfigError "<where>.<key>: expected <what>, found <value>" unless `condition` holds, see holds(); before it
+  // stands the file that "key_names" says.
+  bool expect(bool condition, std::string_view key, std::string_view what) const {
+    return condition || holds<ConfigError>(false, source(), place(key), ": expected ", what, found(key));
   }
   const std::string& where() const { return where_; }
   // What messages call a field.
@@ -114,7 +114,9 @@ QWEN35_BODY bool JsonFields::boolean(std::string_view key, bool absent) const {
   }
   const json::Value read = plain(*value);
   const bool number = read == json::Value(0) || read == json::Value(1);
-  expect(read.is_bool() || number, key, "true or false");
+  if (!expect(read.is_bool() || number, key, "true or false")) {
+    return absent;
+  }
   return number ? read == json::Value(1) : read.as_bool();
 }
 
@@ -123,8 +125,7 @@ QWEN35_BODY std::string JsonFields::text(std::string_view key, std::string_view 
   if (value == nullptr) {
     return std::string(absent);
   }
-  expect(value->is_string(), key, "a string");
-  return value->as_string();
+  return expect(value->is_string(), key, "a string") ? value->as_string() : std::string(absent);
 }
 
 QWEN35_BODY TokenIds JsonFields::token_ids(std::string_view key) const {
@@ -136,10 +137,9 @@ QWEN35_BODY TokenIds JsonFields::token_ids(std::string_view key) const {
   constexpr const char* expected = "a token id or a list of at most 64 token ids";
   const auto add = [&](const json::Value& given) {
     const json::Value item = plain(given);
-    expect(item.is_integer() && item.as_integer() <= std::numeric_limits<TokenId>::max() &&
-               ids.size() < TokenIds::capacity,
-           key, expected);
-    if (item.as_integer() >= 0) {
+    const bool fits = item.is_integer() && item.as_integer() <= std::numeric_limits<TokenId>::max() &&
+                      ids.size() < TokenIds::capacity;
+    if (expect(fits, key, expected) && item.as_integer() >= 0) {
       ids.push_back(static_cast<TokenId>(item.as_integer()));
     }
   };
@@ -158,7 +158,9 @@ QWEN35_BODY TokenId JsonFields::token_id(std::string_view key, TokenId absent) c
   if (value == nullptr) {
     return absent;
   }
-  expect(!value->is_array(), key, "one token id");
+  if (!expect(!value->is_array(), key, "one token id")) {
+    return absent;
+  }
   const TokenIds ids = token_ids(key);
   return ids.empty() ? absent : ids[0];
 }
@@ -167,7 +169,9 @@ QWEN35_BODY FactorList JsonFields::factors(std::string_view key) const {
   FactorList list;
   if (const json::Value* const value = find(key)) {
     constexpr const char* expected = "a list of at most 256 numbers";
-    expect(value->is_array() && value->size() <= FactorList::capacity, key, expected);
+    if (!expect(value->is_array() && value->size() <= FactorList::capacity, key, expected)) {
+      return list;
+    }
     for (const json::Value& item : value->items()) {
       list.push_back(as_number(item, key, expected));
     }
@@ -177,21 +181,19 @@ QWEN35_BODY FactorList JsonFields::factors(std::string_view key) const {
 
 QWEN35_BODY const json::Value* JsonFields::object(std::string_view key) const {
   const json::Value* const value = find(key);
-  expect(value == nullptr || value->is_object(), key, "an object");
-  return value;
+  return expect(value == nullptr || value->is_object(), key, "an object") ? value : nullptr;
 }
 
 QWEN35_BODY const json::Value* JsonFields::list(std::string_view key) const {
   const json::Value* const value = find(key);
-  expect(value == nullptr || value->is_array(), key, "a list");
-  return value;
+  return expect(value == nullptr || value->is_array(), key, "a list") ? value : nullptr;
 }
 
 QWEN35_BODY std::size_t JsonFields::as_size(const json::Value& given, std::string_view key) const {
   const json::Value value = plain(given);
-  expect(value.is_integer() && value.as_integer() >= 0 && static_cast<std::uint64_t>(value.as_integer()) < size_limit,
-         key, "a whole number from 0 to 2147483647");
-  return static_cast<std::size_t>(value.as_integer());
+  const bool fits =
+      value.is_integer() && value.as_integer() >= 0 && static_cast<std::uint64_t>(value.as_integer()) < size_limit;
+  return expect(fits, key, "a whole number from 0 to 2147483647") ? static_cast<std::size_t>(value.as_integer()) : 0;
 }
 
 QWEN35_BODY json::Value JsonFields::plain(const json::Value& value) {
@@ -230,8 +232,7 @@ QWEN35_BODY std::string JsonFields::found(std::string_view key) const {
 
 QWEN35_BODY double JsonFields::as_number(const json::Value& given, std::string_view key, std::string_view what) const {
   const json::Value value = plain(given);
-  expect(value.is_number() && std::isfinite(value.as_number()), key, what);
-  return value.as_number();
+  return expect(value.is_number() && std::isfinite(value.as_number()), key, what) ? value.as_number() : 0.0;
 }
 
 QWEN35_BODY std::string number_text(double value) {

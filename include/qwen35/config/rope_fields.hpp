@@ -34,12 +34,16 @@ QWEN35_BODY RopeParameters read_rope(const JsonFields& text, std::size_t max_pos
       known = true;
     }
   }
-  require<ConfigError>(known, rope.place("rope_type"), ": \"", type,
-                       "\" is none of default, linear, dynamic, yarn, longrope, llama3");
+  if (!holds<ConfigError>(known, rope.place("rope_type"), ": \"", type,
+                          "\" is none of default, linear, dynamic, yarn, longrope, llama3")) {
+    return out;
+  }
   const auto needs = [&](std::initializer_list<std::string_view> keys) {
     for (const std::string_view key : keys) {
-      require<ConfigError>(rope.mentions(key), where, ": rope_type \"", type, "\" needs the key \"", key, "\"",
-                           rope.place(key) == concat(where, ".", key) ? "" : ", " + rope.place(key));
+      if (!rope.mentions(key)) {
+        decline<ConfigError>(concat(where, ": rope_type \"", type, "\" needs the key \"", key, "\"",
+                                    rope.place(key) == concat(where, ".", key) ? "" : ", " + rope.place(key)));
+      }
     }
   };
   switch (out.rope_type) {
@@ -87,8 +91,8 @@ QWEN35_BODY RopeParameters read_rope(const JsonFields& text, std::size_t max_pos
     out.partial_rotary_factor = top_factor;
   }
   if (const json::Value* const section = rope.list("mrope_section")) {
-    rope.expect(section->size() == 3, "mrope_section", "three sizes");
-    for (std::size_t i = 0; i < 3; ++i) {
+    const bool three = rope.expect(section->size() == 3, "mrope_section", "three sizes");
+    for (std::size_t i = 0; three && i < 3; ++i) {
       out.mrope_section[i] = rope.as_size(section->items()[i], "mrope_section");
     }
   }

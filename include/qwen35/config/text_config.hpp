@@ -5,6 +5,7 @@
 #include <qwen35/config/text_defaults.hpp>
 
 #include <concepts>
+#include <type_traits>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -24,9 +25,51 @@ requires(
 
 }  // namespace detail
 
+template <class C>
+concept HasTextSizes = requires {
+  { C::vocab_size } -> std::convertible_to<std::size_t>;
+  { C::hidden_size } -> std::convertible_to<std::size_t>;
+  { C::num_hidden_layers } -> std::convertible_to<std::size_t>;
+  { C::num_attention_heads } -> std::convertible_to<std::size_t>;
+  { C::num_key_value_heads } -> std::convertible_to<std::size_t>;
+  { C::head_dim } -> std::convertible_to<std::size_t>;
+  { C::linear_num_key_heads } -> std::convertible_to<std::size_t>;
+  { C::linear_num_value_heads } -> std::convertible_to<std::size_t>;
+  { C::linear_key_head_dim } -> std::convertible_to<std::size_t>;
+  { C::linear_value_head_dim } -> std::convertible_to<std::size_t>;
+  { C::linear_conv_kernel_dim } -> std::convertible_to<std::size_t>;
+  { C::rope_parameters } -> std::convertible_to<RopeParameters>;
+  { C::layer_types.size() } -> std::convertible_to<std::size_t>;
+};
+
+// Are the fields there that are no sizes? Deriving from MoeTextDefaults or DenseTextDefaults gives them all.
+template <class C>
+concept HasTextValues = requires {
+  { C::hidden_act } -> std::convertible_to<Activation>;
+  { C::rms_norm_eps } -> std::convertible_to<double>;
+  { C::attention_bias } -> std::convertible_to<bool>;
+  { C::tie_word_embeddings } -> std::convertible_to<bool>;
+  { C::max_position_embeddings } -> std::convertible_to<std::size_t>;
+  { C::pad_token_id } -> std::convertible_to<TokenIds>;
+  { C::bos_token_id } -> std::convertible_to<TokenIds>;
+  { C::eos_token_id } -> std::convertible_to<TokenIds>;
+};
+
+namespace detail {
+
+template <class C>
+inline constexpr bool has_text_fields =
+    HasTextSizes<typename TextConfigOf<C>::type>&& HasTextValues<typename TextConfigOf<C>::type>;
+// What is no config is said once, where a model is made of it; all else then reads another, so that a compiler has
+// nothing to add.
+template <class C, class Type>
+using if_config_t = std::conditional_t<has_text_fields<C>, Type, MoeTextDefaults>;
+
+}  // namespace detail
+
 // The text part of a composite config, or the config itself.
 template <class C>
-using text_config_t = typename detail::TextConfigOf<C>::type;
+using text_config_t = detail::if_config_t<C, typename detail::TextConfigOf<C>::type>;
 
 // Mixture of experts, or the dense feed-forward of the small siblings?
 template <class C>
@@ -36,7 +79,7 @@ inline constexpr bool is_moe = requires {
 
 // Does the head share the embedding's matrix? A composite config's own flag decides.
 template <class C>
-inline constexpr bool tied_embeddings = C::tie_word_embeddings;
+inline constexpr bool tied_embeddings = detail::if_config_t<C, C>::tie_word_embeddings;
 
 // Layers of one kind.
 template <class C>
@@ -52,35 +95,6 @@ inline constexpr std::size_t layer_count(LayerType type) {
 template <class C>
 inline constexpr std::size_t rotary_dim =
     (static_cast<std::size_t>(static_cast<double>(C::head_dim) * C::rope_parameters.partial_rotary_factor) + 1) / 2 * 2;
-
-template <class C>
-concept HasTextSizes = requires {
-  { C::vocab_size } -> std::convertible_to<std::size_t>;
-  { C::hidden_size } -> std::convertible_to<std::size_t>;
-  { C::num_hidden_layers } -> std::convertible_to<std::size_t>;
-  { C::num_attention_heads } -> std::convertible_to<std::size_t>;
-  { C::num_key_value_heads } -> std::convertible_to<std::size_t>;
-  { C::head_dim } -> std::convertible_to<std::size_t>;
-  { C::linear_num_key_heads } -> std::convertible_to<std::size_t>;
-  { C::linear_num_value_heads } -> std::convertible_to<std::size_t>;
-  { C::linear_key_head_dim } -> std::convertible_to<std::size_t>;
-  { C::linear_value_head_dim } -> std::convertible_to<std::size_t>;
-  { C::linear_conv_kernel_dim } -> std::convertible_to<std::size_t>;
-  { C::rope_parameters } -> std::convertible_to<RopeParameters>;
-};
-
-// Are the fields there that are no sizes? Deriving from MoeTextDefaults or DenseTextDefaults gives them all.
-template <class C>
-concept HasTextValues = requires {
-  { C::hidden_act } -> std::convertible_to<Activation>;
-  { C::rms_norm_eps } -> std::convertible_to<double>;
-  { C::attention_bias } -> std::convertible_to<bool>;
-  { C::tie_word_embeddings } -> std::convertible_to<bool>;
-  { C::max_position_embeddings } -> std::convertible_to<std::size_t>;
-  { C::pad_token_id } -> std::convertible_to<TokenIds>;
-  { C::bos_token_id } -> std::convertible_to<TokenIds>;
-  { C::eos_token_id } -> std::convertible_to<TokenIds>;
-};
 
 // Are all sizes positive?
 template <class C>

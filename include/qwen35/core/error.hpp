@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@ QWEN35_END_NAMESPACE
 
 #if !defined(__cpp_exceptions)
 // A build without exceptions supplies this function; it must not return. `file`, `line`: where in the library's source.
+// It is told of what no Result says, see attempt().
 extern "C" [[noreturn]] void qwen35_error_handler(qwen35::ErrorKind kind, const char* message, const char* file,
                                                   int line);
 #endif
@@ -71,6 +73,12 @@ class MediaError : public Error {
  public:
   static constexpr ErrorKind kind = ErrorKind::media;
   using Error::Error;
+};
+
+// An error as a value.
+struct Failure {
+  ErrorKind kind = ErrorKind::other;
+  std::string message;
 };
 
 // A message as it can be shown, whatever was quoted in it: of long lines and of too many the beginning and the end, and
@@ -206,6 +214,55 @@ inline void require(detail::Condition condition, const Parts&... parts) {
   if (!condition.holds) [[unlikely]] {
     raise<E>(concat(parts...), condition.place);
   }
+#endif
+}
+
+#if !defined(__cpp_exceptions)
+// Where the innermost attempt() of this thread wants the first failure.
+inline constinit thread_local std::optional<Failure>* wanted_failure = nullptr;
+
+// False: nobody waits for it.
+inline bool keep_failure(const Failure& failure) {
+  if (wanted_failure != nullptr && !wanted_failure->has_value()) {
+    wanted_failure->emplace(failure);
+  }
+  return wanted_failure != nullptr;
+}
+#endif
+
+// Has something been declined that attempt() is to tell of? What was read since then means nothing. Never with
+// exceptions.
+inline bool declined() {
+#if defined(__cpp_exceptions)
+  return false;
+#else
+  return wanted_failure != nullptr && wanted_failure->has_value();
+#endif
+}
+
+// Raises E. In a build without exceptions a failure within attempt() is kept for it instead, and this returns: then so
+// does the function, with whatever value, and those that called it ask declined().
+template <class E = Error>
+inline void decline(const std::string& message, [[maybe_unused]] detail::Place place = {}) {
+#if !defined(__cpp_exceptions)
+  if (keep_failure({E::kind, shown_message(message)})) {
+    return;
+  }
+#endif
+  raise<E>(message, place);
+}
+
+// As require(), but declines; false where that returns.
+template <class E = Error, class... Parts>
+[[nodiscard]] inline bool holds(detail::Condition condition, const Parts&... parts) {
+#if defined(__cpp_exceptions)
+  require<E>(condition, parts...);
+  return true;
+#else
+  if (!condition.holds) [[unlikely]] {
+    decline<E>(concat(parts...), condition.place);
+  }
+  return condition.holds;
 #endif
 }
 

@@ -9,11 +9,6 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-struct Failure {
-  ErrorKind kind = ErrorKind::other;
-  std::string message;
-};
-
 // As the exception of its kind.
 [[noreturn]] inline void raise(const Failure& failure) {
   switch (failure.kind) {
@@ -33,6 +28,16 @@ struct Failure {
       break;
   }
   raise<Error>(failure.message);
+}
+
+// The same declined.
+inline void decline(const Failure& failure) {
+#if !defined(__cpp_exceptions)
+  if (keep_failure(failure)) {
+    return;
+  }
+#endif
+  raise(failure);
 }
 
 template <class T>
@@ -69,8 +74,8 @@ class [[nodiscard]] Result {
   Failure failure_;
 };
 
-// What `call` gives, or the library's error that it raises. A build without exceptions has none to catch: there the
-// error goes to the program's handler.
+// What `call` gives, or the library's error that it raises. A build without exceptions has none to catch: there this
+// gives what the doors decline, those that have a try_ form, and all else goes to the program's handler.
 template <class Call>
 auto attempt(Call&& call) -> Result<decltype(call())> {
 #if defined(__cpp_exceptions)
@@ -92,7 +97,14 @@ auto attempt(Call&& call) -> Result<decltype(call())> {
     return Failure{ErrorKind::other, error.what()};
   }
 #else
-  return call();
+  std::optional<Failure> failure;
+  std::optional<Failure>* const outer = std::exchange(wanted_failure, &failure);
+  auto value = call();
+  wanted_failure = outer;
+  if (failure) {
+    return std::move(*failure);
+  }
+  return Result<decltype(call())>(std::move(value));
 #endif
 }
 

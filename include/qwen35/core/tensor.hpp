@@ -11,6 +11,7 @@
 #include <iosfwd>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -107,6 +108,11 @@ class TensorView {
   TensorView(const std::vector<T>& values QWEN35_LIFETIMEBOUND) : data_(values.data()), shape_{1, values.size()} {}
   TensorView(const Tensor<T>&& temporary) = delete;
   TensorView(const std::vector<T>&& temporary) = delete;
+  // Integers of 64 bits where those of 32 are meant, or the other way round.
+  template <class Other, std::enable_if_t<std::is_integral_v<Other> && std::is_integral_v<T> &&
+                                              sizeof(Other) * sizeof(T) == 32 && sizeof(Other) != sizeof(T),
+                                          int> = 0>
+  TensorView(const std::vector<Other>& values) = delete;
   constexpr TensorView(std::span<const T> values) : data_(values.data()), shape_{1, values.size()} {}
   // Lives as long as the full expression: for use in a call's argument list.
   constexpr TensorView(std::initializer_list<T> values) : TensorView(values.begin(), Shape{1, values.size()}) {}

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <qwen35/core/lifetime.hpp>
+#include <qwen35/core/result.hpp>
 #include <qwen35/generate/batch.hpp>
 #include <qwen35/generate/beam_search.hpp>
 #include <qwen35/generate/generate_input.hpp>
 #include <qwen35/generate/generative_model.hpp>
 #include <qwen35/generate/sequence.hpp>
+#include <qwen35/model/generate_calls.hpp>
 
 #include <algorithm>
 #include <iosfwd>
@@ -78,6 +80,13 @@ template <GenerativeModel Model>
 GenerateOutput<Model> generate(const Model& model, const std::type_identity_t<GenerateInput<Model>>& input,
                                const GenerationConfig& config = {});
 
+// The same, with what it would raise as a failure.
+template <GenerativeModel Model>
+Result<GenerateOutput<Model>> try_generate(const Model& model, const std::type_identity_t<GenerateInput<Model>>& input,
+                                           const GenerationConfig& config = {}) {
+  return attempt([&] { return generate(model, input, config); });
+}
+
 // The same for what a tokenizer or a processor returned, whole; `rest` is what else there is to say. Raises InputError
 // for rows of different lengths, and for something in `rest` that `inputs` has.
 template <GenerativeModel Model, EncodedInputs Inputs>
@@ -85,13 +94,21 @@ GenerateOutput<Model> generate(const Model& model, const Inputs& inputs, const G
                                const std::type_identity_t<GenerateInput<Model>>& rest = {});
 
 // What a model's member generate() calls.
-template <class Model, class... Config>
-auto run_generation(const Model& model, const GenerateInput<Model>& input, const Config&... config) {
-  return generate(model, input, config...);
+template <class Model>
+auto run_generation(const Model& model, const GenerateInput<Model>& input, const GenerationConfig& config,
+                    NothingElse) {
+  return generate(model, input, config);
 }
-template <class Model, EncodedInputs Inputs, class... More>
-auto run_generation(const Model& model, const Inputs& inputs, const More&... more) {
-  return generate(model, inputs, more...);
+template <class Model, EncodedInputs Inputs>
+auto run_generation(const Model& model, const Inputs& inputs, const GenerationConfig& config,
+                    const GenerateInput<Model>& rest) {
+  return generate(model, inputs, config, rest);
+}
+
+template <class>
+const GenerationConfig& no_config() {
+  static const GenerationConfig none;
+  return none;
 }
 
 QWEN35_END_NAMESPACE

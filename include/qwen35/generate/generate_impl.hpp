@@ -17,25 +17,32 @@ class GenerateRun {
  public:
   GenerateRun(const M& model, const GenerateInput<M>& input, const GenerationConfig& config)
       : model_(model), input_(input), config_(complete_config(model, config)), rows_(model, input, config_) {
-    require<InputError>(rows_.batch() * expand() <= GenerationLimits::max_sequences, "generate: ", rows_.batch(),
-                        " prompts with ", num_beams() > 1 ? "num_beams " : "num_return_sequences ", expand(),
-                        " are more than ", GenerationLimits::max_sequences, " sequences");
+    if (declined() ||
+        !holds<InputError>(rows_.batch() * expand() <= GenerationLimits::max_sequences, "generate: ", rows_.batch(),
+                           " prompts with ", num_beams() > 1 ? "num_beams " : "num_return_sequences ", expand(),
+                           " are more than ", GenerationLimits::max_sequences, " sequences")) {
+      return;
+    }
     set_lengths(model, rows_.prompt_length(), rows_.columns(), config_);
     check_token_ids(config_, vocab_size_of(model), rows_.batch() * expand());
     if (input.past_key_values != nullptr) {
       hold_to_capacity(rows_.width(), input.past_key_values->fixed_capacity(), "CacheOptions::capacity",
                        rows_.prompt_length(), config_);
     }
-    require<InputError>(input.sequence_ids.empty() || input.sequence_ids.size() == rows_.batch(),
-                        "generate: sequence_ids has ", input.sequence_ids.size(), " entries for ", rows_.batch(),
-                        " prompts");
-    require<InputError>(num_beams() == 1 || !input.streamer, "generate: a streamer cannot be used with beam search");
+    const bool guided = config_.guidance_scale.value_or(1.0) != 1.0;
+    if (declined() ||
+        !holds<InputError>(input.sequence_ids.empty() || input.sequence_ids.size() == rows_.batch(),
+                           "generate: sequence_ids has ", input.sequence_ids.size(), " entries for ", rows_.batch(),
+                           " prompts") ||
+        !holds<InputError>(num_beams() == 1 || !input.streamer,
+                           "generate: a streamer cannot be used with beam search") ||
+        !holds<InputError>(guided || !(input.negative_prompt_ids || input.negative_prompt_attention_mask),
+                           "generate: negative_prompt_ids would not be read without a guidance_scale")) {
+      return;
+    }
     if (input.inputs_embeds) {
       drop_encoder_penalties(config_);
     }
-    const bool guided = config_.guidance_scale.value_or(1.0) != 1.0;
-    require<InputError>(guided || !(input.negative_prompt_ids || input.negative_prompt_attention_mask),
-                        "generate: negative_prompt_ids would not be read without a guidance_scale");
     if (guided) {
       unconditional_.emplace(model, input, rows_.batch(), rows_.batch() * expand(), *config_.use_cache);
     }
@@ -48,6 +55,9 @@ class GenerateRun {
   }
 
   GenerateOutput<M> run() {
+    if (declined()) {
+      return {};
+    }
     decode();
     output_.past_key_values = rows_.cache();
     output_.owned_cache = rows_.take_owned_cache();
@@ -147,6 +157,9 @@ class GenerateRun {
 template <class M>
 void GenerateRun<M>::decode() {
   rows_.prefill(expand(), static_cast<std::size_t>(*config_.max_length) - rows_.prompt_length());
+  if (declined()) {
+    return;
+  }
   batch_.emplace(model_,
                  BatchOptions{.max_sequences = rows_.rows(), .prefill_chunk = 1, .workspace = rows_.workspace()});
   for (std::size_t r = 0; r < rows_.rows(); ++r) {

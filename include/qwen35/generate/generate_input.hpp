@@ -72,7 +72,9 @@ template <class Model>
 ForwardInput first_forward(const GenerateInput<Model>& input) {
   ForwardInput out = input.model_kwargs;
   const auto refuse = [](bool given, const char* name, const char* instead) {
-    require<InputError>(!given, "generate: model_kwargs.", name, " would not be read; ", instead);
+    if (given) {
+      decline<InputError>(concat("generate: model_kwargs.", name, " would not be read; ", instead));
+    }
   };
   constexpr const char* beside = "give it beside model_kwargs";
   refuse(static_cast<bool>(out.input_ids), "input_ids", beside);
@@ -91,8 +93,8 @@ ForwardInput first_forward(const GenerateInput<Model>& input) {
   refuse(out.output_router_logits.has_value(), "output_router_logits", forward);
   refuse(!out.logits_to_keep.is_default(), "logits_to_keep", forward);
   const auto take = [](const char* name, const auto& from, auto& to) {
-    if (from.size() > 0) {
-      require<InputError>(to.size() == 0, "generate: ", name, " are given twice, in model_kwargs too");
+    if (from.size() > 0 &&
+        holds<InputError>(to.size() == 0, "generate: ", name, " are given twice, in model_kwargs too")) {
       to = from;
     }
   };

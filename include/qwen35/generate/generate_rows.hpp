@@ -33,12 +33,16 @@ class GenerateRows {
         attentions_(config.output_attentions.value_or(false)) {
     read_ids();
     use_cache_ = config.use_cache.value_or(true) || static_cast<bool>(input.inputs_embeds);
-    require<InputError>(input.past_key_values == nullptr || use_cache_,
-                        "generate: past_key_values were given, but use_cache is false");
+    if (declined() || !holds<InputError>(input.past_key_values == nullptr || use_cache_,
+                                         "generate: past_key_values were given, but use_cache is false")) {
+      return;
+    }
     cached_ = input.past_key_values != nullptr ? static_cast<std::size_t>(input.past_key_values->seq_length()) : 0;
     read_mask(config);
-    check_cached_ids();
-    count_tokens();
+    if (!declined()) {
+      check_cached_ids();
+      count_tokens();
+    }
   }
 
   std::size_t batch() const { return batch_; }

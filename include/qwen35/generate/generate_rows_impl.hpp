@@ -42,21 +42,27 @@ inline Tensor<T> repeat_rows(const Tensor<T>& tensor, std::size_t times) {
 
 template <class M>
 void GenerateRows<M>::read_ids() {
-  require<InputError>(static_cast<bool>(input_.input_ids) || static_cast<bool>(input_.inputs_embeds),
-                      "generate: give input_ids or inputs_embeds");
+  if (!holds<InputError>(static_cast<bool>(input_.input_ids) || static_cast<bool>(input_.inputs_embeds),
+                         "generate: give input_ids or inputs_embeds")) {
+    return;
+  }
   if (input_.input_ids) {
     const Shape& shape = input_.input_ids.shape();
-    require<InputError>(shape.rank() == 2 && shape.size() > 0, "generate: input_ids of shape ", to_string(shape),
-                        ", expected [batch, sequence], not empty");
+    if (!holds<InputError>(shape.rank() == 2 && shape.size() > 0, "generate: input_ids of shape ", to_string(shape),
+                           ", expected [batch, sequence], not empty")) {
+      return;
+    }
     batch_ = shape[0];
     prompt_length_ = shape[1];
   }
   columns_ = prompt_length_;
   if (input_.inputs_embeds) {
     const Shape& shape = input_.inputs_embeds.shape();
-    require<InputError>(shape.rank() == 3 && shape.size() > 0 && (batch_ == 0 || shape[0] == batch_),
-                        "generate: inputs_embeds of shape ", to_string(shape), ", expected [",
-                        batch_ == 0 ? "batch" : std::to_string(batch_), ", sequence, hidden_size]");
+    if (!holds<InputError>(shape.rank() == 3 && shape.size() > 0 && (batch_ == 0 || shape[0] == batch_),
+                           "generate: inputs_embeds of shape ", to_string(shape), ", expected [",
+                           batch_ == 0 ? "batch" : std::to_string(batch_), ", sequence, hidden_size]")) {
+      return;
+    }
     batch_ = shape[0];
     columns_ = shape[1];
   }
@@ -72,17 +78,21 @@ void GenerateRows<M>::read_mask(const GenerationConfig& config) {
   width_ = columns_;
   if (mask) {
     const Shape& shape = mask.shape();
-    require<InputError>(
-        shape.rank() == 2 && !mask.is_additive() && shape[0] == batch_ &&
-            (shape[1] == columns_ || shape[1] == cached_ + columns_),
-        "generate: attention_mask of shape ", to_string(shape), ", expected [", batch_, ", ", columns_, "]",
-        cached_ == 0 ? std::string()
-                     : concat(" or, with the new tokens alone, [", batch_, ", ", cached_ + columns_, "]"));
+    if (!holds<InputError>(
+            shape.rank() == 2 && !mask.is_additive() && shape[0] == batch_ &&
+                (shape[1] == columns_ || shape[1] == cached_ + columns_),
+            "generate: attention_mask of shape ", to_string(shape), ", expected [", batch_, ", ", columns_, "]",
+            cached_ == 0 ? std::string()
+                         : concat(" or, with the new tokens alone, [", batch_, ", ", cached_ + columns_, "]"))) {
+      return;
+    }
     width_ = shape[1];
   }
-  require<InputError>(width_ != columns_ || cached_ < columns_, "generate: the cache holds ", cached_,
-                      " tokens and the input ", columns_,
-                      "; give the whole sequence, or the new tokens and an attention_mask of both");
+  if (!holds<InputError>(width_ != columns_ || cached_ < columns_, "generate: the cache holds ", cached_,
+                         " tokens and the input ", columns_,
+                         "; give the whole sequence, or the new tokens and an attention_mask of both")) {
+    return;
+  }
   fresh_ = width_ == columns_ ? columns_ - cached_ : columns_;
   mask_.assign(batch_ * width_, 1);
   if (mask) {
@@ -116,14 +126,17 @@ void GenerateRows<M>::check_cached_ids() const {
     return;
   }
   const RectangleCache& cache = *input_.past_key_values;
-  require<InputError>(cache.batch_size() == batch_, "generate: the cache holds ", cache.batch_size(),
-                      " sequences, the input has ", batch_);
+  if (!holds<InputError>(cache.batch_size() == batch_, "generate: the cache holds ", cache.batch_size(),
+                         " sequences, the input has ", batch_)) {
+    return;
+  }
   for (std::size_t slot = 0; slot < cached_; ++slot) {
     for (std::size_t b = 0; b < batch_; ++b) {
       const TokenId held = cache.ids()[slot * batch_ + b];  // -1: it was an embedding
-      require<InputError>(held < 0 || held == ids_[b][slot] || mask_[b * width_ + slot] == 0,
-                          "generate: the cache holds token ", held, " at column ", slot, " of prompt ", b,
-                          ", input_ids have ", ids_[b][slot]);
+      if (held >= 0 && held != ids_[b][slot] && mask_[b * width_ + slot] != 0) {
+        decline<InputError>(concat("generate: the cache holds token ", held, " at column ", slot, " of prompt ", b,
+                                   ", input_ids have ", ids_[b][slot]));
+      }
     }
   }
 }
@@ -137,9 +150,11 @@ void GenerateRows<M>::count_tokens() {
     const auto pads = static_cast<std::size_t>(std::find(row, end, 1) - row);
     padding_.push_back(std::min(pads - std::min(pads, before), prompt_length_));
     tokens_.push_back(static_cast<std::size_t>(std::count(row, end, 1)));
-    require<InputError>(tokens_[b] > 0, "generate: every column of prompt ", b, " is masked");
-    require<InputError>(*(end - 1) != 0, "generate: prompt ", b, " is padded on the right; pad on the left",
-                        input_.attention_mask ? "" : ", or give the attention_mask if its last pad id is a token");
+    if (!holds<InputError>(tokens_[b] > 0, "generate: every column of prompt ", b, " is masked") ||
+        !holds<InputError>(*(end - 1) != 0, "generate: prompt ", b, " is padded on the right; pad on the left",
+                           input_.attention_mask ? "" : ", or give the attention_mask if its last pad id is a token")) {
+      return;
+    }
     masked_ = masked_ || tokens_[b] < width_;
   }
 }
@@ -167,10 +182,12 @@ void GenerateRows<M>::choose_positions(const ForwardInput& first, std::size_t ne
     given = own;
   }
   const Shape& shape = given.shape();
-  require<InputError>((shape.rank() == 2 || shape.rank() == 3) && shape[shape.rank() - 1] >= fresh_ &&
-                          (shape[shape.rank() - 2] == batch_ || shape[shape.rank() - 2] == 1),
-                      "generate: position_ids of shape ", to_string(shape), ", expected [", batch_, ", ", fresh_,
-                      "], or that with a leading 1, 3 or 4");
+  if (!holds<InputError>((shape.rank() == 2 || shape.rank() == 3) && shape[shape.rank() - 1] >= fresh_ &&
+                             (shape[shape.rank() - 2] == batch_ || shape[shape.rank() - 2] == 1),
+                         "generate: position_ids of shape ", to_string(shape), ", expected [", batch_, ", ", fresh_,
+                         "], or that with a leading 1, 3 or 4")) {
+    return;
+  }
   plane_axis_ = shape.rank() == 3;
   planes_ = plane_axis_ ? shape[0] : 1;
   const std::size_t width = shape[shape.rank() - 1];
@@ -184,10 +201,10 @@ void GenerateRows<M>::choose_positions(const ForwardInput& first, std::size_t ne
   }
   constexpr std::size_t most = std::size_t{1} << 30;  // tokens: more have no room in any memory
   const std::int64_t last = *std::max_element(positions_.begin(), positions_.end());
-  require<InputError>(
-      last + static_cast<std::int64_t>(std::min(new_tokens, most)) <= std::numeric_limits<std::int32_t>::max(),
-      "generate: position_ids have ", last, ", behind which ", new_tokens,
-      " new tokens (max_new_tokens or max_length) have no position of 32 bits");
+  if (last + static_cast<std::int64_t>(std::min(new_tokens, most)) > std::numeric_limits<std::int32_t>::max()) {
+    decline<InputError>(concat("generate: position_ids have ", last, ", behind which ", new_tokens,
+                               " new tokens (max_new_tokens or max_length) have no position of 32 bits"));
+  }
 }
 
 template <class M>
@@ -213,6 +230,9 @@ void GenerateRows<M>::prefill(std::size_t expand, std::size_t new_tokens) {
       masked_ ? AttentionMask(TensorView<std::int32_t>(mask_.data(), {batch_, width_})) : AttentionMask();
   first.past_key_values = cache_;
   choose_positions(first, new_tokens);
+  if (declined()) {
+    return;
+  }
   first.position_ids = position_view(batch_, fresh_);
   if constexpr (requires { model_.repeat_media_for_generation(first); }) {
     if (!use_cache_) {  // else only this forward needs them
@@ -223,7 +243,9 @@ void GenerateRows<M>::prefill(std::size_t expand, std::size_t new_tokens) {
     }
   }
   forward_rectangle(first, batch_);
-  expand_rows(expand);
+  if (!declined()) {
+    expand_rows(expand);
+  }
 }
 
 // Also where whole rows are asked for, of hidden states or attentions.
@@ -235,6 +257,9 @@ void GenerateRows<M>::forward_rectangle(ForwardInput& input, std::size_t rows) {
   input.output_hidden_states = hidden_states_;
   input.output_attentions = attentions_;
   output_ = model_.forward(input);
+  if (declined()) {
+    return;
+  }
   const Shape& shape = output_.logits.shape();
   require<InputError>(
       shape.rank() == 3 && shape[0] == rows && shape[1] == 1 && (vocab_size_ == 0 || shape[2] == vocab_size_),

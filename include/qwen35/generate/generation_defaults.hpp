@@ -88,8 +88,10 @@ void set_lengths(const M& model, std::size_t prompt, std::size_t columns, Genera
   } else if (ids != all) {
     config.min_length = std::max<std::int64_t>(*config.min_length - all, 0);
   }
-  require<InputError>(ids < *config.max_length, "generate: the input has ", ids, " tokens and max_length is ",
-                      *config.max_length, ": nothing can be generated");
+  if (!holds<InputError>(ids < *config.max_length, "generate: the input has ", ids, " tokens and max_length is ",
+                         *config.max_length, ": nothing can be generated")) {
+    return;
+  }
   detail::log_lengths(config, ids);
 }
 
@@ -182,10 +184,12 @@ QWEN35_BODY void hold_to_capacity(std::size_t slots, std::size_t capacity, const
   if (capacity == 0 || slots + wanted - 1 <= capacity) {
     return;
   }
-  require<CacheError>(config.stop_at_capacity.value_or(false) && slots <= capacity, "the cache holds ", capacity,
-                      " tokens (", setting, "), not the prompt's ", slots, " and ", wanted,
-                      " new ones (max_new_tokens or max_length): make it larger, ask for fewer tokens, or set "
-                      "stop_at_capacity to end where it is full");
+  if (!holds<CacheError>(config.stop_at_capacity.value_or(false) && slots <= capacity, "the cache holds ", capacity,
+                         " tokens (", setting, "), not the prompt's ", slots, " and ", wanted,
+                         " new ones (max_new_tokens or max_length): make it larger, ask for fewer tokens, or set "
+                         "stop_at_capacity to end where it is full")) {
+    return;
+  }
   config.max_length = static_cast<std::int64_t>(prompt + capacity - slots + 1);
 }
 
@@ -196,7 +200,7 @@ QWEN35_BODY void check_token_ids(const GenerationConfig& config, std::size_t voc
   const auto refuse = [&](const char* name, const auto& ids) {
     for (const TokenId id : ids) {
       if (!is_token_id(id, vocab_size)) {
-        raise<InputError>(problem(name, id));
+        decline<InputError>(problem(name, id));
       }
     }
   };

@@ -31,8 +31,10 @@ constexpr std::string_view address_scheme(std::string_view text) {
 // Raises MediaError for a `kind` ("picture") that is named by an address.
 inline void require_no_address(std::string_view source, std::string_view kind) {
   const std::string_view scheme = address_scheme(source);
-  require<MediaError>(scheme.empty(), shortened(source), ": nothing is fetched from the net, and no ", scheme,
-                      ":// address is opened; give the ", kind, " as a path, a data: URL, bytes or pixels");
+  if (!scheme.empty()) {
+    decline<MediaError>(concat(shortened(source), ": nothing is fetched from the net, and no ", scheme,
+                               ":// address is opened; give the ", kind, " as a path, a data: URL, bytes or pixels"));
+  }
 }
 
 QWEN35_END_NAMESPACE

@@ -28,6 +28,12 @@ void require_system(bool condition, const std::string& path, const char* what) {
     raise<E>(concat(path, ": ", what, ": ", static_cast<const char*>(std::strerror(reason))));
   }
 }
+// Declines instead, as holds().
+template <class E>
+[[nodiscard]] bool system_holds(bool condition, const std::string& path, const char* what) {
+  const int reason = errno;
+  return condition || holds<E>(false, path, ": ", what, ": ", static_cast<const char*>(std::strerror(reason)));
+}
 
 #if QWEN35_HAS_POSIX
 

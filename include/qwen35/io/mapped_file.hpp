@@ -88,7 +88,7 @@ QWEN35_BODY MappedFile::MappedFile(const std::string& path, const std::function<
     : MappedFile() {  // from here on the destructor takes back what stands, whatever is raised
   PlainFile<CheckpointError> file(path);
   const std::size_t size = file.size();
-  if (size == 0) {
+  if (size == 0) {  // or declined
     return;
   }
 #if QWEN35_HAS_MMAP
@@ -103,8 +103,10 @@ QWEN35_BODY MappedFile::MappedFile(const std::string& path, const std::function<
   }
 #endif
   std::optional<AlignedBuffer<std::byte>> memory = AlignedBuffer<std::byte>::if_there_is_memory(size);
-  require<CheckpointError>(memory.has_value(), file.path(), ": there is not enough memory for its ", size,
-                           " bytes, neither to map them nor to read them");
+  if (!holds<CheckpointError>(memory.has_value(), file.path(), ": there is not enough memory for its ", size,
+                              " bytes, neither to map them nor to read them")) {
+    return;
+  }
   copy_ = std::move(*memory);
   file.read({copy_.data(), size});
   bytes_ = {copy_.data(), copy_.size()};

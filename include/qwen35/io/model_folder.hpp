@@ -89,13 +89,18 @@ class ModelFolder {
     auto found = state_->read.find(name);
     if (found == state_->read.end()) {
       if (!has_file(name)) {
-        require<E>(folder().empty() || is_folder(folder()) || !path_exists(folder()), folder(), ": ",
-                   what_it_is(folder()), ", expected a folder");
-        raise<E>(concat(this->name(), ": no file ", name));
+        if (holds<E>(folder().empty() || is_folder(folder()) || !path_exists(folder()), folder(), ": ",
+                     what_it_is(folder()), ", expected a folder")) {
+          decline<E>(concat(this->name(), ": no file ", name));
+        }
+        return {};
       }
       const auto made = state_->made.find(name);
-      found = state_->read.emplace(name, made != state_->made.end() ? made->second() : read_text_file<E>(place(name)))
-                  .first;
+      std::string read = made != state_->made.end() ? made->second() : read_text_file<E>(place(name));
+      if (declined()) {
+        return {};
+      }
+      found = state_->read.emplace(name, std::move(read)).first;
     }
     return found->second;
   }
@@ -143,8 +148,10 @@ class ModelFolder {
 QWEN35_BODY ModelFolder ModelFolder::from_bytes(std::span<const NamedBytes> files) {
   ModelFolder out{std::string()};
   for (const NamedBytes& file : files) {
-    require<CheckpointError>(out.state_->given.try_emplace(std::string(file.name), file.bytes).second,
-                             "checkpoint: two files are called ", file.name);
+    if (!holds<CheckpointError>(out.state_->given.try_emplace(std::string(file.name), file.bytes).second,
+                                "checkpoint: two files are called ", file.name)) {
+      break;
+    }
   }
   return out;
 }

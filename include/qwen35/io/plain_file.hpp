@@ -17,31 +17,37 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// All errors are of type E, with the path and the system's reason.
+// All errors are of type E, with the path and the system's reason. (Where they are declined, the file is an empty one.)
 template <class E = Error>
 class PlainFile {
  public:
   explicit PlainFile(const std::string& path) : path_(shortened(path)) {
-    require<E>(path.find('\0') == std::string::npos, path.c_str(), ": behind this is a NUL byte, expected a name");
+    if (!holds<E>(path.find('\0') == std::string::npos, path.c_str(), ": behind this is a NUL byte, expected a name")) {
+      return;
+    }
 #if QWEN35_HAS_POSIX
     // O_NONBLOCK: opening a pipe that nobody writes to must fail, not wait.
     file_ = FileHandle(
         without_interruption([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }));
-    require_system<E>(file_.is_open(), path_, "cannot be opened");
     struct stat info {};
-    require_system<E>(::fstat(file_.number(), &info) == 0, path_, "cannot be examined");
-    require<E>(S_ISREG(info.st_mode), path_, ": ", S_ISDIR(info.st_mode) ? "is a folder" : "is not a regular file",
-               ", expected a file");
-    size_ = static_cast<std::size_t>(info.st_size);
+    if (system_holds<E>(file_.is_open(), path_, "cannot be opened") &&
+        system_holds<E>(::fstat(file_.number(), &info) == 0, path_, "cannot be examined") &&
+        holds<E>(S_ISREG(info.st_mode), path_, ": ", S_ISDIR(info.st_mode) ? "is a folder" : "is not a regular file",
+                 ", expected a file")) {
+      size_ = static_cast<std::size_t>(info.st_size);
+    }
 #else
-    require<E>(!std::filesystem::is_directory(path), path_, ": is a folder, expected a file");
-    require<E>(!std::filesystem::exists(path) || std::filesystem::is_regular_file(path), path_,
-               ": is not a regular file, expected a file");
+    if (!holds<E>(!std::filesystem::is_directory(path), path_, ": is a folder, expected a file") ||
+        !holds<E>(!std::filesystem::exists(path) || std::filesystem::is_regular_file(path), path_,
+                  ": is not a regular file, expected a file")) {
+      return;
+    }
     errno = 0;
     file_.open(path, std::ios::binary | std::ios::ate);
-    require_system<E>(file_.good(), path_, "cannot be opened");
-    size_ = static_cast<std::size_t>(file_.tellg());
-    file_.seekg(0);
+    if (system_holds<E>(file_.good(), path_, "cannot be opened")) {
+      size_ = static_cast<std::size_t>(file_.tellg());
+      file_.seekg(0);
+    }
 #endif
   }
 
@@ -59,19 +65,19 @@ class PlainFile {
     const std::size_t wanted = std::min(out.size(), most);
 #if QWEN35_HAS_POSIX
     const ssize_t got = without_interruption([&] { return ::read(file_.number(), out.data(), wanted); });
-    require_system<E>(got >= 0, path_, "cannot be read");
-    return static_cast<std::size_t>(got);
+    return system_holds<E>(got >= 0, path_, "cannot be read") ? static_cast<std::size_t>(got) : 0;
 #else
     file_.read(reinterpret_cast<char*>(out.data()), static_cast<std::streamsize>(wanted));
-    require<E>(!file_.bad(), path_, ": cannot be read");
-    return static_cast<std::size_t>(file_.gcount());
+    return holds<E>(!file_.bad(), path_, ": cannot be read") ? static_cast<std::size_t>(file_.gcount()) : 0;
 #endif
   }
   // Exactly out.size() bytes. Raises E when the file ends before.
   void read(std::span<std::byte> out) {
     for (std::size_t done = 0; done < out.size();) {
       const std::size_t got = read_some(out.subspan(done));
-      require<E>(got > 0, path_, ": ended ", out.size() - done, " bytes too early: the file is cut");
+      if (!holds<E>(got > 0, path_, ": ended ", out.size() - done, " bytes too early: the file is cut")) {
+        return;
+      }
       done += got;
     }
   }
@@ -131,9 +137,11 @@ namespace detail {
 template <class E, class Bytes>
 Bytes read_whole(const std::string& path, std::size_t max_bytes) {
   PlainFile<E> file(path);
-  require<E>(file.size() <= max_bytes, file.path(), ": ", file.size(), " bytes, longer than the limit of ", max_bytes,
-             " bytes");
   Bytes out;
+  if (declined() || !holds<E>(file.size() <= max_bytes, file.path(), ": ", file.size(),
+                              " bytes, longer than the limit of ", max_bytes, " bytes")) {
+    return out;
+  }
   // One byte more than it says, to see its end; then in pieces, for files that grow or that the system makes up.
   for (std::size_t done = 0, room = file.size() + 1;; room = done + std::max<std::size_t>(done, 65536)) {
     out.resize(room);
@@ -144,7 +152,9 @@ Bytes read_whole(const std::string& path, std::size_t max_bytes) {
         return out;
       }
       done += got;
-      require<E>(done <= max_bytes, file.path(), ": longer than the limit of ", max_bytes, " bytes");
+      if (!holds<E>(done <= max_bytes, file.path(), ": longer than the limit of ", max_bytes, " bytes")) {
+        return {};
+      }
     }
   }
 }

@@ -34,7 +34,7 @@ namespace json {
 QWEN35_BODY Value parse(std::string_view text, std::string_view source_name, std::size_t deepest) {
   Builder builder(deepest);
   read(text, builder, source_name);
-  return builder.take();
+  return declined() ? Value() : builder.take();
 }
 
 QWEN35_BODY std::optional<Value> try_parse(std::string_view text) {

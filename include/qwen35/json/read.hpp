@@ -92,7 +92,9 @@ inline ReadResult try_read(std::string_view text, Handler& handler) {
 template <EventHandler Handler>
 inline void read(std::string_view text, Handler& handler, std::string_view source_name = "JSON") {
   const ReadResult result = try_read(text, handler);
-  require<TextError>(result.ok, source_name, ": ", result.problem);
+  if (!result.ok) {
+    decline<TextError>(concat(source_name, ": ", result.problem));
+  }
 }
 
 }  // namespace json

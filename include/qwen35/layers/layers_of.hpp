@@ -23,24 +23,26 @@ struct FeedForwardOf<Text, true> {
 };
 
 template <class Config>
-inline constexpr bool is_text_config = TextConfig<text_config_t<Config>>;
-
-template <class Config>
-struct RequireTextConfig {
-  static_assert(is_text_config<Config>,
-                "the model's Config is none: derive it from qwen35::MoeTextDefaults, "
-                "DenseTextDefaults or CompositeDefaults, or let qwen35_add_config() write it");
-};
+inline constexpr bool is_text_config = TextConfig<typename TextConfigOf<Config>::type>;
 
 // The text part of a config; of what is none, so that the compiler has that one thing to say, of another.
-template <class Config, std::size_t = sizeof(RequireTextConfig<Config>)>
+template <class Config>
 using checked_text_config_t = std::conditional_t<is_text_config<Config>, text_config_t<Config>, MoeTextDefaults>;
 
 }  // namespace detail
 
+// Each class of a model begins with it: the outermost then says what is wrong, and no other does again.
+template <class Config>
+struct RequireTextConfig {
+  static_assert(detail::is_text_config<Config>,
+                "the model's Config is none: derive it from qwen35::MoeTextDefaults, "
+                "DenseTextDefaults or CompositeDefaults, or let qwen35_add_config() write it");
+};
+
 // The layers of a config (composite or text). A layer type that the config has none of may be named, not used.
 template <class Config>
 struct LayersOf {
+  static_assert(sizeof(RequireTextConfig<Config>) > 0);
   using Text = detail::checked_text_config_t<Config>;
   using Linear = GatedDeltaNet<Text::linear_num_value_heads, Text::linear_key_head_dim, Text::linear_num_key_heads,
                                Text::linear_value_head_dim, Text::linear_conv_kernel_dim>;

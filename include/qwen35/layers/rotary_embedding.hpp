@@ -85,8 +85,10 @@ QWEN35_BODY RotaryEmbedding::RotaryEmbedding(const RopeParameters& parameters, s
     : parameters_(parameters), max_position_embeddings_(static_cast<double>(max_position_embeddings)) {
   rot_ = static_cast<std::size_t>(static_cast<double>(head_dim) * parameters.partial_rotary_factor);
   half_ = (rot_ + 1) / 2;
-  require<ConfigError>(rot_ > 0 && 2 * half_ <= head_dim, "rope_parameters: partial_rotary_factor rotates ", 2 * half_,
-                       " entries of a head of ", head_dim);
+  if (!holds<ConfigError>(rot_ > 0 && 2 * half_ <= head_dim, "rope_parameters: partial_rotary_factor rotates ",
+                          2 * half_, " entries of a head of ", head_dim)) {
+    return;
+  }
   original_ = static_cast<double>(parameters.original_max_position_embeddings.value_or(max_position_embeddings));
   initialise();
 }
@@ -128,9 +130,10 @@ QWEN35_BODY float RotaryEmbedding::power(double base, std::size_t j) const {
 }
 
 QWEN35_BODY double RotaryEmbedding::needed(const std::optional<double>& value, std::string_view key) const {
-  require<ConfigError>(value.has_value(), "rope_parameters: rope_type \"", name(parameters_.rope_type), "\" needs \"",
-                       key, "\"");
-  return *value;
+  return holds<ConfigError>(value.has_value(), "rope_parameters: rope_type \"", name(parameters_.rope_type),
+                            "\" needs \"", key, "\"")
+             ? *value
+             : 1.0;
 }
 
 QWEN35_BODY std::vector<float> RotaryEmbedding::dynamic_frequencies(double length) const {
@@ -220,8 +223,10 @@ QWEN35_BODY void RotaryEmbedding::initialise_longrope() {
   }
   long_theta_.resize(half_);
   const auto fill = [&](const FactorList& factors, std::string_view key, std::vector<float>& out) {
-    require<ConfigError>(factors.size() == half_, "rope_parameters: \"", key, "\" has ", factors.size(),
-                         " entries, expected ", half_);
+    if (!holds<ConfigError>(factors.size() == half_, "rope_parameters: \"", key, "\" has ", factors.size(),
+                            " entries, expected ", half_)) {
+      return;
+    }
     for (std::size_t j = 0; j < half_; ++j) {
       out[j] = 1.0f / (static_cast<float>(factors[j]) * power(parameters_.rope_theta, j));
     }

@@ -49,7 +49,9 @@ inline std::vector<std::byte> decode_base64(std::string_view text, std::string_v
       continue;
     }
     const std::uint32_t digit = detail::base64_digit(c);
-    require<MediaError>(digit < 64 && padding == 0, source_name, ": character ", i, " is not base64");
+    if (!holds<MediaError>(digit < 64 && padding == 0, source_name, ": character ", i, " is not base64")) {
+      return {};
+    }
     bits = (bits << 6) | digit;
     if (++digits % 4 == 0) {
       for (int shift = 16; shift >= 0; shift -= 8) {
@@ -59,8 +61,10 @@ inline std::vector<std::byte> decode_base64(std::string_view text, std::string_v
     }
   }
   const std::size_t rest = digits % 4;
-  require<MediaError>(rest != 1 && padding <= 2 && (padding == 0 || (rest + padding) % 4 == 0), source_name,
-                      ": the base64 text is cut off");
+  if (!holds<MediaError>(rest != 1 && padding <= 2 && (padding == 0 || (rest + padding) % 4 == 0), source_name,
+                         ": the base64 text is cut off")) {
+    return {};
+  }
   if (rest >= 2) {
     out.push_back(static_cast<std::byte>((bits >> (rest == 2 ? 4 : 10)) & 0xffu));
   }
@@ -80,14 +84,18 @@ inline bool looks_like_base64(std::string_view text) {
 // The bytes of "data:image/png;base64,....". What it says about its type is not believed. Raises MediaError when it is
 // not of that form.
 inline std::vector<std::byte> decode_data_url(std::string_view url) {
-  require<MediaError>(is_data_url(url), "data URL: expected \"data:...;base64,...\"");
+  if (!holds<MediaError>(is_data_url(url), "data URL: expected \"data:...;base64,...\"")) {
+    return {};
+  }
   const std::size_t comma = url.find(',');
   const std::string_view form = comma == std::string_view::npos ? std::string_view() : url.substr(0, comma);
   std::string ending(form.substr(form.size() - std::min<std::size_t>(form.size(), 7)));
   for (char& c : ending) {
     c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
   }
-  require<MediaError>(ending == ";base64", "data URL: expected \"data:...;base64,...\", found no \";base64,\"");
+  if (!holds<MediaError>(ending == ";base64", "data URL: expected \"data:...;base64,...\", found no \";base64,\"")) {
+    return {};
+  }
   return decode_base64(url.substr(comma + 1), "data URL");
 }
 

@@ -2,6 +2,7 @@
 // Picture files, encoded bytes and data: URLs to RGB pixels. The kind of file is told by its content.
 #pragma once
 
+#include <qwen35/core/result.hpp>
 #include <qwen35/io/plain_file.hpp>
 #include <qwen35/media/base64.hpp>
 #include <qwen35/media/decode_avif.hpp>
@@ -65,8 +66,10 @@ inline ImageFormat image_format(std::span<const std::byte> bytes) {
 // looked up, 16 bits reduced to their high byte, CMYK multiplied out. Raises MediaError, starting with `source_name`.
 inline Image decode_image(std::span<const std::byte> bytes, const MediaLimits& limits = {},
                           std::string_view source_name = "image") {
-  require<MediaError>(bytes.size() <= limits.max_file_bytes, source_name, ": ", bytes.size(), " bytes, the limit is ",
-                      limits.max_file_bytes);
+  if (!holds<MediaError>(bytes.size() <= limits.max_file_bytes, source_name, ": ", bytes.size(),
+                         " bytes, the limit is ", limits.max_file_bytes)) {
+    return {};
+  }
   switch (image_format(bytes)) {
     case ImageFormat::png:
       return decode_png(bytes, limits, source_name);
@@ -85,12 +88,19 @@ inline Image decode_image(std::span<const std::byte> bytes, const MediaLimits& l
     case ImageFormat::unknown:
       break;
   }
-  raise<MediaError>(
+  decline<MediaError>(
       concat(source_name, bytes.empty() ? ": empty" : ": not a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF picture"));
+  return {};
+}
+// The same, with what it would raise as a failure.
+inline Result<Image> try_decode_image(std::span<const std::byte> bytes, const MediaLimits& limits = {},
+                                      std::string_view source_name = "image") {
+  return attempt([&] { return decode_image(bytes, limits, source_name); });
 }
 
 inline Image read_image(const std::string& path, const MediaLimits& limits = {}) {
-  return decode_image(read_file<MediaError>(path, limits.max_file_bytes), limits, shortened(path));
+  const std::vector<std::byte> bytes = read_file<MediaError>(path, limits.max_file_bytes);
+  return declined() ? Image() : decode_image(bytes, limits, shortened(path));
 }
 
 // A path, a "data:...;base64,..." URL, or base64 alone, where no file has that name.
@@ -101,9 +111,14 @@ inline Image load_image(const std::string& source, const MediaLimits& limits = {
     return read_image(source, limits);
   }
   const std::string_view name = url ? "data URL" : "base64";
-  require<MediaError>(source.size() / 4 * 3 <= limits.max_file_bytes, name, ": the limit is ", limits.max_file_bytes,
-                      " bytes");
+  if (!holds<MediaError>(source.size() / 4 * 3 <= limits.max_file_bytes, name, ": the limit is ", limits.max_file_bytes,
+                         " bytes")) {
+    return {};
+  }
   return decode_image(url ? decode_data_url(source) : decode_base64(source, name), limits, name);
+}
+inline Result<Image> try_load_image(const std::string& source, const MediaLimits& limits = {}) {
+  return attempt([&] { return load_image(source, limits); });
 }
 
 QWEN35_END_NAMESPACE

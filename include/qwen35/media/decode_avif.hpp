@@ -48,22 +48,31 @@ inline int avif_orientation(const avifImage& image) {
 inline Image decode_avif(std::span<const std::byte> bytes, const MediaLimits& limits = {},
                          std::string_view source_name = "AVIF") {
   const std::unique_ptr<avifDecoder, detail::AvifDeleter> decoder(avifDecoderCreate());
-  require<MediaError>(decoder != nullptr, source_name, ": no memory for libavif");
-  const auto check = [&](avifResult result) {
-    require<MediaError>(result == AVIF_RESULT_OK, source_name, ": not a sound AVIF: ", avifResultToString(result));
+  if (!holds<MediaError>(decoder != nullptr, source_name, ": no memory for libavif")) {
+    return {};
+  }
+  const auto sound = [&](avifResult result) {
+    return holds<MediaError>(result == AVIF_RESULT_OK, source_name, ": not a sound AVIF: ", avifResultToString(result));
   };
   // Writers leave these out, or write them wrongly; the pixels do not depend on them.
   decoder->strictFlags &= ~static_cast<avifStrictFlags>(AVIF_STRICT_PIXI_REQUIRED | AVIF_STRICT_CLAP_VALID);
-  check(avifDecoderSetIOMemory(decoder.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
-  check(avifDecoderParse(decoder.get()));
-  check_picture_size(decoder->image->width, decoder->image->height, limits, source_name);
+  if (!sound(
+          avifDecoderSetIOMemory(decoder.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size())) ||
+      !sound(avifDecoderParse(decoder.get())) ||
+      !check_picture_size(decoder->image->width, decoder->image->height, limits, source_name)) {
+    return {};
+  }
   if (limits.max_pixels < decoder->imageSizeLimit) {  // for what the coded picture says of its size
     decoder->imageSizeLimit = static_cast<std::uint32_t>(limits.max_pixels);
-    check(avifDecoderReset(decoder.get()));
+    if (!sound(avifDecoderReset(decoder.get()))) {
+      return {};
+    }
   }
-  check(avifDecoderNextImage(decoder.get()));
+  if (!sound(avifDecoderNextImage(decoder.get())) ||
+      !check_picture_size(decoder->image->width, decoder->image->height, limits, source_name)) {
+    return {};
+  }
   const avifImage& picture = *decoder->image;
-  check_picture_size(picture.width, picture.height, limits, source_name);
   const bool alpha = picture.alphaPlane != nullptr;
   avifRGBImage rgb;
   avifRGBImageSetDefaults(&rgb, &picture);
@@ -73,7 +82,9 @@ inline Image decode_avif(std::span<const std::byte> bytes, const MediaLimits& li
   std::vector<std::uint8_t> with_alpha(alpha ? image.width() * image.height() * 4 : 0);
   rgb.pixels = alpha ? with_alpha.data() : image.pixels().data();
   rgb.rowBytes = picture.width * (alpha ? 4 : 3);
-  check(avifImageYUVToRGB(&picture, &rgb));
+  if (!sound(avifImageYUVToRGB(&picture, &rgb))) {
+    return {};
+  }
   for (std::size_t y = 0; alpha && y < image.height(); ++y) {
     row_to_rgb(with_alpha.data() + y * image.width() * 4, image.row(y), image.width(), PixelFormat::rgba);
   }
@@ -87,9 +98,10 @@ constexpr bool has_avif() {
 }
 
 inline Image decode_avif(std::span<const std::byte>, const MediaLimits& = {}, std::string_view source_name = "AVIF") {
-  raise<MediaError>(concat(source_name,
-                           ": this program was built without libavif, which reads AVIF pictures: install libavif-dev "
-                           "and build it again"));
+  decline<MediaError>(concat(source_name,
+                             ": this program was built without libavif, which reads AVIF pictures: install libavif-dev "
+                             "and build it again"));
+  return {};
 }
 
 #endif

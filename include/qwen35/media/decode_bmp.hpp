@@ -23,12 +23,17 @@ class BmpReader {
 
   Image decode() {
     read_header();
+    if (declined()) {
+      return {};
+    }
     Image image(width_, height_);
     if (compression_ == rle8 || compression_ == rle4) {
       read_runs(image);
     } else {
       const std::size_t stride = (width_ * bits_ + 31) / 32 * 4;
-      check(pixels_ <= size_ && (size_ - pixels_) / stride >= height_, "the file is cut off");
+      if (!check(pixels_ <= size_ && (size_ - pixels_) / stride >= height_, "the file is cut off")) {
+        return {};
+      }
       for (std::size_t y = 0; y < height_; ++y) {
         read_row(data_ + pixels_ + y * stride, image.row(top_down_ ? y : height_ - 1 - y));
       }
@@ -50,20 +55,25 @@ class BmpReader {
     }
   };
 
-  void check(bool condition, std::string_view problem) const {
-    require<MediaError>(condition, name_, ": not a sound BMP: ", problem);
+  bool check(bool condition, std::string_view problem) const {
+    return holds<MediaError>(condition, name_, ": not a sound BMP: ", problem);
   }
   std::uint32_t u16(std::size_t at) const {
-    check(at <= size_ && size_ - at >= 2, "the file is cut off");
-    return static_cast<std::uint32_t>(data_[at] | data_[at + 1] << 8);
+    return check(at <= size_ && size_ - at >= 2, "the file is cut off")
+               ? static_cast<std::uint32_t>(data_[at] | data_[at + 1] << 8)
+               : 0;
   }
   std::uint32_t u32(std::size_t at) const { return u16(at) | u16(at + 2) << 16; }
 
   void read_header() {
-    check(size_ >= 2 && data_[0] == 'B' && data_[1] == 'M', "it does not start with \"BM\"");
+    if (!check(size_ >= 2 && data_[0] == 'B' && data_[1] == 'M', "it does not start with \"BM\"")) {
+      return;
+    }
     pixels_ = u32(10);
     const std::size_t header = u32(14);
-    check(header == 12 || header == 16 || (header >= 40 && header <= 256), "unknown header");
+    if (!check(header == 12 || header == 16 || (header >= 40 && header <= 256), "unknown header")) {
+      return;
+    }
     std::int64_t height = 0;
     if (header == 12) {
       width_ = u16(18);
@@ -77,12 +87,16 @@ class BmpReader {
     }
     top_down_ = height < 0;
     height_ = static_cast<std::size_t>(top_down_ ? -height : height);
-    check_picture_size(width_, height_, limits_, name_);
+    if (!check_picture_size(width_, height_, limits_, name_)) {
+      return;
+    }
     std::size_t after = 14 + header;
     const bool masks = compression_ == bitfields || compression_ == alpha_bitfields;
-    check(compression_ == rgb || (compression_ == rle8 && bits_ == 8) || (compression_ == rle4 && bits_ == 4) ||
-              (masks && (bits_ == 16 || bits_ == 32)),
-          "unknown compression");
+    if (!check(compression_ == rgb || (compression_ == rle8 && bits_ == 8) || (compression_ == rle4 && bits_ == 4) ||
+                   (masks && (bits_ == 16 || bits_ == 32)),
+               "unknown compression")) {
+      return;
+    }
     if (bits_ == 16 || bits_ == 32) {
       for (std::size_t c = 0; c < 3; ++c) {
         const std::uint32_t five = 0x7c00u >> (5 * c), eight = 0xff0000u >> (8 * c);
@@ -90,7 +104,9 @@ class BmpReader {
       }
       after += masks && header == 40 ? (compression_ == bitfields ? 12 : 16) : 0;
     } else if (bits_ != 24) {
-      check(bits_ == 1 || bits_ == 2 || bits_ == 4 || bits_ == 8, "unknown depth");
+      if (!check(bits_ == 1 || bits_ == 2 || bits_ == 4 || bits_ == 8, "unknown depth")) {
+        return;
+      }
       read_palette(after, header);
     }
     check(pixels_ >= after, "its pixels lie inside its header");
@@ -114,7 +130,9 @@ class BmpReader {
     if (header == 12 && pixels_ >= after) {
       colours = std::min(colours, (pixels_ - after) / 3);
     }
-    check(after <= size_ && (size_ - after) / entry >= colours, "the file is cut off");
+    if (!check(after <= size_ && (size_ - after) / entry >= colours, "the file is cut off")) {
+      return;
+    }
     for (std::size_t i = 0; i < colours; ++i) {
       const std::uint8_t* const p = data_ + after + i * entry;
       palette_[i] = {p[2], p[1], p[0]};
@@ -150,12 +168,14 @@ class BmpReader {
     }
     std::size_t at = pixels_, x = 0, y = 0;
     const auto put = [&](std::uint8_t index) {
-      check(x < width_ && y < height_, "a run leaves the picture");
+      if (!check(x < width_ && y < height_, "a run leaves the picture")) {
+        return;
+      }
       const Colour& colour = palette_[index];
       std::copy(colour.begin(), colour.end(), image.row(top_down_ ? y : height_ - 1 - y) + 3 * x++);
     };
     const bool nibbles = compression_ == rle4;
-    while (true) {
+    while (!declined()) {
       const std::uint32_t pair = u16(at), count = pair & 0xffu, value = pair >> 8;
       at += 2;
       if (count > 0) {
@@ -174,7 +194,9 @@ class BmpReader {
         y += jump >> 8;
       } else {
         const std::size_t bytes = nibbles ? (value + 1) / 2 : value;
-        check(at <= size_ && size_ - at >= bytes, "the file is cut off");
+        if (!check(at <= size_ && size_ - at >= bytes, "the file is cut off")) {
+          return;
+        }
         for (std::uint32_t i = 0; i < value; ++i) {
           const std::uint8_t byte = data_[at + (nibbles ? i / 2 : i)];
           put(static_cast<std::uint8_t>(!nibbles ? byte : i % 2 == 0 ? byte >> 4 : byte & 15u));

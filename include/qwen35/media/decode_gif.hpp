@@ -83,17 +83,18 @@ class GifReader {
     self.offset_ += take;
     return static_cast<int>(take);
   }
-  [[noreturn]] void fail(int error) const {
+  void fail(int error) const {
     const char* const text = GifErrorString(error);
-    raise<MediaError>(concat(name_, ": not a sound GIF: ",
-                             offset_ == bytes_.size() ? "the file is cut off"
-                             : text != nullptr        ? text
-                                                      : "damaged"));
+    decline<MediaError>(concat(name_, ": not a sound GIF: ",
+                               offset_ == bytes_.size() ? "the file is cut off"
+                               : text != nullptr        ? text
+                                                        : "damaged"));
   }
-  void check(int status) const {
+  bool check(int status) const {
     if (status != GIF_OK) {
       fail(file_->Error);
     }
+    return status == GIF_OK;
   }
 
   void open() {
@@ -108,15 +109,14 @@ class GifReader {
     disposal_ = DISPOSAL_UNSPECIFIED;
   }
 
-  // Up to the next picture's descriptor. False at the end of the file.
+  // Up to the next picture's descriptor. False at the end of the file, and where it is declined.
   bool next_descriptor() {
     transparent_ = NO_TRANSPARENT_COLOR;
     delay_ = 0;
     next_disposal_ = DISPOSAL_UNSPECIFIED;
     while (true) {
       GifRecordType type = UNDEFINED_RECORD_TYPE;
-      check(DGifGetRecordType(file_.get(), &type));
-      if (type == TERMINATE_RECORD_TYPE) {
+      if (file_ == nullptr || !check(DGifGetRecordType(file_.get(), &type)) || type == TERMINATE_RECORD_TYPE) {
         return false;
       }
       if (type == IMAGE_DESC_RECORD_TYPE) {
@@ -124,7 +124,9 @@ class GifReader {
       }
       int code = 0;
       GifByteType* block = nullptr;
-      check(DGifGetExtension(file_.get(), &code, &block));
+      if (!check(DGifGetExtension(file_.get(), &code, &block))) {
+        return false;
+      }
       while (block != nullptr) {
         GraphicsControlBlock control;
         if (code == GRAPHICS_EXT_FUNC_CODE && DGifExtensionToGCB(block[0], block + 1, &control) == GIF_OK) {
@@ -132,23 +134,31 @@ class GifReader {
           delay_ = control.DelayTime;
           next_disposal_ = control.DisposalMode;
         }
-        check(DGifGetExtensionNext(file_.get(), &block));
+        if (!check(DGifGetExtensionNext(file_.get(), &block))) {
+          return false;
+        }
       }
     }
     // The library keeps the descriptors and colour tables of all pictures: only the last one is needed.
     GifFreeSavedImages(file_.get());
     file_->SavedImages = nullptr;
     file_->ImageCount = 0;
-    check(DGifGetImageDesc(file_.get()));
+    if (!check(DGifGetImageDesc(file_.get()))) {
+      return false;
+    }
     const GifImageDesc& d = file_->Image;
     rect_ = {static_cast<std::size_t>(d.Left), static_cast<std::size_t>(d.Top), static_cast<std::size_t>(d.Width),
              static_cast<std::size_t>(d.Height)};
-    check_picture_size(rect_.width, rect_.height, limits_, name_);
+    if (!check_picture_size(rect_.width, rect_.height, limits_, name_)) {
+      return false;
+    }
     if (canvas_.empty()) {
       // A first picture that sticks out makes the canvas larger.
       const std::size_t width = std::max(static_cast<std::size_t>(file_->SWidth), rect_.left + rect_.width);
       const std::size_t height = std::max(static_cast<std::size_t>(file_->SHeight), rect_.top + rect_.height);
-      check_picture_size(width, height, limits_, name_);
+      if (!check_picture_size(width, height, limits_, name_)) {
+        return false;
+      }
       canvas_ = Image(width, height);
       fill({0, 0, width, height}, transparent_ != NO_TRANSPARENT_COLOR ? transparent_ : 0);
     }
@@ -158,9 +168,9 @@ class GifReader {
   void skip_pixels() {
     int code_size = 0;
     GifByteType* block = nullptr;
-    check(DGifGetCode(file_.get(), &code_size, &block));
-    while (block != nullptr) {
-      check(DGifGetCodeNext(file_.get(), &block));
+    bool sound = check(DGifGetCode(file_.get(), &code_size, &block));
+    while (sound && block != nullptr) {
+      sound = check(DGifGetCodeNext(file_.get(), &block));
     }
   }
 
@@ -203,7 +213,9 @@ class GifReader {
     const bool interlaced = file_->Image.Interlace;
     for (std::size_t pass = 0; pass < (interlaced ? 4u : 1u); ++pass) {
       for (std::size_t y = interlaced ? first[pass] : 0; y < rect_.height; y += interlaced ? step[pass] : 1) {
-        check(DGifGetLine(file_.get(), line.data(), static_cast<int>(line.size())));
+        if (!check(DGifGetLine(file_.get(), line.data(), static_cast<int>(line.size())))) {
+          return;
+        }
         if (rect_.top + y >= canvas_.height()) {
           continue;
         }
@@ -250,7 +262,9 @@ class GifReader {
 inline Image decode_gif(std::span<const std::byte> bytes, const MediaLimits& limits = {},
                         std::string_view source_name = "GIF") {
   GifReader reader(bytes, limits, source_name);
-  require<MediaError>(reader.next(), source_name, ": not a sound GIF: no picture in it");
+  if (!holds<MediaError>(reader.next(), source_name, ": not a sound GIF: no picture in it")) {
+    return {};
+  }
   return reader.canvas();
 }
 

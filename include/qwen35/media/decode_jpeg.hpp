@@ -168,15 +168,20 @@ inline Image decode_jpeg(std::span<const std::byte> bytes, const MediaLimits& li
                          std::string_view source_name = "JPEG") {
   detail::JpegFile file;
   detail::JpegState& state = file.state;
-  require<MediaError>(detail::jpeg_read_info(state, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()),
-                      source_name, ": not a sound JPEG: ", state.message);
-  check_picture_size(state.info.image_width, state.info.image_height, limits, source_name);
+  const auto sound = [&](bool read) {
+    return holds<MediaError>(read, source_name, ": not a sound JPEG: ", state.message);
+  };
+  if (!sound(detail::jpeg_read_info(state, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size())) ||
+      !check_picture_size(state.info.image_width, state.info.image_height, limits, source_name)) {
+    return {};
+  }
   const auto orientation =
       exif_orientation({state.exif, state.exif_size}, state.xmp);  // the library frees its markers with the last row
   Image image(state.info.image_width, state.info.image_height);
   std::vector<std::uint8_t> line(state.info.out_color_space == JCS_CMYK ? image.width() * 4 : 0);
-  require<MediaError>(detail::jpeg_read_pixels(state, image.pixels().data(), line.data()), source_name,
-                      ": not a sound JPEG: ", state.message);
+  if (!sound(detail::jpeg_read_pixels(state, image.pixels().data(), line.data()))) {
+    return {};
+  }
   return upright(std::move(image), orientation);
 }
 

@@ -215,17 +215,26 @@ inline Image decode_png(std::span<const std::byte> bytes, const MediaLimits& lim
                         std::string_view source_name = "PNG") {
   detail::PngFile file;
   detail::PngState& state = file.state;
-  require<MediaError>(state.info != nullptr, source_name, ": libpng cannot start");
+  if (!holds<MediaError>(state.info != nullptr, source_name, ": libpng cannot start")) {
+    return {};
+  }
   state.data = reinterpret_cast<const std::uint8_t*>(bytes.data());
   state.size = bytes.size();
   state.reads_text = detail::png_names_orientation({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  require<MediaError>(detail::png_read_header(state), source_name, ": not a sound PNG: ", state.message);
-  check_picture_size(state.width, state.height, limits, source_name);
+  const auto sound = [&](bool read) {
+    return holds<MediaError>(read, source_name, ": not a sound PNG: ", state.message);
+  };
+  if (!sound(detail::png_read_header(state)) || !check_picture_size(state.width, state.height, limits, source_name)) {
+    return {};
+  }
   Image image(state.width, state.height);
-  require<MediaError>(detail::png_read_pixels(state, image.pixels().data()), source_name,
-                      ": not a sound PNG: ", state.message);
+  if (!sound(detail::png_read_pixels(state, image.pixels().data()))) {
+    return {};
+  }
   detail::png_read_rest(state);
-  require<MediaError>(!state.no_memory, source_name, ": no memory for libpng");
+  if (!holds<MediaError>(!state.no_memory, source_name, ": no memory for libpng")) {
+    return {};
+  }
   return upright(std::move(image), detail::png_orientation(state));
 }
 

@@ -135,7 +135,9 @@ class TiffReader {
       : limits_(limits), name_(name) {
     source_.bytes = bytes;
     const std::unique_ptr<TIFFOpenOptions, TiffCloser> options(TIFFOpenOptionsAlloc());
-    expect(options != nullptr, "no memory");
+    if (!expect(options != nullptr, "no memory")) {
+      return;
+    }
     TIFFOpenOptionsSetErrorHandlerExtR(options.get(), tiff_on_error, &source_);
     TIFFOpenOptionsSetWarningHandlerExtR(options.get(), tiff_on_warning, &source_);
     const std::size_t most = std::min<std::size_t>(limits.max_pixels, max_picture_side * 16) * 16 + bytes.size();
@@ -149,9 +151,15 @@ class TiffReader {
 
   Image read() {
     std::uint32_t width = 0, height = 0;
-    expect(get(TIFFTAG_IMAGEWIDTH, width) && get(TIFFTAG_IMAGELENGTH, height), "it has no size");
-    check_picture_size(width, height, limits_, name_);
+    if (declined() ||  // by the constructor
+        !expect(get(TIFFTAG_IMAGEWIDTH, width) && get(TIFFTAG_IMAGELENGTH, height), "it has no size") ||
+        !check_picture_size(width, height, limits_, name_)) {
+      return {};
+    }
     const TiffLayout layout = read_layout();
+    if (declined()) {
+      return {};
+    }
     Image image(width, height);
     for (std::size_t plane = 0; plane < layout.planes(); ++plane) {
       if (TIFFIsTiled(file_.get()) != 0) {
@@ -164,11 +172,11 @@ class TiffReader {
   }
 
  private:
-  void expect(bool condition, const char* problem) const {
-    require<MediaError>(condition, name_, ": not a sound TIFF: ", problem);
+  bool expect(bool condition, const char* problem) const {
+    return holds<MediaError>(condition, name_, ": not a sound TIFF: ", problem);
   }
-  void support(bool condition, const char* what, unsigned value) const {
-    require<MediaError>(condition, name_, ": a TIFF of a kind that is not read: ", what, " ", value);
+  bool support(bool condition, const char* what, unsigned value) const {
+    return holds<MediaError>(condition, name_, ": a TIFF of a kind that is not read: ", what, " ", value);
   }
   template <class T>
   bool get(std::uint32_t tag, T& value) const {
@@ -209,6 +217,9 @@ class TiffReader {
     support(bits == 8 || (bits == 16 && out.colour != Colour::palette) ||
                 (colours == 1 && (bits == 1 || bits == 2 || bits == 4)),
             "bits in a sample:", bits);
+    if (declined()) {
+      return out;
+    }
     std::uint16_t extra_count = 0;
     const std::uint16_t* extra = nullptr;
     if (TIFFGetField(file_.get(), TIFFTAG_EXTRASAMPLES, &extra_count, &extra) != 0 && extra_count > 0) {
@@ -218,8 +229,10 @@ class TiffReader {
     }
     if (out.colour == Colour::palette) {
       const std::uint16_t* channels[3] = {};
-      expect(TIFFGetField(file_.get(), TIFFTAG_COLORMAP, &channels[0], &channels[1], &channels[2]) != 0,
-             "its palette is missing");
+      if (!expect(TIFFGetField(file_.get(), TIFFTAG_COLORMAP, &channels[0], &channels[1], &channels[2]) != 0,
+                  "its palette is missing")) {
+        return out;
+      }
       for (const std::uint16_t* const channel : channels) {
         for (std::size_t i = 0; i < std::size_t{1} << bits; ++i) {
           out.colours.push_back(static_cast<std::uint8_t>(channel[i] >> 8));
@@ -231,12 +244,16 @@ class TiffReader {
 
   void read_rows(const TiffLayout& layout, std::size_t plane, Image& image) {
     const std::size_t width = image.width(), size = static_cast<std::size_t>(TIFFScanlineSize(file_.get()));
-    expect(size >= layout.row_bytes(width), "its rows are too short");
+    if (!expect(size >= layout.row_bytes(width), "its rows are too short")) {
+      return;
+    }
     std::vector<std::uint8_t> row(size), samples(width * (layout.separate ? 1 : layout.samples));
     for (std::size_t y = 0; y < image.height(); ++y) {
-      expect(TIFFReadScanline(file_.get(), row.data(), static_cast<std::uint32_t>(y),
-                              static_cast<std::uint16_t>(plane)) == 1,
-             source_.message);
+      if (!expect(TIFFReadScanline(file_.get(), row.data(), static_cast<std::uint32_t>(y),
+                                   static_cast<std::uint16_t>(plane)) == 1,
+                  source_.message)) {
+        return;
+      }
       tiff_samples(layout, row.data(), samples);
       tiff_colours(layout, plane, samples.data(), image.row(y), width);
     }
@@ -244,19 +261,25 @@ class TiffReader {
 
   void read_tiles(const TiffLayout& layout, std::size_t plane, Image& image) {
     std::uint32_t width = 0, height = 0;
-    expect(get(TIFFTAG_TILEWIDTH, width) && get(TIFFTAG_TILELENGTH, height) && width > 0 && height > 0,
-           "its tiles have no size");
     // Tiles are whole beyond the picture's edge.
-    check_picture_size(width, height, {.max_pixels = std::max<std::size_t>(limits_.max_pixels, 1 << 20)}, name_);
+    if (!expect(get(TIFFTAG_TILEWIDTH, width) && get(TIFFTAG_TILELENGTH, height) && width > 0 && height > 0,
+                "its tiles have no size") ||
+        !check_picture_size(width, height, {.max_pixels = std::max<std::size_t>(limits_.max_pixels, 1 << 20)}, name_)) {
+      return;
+    }
     const auto size = static_cast<std::size_t>(std::max<tmsize_t>(TIFFTileSize(file_.get()), 0));
     const auto stride = static_cast<std::size_t>(std::max<tmsize_t>(TIFFTileRowSize(file_.get()), 0));
-    expect(stride >= layout.row_bytes(width) && size / height >= stride, "its tiles are too small");
+    if (!expect(stride >= layout.row_bytes(width) && size / height >= stride, "its tiles are too small")) {
+      return;
+    }
     std::vector<std::uint8_t> tile(size), samples;
     for (std::size_t top = 0; top < image.height(); top += height) {
       for (std::size_t left = 0; left < image.width(); left += width) {
-        expect(TIFFReadTile(file_.get(), tile.data(), static_cast<std::uint32_t>(left), static_cast<std::uint32_t>(top),
-                            0, static_cast<std::uint16_t>(plane)) > 0,
-               source_.message);
+        if (!expect(TIFFReadTile(file_.get(), tile.data(), static_cast<std::uint32_t>(left),
+                                 static_cast<std::uint32_t>(top), 0, static_cast<std::uint16_t>(plane)) > 0,
+                    source_.message)) {
+          return;
+        }
         const std::size_t columns = std::min<std::size_t>(width, image.width() - left);
         samples.resize(columns * (layout.separate ? 1 : layout.samples));
         for (std::size_t y = 0; y < std::min<std::size_t>(height, image.height() - top); ++y) {
@@ -300,9 +323,10 @@ constexpr bool has_tiff() {
 }
 
 inline Image decode_tiff(std::span<const std::byte>, const MediaLimits& = {}, std::string_view source_name = "TIFF") {
-  raise<MediaError>(concat(source_name,
-                           ": this program was built without libtiff, which reads TIFF pictures: install libtiff-dev "
-                           "(4.5 or newer) and build it again"));
+  decline<MediaError>(concat(source_name,
+                             ": this program was built without libtiff, which reads TIFF pictures: install libtiff-dev "
+                             "(4.5 or newer) and build it again"));
+  return {};
 }
 
 #endif

@@ -48,17 +48,23 @@ inline Image decode_webp(std::span<const std::byte> bytes, const MediaLimits& li
                          std::string_view source_name = "WebP") {
   const WebPData data{reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
   WebPBitstreamFeatures features;
-  require<MediaError>(WebPGetFeatures(data.bytes, data.size, &features) == VP8_STATUS_OK, source_name,
-                      ": not a sound WebP: its header is damaged");
-  require<MediaError>(features.width > 0 && features.height > 0, source_name, ": not a sound WebP: it has no size");
-  check_picture_size(static_cast<std::size_t>(features.width), static_cast<std::size_t>(features.height), limits,
-                     source_name);
+  const auto sound = [&](bool condition, std::string_view otherwise) {
+    return holds<MediaError>(condition, source_name, ": not a sound WebP: ", otherwise);
+  };
+  if (!sound(WebPGetFeatures(data.bytes, data.size, &features) == VP8_STATUS_OK, "its header is damaged") ||
+      !sound(features.width > 0 && features.height > 0, "it has no size") ||
+      !check_picture_size(static_cast<std::size_t>(features.width), static_cast<std::size_t>(features.height), limits,
+                          source_name)) {
+    return {};
+  }
   Image image(static_cast<std::size_t>(features.width), static_cast<std::size_t>(features.height));
   if (features.has_animation == 0) {
     const int stride = features.width * 3;
-    require<MediaError>(
-        WebPDecodeRGBInto(data.bytes, data.size, image.pixels().data(), image.pixels().size(), stride) != nullptr,
-        source_name, ": not a sound WebP: its pixels are damaged or cut off");
+    if (!sound(
+            WebPDecodeRGBInto(data.bytes, data.size, image.pixels().data(), image.pixels().size(), stride) != nullptr,
+            "its pixels are damaged or cut off")) {
+      return {};
+    }
   } else {
     WebPAnimDecoderOptions options;
     WebPAnimDecoderOptionsInit(&options);
@@ -66,8 +72,10 @@ inline Image decode_webp(std::span<const std::byte> bytes, const MediaLimits& li
     const std::unique_ptr<WebPAnimDecoder, detail::WebpDeleter> decoder(WebPAnimDecoderNew(&data, &options));
     std::uint8_t* frame = nullptr;
     int time = 0;
-    require<MediaError>(decoder != nullptr && WebPAnimDecoderGetNext(decoder.get(), &frame, &time) != 0, source_name,
-                        ": not a sound WebP: its first frame is damaged or cut off");
+    if (!sound(decoder != nullptr && WebPAnimDecoderGetNext(decoder.get(), &frame, &time) != 0,
+               "its first frame is damaged or cut off")) {
+      return {};
+    }
     image = Image(PixelView{frame, image.width(), image.height(), PixelFormat::rgba});
   }
   return upright(std::move(image),

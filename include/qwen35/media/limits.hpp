@@ -27,15 +27,16 @@ struct MediaLimits {
 
 inline constexpr std::size_t max_picture_side = std::size_t{1} << 24;  // keeps every product of sizes in 64 bits
 
-// Raises MediaError for an empty or too large picture. `source_name` stands first in the message.
+// Raises MediaError for an empty or too large picture; see holds(). `source_name` stands first in the message.
 template <class Name>
-inline void check_picture_size(std::size_t width, std::size_t height, const MediaLimits& limits,
+inline bool check_picture_size(std::size_t width, std::size_t height, const MediaLimits& limits,
                                const Name& source_name) {
-  require<MediaError>(width > 0 && height > 0, source_name, ": the picture is empty (", width, " x ", height,
-                      " pixels)");
-  require<MediaError>(width <= max_picture_side && height <= max_picture_side && width * height <= limits.max_pixels,
-                      source_name, ": ", width, " x ", height, " pixels, the limit is ", limits.max_pixels,
-                      " in all (MediaLimits::max_pixels)");
+  return holds<MediaError>(width > 0 && height > 0, source_name, ": the picture is empty (", width, " x ", height,
+                           " pixels)") &&
+         holds<MediaError>(
+             width <= max_picture_side && height <= max_picture_side && width * height <= limits.max_pixels,
+             source_name, ": ", width, " x ", height, " pixels, the limit is ", limits.max_pixels,
+             " in all (MediaLimits::max_pixels)");
 }
 
 QWEN35_END_NAMESPACE

@@ -68,7 +68,9 @@ struct VideoProcessorConfig : PreprocessorConfig {
 
 inline void PreprocessorConfig::check(std::string_view where) const {
   const auto expect = [&](bool condition, std::string_view problem) {
-    require<ConfigError>(condition, where, ".", problem);
+    if (!condition) {
+      decline<ConfigError>(concat(where, ".", problem));
+    }
   };
   expect(size.shortest_edge > 0 && size.longest_edge > 0,
          "size: expected areas above 0 in \"shortest_edge\" and \"longest_edge\"");
@@ -97,10 +99,12 @@ inline void read_channel_values(const JsonFields& fields, std::string_view key, 
     out.fill(fields.number(key, 0.0));
     return;
   }
-  fields.expect(value->size() == 3, key, expected);
-  for (std::size_t c = 0; c < 3; ++c) {
-    fields.expect(value->items()[c].is_number() && std::isfinite(value->items()[c].as_number()), key, expected);
-    out[c] = value->items()[c].as_number();
+  const bool three = fields.expect(value->size() == 3, key, expected);
+  for (std::size_t c = 0; three && c < 3; ++c) {
+    const json::Value& item = value->items()[c];
+    if (fields.expect(item.is_number() && std::isfinite(item.as_number()), key, expected)) {
+      out[c] = item.as_number();
+    }
   }
 }
 
@@ -164,7 +168,8 @@ inline std::pair<json::Value, std::string> find_preprocessor(const ModelFolder& 
       return {object(name), files.place(name)};
     }
   }
-  raise<ConfigError>(concat(files.name(), ": no file ", *names.begin()));
+  decline<ConfigError>(concat(files.name(), ": no file ", *names.begin()));
+  return {};
 }
 
 }  // namespace detail

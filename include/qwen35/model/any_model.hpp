@@ -58,6 +58,10 @@ class AnyModel : public GenerateCalls<AnyModel> {
   }
 
  private:
+  template <class... Configs>
+  friend AnyModel open_model(const Checkpoint& checkpoint);
+  AnyModel() = default;
+
   struct Interface {
     virtual ~Interface() = default;
     virtual ForwardOutput forward(const ForwardInput& input) const = 0;
@@ -133,6 +137,9 @@ void with_config_of(const Checkpoint& checkpoint, const Use& use) {
   std::string differences;
   const auto use_if_described = [&]<class Config>(const Config* config) {
     const Result<ConfigValues> values = try_check<Config>(checkpoint);
+    if (declined()) {
+      return true;  // and no config can be held against the file
+    }
     if (values) {
       use(config);
     } else {
@@ -141,17 +148,24 @@ void with_config_of(const Checkpoint& checkpoint, const Use& use) {
     return static_cast<bool>(values);
   };
   const bool described = (use_if_described(static_cast<const Configs*>(nullptr)) || ...);
-  require<ConfigError>(described, checkpoint.name(), ": this program was not compiled for such a model", differences);
+  if (!described) {
+    decline<ConfigError>(concat(checkpoint.name(), ": this program was not compiled for such a model", differences));
+  }
 }
 
 // The model of a checkpoint, of the first of the configs that describes it: with its vision tower where the config and
 // the file have one. Raises ConfigError as above, CheckpointError.
 template <class... Configs>
 AnyModel open_model(const Checkpoint& checkpoint) {
-  std::optional<AnyModel> model;
+  AnyModel model;
   with_config_of<Configs...>(checkpoint,
-                             [&]<class Config>(const Config*) { model.emplace(detail::bind_any<Config>(checkpoint)); });
-  return std::move(*model);
+                             [&]<class Config>(const Config*) { model = detail::bind_any<Config>(checkpoint); });
+  return model;
+}
+// The same, with what it would raise as a failure.
+template <class... Configs>
+Result<AnyModel> try_open_model(const Checkpoint& checkpoint) {
+  return attempt([&] { return open_model<Configs...>(checkpoint); });
 }
 
 #if QWEN35_BODIES

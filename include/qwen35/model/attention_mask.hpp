@@ -56,8 +56,10 @@ QWEN35_BODY bool AttentionMask::visible(std::size_t i) const {
   if (!additive_) {
     return integers_ ? integers_[i] != 0 : booleans_[i] != 0;
   }
-  require<InputError>(additive_[i] == 0.0f || additive_[i] == 1.0f, "attention_mask[", i, "] is ", additive_[i],
-                      ", expected 1 or 0: a mask that is added to the scores has four axes");
+  if (additive_[i] != 0.0f && additive_[i] != 1.0f) {
+    decline<InputError>(concat("attention_mask[", i, "] is ", additive_[i],
+                               ", expected 1 or 0: a mask that is added to the scores has four axes"));
+  }
   return additive_[i] != 0.0f;
 }
 

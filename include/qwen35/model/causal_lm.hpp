@@ -18,6 +18,7 @@ using MoeCausalLMOutputWithPast = ForwardOutput;
 template <class Config>
 class CausalLM : public GenerateCalls<CausalLM<Config>> {
  public:
+  static_assert(sizeof(RequireTextConfig<Config>) > 0);
   using config_type = Config;
   using Text = text_config_t<Config>;
   using Cache = HybridCache<Config>;
@@ -33,6 +34,11 @@ class CausalLM : public GenerateCalls<CausalLM<Config>> {
   // A folder with config.json and safetensors files, text-only or multimodal. Raises ConfigError, CheckpointError.
   template <class = void>
   static CausalLM from_pretrained(const std::string& folder, const CheckpointOptions& options = {});
+  // The same, with what it would raise as a failure.
+  template <class = void>
+  static Result<CausalLM> try_from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
+    return try_bind<CausalLM>(folder, options);
+  }
 
   // Raises InputError, CacheError.
   Output forward(const Input& input) const;
@@ -99,6 +105,9 @@ typename CausalLM<Config>::Output CausalLM<Config>::forward(const Input& input) 
   inner.labels = {};
   inner.shift_labels = {};
   Output output = model.forward(inner);
+  if (declined()) {
+    return output;
+  }
   RectangleCache::Following following(input.past_key_values);
   output.logits = lm_head(get_output_embeddings(), output.last_hidden_state, input.logits_to_keep);
   output.last_hidden_state = {};

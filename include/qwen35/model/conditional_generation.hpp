@@ -21,6 +21,7 @@ using Qwen3_5MoeCausalLMOutputWithPast = ForwardOutput;
 template <class Config>
 class ConditionalGeneration : public GenerateCalls<ConditionalGeneration<Config>> {
  public:
+  static_assert(sizeof(RequireTextConfig<Config>) > 0);
   using config_type = Config;
   using Text = text_config_t<Config>;
   using Cache = HybridCache<Config>;
@@ -38,6 +39,11 @@ class ConditionalGeneration : public GenerateCalls<ConditionalGeneration<Config>
   // A folder with config.json and safetensors files. Raises ConfigError, CheckpointError.
   static ConditionalGeneration from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
     return ConditionalGeneration(Checkpoint::open(folder, options));
+  }
+  // The same, with what it would raise as a failure.
+  static Result<ConditionalGeneration> try_from_pretrained(const std::string& folder,
+                                                           const CheckpointOptions& options = {}) {
+    return try_bind<ConditionalGeneration>(folder, options);
   }
 
   // Raises InputError, CacheError.
@@ -101,11 +107,16 @@ class ConditionalGeneration : public GenerateCalls<ConditionalGeneration<Config>
 
 template <class Config>
 typename ConditionalGeneration<Config>::Output ConditionalGeneration<Config>::forward(const Input& input) const {
-  require<InputError>(!input.shift_labels && !input.num_items_in_batch,
-                      "shift_labels and num_items_in_batch are arguments of CausalLM alone");
+  if (!holds<InputError>(!input.shift_labels && !input.num_items_in_batch,
+                         "shift_labels and num_items_in_batch are arguments of CausalLM alone")) {
+    return {};
+  }
   Input inner = input;
   inner.labels = {};
   Output output = model.forward(inner);
+  if (declined()) {
+    return output;
+  }
   RectangleCache::Following following(input.past_key_values);
   output.logits = lm_head(get_output_embeddings(), output.last_hidden_state, input.logits_to_keep);
   output.last_hidden_state = {};

@@ -3,8 +3,9 @@
 // through all models; each says what it does not take.
 #pragma once
 
+#include <qwen35/core/tensor.hpp>  // first, so that what it says of temporaries stands on few lines
+
 #include <qwen35/cache/rectangle_cache.hpp>
-#include <qwen35/core/tensor.hpp>
 #include <qwen35/model/attention_mask.hpp>
 #include <qwen35/model/forward_workspace.hpp>
 #include <qwen35/model/image_features.hpp>
@@ -112,13 +113,16 @@ QWEN35_BODY std::string to_string(const ForwardOutput& output) {
 }
 
 QWEN35_BODY void require_no_media(const ForwardInput& input) {
-  require<InputError>(!input.pixel_values && !input.pixel_values_videos && !input.image_grid_thw &&
-                          !input.video_grid_thw && input.image_features.empty() && input.video_features.empty(),
-                      "pictures or videos were given, and this model reads text alone");
+  if (input.pixel_values || input.pixel_values_videos || input.image_grid_thw || input.video_grid_thw ||
+      !input.image_features.empty() || !input.video_features.empty()) {
+    decline<InputError>("pictures or videos were given, and this model reads text alone");
+  }
 }
 
 QWEN35_BODY void require_no_labels(const ForwardInput& input) {
-  require<InputError>(!input.labels && !input.shift_labels, "labels were given, and this model has no head");
+  if (input.labels || input.shift_labels) {
+    decline<InputError>("labels were given, and this model has no head");
+  }
 }
 
 #endif  // QWEN35_BODIES

@@ -10,27 +10,39 @@ struct GenerationConfig;
 template <class Model>
 struct GenerateInput;
 
+// Nothing said. A template, since the type is complete where a caller needs it.
+template <class>
+const GenerationConfig& no_config();
+
+// Nothing to say beside the inputs.
+struct NothingElse {};
+
+namespace detail {
+
+// What there is to say beside them.
+template <class Model, class Inputs>
+struct RestOf {
+  using type = GenerateInput<Model>;
+};
+template <class Model>
+struct RestOf<Model, GenerateInput<Model>> {
+  using type = NothingElse;
+};
+
+}  // namespace detail
+
 // A base of `Model`. The reference's generate(), see generate/generate.hpp, which a caller includes: with the
 // checkpoint's generation_config.json or a config of one's own. Media are those of the tokens that are not in a cache
 // yet.
 template <class Model>
 class GenerateCalls {
  public:
-  auto generate(const GenerateInput<Model>& input) const { return run_generation(self(), input); }
-  auto generate(const GenerateInput<Model>& input, const GenerationConfig& config) const {
-    return run_generation(self(), input, config);
-  }
-  // With what a tokenizer or processor returned, whole: generate(tokenizer(texts), config).
-  template <class Inputs>
-  auto generate(const Inputs& inputs) const {
-    return run_generation(self(), inputs);
-  }
-  template <class Inputs>
-  auto generate(const Inputs& inputs, const GenerationConfig& config) const {
-    return run_generation(self(), inputs, config);
-  }
-  template <class Inputs>
-  auto generate(const Inputs& inputs, const GenerationConfig& config, const GenerateInput<Model>& rest) const {
+  // `inputs`: a GenerateInput, as braces are, or what a tokenizer or processor returned, whole, with `rest` as what
+  // else there is: generate(tokenizer(texts), config). (One function: a compiler that finds a field misspelt has one to
+  // show.)
+  template <class Inputs = GenerateInput<Model>>
+  auto generate(const Inputs& inputs, const GenerationConfig& config = no_config<Inputs>(),
+                const typename detail::RestOf<Model, Inputs>::type& rest = {}) const {
     return run_generation(self(), inputs, config, rest);
   }
 

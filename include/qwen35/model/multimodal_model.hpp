@@ -50,6 +50,10 @@ class Model {
   static Model from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
     return Model(Checkpoint::open(folder, options));
   }
+  // The same, with what it would raise as a failure.
+  static Result<Model> try_from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
+    return try_bind<Model>(folder, options);
+  }
 
   // Raises InputError for arguments that contradict each other or the config, CacheError when the cache is full or of
   // another model.

@@ -80,18 +80,24 @@ QWEN35_BODY Rectangle::Rectangle(const ForwardInput& input, const RectangleSizes
     : input_(input), past_rows_(nullptr), hidden_size_(sizes.hidden_size), heads_(sizes.heads) {
   read_shape(sizes);
   const RectangleCache* const cache = input.past_key_values;
-  require<InputError>(cache == nullptr || cache->batch_size() == 0 || cache->batch_size() == batch_,
-                      "past_key_values holds ", cache != nullptr ? cache->batch_size() : 0,
-                      " sequences, the input has ", batch_);
+  if (declined() || !holds<InputError>(cache == nullptr || cache->batch_size() == 0 || cache->batch_size() == batch_,
+                                       "past_key_values holds ", cache != nullptr ? cache->batch_size() : 0,
+                                       " sequences, the input has ", batch_)) {
+    return;
+  }
   past_ = cache != nullptr ? cache->seq_length() : 0;
   past_rows_ = past_ > 0 ? cache : nullptr;
   for (std::size_t s = 0; s < input.cache_position.size(); ++s) {
-    require<InputError>(
-        input.cache_position.size() == length_ && input.cache_position[s] == static_cast<std::int32_t>(past_ + s),
-        "cache_position must count from ", past_, " to ", past_ + length_ - 1);
+    if (!holds<InputError>(
+            input.cache_position.size() == length_ && input.cache_position[s] == static_cast<std::int32_t>(past_ + s),
+            "cache_position must count from ", past_, " to ", past_ + length_ - 1)) {
+      return;
+    }
   }
-  require<InputError>(keys() <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()),
-                      "sequence too long");
+  if (!holds<InputError>(keys() <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()),
+                         "sequence too long")) {
+    return;
+  }
   old_pads_.assign(batch_, 0);
   new_pads_.assign(batch_, 0);
   first_slot_.assign(batch_, past_);
@@ -100,33 +106,42 @@ QWEN35_BODY Rectangle::Rectangle(const ForwardInput& input, const RectangleSizes
     first_slot_[b] = past_rows_->sequence(b).tokens();
   }
   read_mask();
-  read_positions();
+  if (!declined()) {
+    read_positions();
+  }
   if (!input.attention_mask && cache == nullptr && !keep_cache) {
     read_segments();
   }
 }
 
 QWEN35_BODY void Rectangle::read_shape(const RectangleSizes& sizes) {
-  require<InputError>(static_cast<bool>(input_.input_ids) != static_cast<bool>(input_.inputs_embeds),
-                      "give exactly one of input_ids and inputs_embeds");
+  if (!holds<InputError>(static_cast<bool>(input_.input_ids) != static_cast<bool>(input_.inputs_embeds),
+                         "give exactly one of input_ids and inputs_embeds")) {
+    return;
+  }
   const Shape& shape = input_.input_ids ? input_.input_ids.shape() : input_.inputs_embeds.shape();
   if (input_.input_ids) {
-    require<InputError>(shape.rank() == 2 && shape.size() > 0, "input_ids of shape ", to_string(shape),
-                        ", expected [batch, sequence], not empty");
+    if (!holds<InputError>(shape.rank() == 2 && shape.size() > 0, "input_ids of shape ", to_string(shape),
+                           ", expected [batch, sequence], not empty")) {
+      return;
+    }
     for (std::size_t i = 0; i < input_.input_ids.size(); ++i) {
       const TokenId id = input_.input_ids[i];
-      require<InputError>(id >= 0 && static_cast<std::size_t>(id) < sizes.vocab_size, "input_ids[", i, "] is ", id,
-                          ", expected 0 to ", sizes.vocab_size - 1);
+      if (!holds<InputError>(id >= 0 && static_cast<std::size_t>(id) < sizes.vocab_size, "input_ids[", i, "] is ", id,
+                             ", expected 0 to ", sizes.vocab_size - 1)) {
+        return;
+      }
     }
-  } else {
-    require<InputError>(shape.rank() == 3 && shape.size() > 0 && shape[2] == hidden_size_, "inputs_embeds of shape ",
-                        to_string(shape), ", expected [batch, sequence, ", hidden_size_, "]");
+  } else if (!holds<InputError>(shape.rank() == 3 && shape.size() > 0 && shape[2] == hidden_size_,
+                                "inputs_embeds of shape ", to_string(shape), ", expected [batch, sequence, ",
+                                hidden_size_, "]")) {
+    return;
   }
   batch_ = shape[0];
   length_ = shape[1];
-  require<InputError>(input_.replaced_rows.empty() || input_.replaced_rows.size() == batch_ * length_,
-                      "replaced_rows has ", input_.replaced_rows.size(), " entries, expected one for each of ",
-                      batch_ * length_, " tokens");
+  static_cast<void>(holds<InputError>(input_.replaced_rows.empty() || input_.replaced_rows.size() == batch_ * length_,
+                                      "replaced_rows has ", input_.replaced_rows.size(),
+                                      " entries, expected one for each of ", batch_ * length_, " tokens"));
 }
 
 // `position_ids`: none, [B, S], [1, B, S], [3, B, S] or [4, B, S] (row 0 serves the packing rule, rows 1-3 are the
@@ -154,8 +169,10 @@ QWEN35_BODY void Rectangle::read_positions() {
   const bool fits = (shape.rank() == 2 || (shape.rank() == 3 && (planes == 1 || planes == 3 || planes == 4))) &&
                     shape[shape.rank() - 1] == length_ &&
                     (shape[shape.rank() - 2] == batch_ || shape[shape.rank() - 2] == 1);
-  require<InputError>(fits, "position_ids of shape ", to_string(shape), ", expected [", batch_, ", ", length_,
-                      "], or that with a leading 1, 3 or 4");
+  if (!holds<InputError>(fits, "position_ids of shape ", to_string(shape), ", expected [", batch_, ", ", length_,
+                         "], or that with a leading 1, 3 or 4")) {
+    return;
+  }
   const std::size_t rows = shape[shape.rank() - 2];
   const auto row_of = [&](std::size_t plane, std::size_t b) {
     return given.data() + (plane * rows + (rows == 1 ? 0 : b)) * length_;
@@ -181,11 +198,12 @@ QWEN35_BODY void Rectangle::read_mask() {
   if (mask.is_ready_made()) {
     read_additive_mask();
   } else if (mask) {
-    require<InputError>(
-        !mask.is_additive() && mask.shape().rank() == 2 && mask.shape()[0] == batch_ && mask.shape()[1] == keys(),
-        "attention_mask of shape ", to_string(mask.shape()), ", expected [", batch_, ", ", keys(),
-        "]: past and new tokens");
-    read_padding_mask();
+    const bool fits =
+        !mask.is_additive() && mask.shape().rank() == 2 && mask.shape()[0] == batch_ && mask.shape()[1] == keys();
+    if (holds<InputError>(fits, "attention_mask of shape ", to_string(mask.shape()), ", expected [", batch_, ", ",
+                          keys(), "]: past and new tokens")) {
+      read_padding_mask();
+    }
   }
 }
 
@@ -232,10 +250,12 @@ QWEN35_BODY void Rectangle::read_padding_mask() {
 QWEN35_BODY void Rectangle::read_additive_mask() {
   const AttentionMask& mask = input_.attention_mask;
   const Shape& shape = mask.shape();
-  require<InputError>((shape[0] == batch_ || shape[0] == 1) && (shape[1] == heads_ || shape[1] == 1) &&
-                          shape[2] == length_ && shape[3] == keys(),
-                      "attention_mask of shape ", to_string(shape), ", expected [", batch_, ", 1, ", length_, ", ",
-                      keys(), "]");
+  const bool fits = (shape[0] == batch_ || shape[0] == 1) && (shape[1] == heads_ || shape[1] == 1) &&
+                    shape[2] == length_ && shape[3] == keys();
+  if (!holds<InputError>(fits, "attention_mask of shape ", to_string(shape), ", expected [", batch_, ", 1, ", length_,
+                         ", ", keys(), "]")) {
+    return;
+  }
   if (mask.is_additive()) {
     additive_ = mask.additive();
     return;

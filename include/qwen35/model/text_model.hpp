@@ -34,6 +34,7 @@ using BaseModelOutputWithPast = ForwardOutput;
 template <class Config>
 class TextModel {
  public:
+  static_assert(sizeof(RequireTextConfig<Config>) > 0);
   using config_type = Config;
   using Layers = LayersOf<Config>;
   using Text = typename Layers::Text;
@@ -53,6 +54,11 @@ class TextModel {
   explicit TextModel(const Checkpoint& checkpoint, Head head = Head::if_present);
   template <class = void>
   static TextModel from_pretrained(const std::string& folder, const CheckpointOptions& options = {});
+  // The same, with what it would raise as a failure.
+  template <class = void>
+  static Result<TextModel> try_from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
+    return try_bind<TextModel>(folder, options);
+  }
 
   // Raises InputError for arguments that contradict each other or the config, CacheError when the cache is full or of
   // another model. The cache is then as before.

@@ -12,6 +12,9 @@ TextModel<Config>::TextModel(TextWeights<Config> weights, const TextValues& valu
     : weights_(std::move(weights)),
       values_(values),
       rotary_(values.rope_parameters, Text::head_dim, values.max_position_embeddings) {
+  if (declined()) {  // and no weight to look at
+    return;
+  }
   RmsNormEps eps(static_cast<float>(values.rms_norm_eps));
   visit_text(weights_, eps);
   fingerprint_ = qwen35::fingerprint(weights_, values_);
@@ -54,6 +57,9 @@ typename TextModel<Config>::Output TextModel<Config>::forward(const Input& input
   require_no_labels(input);
   const bool keep_cache = input.use_cache.value_or(values_.use_cache);
   Rectangle rectangle(input, {hidden_size, Text::vocab_size, Text::num_attention_heads}, keep_cache);
+  if (declined()) {
+    return {};
+  }
   const std::size_t batch = rectangle.batch();
   const std::size_t length = rectangle.length();
   Output output;
@@ -85,8 +91,10 @@ typename TextModel<Config>::Output TextModel<Config>::forward(const Input& input
 
   // A mask that is added may look ahead, so a row's tokens then go through in one piece.
   const std::size_t least = rectangle.has_additive_mask() ? length : 1;
-  require<InputError>(input.workspace == nullptr || input.workspace->tokens() >= least,
-                      "the workspace is too small: ", least, " tokens at once needed");
+  if (!holds<InputError>(input.workspace == nullptr || input.workspace->tokens() >= least,
+                         "the workspace is too small: ", least, " tokens at once needed")) {
+    return {};
+  }
   std::optional<Workspace<Config>> own;
   if (input.workspace == nullptr) {
     own.emplace(std::max(least, std::min(batch * length, Workspace<Config>::default_tokens)), batch);
@@ -101,6 +109,9 @@ typename TextModel<Config>::Output TextModel<Config>::forward(const Input& input
   }
   // What allocates stands before this: a cache that has gone on must not be told that it has not.
   cache.begin(batch, length, cache_layout(), fingerprint_);
+  if (declined()) {
+    return {};
+  }
   run(rectangle.slices(cache), workspace, output.last_hidden_state.data(), {hidden_states, router_logits, attentions});
   rectangle.commit(cache);
 

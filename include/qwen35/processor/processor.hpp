@@ -91,17 +91,22 @@ class Processor {
     token(names.vision_end);
     const PreprocessorConfig& a = image_processor.config();
     const PreprocessorConfig& b = video_processor.config();
-    require<InputError>(
-        a.patch_size == b.patch_size && a.temporal_patch_size == b.temporal_patch_size && a.merge_size == b.merge_size,
-        "processor: pictures are cut into patches of ", a.patch_size, " pixels, ", a.temporal_patch_size,
-        " frames, merged by ", a.merge_size, ", videos into ", b.patch_size, ", ", b.temporal_patch_size, ", ",
-        b.merge_size);
+    if (a.patch_size != b.patch_size || a.temporal_patch_size != b.temporal_patch_size ||
+        a.merge_size != b.merge_size) {
+      decline<InputError>(concat("processor: pictures are cut into patches of ", a.patch_size, " pixels, ",
+                                 a.temporal_patch_size, " frames, merged by ", a.merge_size, ", videos into ",
+                                 b.patch_size, ", ", b.temporal_patch_size, ", ", b.merge_size));
+    }
   }
   // A GGUF file with its picture tower beside it, or a model's folder, on disk or in memory: tokenizer.json,
   // preprocessor_config.json, video_preprocessor_config.json (or processor_config.json for these two) and, where they
   // are, tokenizer_config.json and the chat template, which `chat` replaces. Raises MediaError, ConfigError, and
   // TextError, also for a template that is none of the family's: `chat` then has to say how to render.
   static Processor from_pretrained(const ModelFolder& folder, std::optional<ChatTemplate> chat = {});
+  // The same, with what it would raise as a failure.
+  static Result<Processor> try_from_pretrained(const ModelFolder& folder, std::optional<ChatTemplate> chat = {}) {
+    return attempt([&] { return from_pretrained(folder, chat); });
+  }
   // The same files of an opened checkpoint, or of one in memory.
   static Processor from_checkpoint(const Checkpoint& checkpoint, std::optional<ChatTemplate> chat = {}) {
     return from_pretrained(checkpoint.files(), chat);
@@ -180,7 +185,9 @@ class Processor {
  private:
   TokenId token(std::string_view name) const {
     const TokenId id = tokenizer.convert_tokens_to_ids(name);
-    require<TextError>(id >= 0, "processor: the tokenizer has no token ", name);
+    if (id < 0) {
+      decline<TextError>(concat("processor: the tokenizer has no token ", name));
+    }
     return id;
   }
   // What stands for each picture and each video in a text.

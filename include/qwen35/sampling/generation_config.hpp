@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/config/json_fields.hpp>
+#include <qwen35/core/result.hpp>
 #include <qwen35/sampling/generation_limits.hpp>
 #include <qwen35/sampling/watermarking_config.hpp>
 
@@ -107,6 +108,9 @@ struct GenerationConfig {
   // wrong kind or one that asks for what is not supported, InputError where the fields contradict each other.
   QWEN35_LAZY
   static GenerationConfig from_json(const json::Value& file);
+  // The same, with what it would raise as a failure.
+  QWEN35_LAZY
+  static Result<GenerationConfig> try_from_json(const json::Value& file);
   // The fields that are said.
   QWEN35_LAZY
   json::Value to_json() const;

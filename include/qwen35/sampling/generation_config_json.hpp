@@ -41,30 +41,32 @@ namespace detail {
 
 QWEN35_BODY TokenId as_token_id(const JsonFields& fields, const json::Value& value, std::string_view key,
                                 const char* expected) {
-  fields.expect(
-      value.is_integer() && value.as_integer() >= 0 && value.as_integer() <= std::numeric_limits<TokenId>::max(), key,
-      expected);
-  return static_cast<TokenId>(value.as_integer());
+  const bool fits =
+      value.is_integer() && value.as_integer() >= 0 && value.as_integer() <= std::numeric_limits<TokenId>::max();
+  return fields.expect(fits, key, expected) ? static_cast<TokenId>(value.as_integer()) : 0;
 }
 
 QWEN35_BODY std::vector<TokenId> as_token_list(const JsonFields& fields, const json::Value& value, std::string_view key,
                                                const char* expected) {
-  fields.expect(value.is_array(), key, expected);
   std::vector<TokenId> ids;
-  for (const json::Value& item : value.items()) {
-    ids.push_back(as_token_id(fields, item, key, expected));
+  if (fields.expect(value.is_array(), key, expected)) {
+    for (const json::Value& item : value.items()) {
+      ids.push_back(as_token_id(fields, item, key, expected));
+    }
   }
   return ids;
 }
 
 QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::string_view key, std::int64_t& out) {
-  fields.expect(value.is_integer(), key, "a whole number");
-  out = value.as_integer();
+  if (fields.expect(value.is_integer(), key, "a whole number")) {
+    out = value.as_integer();
+  }
 }
 
 QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::string_view key, std::uint64_t& out) {
-  fields.expect(value.is_integer() && value.as_integer() >= 0, key, "a whole number, not negative");
-  out = static_cast<std::uint64_t>(value.as_integer());
+  if (fields.expect(value.is_integer() && value.as_integer() >= 0, key, "a whole number, not negative")) {
+    out = static_cast<std::uint64_t>(value.as_integer());
+  }
 }
 
 QWEN35_BODY void read(const JsonFields& fields, const json::Value&, std::string_view key, double& out) {
@@ -94,16 +96,18 @@ QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::s
                       std::vector<std::string>& out) {
   constexpr const char* expected = "a string or a list of strings";
   const auto add = [&](const json::Value& item) {
-    fields.expect(item.is_string(), key, expected);
-    out.push_back(item.as_string());
+    if (fields.expect(item.is_string(), key, expected)) {
+      out.push_back(item.as_string());
+    }
   };
   if (value.is_string()) {
     add(value);
     return;
   }
-  fields.expect(value.is_array(), key, expected);
-  for (const json::Value& item : value.items()) {
-    add(item);
+  if (fields.expect(value.is_array(), key, expected)) {
+    for (const json::Value& item : value.items()) {
+      add(item);
+    }
   }
 }
 
@@ -115,38 +119,49 @@ QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::s
 QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::string_view key,
                       std::vector<std::vector<TokenId>>& out) {
   constexpr const char* expected = "a list of lists of token ids";
-  fields.expect(value.is_array(), key, expected);
-  for (const json::Value& item : value.items()) {
-    out.push_back(as_token_list(fields, item, key, expected));
+  if (fields.expect(value.is_array(), key, expected)) {
+    for (const json::Value& item : value.items()) {
+      out.push_back(as_token_list(fields, item, key, expected));
+    }
   }
 }
 
 QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::string_view key,
                       std::vector<SequenceBias>& out) {
   constexpr const char* expected = "a list of [list of token ids, number]";
-  fields.expect(value.is_array(), key, expected);
+  if (!fields.expect(value.is_array(), key, expected)) {
+    return;
+  }
   for (const json::Value& item : value.items()) {
-    fields.expect(item.is_array() && item.size() == 2 && item.items()[1].is_number(), key, expected);
+    if (!fields.expect(item.is_array() && item.size() == 2 && item.items()[1].is_number(), key, expected)) {
+      return;
+    }
     out.push_back({as_token_list(fields, item.items()[0], key, expected), item.items()[1].as_number()});
   }
 }
 
 QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::string_view key, ExponentialDecay& out) {
-  fields.expect(value.is_array() && value.size() == 2 && value.items()[0].is_integer() && value.items()[1].is_number(),
-                key, "[whole number, number]");
-  out = {value.items()[0].as_integer(), value.items()[1].as_number()};
+  const bool fits =
+      value.is_array() && value.size() == 2 && value.items()[0].is_integer() && value.items()[1].is_number();
+  if (fields.expect(fits, key, "[whole number, number]")) {
+    out = {value.items()[0].as_integer(), value.items()[1].as_number()};
+  }
 }
 
 QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::string_view key,
                       WatermarkingConfig& out) {
-  fields.expect(value.is_object(), key, "an object");
+  if (!fields.expect(value.is_object(), key, "an object")) {
+    return;
+  }
   for (const auto& [name, item] : value.members()) {
     if (name == "greenlist_ratio" || name == "bias") {
-      fields.expect(item.is_number(), key, "numbers for greenlist_ratio and bias");
-      (name == "bias" ? out.bias : out.greenlist_ratio) = item.as_number();
+      if (fields.expect(item.is_number(), key, "numbers for greenlist_ratio and bias")) {
+        (name == "bias" ? out.bias : out.greenlist_ratio) = item.as_number();
+      }
     } else if (name == "hashing_key" || name == "context_width") {
-      fields.expect(item.is_integer(), key, "whole numbers for hashing_key and context_width");
-      (name == "hashing_key" ? out.hashing_key : out.context_width) = item.as_integer();
+      if (fields.expect(item.is_integer(), key, "whole numbers for hashing_key and context_width")) {
+        (name == "hashing_key" ? out.hashing_key : out.context_width) = item.as_integer();
+      }
     } else if (name == "seeding_scheme") {
       const bool self = item.is_string() && item.as_string() == "selfhash";
       fields.expect(self || (item.is_string() && item.as_string() == "lefthash"), key,
@@ -192,6 +207,11 @@ GenerationConfig GenerationConfig::from_json(const json::Value& file) {
   });
   config.validate();
   return config;
+}
+
+QWEN35_LAZY_BODY
+Result<GenerationConfig> GenerationConfig::try_from_json(const json::Value& file) {
+  return attempt([&] { return from_json(file); });
 }
 
 #endif  // QWEN35_BODIES

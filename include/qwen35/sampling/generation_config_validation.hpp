@@ -104,11 +104,15 @@ void GenerationConfig::validate(bool strict) const {
   within(top_k, "top_k", 0);
 
   const auto is_number = [](double value, const char* name) {
-    require<InputError>(!std::isnan(value), "generation config: ", name, " is NaN, expected a number");
+    if (std::isnan(value)) {
+      decline<InputError>(concat("generation config: ", name, " is NaN, expected a number"));
+    }
   };
   const auto in_range = [](double value, const char* name, double least, double most, const char* expected) {
-    require<InputError>(value >= least && value <= most, "generation config: ", name, " is ",
-                        json::python_repr_number(value), ", expected ", expected);
+    if (!(value >= least && value <= most)) {
+      decline<InputError>(
+          concat("generation config: ", name, " is ", json::python_repr_number(value), ", expected ", expected));
+    }
   };
   const auto in_ranges = [&](const auto& ranges) {
     for (const detail::NumberRange& range : ranges) {
@@ -146,17 +150,18 @@ void GenerationConfig::validate(bool strict) const {
     watermarking_config->validate();
   }
   if (num_return_sequences.value_or(1) > 1) {
-    if (num_beams.value_or(1) == 1) {
-      require<InputError>(samples, "generation config: num_return_sequences is ", *num_return_sequences,
-                          ", but greedy search finds one; set do_sample or num_beams");
-    } else {
-      require<InputError>(*num_return_sequences <= *num_beams, "generation config: num_return_sequences is ",
-                          *num_return_sequences, ", expected at most num_beams, ", *num_beams);
+    if (num_beams.value_or(1) == 1 && !samples) {
+      decline<InputError>(concat("generation config: num_return_sequences is ", *num_return_sequences,
+                                 ", but greedy search finds one; set do_sample or num_beams"));
+    } else if (num_beams.value_or(1) != 1 && *num_return_sequences > *num_beams) {
+      decline<InputError>(concat("generation config: num_return_sequences is ", *num_return_sequences,
+                                 ", expected at most num_beams, ", *num_beams));
     }
   }
   if (strict) {
-    const std::string idle = fields_without_effect();
-    require<InputError>(idle.empty(), "generation config: fields without effect: ", idle);
+    if (const std::string idle = fields_without_effect(); !idle.empty()) {
+      decline<InputError>(concat("generation config: fields without effect: ", idle));
+    }
   }
 }
 

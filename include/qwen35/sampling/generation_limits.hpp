@@ -26,7 +26,9 @@ struct GenerationLimits {
 // Raises InputError, which names the setting, unless `value` is from `least` to `most`.
 template <class T>
 void require_within(const char* name, T value, T least, T most) {
-  require<InputError>(value >= least && value <= most, name, " is ", value, ", expected ", least, " to ", most);
+  if (value < least || value > most) {
+    decline<InputError>(concat(name, " is ", value, ", expected ", least, " to ", most));
+  }
 }
 
 // Of a vocabulary of so many ids; 0: nobody knows how many.

@@ -30,14 +30,17 @@ struct WatermarkingConfig {
 #if QWEN35_BODIES
 
 QWEN35_BODY void WatermarkingConfig::validate() const {
-  require<InputError>(greenlist_ratio > 0.0 && greenlist_ratio < 1.0, "watermarking_config: greenlist_ratio is ",
-                      greenlist_ratio, ", expected above 0 and below 1");
-  require<InputError>(!std::isnan(bias), "watermarking_config: bias is NaN, expected a number");
-  require<InputError>(std::fabs(bias) <= static_cast<double>(std::numeric_limits<float>::max()),
-                      "watermarking_config: bias is ", bias, ", expected a finite float");
-  require<InputError>(hashing_key >= 0, "watermarking_config: hashing_key is ", hashing_key, ", expected at least 0");
-  require<InputError>(context_width >= 1, "watermarking_config: context_width is ", context_width,
-                      ", expected at least 1");
+  constexpr double most_bias = static_cast<double>(std::numeric_limits<float>::max());
+  static_cast<void>(holds<InputError>(greenlist_ratio > 0.0 && greenlist_ratio < 1.0,
+                                      "watermarking_config: greenlist_ratio is ", greenlist_ratio,
+                                      ", expected above 0 and below 1") &&
+                    holds<InputError>(!std::isnan(bias), "watermarking_config: bias is NaN, expected a number") &&
+                    holds<InputError>(std::fabs(bias) <= most_bias, "watermarking_config: bias is ", bias,
+                                      ", expected a finite float") &&
+                    holds<InputError>(hashing_key >= 0, "watermarking_config: hashing_key is ", hashing_key,
+                                      ", expected at least 0") &&
+                    holds<InputError>(context_width >= 1, "watermarking_config: context_width is ", context_width,
+                                      ", expected at least 1"));
 }
 
 #endif  // QWEN35_BODIES

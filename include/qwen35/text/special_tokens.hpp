@@ -41,9 +41,13 @@ class SpecialTokens {
       if (value == nullptr || value->is_null()) {
         continue;
       }
-      require<TextError>(value->is_string(), source, ": ", name, ": expected a token");
+      if (!holds<TextError>(value->is_string(), source, ": ", name, ": expected a token")) {
+        return out;
+      }
       const TokenId id = id_of(value->as_string());
-      require<TextError>(id >= 0, source, ": ", name, ": the tokenizer has no token \"", value->as_string(), "\"");
+      if (!holds<TextError>(id >= 0, source, ": ", name, ": the tokenizer has no token \"", value->as_string(), "\"")) {
+        return out;
+      }
       out.named_.emplace_back(name, id);
     }
     const auto known = [&](std::string_view name, const json::Value& text) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/lifetime.hpp>
+#include <qwen35/core/result.hpp>
 #include <qwen35/io/model_folder.hpp>
 #include <qwen35/json/value.hpp>
 #include <qwen35/text/added_vocabulary.hpp>
@@ -35,6 +36,9 @@ class Tokenizer {
   static Tokenizer from_file(const std::string& path);
   // A folder with tokenizer.json and, if there, tokenizer_config.json; or a GGUF file.
   static Tokenizer from_pretrained(const ModelFolder& folder);
+  // The same, with what they would raise as a failure.
+  static Result<Tokenizer> try_from_bytes(std::string_view json, std::string_view source_name = "tokenizer.json");
+  static Result<Tokenizer> try_from_pretrained(const ModelFolder& folder);
 
   // What it is made of, config aside: Tokenizer(parts()) is the same tokenizer.
   TokenizerParts parts() const;

@@ -96,8 +96,9 @@ QWEN35_BODY void require_unused(const json::Value& object, std::string_view key,
   const json::Value* const value = object.find(key);
   const bool unused = value == nullptr || value->is_null() || *value == json::Value(false) ||
                       *value == json::Value(0) || (value->is_string() && value->as_string().empty());
-  require<TextError>(unused, where, ".", key, ": ", unused ? std::string() : json::dump(*value),
-                     " is not of this family of tokenizers");
+  if (!unused) {
+    decline<TextError>(concat(where, ".", key, ": ", json::dump(*value), " is not of this family of tokenizers"));
+  }
 }
 
 QWEN35_BODY std::string_view type_of(const json::Value& object) {
@@ -109,12 +110,14 @@ QWEN35_BODY std::string_view type_of(const json::Value& object) {
 
 QWEN35_BODY AddedToken read_added_token(const json::Value& token, TokenId id, std::string_view source) {
   const json::Value* const content = token.find("content");
-  require<TextError>(content != nullptr && content->is_string(), source, ": an added token has no content");
+  if (!holds<TextError>(content != nullptr && content->is_string(), source, ": an added token has no content")) {
+    return {};
+  }
   const std::string where = concat(source, ": added token \"", content->as_string(), "\"");
   const auto flag = [&](std::string_view key) {
     const json::Value* const value = token.find(key);
-    require<TextError>(value == nullptr || value->is_bool(), where, ": ", key, ": expected true or false");
-    return value != nullptr && value->as_bool();
+    return holds<TextError>(value == nullptr || value->is_bool(), where, ": ", key, ": expected true or false") &&
+           value != nullptr && value->as_bool();
   };
   return {id,
           content->as_string(),
@@ -230,27 +233,37 @@ QWEN35_BODY bool TokenizerFileReader::id(std::int64_t value) {
 QWEN35_BODY SplitPattern read_split_pattern(const json::Value& root, std::string_view source) {
   const json::Value* const pre = root.find("pre_tokenizer");
   const json::Value* const steps = pre == nullptr ? nullptr : pre->find("pretokenizers");
-  require<TextError>(steps != nullptr && steps->is_array() && steps->size() == 2 &&
-                         type_of(steps->items()[0]) == "Split" && type_of(steps->items()[1]) == "ByteLevel",
-                     source, ": pre_tokenizer: expected a sequence of Split and ByteLevel");
+  if (!holds<TextError>(steps != nullptr && steps->is_array() && steps->size() == 2 &&
+                            type_of(steps->items()[0]) == "Split" && type_of(steps->items()[1]) == "ByteLevel",
+                        source, ": pre_tokenizer: expected a sequence of Split and ByteLevel")) {
+    return {};
+  }
   const json::Value& split = steps->items()[0];
   const json::Value& byte_level = steps->items()[1];
   const json::Value* const use_regex = byte_level.find("use_regex");
-  require<TextError>(use_regex != nullptr, source,
-                     ": pre_tokenizer: ByteLevel with a pattern of its own is not of this family of tokenizers");
+  if (use_regex == nullptr) {
+    decline<TextError>(
+        concat(source, ": pre_tokenizer: ByteLevel with a pattern of its own is not of this family of tokenizers"));
+  }
   require_unused(byte_level, "use_regex", concat(source, ": pre_tokenizer: ByteLevel"));
   require_unused(byte_level, "add_prefix_space", concat(source, ": pre_tokenizer: ByteLevel"));
   const json::Value* const behavior = split.find("behavior");
-  require<TextError>(behavior != nullptr && behavior->is_string() && behavior->as_string() == "Isolated", source,
-                     ": pre_tokenizer: Split.behavior: expected \"Isolated\"");
+  if (behavior == nullptr || !behavior->is_string() || behavior->as_string() != "Isolated") {
+    decline<TextError>(concat(source, ": pre_tokenizer: Split.behavior: expected \"Isolated\""));
+  }
   require_unused(split, "invert", concat(source, ": pre_tokenizer: Split"));
   const json::Value* const pattern = split.find("pattern");
   const json::Value* const regex = pattern == nullptr ? nullptr : pattern->find("Regex");
-  require<TextError>(regex != nullptr && regex->is_string(), source, ": pre_tokenizer: Split has no pattern.Regex");
+  if (!holds<TextError>(regex != nullptr && regex->is_string(), source,
+                        ": pre_tokenizer: Split has no pattern.Regex")) {
+    return {};
+  }
   if (regex->as_string() == qwen35_split_regex) {
     return SplitPattern::qwen35;
   }
-  require<TextError>(regex->as_string() == qwen2_split_regex, source, ": unknown split pattern: ", regex->as_string());
+  if (regex->as_string() != qwen2_split_regex) {
+    decline<TextError>(concat(source, ": unknown split pattern: ", regex->as_string()));
+  }
   return SplitPattern::qwen2;
 }
 
@@ -270,8 +283,10 @@ QWEN35_BODY std::vector<const json::Value*> steps_of(const json::Value* object, 
 QWEN35_BODY bool read_normalizer(const json::Value& root, std::string_view source) {
   bool nfc = false;
   for (const json::Value* const step : steps_of(root.find("normalizer"), "normalizers")) {
-    require<TextError>(type_of(*step) == "NFC", source, ": normalizer: expected NFC or none, found ",
-                       json::dump(*step).substr(0, 200));
+    if (type_of(*step) != "NFC") {
+      decline<TextError>(
+          concat(source, ": normalizer: expected NFC or none, found ", json::dump(*step).substr(0, 200)));
+    }
     nfc = true;
   }
   return nfc;
@@ -279,10 +294,14 @@ QWEN35_BODY bool read_normalizer(const json::Value& root, std::string_view sourc
 
 QWEN35_BODY void check_decoder(const json::Value& root, std::string_view source) {
   const std::vector<const json::Value*> steps = steps_of(root.find("decoder"), "decoders");
-  require<TextError>(!steps.empty() && type_of(*steps[0]) == "ByteLevel", source, ": decoder: expected ByteLevel");
+  if (steps.empty() || type_of(*steps[0]) != "ByteLevel") {
+    decline<TextError>(concat(source, ": decoder: expected ByteLevel"));
+  }
   for (const json::Value* const step : steps) {
-    require<TextError>(type_of(*step) == "ByteLevel" || type_of(*step) == "Fuse", source,
-                       ": decoder: ", json::dump(*step).substr(0, 200), " is not of this family of tokenizers");
+    if (type_of(*step) != "ByteLevel" && type_of(*step) != "Fuse") {
+      decline<TextError>(
+          concat(source, ": decoder: ", json::dump(*step).substr(0, 200), " is not of this family of tokenizers"));
+    }
   }
 }
 
@@ -294,8 +313,10 @@ QWEN35_BODY void check_post_processor(const json::Value& root, std::string_view 
       const json::Value* const sequence = single->items()[0].find("Sequence");
       adds_nothing = sequence != nullptr && sequence->find("id") != nullptr && sequence->at("id") == json::Value("A");
     }
-    require<TextError>(adds_nothing, source, ": post_processor: ", json::dump(*step).substr(0, 200),
-                       " is not of this family of tokenizers");
+    if (!adds_nothing) {
+      decline<TextError>(concat(source, ": post_processor: ", json::dump(*step).substr(0, 200),
+                                " is not of this family of tokenizers"));
+    }
   }
 }
 
@@ -307,37 +328,52 @@ TokenizerParts read_tokenizer_file(std::string_view text, std::string_view sourc
   TokenizerParts parts;
   TokenizerFileReader reader(parts);
   const json::ReadResult result = json::try_read(text, reader);
-  require<TextError>(reader.problem().empty(), source, ": ", reader.problem());
-  require<TextError>(result.ok, source, ": ", result.problem);
+  if (!holds<TextError>(reader.problem().empty(), source, ": ", reader.problem()) ||
+      !holds<TextError>(result.ok, source, ": ", result.problem)) {
+    return parts;
+  }
   const json::Value root = reader.rest();
-  require<TextError>(root.is_object(), source, ": expected an object");
+  if (!holds<TextError>(root.is_object(), source, ": expected an object")) {
+    return parts;
+  }
   parts.nfc = read_normalizer(root, source);
   parts.pattern = read_split_pattern(root, source);
   check_decoder(root, source);
   check_post_processor(root, source);
 
   const json::Value* const model = root.find("model");
-  require<TextError>(model != nullptr && model->is_object(), source, ": no model");
-  require<TextError>(model->find("type") == nullptr || type_of(*model) == "BPE", source,
-                     ": model: expected BPE, found ", type_of(*model));
+  if (!holds<TextError>(model != nullptr && model->is_object(), source, ": no model") ||
+      !holds<TextError>(model->find("type") == nullptr || type_of(*model) == "BPE", source,
+                        ": model: expected BPE, found ", type_of(*model))) {
+    return parts;
+  }
   for (const std::string_view key :
        {"dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"}) {
     require_unused(*model, key, concat(source, ": model"));
   }
   if (const json::Value* const ignore = model->find("ignore_merges")) {
-    require<TextError>(ignore->is_bool(), source, ": model.ignore_merges: expected true or false");
+    if (!holds<TextError>(ignore->is_bool(), source, ": model.ignore_merges: expected true or false")) {
+      return parts;
+    }
     parts.ignore_merges = ignore->as_bool();
   }
-  require<TextError>(model->find("vocab") != nullptr && model->at("vocab").is_object(), source, ": model: no vocab");
-  require<TextError>(model->find("merges") != nullptr && model->at("merges").is_array(), source, ": model: no merges");
+  const json::Value* const vocab = model->find("vocab");
+  const json::Value* const merges = model->find("merges");
+  if (!holds<TextError>(vocab != nullptr && vocab->is_object(), source, ": model: no vocab") ||
+      !holds<TextError>(merges != nullptr && merges->is_array(), source, ": model: no merges")) {
+    return parts;
+  }
 
   if (const json::Value* const added = root.find("added_tokens"); added != nullptr && !added->is_null()) {
-    require<TextError>(added->is_array(), source, ": added_tokens: expected an array");
+    if (!holds<TextError>(added->is_array(), source, ": added_tokens: expected an array")) {
+      return parts;
+    }
     for (const json::Value& token : added->items()) {
       const json::Value* const id = token.find("id");
-      require<TextError>(
-          id != nullptr && id->is_integer() && id->as_integer() >= 0 && id->as_integer() < token_id_limit, source,
-          ": added token ", json::dump(token), ": expected an id");
+      if (id == nullptr || !id->is_integer() || id->as_integer() < 0 || id->as_integer() >= token_id_limit) {
+        decline<TextError>(concat(source, ": added token ", json::dump(token), ": expected an id"));
+        return parts;
+      }
       parts.added.push_back(read_added_token(token, static_cast<TokenId>(id->as_integer()), source));
     }
   }

@@ -49,7 +49,10 @@ QWEN35_BODY Tokenizer::Tokenizer(const TokenizerParts& parts)
   for (std::size_t byte = 0; byte < 256; ++byte) {
     const auto text = static_cast<char>(static_cast<unsigned char>(byte));
     byte_ids[byte] = tokens_.find(std::string_view(&text, 1));
-    require<TextError>(byte_ids[byte] >= 0, "tokenizer: the vocabulary has no token for byte ", byte);
+    if (declined() ||
+        !holds<TextError>(byte_ids[byte] >= 0, "tokenizer: the vocabulary has no token for byte ", byte)) {
+      return;
+    }
   }
   merges_.reset(byte_ids, parts.merges.size());
   std::size_t rank = 0;
@@ -62,8 +65,10 @@ QWEN35_BODY Tokenizer::Tokenizer(const TokenizerParts& parts)
     const bool known_right = ByteAlphabet::instance().append_bytes(right, both);
     const TokenId right_id = known_right ? tokens_.find(std::string_view(both).substr(middle)) : -1;
     const TokenId merged = left_id >= 0 && right_id >= 0 ? tokens_.find(both) : -1;
-    require<TextError>(merged >= 0, "tokenizer: merge ", rank, " (\"", left, "\", \"", right,
-                       "\") names or makes a token that the vocabulary does not have");
+    if (!holds<TextError>(merged >= 0, "tokenizer: merge ", rank, " (\"", left, "\", \"", right,
+                          "\") names or makes a token that the vocabulary does not have")) {
+      return;
+    }
     merges_.add(left_id, right_id, merged);
     ++rank;
   }
@@ -77,10 +82,15 @@ QWEN35_BODY void Tokenizer::add_token(const AddedToken& token) {
   if (token.content.empty()) {
     return;  // as in the reference: it would match everywhere
   }
-  require<TextError>(unicode::find_ill_formed(token.content) == std::string_view::npos,
-                     "tokenizer: added token with id ", token.id, " is not UTF-8");
+  if (!holds<TextError>(unicode::find_ill_formed(token.content) == std::string_view::npos,
+                        "tokenizer: added token with id ", token.id, " is not UTF-8")) {
+    return;
+  }
   const bool base = tokens_.contains(token.id) && (!is_added(token.id) || has_flag(token.id, base_flag));
   tokens_.add(token.id, token.content);
+  if (declined()) {
+    return;
+  }
   const auto index = static_cast<std::size_t>(token.id);
   flags_.resize(std::max(flags_.size(), index + 1), 0);
   flags_[index] = static_cast<std::uint8_t>(added_flag | (token.special ? special_flag : 0) | (base ? base_flag : 0));
@@ -224,14 +234,18 @@ QWEN35_BODY std::string Tokenizer::decode_bytes(std::span<const TokenId> ids, bo
 }
 
 QWEN35_BODY void Tokenizer::load_config(const json::Value& config, std::string_view source_name) {
-  require<TextError>(config.is_object(), source_name, ": expected an object");
+  if (declined() || !holds<TextError>(config.is_object(), source_name, ": expected an object")) {
+    return;
+  }
   if (const json::Value* const decoder = config.find("added_tokens_decoder");
       decoder != nullptr && decoder->is_object()) {
     for (const auto& [key, token] : decoder->members()) {
       TokenId id = -1;
       const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
-      require<TextError>(error == std::errc() && end == key.data() + key.size(), source_name,
-                         ": added_tokens_decoder: \"", key, "\" is no token id");
+      if (!holds<TextError>(error == std::errc() && end == key.data() + key.size(), source_name,
+                            ": added_tokens_decoder: \"", key, "\" is no token id")) {
+        return;
+      }
       if (!is_added(id)) {
         add_token(read_added_token(token, id, source_name));
       }
@@ -242,8 +256,10 @@ QWEN35_BODY void Tokenizer::load_config(const json::Value& config, std::string_v
   const auto side = [&]<class Side>(std::string_view key, std::optional<Side>& out) {
     out.reset();
     if (const json::Value* const value = config.find(key); value != nullptr && !value->is_null()) {
-      require<TextError>(value->is_string() && (value->as_string() == "left" || value->as_string() == "right"),
-                         source_name, ": ", key, ": expected \"left\" or \"right\"");
+      if (!holds<TextError>(value->is_string() && (value->as_string() == "left" || value->as_string() == "right"),
+                            source_name, ": ", key, ": expected \"left\" or \"right\"")) {
+        return;
+      }
       out = value->as_string() == "left" ? Side::left : Side::right;
     }
   };
@@ -276,6 +292,14 @@ QWEN35_BODY Tokenizer Tokenizer::from_pretrained(const ModelFolder& folder) {
   }
   out.files_ = files.afresh();
   return out;
+}
+
+QWEN35_BODY Result<Tokenizer> Tokenizer::try_from_bytes(std::string_view json, std::string_view source_name) {
+  return attempt([&] { return from_bytes(json, source_name); });
+}
+
+QWEN35_BODY Result<Tokenizer> Tokenizer::try_from_pretrained(const ModelFolder& folder) {
+  return attempt([&] { return from_pretrained(folder); });
 }
 
 QWEN35_END_NAMESPACE

@@ -147,8 +147,10 @@ QWEN35_BODY void TokenTable::reserve(std::size_t limit) {
 }
 
 QWEN35_BODY void TokenTable::add(TokenId id, std::string_view name) {
-  require<TextError>(id >= 0 && id < token_id_limit, "tokenizer: token \"", name, "\" has id ", id, ", expected 0 to ",
-                     token_id_limit - 1);
+  if (!holds<TextError>(id >= 0 && id < token_id_limit, "tokenizer: token \"", name, "\" has id ", id,
+                        ", expected 0 to ", token_id_limit - 1)) {
+    return;
+  }
   const std::size_t start = arena_.size();
   const bool verbatim = !ByteAlphabet::instance().append_bytes(name, arena_);
   if (verbatim) {
@@ -157,12 +159,16 @@ QWEN35_BODY void TokenTable::add(TokenId id, std::string_view name) {
   const Probe probe = find_slot(std::string_view(arena_).substr(start), verbatim);
   if (probe.id >= 0 || contains(id)) {
     arena_.resize(start);
-    require<TextError>(probe.id == id || !contains(id), "tokenizer: tokens \"",
-                       contains(id) ? token(id) : std::string(), "\" and \"", name, "\" both have id ", id);
-    require<TextError>(probe.id == id, "tokenizer: token \"", name, "\" has the ids ", probe.id, " and ", id);
+    if (probe.id != id && contains(id)) {
+      decline<TextError>(concat("tokenizer: tokens \"", token(id), "\" and \"", name, "\" both have id ", id));
+    } else if (probe.id != id) {
+      decline<TextError>(concat("tokenizer: token \"", name, "\" has the ids ", probe.id, " and ", id));
+    }
     return;
   }
-  require<TextError>(arena_.size() < UINT32_MAX, "tokenizer: more than 4 GB of tokens");
+  if (!holds<TextError>(arena_.size() < UINT32_MAX, "tokenizer: more than 4 GB of tokens")) {
+    return;
+  }
   const auto index = static_cast<std::size_t>(id);
   if (spans_.size() <= index) {
     spans_.resize(index + 1);

@@ -19,6 +19,9 @@ TextWeights<Config> bind_text(const Checkpoint& checkpoint, Head lm_head = Head:
   using Text = text_config_t<Config>;
   TextWeights<Config> weights = empty_text_weights<Config>();
   Binder binder(checkpoint, weights.storage, binding);
+  if (declined()) {
+    return weights;
+  }
   const std::unique_ptr<Dialect> dialect = dialect_of(checkpoint, ModelPart::text);
   DialectBinding bind(*dialect, binder);
   const std::string head = dialect->file_name("lm_head.weight");

@@ -14,6 +14,9 @@ template <VisionConfig Vision>
 VisionWeights bind_vision(const Checkpoint& checkpoint, Binding binding = Binding::whole) {
   VisionWeights weights = empty_vision_weights<Vision>();
   Binder binder(checkpoint, weights.storage, binding);
+  if (declined()) {
+    return weights;
+  }
   const std::unique_ptr<Dialect> dialect = dialect_of(checkpoint, ModelPart::vision);
   DialectBinding bind(*dialect, binder);
   visit_vision<Vision>(weights, bind);

@@ -59,7 +59,7 @@ class Checkpoint {
   static Checkpoint open(const std::string& folder, const LoadProgress& progress = {}) {
     return open(folder, CheckpointOptions{.progress = progress});
   }
-  // The same, with what open() would raise as a failure.
+  // The same, with what open() would raise as a failure. (Without exceptions, of folders; see README.)
   static Result<Checkpoint> try_open(const std::string& folder, const CheckpointOptions& options = {}) {
     return attempt([&] { return open(folder, options); });
   }
@@ -70,6 +70,13 @@ class Checkpoint {
   static Checkpoint from_bytes(std::span<const NamedBytes> files, const CheckpointOptions& options = {});
   static Checkpoint from_bytes(std::initializer_list<NamedBytes> files, const CheckpointOptions& options = {}) {
     return from_bytes(std::span(files.begin(), files.size()), options);
+  }
+  static Result<Checkpoint> try_from_bytes(std::span<const NamedBytes> files, const CheckpointOptions& options = {}) {
+    return attempt([&] { return from_bytes(files, options); });
+  }
+  static Result<Checkpoint> try_from_bytes(std::initializer_list<NamedBytes> files,
+                                           const CheckpointOptions& options = {}) {
+    return try_from_bytes(std::span(files.begin(), files.size()), options);
   }
 
   const json::Value& config() const { return config_; }
@@ -127,7 +134,7 @@ class Checkpoint {
   template <class E>
   json::Value parse(std::string_view name) const;
   Checkpoint logged() &&;
-  void read_configs();
+  bool read_configs();  // false: declined
   void add(std::span<const std::byte> bytes, const std::string& source);
   void add(TensorInfo tensor);
   // The tensors that the index reads from this shard.
@@ -150,6 +157,16 @@ class Checkpoint {
   std::shared_ptr<WeightFiles> weights_;
   std::shared_ptr<Notes> notes_ = std::make_shared<Notes>();
 };
+
+// M::from_pretrained(), with what it would raise as a failure.
+template <class M>
+Result<M> try_bind(const std::string& folder, const CheckpointOptions& options) {
+  const Result<Checkpoint> checkpoint = Checkpoint::try_open(folder, options);
+  if (!checkpoint) {
+    return checkpoint.failure();
+  }
+  return attempt([&] { return M(checkpoint.value()); });
+}
 
 QWEN35_END_NAMESPACE
 

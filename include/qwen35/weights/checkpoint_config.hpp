@@ -43,7 +43,12 @@ Result<ConfigValues> try_check(const Checkpoint& checkpoint) {
 }
 template <class Config>
 ConfigValues check(const Checkpoint& checkpoint) {
-  return try_check<Config>(checkpoint).value();
+  Result<ConfigValues> values = try_check<Config>(checkpoint);
+  if (!values) {
+    decline(values.failure());
+    return ConfigValues::from<Config>();
+  }
+  return std::move(values).value();
 }
 // Raises ConfigError for a GGUF file that was opened without its picture tower too.
 template <class Vision>
@@ -76,7 +81,7 @@ QWEN35_BODY void read_config(const Checkpoint& checkpoint, const std::function<v
     return true;
   });
   if (!result) {
-    raise(detail::in_config_of(checkpoint, result.failure()));
+    decline(detail::in_config_of(checkpoint, result.failure()));
   }
 }
 
@@ -93,10 +98,11 @@ QWEN35_BODY bool is_tower_alone(const Checkpoint& checkpoint) {
 }
 
 QWEN35_BODY void require_text_model(const Checkpoint& checkpoint) {
-  require<CheckpointError>(
-      !is_tower_alone(checkpoint), checkpoint.name(),
-      ": a picture tower alone (mmproj), no model: open the model's own file, with this one as its "
-      "tower (CheckpointOptions::mmproj, --mmproj FILE)");
+  if (is_tower_alone(checkpoint)) {
+    decline<CheckpointError>(concat(checkpoint.name(),
+                                    ": a picture tower alone (mmproj), no model: open the model's own file, with this "
+                                    "one as its tower (CheckpointOptions::mmproj, --mmproj FILE)"));
+  }
 }
 
 QWEN35_BODY void require_tower(const Checkpoint& checkpoint) {
@@ -108,7 +114,7 @@ QWEN35_BODY void require_tower(const Checkpoint& checkpoint) {
   for (const std::string& note : checkpoint.notes()) {
     why += concat("\n  ", note);
   }
-  raise<ConfigError>(
+  decline<ConfigError>(
       checkpoint.is_gguf()
           ? concat(checkpoint.name(),
                    ": has no picture tower: that of a GGUF file is a file of its own (mmproj), which "

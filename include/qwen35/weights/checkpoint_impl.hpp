@@ -45,8 +45,10 @@ inline std::size_t safetensors_data(const std::string& path) {
 namespace detail {
 
 QWEN35_BODY void refuse_mmproj(const CheckpointOptions& options, const std::string& name) {
-  require<InputError>(!options.mmproj, name, ": CheckpointOptions::mmproj (--mmproj) is given, which is for the ",
-                      "picture tower of a GGUF file; others have it among their own tensors");
+  if (options.mmproj) {
+    decline<InputError>(concat(name, ": CheckpointOptions::mmproj (--mmproj) is given, which is for the ",
+                               "picture tower of a GGUF file; others have it among their own tensors"));
+  }
 }
 
 }  // namespace detail
@@ -62,10 +64,13 @@ QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const Checkpo
     return of_packed(read_packed(weights->add_as_used(folder), folder), weights, options).logged();
   }
   Checkpoint out(ModelFolder(folder), options);
-  require<CheckpointError>(path_exists(folder), folder, ": no such folder");
-  require<CheckpointError>(is_folder(folder), folder, ": no folder, and begins neither as a GGUF nor as a packed file",
-                           folder.ends_with(".safetensors") ? ": name the folder that it is in" : "");
-  out.read_configs();
+  if (!holds<CheckpointError>(path_exists(folder), folder, ": no such folder") ||
+      !holds<CheckpointError>(is_folder(folder), folder,
+                              ": no folder, and begins neither as a GGUF nor as a packed file",
+                              folder.ends_with(".safetensors") ? ": name the folder that it is in" : "") ||
+      !out.read_configs()) {
+    return out;
+  }
   // Integers of other methods than FP8 are laid out anew when a model is bound: read, they would be there twice.
   const json::Value* const quantised = out.config_.find("quantization_config");
   const json::Value* const method = quantised == nullptr ? nullptr : quantised->find("quant_method");
@@ -76,8 +81,8 @@ QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const Checkpo
     const std::string path = out.files_.place(whole_name);
     out.weights_->expect({&path, 1});
     out.add(out.weights_->add(path, detail::safetensors_data(path)), path);
-  } else {
-    require<CheckpointError>(out.has_file(index_name), out.folder(), ": neither ", whole_name, " nor ", index_name);
+  } else if (holds<CheckpointError>(out.has_file(index_name), out.folder(), ": neither ", whole_name, " nor ",
+                                    index_name)) {
     out.add_shards();
   }
   return std::move(out).logged();
@@ -99,7 +104,9 @@ QWEN35_BODY Checkpoint Checkpoint::from_bytes(std::span<const NamedBytes> files,
     return of_gguf(std::move(parts), std::make_shared<WeightFiles>(), options);
   }
   Checkpoint out(ModelFolder::from_bytes(files), options);
-  out.read_configs();
+  if (declined() || !out.read_configs()) {
+    return out;
+  }
   bool weights = false;
   for (const NamedBytes& given : files) {
     if (given.name.ends_with(".safetensors")) {
@@ -107,7 +114,9 @@ QWEN35_BODY Checkpoint Checkpoint::from_bytes(std::span<const NamedBytes> files,
       out.add(given.bytes, std::string(given.name));
     }
   }
-  require<CheckpointError>(weights, "checkpoint: no file among the given ones ends in .safetensors");
+  if (!weights) {
+    decline<CheckpointError>("checkpoint: no file among the given ones ends in .safetensors");
+  }
   return out;
 }
 
@@ -122,7 +131,9 @@ QWEN35_BODY std::vector<std::string> Checkpoint::notes() const {
 }
 
 QWEN35_BODY void Checkpoint::note(std::string text) const {
-  require<CheckpointError>(!strict_, text);
+  if (!holds<CheckpointError>(!strict_, text)) {
+    return;
+  }
   log(LogLevel::warning, text);
   const std::lock_guard<std::mutex> lock(notes_->mutex);
   notes_->list.push_back(std::move(text));
@@ -192,15 +203,18 @@ template <class E>
 json::Value Checkpoint::parse(std::string_view name) const {
   json::Builder builder;
   const json::ReadResult result = json::try_read(text(name), builder);
-  require<E>(result.ok, files_.place(name), ": ", result.problem);
+  if (declined() || !holds<E>(result.ok, files_.place(name), ": ", result.problem)) {
+    return {};
+  }
   return builder.take();
 }
 
-QWEN35_BODY void Checkpoint::read_configs() {
+QWEN35_BODY bool Checkpoint::read_configs() {
   config_ = parse<ConfigError>("config.json");
   if (has_file("generation_config.json")) {
     generation_config_ = parse<ConfigError>("generation_config.json");
   }
+  return !declined();
 }
 
 QWEN35_BODY void Checkpoint::add(std::span<const std::byte> bytes, const std::string& source) {
@@ -211,8 +225,10 @@ QWEN35_BODY void Checkpoint::add(std::span<const std::byte> bytes, const std::st
 
 QWEN35_BODY void Checkpoint::add(TensorInfo tensor) {
   const TensorInfo* const other = find(tensor.name);
-  require<CheckpointError>(other == nullptr, tensor.file, ": tensor \"", tensor.name, "\" is also in ",
-                           other == nullptr ? tensor.file : other->file);
+  if (!holds<CheckpointError>(other == nullptr, tensor.file, ": tensor \"", tensor.name, "\" is also in ",
+                              other == nullptr ? tensor.file : other->file)) {
+    return;
+  }
   by_name_.emplace(tensor.name, tensors_.size());
   tensors_.push_back(std::move(tensor));
 }
@@ -244,8 +260,10 @@ QWEN35_BODY void Checkpoint::add_shards() {
   const std::string index = files_.place(index_name);
   const json::Value root = parse<CheckpointError>(index_name);
   const json::Value* const weight_map = root.find("weight_map");
-  require<CheckpointError>(weight_map != nullptr && weight_map->is_object() && weight_map->size() > 0, index,
-                           ": expected an object \"weight_map\" from tensors to files");
+  if (declined() || !holds<CheckpointError>(weight_map != nullptr && weight_map->is_object() && weight_map->size() > 0,
+                                            index, ": expected an object \"weight_map\" from tensors to files")) {
+    return;
+  }
   std::unordered_map<std::string_view, std::string> shard_of;
   std::vector<std::string> shards;
   std::unordered_set<std::string> known;
@@ -254,8 +272,10 @@ QWEN35_BODY void Checkpoint::add_shards() {
     while (name.starts_with("./")) {
       name.erase(0, 2);
     }
-    require<CheckpointError>(is_plain_name(name), index, ": tensor \"", tensor,
-                             "\": expected the name of a file in the same folder");
+    if (!holds<CheckpointError>(is_plain_name(name), index, ": tensor \"", tensor,
+                                "\": expected the name of a file in the same folder")) {
+      return;
+    }
     if (known.insert(name).second) {
       shards.push_back(name);
     }
@@ -267,9 +287,11 @@ QWEN35_BODY void Checkpoint::add_shards() {
     missing_files += has_file(shard) ? "" : "\n  " + shard;
     paths.push_back(files_.place(shard));
   }
-  require<CheckpointError>(missing_files.empty(), index, ": files that do not exist:", missing_files);
+  if (!holds<CheckpointError>(missing_files.empty(), index, ": files that do not exist:", missing_files)) {
+    return;
+  }
   weights_->expect(paths);
-  for (std::size_t i = 0; i < shards.size(); ++i) {
+  for (std::size_t i = 0; i < shards.size() && !declined(); ++i) {
     add_shard(weights_->add(paths[i], detail::safetensors_data(paths[i])), paths[i], shards[i], shard_of);
   }
   NameList missing;
@@ -278,7 +300,9 @@ QWEN35_BODY void Checkpoint::add_shards() {
       missing.add(concat("\n  ", tensor, " (in ", shard_of.at(tensor), ")"));
     }
   }
-  require<CheckpointError>(missing.count == 0, index, ": tensors that are not where the index says:", missing.text(""));
+  if (!declined() && missing.count > 0) {
+    decline<CheckpointError>(concat(index, ": tensors that are not where the index says:", missing.text("")));
+  }
 }
 
 QWEN35_BODY bool Checkpoint::is_plain_name(const std::string& name) {

@@ -46,8 +46,8 @@ struct QuantizationConfig {
 
 namespace detail {
 
-[[noreturn]] QWEN35_BODY void refuse_quantization(std::string_view method) {
-  raise<ConfigError>(concat(
+QWEN35_BODY void refuse_quantization(std::string_view method) {
+  decline<ConfigError>(concat(
       "quantization_config: weights quantised by ", method,
       " are not read. What is: folders in FP8 (e4m3), GPTQ and AWQ (gemm) of 4 and GPTQ of 8 bits, "
       "compressed-tensors of 4 and 8 bits (pack-quantized, int-quantized, float-quantized, naive-quantized), what "
@@ -106,7 +106,9 @@ QWEN35_BODY QuantizationConfig QuantizationConfig::of(const json::Value& config)
 
 QWEN35_BODY void QuantizationConfig::read_block_size(const JsonFields& fields, std::string_view key) {
   if (const json::Value* const block = fields.list(key)) {
-    fields.expect(block->size() == 2, key, "two sizes");
+    if (!fields.expect(block->size() == 2, key, "two sizes")) {
+      return;
+    }
     block_rows = fields.as_size(block->items()[0], key);
     block_cols = fields.as_size(block->items()[1], key);
     fields.expect(block_rows > 0 && block_cols > 0, key, "two sizes above 0");

@@ -251,19 +251,26 @@ QWEN35_BODY bool SafetensorsHeader::whole(std::uint64_t value) {
 QWEN35_LAZY_BODY
 std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const std::string& source) {
   constexpr std::size_t header_limit = 100'000'000;  // the format's own limit
-  require<CheckpointError>(file.size() >= 8, source, ": ", file.size(), " bytes, too short for a safetensors file");
+  if (!holds<CheckpointError>(file.size() >= 8, source, ": ", file.size(),
+                              " bytes, too short for a safetensors file")) {
+    return {};
+  }
   std::uint64_t header_size = 0;
   for (std::size_t i = 0; i < 8; ++i) {
     header_size |= static_cast<std::uint64_t>(file[i]) << (8 * i);
   }
-  require<CheckpointError>(header_size <= header_limit && header_size <= file.size() - 8, source,
-                           ": the header says it has ", header_size, " bytes, the file has ", file.size() - 8,
-                           " after the length (and the format allows ", header_limit, ")");
+  if (!holds<CheckpointError>(header_size <= header_limit && header_size <= file.size() - 8, source,
+                              ": the header says it has ", header_size, " bytes, the file has ", file.size() - 8,
+                              " after the length (and the format allows ", header_limit, ")")) {
+    return {};
+  }
   detail::SafetensorsHeader header;
   const std::string_view text(reinterpret_cast<const char*>(file.data()) + 8, static_cast<std::size_t>(header_size));
   const json::ReadResult result = json::try_read(text, header);
-  require<CheckpointError>(result.ok, source,
-                           ": bad safetensors header: ", header.problem.empty() ? result.problem : header.problem);
+  if (!holds<CheckpointError>(result.ok, source,
+                              ": bad safetensors header: ", header.problem.empty() ? result.problem : header.problem)) {
+    return {};
+  }
 
   const std::span<const std::byte> data = file.subspan(8 + static_cast<std::size_t>(header_size));
   ProblemList problems;
@@ -307,7 +314,9 @@ std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const 
   if (covered != data.size() && complete) {
     complain("the file", concat("has ", data.size() - covered, " bytes after the last tensor"));
   }
-  require<CheckpointError>(problems.count() == 0, source, ": damaged safetensors file:", problems.text());
+  if (!holds<CheckpointError>(problems.count() == 0, source, ": damaged safetensors file:", problems.text())) {
+    return {};
+  }
   return tensors;
 }
 

@@ -146,14 +146,16 @@ QWEN35_BODY void WeightFiles::expect(std::span<const std::string> paths) {
     total_ += PlainFile<CheckpointError>(path).size();
   }
   reads_ = mode_ == LoadMode::automatic || mode_ == LoadMode::read;
-  if (!reads_ || total_ < small) {
+  if (!reads_ || total_ < small || declined()) {
     return;
   }
   if (const std::optional<std::size_t> available = available_memory()) {
     const std::size_t room = *available - std::min(*available, margin);
-    require<CheckpointError>(mode_ != LoadMode::read || total_ <= *available, paths[0], ": ", total_,
-                             " bytes of weights are to be read, ", *available,
-                             " bytes of memory are there; mapped, the files take none of their own");
+    if (!holds<CheckpointError>(mode_ != LoadMode::read || total_ <= *available, paths[0], ": ", total_,
+                                " bytes of weights are to be read, ", *available,
+                                " bytes of memory are there; mapped, the files take none of their own")) {
+      return;
+    }
     reads_ = mode_ == LoadMode::read || total_ <= room;
     // The file cache may keep what was read for the next program, unless that would crowd out this one.
     drops_cache_ = total_ > room / 2;
@@ -165,10 +167,15 @@ QWEN35_BODY std::span<const std::byte> WeightFiles::add(const std::string& path,
   const auto start = Clock::now();
   std::span<const std::byte> out;
   PlainFile<CheckpointError> file(path);
+  if (declined()) {
+    return {};
+  }
   constexpr std::size_t line = 64;
   const std::size_t size = file.size(), first = (line - data % line) % line;
   std::optional<Buffer> memory = reads_ ? Buffer::if_there_is_memory(size == 0 ? 0 : first + size) : std::nullopt;
-  require<CheckpointError>(memory || mode_ != LoadMode::read, path, ": no memory for ", file.size(), " bytes");
+  if (!holds<CheckpointError>(memory || mode_ != LoadMode::read, path, ": no memory for ", file.size(), " bytes")) {
+    return {};
+  }
   if (memory) {
     prefer_huge_pages({memory->data(), memory->size()});
     const std::span<std::byte> own = size == 0 ? std::span<std::byte>() : std::span(memory->data() + first, size);
@@ -225,9 +232,11 @@ QWEN35_BODY void WeightFiles::read(PlainFile<CheckpointError>& file, std::span<s
       }
     }
     errno = error;
-    require_system<CheckpointError>(error == 0, file.path(), "cannot be read");
-    require<CheckpointError>(missing == 0, file.path(), ": ended ", missing.load(),
-                             " bytes too early: the file was cut while it was read");
+    if (!system_holds<CheckpointError>(error == 0, file.path(), "cannot be read") ||
+        !holds<CheckpointError>(missing == 0, file.path(), ": ended ", missing.load(),
+                                " bytes too early: the file was cut while it was read")) {
+      return;
+    }
     if (drops_cache_) {
       file.advise(begin, bytes, PlainFile<CheckpointError>::Need::over);
     }
