@@ -87,6 +87,12 @@ TEST_CASE("edited templates render as the reference renders them") {
   std::getline(file, line);
   REQUIRE(json::parse(line).find("transformers") != nullptr);
   ChatTemplate chat_template;
+  // The sanitizers make this ten times as long: there every fourth case is rendered, and each that is an error.
+#if defined(__SANITIZE_ADDRESS__)
+  constexpr int step = 4;
+#else
+  constexpr int step = 1;
+#endif
   int templates = 0, cases = 0, errors = 0, wrong = 0;
   while (std::getline(file, line)) {
     const json::Value record = json::parse(line);
@@ -96,7 +102,10 @@ TEST_CASE("edited templates render as the reference renders them") {
       ++templates;
       continue;
     }
-    ++cases;
+    const json::Value* const expected = record.find("e");
+    if (++cases % step != 0 && expected == nullptr) {
+      continue;
+    }
     ChatTemplateOptions options = options_of(record);
     options.chat_template = chat_template;
     std::string text, error;
@@ -105,7 +114,6 @@ TEST_CASE("edited templates render as the reference renders them") {
     } catch (const TextError& problem) {
       error = problem.what();
     }
-    const json::Value* const expected = record.find("e");
     errors += expected != nullptr ? 1 : 0;
     const bool right = expected != nullptr ? !error.empty() && error.starts_with(expected->as_string())
                                            : error.empty() && as_recorded(text, record);
