@@ -32,7 +32,7 @@ class Recording {
     coded_ = std::memcmp(magic, "_logits_", sizeof(magic)) == 0;
     if (!coded_) {
       qwen35::require<qwen35::InputError>(!ids.empty(), path, ": the ids of this text are needed, give --ids");
-      qwen35::require<qwen35::InputError>(size_ % (ids.size() * sizeof(float)) == 0, path, ": ", size_,
+      qwen35::require<qwen35::InputError>(size_ > 0 && size_ % (ids.size() * sizeof(float)) == 0, path, ": ", size_,
                                           " bytes are not rows of f32 for ", ids.size(), " tokens");
       vocabulary_ = size_ / (ids.size() * sizeof(float));
       texts_.push_back(ids);
@@ -54,10 +54,20 @@ class Recording {
       std::vector<std::int32_t> text(tokens);
       read(text.data(), tokens * sizeof(std::int32_t));
       texts_.emplace_back(text.begin(), text.end());
+      for (const std::int32_t id : text) {
+        qwen35::require<qwen35::InputError>(id >= 0 && static_cast<std::uint64_t>(id) < vocabulary, path, ": token id ",
+                                            id, " in text ", i, ", expected less than ", vocabulary);
+      }
     }
   }
 
-  std::size_t vocab_size() const { return vocabulary_; }
+  // Raises InputError where rows are not as wide as the model's.
+  void require_width(std::size_t vocab_size) const {
+    qwen35::require<qwen35::InputError>(vocabulary_ == vocab_size, file_.path(), ": ", size_, " bytes are rows of ",
+                                        vocabulary_, " values for ", texts_[0].size(),
+                                        " tokens, the model's vocabulary has ", vocab_size,
+                                        ": recorded of other ids or another model, or no recording");
+  }
   const std::vector<std::vector<qwen35::TokenId>>& texts() const { return texts_; }
   // Recorded of a text: the positions from here on, all but the last of those of llama-perplexity.
   std::size_t first() const { return first_; }
@@ -70,6 +80,7 @@ class Recording {
       row_.resize(vocabulary_);
       read(row_.data(), vocabulary_ * sizeof(float));
       log_softmax(row_.data(), log_probabilities);
+      require_finite(log_probabilities, file_.path());
       return;
     }
     // 16-bit steps of a scale above a smallest value.
@@ -81,6 +92,7 @@ class Recording {
     for (std::size_t i = 0; i < vocabulary_; ++i) {
       log_probabilities[i] = static_cast<double>(scale) * codes_[i] + static_cast<double>(smallest);
     }
+    require_finite(log_probabilities, file_.path());
   }
 
   static void log_softmax(const float* logits, std::vector<double>& out) {
@@ -93,6 +105,13 @@ class Recording {
     for (std::size_t i = 0; i < out.size(); ++i) {
       out[i] = static_cast<double>(logits[i]) - shift;
     }
+  }
+  // Raises InputError. (One logit that is no number makes all probabilities none; one of minus infinity is impossible.)
+  static void require_finite(const std::vector<double>& log_probabilities, const std::string& what) {
+    const auto found = std::find_if(log_probabilities.begin(), log_probabilities.end(),
+                                    [](double one) { return !std::isfinite(one); });
+    qwen35::require<qwen35::InputError>(found == log_probabilities.end(), what, ": the logit of token ",
+                                        found - log_probabilities.begin(), " is not finite, or one beside it");
   }
 
  private:
@@ -115,24 +134,25 @@ class Recording {
 
 struct Divergence {
   std::size_t positions = 0;
-  double mean = 0.0, median = 0.0, high = 0.0;  // in nats; high: 99 % of the positions are below
+  double mean = 0.0, median = 0.0, high = 0.0;  // in nats; high: what 99 % of the positions do not exceed
   double same_top = 0.0;                        // share of positions with the same most probable token
 };
 
 // Of the model's probabilities from the recorded ones, which are taken as the truth. Raises InputError.
 inline Divergence divergence(const qwen35::AnyModel& model, Recording& recording) {
-  std::vector<double> each, truth, own(recording.vocab_size());
+  std::vector<double> each, truth, own;
   std::size_t same = 0;
   for (std::size_t i = 0; i < recording.texts().size(); ++i) {
     const std::vector<qwen35::TokenId>& ids = recording.texts()[i];
     const auto out =
         model.forward({.input_ids = ids, .logits_to_keep = static_cast<int>(ids.size() - recording.first())});
     const std::size_t width = out.logits.row(0).size();
-    qwen35::require<qwen35::InputError>(width == recording.vocab_size(), "the recorded vocabulary has ",
-                                        recording.vocab_size(), " tokens, the model's ", width);
+    recording.require_width(width);
+    own.resize(width);
     for (std::size_t t = 0; t < recording.positions(i); ++t) {
       recording.next(truth);
       Recording::log_softmax(out.logits.row(t).data(), own);
+      Recording::require_finite(own, "the model");
       double sum = 0.0;
       for (std::size_t v = 0; v < width; ++v) {
         // (llama-perplexity records no less, and counts no less.)
@@ -151,7 +171,7 @@ inline Divergence divergence(const qwen35::AnyModel& model, Recording& recording
     found.mean += one / static_cast<double>(each.size());
   }
   found.median = each[each.size() / 2];
-  found.high = each[(each.size() - 1) * 99 / 100];
+  found.high = each[(each.size() * 99 + 99) / 100 - 1];
   found.same_top = static_cast<double>(same) / static_cast<double>(each.size());
   return found;
 }

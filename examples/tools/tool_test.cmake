@@ -454,8 +454,14 @@ elseif(WHAT STREQUAL "divergence")
     expect_equal("exit status of -o ${odd}" "${code}${out}" "1")
     expect_in("error of -o ${odd}" "${err}" "${odd}")
   endforeach()
+  string(ASCII 255 no_number)
+  string(REPEAT "${no_number}" 4096 no_number)
+  file(WRITE "${WORK}/no_number" "${no_number}")
+  file(WRITE "${WORK}/empty" "")
   foreach(refused "${gguf}.gguf --ids 1,2 --kl ${gguf}.kld|has its own ids" "${folder} --kl ${WORK}/own|give --ids" "${folder} --ids 1,2,3 --kl ${WORK}/own|are not rows of f32"
-          "${folder} --ids 1,2 --kl ${WORK}/none|cannot be opened" "${folder}|token ids are needed")
+          "${folder} --ids 1,2 --kl ${WORK}/none|cannot be opened" "${folder}|token ids are needed" "${folder} --ids 1,2 --kl ${WORK}/empty|0 bytes are not rows"
+          "${folder} --ids 1,2 --kl ${WORK}/own|own: 10240 bytes are rows of 1280 values for 2 tokens, the model's vocabulary has 512"
+          "${folder} --ids 1,2 --kl ${WORK}/no_number|no_number: the logit of token 0 is not finite")
     string(REPLACE "|" ";" refused "${refused}")
     list(GET refused 0 arguments)
     list(GET refused 1 reason)
