@@ -58,7 +58,7 @@ inline constexpr const char* help_text =
     "/think on|off|auto|N   whether to think first; N: at most N tokens\n"
     "/exit           ends the program, as does /quit and the end of the input; only /save keeps the conversation\n"
     "Ctrl-C stops an answer, and at a prompt takes the line back. A line that ends in a backslash goes on in the next "
-    "one; one that begins with a blank is "
+    "one, and lines that arrive together, as those of a text that is pasted, are one; one that begins with a blank is "
     "no "
     "command.";
 
@@ -415,13 +415,18 @@ inline int run(const qwen35::Checkpoint& checkpoint, const Settings& settings,
 
 inline void add_options(CLI::App& app, Settings& settings) {
   qwen35::GenerationConfig& config = settings.config;
+  app.footer(
+      "What is typed at a terminal is kept for the arrow keys in $XDG_STATE_HOME/qwen35/chat_history, by default in "
+      "~/.local/state.\nThrough a pipe it returns 1 when anything went wrong, such as an unknown command.");
   app.add_option("checkpoint", settings.folder, checkpoint_help);
   tool::add_mmproj_option(app, settings.model);
   tool::add_load_option(app, settings.model);
   app.add_option("-s,--system", settings.system, "system prompt");
-  app.add_option("--think", settings.thinking, "whether the model thinks first")
+  app.add_option("--think", settings.thinking, "whether the model thinks first; auto: as its template has it")
+      ->capture_default_str()
       ->check(CLI::IsMember({"auto", "on", "off"}));
-  app.add_option("--thinking-budget", settings.thinking_budget, "at most so many tokens of thinking")
+  app.add_option("--thinking-budget", settings.thinking_budget,
+                 "at most so many tokens of thinking; without it, any number")
       ->transform(tool::whole_number<std::int64_t>(0, tool::most_tokens));
   app.add_option("--cache-type", settings.cache_type, cache_type_help)->capture_default_str();
   app.add_option("--load", settings.load, "a conversation saved with /save");
@@ -431,19 +436,31 @@ inline void add_options(CLI::App& app, Settings& settings) {
       ->check(tool::positive_number());
   add_pixels_option(app, settings.max_pixels);
   app.add_flag("--whole", settings.whole_input, "the whole input is one question");
-  app.add_option("-n,--max-new-tokens", config.max_new_tokens, "longest answer, thinking included")
+  app.add_option("-n,--max-new-tokens", config.max_new_tokens,
+                 "longest answer, thinking included; this and what follows are else as the checkpoint's "
+                 "generation_config.json has them")
       ->transform(tool::whole_number<std::int64_t>(1, tool::most_tokens));
-  app.add_option("--sample", config.do_sample, "true: draw the tokens, false: take the most probable");
+  app.add_option(
+      "--sample", config.do_sample,
+      "true: draw the tokens, false: take the most probable; asking for a temperature, top k, top p or min p "
+      "is asking for draws");
   // As GenerationConfig::validate() has them, and no value that is passed over.
   constexpr double least = qwen35::GenerationLimits::least_divisor, most = std::numeric_limits<float>::max();
-  app.add_option("-t,--temperature", config.temperature, "of draws; --sample false takes the most probable instead")
+  app.add_option("-t,--temperature", config.temperature,
+                 "of draws: below 1 the probable tokens become more so, above 1 less")
       ->check(tool::number_within(least, most));
-  app.add_option("--top-k", config.top_k)->transform(tool::whole_number<std::int64_t>(0, tool::most_tokens));
-  app.add_option("--top-p", config.top_p)->check(tool::number_within(0, 1));
-  app.add_option("--min-p", config.min_p)->check(tool::number_within(0, 1));
-  app.add_option("--repetition-penalty", config.repetition_penalty)->check(tool::number_within(least, most));
-  app.add_option("--presence-penalty", config.presence_penalty)->check(tool::number_within(-most, most));
-  app.add_option("--frequency-penalty", config.frequency_penalty)->check(tool::number_within(-most, most));
+  app.add_option("--top-k", config.top_k, "draw from so many of the most probable; 0: from all")
+      ->transform(tool::whole_number<std::int64_t>(0, tool::most_tokens));
+  app.add_option("--top-p", config.top_p, "draw from the most probable that together have this probability")
+      ->check(tool::number_within(0, 1));
+  app.add_option("--min-p", config.min_p, "draw from those with this share of the best one's probability")
+      ->check(tool::number_within(0, 1));
+  app.add_option("--repetition-penalty", config.repetition_penalty, "above 1: against tokens that were there; 1: none")
+      ->check(tool::number_within(least, most));
+  app.add_option("--presence-penalty", config.presence_penalty, "against tokens of the answer, once; 0: none")
+      ->check(tool::number_within(-most, most));
+  app.add_option("--frequency-penalty", config.frequency_penalty, "against them, for each time; 0: none")
+      ->check(tool::number_within(-most, most));
   app.add_option("--stop", config.stop_strings, "a text that ends the answer; may be repeated");
   app.add_option("--seed", config.seed, "for the same draws again")
       ->transform(tool::whole_number<std::uint64_t>(0, std::numeric_limits<std::uint64_t>::max()));

@@ -120,16 +120,23 @@ class LineHistory {
     const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
     std::filesystem::create_directories(folder.parent_path(), ignored);
     ::mkdir(folder.c_str(), 0700);
+    // Another program has the file for the time of a rewriting; one that keeps it for longer costs a line, not the
+    // chat.
     qwen35::FileHandle file;
-    for (int attempt = 0; attempt < 100; ++attempt) {
+    bool ours = false;
+    for (int attempt = 0; attempt < 200 && !ours; ++attempt) {
+      if (attempt > 0) {
+        ::usleep(5000);
+      }
       file = opened(O_WRONLY | O_CREAT | O_APPEND);
       if (!file.is_open()) {
         return;
       }
-      qwen35::without_interruption([&] { return ::flock(file.number(), LOCK_SH); });
-      if (is_at_path(file)) {
-        break;
-      }
+      const bool held = ::flock(file.number(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+      ours = !held && is_at_path(file);
+    }
+    if (!ours) {
+      return;
     }
     ::fchmod(file.number(), 0600);
     for (std::string_view rest = line; !rest.empty();) {

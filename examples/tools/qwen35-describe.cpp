@@ -22,6 +22,7 @@ struct Request {
   void check() const {
     qwen35::require<qwen35::InputError>(!images.empty() || !video.empty() || !question.empty(),
                                         "no picture, no video and no question");
+    qwen35::require<qwen35::InputError>(!fps || !video.empty(), "fps is for a video, and none is given");
     qwen35::require_no_address(video, "video");
     for (const std::string& image : images) {
       qwen35::require_no_address(image, "picture");
@@ -254,6 +255,7 @@ int main(int argc, char** argv) {
       ->excludes(fps)
       ->excludes(question);
   return tool::run(app, argc, argv, [&] {
+    static_cast<void>(qwen35::keys_format(settings.cache_type, "--cache-type"));
     chat_tool::Screen screen;
     screen.set_quiet(settings.quiet);
     if (!settings.lines) {

@@ -148,6 +148,21 @@ TEST_CASE("what one program adds to a history while another shortens it is kept"
   }
 }
 
+TEST_CASE("a history that another program keeps to itself costs its lines, and nothing waits for it") {
+  const TempFolder folder;
+  REQUIRE(::setenv("XDG_STATE_HOME", folder.path().c_str(), 1) == 0);
+  make_folders(folder.file("qwen35"));
+  const std::string path = folder.file("qwen35/chat_history");
+  write_file(path, "old\n");
+  FileHandle other(::open(path.c_str(), O_RDONLY));
+  REQUIRE(::flock(other.number(), LOCK_EX) == 0);
+  CHECK(chat_tool::LineHistory().add("new"));
+  CHECK(read_text_file(path) == "old\n");
+  other.close();
+  CHECK(chat_tool::LineHistory().add("new"));
+  CHECK(read_text_file(path) == "old\nnew\n");
+}
+
 TEST_CASE("a cache") {
   const TempFolder folder;
   check_writer(
