@@ -43,7 +43,7 @@ inline constexpr const char* help_text =
     "/reset          forgets the conversation; /clear is the same\n"
     "/history        the conversation so far\n"
     "/regenerate     another answer to the last question; /retry is the same\n"
-    "/edit TEXT      asks this in place of the last question\n"
+    "/edit TEXT      asks this in place of the last question, about the same pictures if none are attached\n"
     "/image FILE     sends a picture with the next message; may be repeated\n"
     "/video FILE     the same with a video, an animated GIF or a folder of pictures\n"
     "/drop           takes them back\n"
@@ -112,6 +112,13 @@ class Chat {
   // Goes on with a saved conversation.
   void load(const std::string& path) {
     qwen35::load_session(session_, path);
+    const qwen35::SessionOptions& own = session_.options();
+    screen_.note(qwen35::concat("[of the conversation, in place of what was set: ",
+                                own.system.empty() ? "no system prompt" : "its system prompt", ", thinking ",
+                                !own.enable_thinking   ? "auto"
+                                : *own.enable_thinking ? "on"
+                                                       : "off",
+                                ", ", own.tools.size(), own.tools.size() == 1 ? " tool]" : " tools]"));
     find_calls();
   }
   // What stands before the next message.
@@ -142,8 +149,18 @@ class Chat {
       attached_.clear();
     }
   }
+  // With what is attached now, or else with what was attached to the last question.
   void edit(const std::string& text) {
     qwen35::require<qwen35::InputError>(!text.empty(), "/edit: which question?");
+    const std::vector<qwen35::Message>& messages = session_.messages();
+    const auto last = std::find_if(messages.rbegin(), messages.rend(),
+                                   [](const qwen35::Message& message) { return message.role == qwen35::Role::user; });
+    const std::vector<qwen35::ContentPart>* const parts =
+        attached_.empty() && last != messages.rend() ? last->content.parts() : nullptr;
+    if (parts != nullptr) {
+      std::copy_if(parts->begin(), parts->end(), std::back_inserter(attached_),
+                   [](const qwen35::ContentPart& part) { return part.type != qwen35::PartType::text; });
+    }
     if (reply([&](const auto& callbacks) { return session_.edit(question(text), callbacks); })) {
       attached_.clear();
     }
@@ -354,6 +371,9 @@ inline int converse(Session& session, const Settings& settings, Screen& screen) 
   if (lines.terminal()) {
     guard.emplace();
     screen.note("[/help lists the commands]");
+    if (!lines.problem().empty()) {
+      screen.note("[what is typed is not kept: " + lines.problem() + "]");
+    }
   }
   std::string text, line;
   while (!tool::output_lost()) {

@@ -35,6 +35,8 @@ class LineHistory {
       bool whole = true;
       // Nobody adds a line between the reading and the writing. Where somebody is at it the file stays as it is.
       const qwen35::FileHandle file = opened(O_RDONLY);
+      qwen35::require_system<qwen35::Error>(file.is_open() || path_.empty() || !qwen35::path_exists(path_), path_,
+                                            "cannot be opened");
       const bool ours = file.is_open() && ::flock(file.number(), LOCK_EX | LOCK_NB) == 0 && is_at_path(file);
       const std::string text = qwen35::path_exists(path_) ? newest_lines(whole) : std::string();
       for (std::size_t begin = 0; begin < text.size();) {
@@ -55,10 +57,13 @@ class LineHistory {
         }
         qwen35::write_file(path_, kept);
       }
-    } catch (const qwen35::Error&) {
+    } catch (const qwen35::Error& error) {
       path_.clear();  // what cannot be read is not written either
+      problem_ = error.what();
     }
   }
+  // Why entries are those of this run alone; empty when they are not, or there is no place for a file.
+  const std::string& problem() const { return problem_; }
   // The oldest first.
   const std::vector<std::string>& entries() const { return entries_; }
   // False when it is empty or the same as the one before.
@@ -166,7 +171,7 @@ class LineHistory {
     return out;
   }
 
-  std::string path_;
+  std::string path_, problem_;
   std::vector<std::string> entries_;
 };
 

@@ -112,6 +112,10 @@ class LineReader {
   bool terminal() const {
     return terminal_;
   }
+  // Why lines of earlier runs are not there, and those of this one are not kept; empty when they are.
+  std::string problem() const {
+    return edits_ ? history_.problem() : std::string();
+  }
   // The next line, without its end; of text that was pasted all lines. Nothing is in `line` behind what is no
   // NextLine::read; at a terminal under an InterruptGuard Ctrl-C is NextLine::interrupted.
   tool::NextLine read(const std::string& prompt, std::string& line) {

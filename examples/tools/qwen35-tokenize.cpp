@@ -32,7 +32,10 @@ struct Options {
 // A plain file as a stream: what cannot be read is an error, not its end.
 class PlainInput : public std::streambuf {
  public:
-  explicit PlainInput(const std::string& path) : file_(path) {}
+  explicit PlainInput(const std::string& path) : file_(path) {
+    qwen35::require<qwen35::InputError>(file_.size() <= tool::max_input_bytes, file_.path(), ": ", file_.size(),
+                                        " bytes, longer than the limit of ", tool::max_input_bytes, " bytes");
+  }
 
  private:
   int_type underflow() override {

@@ -21,8 +21,8 @@
 
 namespace tool {
 
-// Of what comes through standard input: a device gives without end.
-inline constexpr std::size_t max_input_bytes = std::size_t{1} << 30;
+// Of what comes through standard input or is in a file of text: a device gives without end.
+inline constexpr std::size_t max_input_bytes = std::size_t{1} << 28;
 // Of one line, and of a question of several lines: tokens of one word take up to 35 times its bytes.
 inline constexpr std::size_t max_line_bytes = std::size_t{1} << 25;
 
