@@ -4,6 +4,7 @@
 #include <media/media_test.hpp>
 
 #include <filesystem>
+#include <fstream>
 
 using namespace qwen35;
 using namespace media_test;
@@ -87,6 +88,16 @@ TEST_CASE("a folder is a video") {
   CHECK(
       contains(message_of<MediaError>([&] { other.read(std::span<const std::size_t>(both), [](const PixelView&) {}); }),
                "frame3.jpg: 321 x 243 pixels, the folder's first picture has 37 x 29"));
+}
+
+TEST_CASE("a still picture is no video, nor is an empty file") {
+  for (const char* still : {"rgb.png", "noise.jpg"}) {
+    CHECK(contains(message_of<MediaError>([&] { load_video(VideoProcessor(), file_path(still)); }), "a still picture"));
+  }
+  const Folder folder;
+  std::ofstream(folder.path / "empty").close();
+  CHECK(contains(message_of<MediaError>([&] { load_video(VideoProcessor(), (folder.path / "empty").string()); }),
+                 "the file is empty"));
 }
 
 TEST_CASE("folders that are no videos") {

@@ -33,6 +33,9 @@ inline VideoInputs load_video(const VideoProcessor& processor, const std::string
   if (start == "GIF87a" || start == "GIF89a") {
     return processor.preprocess(GifVideo::from_file(path, limits), options);
   }
+  require<MediaError>(got > 0, path, ": the file is empty, expected a video");
+  require<MediaError>(!start.starts_with("\x89PNG") && !start.starts_with("\xff\xd8\xff"), path,
+                      ": this is a still picture, expected a video file, an animated GIF, or a folder of pictures");
   return processor.preprocess(VideoFile(path, limits), options);
 }
 
