@@ -202,6 +202,13 @@ int main(int argc, char** argv) {
   app.add_flag("--parts", settings.parts, "run each once more, to see which parts take the time");
   app.add_flag("-v,--verbose", settings.verbose, "say how the weights were loaded before anything is timed");
   return tool::run(app, argc, argv, [&] {
+    const auto any = [](const std::vector<std::size_t>& counts) {
+      return std::any_of(counts.begin(), counts.end(), [](std::size_t one) { return one > 0; });
+    };
+    qwen35::require<qwen35::InputError>(any(settings.prompts) || any(settings.generated),
+                                        "--n-prompt and --n-gen are 0: there is nothing to time");
+    qwen35::require<qwen35::InputError>(!settings.parts || settings.output != "csv",
+                                        "--parts: csv has no place for them, md and json have");
     std::cout << run<Configs...>(settings);
     return 0;
   });

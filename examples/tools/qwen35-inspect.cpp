@@ -6,6 +6,7 @@
 #include <qwen35/config/presets.hpp>
 #include <qwen35/json/dump.hpp>
 #include <qwen35/model/workspace_of.hpp>
+#include <qwen35/unicode/utf8.hpp>
 #include <qwen35/weights/bind.hpp>
 #include <qwen35/weights/bind_vision.hpp>
 #include <qwen35/weights/checkpoint_config.hpp>
@@ -156,6 +157,11 @@ std::string padded(const std::string& text, std::size_t width, bool right) {
   return right ? space + text : text + space;
 }
 
+// A text of the file's, for terminals and JSON.
+std::string shown(const std::string& text) {
+  return qwen35::unicode::repair_utf8(qwen35::shown_message(text));
+}
+
 // As a config.json has it: without the file's own names for the fields.
 Value without_key_names(Value object) {
   std::erase_if(object.members(), [](const Value::Member& member) { return member.first == "key_names"; });
@@ -230,12 +236,12 @@ class Inspection {
                 << " differs least:" << fit_.differences << '\n';
     }
     for (const std::string& note : notes_) {
-      std::cout << "note: " << note << '\n';
+      std::cout << "note: " << shown(note) << '\n';
     }
     if (tensors) {
       std::cout << '\n';
       for (const qwen35::TensorInfo& tensor : checkpoint_.tensors()) {
-        std::cout << tensor.name << "  " << tensor.dtype << ' ' << qwen35::shape_text(tensor.shape) << "  "
+        std::cout << shown(tensor.name) << "  " << tensor.dtype << ' ' << qwen35::shape_text(tensor.shape) << "  "
                   << tensor.bytes.size() << " bytes, " << name(part_of(tensor)) << '\n';
       }
     }
@@ -284,13 +290,13 @@ class Inspection {
     }
     out["notes"] = Value::array();
     for (const std::string& note : notes_) {
-      out["notes"].push_back(note);
+      out["notes"].push_back(shown(note));
     }
     if (tensors) {
       out["all_tensors"] = Value::array();
       for (const qwen35::TensorInfo& tensor : checkpoint_.tensors()) {
         Value entry = Value::object();
-        entry["name"] = tensor.name;
+        entry["name"] = shown(tensor.name);
         entry["format"] = tensor.dtype;
         entry["shape"] = Value::array();
         for (const std::size_t extent : tensor.shape) {

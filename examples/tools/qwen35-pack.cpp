@@ -10,6 +10,7 @@
 #include <iostream>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "model_options.hpp"
 #include "tool_options.hpp"
@@ -99,7 +100,15 @@ qwen35::PackRecipe recipe_of(const std::string& name) {
   }
   qwen35::require<qwen35::InputError>(qwen35::path_exists(name), "--recipe ", name, ": neither one of ",
                                       qwen35::PackRecipe::names(), " nor a file");
-  return qwen35::PackRecipe::parse(qwen35::read_text_file<qwen35::InputError>(name), name);
+  qwen35::PackRecipe recipe = qwen35::PackRecipe::parse(qwen35::read_text_file<qwen35::InputError>(name), name);
+  // Lines of remarks and blanks alone.
+  bool rules = false, remark = false;
+  for (const char c : recipe.text()) {
+    remark = c != '\n' && (remark || c == '#');
+    rules = rules || (!remark && std::string_view(" \t\r\n").find(c) == std::string_view::npos);
+  }
+  qwen35::require<qwen35::InputError>(rules, name, ": a recipe without a rule; \"* copy\" keeps all as it is");
+  return recipe;
 }
 
 void verify(const Settings& settings) {
@@ -151,6 +160,11 @@ void pack(const Settings& settings) {
               options.importance == nullptr
                   ? ""
                   : (", importance for " + std::to_string(report.with_importance) + " tensors").c_str());
+  if (!options.recipe.is_copy() && !(all.squares > 0.0)) {
+    std::printf(
+        "note: no weight was written anew: none takes more bits than the recipe's formats, or its rules are for "
+        "none\n");
+  }
   for (const std::string& note : checkpoint.notes()) {
     std::printf("note: %s\n", note.c_str());
   }
@@ -167,9 +181,9 @@ int main(int argc, char** argv) {
   app.add_option("SOURCE", settings.source, "folder with config.json and safetensors files, a GGUF or a packed file");
   app.add_option("OUT", settings.out, "the file to write, *.qwen35; one that is there is replaced when all is written");
   CLI::Option* const recipe =
-      app.add_option(
-             "-r,--recipe", settings.recipe,
-             "copy (bits as they are), q8, q4, q4-mixed (experts in 4 bits, the rest in 8), or a file with rules")
+      app.add_option("-r,--recipe", settings.recipe,
+                     "copy (bits as they are), q8, q4, q4-mixed (experts and dense feed-forwards in 4 bits, the head "
+                     "in 6, the rest in 8), or a file with rules")
           ->capture_default_str();
   CLI::Option* const importance =
       app.add_option("--importance", settings.importance, "an importance matrix (imatrix) of llama.cpp, in GGUF");

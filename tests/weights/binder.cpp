@@ -379,6 +379,7 @@ TEST_CASE("folders that are quantised in other ways say what is read instead") {
   refused(R"({"quant_method":"compressed-tensors","sparsity_config":{"format":"sparse-24-bitmask"}})",
           "compressed-tensors as sparse-24-bitmask");
   refused(R"({"group_size":64,"bits":4})", "MLX");
+  refused(R"({"group_size":64,"bits":4,"desc_act":false})", "an unnamed method (quant_method is missing)");
   refused(R"({"quant_method":"mxfp4"})", "mxfp4");
   refused(R"({"quant_method":"exl2"})", "exl2");
   refused(R"({"quant_method":"hqq"})", "hqq");
@@ -414,7 +415,7 @@ TEST_CASE("folders that are quantised in other ways say what is read instead") {
   for (const std::string method : {"fbgemm_fp8", "quark", "torchao", "quanto", "gguf", "qqq", "bitnet"}) {
     refused(R"({"quant_method":")" + method + R"("})", method);
   }
-  refused("{}", "an unnamed method");
+  refused("{}", "an unnamed method (quant_method is missing)");
   CHECK(contains(said(R"({"quantization":{"group_size":64,"bits":4}})"), "quantised by MLX are not read"));
   CHECK(contains(said(R"({"quantization_config":4})"), "quantization_config: expected an object"));
   CHECK(contains(said(R"({"quantization_config":{"quant_method":4}})"), "quant_method: expected a string"));

@@ -319,10 +319,11 @@ TEST_CASE("sizes that are not the type's, by the names of the metadata") {
     CHECK(unfit([&](GgufParts& p) { p.text(concat("qwen35moe.", key), "many"); }) ==
           concat("m.gguf: qwen35moe.", key, ": expected a whole number from 0 to 2147483647, found \"many\""));
   }
-  CHECK(unfit([](GgufParts& p) { p.u32("qwen35moe.attention.key_length", 64); }) ==
-        differs +
-            "attention.key_length: the file has 64, the type 32\n  qwen35moe.rope.dimension_count / "
-            "qwen35moe.attention.key_length: the file has 0.125, the type 0.25");
+  CHECK(unfit([](GgufParts& p) {
+          p.u32("qwen35moe.attention.key_length", 64).u32("qwen35moe.attention.value_length", 64);
+        }) == differs +
+                  "attention.key_length: the file has 64, the type 32\n  qwen35moe.rope.dimension_count / "
+                  "qwen35moe.attention.key_length: the file has 0.125, the type 0.25");
   CHECK(unfit([](GgufParts& p) { p.u32("qwen35moe.ssm.inner_size", 64); }) ==
         differs + "ssm.inner_size / qwen35moe.ssm.time_step_rank: the file has 16, the type 32");
   CHECK(unfit([](GgufParts& p) { p.u32("qwen35moe.rope.dimension_count", 16); }) ==
@@ -382,8 +383,9 @@ TEST_CASE("metadata that are missing or contradict each other") {
         "m.gguf: qwen35moe.ssm.inner_size: 130, expected a multiple of qwen35moe.ssm.time_step_rank, 4");
   CHECK(unfit([](GgufParts& p) { p.u32("qwen35moe.ssm.time_step_rank", 0); }).find("time_step_rank, 0") !=
         std::string::npos);
-  CHECK(unfit([](GgufParts& p) { p.u32("qwen35moe.attention.key_length", 0); }) ==
-        "m.gguf: qwen35moe.attention.key_length: expected a number above 0, found 0");
+  CHECK(unfit([](GgufParts& p) {
+          p.u32("qwen35moe.attention.key_length", 0).u32("qwen35moe.attention.value_length", 0);
+        }) == "m.gguf: qwen35moe.attention.key_length: expected a number above 0, found 0");
   CHECK(unfit([](GgufParts& p) { p.text("qwen35moe.rope.dimension_sections", "x"); }) ==
         "m.gguf: qwen35moe.rope.dimension_sections: expected four sizes, found \"x\"");
   CHECK(unfit([](GgufParts& p) {
@@ -399,6 +401,10 @@ TEST_CASE("metadata that are missing or contradict each other") {
         "m.gguf: qwen35moe.attention.layer_norm_rms_epsilon: expected a number not below 0, found -1.0");
   CHECK(unfit([](GgufParts& p) { p.u32("qwen35moe.context_length", 0); }) ==
         "m.gguf: qwen35moe.context_length: expected a number above 0, found 0");
+  CHECK(unfit([](GgufParts& p) { p.u32("qwen35moe.attention.value_length", 16); }) ==
+        "m.gguf: qwen35moe.attention.value_length: 16, expected that of keys (qwen35moe.attention.key_length), 32");
+  CHECK(unfit([](GgufParts& p) { p.u32("tokenizer.ggml.eos_token_id", 512); }) ==
+        "m.gguf: tokenizer.ggml.eos_token_id: 512, expected one of 512 tokens");
   CHECK(unfit([](GgufParts& p) { p.remove_tensor("token_embd.weight"); }) ==
         "m.gguf: no tensor token_embd.weight of two axes");
   CHECK(unfit([](GgufParts& p) {
@@ -424,6 +430,22 @@ TEST_CASE("metadata that are missing or contradict each other") {
         }).find("no tensors v.position_embd.weight") != std::string::npos);
   CHECK(tower([](GgufParts& p) { p.remove_tensor("v.patch_embd.weight"); }).find("no tensors v.position_embd.weight") !=
         std::string::npos);
+}
+
+TEST_CASE("tensors that would change what a model computes are not passed over") {
+  const auto said = [](const std::string& name) {
+    const Bytes file = with(shapes(), [&](GgufParts& p) { p.tensor(name, {4}, 0, Bytes(16)); });
+    const Checkpoint checkpoint = opened(file);
+    BoundStorage storage;
+    Binder binder(checkpoint, storage, Binding::look);
+    return message_of<CheckpointError>([&] { binder.finish([&](std::string_view other) { return other != name; }); });
+  };
+  for (const char* const name : {"blk.0.attn_qkv.scale", "blk.3.attn_q.bias", "blk.1.exp_probs_b.bias", "output.scale",
+                                 "blk.2.ffn_down_exps.lora_a", "blk.3.attn_rot.weight"}) {
+    CHECK(said(name) == concat("m.gguf: does not hold this model, 1 problem:\n  ", name,
+                               ": would change what the model computes, and is not read here"));
+  }
+  CHECK(said("rope_freqs.weight") == "");
 }
 
 TEST_CASE("whatever stands in a key of the metadata, an error names the file and the key") {
@@ -557,6 +579,11 @@ TEST_CASE("tokenizers of other families, and damaged ones") {
   CHECK(no_tokenizer([](GgufParts& p) { p.text("tokenizer.ggml.pre", "llama-bpe"); }) ==
         "m.gguf: tokenizer.ggml.pre is \"llama-bpe\", expected \"qwen35\" or \"qwen2\"");
   CHECK(no_tokenizer([](GgufParts& p) { p.remove("tokenizer.ggml.pre"); }).find("is \"\"") != std::string::npos);
+  CHECK(no_tokenizer([](GgufParts& p) {
+          p.remove("tokenizer.ggml.token_type");
+        }).find("token_type: expected one for") != std::string::npos);
+  CHECK(no_tokenizer([](GgufParts& p) { p.set("tokenizer.ggml.merges", GgufType::array, gguf_texts({})); }) ==
+        "m.gguf: tokenizer.ggml.merges: expected a list of texts, found none");
   CHECK(no_tokenizer([](GgufParts& p) { p.remove("tokenizer.ggml.merges"); }) ==
         "m.gguf: tokenizer.ggml.merges: expected a list of texts");
   CHECK(

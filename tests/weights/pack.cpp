@@ -261,6 +261,20 @@ TEST_CASE("values that are no numbers are found wherever they are") {
   CHECK(said() == "m.gguf: damaged weights:\n  blk.3.attn_q.weight: row 17 has values that are infinite or no numbers");
 }
 
+TEST_CASE("values that are too large for a format are not cut") {
+  const TempFolder out;
+  const auto said = [&](float largest) {
+    TestTensor tensor{"model.layers.0.self_attn.q_proj.weight", {2, 32}, std::vector<float>(64, 1.0f), "F32"};
+    tensor.values[40] = largest;
+    const Folder source{.weights = write_safetensors(std::vector<TestTensor>{tensor})};
+    return message_of<CheckpointError>(
+        [&] { pack(source.open(), out.file("m.qwen35"), {.recipe = PackRecipe::parse("* f8_e4m3", "r")}); });
+  };
+  CHECK(said(-448.0f) == "");
+  CHECK(said(449.0f) == "");
+  CHECK(contains(said(-500.0f), "row 1 has values that f8_e4m3 cannot hold: only copy keeps them"));
+}
+
 TEST_CASE("what is no model is not packed, nor an importance matrix that is for nothing") {
   const TempFolder out;
   const std::string tower = QWEN35_TEST_DATA "/gguf/v01/mmproj-v01.gguf";

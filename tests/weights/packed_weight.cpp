@@ -365,6 +365,10 @@ TEST_CASE("broken folders of integers: each thing that does not fit is an error 
   for (const char* const order : {"\"weight\"", "\"static\"", "false", "null"}) {  // put back by who wrote it
     check_values(zero, zero.compressed(Zeros::packed, false), compressed(order), Format::i4_128);
   }
+  CHECK(contains(said(zero.compressed(Zeros::none, false),
+                      R"("quant_method":"compressed-tensors","format":"pack-quantized","config_groups":{"g":{"weights":
+                         {"symmetric":false}}})"),
+                 "m.up_proj.weight_zero_point: missing, but quantization_config says symmetric: false"));
   const QuantisedLayer whole = layer(4, 24, 256, 256, "F16");
   check_values(whole, whole.gptq(true, false), ordered, Format::i4_128);  // one group has no order
   // Two weights for one module, which nothing chooses between.

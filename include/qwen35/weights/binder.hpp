@@ -83,7 +83,9 @@ class Binder final : private TensorTaker {
       if (taken_.contains(tensor.name) || ignored(tensor.name)) {
         continue;
       }
-      if (note_left_over) {
+      if (checkpoint_.is_gguf() && changes_results(tensor.name)) {
+        complain(tensor.name, "would change what the model computes, and is not read here");
+      } else if (note_left_over) {
         left_over.add(tensor.name);
       } else {
         complain(tensor.name, "not part of the model");
@@ -103,6 +105,9 @@ class Binder final : private TensorTaker {
  private:
   const TensorInfo* find(const std::string& name) const override { return checkpoint_.find(name); }
   QWEN35_BODY const TensorInfo* take_any(const std::string& name) override;
+
+  // Of a GGUF file, and of no parameter: factors, biases, corrections of known modules.
+  QWEN35_BODY static bool changes_results(std::string_view name);
 
   // Are the extents the same? Of GGUF files: apart from those of 1, which they leave out or add as they like.
   bool has_shape(const TensorInfo& tensor, const Shape& shape) const;
@@ -222,6 +227,12 @@ QWEN35_BODY Matrix Binder::columns(std::span<const ColumnBlock> blocks, std::siz
   }
   storage_.copies.push_back(std::move(copy));
   return {storage_.copies.back().data(), first.format, first.rows, blocks.size() * width};
+}
+
+QWEN35_BODY bool Binder::changes_results(std::string_view name) {
+  const auto has = [&](std::string_view part) { return name.find(part) != std::string_view::npos; };
+  const bool module = name.starts_with("blk.") || name.starts_with("output") || name.starts_with("token_embd");
+  return module && (!name.ends_with(".weight") || has("exp_probs_b") || has("lora_") || has("_rot."));
 }
 
 QWEN35_BODY void Binder::complain(const std::string& name, const std::string& what) {

@@ -134,6 +134,7 @@ QWEN35_BODY void Checkpoint::note(std::string text) const {
   if (!holds<CheckpointError>(!strict_, text)) {
     return;
   }
+  text = shown_message(text);  // names are the file's
   log(LogLevel::warning, text);
   const std::lock_guard<std::mutex> lock(notes_->mutex);
   notes_->list.push_back(std::move(text));

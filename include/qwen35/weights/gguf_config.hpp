@@ -216,6 +216,12 @@ QWEN35_BODY json::Value gguf_text_config(const GgufFile& file) {
               {"linear_key_head_dim", "ssm.state_size"},
               {"linear_num_key_heads", "ssm.group_count"},
               {"linear_num_value_heads", "ssm.time_step_rank", "ssm_a", 0}});
+  if (fields.find("attention.value_length") != nullptr) {
+    const std::size_t length = fields.size("attention.value_length");
+    require<ConfigError>(json::Value(length) == fields.out.at("head_dim"), file.source, ": ",
+                         fields.key_name("attention.value_length"), ": ", length, ", expected that of keys (",
+                         fields.key_name("attention.key_length"), "), ", json::dump(fields.out.at("head_dim")));
+  }
   if (fields.find("ssm.inner_size") != nullptr) {
     const std::size_t inner = fields.size("ssm.inner_size"), heads = fields.size("ssm.time_step_rank");
     require<ConfigError>(heads > 0 && inner % heads == 0, file.source, ": ", fields.key_name("ssm.inner_size"), ": ",
@@ -240,7 +246,11 @@ QWEN35_BODY json::Value gguf_text_config(const GgufFile& file) {
         {"pad_token_id", "tokenizer.ggml.padding_token_id"},
         {"bos_token_id", "tokenizer.ggml.bos_token_id"}}) {
     if (const GgufValue* const id = file.find(key)) {
-      fields.set(field, gguf_json(file, key, *id), std::string(key));
+      const json::Value token = gguf_json(file, key, *id);
+      require<ConfigError>(!token.is_integer() || token.as_integer() < static_cast<std::int64_t>(embedding->shape[0]),
+                           file.source, ": ", key, ": ", json::dump(token), ", expected one of ", embedding->shape[0],
+                           " tokens");
+      fields.set(field, token, std::string(key));
     }
   }
   return std::move(fields.out);

@@ -152,7 +152,8 @@ QWEN35_BODY std::string gguf_tokenizer_json(const GgufFile& file) {
   const GgufValue* const tokens = list("tokenizer.ggml.tokens");
   const GgufValue* const merges = list("tokenizer.ggml.merges");
   const GgufValue* const types = file.find("tokenizer.ggml.token_type");
-  require<TextError>(types == nullptr || (types->is_array && types->count == tokens->count), file.source,
+  require<TextError>(merges->count > 0, file.source, ": tokenizer.ggml.merges: expected a list of texts, found none");
+  require<TextError>(types != nullptr && types->is_array && types->count == tokens->count, file.source,
                      ": tokenizer.ggml.token_type: expected one for each of ", tokens->count,
                      " tokens (tokenizer.ggml.tokens), found ", types == nullptr ? 0 : types->count);
   std::string vocab, added;

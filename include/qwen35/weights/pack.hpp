@@ -26,6 +26,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <span>
 #include <utility>
@@ -205,6 +206,9 @@ QWEN35_BODY void WeightPacking::write(PackedWriter& writer, const std::function<
           const double value = values[j], rest = value - written[j];
           squares[i] += value * value;
           errors[i] += rest * rest;
+          // It has no infinity: what is larger than its largest value, 448, and would not be rounded to it.
+          errors[i] +=
+              to_ == Format::f8_e4m3 && std::fabs(value) > 464.0 ? std::numeric_limits<double>::infinity() : 0.0;
         }
       }
     });

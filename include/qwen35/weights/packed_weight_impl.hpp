@@ -248,7 +248,10 @@ QWEN35_BODY bool PackedWeight::read_compressed() {
     return false;
   }
   if (zeros == nullptr) {
-    return true;
+    if (config_.asymmetric) {
+      tensors_.complain(module_ + "weight_zero_point", "missing, but quantization_config says symmetric: false");
+    }
+    return !config_.asymmetric;
   }
   if (!expect_dtype(*zeros, {"I32", "I8"})) {
     return false;

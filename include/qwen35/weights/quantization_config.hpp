@@ -26,6 +26,7 @@ struct QuantizationConfig {
   std::size_t block_cols = 128;
   bool in_blocks = false;       // "fp8": weight_scale_inv has a factor for each block, and nothing else
   bool ordered = false;         // columns are put into groups by their activations: each module says which
+  bool asymmetric = false;      // compressed-tensors: each module of integers has zero points
   bool zeros_minus_one = true;  // GPTQ: a zero point is stored as one less, unless the file says "gptq_v2"
 
   // Raises ConfigError for a method that is not read here, or a variant of one; it names what is.
@@ -120,14 +121,17 @@ QWEN35_BODY void QuantizationConfig::read_compressed_tensors(const JsonFields& f
   detail::compressed_format({fields.object("sparsity_config"), "quantization_config.sparsity_config"});
   detail::each_group({fields.object("transform_config"), "quantization_config.transform_config"}, "config_groups",
                      detail::refuse_rotated_activations);
-  std::size_t groups = 0, in_order = 0;
+  std::size_t groups = 0, in_order = 0, with_zeros = 0;
   detail::each_group(fields, "config_groups", [&](const JsonFields& group) {
     read_group(group, format);
-    const json::Value* const order = JsonFields(group.object("weights"), group.where() + ".weights").find("actorder");
+    const JsonFields weights(group.object("weights"), group.where() + ".weights");
+    const json::Value* const order = weights.find("actorder");
+    with_zeros += weights.boolean("symmetric", true) ? 0u : 1u;
     in_order += order != nullptr && (*order == json::Value("group") || *order == json::Value(true)) ? 1u : 0u;
     ++groups;
   });
   ordered = groups > 0 && in_order == groups;
+  asymmetric = groups > 0 && with_zeros == groups;
 }
 
 // `format`: of all groups, unless they have their own.
@@ -153,10 +157,15 @@ QWEN35_BODY std::size_t QuantizationConfig::read_group_size(const JsonFields& fi
 QWEN35_BODY std::string QuantizationConfig::method_of(const JsonFields& fields) {
   std::string method = fields.text("quant_method", "");
   if (method.empty()) {
+    // GPTQ's and AWQ's settings have these too, and others beside them.
+    bool is_mlx = fields.mentions("group_size") && fields.mentions("bits");
+    for (const char* const key : {"desc_act", "sym", "checkpoint_format", "damp_percent", "zero_point", "version"}) {
+      is_mlx = is_mlx && !fields.mentions(key);
+    }
     return fields.boolean("load_in_4bit", false) || fields.boolean("load_in_8bit", false) ? "bitsandbytes"
            : fields.mentions("config_groups")                                             ? "compressed-tensors"
-           : fields.mentions("group_size") && fields.mentions("bits")                     ? "MLX"
-                                                                                          : "an unnamed method";
+           : is_mlx                                                                       ? "MLX"
+                    : "an unnamed method (quant_method is missing)";
   }
   if (method != "auto-round") {
     return method;
