@@ -12,17 +12,17 @@
 // unpacked by their definitions, to the same bits.
 #undef QWEN35_INTEGER_READERS
 #undef QWEN35_INTEGER_GRIDS
+#define QWEN35_COMMON_READERS(X) X(q8_0) X(q4_0) X(q4_k) X(q6_k)
 #if defined(QWEN35_KERNELS_SOURCE)
 #include <qwen35/kernels/formats/integer_groups-inl.hpp>
 #include <qwen35/kernels/formats/integer_tables-inl.hpp>
-#define QWEN35_INTEGER_READERS(X)                                                                               \
-  X(q8_0)                                                                                                       \
-  X(q4_0) X(q4_1) X(q5_0) X(q5_1) X(q2_k) X(q3_k) X(q4_k) X(q5_k) X(q6_k) X(iq4_nl) X(iq4_xs) X(mxfp4) X(i4_32) \
-      X(i4_64) X(i4_128) X(i8_32) X(i8_128)
+#define QWEN35_FILE_READERS(X) X(q4_1) X(q5_0) X(q5_1) X(q2_k) X(q3_k) X(q5_k) X(iq4_nl) X(iq4_xs) X(mxfp4)
+#define QWEN35_GROUP_READERS(X) X(i4_32) X(i4_64) X(i4_128) X(i8_32) X(i8_128)
+#define QWEN35_INTEGER_READERS(X) QWEN35_COMMON_READERS(X) QWEN35_FILE_READERS(X) QWEN35_GROUP_READERS(X)
 #define QWEN35_INTEGER_GRIDS(X) X(iq3_xxs) X(iq3_s) X(iq2_xxs) X(iq2_xs) X(iq2_s) X(iq1_s) X(iq1_m)
 #else
+#define QWEN35_INTEGER_READERS(X) QWEN35_COMMON_READERS(X)
 #define QWEN35_INTEGER_GRIDS(X)
-#define QWEN35_INTEGER_READERS(X) X(q8_0) X(q4_0) X(q4_k) X(q6_k)
 #endif
 
 #if defined(QWEN35_KERNELS_INTEGER_MATMUL_INL_HPP) == defined(HWY_TARGET_TOGGLE)

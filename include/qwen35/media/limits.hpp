@@ -17,8 +17,8 @@ QWEN35_BEGIN_NAMESPACE
 struct MediaLimits {
   std::size_t max_file_bytes = std::size_t{1} << 28;  // of a picture, which is read whole; video files are streamed
   // Width x height of one picture or frame; as many as the reference opens (Pillow's limit). A PNG of 0.5 to 1.5 MB
-  // may ask for all of them, which takes 1 to 8 s (interlaced, 16 bits) and cannot be cancelled. Who takes pictures from
-  // strangers sets less: a model looks at 2^24 pixels of a picture at most.
+  // may ask for all of them, which takes 1 to 8 s (interlaced, 16 bits) and cannot be cancelled. Who takes pictures
+  // from strangers sets less: a model looks at 2^24 pixels of a picture at most.
   std::size_t max_pixels = 178'956'970;
   std::size_t max_frames = 1'000'000;                       // in an animation, video or folder, before sampling
   std::size_t max_media = 1000;                             // pictures and videos of one call
