@@ -10,7 +10,6 @@
 #include <iostream>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "model_options.hpp"
 #include "tool_options.hpp"
@@ -101,13 +100,8 @@ qwen35::PackRecipe recipe_of(const std::string& name) {
   qwen35::require<qwen35::InputError>(qwen35::path_exists(name), "--recipe ", name, ": neither one of ",
                                       qwen35::PackRecipe::names(), " nor a file");
   qwen35::PackRecipe recipe = qwen35::PackRecipe::parse(qwen35::read_text_file<qwen35::InputError>(name), name);
-  // Lines of remarks and blanks alone.
-  bool rules = false, remark = false;
-  for (const char c : recipe.text()) {
-    remark = c != '\n' && (remark || c == '#');
-    rules = rules || (!remark && std::string_view(" \t\r\n").find(c) == std::string_view::npos);
-  }
-  qwen35::require<qwen35::InputError>(rules, name, ": a recipe without a rule; \"* copy\" keeps all as it is");
+  qwen35::require<qwen35::InputError>(recipe.has_rules(), name,
+                                      ": a recipe without a rule; \"* copy\" keeps all as it is");
   return recipe;
 }
 

@@ -42,6 +42,8 @@ class PackRecipe {
   static std::string names();
 
   const std::string& text() const { return text_; }
+  // Has it a rule at all? A text of remarks and blanks is a recipe too.
+  bool has_rules() const { return !rules_.empty(); }
   // Does it leave everything as it is?
   bool is_copy() const;
   // Raises InputError with the rules whose pattern no name of a tensor has: what was mistyped would stay as it is, and
