@@ -51,6 +51,12 @@ template <Format F, class>
 struct Definition {
   using type = StoredAs<F>;
 };
+// (Of each visit a copy, otherwise, of which the kernels have many.)
+[[noreturn, gnu::cold, gnu::noinline]] inline void refuse_visit(Format format) {
+  raise<InputError>(is_available(format) ? concat("visit: ", name(format), " is a format of blocks")
+                                         : concat("this program was compiled without the format ", name(format)));
+}
+
 }  // namespace detail
 
 // fn(StoredAs<format>{}) for a format of single values. Raises InputError for others and for what is not available.
@@ -68,8 +74,7 @@ constexpr decltype(auto) visit(Format format, const Fn& fn) {
     default:
       break;
   }
-  raise<InputError>(is_available(format) ? concat("visit: ", name(format), " is a format of blocks")
-                                         : concat("this program was compiled without the format ", name(format)));
+  detail::refuse_visit(format);
 }
 
 // Whether this library writes the format value by value: matrices of fresh or converted weights.
