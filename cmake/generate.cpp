@@ -16,6 +16,9 @@
 #include <qwen35/formats/block_fit.hpp>
 #include <qwen35/generate/batch_entry.hpp>
 #include <qwen35/generate/beam_search.hpp>
+#include <qwen35/generate/generate_impl.hpp>
+#include <qwen35/generate/generate_input.hpp>
+#include <qwen35/generate/generate_output.hpp>
 #include <qwen35/generate/generation_defaults.hpp>
 #include <qwen35/generate/output_json.hpp>
 #include <qwen35/generate/sequence.hpp>

@@ -77,10 +77,12 @@ class Snapshot;
 
 // From prompts to tokens.
 struct GenerationConfig;
+struct GenerateInputs;
 template <class Model>
-struct GenerateInput;
+using GenerateInput = GenerateInputs;
+struct GenerateOutputs;
 template <class Model>
-struct GenerateOutput;
+using GenerateOutput = GenerateOutputs;
 struct BatchOptions;
 struct NoDraft;
 template <class Model, class Drafter = NoDraft>

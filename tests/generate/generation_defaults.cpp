@@ -82,7 +82,7 @@ TEST_CASE("a least length above the most is said in the log") {
   const auto lengths = [&](const GenerationConfig& config) {
     LogCapture log;
     GenerationConfig complete = complete_config(model, config);
-    set_lengths(model, 4, 4, complete);
+    set_lengths(defaults_of(model), 4, 4, complete);
     return log.messages;
   };
   CHECK(lengths({.max_new_tokens = 5, .min_new_tokens = 5}).empty());

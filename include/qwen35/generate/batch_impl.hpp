@@ -39,7 +39,7 @@ typename Batch<M, D>::Handle Batch<M, D>::add(SequenceInput input) {
   input.check(siblings, vocab_size_of(*model_));
   check_token_ids(config, vocab_size_of(*model_), 1);
   const std::size_t prompt = input.input_ids.size();
-  set_lengths(*model_, prompt, prompt, config);
+  set_lengths(defaults_of(*model_), prompt, prompt, config);
   const SequenceCache* const given = input.given_cache();
   const KvPool& pool = given != nullptr && given->pool() != nullptr ? *given->pool() : *pool_;
   hold_to_capacity(prompt, pool.max_pages() * kv_page_slots, "max_pages of its pool", prompt, config);

@@ -2,13 +2,18 @@
 // The steps of `generate`. Include generate.hpp.
 #pragma once
 
-#include <qwen35/core/cancellation.hpp>
 #include <qwen35/generate/generate.hpp>
+
+#if QWEN35_BODIES
+#include <qwen35/core/cancellation.hpp>
+#include <qwen35/generate/beam_search.hpp>
 #include <qwen35/generate/generate_rows.hpp>
-#include <qwen35/generate/generation_defaults.hpp>
 #include <qwen35/generate/unconditional_rows.hpp>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
+
+#if QWEN35_BODIES
 
 namespace detail {
 
@@ -23,7 +28,7 @@ class GenerateRun {
                            " are more than ", GenerationLimits::max_sequences, " sequences")) {
       return;
     }
-    set_lengths(model, rows_.prompt_length(), rows_.columns(), config_);
+    set_lengths(defaults_of(model), rows_.prompt_length(), rows_.columns(), config_);
     check_token_ids(config_, vocab_size_of(model), rows_.batch() * expand());
     if (input.past_key_values != nullptr) {
       hold_to_capacity(rows_.width(), input.past_key_values->fixed_capacity(), "CacheOptions::capacity",
@@ -303,10 +308,17 @@ void GenerateRun<M>::set_beams() {
 
 }  // namespace detail
 
+QWEN35_LAZY_BODY GenerateOutputs generate_steps(const DecodingModel& model, const GenerateInputs& input,
+                                                const GenerationConfig& config) {
+  return detail::GenerateRun<DecodingModel>(model, input, config).run();
+}
+
+#endif  // QWEN35_BODIES
+
 template <GenerativeModel Model>
 GenerateOutput<Model> generate(const Model& model, const std::type_identity_t<GenerateInput<Model>>& input,
                                const GenerationConfig& config) {
-  return detail::GenerateRun<Model>(model, input, config).run();
+  return generate_steps(DecodingModelOf<Model>(model), input, config);
 }
 
 template <GenerativeModel Model, EncodedInputs Inputs>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/log.hpp>
+#include <qwen35/fwd.hpp>
 #include <qwen35/model/forward_input.hpp>
 #include <qwen35/sampling/token_chooser.hpp>
 
@@ -17,9 +18,8 @@ QWEN35_BEGIN_NAMESPACE
 using Streamer = std::function<bool(std::span<const TokenId> tokens)>;
 
 // One prompt a row, left-padded. What the reference takes beside the config, under its names. Everything here is a
-// view: what it looks at must outlive the call.
-template <class Model>
-struct GenerateInput {
+// view: what it looks at must outlive the call. The same for all models: GenerateInput<Model>.
+struct GenerateInputs {
   TensorView<TokenId> input_ids{};  // [batch, columns]
   AttentionMask attention_mask{};  // [batch, columns], 0 for padding; none: padding is known by pad_token_id where that
                                    // is no eos id
@@ -68,8 +68,14 @@ concept EncodedInputs = requires(const I& inputs) {
 
 // The arguments of the first forward that are not the generation's own. Raises InputError for one that it would not
 // read, or that is given twice.
-template <class Model>
-ForwardInput first_forward(const GenerateInput<Model>& input) {
+ForwardInput first_forward(const GenerateInputs& input);
+
+// The tokenizer for stop strings.
+const TokenText& tokenizer_of(const GenerateInputs& input);
+
+#if QWEN35_BODIES
+
+QWEN35_BODY ForwardInput first_forward(const GenerateInputs& input) {
   ForwardInput out = input.model_kwargs;
   const auto refuse = [](bool given, const char* name, const char* instead) {
     if (given) {
@@ -108,13 +114,13 @@ ForwardInput first_forward(const GenerateInput<Model>& input) {
   return out;
 }
 
-// The tokenizer for stop strings.
-template <class Model>
-const TokenText& tokenizer_of(const GenerateInput<Model>& input) {
+QWEN35_BODY const TokenText& tokenizer_of(const GenerateInputs& input) {
   if (input.token_text) {
     log_warning("generate: token_text is called tokenizer now");
   }
   return input.tokenizer ? input.tokenizer : input.token_text;
 }
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -15,14 +15,15 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-namespace detail {
-
 // What a model says of its own.
 struct ModelDefaults {
   const json::Value* generation_config = nullptr;
   std::optional<TokenIds> eos_token_id;
   TokenIds pad_token_id;
+  std::optional<std::int64_t> max_position_embeddings;
 };
+
+namespace detail {
 
 void merge_config(const ModelDefaults& model, GenerationConfig& config);
 void choose_seed(GenerationConfig& config);
@@ -33,26 +34,32 @@ void log_lengths(const GenerationConfig& config, std::int64_t prompt);
 
 }  // namespace detail
 
+template <class M>
+ModelDefaults defaults_of(const M& model) {
+  ModelDefaults out;
+  if constexpr (requires { TokenIds(model.config().get_text_config().eos_token_id); }) {
+    out.eos_token_id = TokenIds(model.config().get_text_config().eos_token_id);
+  }
+  if constexpr (requires { TokenIds(model.config().get_text_config().pad_token_id); }) {
+    out.pad_token_id = TokenIds(model.config().get_text_config().pad_token_id);
+  }
+  if constexpr (requires { model.config().get_text_config().max_position_embeddings; }) {
+    out.max_position_embeddings = static_cast<std::int64_t>(model.config().get_text_config().max_position_embeddings);
+  }
+  if constexpr (requires { GenerationConfig::from_json(model.generation_config()); }) {
+    const json::Value& own = model.generation_config();
+    out.generation_config = &own;
+  }
+  return out;
+}
+
 // The fields that nobody set, but for the seed: from the model's own generation config, then from
 // `GenerationConfig::fallbacks()`; special tokens also from the model's config. Logs a warning for what the caller said
 // and is not heeded: a length that is overruled by another one, which may be the model's, and fields without effect.
 // Raises InputError for a config that contradicts itself.
 template <class M>
 GenerationConfig merge_config(const M& model, GenerationConfig config) {
-  detail::ModelDefaults defaults;
-  if constexpr (requires { TokenIds(model.config().get_text_config().eos_token_id); }) {
-    defaults.eos_token_id = TokenIds(model.config().get_text_config().eos_token_id);
-  }
-  if constexpr (requires { TokenIds(model.config().get_text_config().pad_token_id); }) {
-    defaults.pad_token_id = TokenIds(model.config().get_text_config().pad_token_id);
-  }
-  if constexpr (requires { GenerationConfig::from_json(model.generation_config()); }) {
-    const json::Value& own = model.generation_config();
-    defaults.generation_config = &own;
-    detail::merge_config(defaults, config);
-  } else {
-    detail::merge_config(defaults, config);
-  }
+  detail::merge_config(defaults_of(model), config);
   return config;
 }
 
@@ -68,32 +75,7 @@ GenerationConfig complete_config(const M& model, const GenerationConfig& config)
 // `columns` of the model, which are more where embeddings were given without ids. Logs a warning where the least is
 // more than the most. Raises InputError when nothing can be generated. Source: the reference's
 // `_prepare_generated_length`, `_validate_generated_length`.
-template <class M>
-void set_lengths(const M& model, std::size_t prompt, std::size_t columns, GenerationConfig& config) {
-  const auto ids = static_cast<std::int64_t>(prompt);
-  const auto all = static_cast<std::int64_t>(columns);
-  if (config.max_new_tokens) {
-    config.max_length = *config.max_new_tokens + ids;
-  } else if (config.max_length) {
-    *config.max_length -= ids != all ? all : 0;
-  } else {
-    config.max_length = 20 + ids;
-    if constexpr (requires { model.config().get_text_config().max_position_embeddings; }) {
-      config.max_length = std::min(*config.max_length,
-                                   static_cast<std::int64_t>(model.config().get_text_config().max_position_embeddings));
-    }
-  }
-  if (config.min_new_tokens) {
-    config.min_length = *config.min_new_tokens + ids;
-  } else if (ids != all) {
-    config.min_length = std::max<std::int64_t>(*config.min_length - all, 0);
-  }
-  if (!holds<InputError>(ids < *config.max_length, "generate: the input has ", ids, " tokens and max_length is ",
-                         *config.max_length, ": nothing can be generated")) {
-    return;
-  }
-  detail::log_lengths(config, ids);
-}
+void set_lengths(const ModelDefaults& model, std::size_t prompt, std::size_t columns, GenerationConfig& config);
 
 // Logs a warning for a pad id that begins a prompt without a mask and cannot be told from an eos id.
 void log_unknown_padding(TokenId pad_token_id);
@@ -171,6 +153,29 @@ QWEN35_BODY void detail::log_lengths(const GenerationConfig& config, std::int64_
     log_warning("generate: min_new_tokens or min_length ask for ", *config.min_length - prompt,
                 " new tokens or more, and ", *config.max_length - prompt, " are the most: each sequence has as many");
   }
+}
+
+QWEN35_BODY void set_lengths(const ModelDefaults& model, std::size_t prompt, std::size_t columns,
+                             GenerationConfig& config) {
+  const auto ids = static_cast<std::int64_t>(prompt);
+  const auto all = static_cast<std::int64_t>(columns);
+  if (config.max_new_tokens) {
+    config.max_length = *config.max_new_tokens + ids;
+  } else if (config.max_length) {
+    *config.max_length -= ids != all ? all : 0;
+  } else {
+    config.max_length = std::min(20 + ids, model.max_position_embeddings.value_or(20 + ids));
+  }
+  if (config.min_new_tokens) {
+    config.min_length = *config.min_new_tokens + ids;
+  } else if (ids != all) {
+    config.min_length = std::max<std::int64_t>(*config.min_length - all, 0);
+  }
+  if (!holds<InputError>(ids < *config.max_length, "generate: the input has ", ids, " tokens and max_length is ",
+                         *config.max_length, ": nothing can be generated")) {
+    return;
+  }
+  detail::log_lengths(config, ids);
 }
 
 QWEN35_BODY void log_unknown_padding(TokenId pad_token_id) {

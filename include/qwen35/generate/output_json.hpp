@@ -3,15 +3,12 @@
 #pragma once
 
 #include <qwen35/core/tensor.hpp>
-#include <qwen35/generate/usage.hpp>
+#include <qwen35/generate/generate_output.hpp>
 #include <qwen35/json/dump.hpp>
 #include <qwen35/model/forward_input.hpp>
 #include <qwen35/sampling/stopping_criteria.hpp>
 
 QWEN35_BEGIN_NAMESPACE
-
-template <class Model>
-struct GenerateOutput;
 
 // The counts under their names.
 json::Value to_json(const Usage& usage);
@@ -32,26 +29,7 @@ json::Value json_array(std::span<const T> values) {
 // The rows one by one: {"prompt_length": 7, "seed": 5, "rows": [{"sequence": [...], "new_tokens": [...],
 // "finish_reason": "stop", "usage": {...}}]}, with beams also "score" and "beam_indices". The tensors of the steps are
 // left out.
-template <class Model>
-json::Value to_json(const GenerateOutput<Model>& output) {
-  json::Value out = json::Value::object();
-  out["prompt_length"] = output.prompt_length;
-  out["seed"] = output.seed;
-  out["rows"] = json::Value::array();
-  for (std::size_t r = 0; r < output.generated.size(); ++r) {
-    json::Value row = json::Value::object();
-    row["sequence"] = json_array(output.sequences.row(r));
-    row["new_tokens"] = json_array(output.new_tokens(r));
-    row["finish_reason"] = name(output.finish_reason[r]);
-    row["usage"] = to_json(output.usage[r]);
-    if (!output.sequences_scores.empty()) {
-      row["score"] = static_cast<double>(output.sequences_scores[r]);
-      row["beam_indices"] = json_array(output.beam_indices.row(r));
-    }
-    out["rows"].push_back(std::move(row));
-  }
-  return out;
-}
+json::Value to_json(const GenerateOutputs& output);
 
 #if QWEN35_BODIES
 
@@ -104,6 +82,26 @@ QWEN35_BODY json::Value to_json(const ForwardOutput& output) {
   }
   if (output.past_key_values != nullptr) {
     out["cache_tokens"] = output.past_key_values->get_seq_length();
+  }
+  return out;
+}
+
+QWEN35_BODY json::Value to_json(const GenerateOutputs& output) {
+  json::Value out = json::Value::object();
+  out["prompt_length"] = output.prompt_length;
+  out["seed"] = output.seed;
+  out["rows"] = json::Value::array();
+  for (std::size_t r = 0; r < output.generated.size(); ++r) {
+    json::Value row = json::Value::object();
+    row["sequence"] = json_array(output.sequences.row(r));
+    row["new_tokens"] = json_array(output.new_tokens(r));
+    row["finish_reason"] = name(output.finish_reason[r]);
+    row["usage"] = to_json(output.usage[r]);
+    if (!output.sequences_scores.empty()) {
+      row["score"] = static_cast<double>(output.sequences_scores[r]);
+      row["beam_indices"] = json_array(output.beam_indices.row(r));
+    }
+    out["rows"].push_back(std::move(row));
   }
   return out;
 }

@@ -3,12 +3,9 @@
 #pragma once
 
 #include <qwen35/core/error.hpp>
+#include <qwen35/fwd.hpp>
 
 QWEN35_BEGIN_NAMESPACE
-
-struct GenerationConfig;
-template <class Model>
-struct GenerateInput;
 
 // Nothing said. A template, since the type is complete where a caller needs it.
 template <class>
