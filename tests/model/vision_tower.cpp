@@ -125,34 +125,34 @@ TEST_CASE("the recorded attentions are all compared") {
   }
   CHECK(attentions().scenarios().size() == 3);
 }
-TEST_CASE("v00") {
+TEST_CASE("v00: 1 block of 1 head, 8 wide, patches of 4 in 2 frames merged by 2") {
   check_case<v00>("v00");
 }
-TEST_CASE("v01") {
+TEST_CASE("v01: 4 blocks of 3 heads, 12 wide, patches of 2 in 2 frames merged by 1") {
   check_case<v01>("v01");
 }
-TEST_CASE("v02") {
+TEST_CASE("v02: 2 blocks of 2 heads, 40 wide, patches of 4 in 2 frames merged by 2") {
   check_case<v02>("v02");
 }
-TEST_CASE("v03") {
+TEST_CASE("v03: 3 blocks of 2 heads, 24 wide, patches of 3 in 1 frame merged by 2") {
   check_case<v03>("v03");
 }
-TEST_CASE("v04") {
+TEST_CASE("v04: 2 blocks of 1 head, 36 wide, patches of 5 in 2 frames merged by 3") {
   check_case<v04>("v04");
 }
-TEST_CASE("v05") {
+TEST_CASE("v05: 5 blocks of 4 heads, 16 wide, patches of 4 in 3 frames merged by 2") {
   check_case<v05>("v05");
 }
-TEST_CASE("v06") {
+TEST_CASE("v06: 2 blocks of 2 heads, 8 wide, patches of 4 in 2 frames merged by 2") {
   check_case<v06>("v06");
 }
-TEST_CASE("v07") {
+TEST_CASE("v07: 1 block of 4 heads, 32 wide, patches of 8 in 2 frames merged by 2") {
   check_case<v07>("v07");
 }
-TEST_CASE("v08") {
+TEST_CASE("v08: 3 blocks of 5 heads, 20 wide, patches of 2 in 2 frames merged by 4, silu") {
   check_case<v08>("v08");
 }
-TEST_CASE("v09") {
+TEST_CASE("v09: 2 blocks of 1 head, 72 wide, patches of 2 in 1 frame merged by 1, gelu") {
   check_case<v09>("v09");
 }
 

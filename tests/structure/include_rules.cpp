@@ -128,6 +128,47 @@ TEST_CASE("a virtual function that is declared without its body says so") {
   }
 }
 
+// What stands between a text's backquotes, line by line.
+std::vector<std::string> quoted_in(const std::string& text) {
+  std::vector<std::string> found;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    for (std::size_t begin = line.find('`'); begin != line.npos;) {
+      const std::size_t end = line.find('`', begin + 1);
+      if (end == line.npos) {
+        break;
+      }
+      found.push_back(line.substr(begin + 1, end - begin - 1));
+      begin = line.find('`', end + 1);
+    }
+  }
+  return found;
+}
+
+TEST_CASE("ARCHITECTURE.md names files that are there; it and README have a place for every folder") {
+  const std::filesystem::path root = QWEN35_SOURCE_DIR, headers = root / "include/qwen35";
+  CHECK(quoted_in("`a/b.hpp` and\n`c` `d").size() == 2);
+  const std::string page = text_of(headers / "ARCHITECTURE.md"), readme = text_of(root / "README.md");
+  std::size_t files = 0;
+  for (const std::string& name : quoted_in(page)) {
+    if (name.ends_with(".hpp") && name.find("NAME") == name.npos) {
+      CHECK_MESSAGE(std::filesystem::exists(headers / name), name);
+      ++files;
+    }
+  }
+  CHECK(files > 40);
+  const std::size_t begin = readme.find("## Layout");
+  const std::string layout = readme.substr(begin, readme.find("tests/ bench/", begin) - begin);
+  for (const auto& entry : std::filesystem::directory_iterator(headers)) {
+    if (entry.is_directory()) {
+      const std::string folder = entry.path().filename().string();
+      CAPTURE(folder);
+      CHECK(page.find("`" + folder + "`") != page.npos);
+      CHECK(layout.find(" " + folder + " ") != layout.npos);
+    }
+  }
+}
+
 TEST_CASE("arrows that point down are right, others are found") {
   CHECK(errors_of("layers/a.hpp", "#include <qwen35/kernels/kernels.hpp>\n#include <qwen35/core/error.hpp>\n").empty());
   CHECK(errors_of("layers/a.hpp", "#include <qwen35/layers/b.hpp>\n#include <vector>\n#include <qwen35/version.hpp>\n")
