@@ -402,7 +402,8 @@ TEST_CASE("many tokens, packed in parts or not, have the bits of each token alon
                            expected.data() + t * rows, rows, all.bias.data()});
         }
         CHECK(all.error(expected, true) < 1e-6);
-        for (const std::size_t tokens : {std::size_t{129}, std::size_t{131}, all.tokens}) {
+        for (const std::size_t tokens :
+             {std::size_t{13}, std::size_t{16}, std::size_t{129}, std::size_t{131}, all.tokens}) {
           CAPTURE(name(dtype));
           CAPTURE(cols);
           CAPTURE(tokens);

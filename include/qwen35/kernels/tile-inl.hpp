@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The register tile that matrix products and attention share: four vectors of "rows" times up to six "columns".
+// The register tile that matrix products and attention share: four vectors of "rows" times up to six "columns"; and one
+// of two stored rows.
 #include <qwen35/kernels/formats-inl.hpp>
 
 #if defined(QWEN35_KERNELS_TILE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -151,6 +152,58 @@ HWY_INLINE Tile dot_packed(const float* w, const float* x, std::size_t vectors) 
   }
   for (; i < vectors; ++i, w += w_step, x += x_step) {
     add_packed<Columns>(tile, w, x);
+  }
+  return tile;
+}
+
+// Two stored rows times up to six packed columns. Of 16 registers 2 x 6 sums take as many as 4 x 3, for half the
+// vectors of rows to convert: worth it for rows that are not packed.
+struct PairTile {
+  TileRow r0, r1;
+};
+
+template <std::size_t Columns>
+HWY_INLINE void add_pair(PairTile& tile, Vec w0, Vec w1, const float* x) {
+// (GCC would read a column again for the second row.)
+#if HWY_ARCH_X86
+#define QWEN35_PAIR_IN_REGISTER(v) asm("" : "+x"(v.raw))
+#else
+#define QWEN35_PAIR_IN_REGISTER(v)
+#endif
+#define QWEN35_PAIR_COLUMN(n)                            \
+  if constexpr (Columns > n) {                           \
+    Vec column = load(x + n * lanes);                    \
+    QWEN35_PAIR_IN_REGISTER(column);                     \
+    tile.r0.c##n = hn::MulAdd(w0, column, tile.r0.c##n); \
+    tile.r1.c##n = hn::MulAdd(w1, column, tile.r1.c##n); \
+  }
+  QWEN35_PAIR_COLUMN(0)
+  QWEN35_PAIR_COLUMN(1)
+  QWEN35_PAIR_COLUMN(2)
+  QWEN35_PAIR_COLUMN(3)
+  QWEN35_PAIR_COLUMN(4)
+  QWEN35_PAIR_COLUMN(5)
+#undef QWEN35_PAIR_COLUMN
+#undef QWEN35_PAIR_IN_REGISTER
+}
+
+// Dot products of values [begin, end) of two rows with packed columns. The order of each sum is that of dot_rows.
+template <std::size_t Columns, Format F>
+HWY_INLINE PairTile dot_pair(const std::byte* w0, const std::byte* w1, std::size_t begin, std::size_t end,
+                             const float* x) {
+  using Stored = VectorsOf<F>;
+  constexpr std::size_t step = Columns * lanes;
+  PairTile tile = {zero_row(), zero_row()};
+  std::size_t i = begin;
+  for (; i + 2 * lanes <= end; i += 2 * lanes, x += 2 * step) {
+    add_pair<Columns>(tile, Stored::load(w0, i), Stored::load(w1, i), x);
+    add_pair<Columns>(tile, Stored::load(w0, i + lanes), Stored::load(w1, i + lanes), x + step);
+  }
+  for (; i + lanes <= end; i += lanes, x += step) {
+    add_pair<Columns>(tile, Stored::load(w0, i), Stored::load(w1, i), x);
+  }
+  if (i < end) {
+    add_pair<Columns>(tile, load_first<F>(w0, i, end - i), load_first<F>(w1, i, end - i), x);
   }
   return tile;
 }

@@ -21,6 +21,17 @@ struct VectorsOf<Format::bf16> {
   static HWY_INLINE Vec load(const std::byte* row, std::size_t i) {
 #if HWY_TARGET == HWY_SCALAR
     return load_scalar<Format::bf16>(row, i);
+#elif HWY_TARGET == HWY_AVX2
+    // One shuffle; widening and shifting take three of the slots that multiply-adds want. Which byte goes where is read
+    // from memory each time: a register tile leaves no register for it, and the compiler would spill others.
+    alignas(32) static constexpr std::uint8_t places[32] = {128, 128, 0,   1,   128, 128, 2,   3,   128, 128, 4,
+                                                            5,   128, 128, 6,   7,   128, 128, 8,   9,   128, 128,
+                                                            10,  11,  128, 128, 12,  13,  128, 128, 14,  15};
+    const std::uint8_t* place = places;
+    asm("" : "+r"(place));
+    const hn::Repartition<std::uint8_t, Tag> bytes;
+    const auto both = hn::LoadDup128(bytes, reinterpret_cast<const std::uint8_t*>(row) + 2 * i);
+    return hn::BitCast(Tag(), hn::TableLookupBytesOr0(both, hn::Load(bytes, place)));
 #else
     const hn::RebindToUnsigned<Tag> wide;
     const hn::Rebind<std::uint16_t, Tag> narrow;
