@@ -403,6 +403,19 @@ TEST_CASE("metadata that are missing or contradict each other") {
         "m.gguf: qwen35moe.context_length: expected a number above 0, found 0");
   CHECK(unfit([](GgufParts& p) { p.u32("qwen35moe.attention.value_length", 16); }) ==
         "m.gguf: qwen35moe.attention.value_length: 16, expected that of keys (qwen35moe.attention.key_length), 32");
+  // Routers of other families.
+  CHECK(unfit([](GgufParts& p) { p.u32("qwen35moe.expert_gating_func", 2); }) ==
+        "m.gguf: qwen35moe.expert_gating_func: 2, expected 1, a softmax");
+  CHECK(unfit([](GgufParts& p) { p.f32("qwen35moe.expert_weights_scale", 2.5f); }) ==
+        "m.gguf: qwen35moe.expert_weights_scale: 2.5, expected 1");
+  CHECK(unfit([](GgufParts& p) {
+          p.set("qwen35moe.expert_weights_norm", GgufType::boolean, {std::byte{0}});
+        }).starts_with("m.gguf: qwen35moe.expert_weights_norm: false, expected true"));
+  CHECK(unfit([](GgufParts& p) {
+          p.u32("qwen35moe.expert_gating_func", 1)
+              .f32("qwen35moe.expert_weights_scale", 1.0f)
+              .set("qwen35moe.expert_weights_norm", GgufType::boolean, {std::byte{1}});
+        }) == "");
   CHECK(unfit([](GgufParts& p) { p.u32("tokenizer.ggml.eos_token_id", 512); }) ==
         "m.gguf: tokenizer.ggml.eos_token_id: 512, expected one of 512 tokens");
   CHECK(unfit([](GgufParts& p) { p.remove_tensor("token_embd.weight"); }) ==
@@ -639,6 +652,8 @@ TEST_CASE("names of parameters") {
   CHECK(vision.file_name("merger.linear_fc1.bias") == "mm.0.bias");
   // The block behind the three layers predicts further tokens.
   CHECK(text.passes_over("blk.3.nextn.eh_proj.weight"));
+  CHECK(text.passes_over("blk.3.attn_norm.weight"));
+  CHECK(!text.passes_over("blk.4.attn_norm.weight"));  // one that does nothing is a note
   CHECK(!text.passes_over("blk.2.attn_norm.weight"));
   CHECK(!text.passes_over("blk.x.attn_norm.weight"));
   CHECK(text.passes_over("v.post_ln.bias"));

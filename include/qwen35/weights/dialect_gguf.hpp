@@ -156,11 +156,11 @@ QWEN35_BODY bool GgufDialect::passes_over(std::string_view name) const {
   if (part_ == ModelPart::vision || vision) {
     return (part_ == ModelPart::vision) != vision;
   }
-  // Blocks behind the layers predict further tokens.
+  // A block behind the layers that predicts further tokens.
   const auto [layer, rest] = detail::numbered(name, "blk.");
   std::size_t number = 0;
   const bool is_number = std::from_chars(layer.data(), layer.data() + layer.size(), number).ec == std::errc();
-  return is_number && number >= layers_;
+  return is_number && number >= layers_ && checkpoint_.find(concat("blk.", layer, ".nextn.eh_proj.weight")) != nullptr;
 }
 
 QWEN35_BODY void GgufDialect::bind(Binder& binder, const Parameter& parameter, Matrix& out) {

@@ -5,6 +5,7 @@
 
 #include <qwen35/weights/gguf_parts.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <initializer_list>
 #include <string>
@@ -43,6 +44,8 @@ class GgufFields {
   const GgufValue* find(std::string_view key) const { return file_.find(key_name(key)); }
   void set(std::string_view field, json::Value value, const std::string& called);
   void add(std::initializer_list<GgufField> fields);
+  // A key that only confirms what this family is: where it is there, it holds one of `known`, which is `called` so.
+  void expect(std::string_view key, std::initializer_list<json::Value> known, std::string_view called) const;
   // A whole number that a key has to have.
   std::size_t size(std::string_view key) const;
 
@@ -83,6 +86,15 @@ QWEN35_BODY void GgufFields::add(std::initializer_list<GgufField> fields) {
                            key_name(field.key));
       set(field.field, tensor->shape[field.axis], concat(tensor->name, "'s axis ", field.axis));
     }
+  }
+}
+
+QWEN35_BODY void GgufFields::expect(std::string_view key, std::initializer_list<json::Value> known,
+                                    std::string_view called) const {
+  if (const GgufValue* const value = find(key)) {
+    const json::Value found = gguf_json(file_, key_name(key), *value);
+    require<ConfigError>(std::find(known.begin(), known.end(), found) != known.end(), file_.source, ": ", key_name(key),
+                         ": ", shortened(json::dump(found)), ", expected ", called);
   }
 }
 
@@ -236,6 +248,10 @@ QWEN35_BODY json::Value gguf_text_config(const GgufFile& file) {
                 {"num_experts_per_tok", "expert_used_count"},
                 {"moe_intermediate_size", "expert_feed_forward_length", "ffn_down_exps.weight", 2},
                 {"shared_expert_intermediate_size", "expert_shared_feed_forward_length", "ffn_down_shexp.weight", 1}});
+    // How routers' scores become weights: keys that say it the family's way change nothing (0: not said).
+    fields.expect("expert_gating_func", {0, 1}, "1, a softmax");
+    fields.expect("expert_weights_norm", {true}, "true: the chosen experts' weights sum to 1");
+    fields.expect("expert_weights_scale", {0.0, 1.0}, "1");
   } else {
     fields.add({{"intermediate_size", "feed_forward_length", "ffn_down.weight", 1}});
   }
