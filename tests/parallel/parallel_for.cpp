@@ -3,10 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -218,6 +221,97 @@ TEST_CASE("the child of a fork has loops, and helpers of its own") {
   }
   parallel_for(9, [&](std::size_t i) { ++visits[i]; });
   CHECK(visits == std::vector<int>(9, 2));
+}
+
+namespace {
+
+// A process that does `body` and ends, or is ended.
+template <class Body>
+pid_t start(const Body& body) {
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    body();
+    _exit(0);
+  }
+  return child;
+}
+// The seconds of processors that it took.
+double wait_for(pid_t child) {
+  int status = -1;
+  struct rusage used {};
+  REQUIRE(wait4(child, &status, 0, &used) == child);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+// Loops as those of a small model's tokens: of about 40 us, with 5 us in between.
+void tokens(int threads) {
+  const auto spend = [](int steps) {
+    volatile std::uint32_t value = 1;
+    for (int i = 0; i < steps; ++i) {
+      value = value * 1664525u + 1013904223u;
+    }
+  };
+  const ThreadCount scope(threads);
+  for (int loop = 0; loop < 200; ++loop) {
+    parallel_for(16, [&](std::size_t) { spend(1000); });
+    spend(2000);
+  }
+}
+
+// What four processes with loops of two threads take at once, of what they take one after another: time, and
+// processors, of what they take with one thread.
+std::array<double, 2> cost_of_company() {
+  constexpr int processes = 4;
+  using Clock = std::chrono::steady_clock;
+  double needed = 0.0, used = 0.0;
+  for (int i = 0; i < processes; ++i) {
+    needed += wait_for(start([] { tokens(1); }));
+  }
+  const auto begin = Clock::now();
+  for (int i = 0; i < processes; ++i) {
+    wait_for(start([] { tokens(2); }));
+  }
+  const auto between = Clock::now();
+  std::array<pid_t, processes> children{};
+  for (pid_t& child : children) {
+    child = start([] { tokens(2); });
+  }
+  for (const pid_t child : children) {
+    used += wait_for(child);
+  }
+  return {std::chrono::duration<double>(Clock::now() - between) / (between - begin), used / needed};
+}
+
+}  // namespace
+
+TEST_CASE("on a busy machine loops take at most 1.5 times their share") {
+  for (const int others : {0, 2}) {
+    CAPTURE(others);
+    std::vector<pid_t> busy;
+    for (int i = 0; i < others; ++i) {
+      busy.push_back(start([] {
+        for (volatile bool forever = true; forever;) {
+        }
+      }));
+    }
+    // Other tests may run meanwhile: the best of three.
+    std::array<double, 2> least = cost_of_company();
+    for (int again = 0; again < 2; ++again) {
+      const std::array<double, 2> cost = cost_of_company();
+      least = {std::min(least[0], cost[0]), std::min(least[1], cost[1])};
+    }
+    MESSAGE(least[0] << " of the time, " << least[1] << " of the processors");
+    CHECK(least[0] <= 1.5);
+    CHECK(least[1] <= 1.5);
+    for (const pid_t child : busy) {
+      kill(child, SIGKILL);
+      wait_for(child);
+    }
+  }
 }
 
 TEST_CASE("loops run while static objects are destroyed, and an iteration may end the program") {

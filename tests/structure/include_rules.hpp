@@ -72,6 +72,7 @@ inline const std::vector<Owner>& owners() {
       {"webp/", "media/"},        {"gif_lib.h", "media/"}, {"libav", "media/"},
       {"libsw", "media/"},        {"sys/", "io/"},         {"unistd.h", "io/"},
       {"fcntl.h", "io/"},         {"dirent.h", "io/"},     {"pthread.h", "parallel/"},
+      {"dlfcn.h", "parallel/"},
   };
   return table;
 }

@@ -75,9 +75,35 @@ inline constinit ThreadTeam team;
 
 #endif
 
+QWEN35_END_NAMESPACE
+
 #if QWEN35_BODIES && defined(_OPENMP)
 
+#if defined(__linux__)
+#include <dlfcn.h>
+#endif
+
+QWEN35_BEGIN_NAMESPACE
+
 namespace detail {
+
+#if defined(__linux__)
+// References that a program without these functions, a static one, does without.
+[[gnu::weakref("dladdr")]] static int library_of(const void* address, Dl_info* info);
+[[gnu::weakref("dlopen")]] static void* open_library(const char* path, int flags);
+#endif
+
+// The OpenMP library ends its threads a moment after that of their region. If it were unloaded together with the
+// library that this is part of, GCC's would be missing under them.
+QWEN35_BODY void keep_openmp_loaded() {
+#if defined(__linux__)
+  Dl_info info{};
+  if (library_of != nullptr && open_library != nullptr &&
+      library_of(reinterpret_cast<const void*>(&omp_get_thread_num), &info) != 0) {
+    open_library(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  }
+#endif
+}
 
 // One wait: 50 us of spinning (waking a thread takes 5 to 50, the gaps between a token's loops are shorter), whatever
 // the environment says, then sleep. Returns the state that is not among those waited for.
@@ -162,6 +188,7 @@ QWEN35_BODY void* host(void* argument) {
 // Ends the helpers when the program ends, or the library that this is part of is unloaded; loops that run later run on
 // their callers.
 struct TeamEnd {
+  TeamEnd() { keep_openmp_loaded(); }
   ~TeamEnd() {
     if (inside_parallel_loop()) {
       return;  // an iteration ends the program: the helpers may be in the same loop
@@ -271,6 +298,6 @@ QWEN35_BODY void run_loop(ParallelLoop& loop, int threads) {
   ++detail::regions;
 }
 
-#endif
-
 QWEN35_END_NAMESPACE
+
+#endif
