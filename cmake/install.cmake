@@ -16,6 +16,7 @@ cmake_path(APPEND qwen35_kernels_file "${CMAKE_INSTALL_LIBDIR}" "${CMAKE_STATIC_
 cmake_path(SET qwen35_package_path "${CMAKE_INSTALL_PREFIX}")
 cmake_path(APPEND qwen35_package_path "${qwen35_package_dir}")
 cmake_path(RELATIVE_PATH qwen35_kernels_file BASE_DIRECTORY "${qwen35_package_path}")
+string(REPLACE kernels generate qwen35_generate_file "${qwen35_kernels_file}")
 file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/qwen35Config.cmake" @ONLY CONTENT [=[
 if(NOT CMAKE_CXX_COMPILER_LOADED)
   set(qwen35_FOUND FALSE)
@@ -50,6 +51,11 @@ if(EXISTS "${CMAKE_CURRENT_LIST_DIR}/@qwen35_kernels_file@" AND CMAKE_SYSTEM_PRO
    QWEN35_OPENMP STREQUAL "@QWEN35_OPENMP@")  # files with threads and without have functions of their own
   set(qwen35_kernels_FOUND TRUE)
   include("${CMAKE_CURRENT_LIST_DIR}/qwen35KernelsTargets.cmake")
+  # What the functions are called says which flags they were compiled with; a file with others is told so at once (qwen35/core/abi.hpp).
+  file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/@qwen35_generate_file@" qwen35_abi LIMIT_COUNT 1
+       REGEX "v[0-9]+_[0-9]+_[a-z0-9]+_[a-z]+_[a-z]+_(throws|handler)_(all|some)")
+  string(REGEX REPLACE "^.*(v[0-9]+_[0-9]+_[a-z0-9]+_[a-z]+_[a-z]+_(throws|handler)_(all|some)).*$" "\\1" qwen35_abi "${qwen35_abi}")
+  set_property(TARGET qwen35::generate APPEND PROPERTY INTERFACE_COMPILE_DEFINITIONS "QWEN35_COMPILED_ABI=${qwen35_abi}")
 endif()
 set(qwen35_generate_FOUND ${qwen35_kernels_FOUND})
 set(qwen35_media_missing "needs image libraries (Debian: libjpeg-dev libpng-dev libwebp-dev libgif-dev)")
@@ -96,3 +102,23 @@ Cflags: -I${includedir}@qwen35_pc_directories@ @qwen35_openmp_flags@
 Libs: @qwen35_openmp_flags@
 ]=])
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/qwen35.pc" DESTINATION "share/pkgconfig")
+# And for the libraries, where they were built.
+set(qwen35_requires qwen35)
+foreach(part kernels generate)
+  string(TOUPPER "${part}" qwen35_part)
+  file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/qwen35-${part}.pc" @ONLY CONTENT [=[
+prefix=${pcfiledir}/../..
+libdir=${prefix}/@CMAKE_INSTALL_LIBDIR@
+
+Name: qwen35-@part@
+Description: @PROJECT_DESCRIPTION@, its @part@ compiled once
+Version: @PROJECT_VERSION@
+Requires: @qwen35_requires@
+Cflags: -DQWEN35_COMPILED_@qwen35_part@
+Libs: -L${libdir} -lqwen35_@part@
+]=])
+  install(CODE "if(EXISTS \"$<TARGET_FILE:qwen35_${part}>\")
+  file(INSTALL DESTINATION \"\${CMAKE_INSTALL_PREFIX}/share/pkgconfig\" TYPE FILE FILES \"${CMAKE_CURRENT_BINARY_DIR}/qwen35-${part}.pc\")
+endif()")
+  set(qwen35_requires qwen35-kernels)
+endforeach()

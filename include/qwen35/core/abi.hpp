@@ -56,6 +56,30 @@
   QWEN35_ABI_EXPAND(QWEN35_VERSION_MAJOR, QWEN35_VERSION_MINOR, QWEN35_ABI_ISA, QWEN35_ABI_DISPATCH, \
                     QWEN35_ABI_THREADS, QWEN35_ABI_ERRORS, QWEN35_ABI_FORMATS)
 
+// An installed qwen35::generate says what it was compiled for: where that is something else than this file is, the
+// linker would find nothing.
+#if defined(QWEN35_COMPILED_ABI)
+namespace qwen35 {
+namespace abi_check {
+#define QWEN35_ABI_WORD(...) #__VA_ARGS__
+#define QWEN35_ABI_TEXT(...) QWEN35_ABI_WORD(__VA_ARGS__)
+consteval bool same(const char* a, const char* b) {
+  while (*a != 0 && *a == *b) {
+    ++a;
+    ++b;
+  }
+  return *a == *b;
+}
+static_assert(same(QWEN35_ABI_TEXT(QWEN35_ABI), QWEN35_ABI_TEXT(QWEN35_COMPILED_ABI)),
+              "qwen35::generate was compiled with other flags than this file (for an instruction set, OpenMP, "
+              "exceptions, QWEN35_FORMATS): compile both alike, or link qwen35::kernels, which takes any, or "
+              "qwen35::qwen35");
+#undef QWEN35_ABI_TEXT
+#undef QWEN35_ABI_WORD
+}  // namespace abi_check
+}  // namespace qwen35
+#endif
+
 // Two deliveries of one source. By default all functions are inline. With QWEN35_COMPILED_GENERATE, which the target
 // qwen35::generate sets, the bodies of those that are no templates stand in that target's one file, and programs see
 // declarations: less than half of the time to compile.

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <qwen35/core/error.hpp>
+#include <qwen35/kernels/compiled.hpp>
 #include <qwen35/kernels/kernels.hpp>
 
 // Kernels that are compiled apart are not here: a program that had them from here too would run these.
@@ -68,12 +69,6 @@
 #endif
 #if !(HWY_TARGETS & HWY_AVX3)
 #undef QWEN35_COMPILED_AMX
-#endif
-
-#if defined(QWEN35_COMPILED_KERNELS)
-#define QWEN35_KERNELS_API
-#else
-#define QWEN35_KERNELS_API inline
 #endif
 
 QWEN35_BEGIN_NAMESPACE
@@ -186,22 +181,72 @@ inline const KernelTable& active_table() {
   return table != nullptr ? *table : choose_table();
 }
 
+// The named one, or the best for ""; false: there is none.
+inline bool choose_table_of(std::string_view name) {
+  const Candidates found = candidates();
+  for (std::size_t i = 0; i < found.count; ++i) {
+    if (name.empty() || found.tables[i]->isa == name) {
+      chosen_table.store(found.tables[i], std::memory_order_relaxed);
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace detail
 
-#define QWEN35_KERNEL_CALL(name, Task)             \
-  QWEN35_KERNELS_API void name(const Task& task) { \
-    detail::active_table().name(task);             \
+}  // namespace kernels
+
+QWEN35_END_NAMESPACE
+
+#if defined(QWEN35_COMPILED_KERNELS)
+
+// What the library's users call, see compiled.hpp. (Their names of it must not be another function here.)
+extern "C" {
+#define QWEN35_KERNEL_EXPORT(name, Task)                                                            \
+  void QWEN35_KERNEL_SYMBOL(name)(const void* task) {                                               \
+    qwen35::kernels::detail::active_table().name(*static_cast<const qwen35::kernels::Task*>(task)); \
+  }
+QWEN35_KERNELS(QWEN35_KERNEL_EXPORT)
+#undef QWEN35_KERNEL_EXPORT
+const char* QWEN35_KERNEL_SYMBOL(isa_name)() {
+  return qwen35::kernels::detail::active_table().isa.data();
+}
+const char* QWEN35_KERNEL_SYMBOL(isa_choice)(std::size_t index) {
+  const qwen35::kernels::detail::Candidates found = qwen35::kernels::detail::candidates();
+  return index < found.count ? found.tables[index]->isa.data() : nullptr;
+}
+bool QWEN35_KERNEL_SYMBOL(choose_isa)(const char* name, std::size_t length) {
+  return qwen35::kernels::detail::choose_table_of({name, length});
+}
+}
+
+#else
+
+QWEN35_BEGIN_NAMESPACE
+
+namespace kernels {
+
+#define QWEN35_KERNEL_CALL(name, Task) \
+  inline void name(const Task& task) { \
+    detail::active_table().name(task); \
   }
 QWEN35_KERNELS(QWEN35_KERNEL_CALL)
 #undef QWEN35_KERNEL_CALL
 
+namespace detail {
+inline bool choose_isa(std::string_view name) {
+  return choose_table_of(name);
+}
+}  // namespace detail
+
 }  // namespace kernels
 
-QWEN35_KERNELS_API std::string_view isa_name() {
+inline std::string_view isa_name() {
   return kernels::detail::active_table().isa;
 }
 
-QWEN35_KERNELS_API IsaNames isa_names() {
+inline IsaNames isa_names() {
   const kernels::detail::Candidates found = kernels::detail::candidates();
   IsaNames out;
   for (; out.count < found.count; ++out.count) {
@@ -210,21 +255,8 @@ QWEN35_KERNELS_API IsaNames isa_names() {
   return out;
 }
 
-QWEN35_KERNELS_API void set_isa(std::string_view name) {
-  const kernels::detail::Candidates found = kernels::detail::candidates();
-  std::string choices;
-  for (std::size_t i = 0; i < found.count; ++i) {
-    if (name.empty() || found.tables[i]->isa == name) {
-      kernels::detail::chosen_table.store(found.tables[i], std::memory_order_relaxed);
-      return;
-    }
-    choices += concat(i == 0 ? "" : ", ", found.tables[i]->isa);
-  }
-  raise<InputError>(concat("set_isa: no kernels for \"", name, "\" here, expected one of: ", choices));
-}
-
 QWEN35_END_NAMESPACE
 
-#undef QWEN35_KERNELS_API
+#endif
 
 #endif

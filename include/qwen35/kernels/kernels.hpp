@@ -11,10 +11,12 @@
 // caller's to get right.
 #pragma once
 
+#include <qwen35/core/error.hpp>
 #include <qwen35/kernels/tasks.hpp>
 
 #include <array>
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 // A kernel is a line here, its task in tasks.hpp, and a function of that name in a *-inl.hpp that table-inl.hpp
@@ -37,25 +39,20 @@
   X(resize_row, ResizeRowTask)
 
 // Two deliveries of one source. By default the kernels are inline functions. With QWEN35_COMPILED_KERNELS, which the
-// target qwen35::kernels sets, they are only declared here and compiled once, in that target's one file: for programs
-// that include the library in many.
-#if defined(QWEN35_COMPILED_KERNELS)
-#define QWEN35_KERNELS_API
-#else
-#define QWEN35_KERNELS_API inline
-#endif
+// target qwen35::kernels sets, they are compiled once, in that target's one file, and called by other names (see
+// compiled.hpp): for programs that include the library in many.
 
 QWEN35_BEGIN_NAMESPACE
 
 // The instruction set whose kernels run: "avx512-amx", "avx512", "avx2", "sse4", "ssse3", "neon", "scalar", ...
 // It is the best one that was compiled and that the CPU has, unless `set_isa` or the environment variable QWEN35_ISA
 // asks for less.
-QWEN35_KERNELS_API std::string_view isa_name();
+inline std::string_view isa_name();
 
 // Runs the kernels of a named instruction set from here on, in the whole process; "" returns to the best one. For tests
 // and comparisons: not while kernels are running. Raises InputError for a name that was not compiled or that the CPU
 // lacks; the message lists the choices.
-QWEN35_KERNELS_API void set_isa(std::string_view name);
+inline void set_isa(std::string_view name);
 
 // The names that `set_isa` takes here: what was compiled and the CPU has, best first.
 struct IsaNames {
@@ -64,13 +61,17 @@ struct IsaNames {
   const std::string_view* begin() const { return names.data(); }
   const std::string_view* end() const { return names.data() + count; }
 };
-QWEN35_KERNELS_API IsaNames isa_names();
+inline IsaNames isa_names();
 
 namespace kernels {
 
-#define QWEN35_KERNEL_DECLARATION(name, Task) QWEN35_KERNELS_API void name(const Task& task);
+#define QWEN35_KERNEL_DECLARATION(name, Task) inline void name(const Task& task);
 QWEN35_KERNELS(QWEN35_KERNEL_DECLARATION)
 #undef QWEN35_KERNEL_DECLARATION
+
+namespace detail {
+inline bool choose_isa(std::string_view name);  // false: no kernels of that name here
+}  // namespace detail
 
 // What one instruction set provides.
 struct KernelTable {
@@ -87,4 +88,18 @@ QWEN35_END_NAMESPACE
 #if !defined(QWEN35_COMPILED_KERNELS) || defined(QWEN35_KERNELS_SOURCE)
 #include <qwen35/kernels/dispatch.hpp>
 #endif
-#undef QWEN35_KERNELS_API
+#include <qwen35/kernels/compiled.hpp>
+
+QWEN35_BEGIN_NAMESPACE
+
+inline void set_isa(std::string_view name) {
+  if (!kernels::detail::choose_isa(name)) {
+    std::string choices;
+    for (const std::string_view choice : isa_names()) {
+      choices += concat(choices.empty() ? "" : ", ", choice);
+    }
+    raise<InputError>(concat("set_isa: no kernels for \"", name, "\" here, expected one of: ", choices));
+  }
+}
+
+QWEN35_END_NAMESPACE

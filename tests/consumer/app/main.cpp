@@ -4,7 +4,7 @@
 #include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35_embed/notes.hpp>
 
-#if defined(QWEN35_COMPILED_KERNELS)  // installed, and Eigen asked for
+#if __has_include(<Eigen/Core>)
 #include <qwen35/dense/eigen_view.hpp>
 #endif
 
@@ -23,7 +23,7 @@ int main() {
   const auto note = notes::note_txt();
   const bool right = sum == 9900.0f && note.size() == 14 && std::memcmp(note.data(), "carried along\n", 14) == 0 &&
                      notes::files().size() == 1 && notes::files()[0].first == "note.txt";
-  std::printf("%s, %d threads: %g, %zu bytes embedded\n", std::string(qwen35::isa_name()).c_str(),
-              qwen35::num_threads(), static_cast<double>(sum), note.size());
+  std::printf("%s, %s: %g, %zu bytes embedded\n", std::string(qwen35::isa_name()).c_str(),
+              std::string(qwen35::thread_backend()).c_str(), static_cast<double>(sum), note.size());
   return right ? 0 : 1;
 }
