@@ -6,6 +6,7 @@
 # A file that includes much of the library takes what PRECOMPILED says, which takes a quarter of the time, unless it has flags of its
 # own, or its lines are counted (GCC tells where each header of a precompiled one stands).
 # `// lines: 12`: the compiler says no more than so many. `// flags: -std=c++17` are added. `// without: hwy`: there is no /usr/include/hwy*.
+# `// compiler: Clang`: the others do not see it.
 file(STRINGS "${SOURCE}" lines REGEX "^// expect: ")
 if(CONTROL)
   set(lines "")

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <qwen35/cache/hybrid_cache.hpp>
+#include <qwen35/core/result.hpp>
 
 #include <array>
 #include <string>
@@ -32,7 +33,8 @@ void each_filled_block(std::byte* const* pages, const CacheLayout& layout, std::
 using LayoutWords = std::array<std::uint64_t, 7>;
 LayoutWords layout_words(const CacheLayout& of);
 // Raises CacheError, which names `path` and the numbers that differ, unless a file's words are the model's.
-void require_layout(const LayoutWords& found, const CacheLayout& expected, const std::string& path);
+// False: declined.
+bool require_layout(const LayoutWords& found, const CacheLayout& expected, const std::string& path);
 
 namespace detail {
 
@@ -73,6 +75,17 @@ HybridCache<Config> load_cache(const std::string& path, std::uint64_t fingerprin
   return HybridCache<Config>(load_cache(path, cache_layout<Config>(), fingerprint, options));
 }
 
+// Both, with what they would raise as a failure.
+inline Result<RectangleCache> try_load_cache(const std::string& path, const CacheLayout& layout,
+                                             std::uint64_t fingerprint, const CacheOptions& options = {}) {
+  return attempt([&] { return load_cache(path, layout, fingerprint, options); });
+}
+template <class Config>
+Result<HybridCache<Config>> try_load_cache(const std::string& path, std::uint64_t fingerprint,
+                                           const CacheOptions& options = {}) {
+  return attempt([&] { return load_cache<Config>(path, fingerprint, options); });
+}
+
 #if QWEN35_BODIES
 
 QWEN35_BODY LayoutWords layout_words(const CacheLayout& of) {
@@ -85,7 +98,7 @@ QWEN35_BODY LayoutWords layout_words(const CacheLayout& of) {
           static_cast<std::uint64_t>(of.kv_dtype)};
 }
 
-QWEN35_BODY void require_layout(const LayoutWords& found, const CacheLayout& expected, const std::string& path) {
+QWEN35_BODY bool require_layout(const LayoutWords& found, const CacheLayout& expected, const std::string& path) {
   constexpr const char* names[] = {"linear layers",           "full layers",
                                    "values of a convolution", "values of a linear state",
                                    "key/value heads",         "values of a head"};
@@ -96,11 +109,11 @@ QWEN35_BODY void require_layout(const LayoutWords& found, const CacheLayout& exp
       differences += concat(differences.empty() ? "" : ", ", found[i], " ", names[i], ", expected ", words[i]);
     }
   }
-  require<CacheError>(differences.empty(), path, ": of a model of another shape, or damaged: ", differences);
   const std::uint64_t format = found.back();
-  require<CacheError>(format == words.back(), path, ": its keys are stored in another format than asked for: ",
-                      format < format_count ? name(static_cast<DType>(format)) : "an unknown one", ", expected ",
-                      name(expected.kv_dtype));
+  return holds<CacheError>(differences.empty(), path, ": of a model of another shape, or damaged: ", differences) &&
+         holds<CacheError>(format == words.back(), path, ": its keys are stored in another format than asked for: ",
+                           format < format_count ? name(static_cast<DType>(format)) : "an unknown one", ", expected ",
+                           name(expected.kv_dtype));
 }
 
 namespace detail {
@@ -155,22 +168,26 @@ QWEN35_BODY RectangleCache load_cache(const std::string& path, CacheLayout layou
     file.read(bytes);
     sum.bytes(bytes.data(), bytes.size());
   };
+  RectangleCache cache(options);
   detail::CacheFileHeader header;
   read(std::as_writable_bytes(std::span(&header, 1)));
   const detail::CacheFileHeader own;
-  require<CacheError>(std::memcmp(header.magic, own.magic, sizeof(header.magic)) == 0, path, ": not a cache file");
-  require<CacheError>(header.version == own.version, path, ": a cache of version ", header.version, ", expected ",
-                      own.version);
-  require_layout(header.layout, layout, path);
-  require<CacheError>(header.fingerprint == fingerprint && fingerprint != 0, path,
-                      ": a cache of another model, or damaged: its fingerprint is ", header.fingerprint, ", expected ",
-                      fingerprint);
-  // Sizes are bounded by the file's before anything is allocated from them.
-  const auto check = [&](bool condition) { require<CacheError>(condition, path, ": the file is cut or damaged"); };
   const std::uint64_t size = file.size();
-  require_memory<CacheError>(size, path);
-  check(header.batch > 0 && header.batch <= size / sizeof(detail::CacheFileRow) &&
-        header.length <= size / sizeof(TokenId) / header.batch);
+  // Sizes are bounded by the file's before anything is allocated from them.
+  const auto check = [&](bool condition) { return holds<CacheError>(condition, path, ": the file is cut or damaged"); };
+  if (declined() ||
+      !holds<CacheError>(std::memcmp(header.magic, own.magic, sizeof(header.magic)) == 0, path, ": not a cache file") ||
+      !holds<CacheError>(header.version == own.version, path, ": a cache of version ", header.version, ", expected ",
+                         own.version) ||
+      !require_layout(header.layout, layout, path) ||
+      !holds<CacheError>(header.fingerprint == fingerprint && fingerprint != 0, path,
+                         ": a cache of another model, or damaged: its fingerprint is ", header.fingerprint,
+                         ", expected ", fingerprint) ||
+      !memory_holds<CacheError>(size, path) ||
+      !check(header.batch > 0 && header.batch <= size / sizeof(detail::CacheFileRow) &&
+             header.length <= size / sizeof(TokenId) / header.batch)) {
+    return cache;
+  }
   std::vector<detail::CacheFileRow> rows(header.batch);
   read(std::as_writable_bytes(std::span(rows)));
   std::uint64_t expected = sizeof(header) +
@@ -179,21 +196,29 @@ QWEN35_BODY RectangleCache load_cache(const std::string& path, CacheLayout layou
   std::vector<std::size_t> pads;
   std::vector<std::int32_t> deltas;
   for (const detail::CacheFileRow& row : rows) {
-    check(row.pads <= header.length && row.has_holes <= 1 && row.has_rope_delta == rows[0].has_rope_delta &&
-          row.has_rope_delta <= 1 && header.length <= size / (layout.slot_bytes() + 2));
+    if (!check(row.pads <= header.length && row.has_holes <= 1 && row.has_rope_delta == rows[0].has_rope_delta &&
+               row.has_rope_delta <= 1 && header.length <= size / (layout.slot_bytes() + 2))) {
+      return cache;
+    }
     expected += detail::cache_file_bytes(layout, header.length - row.pads, row.has_holes != 0);
-    check(expected <= size);
+    if (!check(expected <= size)) {
+      return cache;
+    }
     pads.push_back(row.pads);
     if (row.has_rope_delta != 0) {
       deltas.push_back(static_cast<std::int32_t>(row.rope_delta));
     }
   }
-  check(expected == size);
+  if (!check(expected == size)) {
+    return cache;
+  }
   std::vector<TokenId> ids(header.batch * header.length);  // [length, batch], as RectangleCache::ids() has them
   read(std::as_writable_bytes(std::span(ids)));
   std::vector<TokenId> by_row(ids.size());
-  RectangleCache cache(options);
   cache.begin(header.batch, header.length, layout, fingerprint);
+  if (declined()) {
+    return cache;
+  }
   for (std::size_t b = 0; b < header.batch; ++b) {
     for (std::size_t s = 0; s < header.length; ++s) {
       by_row[b * header.length + s] = ids[s * header.batch + b];
@@ -210,7 +235,9 @@ QWEN35_BODY RectangleCache load_cache(const std::string& path, CacheLayout layou
   const std::uint64_t checksum = sum.value();
   std::uint64_t stored = 0;
   read(std::as_writable_bytes(std::span(&stored, 1)));
-  require<CacheError>(checksum == stored, path, ": the file is damaged (checksum)");
+  if (declined() || !holds<CacheError>(checksum == stored, path, ": the file is damaged (checksum)")) {
+    return RectangleCache(options);
+  }
   cache.commit(header.length, by_row.data(), pads.data());
   cache.set_rope_deltas(std::move(deltas));
   return cache;

@@ -118,7 +118,9 @@ QWEN35_BODY std::size_t KvPool::free_pages() const {
 
 QWEN35_BODY void KvPool::reserve(std::size_t pages) {
   const std::size_t missing = pages - std::min(pages, free_pages()), bytes = block_bytes(layout_);
-  require_memory<CacheError>(missing > SIZE_MAX / bytes ? SIZE_MAX : missing * bytes, "CacheOptions: capacity");
+  if (!memory_holds<CacheError>(missing > SIZE_MAX / bytes ? SIZE_MAX : missing * bytes, "CacheOptions: capacity")) {
+    return;
+  }
   {
     const std::lock_guard lock(mutex_);
     kept_pages_ = std::max(kept_pages_, pages);

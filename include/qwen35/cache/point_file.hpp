@@ -126,41 +126,51 @@ QWEN35_BODY PointFile load_points(const std::string& path, const CacheLayout& la
   detail::PointFileHeader header;
   const detail::PointFileHeader own;
   const std::uint64_t size = file.size();
-  require<CacheError>(size >= sizeof(header), path, ": ", size, " bytes: not a saved conversation, or the file is cut");
-  read(std::as_writable_bytes(std::span(&header, 1)));
-  require<CacheError>(std::memcmp(header.magic, own.magic, sizeof(header.magic)) == 0, path,
-                      ": not a saved conversation");
-  require<CacheError>(header.version == own.version, path, ": a saved conversation of version ", header.version,
-                      ", expected ", own.version);
-  if (header.points > 0) {
-    require_layout(header.layout, layout, path);
-    require<CacheError>(header.fingerprint == fingerprint && fingerprint != 0, path,
-                        ": a conversation with another model, or damaged: its fingerprint is ", header.fingerprint,
-                        ", expected ", fingerprint);
-  }
-  // Sizes are bounded by the file's before anything is allocated from them.
-  const auto check = [&](bool condition) { require<CacheError>(condition, path, ": the file is cut or damaged"); };
-  check(header.text_bytes <= size && header.points <= size / (sizeof(detail::PointFileRow) + layout.state_bytes()));
-  require<CacheError>(header.text_bytes <= max_point_text_bytes, path, ": a conversation of ", header.text_bytes,
-                      " bytes, the limit is ", max_point_text_bytes);
-  require_memory<CacheError>(size, path);
   PointFile out;
+  // Sizes are bounded by the file's before anything is allocated from them.
+  const auto check = [&](bool condition) { return holds<CacheError>(condition, path, ": the file is cut or damaged"); };
+  if (declined() || !holds<CacheError>(size >= sizeof(header), path, ": ", size,
+                                       " bytes: not a saved conversation, or the file is cut")) {
+    return out;
+  }
+  read(std::as_writable_bytes(std::span(&header, 1)));
+  if (declined() ||
+      !holds<CacheError>(std::memcmp(header.magic, own.magic, sizeof(header.magic)) == 0, path,
+                         ": not a saved conversation") ||
+      !holds<CacheError>(header.version == own.version, path, ": a saved conversation of version ", header.version,
+                         ", expected ", own.version) ||
+      (header.points > 0 && (!require_layout(header.layout, layout, path) ||
+                             !holds<CacheError>(header.fingerprint == fingerprint && fingerprint != 0, path,
+                                                ": a conversation with another model, or damaged: its fingerprint is ",
+                                                header.fingerprint, ", expected ", fingerprint))) ||
+      !check(header.text_bytes <= size &&
+             header.points <= size / (sizeof(detail::PointFileRow) + layout.state_bytes())) ||
+      !holds<CacheError>(header.text_bytes <= max_point_text_bytes, path, ": a conversation of ", header.text_bytes,
+                         " bytes, the limit is ", max_point_text_bytes) ||
+      !memory_holds<CacheError>(size, path)) {
+    return out;
+  }
   out.text.resize(header.text_bytes);
   read(std::as_writable_bytes(std::span(out.text)));
   std::vector<detail::PointFileRow> rows(header.points);
   read(std::as_writable_bytes(std::span(rows)));
   std::uint64_t tokens = 0;
   for (const detail::PointFileRow& row : rows) {
-    check(row.tokens > 0 && row.tokens >= tokens && row.has_rope_delta <= 1 &&
-          row.rope_delta == static_cast<std::int32_t>(row.rope_delta));
+    if (!check(row.tokens > 0 && row.tokens >= tokens && row.has_rope_delta <= 1 &&
+               row.rope_delta == static_cast<std::int32_t>(row.rope_delta))) {
+      return out;
+    }
     tokens = row.tokens;
   }
-  require<CacheError>(tokens <= max_tokens, path, ": a conversation of ", tokens, " tokens, the model takes ",
-                      max_tokens);
   const std::uint64_t slot = sizeof(TokenId) + layout.slot_bytes();
-  check(tokens <= size / slot && size == sizeof(header) + header.text_bytes + tokens * slot +
-                                             header.points * (sizeof(detail::PointFileRow) + layout.state_bytes()) +
-                                             sizeof(std::uint64_t));
+  if (!holds<CacheError>(tokens <= max_tokens, path, ": a conversation of ", tokens, " tokens, the model takes ",
+                         max_tokens) ||
+      !check(tokens <= size / slot &&
+             size == sizeof(header) + header.text_bytes + tokens * slot +
+                         header.points * (sizeof(detail::PointFileRow) + layout.state_bytes()) +
+                         sizeof(std::uint64_t))) {
+    return out;
+  }
   std::vector<TokenId> ids(tokens);
   read(std::as_writable_bytes(std::span(ids)));
   SequenceCache last(layout);
@@ -178,7 +188,9 @@ QWEN35_BODY PointFile load_points(const std::string& path, const CacheLayout& la
   }
   std::uint64_t stored = 0;
   file.read(std::as_writable_bytes(std::span(&stored, 1)));
-  require<CacheError>(stored == sum.value(), path, ": the file is damaged (checksum)");
+  if (!declined() && stored != sum.value()) {
+    decline<CacheError>(concat(path, ": the file is damaged (checksum)"));
+  }
   return out;
 }
 

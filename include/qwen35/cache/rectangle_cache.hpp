@@ -64,7 +64,7 @@ class RectangleCache {
 
   std::size_t pads(std::size_t row) const { return pads_[row]; }
   SequenceCache& sequence(std::size_t row) { return sequences_[row]; }
-  const SequenceCache& sequence(std::size_t row) const { return sequences_[row]; }
+  const SequenceCache& sequence(std::size_t row) const QWEN35_LIFETIMEBOUND { return sequences_[row]; }
   // The rows, to go on alone; the cache is then empty.
   std::vector<SequenceCache> take_sequences();
 
@@ -137,7 +137,7 @@ class RectangleSnapshot {
   std::size_t seq_length() const { return cache_->seq_length(); }
   std::size_t batch_size() const { return cache_->batch_size(); }
   std::span<const TokenId> ids() const QWEN35_LIFETIMEBOUND { return cache_->ids(); }
-  const RectangleCache& cache() const { return *cache_; }
+  const RectangleCache& cache() const QWEN35_LIFETIMEBOUND { return *cache_; }
   // What this snapshot keeps alive alone: the linear states. `kv_bytes()` is its part of the keys and values.
   std::size_t bytes() const {
     return batch_size() == 0 ? 0 : batch_size() * cache_->sequence(0).layout().state_bytes();

@@ -33,7 +33,7 @@ class SequenceCache {
   SequenceCache& operator=(SequenceCache&&) noexcept = default;
 
   // Raises CacheError for a cache made without a layout.
-  const CacheLayout& layout() const;
+  const CacheLayout& layout() const QWEN35_LIFETIMEBOUND;
   const std::shared_ptr<KvPool>& pool() const { return pages_.pool(); }
   // Filled slots.
   std::size_t tokens() const { return tokens_; }
@@ -99,7 +99,7 @@ class SequenceCache {
   const std::uint8_t* key_valid() const { return valid_.empty() ? nullptr : valid_.data(); }
   std::byte* const* page_data() const { return pages_.data(); }
   std::span<float> states() { return state_; }
-  std::span<const float> states() const { return state_; }
+  std::span<const float> states() const QWEN35_LIFETIMEBOUND { return state_; }
 
  private:
   enum class Sharing { pages, nothing };
@@ -134,7 +134,7 @@ class SequencePoint {
   explicit SequencePoint(SequenceCache cache) : cache_(std::make_shared<const SequenceCache>(std::move(cache))) {}
   std::size_t tokens() const { return cache_->tokens(); }
   std::span<const TokenId> ids() const QWEN35_LIFETIMEBOUND { return cache_->ids(); }
-  const SequenceCache& cache() const { return *cache_; }
+  const SequenceCache& cache() const QWEN35_LIFETIMEBOUND { return *cache_; }
   // What it keeps alive alone, and its part of the pages.
   std::size_t bytes() const { return cache_->states().size_bytes(); }
   std::size_t kv_bytes() const { return tokens() * cache_->layout().slot_bytes(); }
@@ -215,11 +215,13 @@ QWEN35_BODY void SequenceCache::back_to(const SequencePoint& point) {
 }
 
 QWEN35_BODY void SequenceCache::back_to(const SequenceCache& from) {
-  require<CacheError>(from.layout().kv_dtype == layout().kv_dtype, "restore: the snapshot holds ",
-                      name(from.layout().kv_dtype), " keys, this cache ", name(layout().kv_dtype));
-  require<CacheError>(
-      from.layout() == layout() && (fingerprint_ == 0 || from.fingerprint_ == 0 || fingerprint_ == from.fingerprint_),
-      "restore: the snapshot is of another model");
+  if (!qwen35::holds<CacheError>(from.layout().kv_dtype == layout().kv_dtype, "restore: the snapshot holds ",
+                                 name(from.layout().kv_dtype), " keys, this cache ", name(layout().kv_dtype)) ||
+      !qwen35::holds<CacheError>(from.layout() == layout() &&
+                                     (fingerprint_ == 0 || from.fingerprint_ == 0 || fingerprint_ == from.fingerprint_),
+                                 "restore: the snapshot is of another model")) {
+    return;
+  }
   std::vector<TokenId> ids;
   make_capacity(ids, from.tokens_);
   ids.assign(from.ids().begin(), from.ids().end());
@@ -229,8 +231,10 @@ QWEN35_BODY void SequenceCache::back_to(const SequenceCache& from) {
   if (pool()->in_storage()) {
     // Its own pages are enough for both only if they are given back first; then there is room for any point that fits.
     const std::size_t room = pages_.size() + pool()->free_pages();
-    require<CacheError>(pages_for(from.tokens_) <= room, "restore: the snapshot holds ", from.tokens_,
-                        " tokens, this cache at most ", room * kv_page_slots);
+    if (!qwen35::holds<CacheError>(pages_for(from.tokens_) <= room, "restore: the snapshot holds ", from.tokens_,
+                                   " tokens, this cache at most ", room * kv_page_slots)) {
+      return;
+    }
     const std::shared_ptr<KvPool> own = pool();
     reset();
     pages = from.pages_.copy_to(own, from.tokens_);

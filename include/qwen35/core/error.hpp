@@ -291,12 +291,16 @@ inline void require(detail::Condition condition, const Parts&... parts) {
 // Where the innermost attempt() of this thread wants the first failure.
 inline constinit thread_local std::optional<Failure>* wanted_failure = nullptr;
 
-// False: nobody waits for it.
-inline bool keep_failure(const Failure& failure) {
-  if (wanted_failure != nullptr && !wanted_failure->has_value()) {
-    wanted_failure->emplace(failure);
+// For the innermost attempt(), or for the program's handler. (One function for all kinds: it is called from
+// everywhere.)
+inline void decline_as(ErrorKind kind, const std::string& message, detail::Place place) {
+  const std::string shown = shown_message(message);
+  if (wanted_failure == nullptr) {
+    qwen35_error_handler(kind, shown.c_str(), place.file, place.line);
   }
-  return wanted_failure != nullptr;
+  if (!wanted_failure->has_value()) {
+    wanted_failure->emplace(Failure{kind, shown});
+  }
 }
 #endif
 
@@ -314,12 +318,11 @@ inline bool declined() {
 // does the function, with whatever value, and those that called it ask declined().
 template <class E = Error>
 inline void decline(const std::string& message, [[maybe_unused]] detail::Place place = {}) {
-#if !defined(__cpp_exceptions)
-  if (keep_failure({E::kind, shown_message(message)})) {
-    return;
-  }
-#endif
+#if defined(__cpp_exceptions)
   raise<E>(message, place);
+#else
+  decline_as(E::kind, message, place);
+#endif
 }
 
 // As require(), but declines; false where that returns.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/error.hpp>
+#include <qwen35/core/lifetime.hpp>
 
 #include <optional>
 #include <utility>
@@ -32,12 +33,11 @@ QWEN35_BEGIN_NAMESPACE
 
 // The same declined.
 inline void decline(const Failure& failure) {
-#if !defined(__cpp_exceptions)
-  if (keep_failure(failure)) {
-    return;
-  }
-#endif
+#if defined(__cpp_exceptions)
   raise(failure);
+#else
+  decline_as(failure.kind, failure.message, {});
+#endif
 }
 
 template <class T>
@@ -48,20 +48,20 @@ class [[nodiscard]] Result {
 
   explicit operator bool() const { return value_.has_value(); }
   // Raises the failure where there is no value.
-  T& value() & {
+  T& value() & QWEN35_LIFETIMEBOUND {
     require_value();
     return *value_;
   }
-  const T& value() const& {
+  const T& value() const& QWEN35_LIFETIMEBOUND {
     require_value();
     return *value_;
   }
-  T&& value() && {
+  T&& value() && QWEN35_LIFETIMEBOUND {
     require_value();
     return std::move(*value_);
   }
   // Of a result without a value.
-  const Failure& failure() const { return failure_; }
+  const Failure& failure() const QWEN35_LIFETIMEBOUND { return failure_; }
 
  private:
   void require_value() const {
@@ -74,13 +74,32 @@ class [[nodiscard]] Result {
   Failure failure_;
 };
 
+// Of a call that gives nothing.
+template <>
+class [[nodiscard]] Result<void> {
+ public:
+  Result() = default;
+  Result(Failure failure) : failure_(std::move(failure)) {}
+
+  explicit operator bool() const { return !failure_.has_value(); }
+  const Failure& failure() const QWEN35_LIFETIMEBOUND { return *failure_; }
+
+ private:
+  std::optional<Failure> failure_;
+};
+
 // What `call` gives, or the library's error that it raises. A build without exceptions has none to catch: there this
 // gives what the doors decline, those that have a try_ form, and all else goes to the program's handler.
 template <class Call>
 auto attempt(Call&& call) -> Result<decltype(call())> {
 #if defined(__cpp_exceptions)
   try {
-    return call();
+    if constexpr (std::is_void_v<decltype(call())>) {
+      call();
+      return {};
+    } else {
+      return call();
+    }
   } catch (const ConfigError& error) {
     return Failure{ErrorKind::config, error.what()};
   } catch (const CheckpointError& error) {
@@ -99,12 +118,16 @@ auto attempt(Call&& call) -> Result<decltype(call())> {
 #else
   std::optional<Failure> failure;
   std::optional<Failure>* const outer = std::exchange(wanted_failure, &failure);
-  auto value = call();
-  wanted_failure = outer;
-  if (failure) {
-    return std::move(*failure);
+  const auto result = [&](auto&&... value) {
+    wanted_failure = outer;
+    return failure ? Result<decltype(call())>(std::move(*failure)) : Result<decltype(call())>(std::move(value)...);
+  };
+  if constexpr (std::is_void_v<decltype(call())>) {
+    call();
+    return result();
+  } else {
+    return result(call());
   }
-  return Result<decltype(call())>(std::move(value));
 #endif
 }
 

@@ -84,9 +84,9 @@ class Batch {
     return static_cast<std::size_t>(
         std::count_if(entries_.begin(), entries_.end(), [](const Entry& entry) { return !entry.sequence.finished(); }));
   }
-  const Sequence& sequence(Handle handle) const { return find(handle).sequence; }
+  const Sequence& sequence(Handle handle) const QWEN35_LIFETIMEBOUND { return find(handle).sequence; }
   // Between steps, to take a fork or a point of.
-  const SequenceCache& cache(Handle handle) const { return find(handle).cache(); }
+  const SequenceCache& cache(Handle handle) const QWEN35_LIFETIMEBOUND { return find(handle).cache(); }
   // Tokens of its prompt that are still to be run.
   bool is_reading(Handle handle) const {
     const Entry& entry = find(handle);

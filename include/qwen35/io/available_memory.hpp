@@ -23,16 +23,13 @@ QWEN35_BEGIN_NAMESPACE
 // the system does not tell. `root`: what stands before /proc and /sys.
 std::optional<std::size_t> available_memory(const std::string& root = "");
 
-// Raises E, which begins with `what`, when `bytes` are more than that: the heap promises them all the same, and the
+// Declines E, which begins with `what`, when `bytes` are more than that: the heap promises them all the same, and the
 // system ends the program that writes to them. (Little is not worth the 0.1 ms that asking takes.)
 template <class E>
-void require_memory(std::size_t bytes, std::string_view what) {
+[[nodiscard]] bool memory_holds(std::size_t bytes, std::string_view what) {
   constexpr std::size_t little = std::size_t{1} << 30;
-  if (bytes > little) {
-    const std::optional<std::size_t> left = available_memory();
-    require<E>(!left || bytes <= *left, what, " takes ", bytes, " bytes, and ", left.value_or(0),
-               " bytes of memory are left");
-  }
+  const std::optional<std::size_t> left = bytes > little ? available_memory() : std::nullopt;
+  return !left || holds<E>(bytes <= *left, what, " takes ", bytes, " bytes, and ", *left, " bytes of memory are left");
 }
 
 namespace detail {

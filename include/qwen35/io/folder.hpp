@@ -65,28 +65,39 @@ template <class E = Error>
 std::vector<std::string> names_in_folder(const std::string& path, std::size_t limit) {
   std::vector<std::string> names;
   const auto add = [&](std::string name) {
-    require<E>(names.size() < limit, path, ": more than ", limit, " files");
-    names.push_back(std::move(name));
+    const bool fits = holds<E>(names.size() < limit, path, ": more than ", limit, " files");
+    if (fits) {
+      names.push_back(std::move(name));
+    }
+    return fits;
   };
 #if QWEN35_HAS_POSIX
   struct Close {
     void operator()(DIR* folder) const { ::closedir(folder); }
   };
   const std::unique_ptr<DIR, Close> folder(::opendir(path.c_str()));
-  require_system<E>(folder != nullptr, path, "cannot be read as a folder");
+  if (!system_holds<E>(folder != nullptr, path, "cannot be read as a folder")) {
+    return names;
+  }
   for (errno = 0; const dirent* const entry = ::readdir(folder.get()); errno = 0) {
     const std::string_view name = static_cast<const char*>(entry->d_name);
-    if (name != "." && name != "..") {
-      add(std::string(name));
+    if (name != "." && name != ".." && !add(std::string(name))) {
+      return names;
     }
   }
-  require_system<E>(errno == 0, path, "cannot be read as a folder");
+  if (!system_holds<E>(errno == 0, path, "cannot be read as a folder")) {
+    names.clear();
+  }
 #else
   std::error_code error;
   for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
-    add(entry->path().filename().string());
+    if (!add(entry->path().filename().string())) {
+      return names;
+    }
   }
-  require<E>(!error, path, ": cannot be read as a folder: ", error.message());
+  if (!holds<E>(!error, path, ": cannot be read as a folder: ", error.message())) {
+    names.clear();
+  }
 #endif
   return names;
 }

@@ -3,6 +3,7 @@
 // beside its weights is read.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/io/folder.hpp>
 #include <qwen35/io/plain_file.hpp>
 
@@ -62,7 +63,7 @@ class ModelFolder {
   }
 
   // Empty for files in memory, and for made ones.
-  const std::string& folder() const { return state_->folder; }
+  const std::string& folder() const QWEN35_LIFETIMEBOUND { return state_->folder; }
   // How messages call all of it: the folder, or what the files are made from; "checkpoint" in memory.
   std::string name() const {
     return !folder().empty() ? folder() : state_->source.empty() ? "checkpoint" : state_->source;
@@ -113,8 +114,9 @@ class ModelFolder {
     if (folder().empty()) {
       const auto add = [&](const std::string& name) {
         if (name.size() > inner.size() && name.starts_with(inner) && name[inner.size()] == '/') {
-          out.push_back(name.substr(inner.size() + 1));
-          require<E>(out.size() <= limit, place(inner), ": more than ", limit, " files");
+          if (holds<E>(out.size() < limit, place(inner), ": more than ", limit, " files")) {
+            out.push_back(name.substr(inner.size() + 1));
+          }
         }
       };
       for (const auto& [name, bytes] : state_->given) {

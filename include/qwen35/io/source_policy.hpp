@@ -36,8 +36,10 @@ class SourcePolicy {
   template <class E = Error>
   std::string admitted(const std::string& source, std::string_view where) const {
     std::string path = source;
-    require<E>(admits(path), where, ": names a file that is not to be opened: SourcePolicy admits ",
-               folders_.empty() ? "data: URLs alone" : "data: URLs and what is in its folders");
+    if (!admits(path)) {
+      decline<E>(concat(where, ": names a file that is not to be opened: SourcePolicy admits ",
+                        folders_.empty() ? "data: URLs alone" : "data: URLs and what is in its folders"));
+    }
     return path;
   }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/error.hpp>
+#include <qwen35/core/lifetime.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -62,6 +63,8 @@ class Value {
   // The integer that `digits` (JSON's form: "-" or nothing, then digits) write, of any size. Raises TextError for
   // anything else.
   static Value integer(std::string_view digits);
+  // One that lives as long as the program: what is looked at where there is nothing.
+  static const Value& none();
   static Value array() { return Value(Kind::array); }
   static Value object() { return Value(Kind::object); }
 
@@ -75,23 +78,24 @@ class Value {
   bool is_array() const { return kind_ == Kind::array; }
   bool is_object() const { return kind_ == Kind::object; }
 
-  // Each raises TextError, naming both kinds, when the value is of another kind.
+  // Each raises TextError, naming both kinds, when the value is of another kind; where that is declined it gives
+  // whatever, as declined() says.
   bool as_bool() const { return expect(Kind::boolean).integer_ != 0; }
   std::int64_t as_integer() const;
   // The digits of an integer of any size.
   std::string digits() const { return expect(Kind::integer).string_.empty() ? std::to_string(integer_) : string_; }
   // The nearest double; infinite for an integer beyond the doubles.
   double as_number() const;
-  const std::string& as_string() const { return expect(Kind::string).string_; }
-  const std::vector<Value>& items() const { return expect(Kind::array).items_; }
+  const std::string& as_string() const QWEN35_LIFETIMEBOUND { return expect(Kind::string).string_; }
+  const std::vector<Value>& items() const QWEN35_LIFETIMEBOUND { return expect(Kind::array).items_; }
   std::vector<Value>& items() { return const_cast<Value&>(expect(Kind::array)).items_; }
-  const std::vector<Member>& members() const { return expect(Kind::object).members_; }
+  const std::vector<Member>& members() const QWEN35_LIFETIMEBOUND { return expect(Kind::object).members_; }
   std::vector<Member>& members() { return const_cast<Value&>(expect(Kind::object)).members_; }
 
   // The member of an object, or null when it is absent or this is no object.
-  const Value* find(std::string_view key) const;
+  const Value* find(std::string_view key) const QWEN35_LIFETIMEBOUND;
   // The member of an object. Raises TextError when it is absent.
-  const Value& at(std::string_view key) const;
+  const Value& at(std::string_view key) const QWEN35_LIFETIMEBOUND;
   // The member of an object, added as null at the end when it is absent. A null value becomes an object.
   Value& operator[](std::string_view key);
   void push_back(Value value);
@@ -130,10 +134,12 @@ QWEN35_BODY Value::~Value() = default;
 
 QWEN35_BODY Value Value::integer(std::string_view digits) {
   const std::string_view unsigned_digits = digits.substr(digits.starts_with('-') ? 1 : 0);
-  require<TextError>(!unsigned_digits.empty() && unsigned_digits.find_first_not_of("0123456789") == digits.npos &&
-                         (unsigned_digits.size() == 1 || unsigned_digits.front() != '0'),
-                     "JSON: expected the digits of an integer, found \"", digits, "\"");
   Value out(Kind::integer);
+  if (!holds<TextError>(!unsigned_digits.empty() && unsigned_digits.find_first_not_of("0123456789") == digits.npos &&
+                            (unsigned_digits.size() == 1 || unsigned_digits.front() != '0'),
+                        "JSON: expected the digits of an integer, found \"", digits, "\"")) {
+    return out;
+  }
   if (std::from_chars(digits.data(), digits.data() + digits.size(), out.integer_).ec != std::errc()) {
     out.integer_ = 0;
     out.string_ = digits;
@@ -141,9 +147,15 @@ QWEN35_BODY Value Value::integer(std::string_view digits) {
   return out;
 }
 
+QWEN35_BODY const Value& Value::none() {
+  static const Value value;
+  return value;
+}
+
 QWEN35_BODY std::int64_t Value::as_integer() const {
-  require<TextError>(expect(Kind::integer).string_.empty(), "JSON: found the integer ", string_.substr(0, 40),
-                     ", expected one of 64 bits");
+  if (!expect(Kind::integer).string_.empty()) {
+    decline<TextError>(concat("JSON: found the integer ", string_.substr(0, 40), ", expected one of 64 bits"));
+  }
   return integer_;
 }
 
@@ -170,8 +182,7 @@ QWEN35_BODY const Value* Value::find(std::string_view key) const {
 
 QWEN35_BODY const Value& Value::at(std::string_view key) const {
   const Value* const found = find(key);
-  require<TextError>(found != nullptr, "JSON: no member \"", key, "\"");
-  return *found;
+  return holds<TextError>(found != nullptr, "JSON: no member \"", key, "\"") ? *found : none();
 }
 
 QWEN35_BODY Value& Value::operator[](std::string_view key) {
@@ -195,7 +206,9 @@ QWEN35_BODY void Value::push_back(Value value) {
 }
 
 QWEN35_BODY const Value& Value::expect(Kind kind) const {
-  require<TextError>(kind_ == kind, "JSON: found ", name(kind_), ", expected ", name(kind));
+  if (kind_ != kind) {
+    decline<TextError>(concat("JSON: found ", name(kind_), ", expected ", name(kind)));
+  }
   return *this;
 }
 

@@ -2,6 +2,7 @@
 // Pictures to the vision tower's input: resized, normalised, cut into patches.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/core/tensor.hpp>
 #include <qwen35/media/patches.hpp>
 #include <qwen35/media/preprocessor_options.hpp>
@@ -37,7 +38,7 @@ class ImageProcessor {
     return ImageProcessor(ImageProcessorConfig::from_pretrained(files));
   }
 
-  const ImageProcessorConfig& config() const { return config_; }
+  const ImageProcessorConfig& config() const QWEN35_LIFETIMEBOUND { return config_; }
 
   // The size that a picture of this size is brought to. Raises MediaError for an aspect ratio above 200.
   ImageSize resized_size(ImageSize size, const ImageOptions& options = {}) const {

@@ -2,6 +2,7 @@
 // Videos to the vision tower's input: frames sampled, resized, normalised, cut into patches of two frames.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/media/frame_sampling.hpp>
 #include <qwen35/media/image_processor.hpp>
 #include <qwen35/media/video_source.hpp>
@@ -60,7 +61,7 @@ class VideoProcessor {
     return VideoProcessor(VideoProcessorConfig::from_pretrained(files));
   }
 
-  const VideoProcessorConfig& config() const { return config_; }
+  const VideoProcessorConfig& config() const QWEN35_LIFETIMEBOUND { return config_; }
 
   // The indices of the frames to take. Raises InputError for an empty video, a rate that is not above 0, or fps and
   // num_frames together.

@@ -2,6 +2,7 @@
 // A model whose config is chosen at run time from those that the program was compiled for.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/core/result.hpp>
 #include <qwen35/model/causal_lm.hpp>
 #include <qwen35/model/conditional_generation.hpp>
@@ -37,8 +38,8 @@ class AnyModel : public GenerateCalls<AnyModel> {
 
   std::size_t vocab_size() const { return held_->vocab_size(); }
   // Of the text model.
-  const TextValues& config() const { return held_->config(); }
-  const json::Value& generation_config() const { return held_->generation_config(); }
+  const TextValues& config() const QWEN35_LIFETIMEBOUND { return held_->config(); }
+  const json::Value& generation_config() const QWEN35_LIFETIMEBOUND { return held_->generation_config(); }
   std::uint64_t fingerprint() const { return held_->fingerprint(); }
 
   // Has it a vision tower? Without one the next two raise InputError.

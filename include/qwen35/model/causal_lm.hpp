@@ -2,6 +2,7 @@
 // The text model with a language-model head. Source: reference `Qwen3_5MoeForCausalLM`.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/model/generate_calls.hpp>
 #include <qwen35/model/head_forward.hpp>
 #include <qwen35/model/losses.hpp>
@@ -62,11 +63,13 @@ class CausalLM : public GenerateCalls<CausalLM<Config>> {
   template <class = void>
   void save_pretrained(const std::string& folder, const SaveOptions& options = {}) const;
 
-  const Matrix& get_input_embeddings() const { return model.get_input_embeddings(); }
-  const Matrix& get_output_embeddings() const { return model.weights().lm_head; }
+  const Matrix& get_input_embeddings() const QWEN35_LIFETIMEBOUND { return model.get_input_embeddings(); }
+  const Matrix& get_output_embeddings() const QWEN35_LIFETIMEBOUND { return model.weights().lm_head; }
   [[deprecated("use get_output_embeddings")]] const Matrix& lm_head_weight() const { return get_output_embeddings(); }
-  const TextValues& config() const { return model.config(); }
-  const json::Value& generation_config() const { return generation_config_; }  // null when the checkpoint has none
+  const TextValues& config() const QWEN35_LIFETIMEBOUND { return model.config(); }
+  const json::Value& generation_config() const QWEN35_LIFETIMEBOUND {
+    return generation_config_;
+  }  // null when the checkpoint has none
   std::uint64_t fingerprint() const { return model.fingerprint(); }
 
   TextModel<Config> model;

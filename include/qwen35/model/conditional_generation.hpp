@@ -2,6 +2,7 @@
 // The multimodal model with a language-model head. Source: reference `Qwen3_5MoeForConditionalGeneration`.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/model/generate_calls.hpp>
 #include <qwen35/model/head_forward.hpp>
 #include <qwen35/model/losses.hpp>
@@ -92,11 +93,13 @@ class ConditionalGeneration : public GenerateCalls<ConditionalGeneration<Config>
                           generation_config_files(generation_config_));
   }
 
-  const Matrix& get_input_embeddings() const { return model.get_input_embeddings(); }
-  const Matrix& get_output_embeddings() const { return model.language_model.weights().lm_head; }
+  const Matrix& get_input_embeddings() const QWEN35_LIFETIMEBOUND { return model.get_input_embeddings(); }
+  const Matrix& get_output_embeddings() const QWEN35_LIFETIMEBOUND { return model.language_model.weights().lm_head; }
   [[deprecated("use get_output_embeddings")]] const Matrix& lm_head_weight() const { return get_output_embeddings(); }
-  const ConfigValues& config() const { return model.config(); }
-  const json::Value& generation_config() const { return generation_config_; }  // null when the checkpoint has none
+  const ConfigValues& config() const QWEN35_LIFETIMEBOUND { return model.config(); }
+  const json::Value& generation_config() const QWEN35_LIFETIMEBOUND {
+    return generation_config_;
+  }  // null when the checkpoint has none
   std::uint64_t fingerprint() const { return model.fingerprint(); }
 
   Model<Config> model;

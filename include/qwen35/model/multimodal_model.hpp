@@ -3,6 +3,7 @@
 // `Qwen3_5MoeModel`.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/model/media_input.hpp>
 #include <qwen35/model/rope_index.hpp>
 #include <qwen35/model/text_model.hpp>
@@ -96,8 +97,8 @@ class Model {
     save_pretrained(folder, "Model", named_parameters(), options, {});
   }
 
-  const Matrix& get_input_embeddings() const { return language_model.weights().embed_tokens; }
-  const ConfigValues& config() const { return values_; }
+  const Matrix& get_input_embeddings() const QWEN35_LIFETIMEBOUND { return language_model.weights().embed_tokens; }
+  const ConfigValues& config() const QWEN35_LIFETIMEBOUND { return values_; }
   // Of both parts: a cache holds what pictures became.
   std::uint64_t fingerprint() const { return language_model.fingerprint(); }
 

@@ -5,6 +5,7 @@
 
 #include <qwen35/cache/hybrid_cache.hpp>
 #include <qwen35/config/config_file.hpp>
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/layers/rotary_embedding.hpp>
 #include <qwen35/model/forward_input.hpp>
 #include <qwen35/model/rectangle.hpp>
@@ -102,9 +103,9 @@ class TextModel {
   template <class = void>
   void save_pretrained(const std::string& folder, const SaveOptions& options = {}) const;
 
-  const Matrix& get_input_embeddings() const { return weights_.embed_tokens; }
-  const TextWeights<Config>& weights() const { return weights_; }
-  const TextValues& config() const { return values_; }
+  const Matrix& get_input_embeddings() const QWEN35_LIFETIMEBOUND { return weights_.embed_tokens; }
+  const TextWeights<Config>& weights() const QWEN35_LIFETIMEBOUND { return weights_; }
+  const TextValues& config() const QWEN35_LIFETIMEBOUND { return values_; }
   // Identifies the model: a cache belongs to one. In a multimodal model, whose caches hold rows of pictures too, it
   // tells the towers apart as well.
   std::uint64_t fingerprint() const { return fingerprint_; }

@@ -5,6 +5,7 @@
 
 #include <qwen35/config/config_file.hpp>
 #include <qwen35/core/grid.hpp>
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/layers/vision_positions.hpp>
 #include <qwen35/model/image_features.hpp>
 #include <qwen35/weights/bind_vision.hpp>
@@ -93,7 +94,7 @@ class VisionTower {
   // model with experts. Raises CheckpointError.
   void save_pretrained(const std::string& folder, const SaveOptions& options = {}, bool moe = true) const;
 
-  const VisionWeights& weights() const { return weights_; }
+  const VisionWeights& weights() const QWEN35_LIFETIMEBOUND { return weights_; }
   static constexpr Vision config() { return {}; }  // its members are the fields: config().depth
   // Identifies the tower: rows of one are not rows of another.
   std::uint64_t fingerprint() const { return fingerprint_; }

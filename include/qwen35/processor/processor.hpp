@@ -128,7 +128,8 @@ class Processor {
     return apply_chat_template(std::span(&messages, 1), input);
   }
   ProcessorOutput apply_chat_template(const json::Value& messages, const ChatInput& input = {}) const {
-    return apply_chat_template(messages_from_json(messages, input.sources), input);
+    const std::vector<Message> list = messages_from_json(messages, input.sources);
+    return declined() ? ProcessorOutput() : apply_chat_template(list, input);
   }
   // Several conversations, one row each.
   ProcessorOutput apply_chat_template(std::span<const std::vector<Message>> conversations,

@@ -2,6 +2,7 @@
 // A generation config whose fields are given in any order.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/sampling/generation_config.hpp>
 
 #include <utility>
@@ -15,7 +16,7 @@ class GenerationConfigBuilder {
   GenerationConfigBuilder() = default;
   explicit GenerationConfigBuilder(GenerationConfig config) : config_(std::move(config)) {}
   operator const GenerationConfig&() const { return config_; }
-  const GenerationConfig& config() const { return config_; }
+  const GenerationConfig& config() const QWEN35_LIFETIMEBOUND { return config_; }
 
 #define QWEN35_SETTER(field)                                                                           \
   GenerationConfigBuilder& set_##field(typename decltype(GenerationConfig::field)::value_type value) { \

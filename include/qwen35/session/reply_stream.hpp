@@ -2,6 +2,7 @@
 // A reply as a range of events: `for (const OutputEvent& event : session.stream(message))`.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/parallel/thread_count.hpp>
 #include <qwen35/session/session.hpp>
 
@@ -57,7 +58,7 @@ class ReplyStream {
   }
   std::default_sentinel_t end() const { return {}; }
   // Of a loop that came to its end.
-  const Reply& reply() const { return reply_; }
+  const Reply& reply() const QWEN35_LIFETIMEBOUND { return reply_; }
 
  private:
   enum class Turn { model, reader, ended, cancelled };

@@ -68,9 +68,10 @@ inline json::Value runs_to_json(const std::vector<MediaRun>& runs) {
 }
 inline std::size_t number(const json::Value& value, std::int64_t low, std::int64_t high, const std::string& path,
                           std::string_view what) {
-  require<TextError>(value.is_integer() && value.as_integer() >= low && value.as_integer() <= high, path, ": ", what,
-                     ": expected ", low, " to ", high);
-  return static_cast<std::size_t>(value.as_integer());
+  return holds<TextError>(value.is_integer() && value.as_integer() >= low && value.as_integer() <= high, path, ": ",
+                          what, ": expected ", low, " to ", high)
+             ? static_cast<std::size_t>(value.as_integer())
+             : 0;
 }
 inline std::uint64_t hash_of(const json::Value& value, const std::string& path) {
   std::uint64_t hash = 0;
@@ -78,18 +79,21 @@ inline std::uint64_t hash_of(const json::Value& value, const std::string& path) 
   const char* const begin = text ? value.as_string().data() : nullptr;
   const char* const end = text ? begin + value.as_string().size() : nullptr;
   const auto [stop, error] = std::from_chars(begin, end, hash);
-  require<TextError>(text && error == std::errc() && stop == end, path,
-                     ": content_hash: expected a decimal number as a string");
+  if (!text || error != std::errc() || stop != end) {
+    decline<TextError>(concat(path, ": content_hash: expected a decimal number as a string"));
+  }
   return hash;
 }
+// The member of an object; where that is declined, null.
 inline const json::Value& field(const json::Value& item, std::string_view key, const std::string& path) {
   const json::Value* const found = item.is_object() ? item.find(key) : nullptr;
-  require<TextError>(found != nullptr, path, ": media: no \"", key, "\"");
-  return *found;
+  return holds<TextError>(found != nullptr, path, ": media: no \"", key, "\"") ? *found : json::Value::none();
 }
 inline const std::vector<json::Value>& list_of(const json::Value& value, std::string_view what,
                                                const std::string& path) {
-  require<TextError>(value.is_array(), path, ": ", what, ": expected a list");
+  if (!value.is_array()) {
+    decline<TextError>(concat(path, ": ", what, ": expected a list"));
+  }
   return value.items();
 }
 inline std::vector<SessionMedium> media_from_json(const json::Value& list, const std::string& path) {
@@ -97,29 +101,39 @@ inline std::vector<SessionMedium> media_from_json(const json::Value& list, const
   for (const json::Value& item : list_of(list, "media", path)) {
     SessionMedium medium;
     const json::Value& type = field(item, "type", path);
-    require<TextError>(type == json::Value("image") || type == json::Value("video"), path,
-                       ": media: type: expected image or video");
+    if (!holds<TextError>(type == json::Value("image") || type == json::Value("video"), path,
+                          ": media: type: expected image or video")) {
+      return out;
+    }
     medium.type = type == json::Value("image") ? PartType::image : PartType::video;
     const std::vector<json::Value>& grid = list_of(field(item, "grid_thw", path), "grid_thw", path);
-    require<TextError>(grid.size() == 3, path, ": grid_thw: expected 3 numbers");
+    if (!holds<TextError>(grid.size() == 3, path, ": grid_thw: expected 3 numbers")) {
+      return out;
+    }
     for (std::size_t k = 0; k < 3; ++k) {
       medium.grid_thw[k] = static_cast<std::int64_t>(number(grid[k], 1, Grid::max_patches, path, "grid_thw"));
     }
     medium.merge_size =
         number(field(item, "merge_size", path), 1, static_cast<std::int64_t>(Grid::max_merge), path, "merge_size");
     const Grid sizes{medium.grid_thw[0], medium.grid_thw[1], medium.grid_thw[2]};
-    require<TextError>(sizes.possible(medium.merge_size), path,
-                       ": grid_thw: expected height and width multiples of merge_size, and at most ", Grid::max_patches,
-                       " patches");
+    if (declined() || !holds<TextError>(sizes.possible(medium.merge_size), path,
+                                        ": grid_thw: expected height and width multiples of merge_size, and at most ",
+                                        Grid::max_patches, " patches")) {
+      return out;
+    }
     medium.content_hash = hash_of(field(item, "content_hash", path), path);
     for (const json::Value& seconds : list_of(field(item, "timestamps", path), "timestamps", path)) {
-      require<TextError>(seconds.is_number(), path, ": timestamps: expected numbers");
+      if (!holds<TextError>(seconds.is_number(), path, ": timestamps: expected numbers")) {
+        return out;
+      }
       medium.timestamps.push_back(seconds.as_number());
     }
     const bool video = medium.type == PartType::video;
-    require<TextError>(
-        video ? medium.timestamps.size() == static_cast<std::size_t>(medium.grid_thw[0]) : medium.grid_thw[0] == 1,
-        path, ": media: the number of frames contradicts itself");
+    if (!holds<TextError>(
+            video ? medium.timestamps.size() == static_cast<std::size_t>(medium.grid_thw[0]) : medium.grid_thw[0] == 1,
+            path, ": media: the number of frames contradicts itself")) {
+      return out;
+    }
     out.push_back(std::move(medium));
   }
   return out;
@@ -128,7 +142,9 @@ inline std::vector<MediaRun> runs_from_json(const json::Value& list, const std::
   std::vector<MediaRun> out;
   for (const json::Value& item : list_of(list, "held", path)) {
     const std::vector<json::Value>& numbers = list_of(item, "held", path);
-    require<TextError>(numbers.size() == 4, path, ": held: expected 4 values each");
+    if (!holds<TextError>(numbers.size() == 4, path, ": held: expected 4 values each")) {
+      return out;
+    }
     constexpr std::int64_t most = std::int64_t{1} << 40;
     MediaRun run;
     run.begin = number(numbers[0], 0, most, path, "held");
@@ -170,13 +186,17 @@ inline SavedConversation conversation_from_json(const json::Value& in, const std
                                                 const SourcePolicy& sources, std::size_t max_tokens) {
   const auto member = [&](std::string_view key) -> const json::Value& {
     const json::Value* found = in.is_object() ? in.find(key) : nullptr;
-    require<TextError>(found != nullptr, path, ": not a session file (no \"", key, "\")");
-    return *found;
+    return holds<TextError>(found != nullptr, path, ": not a session file (no \"", key, "\")") ? *found
+                                                                                               : json::Value::none();
   };
-  require<TextError>(member("format") == json::Value("qwen35-session"), path, ": not a session file");
-  const bool early = member("version") == json::Value(1);
-  require<TextError>(early || member("version") == json::Value(2), path, ": not a session file of this version");
   SavedConversation out;
+  if (!holds<TextError>(member("format") == json::Value("qwen35-session"), path, ": not a session file")) {
+    return out;
+  }
+  const bool early = member("version") == json::Value(1);
+  if (!holds<TextError>(early || member("version") == json::Value(2), path, ": not a session file of this version")) {
+    return out;
+  }
   out.system = member("system").as_string();
   const json::Value& thinking = member("enable_thinking");
   out.enable_thinking = thinking.is_null() ? std::nullopt : std::optional<bool>(thinking.as_bool());
@@ -189,12 +209,17 @@ inline SavedConversation conversation_from_json(const json::Value& in, const std
   }
   if (!early || in.find("media") != nullptr) {
     out.media = detail::media_from_json(member("media"), path);
-    require<TextError>(out.media.size() <= count_media(out.messages), path, ": media: more than the messages have");
+    if (declined() || !holds<TextError>(out.media.size() <= count_media(out.messages), path,
+                                        ": media: more than the messages have")) {
+      return out;
+    }
     std::size_t tokens = 0;
     for (const SessionMedium& medium : out.media) {
       tokens += medium.tokens();
-      require<TextError>(tokens <= max_tokens, path, ": media: more tokens than the model's ", max_tokens,
-                         " positions");
+      if (!holds<TextError>(tokens <= max_tokens, path, ": media: more tokens than the model's ", max_tokens,
+                            " positions")) {
+        return out;
+      }
     }
   }
   if (!early) {

@@ -145,9 +145,9 @@ class Session {
   Session fork() const { return Session(*this, 0); }
 
   // Without the system prompt.
-  const std::vector<Message>& messages() const { return messages_; }
-  const SessionOptions& options() const { return options_; }
-  const GenerationConfig& generation_config() const { return config_; }
+  const std::vector<Message>& messages() const QWEN35_LIFETIMEBOUND { return messages_; }
+  const SessionOptions& options() const QWEN35_LIFETIMEBOUND { return options_; }
+  const GenerationConfig& generation_config() const QWEN35_LIFETIMEBOUND { return config_; }
   const Model& model() const { return *model_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   // Raises TextError, as the next two do, for what could not be saved and loaded again; see require_storable().

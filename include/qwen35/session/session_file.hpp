@@ -84,25 +84,30 @@ class SessionFile {
       layout.kv_dtype = session.options_.cache.kv_dtype;
       file = load_points(path, layout, session.model_->fingerprint(), session.max_positions());
     }
-    SavedConversation in = conversation_from_json(json::parse(file.text, path, conversation_depth), path,
-                                                  session.options_.sources, session.max_positions());
-    const auto check = [&](bool condition, const char* what) { require<TextError>(condition, path, ": ", what); };
-    check(in.points.size() == file.points.size(), "points: not as many as the file has");
-    check(reads_media(*session.model_) || in.media.empty(), "not of this kind of model: it has pictures or videos");
+    const json::Value text = declined() ? json::Value() : json::parse(file.text, path, conversation_depth);
+    SavedConversation in = conversation_from_json(text, path, session.options_.sources, session.max_positions());
+    const auto check = [&](bool condition, const char* what) { return holds<TextError>(condition, path, ": ", what); };
+    if (declined() || !check(in.points.size() == file.points.size(), "points: not as many as the file has") ||
+        !check(reads_media(*session.model_) || in.media.empty(),
+               "not of this kind of model: it has pictures or videos")) {
+      return;
+    }
     std::optional<SequencePoint> cache, system;
     std::vector<SequencePoint> snapshots;
     for (std::size_t i = 0; i < in.points.size(); ++i) {
       const SequencePoint& point = file.points[i];
       const std::string& what = in.points[i];
-      check(what == "snapshot" || (what == "cache" && !cache) || (what == "system" && !system),
-            "points: expected snapshots, one cache, one system");
-      check(reads_media(*session.model_) || !point.cache().rope_delta(),
-            "not of this kind of model: it has positions of media");
-      check(std::none_of(in.held.begin(), in.held.end(),
-                         [&](const MediaRun& run) {
-                           return run.begin < point.tokens() && run.begin + run.count > point.tokens();
-                         }),
-            "held: a picture is cut");
+      if (!check(what == "snapshot" || (what == "cache" && !cache) || (what == "system" && !system),
+                 "points: expected snapshots, one cache, one system") ||
+          !check(reads_media(*session.model_) || !point.cache().rope_delta(),
+                 "not of this kind of model: it has positions of media") ||
+          !check(std::none_of(in.held.begin(), in.held.end(),
+                              [&](const MediaRun& run) {
+                                return run.begin < point.tokens() && run.begin + run.count > point.tokens();
+                              }),
+                 "held: a picture is cut")) {
+        return;
+      }
       if (what == "snapshot") {
         snapshots.push_back(point);
       } else {
@@ -116,6 +121,9 @@ class SessionFile {
     options.tools = std::move(in.tools);
     if (cache) {
       session.cache_.back_to(*cache);
+      if (declined()) {
+        return;
+      }
     } else {
       session.cache_.reset();
     }
@@ -147,6 +155,11 @@ void save_session(const Session<Model>& session, const std::string& path) {
 template <class Model>
 void load_session(Session<Model>& session, const std::string& path) {
   SessionFile<Model>::load(session, path);
+}
+// The same, with what it would raise as a failure.
+template <class Model>
+Result<void> try_load_session(Session<Model>& session, const std::string& path) {
+  return attempt([&] { load_session(session, path); });
 }
 
 QWEN35_END_NAMESPACE

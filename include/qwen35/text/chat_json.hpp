@@ -115,8 +115,8 @@ QWEN35_BODY std::string optional_string(const json::Value& object, std::string_v
   if (value == nullptr || value->is_null()) {
     return {};
   }
-  require<TextError>(value->is_string(), where, ".", key, ": expected a string");
-  return value->as_string();
+  return holds<TextError>(value->is_string(), where, ".", key, ": expected a string") ? value->as_string()
+                                                                                      : std::string();
 }
 
 QWEN35_BODY std::string media_source(const json::Value& item, std::string_view kind, const std::string& where) {
@@ -141,7 +141,9 @@ QWEN35_BODY std::string media_source(const json::Value& item, std::string_view k
 }
 
 QWEN35_BODY ContentPart part_from_json(const json::Value& item, const std::string& where, const SourcePolicy& sources) {
-  require<TextError>(item.is_object(), where, ": expected an object with a type");
+  if (!holds<TextError>(item.is_object(), where, ": expected an object with a type")) {
+    return {};
+  }
   const std::string type = optional_string(item, "type", where);
   const auto has = [&item](std::string_view key) { return item.find(key) != nullptr; };
   if (type == "image" || type == "image_url" || has("image") || has("image_url")) {
@@ -150,9 +152,11 @@ QWEN35_BODY ContentPart part_from_json(const json::Value& item, const std::strin
   if (type == "video" || type == "video_url" || has("video") || has("video_url")) {
     return ContentPart::video(sources.admitted<TextError>(media_source(item, "video", where), where));
   }
-  require<TextError>(has("text"), "Unexpected item type in content. (", where,
-                     ": expected a text, image, image_url, video or video_url item, found type \"", type, "\")");
-  require<TextError>(item.at("text").is_string(), where, ".text: expected a string");
+  if (!holds<TextError>(has("text"), "Unexpected item type in content. (", where,
+                        ": expected a text, image, image_url, video or video_url item, found type \"", type, "\")") ||
+      !holds<TextError>(item.at("text").is_string(), where, ".text: expected a string")) {
+    return {};
+  }
   return ContentPart::text(item.at("text").as_string());
 }
 
@@ -164,8 +168,10 @@ QWEN35_BODY MessageContent content_from_json(const json::Value* content, const s
   if (content->is_string()) {
     return content->as_string();
   }
-  require<TextError>(content->is_array(), "Unexpected content type. (", where,
-                     ": expected a string, null or a list of parts)");
+  if (!holds<TextError>(content->is_array(), "Unexpected content type. (", where,
+                        ": expected a string, null or a list of parts)")) {
+    return MessageContent::null();
+  }
   std::vector<ContentPart> parts;
   for (std::size_t k = 0; k < content->size(); ++k) {
     parts.push_back(part_from_json(content->items()[k], concat(where, "[", k, "]"), sources));
@@ -174,14 +180,20 @@ QWEN35_BODY MessageContent content_from_json(const json::Value* content, const s
 }
 
 QWEN35_BODY ToolCall tool_call_from_json(const json::Value& item, const std::string& where) {
-  require<TextError>(item.is_object(), where, ": expected an object");
+  ToolCall out;
+  if (!holds<TextError>(item.is_object(), where, ": expected an object")) {
+    return out;
+  }
   const json::Value* wrapped = item.find("function");
   const json::Value& call = wrapped != nullptr ? *wrapped : item;
-  require<TextError>(call.is_object(), where, ".function: expected an object");
-  ToolCall out;
+  if (!holds<TextError>(call.is_object(), where, ".function: expected an object")) {
+    return out;
+  }
   out.id = optional_string(item, "id", where);
   out.name = optional_string(call, "name", where);
-  require<TextError>(!out.name.empty(), where, ".name: expected the name of a function");
+  if (!holds<TextError>(!out.name.empty(), where, ".name: expected the name of a function")) {
+    return out;
+  }
   if (const json::Value* arguments = call.find("arguments"); arguments != nullptr && !arguments->is_null()) {
     if (arguments->is_string()) {
       const std::string& text = arguments->as_string();
@@ -189,18 +201,24 @@ QWEN35_BODY ToolCall tool_call_from_json(const json::Value& item, const std::str
     } else {
       out.arguments = *arguments;
     }
-    require<TextError>(out.arguments.is_object(), where, ".arguments: expected an object, or a string holding one");
+    if (!out.arguments.is_object()) {
+      decline<TextError>(concat(where, ".arguments: expected an object, or a string holding one"));
+    }
   }
   return out;
 }
 
 QWEN35_BODY Message message_from_json(const json::Value& value, const std::string& where, const SourcePolicy& sources) {
-  require<TextError>(value.is_object(), where, ": expected a message object");
   Message out;
+  if (!holds<TextError>(value.is_object(), where, ": expected a message object")) {
+    return out;
+  }
   const std::string name = optional_string(value, "role", where);
   const std::optional<Role> role = role_from_name(name);
-  require<TextError>(role.has_value(), "Unexpected message role. (", where,
-                     ".role: expected system, user, assistant or tool, found \"", name, "\")");
+  if (!holds<TextError>(role.has_value(), "Unexpected message role. (", where,
+                        ".role: expected system, user, assistant or tool, found \"", name, "\")")) {
+    return out;
+  }
   out.role = *role;
   out.content = content_from_json(value.find("content"), where + ".content", sources);
   out.tool_call_id = optional_string(value, "tool_call_id", where);
@@ -208,7 +226,9 @@ QWEN35_BODY Message message_from_json(const json::Value& value, const std::strin
     out.reasoning_content = optional_string(value, "reasoning_content", where);
   }
   if (const json::Value* calls = value.find("tool_calls"); calls != nullptr && !calls->is_null()) {
-    require<TextError>(calls->is_array(), where, ".tool_calls: expected a list");
+    if (!holds<TextError>(calls->is_array(), where, ".tool_calls: expected a list")) {
+      return out;
+    }
     for (std::size_t k = 0; k < calls->size(); ++k) {
       out.tool_calls.push_back(tool_call_from_json(calls->items()[k], concat(where, ".tool_calls[", k, "]")));
     }
@@ -219,10 +239,12 @@ QWEN35_BODY Message message_from_json(const json::Value& value, const std::strin
 }  // namespace detail
 
 QWEN35_BODY std::vector<Message> messages_from_json(const json::Value& list, const SourcePolicy& sources) {
-  require<TextError>(list.is_array(), "messages: expected a list of messages");
   std::vector<Message> out;
+  if (!holds<TextError>(list.is_array(), "messages: expected a list of messages")) {
+    return out;
+  }
   out.reserve(list.size());
-  for (std::size_t i = 0; i < list.size(); ++i) {
+  for (std::size_t i = 0; i < list.size() && !declined(); ++i) {
     out.push_back(detail::message_from_json(list.items()[i], concat("messages[", i, "]"), sources));
   }
   return out;
@@ -232,9 +254,13 @@ QWEN35_BODY std::vector<json::Value> tools_from_json(const json::Value& list) {
   if (list.is_null()) {
     return {};
   }
-  require<TextError>(list.is_array(), "tools: expected a list of JSON schema objects");
+  if (!holds<TextError>(list.is_array(), "tools: expected a list of JSON schema objects")) {
+    return {};
+  }
   for (std::size_t k = 0; k < list.size(); ++k) {
-    require<TextError>(list.items()[k].is_object(), "tools[", k, "]: expected a JSON schema object");
+    if (!holds<TextError>(list.items()[k].is_object(), "tools[", k, "]: expected a JSON schema object")) {
+      return {};
+    }
   }
   return list.items();
 }

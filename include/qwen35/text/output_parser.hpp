@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/core/abi.hpp>
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/json/respelling.hpp>
 #include <qwen35/json/value.hpp>
 #include <qwen35/text/output_events.hpp>
@@ -81,7 +82,7 @@ class OutputParser {
   // The remaining events: the output ends here. Further text is passed over.
   std::vector<OutputEvent> finish(OutputEnd end = OutputEnd::stopped);
   // All that was read so far.
-  const ParsedOutput& output() const noexcept { return output_; }
+  const ParsedOutput& output() const noexcept QWEN35_LIFETIMEBOUND { return output_; }
 
  private:
   enum class State : std::uint8_t {

@@ -132,7 +132,7 @@ class Tokenizer {
   void load_config(const json::Value& config, std::string_view source_name = "tokenizer_config.json");
 
   // Special tokens by name, -1 and "" when nothing gave them; `name` as in the file: "image_token".
-  const SpecialTokens& special_tokens() const { return special_tokens_; }
+  const SpecialTokens& special_tokens() const QWEN35_LIFETIMEBOUND { return special_tokens_; }
   TokenId special_token_id(std::string_view name) const { return special_tokens_.id(name); }
   std::string special_token(std::string_view name) const { return convert_ids_to_tokens(special_token_id(name)); }
   TokenId bos_token_id() const { return special_token_id("bos_token"); }

@@ -55,7 +55,8 @@ BatchEncoding Tokenizer::apply_chat_template(const std::vector<Message>& message
 
 QWEN35_LAZY_BODY
 BatchEncoding Tokenizer::apply_chat_template(const json::Value& messages, const TokenizerChatInput& input) const {
-  return apply_chat_template(messages_from_json(messages, SourcePolicy::everything()), input);  // none is opened
+  const std::vector<Message> list = messages_from_json(messages, SourcePolicy::everything());  // none is opened
+  return declined() ? BatchEncoding() : apply_chat_template(list, input);
 }
 
 #endif  // QWEN35_BODIES

@@ -3,6 +3,7 @@
 // in memory.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/core/result.hpp>
 #include <qwen35/io/model_folder.hpp>
 #include <qwen35/weights/model_files.hpp>
@@ -59,7 +60,7 @@ class Checkpoint {
   static Checkpoint open(const std::string& folder, const LoadProgress& progress = {}) {
     return open(folder, CheckpointOptions{.progress = progress});
   }
-  // The same, with what open() would raise as a failure. (Without exceptions, of folders; see README.)
+  // The same, with what open() would raise as a failure.
   static Result<Checkpoint> try_open(const std::string& folder, const CheckpointOptions& options = {}) {
     return attempt([&] { return open(folder, options); });
   }
@@ -79,25 +80,31 @@ class Checkpoint {
     return try_from_bytes(std::span(files.begin(), files.size()), options);
   }
 
-  const json::Value& config() const { return config_; }
-  const json::Value& generation_config() const { return generation_config_; }  // null when there is none
-  const std::string& folder() const { return files_.folder(); }  // empty for a checkpoint in memory or in one file
-  std::string name() const { return files_.name(); }             // of the folder or file, for messages
-  bool is_gguf() const { return gguf_; }                         // also a packed one that was made from GGUF
+  const json::Value& config() const QWEN35_LIFETIMEBOUND { return config_; }
+  const json::Value& generation_config() const QWEN35_LIFETIMEBOUND {
+    return generation_config_;
+  }  // null when there is none
+  const std::string& folder() const QWEN35_LIFETIMEBOUND {
+    return files_.folder();
+  }                                                   // empty for a checkpoint in memory or in one file
+  std::string name() const { return files_.name(); }  // of the folder or file, for messages
+  bool is_gguf() const { return gguf_; }              // also a packed one that was made from GGUF
   // What read_packed() says of a packed file, else null.
   const PackedFile* packed() const { return packed_.get(); }
 
   // The files beside the weights: what Tokenizer, Processor and others are made from.
-  const ModelFolder& files() const { return files_; }
+  const ModelFolder& files() const QWEN35_LIFETIMEBOUND { return files_; }
   bool has_file(std::string_view name) const { return files_.has_file(name); }
   // Raises CheckpointError when there is no such file. The bytes live as long as files() or a copy of it.
-  std::string_view text(std::string_view name) const { return files_.text(name); }
-  std::span<const std::byte> file(std::string_view name) const { return std::as_bytes(std::span(text(name))); }
+  std::string_view text(std::string_view name) const QWEN35_LIFETIMEBOUND { return files_.text(name); }
+  std::span<const std::byte> file(std::string_view name) const QWEN35_LIFETIMEBOUND {
+    return std::as_bytes(std::span(text(name)));
+  }
 
   // In the order of the files.
-  std::span<const TensorInfo> tensors() const { return tensors_; }
+  std::span<const TensorInfo> tensors() const QWEN35_LIFETIMEBOUND { return tensors_; }
   // The tensor of that name, or null.
-  const TensorInfo* find(const std::string& name) const;
+  const TensorInfo* find(const std::string& name) const QWEN35_LIFETIMEBOUND;
   // Keeps the weight files' bytes alive as long as somebody looks at them.
   std::shared_ptr<const void> owner() const { return weights_; }
   // What bringing the weight files into memory gave. It is logged too. Nothing for files that were given as bytes.

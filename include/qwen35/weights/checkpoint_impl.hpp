@@ -146,6 +146,9 @@ QWEN35_BODY Checkpoint Checkpoint::open_gguf(const std::string& path, const Chec
   weights->expect(paths);
   std::vector<GgufFile> parts;
   for (const std::string& part : paths) {
+    if (declined()) {
+      break;
+    }
     std::size_t data = 0;
 #if QWEN35_HAS_MMAP
     if (weights->reads()) {
@@ -166,11 +169,13 @@ QWEN35_BODY Checkpoint Checkpoint::open_gguf(const std::string& path, const Chec
 
 QWEN35_BODY Checkpoint Checkpoint::of_gguf(std::vector<GgufFile> parts, const std::shared_ptr<WeightFiles>& weights,
                                            const CheckpointOptions& options) {
-  const auto model = std::make_shared<const GgufModel>(join_gguf(std::move(parts)));
-  Checkpoint out(gguf_model_folder(model, weights), options);
+  const auto model = std::make_shared<const GgufModel>(declined() ? GgufModel() : join_gguf(std::move(parts)));
+  Checkpoint out(declined() ? ModelFolder::made({}) : gguf_model_folder(model, weights), options);
   out.gguf_ = true;
   out.weights_ = weights;
-  out.read_configs();
+  if (declined() || !out.read_configs()) {
+    return out;
+  }
   for (const std::optional<GgufFile>* const file : {&model->text, &model->vision}) {
     for (std::size_t i = 0; *file && i < (*file)->tensors.size(); ++i) {
       out.add((*file)->tensors[i]);
@@ -186,7 +191,9 @@ QWEN35_BODY Checkpoint Checkpoint::of_packed(PackedFile file, const std::shared_
   out.gguf_ = packed->gguf;
   out.packed_ = packed;
   out.weights_ = weights;
-  out.read_configs();
+  if (declined() || !out.read_configs()) {
+    return out;
+  }
   for (const TensorInfo& tensor : packed->tensors) {
     out.add(tensor);
   }

@@ -3,6 +3,7 @@
 // size of the file is checked before it is used.
 #pragma once
 
+#include <qwen35/core/lifetime.hpp>
 #include <qwen35/weights/gguf_cursor.hpp>
 #include <qwen35/weights/gguf_directory.hpp>
 
@@ -29,8 +30,8 @@ struct GgufFile {
   std::vector<TensorInfo> tensors;
 
   // The value of a key, or null.
-  const GgufValue* find(std::string_view key) const;
-  const TensorInfo* tensor(std::string_view name) const;
+  const GgufValue* find(std::string_view key) const QWEN35_LIFETIMEBOUND;
+  const TensorInfo* tensor(std::string_view name) const QWEN35_LIFETIMEBOUND;
 };
 
 // Does a file begin as a GGUF file does, or is it called so?
@@ -84,30 +85,39 @@ namespace detail {
 QWEN35_BODY std::pair<std::uint64_t, std::uint64_t> read_gguf_header(GgufCursor& cursor,
                                                                      std::span<const std::byte> file,
                                                                      const std::string& source) {
-  require<CheckpointError>(file.size() >= 4, source, ": ", file.size(), " bytes, too short for a GGUF file");
+  if (!holds<CheckpointError>(file.size() >= 4, source, ": ", file.size(), " bytes, too short for a GGUF file")) {
+    return {};
+  }
   const std::string_view magic(reinterpret_cast<const char*>(file.data()), 4);
   for (const std::string_view old : {"lmgg", "fmgg", "tjgg", "algg", "GGML", "GGJT", "GGMF"}) {
-    require<CheckpointError>(magic != old, source,
-                             ": a GGML file, the format before GGUF, expected GGUF: convert the original checkpoint "
-                             "again");
+    if (!holds<CheckpointError>(magic != old, source,
+                                ": a GGML file, the format before GGUF, expected GGUF: convert the original "
+                                "checkpoint again")) {
+      return {};
+    }
   }
-  require<CheckpointError>(is_gguf(file), source, ": not a GGUF file: it does not begin with \"GGUF\"");
+  if (!holds<CheckpointError>(is_gguf(file), source, ": not a GGUF file: it does not begin with \"GGUF\"")) {
+    return {};
+  }
   cursor.take(4, "the magic number");
   const auto version = cursor.number<std::uint32_t>("the version");
-  require<CheckpointError>((version & 0xFFFF) != 0 || version == 0, source,
-                           ": a big-endian GGUF file, expected a little-endian one: convert the original checkpoint "
-                           "without --bigendian");
-  require<CheckpointError>(version == 2 || version == 3, source, ": GGUF version ", version,
-                           version < 2 ? ", expected 2 or 3: convert the original checkpoint again"
-                                       : ", newer than this program, which knows 2 and 3");
+  if (!holds<CheckpointError>((version & 0xFFFF) != 0 || version == 0, source,
+                              ": a big-endian GGUF file, expected a little-endian one: convert the original "
+                              "checkpoint without --bigendian") ||
+      !holds<CheckpointError>(version == 2 || version == 3, source, ": GGUF version ", version,
+                              version < 2 ? ", expected 2 or 3: convert the original checkpoint again"
+                                          : ", newer than this program, which knows 2 and 3")) {
+    return {};
+  }
   const auto tensors = cursor.number<std::uint64_t>("the number of tensors");
   return {tensors, cursor.number<std::uint64_t>("the number of metadata values")};
 }
 
 QWEN35_BODY GgufType read_gguf_type(GgufCursor& cursor, std::string_view key) {
   const auto type = cursor.number<std::uint32_t>("the type of a metadata value");
-  cursor.expect(type < gguf_type_count, "\"", shortened(key), "\": unknown type ", type, " of a value");
-  return static_cast<GgufType>(type);
+  const bool known =
+      cursor.expect(type < gguf_type_count, "\"", shortened(key), "\": unknown type ", type, " of a value");
+  return known ? static_cast<GgufType>(type) : GgufType::u8;
 }
 
 QWEN35_BODY GgufValue read_gguf_value(GgufCursor& cursor, std::string_view key, std::span<const std::byte> file) {
@@ -116,7 +126,9 @@ QWEN35_BODY GgufValue read_gguf_value(GgufCursor& cursor, std::string_view key, 
   if (out.type == GgufType::array) {
     out.is_array = true;
     out.type = read_gguf_type(cursor, key);
-    cursor.expect(out.type != GgufType::array, "\"", shortened(key), "\": an array of arrays");
+    if (!cursor.expect(out.type != GgufType::array, "\"", shortened(key), "\": an array of arrays")) {
+      return {};
+    }
     const auto count = cursor.number<std::uint64_t>("the length of an array");
     out.count =
         cursor.count(count, std::max<std::size_t>(gguf_type_bytes(out.type), out.type == GgufType::string ? 8 : 1),
@@ -124,7 +136,7 @@ QWEN35_BODY GgufValue read_gguf_value(GgufCursor& cursor, std::string_view key, 
   }
   const std::size_t begin = cursor.at();
   if (out.type == GgufType::string) {
-    for (std::size_t i = 0; i < out.count; ++i) {
+    for (std::size_t i = 0; i < out.count && !declined(); ++i) {
       cursor.text(SIZE_MAX, "a text");
     }
   } else {
@@ -133,25 +145,27 @@ QWEN35_BODY GgufValue read_gguf_value(GgufCursor& cursor, std::string_view key, 
   out.bytes = file.subspan(begin, cursor.at() - begin);
   if (out.type == GgufType::boolean) {
     for (const std::byte value : out.bytes) {
-      cursor.expect(value <= std::byte{1}, "\"", shortened(key), "\": the truth value ", std::to_integer<int>(value),
-                    ", expected 0 or 1");
+      if (!cursor.expect(value <= std::byte{1}, "\"", shortened(key), "\": the truth value ",
+                         std::to_integer<int>(value), ", expected 0 or 1")) {
+        break;
+      }
     }
   }
   return out;
 }
 
 QWEN35_BODY std::size_t gguf_alignment(const GgufFile& file, const GgufCursor& cursor) {
-  constexpr std::uint32_t most = 1u << 24;
+  constexpr std::uint32_t absent = 32, most = 1u << 24;
   const GgufValue* const value = file.find("general.alignment");
-  if (value == nullptr) {
-    return 32;
+  if (value == nullptr ||
+      !cursor.expect(value->type == GgufType::u32 && !value->is_array, "\"general.alignment\": expected a u32, found ",
+                     value->is_array ? "an array" : name(value->type))) {
+    return absent;
   }
-  cursor.expect(value->type == GgufType::u32 && !value->is_array, "\"general.alignment\": expected a u32, found ",
-                value->is_array ? "an array" : name(value->type));
   const auto alignment = read_little_endian<std::uint32_t>(value->bytes.data());
-  cursor.expect(std::has_single_bit(alignment) && alignment <= most, "\"general.alignment\": ", alignment,
-                ", expected a power of 2 up to ", most);
-  return alignment;
+  const bool is_one = cursor.expect(std::has_single_bit(alignment) && alignment <= most,
+                                    "\"general.alignment\": ", alignment, ", expected a power of 2 up to ", most);
+  return is_one ? alignment : absent;
 }
 
 }  // namespace detail
@@ -167,24 +181,38 @@ QWEN35_BODY GgufFile read_gguf(std::span<const std::byte> file, const std::strin
   std::unordered_set<std::string_view> keys;
   for (std::size_t i = 0; i < values; ++i) {
     const std::string_view key = cursor.text(longest_key, "the key of a metadata value");
-    cursor.expect(!key.empty(), "a metadata value without a key");
-    cursor.expect(keys.insert(key).second, "\"", shortened(key), "\" stands twice in the metadata");
-    out.metadata.emplace_back(key, read_gguf_value(cursor, key, file));
+    if (!cursor.expect(!key.empty(), "a metadata value without a key") ||
+        !cursor.expect(keys.insert(key).second, "\"", shortened(key), "\" stands twice in the metadata")) {
+      return out;
+    }
+    const GgufValue value = read_gguf_value(cursor, key, file);
+    if (declined()) {
+      return out;
+    }
+    out.metadata.emplace_back(key, value);
   }
   const std::size_t alignment = gguf_alignment(out, cursor);
   const std::size_t tensors = cursor.count(stated_tensors, least_tensor, "tensors");
   std::vector<GgufEntry> entries;
-  for (std::size_t i = 0; i < tensors; ++i) {
+  for (std::size_t i = 0; i < tensors && !declined(); ++i) {
     entries.push_back(read_gguf_entry(cursor));
   }
   std::unordered_set<std::string_view> names;
   for (const GgufEntry& entry : entries) {
-    cursor.expect(names.insert(entry.tensor.name).second, "tensor \"", shortened(entry.tensor.name), "\" stands twice");
+    if (declined() || !cursor.expect(names.insert(entry.tensor.name).second, "tensor \"", shortened(entry.tensor.name),
+                                     "\" stands twice")) {
+      return out;
+    }
   }
   if (!entries.empty()) {
     cursor.take((alignment - cursor.at() % alignment) % alignment, "the space before the data");
   }
-  place_gguf_tensors(entries, file.subspan(cursor.at()), alignment, source);
+  if (!declined()) {
+    place_gguf_tensors(entries, file.subspan(cursor.at()), alignment, source);
+  }
+  if (declined()) {
+    return out;
+  }
   out.tensors.reserve(entries.size());
   for (GgufEntry& entry : entries) {
     out.tensors.push_back(std::move(entry.tensor));

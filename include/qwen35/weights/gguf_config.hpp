@@ -42,7 +42,7 @@ class GgufFields {
 
   std::string key_name(std::string_view key) const { return prefix_ + std::string(key); }
   const GgufValue* find(std::string_view key) const { return file_.find(key_name(key)); }
-  void set(std::string_view field, json::Value value, const std::string& called);
+  void set(std::string_view field, json::Value value, std::string_view called);
   void add(std::initializer_list<GgufField> fields);
   // A key that only confirms what this family is: where it is there, it holds one of `known`, which is `called` so.
   void expect(std::string_view key, std::initializer_list<json::Value> known, std::string_view called) const;
@@ -71,7 +71,7 @@ json::Value gguf_vision_config(const GgufFile& file);
 
 namespace detail {
 
-QWEN35_BODY void GgufFields::set(std::string_view field, json::Value value, const std::string& called) {
+QWEN35_BODY void GgufFields::set(std::string_view field, json::Value value, std::string_view called) {
   out[field] = std::move(value);
   out["key_names"][field] = called;
 }
@@ -82,8 +82,10 @@ QWEN35_BODY void GgufFields::add(std::initializer_list<GgufField> fields) {
       set(field.field, gguf_json(file_, key_name(field.key), *value), key_name(field.key));
     } else {
       const TensorInfo* const tensor = field.tensor.empty() ? nullptr : find_tensor(field.tensor);
-      require<ConfigError>(tensor != nullptr && field.axis < tensor->shape.size(), file_.source, ": no metadata key ",
-                           key_name(field.key));
+      if (!holds<ConfigError>(tensor != nullptr && field.axis < tensor->shape.size(), file_.source,
+                              ": no metadata key ", key_name(field.key))) {
+        return;
+      }
       set(field.field, tensor->shape[field.axis], concat(tensor->name, "'s axis ", field.axis));
     }
   }
@@ -100,12 +102,14 @@ QWEN35_BODY void GgufFields::expect(std::string_view key, std::initializer_list<
 
 QWEN35_BODY std::size_t GgufFields::size(std::string_view key) const {
   const GgufValue* const value = find(key);
-  require<ConfigError>(value != nullptr, file_.source, ": no metadata key ", key_name(key));
+  if (!holds<ConfigError>(value != nullptr, file_.source, ": no metadata key ", key_name(key))) {
+    return 0;
+  }
   const json::Value number = value->json();
-  require<ConfigError>(number.is_integer() && number.as_integer() >= 0 && number.as_integer() < (std::int64_t{1} << 31),
-                       file_.source, ": ", key_name(key), ": expected a whole number from 0 to 2147483647, found ",
-                       shortened(json::dump(number)));
-  return static_cast<std::size_t>(number.as_integer());
+  const bool is_one = holds<ConfigError>(
+      number.is_integer() && number.as_integer() >= 0 && number.as_integer() < (std::int64_t{1} << 31), file_.source,
+      ": ", key_name(key), ": expected a whole number from 0 to 2147483647, found ", shortened(json::dump(number)));
+  return is_one ? static_cast<std::size_t>(number.as_integer()) : 0;
 }
 
 QWEN35_BODY const TensorInfo* GgufFields::find_tensor(std::string_view name) const {
@@ -122,17 +126,21 @@ QWEN35_BODY void add_gguf_layer_types(const GgufFile& file, std::size_t layers, 
   std::string called = fields.key_name("attention.recurrent_layers");
   const auto add = [&](bool linear) { types.push_back(linear ? "linear_attention" : "full_attention"); };
   if (const GgufValue* const list = fields.find("attention.recurrent_layers")) {
-    require<ConfigError>(
-        list->is_array && list->type == GgufType::boolean && list->count >= layers, file.source, ": ", called,
-        ": expected a truth value for each of ", layers, " layers, found ",
-        list->is_array ? concat(list->count, " of ", name(list->type)) : std::string(name(list->type)));
+    if (!holds<ConfigError>(
+            list->is_array && list->type == GgufType::boolean && list->count >= layers, file.source, ": ", called,
+            ": expected a truth value for each of ", layers, " layers, found ",
+            list->is_array ? concat(list->count, " of ", name(list->type)) : std::string(name(list->type)))) {
+      return;
+    }
     for (std::size_t i = 0; i < layers; ++i) {
       add(list->number(i).as_bool());
     }
   } else if (fields.find("full_attention_interval") != nullptr) {
     called = fields.key_name("full_attention_interval");
     const std::size_t interval = fields.size("full_attention_interval");
-    require<ConfigError>(interval > 0, file.source, ": ", called, ": expected a number above 0, found 0");
+    if (!holds<ConfigError>(interval > 0, file.source, ": ", called, ": expected a number above 0, found 0")) {
+      return;
+    }
     for (std::size_t i = 0; i < layers; ++i) {
       add((i + 1) % interval != 0);
     }
@@ -161,8 +169,10 @@ QWEN35_BODY void add_gguf_rope(const GgufFile& file, GgufFields& fields) {
       rope[field] = gguf_json(file, fields.key_name(key), *value);
     }
   };
-  require<ConfigError>(fields.find("rope.freq_base") != nullptr, file.source, ": no metadata key ",
-                       fields.key_name("rope.freq_base"));
+  if (!holds<ConfigError>(fields.find("rope.freq_base") != nullptr, file.source, ": no metadata key ",
+                          fields.key_name("rope.freq_base"))) {
+    return;
+  }
   take("rope_theta", "rope.freq_base");
   const GgufValue* const type = fields.find("rope.scaling.type");
   const json::Value scaling =
@@ -180,17 +190,21 @@ QWEN35_BODY void add_gguf_rope(const GgufFile& file, GgufFields& fields) {
   rope["key_names"]["mrope_section"] = called;
   if (const GgufValue* const sections = fields.find("rope.dimension_sections")) {
     const json::Value list = gguf_json(file, called, *sections);
-    require<ConfigError>(list.is_array() && list.size() >= 3, file.source, ": ", called,
-                         ": expected four sizes, found ", shortened(json::dump(list)));
+    if (!holds<ConfigError>(list.is_array() && list.size() >= 3, file.source, ": ", called,
+                            ": expected four sizes, found ", shortened(json::dump(list)))) {
+      return;
+    }
     for (std::size_t i = 0; i < 3; ++i) {
       rope["mrope_section"].push_back(list.items()[i]);
     }
   }
   const std::size_t turned = fields.size("rope.dimension_count");
   const json::Value& head_dim = fields.out.at("head_dim");
-  require<ConfigError>(head_dim.is_integer() && head_dim.as_integer() > 0, file.source, ": ",
-                       fields.out.at("key_names").at("head_dim").as_string(), ": expected a number above 0, found ",
-                       shortened(json::dump(head_dim)));
+  if (!holds<ConfigError>(head_dim.is_integer() && head_dim.as_integer() > 0, file.source, ": ",
+                          fields.out.at("key_names").at("head_dim").as_string(), ": expected a number above 0, found ",
+                          shortened(json::dump(head_dim)))) {
+    return;
+  }
   const double part = static_cast<double>(turned) / static_cast<double>(head_dim.as_integer());
   rope["partial_rotary_factor"] = part;
   fields.out["partial_rotary_factor"] = part;
@@ -207,16 +221,20 @@ QWEN35_BODY json::Value gguf_text_config(const GgufFile& file) {
   GgufFields fields(file, std::string(gguf_architecture(file)) + ".");
   fields.set("model_type", moe ? "qwen3_5_moe_text" : "qwen3_5_text", "general.architecture");
   const TensorInfo* const embedding = file.tensor("token_embd.weight");
-  require<ConfigError>(embedding != nullptr && embedding->shape.size() == 2, file.source,
-                       ": no tensor token_embd.weight of two axes");
+  if (!holds<ConfigError>(embedding != nullptr && embedding->shape.size() == 2, file.source,
+                          ": no tensor token_embd.weight of two axes")) {
+    return {};
+  }
   fields.set("vocab_size", embedding->shape[0], "the rows of token_embd.weight");
   fields.set("tie_word_embeddings", file.tensor("output.weight") == nullptr, "the absence of output.weight");
   const std::size_t blocks = fields.size("block_count");
   const std::size_t predicting =
       fields.find("nextn_predict_layers") == nullptr ? 0 : fields.size("nextn_predict_layers");
-  require<ConfigError>(predicting < blocks && blocks - predicting <= file.tensors.size(), file.source, ": ",
-                       fields.key_name("block_count"), ": ", blocks, " with ", predicting,
-                       " that predict further tokens, in a file of ", file.tensors.size(), " tensors");
+  if (!holds<ConfigError>(predicting < blocks && blocks - predicting <= file.tensors.size(), file.source, ": ",
+                          fields.key_name("block_count"), ": ", blocks, " with ", predicting,
+                          " that predict further tokens, in a file of ", file.tensors.size(), " tensors")) {
+    return {};
+  }
   fields.set("num_hidden_layers", blocks - predicting, fields.key_name("block_count"));
   fields.add({{"hidden_size", "embedding_length", "token_embd.weight", 1},
               {"num_attention_heads", "attention.head_count"},
@@ -228,16 +246,23 @@ QWEN35_BODY json::Value gguf_text_config(const GgufFile& file) {
               {"linear_key_head_dim", "ssm.state_size"},
               {"linear_num_key_heads", "ssm.group_count"},
               {"linear_num_value_heads", "ssm.time_step_rank", "ssm_a", 0}});
+  if (declined()) {
+    return {};
+  }
   if (fields.find("attention.value_length") != nullptr) {
     const std::size_t length = fields.size("attention.value_length");
-    require<ConfigError>(json::Value(length) == fields.out.at("head_dim"), file.source, ": ",
-                         fields.key_name("attention.value_length"), ": ", length, ", expected that of keys (",
-                         fields.key_name("attention.key_length"), "), ", json::dump(fields.out.at("head_dim")));
+    if (!holds<ConfigError>(json::Value(length) == fields.out.at("head_dim"), file.source, ": ",
+                            fields.key_name("attention.value_length"), ": ", length, ", expected that of keys (",
+                            fields.key_name("attention.key_length"), "), ", json::dump(fields.out.at("head_dim")))) {
+      return {};
+    }
   }
   if (fields.find("ssm.inner_size") != nullptr) {
     const std::size_t inner = fields.size("ssm.inner_size"), heads = fields.size("ssm.time_step_rank");
-    require<ConfigError>(heads > 0 && inner % heads == 0, file.source, ": ", fields.key_name("ssm.inner_size"), ": ",
-                         inner, ", expected a multiple of ", fields.key_name("ssm.time_step_rank"), ", ", heads);
+    if (!holds<ConfigError>(heads > 0 && inner % heads == 0, file.source, ": ", fields.key_name("ssm.inner_size"), ": ",
+                            inner, ", expected a multiple of ", fields.key_name("ssm.time_step_rank"), ", ", heads)) {
+      return {};
+    }
     fields.set("linear_value_head_dim", inner / heads,
                fields.key_name("ssm.inner_size") + " / " + fields.key_name("ssm.time_step_rank"));
   } else {
@@ -263,10 +288,12 @@ QWEN35_BODY json::Value gguf_text_config(const GgufFile& file) {
         {"bos_token_id", "tokenizer.ggml.bos_token_id"}}) {
     if (const GgufValue* const id = file.find(key)) {
       const json::Value token = gguf_json(file, key, *id);
-      require<ConfigError>(!token.is_integer() || token.as_integer() < static_cast<std::int64_t>(embedding->shape[0]),
-                           file.source, ": ", key, ": ", json::dump(token), ", expected one of ", embedding->shape[0],
-                           " tokens");
-      fields.set(field, token, std::string(key));
+      if (!holds<ConfigError>(
+              !token.is_integer() || token.as_integer() < static_cast<std::int64_t>(embedding->shape[0]), file.source,
+              ": ", key, ": ", json::dump(token), ", expected one of ", embedding->shape[0], " tokens")) {
+        return {};
+      }
+      fields.set(field, token, key);
     }
   }
   return std::move(fields.out);
@@ -284,16 +311,20 @@ QWEN35_BODY json::Value gguf_vision_config(const GgufFile& file) {
               {"out_hidden_size", "projection_dim", "mm.2.bias", 0}});
   const TensorInfo* const table = file.tensor("v.position_embd.weight");
   const TensorInfo* const patches = file.tensor("v.patch_embd.weight");
-  require<ConfigError>(table != nullptr && patches != nullptr && patches->shape.size() == 4, file.source,
-                       ": no tensors v.position_embd.weight and v.patch_embd.weight of a picture tower");
+  if (!holds<ConfigError>(table != nullptr && patches != nullptr && patches->shape.size() == 4, file.source,
+                          ": no tensors v.position_embd.weight and v.patch_embd.weight of a picture tower")) {
+    return {};
+  }
   fields.set("num_position_embeddings", table->shape[0], "the rows of v.position_embd.weight");
   fields.set("in_channels", patches->shape[1], "v.patch_embd.weight's axis 1");
   fields.set("temporal_patch_size", file.tensor("v.patch_embd.weight.1") == nullptr ? 1 : 2,
              "the number of tensors v.patch_embd.weight");
   const GgufValue* const deepstack = fields.find("is_deepstack_layers");
   for (std::size_t i = 0; deepstack != nullptr && deepstack->type == GgufType::boolean && i < deepstack->count; ++i) {
-    require<ConfigError>(!deepstack->number(i).as_bool(), file.source, ": clip.vision.is_deepstack_layers[", i,
-                         "] is true: a tower of another family (deepstack)");
+    if (!holds<ConfigError>(!deepstack->number(i).as_bool(), file.source, ": clip.vision.is_deepstack_layers[", i,
+                            "] is true: a tower of another family (deepstack)")) {
+      return {};
+    }
   }
   return std::move(fields.out);
 }
@@ -305,7 +336,7 @@ QWEN35_BODY json::Value gguf_config(const GgufModel& model) {
     return detail::gguf_vision_config(*model.vision);
   }
   json::Value text = detail::gguf_text_config(*model.text);
-  if (!model.vision) {
+  if (!model.vision || declined()) {
     return text;
   }
   json::Value out = json::Value::object();

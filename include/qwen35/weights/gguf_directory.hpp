@@ -76,14 +76,20 @@ QWEN35_BODY GgufEntry read_gguf_entry(GgufCursor& cursor) {
   constexpr std::size_t longest_name = 1023, most_axes = 4;
   GgufEntry out;
   out.tensor.name = cursor.text(longest_name, "the name of a tensor");
-  cursor.expect(!out.tensor.name.empty(), "a tensor without a name");
+  if (!cursor.expect(!out.tensor.name.empty(), "a tensor without a name")) {
+    return out;
+  }
   const auto axes = cursor.number<std::uint32_t>("the number of axes of a tensor");
-  cursor.expect(axes >= 1 && axes <= most_axes, "tensor \"", shortened(out.tensor.name), "\": ", axes,
-                " axes, expected 1 to ", most_axes);
+  if (!cursor.expect(axes >= 1 && axes <= most_axes, "tensor \"", shortened(out.tensor.name), "\": ", axes,
+                     " axes, expected 1 to ", most_axes)) {
+    return out;
+  }
   for (std::uint32_t i = 0; i < axes; ++i) {
     const auto extent = cursor.number<std::uint64_t>("the shape of a tensor");
-    cursor.expect(extent > 0 && extent <= SIZE_MAX, "tensor \"", shortened(out.tensor.name), "\": an axis of length ",
-                  extent);
+    if (!cursor.expect(extent > 0 && extent <= SIZE_MAX, "tensor \"", shortened(out.tensor.name),
+                       "\": an axis of length ", extent)) {
+      return out;
+    }
     out.tensor.shape.insert(out.tensor.shape.begin(), static_cast<std::size_t>(extent));
   }
   out.tensor.dtype = gguf_tensor_type_name(cursor.number<std::uint32_t>("the type of a tensor"));
@@ -150,8 +156,9 @@ QWEN35_BODY void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<c
     }
     covered = std::max(covered, end);
   }
-  require<CheckpointError>(problems.count() == 0, source,
-                           ": the tensors of this GGUF file cannot be used:", problems.text());
+  if (problems.count() > 0) {
+    decline<CheckpointError>(concat(source, ": the tensors of this GGUF file cannot be used:", problems.text()));
+  }
 }
 
 #endif  // QWEN35_BODIES

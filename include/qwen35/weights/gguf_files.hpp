@@ -106,7 +106,9 @@ QWEN35_BODY json::Value gguf_preprocessor_config(const GgufFile& vision, bool vi
         {"image_mean", "clip.vision.image_mean"},
         {"image_std", "clip.vision.image_std"}}) {
     const GgufValue* const value = vision.find(key);
-    require<ConfigError>(value != nullptr, vision.source, ": no metadata key ", key);
+    if (!holds<ConfigError>(value != nullptr, vision.source, ": no metadata key ", key)) {
+      return {};
+    }
     out[field] = gguf_json(vision, key, *value);
     out["key_names"][field] = key;
   }
@@ -120,9 +122,10 @@ QWEN35_BODY GgufTokenType gguf_token_type(const GgufFile& file, const GgufValue*
   const json::Value type = types->number(id);
   const bool known =
       type.is_integer() && (type.as_integer() == 1 || (type.as_integer() >= 3 && type.as_integer() <= 5));
-  require<TextError>(known, file.source, ": tokenizer.ggml.token_type[", id, "]: ", json::dump(type),
-                     " is not of this family of tokenizers");
-  return static_cast<GgufTokenType>(type.as_integer());
+  return holds<TextError>(known, file.source, ": tokenizer.ggml.token_type[", id, "]: ", json::dump(type),
+                          " is not of this family of tokenizers")
+             ? static_cast<GgufTokenType>(type.as_integer())
+             : GgufTokenType::unused;
 }
 
 QWEN35_BODY bool is_kept_token(std::string_view token) {
@@ -134,28 +137,36 @@ QWEN35_BODY bool is_kept_token(std::string_view token) {
 QWEN35_BODY std::string gguf_tokenizer_json(const GgufFile& file) {
   const auto list = [&](std::string_view key) {
     const GgufValue* const value = file.find(key);
-    require<TextError>(value != nullptr && value->is_array && value->type == GgufType::string, file.source, ": ", key,
-                       ": expected a list of texts");
-    return value;
+    const bool is_one = holds<TextError>(value != nullptr && value->is_array && value->type == GgufType::string,
+                                         file.source, ": ", key, ": expected a list of texts");
+    return is_one ? value : nullptr;
   };
   const auto quoted = [](std::string_view text) { return json::dump(json::Value(text)); };
   const std::string_view model = gguf_text(file, "tokenizer.ggml.model"), pre = gguf_text(file, "tokenizer.ggml.pre");
-  require<TextError>(model == "gpt2", file.source, ": tokenizer.ggml.model is \"", shortened(model),
-                     "\", expected \"gpt2\", byte-level BPE");
-  require<TextError>(pre == "qwen35" || pre == "qwen2", file.source, ": tokenizer.ggml.pre is \"", shortened(pre),
-                     "\", expected \"qwen35\" or \"qwen2\"");
+  if (!holds<TextError>(model == "gpt2", file.source, ": tokenizer.ggml.model is \"", shortened(model),
+                        "\", expected \"gpt2\", byte-level BPE") ||
+      !holds<TextError>(pre == "qwen35" || pre == "qwen2", file.source, ": tokenizer.ggml.pre is \"", shortened(pre),
+                        "\", expected \"qwen35\" or \"qwen2\"")) {
+    return {};
+  }
   for (const std::string_view key : {"tokenizer.ggml.add_bos_token", "tokenizer.ggml.add_eos_token"}) {
     const GgufValue* const value = file.find(key);
-    require<TextError>(value == nullptr || value->json() == json::Value(false), file.source, ": ", key,
-                       ": expected false: this family adds nothing to a text");
+    if (!holds<TextError>(value == nullptr || value->json() == json::Value(false), file.source, ": ", key,
+                          ": expected false: this family adds nothing to a text")) {
+      return {};
+    }
   }
   const GgufValue* const tokens = list("tokenizer.ggml.tokens");
   const GgufValue* const merges = list("tokenizer.ggml.merges");
   const GgufValue* const types = file.find("tokenizer.ggml.token_type");
-  require<TextError>(merges->count > 0, file.source, ": tokenizer.ggml.merges: expected a list of texts, found none");
-  require<TextError>(types != nullptr && types->is_array && types->count == tokens->count, file.source,
-                     ": tokenizer.ggml.token_type: expected one for each of ", tokens->count,
-                     " tokens (tokenizer.ggml.tokens), found ", types == nullptr ? 0 : types->count);
+  if (declined() ||
+      !holds<TextError>(merges->count > 0, file.source,
+                        ": tokenizer.ggml.merges: expected a list of texts, found none") ||
+      !holds<TextError>(types != nullptr && types->is_array && types->count == tokens->count, file.source,
+                        ": tokenizer.ggml.token_type: expected one for each of ", tokens->count,
+                        " tokens (tokenizer.ggml.tokens), found ", types == nullptr ? 0 : types->count)) {
+    return {};
+  }
   std::string vocab, added;
   std::size_t id = 0;
   tokens->each_text([&](std::string_view token) {
@@ -173,8 +184,11 @@ QWEN35_BODY std::string gguf_tokenizer_json(const GgufFile& file) {
   merges->each_text([&](std::string_view merge) { pairs += concat(pairs.empty() ? "" : ",", quoted(merge)); });
   const GgufValue* const nfc = file.find("tokenizer.ggml.normalizer.nfc");
   const json::Value composed = nfc == nullptr ? json::Value(true) : nfc->json();
-  require<TextError>(composed.is_bool(), file.source, ": tokenizer.ggml.normalizer.nfc: expected true or false, found ",
-                     shortened(json::dump(composed)));
+  if (!holds<TextError>(composed.is_bool(), file.source,
+                        ": tokenizer.ggml.normalizer.nfc: expected true or false, found ",
+                        shortened(json::dump(composed)))) {
+    return {};
+  }
   const std::string byte_level =
       R"({"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":false})";
   return concat("{\"added_tokens\":[", added, "],\"normalizer\":", composed.as_bool() ? R"({"type":"NFC"})" : "null",
@@ -220,7 +234,7 @@ QWEN35_BODY json::Value gguf_tokenizer_config(const GgufFile& file) {
 
 QWEN35_BODY ModelFolder gguf_model_folder(std::shared_ptr<const GgufModel> model, std::shared_ptr<const void> owner) {
   ModelFolder out = ModelFolder::made(model->source());
-  const auto add = [&](const std::string& name, const auto& write) {
+  const auto add = [&](const std::string& name, std::string (*write)(const GgufModel&)) {
     out.add(name, [model, owner, write] { return write(*model); });
   };
   add("config.json", [](const GgufModel& m) { return json::dump(gguf_config(m)); });
@@ -236,17 +250,17 @@ QWEN35_BODY ModelFolder gguf_model_folder(std::shared_ptr<const GgufModel> model
       if (key.starts_with(chat) && value.type == GgufType::string && !value.is_array) {
         const std::string_view name = key.substr(chat.size());  // "", or ".tool_use" and the like
         if (name.empty() || (name.size() > 1 && name[0] == '.' && name.find('/') == std::string_view::npos)) {
-          add(name.empty() ? "chat_template.jinja" : concat("additional_chat_templates/", name.substr(1), ".jinja"),
-              [key = key](const GgufModel& m) { return std::string(gguf_text(*m.text, key)); });
+          out.add(name.empty() ? "chat_template.jinja" : concat("additional_chat_templates/", name.substr(1), ".jinja"),
+                  [model, owner, key = key] { return std::string(gguf_text(*model->text, key)); });
         }
       }
     }
   }
   if (model->vision) {
-    for (const bool video : {false, true}) {
-      add(video ? "video_preprocessor_config.json" : "preprocessor_config.json",
-          [video](const GgufModel& m) { return json::dump(detail::gguf_preprocessor_config(*m.vision, video)); });
-    }
+    add("preprocessor_config.json",
+        [](const GgufModel& m) { return json::dump(detail::gguf_preprocessor_config(*m.vision, false)); });
+    add("video_preprocessor_config.json",
+        [](const GgufModel& m) { return json::dump(detail::gguf_preprocessor_config(*m.vision, true)); });
   }
   return out;
 }

@@ -74,7 +74,8 @@ std::optional<GgufPart> gguf_part_of(std::string_view path);
 
 std::string gguf_part_name(const std::string& path, std::size_t number, std::size_t count);
 
-void require_gguf_kind(const GgufFile& file);
+// Declines what is no model of the family, and no picture tower.
+bool is_known_gguf(const GgufFile& file);
 
 std::size_t gguf_split_number(const GgufFile& file, std::string_view key, std::size_t absent);
 
@@ -102,12 +103,13 @@ QWEN35_BODY std::string_view gguf_architecture(const GgufFile& file) {
 QWEN35_BODY json::Value gguf_json(const GgufFile& file, std::string_view key, const GgufValue& value) {
   json::Value out = value.json();
   const auto check = [&](const json::Value& number) {
-    require<ConfigError>(number.kind() != json::Kind::number || std::isfinite(number.as_number()), file.source, ": ",
-                         shortened(key), ": expected a finite number, found ", json::dump(number));
+    return number.kind() != json::Kind::number ||
+           holds<ConfigError>(std::isfinite(number.as_number()), file.source, ": ", shortened(key),
+                              ": expected a finite number, found ", json::dump(number));
   };
-  check(out);
-  for (std::size_t i = 0; out.is_array() && i < out.size(); ++i) {
-    check(out.items()[i]);
+  bool finite = check(out);
+  for (std::size_t i = 0; finite && out.is_array() && i < out.size(); ++i) {
+    finite = check(out.items()[i]);
   }
   return out;
 }
@@ -157,27 +159,31 @@ QWEN35_BODY std::string gguf_part_name(const std::string& path, std::size_t numb
                 path.substr(path.size() - 5));
 }
 
-QWEN35_BODY void require_gguf_kind(const GgufFile& file) {
+QWEN35_BODY bool is_known_gguf(const GgufFile& file) {
   const std::string_view type = gguf_text(file, "general.type"), architecture = gguf_architecture(file);
-  require<CheckpointError>(type != "adapter" && file.find("adapter.type") == nullptr, file.source,
-                           ": a LoRA adapter, no model: merge it into its model (llama-export-lora) and open that");
-  require<CheckpointError>(type != "imatrix" && file.find("imatrix.chunk_count") == nullptr, file.source,
-                           ": an importance matrix (imatrix), no model: it is for making quantised files");
+  if (!holds<CheckpointError>(
+          type != "adapter" && file.find("adapter.type") == nullptr, file.source,
+          ": a LoRA adapter, no model: merge it into its model (llama-export-lora) and open that") ||
+      !holds<CheckpointError>(type != "imatrix" && file.find("imatrix.chunk_count") == nullptr, file.source,
+                              ": an importance matrix (imatrix), no model: it is for making quantised files")) {
+    return false;
+  }
   for (const auto& [key, value] : file.metadata) {
-    require<CheckpointError>(!key.starts_with("prism.hadamard."), file.source,
-                             ": weights folded with a Hadamard rotation (", shortened(key),
-                             "), which this library does not run: make the file anew without it");
+    if (!holds<CheckpointError>(!key.starts_with("prism.hadamard."), file.source,
+                                ": weights folded with a Hadamard rotation (", shortened(key),
+                                "), which this library does not run: make the file anew without it")) {
+      return false;
+    }
   }
   if (architecture == "clip") {
     const std::string_view projector = gguf_text(file, "clip.projector_type");
-    require<CheckpointError>(projector == gguf_projector, file.source, ": clip.projector_type is \"",
-                             shortened(projector), "\", expected \"", gguf_projector,
-                             "\": the tower of another family");
-    return;
+    return holds<CheckpointError>(projector == gguf_projector, file.source, ": clip.projector_type is \"",
+                                  shortened(projector), "\", expected \"", gguf_projector,
+                                  "\": the tower of another family");
   }
-  require<CheckpointError>(architecture == "qwen35moe" || architecture == "qwen35", file.source,
-                           ": general.architecture is \"", shortened(architecture),
-                           "\", expected \"qwen35moe\" or \"qwen35\" (or \"clip\", a picture tower)");
+  return holds<CheckpointError>(architecture == "qwen35moe" || architecture == "qwen35", file.source,
+                                ": general.architecture is \"", shortened(architecture),
+                                "\", expected \"qwen35moe\" or \"qwen35\" (or \"clip\", a picture tower)");
 }
 
 QWEN35_BODY std::size_t gguf_split_number(const GgufFile& file, std::string_view key, std::size_t absent) {
@@ -186,26 +192,32 @@ QWEN35_BODY std::size_t gguf_split_number(const GgufFile& file, std::string_view
     return absent;
   }
   const json::Value number = value->json();
-  require<CheckpointError>(number.is_integer() && number.as_integer() >= 0, file.source, ": ", key,
-                           ": expected a whole number, found ", shortened(json::dump(number)));
-  return static_cast<std::size_t>(number.as_integer());
+  const bool is_one = holds<CheckpointError>(number.is_integer() && number.as_integer() >= 0, file.source, ": ", key,
+                                             ": expected a whole number, found ", shortened(json::dump(number)));
+  return is_one ? static_cast<std::size_t>(number.as_integer()) : absent;
 }
 
 QWEN35_BODY GgufFile join_gguf_parts(std::vector<GgufFile> parts) {
   const std::size_t count = std::max<std::size_t>(gguf_split_number(parts[0], "split.count", 1), 1);
-  require<CheckpointError>(count == parts.size(), parts[0].source, ": part of a model in ", count, " files, given ",
-                           parts.size(), count > 1 ? ": their names must end in -00001-of-000NN.gguf" : "");
   std::unordered_set<std::string> names;
   GgufFile out;
+  if (!holds<CheckpointError>(count == parts.size(), parts[0].source, ": part of a model in ", count, " files, given ",
+                              parts.size(), count > 1 ? ": their names must end in -00001-of-000NN.gguf" : "")) {
+    return out;
+  }
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    require<CheckpointError>(gguf_split_number(parts[i], "split.no", 0) == i &&
-                                 std::max<std::size_t>(gguf_split_number(parts[i], "split.count", 1), 1) == count,
-                             parts[i].source, ": split.no and split.count say part ",
-                             gguf_split_number(parts[i], "split.no", 0) + 1, " of ",
-                             gguf_split_number(parts[i], "split.count", 1), ", expected part ", i + 1, " of ", count);
+    if (!holds<CheckpointError>(
+            gguf_split_number(parts[i], "split.no", 0) == i &&
+                std::max<std::size_t>(gguf_split_number(parts[i], "split.count", 1), 1) == count,
+            parts[i].source, ": split.no and split.count say part ", gguf_split_number(parts[i], "split.no", 0) + 1,
+            " of ", gguf_split_number(parts[i], "split.count", 1), ", expected part ", i + 1, " of ", count)) {
+      return out;
+    }
     for (const TensorInfo& tensor : parts[i].tensors) {
-      require<CheckpointError>(names.insert(tensor.name).second, parts[i].source, ": tensor \"", shortened(tensor.name),
-                               "\" stands in another part too");
+      if (!holds<CheckpointError>(names.insert(tensor.name).second, parts[i].source, ": tensor \"",
+                                  shortened(tensor.name), "\" stands in another part too")) {
+        return out;
+      }
     }
     if (i == 0) {
       out = std::move(parts[i]);
@@ -214,8 +226,10 @@ QWEN35_BODY GgufFile join_gguf_parts(std::vector<GgufFile> parts) {
     }
   }
   const std::size_t stated = gguf_split_number(out, "split.tensors.count", out.tensors.size());
-  require<CheckpointError>(stated == out.tensors.size(), out.source, ": split.tensors.count says ", stated,
-                           " tensors, the parts have ", out.tensors.size());
+  if (stated != out.tensors.size()) {
+    decline<CheckpointError>(
+        concat(out.source, ": split.tensors.count says ", stated, " tensors, the parts have ", out.tensors.size()));
+  }
   return out;
 }
 
@@ -239,7 +253,9 @@ QWEN35_BODY std::vector<std::string> gguf_part_names(const std::string& path) {
       missing += out.size() > 50 ? "" : "\n  " + out.back();
     }
   }
-  require<CheckpointError>(missing.empty(), path, ": parts of this model that do not exist:", missing);
+  if (!missing.empty()) {
+    decline<CheckpointError>(concat(path, ": parts of this model that do not exist:", missing));
+  }
   return part ? out : std::vector<std::string>{path};
 }
 
@@ -301,14 +317,19 @@ QWEN35_BODY GgufPaths gguf_paths(const std::string& path, const std::optional<st
   GgufPaths out{gguf_part_names(path), {}};
   const std::vector<std::string> towers =
       vision ? std::vector<std::string>(vision->empty() ? 0 : 1, *vision) : gguf_towers_beside(path);
-  if (towers.empty()) {
+  if (towers.empty() || declined()) {
     return out;
   }
   const MappedFile bytes = MappedFile::as_used(out.files[0]);
   const GgufFile text = read_gguf(bytes.bytes(), out.files[0]);
+  if (declined()) {
+    return out;
+  }
   if (gguf_architecture(text) == "clip") {
-    require<CheckpointError>(!vision, path, ": a picture tower (mmproj) itself, ", *vision,
-                             " is given as another: open the model's own GGUF file");
+    if (vision) {
+      decline<CheckpointError>(concat(path, ": a picture tower (mmproj) itself, ", *vision,
+                                      " is given as another: open the model's own GGUF file"));
+    }
     return out;
   }
   std::string misfits;
@@ -319,6 +340,9 @@ QWEN35_BODY GgufPaths gguf_paths(const std::string& path, const std::optional<st
     };
     // What stands beside a model by chance may be damaged, or no such file.
     const Result<std::string> misfit = vision ? Result<std::string>(look()) : attempt(look);
+    if (declined()) {
+      return out;
+    }
     if (misfit && misfit.value().empty()) {
       out.files.push_back(name);
       return out;
@@ -329,7 +353,9 @@ QWEN35_BODY GgufPaths gguf_paths(const std::string& path, const std::optional<st
   const std::string how =
       "the model's own is named by CheckpointOptions::mmproj (--mmproj FILE), \"\" (none) is for "
       "text alone";
-  require<CheckpointError>(!vision, path, ": not its picture tower: ", misfits, "; ", how);
+  if (vision) {
+    decline<CheckpointError>(concat(path, ": not its picture tower: ", misfits, "; ", how));
+  }
   out.passed_over = concat(path, ": passed over as its picture tower: ", misfits, "; ", how);
   return out;
 }
@@ -339,30 +365,38 @@ QWEN35_BODY GgufModel join_gguf(std::vector<GgufFile> files) {
   std::vector<GgufFile> parts;
   for (GgufFile& file : files) {
     const bool later_part = detail::gguf_split_number(file, "split.no", 0) > 0;
-    if (!later_part) {
-      detail::require_gguf_kind(file);
+    if (declined() || (!later_part && !detail::is_known_gguf(file))) {
+      return out;
     }
     if (later_part || gguf_architecture(file) != "clip") {
       parts.push_back(std::move(file));
       continue;
     }
-    require<CheckpointError>(!out.vision, file.source, ": a second picture tower beside ",
-                             out.vision ? out.vision->source : file.source);
+    if (!holds<CheckpointError>(!out.vision, file.source, ": a second picture tower beside ",
+                                out.vision ? out.vision->source : file.source)) {
+      return out;
+    }
     out.vision = std::move(file);
   }
   if (!parts.empty()) {
     out.text = detail::join_gguf_parts(std::move(parts));
-    require<CheckpointError>(!out.text->tensors.empty(), out.text->source,
-                             ": a vocabulary without weights (vocab-only): open the model's own file");
+    if (declined() || !holds<CheckpointError>(!out.text->tensors.empty(), out.text->source,
+                                              ": a vocabulary without weights (vocab-only): open the model's own "
+                                              "file")) {
+      return out;
+    }
     const bool first_layer = std::any_of(out.text->tensors.begin(), out.text->tensors.end(),
                                          [](const TensorInfo& tensor) { return tensor.name.starts_with("blk.0."); });
-    require<CheckpointError>(first_layer, out.text->source,
-                             ": no tensors of the first layer, blk.0: the layers that predict further tokens (MTP) "
-                             "alone, or a part of a model");
+    if (!holds<CheckpointError>(first_layer, out.text->source,
+                                ": no tensors of the first layer, blk.0: the layers that predict further tokens (MTP) "
+                                "alone, or a part of a model")) {
+      return out;
+    }
   }
   const std::string misfit = out.text && out.vision ? gguf_tower_misfit(*out.text, *out.vision) : "";
-  require<CheckpointError>(misfit.empty(), out.source(),
-                           ": not its picture tower: ", out.vision ? out.vision->source : std::string(), ": ", misfit);
+  if (!misfit.empty()) {
+    decline<CheckpointError>(concat(out.source(), ": not its picture tower: ", out.vision->source, ": ", misfit));
+  }
   return out;
 }
 

@@ -56,7 +56,7 @@ QWEN35_BODY ModelFileKind model_file_kind(std::span<const std::byte> begin, std:
 
 QWEN35_BODY ModelFolder model_files(const ModelFolder& files, bool tower) {
   const ModelFileKind kind = files.folder().empty() ? ModelFileKind::other : model_file_kind(files.folder());
-  if (kind == ModelFileKind::other) {
+  if (kind == ModelFileKind::other || declined()) {
     return files;
   }
   const auto maps = std::make_shared<std::vector<MappedFile>>();
@@ -71,7 +71,8 @@ QWEN35_BODY ModelFolder model_files(const ModelFolder& files, bool tower) {
     maps->push_back(MappedFile::as_used(path));
     read.push_back(read_gguf(maps->back().bytes(), path));
   }
-  return gguf_model_folder(std::make_shared<const GgufModel>(join_gguf(std::move(read))), maps);
+  const auto model = std::make_shared<const GgufModel>(declined() ? GgufModel() : join_gguf(std::move(read)));
+  return declined() ? files : gguf_model_folder(model, maps);
 }
 
 #endif  // QWEN35_BODIES

@@ -80,7 +80,7 @@ bool is_packed_name(std::string_view path);
 PackedFile read_packed(std::span<const std::byte> file, const std::string& source);
 
 // Holds every content against its sum. `progress`: told the bytes that are done, of all. Raises CheckpointError with
-// the names of those that are damaged.
+// the names of those that are damaged, CancelledError between two contents.
 void verify_packed(const PackedFile& file,
                    const std::function<void(std::size_t done, std::size_t total)>& progress = {});
 
@@ -92,7 +92,7 @@ std::string packed_sum_text(std::uint64_t sum);
 
 namespace detail {
 
-// Reads one index. All of it raises CheckpointError.
+// Reads one index. All of it raises CheckpointError; where that is declined, what is read is empty.
 class PackedIndex {
  public:
   PackedIndex(std::span<const std::byte> file, std::size_t offset, std::size_t bytes, const std::string& source)
@@ -102,9 +102,10 @@ class PackedIndex {
 
  private:
   template <class... Parts>
-  void expect(bool condition, const Parts&... parts) const {
-    require<CheckpointError>(condition, source_, ": damaged index: ", parts...);
+  [[nodiscard]] bool expect(bool condition, const Parts&... parts) const {
+    return holds<CheckpointError>(condition, source_, ": damaged index: ", parts...);
   }
+  // A member of that kind, or none.
   const json::Value& member(const json::Value& object, std::string_view key, json::Kind kind,
                             std::string_view where) const;
   std::size_t number(const json::Value& value, std::string_view where) const;

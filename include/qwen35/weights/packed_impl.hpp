@@ -5,6 +5,7 @@
 #include <qwen35/weights/packed.hpp>
 
 #if QWEN35_BODIES
+#include <qwen35/core/cancellation.hpp>
 #include <qwen35/json/builder.hpp>
 #include <qwen35/json/dump.hpp>
 #include <qwen35/json/read.hpp>
@@ -54,35 +55,43 @@ namespace detail {
 QWEN35_BODY const json::Value& PackedIndex::member(const json::Value& object, std::string_view key, json::Kind kind,
                                                    std::string_view where) const {
   const json::Value* const value = object.find(key);
-  expect(value != nullptr && value->kind() == kind, where, ": expected \"", key, "\", ", name(kind));
-  return *value;
+  const bool is_one =
+      expect(value != nullptr && value->kind() == kind, where, ": expected \"", key, "\", ", name(kind));
+  return is_one ? *value : json::Value::none();
 }
 
 QWEN35_BODY std::size_t PackedIndex::number(const json::Value& value, std::string_view where) const {
-  expect(value.is_integer() && value.as_integer() >= 0 && static_cast<std::uint64_t>(value.as_integer()) <= SIZE_MAX,
-         where, ": expected a whole number not below 0");
-  return static_cast<std::size_t>(value.as_integer());
+  const bool is_one = expect(
+      value.is_integer() && value.as_integer() >= 0 && static_cast<std::uint64_t>(value.as_integer()) <= SIZE_MAX,
+      where, ": expected a whole number not below 0");
+  return is_one ? static_cast<std::size_t>(value.as_integer()) : 0;
 }
 
 QWEN35_BODY PackedFile::Entry PackedIndex::entry(const json::Value& value, std::string_view what) {
   PackedFile::Entry out;
   out.name = member(value, "name", json::Kind::string, what).as_string();
   const std::string where = concat(what, " \"", shortened(out.name), "\"");
-  expect(!out.name.empty(), what, " without a name");
-  expect(names_.insert(concat(what, out.name)).second, where, " stands twice");
+  if (!expect(!out.name.empty(), what, " without a name") ||
+      !expect(names_.insert(concat(what, out.name)).second, where, " stands twice")) {
+    return out;
+  }
   const std::size_t offset = number(member(value, "offset", json::Kind::integer, where), where);
   const std::size_t bytes = number(member(value, "bytes", json::Kind::integer, where), where);
-  expect(offset % packed_frame == 0, where, ": begins at byte ", offset, ", no multiple of ", packed_frame);
-  expect(offset <= end_ && bytes <= end_ - offset, where, ": takes bytes ", offset, " to ", offset, " + ", bytes,
-         ", the contents end at ", end_);
-  expect(offset >= covered_, where, ": begins at byte ", offset, ", in what stands before it, which ends at ",
-         covered_);
+  if (!expect(offset % packed_frame == 0, where, ": begins at byte ", offset, ", no multiple of ", packed_frame) ||
+      !expect(offset <= end_ && bytes <= end_ - offset, where, ": takes bytes ", offset, " to ", offset, " + ", bytes,
+              ", the contents end at ", end_) ||
+      !expect(offset >= covered_, where, ": begins at byte ", offset, ", in what stands before it, which ends at ",
+              covered_)) {
+    return out;
+  }
   covered_ = offset + bytes;
   out.bytes = file_.subspan(offset, bytes);
   const std::string& sum = member(value, "sum", json::Kind::string, where).as_string();
   const std::from_chars_result read = std::from_chars(sum.data(), sum.data() + sum.size(), out.sum, 16);
-  expect(read.ec == std::errc() && packed_sum_text(out.sum) == sum, where, ": the sum \"", shortened(sum),
-         "\", expected 16 hexadecimal digits");
+  if (!expect(read.ec == std::errc() && packed_sum_text(out.sum) == sum, where, ": the sum \"", shortened(sum),
+              "\", expected 16 hexadecimal digits")) {
+    return {};
+  }
   return out;
 }
 
@@ -92,7 +101,9 @@ QWEN35_BODY TensorInfo PackedIndex::tensor(const json::Value& value, const Packe
   TensorInfo out{place.name, member(value, "format", json::Kind::string, where).as_string(), {}, place.bytes, source_};
   for (const json::Value& extent : member(value, "shape", json::Kind::array, where).items()) {
     out.shape.push_back(number(extent, where));
-    expect(out.shape.size() <= most_axes, where, ": more than ", most_axes, " axes");
+    if (declined() || !expect(out.shape.size() <= most_axes, where, ": more than ", most_axes, " axes")) {
+      return out;
+    }
   }
   const std::optional<Format> format = stored_format(out.dtype);
   std::size_t bits = safetensors_bits(out.dtype);
@@ -101,39 +112,54 @@ QWEN35_BODY TensorInfo PackedIndex::tensor(const json::Value& value, const Packe
     const FormatInfo& info = format_info(*format);
     bits = 8 * info.block_bytes;
     if (info.block_values > 1) {
-      expect(!blocks.empty() && blocks.back() % info.block_values == 0, where, ": rows of ",
-             blocks.empty() ? 0 : blocks.back(), " values are no whole blocks of ", out.dtype, ", which has ",
-             info.block_values);
+      if (!expect(!blocks.empty() && blocks.back() % info.block_values == 0, where, ": rows of ",
+                  blocks.empty() ? 0 : blocks.back(), " values are no whole blocks of ", out.dtype, ", which has ",
+                  info.block_values)) {
+        return out;
+      }
       blocks.back() /= info.block_values;
     }
   }
-  expect(bits != 0, where, ": unknown format \"", shortened(out.dtype), "\"");
-  const std::optional<std::size_t> bytes = tensor_bytes(blocks, bits);
-  expect(bytes == place.bytes.size(), where, ": ", place.bytes.size(), " bytes are not those of shape ",
-         shape_text(out.shape), " of ", out.dtype);
+  if (expect(bits != 0, where, ": unknown format \"", shortened(out.dtype), "\"") &&
+      tensor_bytes(blocks, bits) != place.bytes.size()) {
+    decline<CheckpointError>(concat(source_, ": damaged index: ", where, ": ", place.bytes.size(),
+                                    " bytes are not those of shape ", shape_text(out.shape), " of ", out.dtype));
+  }
   return out;
 }
 
 QWEN35_BODY PackedFile PackedIndex::read() {
   json::Builder builder;
   const json::ReadResult result = json::try_read({reinterpret_cast<const char*>(text_.data()), text_.size()}, builder);
-  expect(result.ok, result.problem);
-  const json::Value root = builder.take();
-  expect(root.is_object(), "expected an object");
   PackedFile out;
   out.source = source_;
+  if (!expect(result.ok, result.problem)) {
+    return out;
+  }
+  const json::Value root = builder.take();
+  if (!expect(root.is_object(), "expected an object")) {
+    return out;
+  }
   const std::string& dialect = member(root, "dialect", json::Kind::string, "the index").as_string();
-  expect(dialect == "huggingface" || dialect == "gguf", "the dialect \"", shortened(dialect),
-         "\", expected \"huggingface\" or \"gguf\"");
+  if (!expect(dialect == "huggingface" || dialect == "gguf", "the dialect \"", shortened(dialect),
+              "\", expected \"huggingface\" or \"gguf\"")) {
+    return out;
+  }
   out.gguf = dialect == "gguf";
   out.recipe = member(root, "recipe", json::Kind::string, "the index").as_string();
   for (const json::Value& value : member(root, "files", json::Kind::array, "the index").items()) {
     out.files.push_back(entry(value, "file"));
+    if (declined()) {
+      return out;
+    }
   }
   const std::vector<json::Value>& tensors = member(root, "tensors", json::Kind::array, "the index").items();
   out.tensors.reserve(tensors.size());
   for (const json::Value& value : tensors) {
     const PackedFile::Entry place = entry(value, "tensor");
+    if (declined()) {
+      return out;
+    }
     out.tensors.push_back(tensor(value, place));
     out.sums.push_back(place.sum);
   }
@@ -155,25 +181,35 @@ QWEN35_BODY PackedFile read_packed(std::span<const std::byte> file, const std::s
                        file.begin() + static_cast<std::ptrdiff_t>(end),
                        [](std::byte value) { return value == std::byte{0}; });
   };
-  require<CheckpointError>(is_packed(file), source, ": not a packed file: it does not begin with \"", packed_magic,
-                           "\"");
-  require<CheckpointError>(file.size() >= 2 * packed_frame, source, ": ", file.size(),
-                           " bytes, too short for a packed file: it is cut");
+  PackedFile none;
+  none.source = source;
+  if (!holds<CheckpointError>(is_packed(file), source, ": not a packed file: it does not begin with \"", packed_magic,
+                              "\"") ||
+      !holds<CheckpointError>(file.size() >= 2 * packed_frame, source, ": ", file.size(),
+                              " bytes, too short for a packed file: it is cut")) {
+    return none;
+  }
   const std::uint64_t version = number(8, 4);
-  require<CheckpointError>(version <= packed_version, source, ": a packed file of version ", version,
-                           ", newer than this program, which knows ", packed_version);
-  require<CheckpointError>(version == packed_version && zeros(12, packed_frame), source,
-                           ": damaged packed file: its first 64 bytes are not those of version ", packed_version);
   const std::size_t foot = file.size() - packed_frame;
-  require<CheckpointError>(is_packed(file.subspan(foot)) && zeros(foot + 32, file.size()), source,
-                           ": the packed file is cut or damaged: its last 64 bytes do not say where its index is");
+  if (!holds<CheckpointError>(version <= packed_version, source, ": a packed file of version ", version,
+                              ", newer than this program, which knows ", packed_version) ||
+      !holds<CheckpointError>(version == packed_version && zeros(12, packed_frame), source,
+                              ": damaged packed file: its first 64 bytes are not those of version ", packed_version) ||
+      !holds<CheckpointError>(is_packed(file.subspan(foot)) && zeros(foot + 32, file.size()), source,
+                              ": the packed file is cut or damaged: its last 64 bytes do not say where its index is")) {
+    return none;
+  }
   const std::uint64_t offset = number(foot + 8, 8), bytes = number(foot + 16, 8);
-  require<CheckpointError>(offset >= packed_frame && offset <= foot && bytes == foot - offset, source,
-                           ": the packed file is cut or damaged: an index of ", bytes, " bytes at byte ", offset,
-                           ", the file has ", file.size(), " bytes");
+  if (!holds<CheckpointError>(offset >= packed_frame && offset <= foot && bytes == foot - offset, source,
+                              ": the packed file is cut or damaged: an index of ", bytes, " bytes at byte ", offset,
+                              ", the file has ", file.size(), " bytes")) {
+    return none;
+  }
   const auto begin = static_cast<std::size_t>(offset), size = static_cast<std::size_t>(bytes);
-  require<CheckpointError>(packed_sum(file.subspan(begin, size)) == number(foot + 24, 8), source,
-                           ": the index of the packed file is damaged: its sum is another");
+  if (!holds<CheckpointError>(packed_sum(file.subspan(begin, size)) == number(foot + 24, 8), source,
+                              ": the index of the packed file is damaged: its sum is another")) {
+    return none;
+  }
   return detail::PackedIndex(file, begin, size, source).read();
 }
 
@@ -193,6 +229,7 @@ QWEN35_BODY void verify_packed(const PackedFile& file,
       damaged.add(concat(what, " ", shortened(name)), "damaged, its sum is another");
     }
     done += bytes.size();
+    CallScope::step("verify", done, total);
     if (progress) {
       progress(done, total);
     }
@@ -203,7 +240,9 @@ QWEN35_BODY void verify_packed(const PackedFile& file,
   for (std::size_t i = 0; i < file.tensors.size(); ++i) {
     verify("tensor", file.tensors[i].name, file.tensors[i].bytes, file.sums[i]);
   }
-  require<CheckpointError>(damaged.count() == 0, file.source, ": is not as it was written:", damaged.text());
+  if (damaged.count() > 0) {
+    decline<CheckpointError>(concat(file.source, ": is not as it was written:", damaged.text()));
+  }
 }
 
 QWEN35_BODY ModelFolder packed_model_folder(const std::shared_ptr<const PackedFile>& file,
@@ -211,9 +250,10 @@ QWEN35_BODY ModelFolder packed_model_folder(const std::shared_ptr<const PackedFi
   ModelFolder out = ModelFolder::made(file->source);
   for (const PackedFile::Entry& entry : file->files) {
     out.add(entry.name, [source = file->source, entry, owner] {
-      require<CheckpointError>(packed_sum(entry.bytes) == entry.sum, source, ": ", entry.name,
-                               ": damaged, its sum is another");
-      return std::string(reinterpret_cast<const char*>(entry.bytes.data()), entry.bytes.size());
+      return holds<CheckpointError>(packed_sum(entry.bytes) == entry.sum, source, ": ", entry.name,
+                                    ": damaged, its sum is another")
+                 ? std::string(reinterpret_cast<const char*>(entry.bytes.data()), entry.bytes.size())
+                 : std::string();
     });
   }
   return out;
