@@ -250,3 +250,50 @@ TEST_CASE("a checkpoint that asks for router logits generates from padded batche
     }
   }
 }
+
+TEST_CASE(
+    "cancelled between any two layers or behind any token: the cache holds what it says, and goes on to the same") {
+  const std::vector<TokenId> prompt = {5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17};
+  const GenerationConfig config{.max_new_tokens = 6, .eos_token_id = TokenIds()};
+  const auto expected = shapes().generate({.input_ids = prompt}, config);
+  std::size_t layers = 0;
+  {
+    const CallScope scope([&](std::string_view, std::size_t, std::size_t) { ++layers; });
+    shapes().generate({.input_ids = prompt}, config);
+  }
+  CHECK(layers >= configs::Shapes::text_config::num_hidden_layers);
+  for (std::size_t stop = 0; stop < layers + 6; ++stop) {
+    CAPTURE(stop);
+    HybridCache<configs::Shapes> cache;
+    Cancellation cancellation;
+    std::size_t step = 0;
+    const auto next = [&] {
+      if (step++ == stop) {
+        cancellation.cancel();
+      }
+      return true;
+    };
+    std::vector<TokenId> written = prompt;
+    {
+      const CallScope scope(cancellation, [&](std::string_view, std::size_t, std::size_t) { next(); });
+      run_unless_cancelled([&] {
+        const auto output = shapes().generate({.input_ids = prompt,
+                                               .past_key_values = &cache,
+                                               .streamer = [&](std::span<const TokenId>) { return next(); }},
+                                              config);
+        written = copy(output.sequences.row(0));
+        CHECK(output.finish_reason[0] == (stop + 1 < layers + 6 ? FinishReason::cancelled : FinishReason::length));
+      });
+    }
+    CHECK(step == stop + 1);  // not one layer or token more
+    CHECK(cache.seq_length() == (stop < layers ? 0 : written.size() - 1));
+    CHECK(std::equal(cache.ids().begin(), cache.ids().end(), written.begin()));
+    CHECK(written.size() == prompt.size() + (stop < layers ? 0 : stop - layers + 1));
+    if (written.size() < expected.sequences.row(0).size()) {
+      GenerationConfig rest = config;
+      rest.max_new_tokens = static_cast<std::int64_t>(expected.sequences.row(0).size() - written.size());
+      CHECK(copy(shapes().generate({.input_ids = written, .past_key_values = &cache}, rest).sequences.row(0)) ==
+            copy(expected.sequences.row(0)));
+    }
+  }
+}

@@ -618,6 +618,44 @@ TEST_CASE("a packing that fails leaves what was there, and nothing else") {
   CHECK(read(path) != bytes_of("old"));
 }
 
+TEST_CASE("a packing tells of its steps, and is cancelled at each: what was there stays, and nothing else") {
+  const TempFolder out;
+  const std::string path = out.file("m.qwen35");
+  out.write("m.qwen35", "old");
+  const Folder source = random_folder();
+  std::size_t steps = 0, told = 0;
+  {
+    const CallScope watched([&](std::string_view what, std::size_t done, std::size_t total) {
+      steps += what == "pack" ? 1u : 0u;
+      told = what == "pack" && done == total ? done : told;
+    });
+    pack(source.open(), out.file("whole.qwen35"), {.recipe = *PackRecipe::named("q8")});
+  }
+  CHECK(steps > 5);
+  CHECK(told > 0);
+  for (std::size_t stop = 0; stop < steps; ++stop) {
+    std::size_t step = 0;
+    Cancellation cancellation;
+    const CallScope scope(cancellation, [&](std::string_view what, std::size_t, std::size_t) {
+      if (what == "pack" && step++ == stop) {
+        cancellation.cancel();
+      }
+    });
+    CHECK_THROWS_AS(pack(source.open(), path, {.recipe = *PackRecipe::named("q8")}), CancelledError);
+    CHECK(step == stop + 1);
+    CHECK(read(path) == bytes_of("old"));
+  }
+  {
+    Cancellation cancellation;
+    cancellation.cancel();
+    const Checkpoint whole = Checkpoint::open(out.file("whole.qwen35"));
+    const CallScope scope(cancellation);
+    CHECK_THROWS_AS(verify_packed(*whole.packed()), CancelledError);
+    CHECK_THROWS_AS(verify_values(whole), CancelledError);
+  }
+  CHECK(files_in(out) == 2);
+}
+
 TEST_CASE("the inputs that an importance matrix calls important have the smaller errors") {
   const TempFolder out;
   const std::string path = out.file("m.qwen35");

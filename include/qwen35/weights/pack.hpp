@@ -17,6 +17,7 @@
 #if QWEN35_BODIES
 #include <qwen35/config/json_fields.hpp>
 #include <qwen35/config/text_defaults.hpp>
+#include <qwen35/core/cancellation.hpp>
 #include <qwen35/formats/block_fit.hpp>
 #include <qwen35/kernels/kernels.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
@@ -37,8 +38,8 @@ QWEN35_BEGIN_NAMESPACE
 struct PackOptions {
   PackRecipe recipe = *PackRecipe::named("copy");
   const Importance* importance = nullptr;
-  // Told the bytes of the checkpoint's tensors that are done, of all. What it raises ends the packing, and nothing is
-  // written.
+  // Told the bytes of the checkpoint's tensors that are done, of all, as a CallScope is. What it raises ends the
+  // packing, and nothing is written.
   std::function<void(std::size_t done, std::size_t total)> progress{};
 };
 
@@ -71,12 +72,14 @@ struct PackReport {
 // format: those of quantised modules too (FP8, GPTQ, AWQ, compressed-tensors), of which one tensor then stands for all.
 // The result does not depend on the number of threads. Raises CheckpointError for a file that cannot be written, for
 // values that are not finite, and for modules whose tensors do not fit each other; ConfigError for a folder that is
-// quantised in a way that is not read; InputError for a recipe or a name that does not do.
+// quantised in a way that is not read; InputError for a recipe or a name that does not do; CancelledError within 64
+// MiB.
 PackReport pack(const Checkpoint& checkpoint, const std::string& path, const PackOptions& options = {});
 
 // Decodes every weight of a checkpoint, of which opening it reads none: also the factors in the blocks of GGUF files.
 // `progress`: told the bytes that are done, of all. Raises CheckpointError with the tensors that have values that are
-// infinite or no numbers, or with the first module whose tensors do not fit each other.
+// infinite or no numbers, or with the first module whose tensors do not fit each other, CancelledError between two
+// tensors.
 void verify_values(const Checkpoint& checkpoint,
                    const std::function<void(std::size_t done, std::size_t total)>& progress = {});
 
@@ -245,6 +248,7 @@ QWEN35_BODY void verify_values(const Checkpoint& checkpoint,
       }
     }
     done += source.bytes();
+    CallScope::step("verify", done, total);
     if (progress) {
       progress(done, total);
     }
@@ -295,6 +299,7 @@ QWEN35_BODY PackReport pack(const Checkpoint& checkpoint, const std::string& pat
   }
   PackReport report;
   const auto progress = [&](std::size_t bytes) {
+    CallScope::step("pack", bytes, total);
     if (options.progress) {
       options.progress(bytes, total);
     }
