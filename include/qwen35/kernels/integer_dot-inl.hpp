@@ -61,16 +61,31 @@ struct CodeKind {
   static constexpr std::size_t short_sums = is_signed ? 1 : 32767 / (2 * 127 * (Largest == 0 ? 128 : Largest));
 };
 
+#if HWY_TARGET == HWY_AVX2
+// A value that is to be computed as written, and to stay in its register. (GCC turns a chain of integer additions into
+// a tree, whose many operands it keeps in memory: tiles of four-bit codes are 1.16 times as fast without.)
+template <class V>
+HWY_INLINE void keep(V& sum) {
+  asm("" : "+x"(sum.raw));
+}
+#endif
+
 // 16 bytes of each row.
 HWY_INLINE ByteVec load_pieces(const std::uint8_t* const* rows, std::size_t offset) {
   const hn::Full128<std::uint8_t> piece;
+#if HWY_TARGET <= HWY_AVX3
   const hn::Full256<std::uint8_t> pair;
   const auto low = hn::Combine(pair, hn::LoadU(piece, rows[1] + offset), hn::LoadU(piece, rows[0] + offset));
-#if HWY_TARGET <= HWY_AVX3
   const auto high = hn::Combine(pair, hn::LoadU(piece, rows[3] + offset), hn::LoadU(piece, rows[2] + offset));
   return hn::Combine(ByteTag(), high, low);
 #else
-  return low;
+  // (Zen 3 blends four times in the time of one insertion.)
+  ByteVec second = hn::LoadDup128(ByteTag(), rows[1] + offset);
+#if HWY_COMPILER_CLANG
+  keep(second);  // which Clang would make of it
+#endif
+  const __m128i first = hn::LoadU(piece, rows[0] + offset).raw;
+  return ByteVec{_mm256_blend_epi32(_mm256_castsi128_si256(first), second.raw, 0xf0)};
 #endif
 }
 HWY_INLINE Vec load_pieces(const float* const* rows, std::size_t offset) {
@@ -112,6 +127,14 @@ HWY_INLINE IntVec add_dot(IntVec sum, ByteVec w, ByteVec x) {
 #endif
 }
 
+// Products of 16 codes of each row, in fours.
+HWY_INLINE IntVec dot_piece(ByteVec w, ByteVec x) {
+  return add_dot(hn::Zero(IntTag()), w, x);
+}
+HWY_INLINE IntVec dot_pieces(ByteVec w0, ByteVec x0, ByteVec w1, ByteVec x1) {
+  return add_dot(dot_piece(w0, x0), w1, x1);
+}
+
 #else
 
 // Sums of the products of two codes each.
@@ -123,39 +146,73 @@ HWY_INLINE ShortVec multiply_pairs(ByteVec w, ByteVec x) {
     return ShortVec{_mm256_maddubs_epi16(w.raw, x.raw)};
   }
 }
-// A sum that is to stay in its register. (GCC turns a chain of integer additions into a tree, whose many operands it
-// keeps in memory: tiles of four-bit codes are 1.16 times as fast without.)
-template <class V>
-HWY_INLINE void keep(V& sum) {
-  asm("" : "+x"(sum.raw));
-}
 HWY_INLINE IntVec add_neighbours(ShortVec pairs) {
   return IntVec{_mm256_madd_epi16(pairs.raw, _mm256_set1_epi16(1))};
 }
 
-#endif
-
-// Products of 16 codes of each row, in fours.
+// Sums of `Pairs` pairs of products each: in 16 bits if twice as many have room there, in 32 otherwise.
+template <class Kind, std::size_t Pairs>
+struct PairSums {
+  static constexpr bool is_short = 2 * Pairs <= Kind::short_sums;
+  __m256i raw;
+};
+// Those of a vector of codes.
 template <class Kind>
-HWY_INLINE IntVec dot_piece(ByteVec w, ByteVec x) {
-#if HWY_TARGET <= HWY_AVX3
-  return add_dot(hn::Zero(IntTag()), w, x);
-#else
-  return add_neighbours(multiply_pairs<Kind>(w, x));
-#endif
-}
-template <class Kind>
-HWY_INLINE IntVec dot_pieces(ByteVec w0, ByteVec x0, ByteVec w1, ByteVec x1) {
-#if HWY_TARGET <= HWY_AVX3
-  return add_dot(add_dot(hn::Zero(IntTag()), w0, x0), w1, x1);
-#else
-  if constexpr (Kind::short_sums >= 2) {
-    return add_neighbours(hn::Add(multiply_pairs<Kind>(w0, x0), multiply_pairs<Kind>(w1, x1)));
+HWY_INLINE PairSums<Kind, 1> multiply(ByteVec w, ByteVec x) {
+  const ShortVec pairs = multiply_pairs<Kind>(w, x);
+  if constexpr (PairSums<Kind, 1>::is_short) {
+    return {pairs.raw};
   } else {
-    return hn::Add(dot_piece<Kind>(w0, x0), dot_piece<Kind>(w1, x1));
+    return {add_neighbours(pairs).raw};
   }
-#endif
 }
+template <class Kind, std::size_t Pairs>
+HWY_INLINE PairSums<Kind, 2 * Pairs> add(PairSums<Kind, Pairs> a, PairSums<Kind, Pairs> b) {
+  if constexpr (!PairSums<Kind, Pairs>::is_short) {
+    return {_mm256_add_epi32(a.raw, b.raw)};
+  } else if constexpr (PairSums<Kind, 2 * Pairs>::is_short) {
+    return {_mm256_add_epi16(a.raw, b.raw)};
+  } else {
+    return {add_neighbours(ShortVec{_mm256_add_epi16(a.raw, b.raw)}).raw};
+  }
+}
+
+// Sums of groups that come one after another, of each piece a number for each of four.
+template <class Kind, std::size_t Pairs>
+class GroupSums {
+ public:
+  // Of group i. After every fourth there are new sums.
+  HWY_INLINE bool add_group(std::size_t i, PairSums<Kind, Pairs> group) {
+    if (i % 2 == 0) {
+      single_ = group;
+      return false;
+    }
+    const auto both = add(PairSums<Kind, Pairs>{_mm256_unpacklo_epi64(single_.raw, group.raw)},
+                          PairSums<Kind, Pairs>{_mm256_unpackhi_epi64(single_.raw, group.raw)});
+    if (i % 4 == 1) {
+      first_ = both;
+      return false;
+    }
+    const __m256 first = _mm256_castsi256_ps(first_.raw), last = _mm256_castsi256_ps(both.raw);
+    const auto four = add(PairSums<Kind, 2 * Pairs>{_mm256_castps_si256(_mm256_shuffle_ps(first, last, 0x88))},
+                          PairSums<Kind, 2 * Pairs>{_mm256_castps_si256(_mm256_shuffle_ps(first, last, 0xdd))});
+    sums_ = four.is_short ? add_neighbours(ShortVec{four.raw}) : IntVec{four.raw};
+    return true;
+  }
+  HWY_INLINE IntVec sums() const { return sums_; }
+
+ private:
+  PairSums<Kind, Pairs> single_;
+  PairSums<Kind, 2 * Pairs> first_;
+  IntVec sums_;
+};
+
+// Numbers of eight groups: of every second from the first, then the others.
+HWY_INLINE IntVec split_groups(IntVec v) {
+  return IntVec{_mm256_permutevar8x32_epi32(v.raw, _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7))};
+}
+
+#endif
 
 // What a zero point adds to a sum of products is taken back: `negated` is -128 * the sum of the other side's codes.
 template <class Kind>
@@ -167,7 +224,11 @@ HWY_INLINE IntVec zero_correction(IntVec negated) {
 struct Quad {
   IntVec a, b, c, d;
 };
-// As bytes: 16 of each of so many rows as a vector has numbers, four of each row in a vector.
+// As bytes: 16 of each of so many rows as two vectors have pieces, a piece for each row.
+struct BytePair {
+  ByteVec a, b;
+};
+// 16 of each of so many rows as a vector has numbers, four of each row in a vector.
 struct ByteQuad {
   ByteVec a, b, c, d;
 };

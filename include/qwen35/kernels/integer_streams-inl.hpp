@@ -21,84 +21,205 @@ namespace HWY_NAMESPACE {
 
 // Whether a reader has the codes of one row in vectors of their own.
 template <class Reader>
-inline constexpr bool by_row = requires(const std::uint8_t* block) {
-  Reader::row_scales(block);
+inline constexpr bool by_row = requires(const std::uint8_t* block, Vec* scales) {
+  Reader::row_scales(block, scales);
 };
 
-// Codes and scales of a block: of one row, or of as many as a vector has pieces.
-template <class Reader>
-struct BlockCodes {
-  using Kind = typename Reader::Kind;
-  ByteVec codes[by_row<Reader> ? 4 : 16];
-  std::conditional_t<by_row<Reader>, Vec, GroupScales<Kind>> own;
+// 16 bytes of each of four rows.
+#if HWY_TARGET <= HWY_AVX3
+using FourRows = ByteVec;
+#else
+using FourRows = BytePair;
+#endif
+struct LoadRows {
+  const std::uint8_t* const* rows;
+  HWY_INLINE FourRows operator()(std::size_t offset) const {
+#if HWY_TARGET <= HWY_AVX3
+    return load_pieces(rows, offset);
+#else
+    return {load_pieces(rows, offset), load_pieces(rows + 2, offset)};
+#endif
+  }
+};
 
-  HWY_INLINE explicit BlockCodes(const std::uint8_t* const* rows) {
+// Scales of a block: of one row, or of four.
+template <class Reader>
+struct BlockScales {
+  using Kind = typename Reader::Kind;
+  std::conditional_t<by_row<Reader>, Vec[(Kind::sums + lanes - 1) / lanes], GroupScales<Kind>[4 / vector_rows]> own;
+
+  HWY_INLINE explicit BlockScales(const std::uint8_t* const* rows) {
     if constexpr (by_row<Reader>) {
-      Reader::row_codes(rows[0], codes);
-      own = Reader::row_scales(rows[0]);
+      Reader::row_scales(rows[0], own);
     } else {
-      own = Reader::scales(rows);
-      Reader::codes(LoadPieces{rows}, Keep{codes});
+      QWEN35_UNROLL
+      for (std::size_t v = 0; v < 4 / vector_rows; ++v) {
+        own[v] = Reader::scales(rows + v * vector_rows);
+      }
     }
   }
+};
+
+// Gives the codes of a block: of one row, or of four.
+template <class Reader, class Put>
+HWY_INLINE void put_codes(const std::uint8_t* const* rows, const Put& put) {
+  if constexpr (by_row<Reader>) {
+    Reader::row_codes(rows[0], put);
+  } else {
+    Reader::codes(LoadRows{rows}, put);
+  }
+}
+
+// The codes of a block.
+template <class Reader>
+struct BlockCodes {
+  static constexpr std::size_t count = by_row<Reader> ? quantized_values / vector_bytes : 16;
+  std::conditional_t<by_row<Reader>, ByteVec, FourRows> codes[count];
+
+  HWY_INLINE explicit BlockCodes(const std::uint8_t* const* rows) { put_codes<Reader>(rows, Keep{codes}); }
 
  private:
-  struct LoadPieces {
-    const std::uint8_t* const* rows;
-    HWY_INLINE ByteVec operator()(std::size_t offset) const { return load_pieces(rows, offset); }
-  };
   struct Keep {
-    ByteVec* to;
-    HWY_INLINE void operator()(std::size_t g, ByteVec first, ByteVec last) const {
+    std::conditional_t<by_row<Reader>, ByteVec, FourRows>* to;
+    HWY_INLINE void operator()(std::size_t i, ByteVec row) const { to[i] = row; }
+    HWY_INLINE void operator()(std::size_t g, const FourRows& first, const FourRows& last) const {
       to[2 * g] = first;
       to[2 * g + 1] = last;
     }
   };
 };
 
+// Adds the scaled sums of groups 4 m to 4 m + 3 of a block, of each row of a vector.
+template <class Kind>
+HWY_INLINE void add_groups(const GroupScales<Kind>& own, const QuantizedBlock& x, std::size_t m, IntVec sums,
+                           Vec* totals) {
+  constexpr bool short_groups = Kind::group == 16;
+  if constexpr (Kind::zero != 0) {
+    const std::int32_t* const negated = short_groups ? x.negated16 : x.negated;
+    sums = hn::Add(sums, zero_correction<Kind>(hn::LoadDup128(IntTag(), negated + 4 * m)));
+  }
+  const Vec x_scales = hn::LoadDup128(Tag(), (short_groups ? x.scales16 : x.scales) + 4 * m);
+  totals[m] = hn::MulAdd(hn::ConvertTo(Tag(), sums), hn::Mul(own.scales[m], x_scales), totals[m]);
+  if constexpr (Kind::offsets) {
+    const Vec x_sums = hn::LoadDup128(Tag(), (short_groups ? x.sums16 : x.sums) + 4 * m);
+    totals[m] = hn::MulAdd(own.offsets[m], x_sums, totals[m]);
+  }
+}
+
+#if HWY_TARGET <= HWY_AVX3
+
 // totals[m] += the scaled sums of groups 4 m to 4 m + 3 of a block, of each row; of one row in one vector.
 template <class Reader>
-HWY_INLINE void add_block(const BlockCodes<Reader>& block, const QuantizedBlock& x, Vec* totals) {
+HWY_INLINE void add_block(const BlockCodes<Reader>& block, const BlockScales<Reader>& scales, const QuantizedBlock& x,
+                          Vec* totals) {
   using Kind = typename Reader::Kind;
   constexpr bool short_groups = Kind::group == 16;
-  const float* const x_scales = short_groups ? x.scales16 : x.scales;
-  const std::int32_t* const negated = short_groups ? x.negated16 : x.negated;
   if constexpr (by_row<Reader>) {
     static_assert(short_groups && !Kind::offsets && Kind::zero != 0);
     const auto dot = [&block, &x](std::size_t i) HWY_ATTR {
-      return dot_piece<Kind>(block.codes[i],
-                             hn::LoadU(ByteTag(), reinterpret_cast<const std::uint8_t*>(x.codes) + 64 * i));
+      return dot_piece(block.codes[i], hn::LoadU(ByteTag(), reinterpret_cast<const std::uint8_t*>(x.codes) + 64 * i));
     };
     IntVec sums = ordered_sums(sum_pieces({dot(0), dot(1), dot(2), dot(3)}));
-    sums = hn::Add(sums, zero_correction<Kind>(hn::LoadU(IntTag(), negated)));
-    totals[0] = hn::MulAdd(hn::ConvertTo(Tag(), sums), hn::Mul(block.own, load(x_scales)), totals[0]);
+    sums = hn::Add(sums, zero_correction<Kind>(hn::LoadU(IntTag(), x.negated16)));
+    totals[0] = hn::MulAdd(hn::ConvertTo(Tag(), sums), hn::Mul(scales.own[0], load(x.scales16)), totals[0]);
   } else {
     IntVec group[Kind::sums];
     QWEN35_UNROLL
     for (std::size_t g = 0; g < 8; ++g) {
       const ByteVec x0 = broadcast_piece(x.codes + g * 32), x1 = broadcast_piece(x.codes + g * 32 + 16);
       if constexpr (short_groups) {
-        group[2 * g] = dot_piece<Kind>(block.codes[2 * g], x0);
-        group[2 * g + 1] = dot_piece<Kind>(block.codes[2 * g + 1], x1);
+        group[2 * g] = dot_piece(block.codes[2 * g], x0);
+        group[2 * g + 1] = dot_piece(block.codes[2 * g + 1], x1);
       } else {
-        group[g] = dot_pieces<Kind>(block.codes[2 * g], x0, block.codes[2 * g + 1], x1);
+        group[g] = dot_pieces(block.codes[2 * g], x0, block.codes[2 * g + 1], x1);
       }
     }
     QWEN35_UNROLL
-    for (std::size_t m = 0; m < Kind::sums; m += 4) {
-      IntVec sums = sum_pieces({group[m], group[m + 1], group[m + 2], group[m + 3]});
-      if constexpr (Kind::zero != 0) {
-        sums = hn::Add(sums, zero_correction<Kind>(hn::LoadDup128(IntTag(), negated + m)));
-      }
-      const Vec scale = hn::Mul(block.own.scales[m / 4], hn::LoadDup128(Tag(), x_scales + m));
-      totals[m / 4] = hn::MulAdd(hn::ConvertTo(Tag(), sums), scale, totals[m / 4]);
-      if constexpr (Kind::offsets) {
-        const float* const x_sums = short_groups ? x.sums16 : x.sums;
-        totals[m / 4] = hn::MulAdd(block.own.offsets[m / 4], hn::LoadDup128(Tag(), x_sums + m), totals[m / 4]);
-      }
+    for (std::size_t m = 0; m < Kind::sums / 4; ++m) {
+      add_groups(scales.own[0], x, m, sum_pieces({group[4 * m], group[4 * m + 1], group[4 * m + 2], group[4 * m + 3]}),
+                 totals);
     }
   }
 }
+
+#else
+
+// Adds the scaled sums of a block's groups to totals as its codes come, so that few of them need a register: of four
+// rows totals[m] and totals[sums / 4 + m] have groups 4 m to 4 m + 3, of one row the two vectors are as its scales.
+template <class Reader>
+class AddProducts {
+ public:
+  using Kind = typename Reader::Kind;
+  HWY_INLINE AddProducts(const BlockScales<Reader>& scales, const QuantizedBlock& x, Vec* totals)
+      : scales_(scales), x_(x), totals_(totals) {}
+
+  HWY_INLINE void operator()(std::size_t g, const BytePair& first, const BytePair& last) {
+    const ByteVec x0 = broadcast_piece(x_.codes + g * 32), x1 = broadcast_piece(x_.codes + g * 32 + 16);
+    add_pieces(0, g, multiply<Kind>(first.a, x0), multiply<Kind>(last.a, x1));
+    add_pieces(1, g, multiply<Kind>(first.b, x0), multiply<Kind>(last.b, x1));
+  }
+  HWY_INLINE void operator()(std::size_t g, ByteVec row) {
+    static_assert(Kind::group == 16 && !Kind::offsets && Kind::zero != 0);
+    const auto x = hn::LoadU(ByteTag(), reinterpret_cast<const std::uint8_t*>(x_.codes) + g * 32);
+    if (sums_[0].add_group(g, multiply<Kind>(row, x))) {
+      const std::size_t i = g / 4;
+      const IntVec negated = split_groups(hn::LoadU(IntTag(), x_.negated16 + 8 * i));
+      const IntVec sums = hn::Add(sums_[0].sums(), zero_correction<Kind>(negated));
+      const Vec scale = hn::Mul(scales_.own[i], hn::LoadDup128(Tag(), x_.scales + 4 * i));
+      totals_[i] = hn::MulAdd(hn::ConvertTo(Tag(), sums), scale, totals_[i]);
+    }
+  }
+
+ private:
+  static constexpr std::size_t pairs = by_row<Reader> || Kind::group == 16 ? 1 : 2;
+
+  HWY_INLINE void add_pieces(std::size_t v, std::size_t g, PairSums<Kind, 1> first, PairSums<Kind, 1> last) {
+    if constexpr (Kind::group == 16) {
+      sums_[v].add_group(2 * g, first);
+      if (sums_[v].add_group(2 * g + 1, last)) {
+        add_groups(scales_.own[v], x_, g / 2, sums_[v].sums(), totals_ + v * Kind::sums / 4);
+      }
+    } else if (sums_[v].add_group(g, add(first, last))) {
+      add_groups(scales_.own[v], x_, g / 4, sums_[v].sums(), totals_ + v * Kind::sums / 4);
+    }
+  }
+
+  const BlockScales<Reader>& scales_;
+  const QuantizedBlock& x_;
+  Vec* totals_;
+  GroupSums<Kind, pairs> sums_[2];
+};
+
+template <class Reader>
+HWY_INLINE void add_block(const BlockCodes<Reader>& block, const BlockScales<Reader>& scales, const QuantizedBlock& x,
+                          Vec* totals) {
+  AddProducts<Reader> to(scales, x, totals);
+  QWEN35_UNROLL
+  for (std::size_t g = 0; g < 8; ++g) {
+    if constexpr (by_row<Reader>) {
+      to(g, block.codes[g]);
+    } else {
+      to(g, block.codes[2 * g], block.codes[2 * g + 1]);
+    }
+  }
+}
+template <class To>
+struct PutInto {
+  To& to;
+  template <class... Codes>
+  HWY_INLINE void operator()(std::size_t g, const Codes&... codes) const {
+    to(g, codes...);
+  }
+};
+// Without keeping the codes.
+template <class Reader>
+HWY_INLINE void add_block(const std::uint8_t* const* rows, const QuantizedBlock& x, Vec* totals) {
+  const BlockScales<Reader> scales(rows);
+  AddProducts<Reader> to(scales, x, totals);
+  put_codes<Reader>(rows, PutInto<AddProducts<Reader> >{to});
+}
+
+#endif
 
 // The partial sums of each row of a vector, added in order: in all lanes of its piece.
 template <std::size_t Sums>
@@ -125,6 +246,20 @@ HWY_INLINE void transpose_pieces(Vec* v) {
   v[2] = Vec{_mm512_shuffle_f32x4(ab_high, cd_high, 0x88)};
   v[3] = Vec{_mm512_shuffle_f32x4(ab_high, cd_high, 0xdd)};
 }
+#elif HWY_TARGET == HWY_AVX2
+// Two vectors of each of four rows, with every second group in a piece, become four of each two rows.
+HWY_INLINE void transpose_pieces(Vec* v) {
+  const Tag tag;
+  Vec out[8];
+  QWEN35_UNROLL
+  for (std::size_t i = 0; i < 4; ++i) {
+    const Vec a = v[i / 2 * 4 + i % 2], b = v[i / 2 * 4 + i % 2 + 2];
+    const Vec even = hn::ConcatLowerLower(tag, b, a), odd = hn::ConcatUpperUpper(tag, b, a);
+    out[2 * i] = hn::InterleaveLower(tag, even, odd);
+    out[2 * i + 1] = hn::InterleaveUpper(tag, even, odd);
+  }
+  std::copy(out, out + 8, v);
+}
 #endif
 
 inline constexpr std::size_t integer_fetch_ahead = 1024;
@@ -136,9 +271,8 @@ inline constexpr std::size_t stream_tokens = 4;
 template <class Reader, bool One>
 QWEN35_TILE_FUNCTION void integer_streams(const IntegerMatmulTask& task) {
   using Kind = typename Reader::Kind;
-  constexpr std::size_t block_rows = by_row<Reader> ? 1 : vector_rows;
-  constexpr std::size_t vectors = 4 / block_rows, parts = by_row<Reader> ? 1 : Kind::sums / 4;
-  constexpr std::size_t sum_vectors = 4 / vector_rows;
+  constexpr std::size_t block_rows = by_row<Reader> ? 1 : 4;
+  constexpr std::size_t parts = block_rows * Kind::sums / lanes, sum_vectors = 4 / vector_rows;
   const std::size_t tokens = One ? 1 : task.tokens;
   const std::size_t blocks = quantized_blocks(task.w.cols);
   const std::size_t whole = Reader::bytes == 0 ? 0 : task.w.cols / quantized_values;
@@ -162,10 +296,10 @@ QWEN35_TILE_FUNCTION void integer_streams(const IntegerMatmulTask& task) {
     }
     for (std::size_t span = 0; span < blocks; span += span_blocks) {
       const std::size_t end = blocks - span < span_blocks ? blocks : span + span_blocks;
-      Vec totals[One ? 1 : stream_tokens][vectors * parts];
+      Vec totals[One ? 1 : stream_tokens][4 * Kind::sums / lanes];
       for (std::size_t t = 0; t < tokens; ++t) {
         QWEN35_UNROLL
-        for (std::size_t i = 0; i < vectors * parts; ++i) {
+        for (std::size_t i = 0; i < 4 * Kind::sums / lanes; ++i) {
           totals[t][i] = zero();
         }
       }
@@ -173,18 +307,30 @@ QWEN35_TILE_FUNCTION void integer_streams(const IntegerMatmulTask& task) {
         const std::uint8_t* from[4];
         QWEN35_UNROLL
         for (std::size_t r = 0; r < 4; ++r) {
-          from[r] = b < whole ? stream[r] : copy_block(task.w, row[r], b, Reader::bytes == 0, room[r]);
+          from[r] = stream[r] + b * Reader::bytes;
           QWEN35_UNROLL
           for (std::size_t line = 0; line < Reader::bytes; line += 64) {
-            fetch(reinterpret_cast<const std::byte*>(stream[r]) + line, integer_fetch_ahead);
+            fetch(reinterpret_cast<const std::byte*>(from[r]) + line, integer_fetch_ahead);
           }
-          stream[r] += Reader::bytes;
+        }
+        if (b >= whole) {
+          for (std::size_t r = 0; r < 4; ++r) {
+            from[r] = copy_block(task.w, row[r], b, Reader::bytes == 0, room[r]);
+          }
         }
         QWEN35_UNROLL
-        for (std::size_t v = 0; v < vectors; ++v) {
-          const BlockCodes<Reader> block(from + v * block_rows);
+        for (std::size_t r = 0; r < 4; r += block_rows) {
+          Vec* const to = totals[0] + r / block_rows * parts;
+#if HWY_TARGET == HWY_AVX2
+          if constexpr (One) {
+            add_block<Reader>(from + r, x[0][b], to);
+            continue;
+          }
+#endif
+          const BlockCodes<Reader> block(from + r);
+          const BlockScales<Reader> scales(from + r);
           for (std::size_t t = 0; t < tokens; ++t) {
-            add_block(block, x[t][b], totals[t] + v * parts);
+            add_block(block, scales, x[t][b], to + t * (4 * Kind::sums / lanes));
           }
         }
       }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is done with stored bytes to take codes from them: in one vector, or in four.
+// What is done with stored bytes to take codes from them: in one vector, in two, or in four.
 #include <qwen35/kernels/integer_dot-inl.hpp>
 
 #if defined(QWEN35_KERNELS_FORMATS_CODE_BYTES_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -56,6 +56,35 @@ HWY_INLINE ByteVec from_signed(ByteVec codes) {
 // Signed codes of four-bit indices: `table` is as from_signed gives it.
 HWY_INLINE ByteVec look_up(ByteVec table, ByteVec indices) {
   return hn::TableLookupBytes(table, indices);
+}
+
+HWY_INLINE BytePair masked(const BytePair& v, std::uint8_t mask) {
+  return {masked(v.a, mask), masked(v.b, mask)};
+}
+template <int Bits>
+HWY_INLINE BytePair shift_right(const BytePair& v, std::uint8_t mask) {
+  return {shift_right<Bits>(v.a, mask), shift_right<Bits>(v.b, mask)};
+}
+template <int Bits>
+HWY_INLINE BytePair shift_left(const BytePair& v, std::uint8_t mask) {
+  return {shift_left<Bits>(v.a, mask), shift_left<Bits>(v.b, mask)};
+}
+HWY_INLINE BytePair either(const BytePair& v, const BytePair& w) {
+  return {either(v.a, w.a), either(v.b, w.b)};
+}
+template <int Value>
+HWY_INLINE BytePair place_bit(const BytePair& v, std::size_t place) {
+  return {place_bit<Value>(v.a, place), place_bit<Value>(v.b, place)};
+}
+template <int First>
+HWY_INLINE BytePair spread_fifth(const BytePair& v) {
+  return {spread_fifth<First>(v.a), spread_fifth<First>(v.b)};
+}
+HWY_INLINE BytePair look_up(ByteVec table, const BytePair& v) {
+  return {look_up(table, v.a), look_up(table, v.b)};
+}
+HWY_INLINE BytePair from_signed(const BytePair& v) {
+  return {from_signed(v.a), from_signed(v.b)};
 }
 
 HWY_INLINE ByteQuad masked(const ByteQuad& v, std::uint8_t mask) {

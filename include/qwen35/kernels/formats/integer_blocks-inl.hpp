@@ -82,6 +82,13 @@ HWY_INLINE Vec half_of_rows(const std::uint8_t* const* rows, std::size_t offset)
 #endif
 }
 
+#if HWY_TARGET == HWY_AVX2
+// An f16 in all lanes.
+HWY_INLINE Vec half_of_row(const std::uint8_t* bytes) {
+  return Vec{_mm256_cvtph_ps(_mm_set1_epi16(static_cast<std::int16_t>(coded::u16_at(bytes))))};
+}
+#endif
+
 // Bytes First to First + 3 of each piece as numbers: in the lowest byte of each, or in the highest.
 template <int First, int Place = 0>
 HWY_INLINE IntVec spread_bytes(ByteVec bytes) {
@@ -103,8 +110,8 @@ HWY_INLINE IntVec masked_bits(IntVec numbers, std::int32_t mask) {
 //                                              load(offset) gives 16 bytes of each row
 //   bytes                                      of 256 values; 0 if they have to be unpacked
 //   scales(rows)                               GroupScales, a piece for each row
-//   row_codes(block, codes), row_scales(block) optional: of one row four vectors of codes, and a scale for each group
-//                                              of 16
+//   row_codes(block, put)                      optional: put(i, vector i of codes) of one row
+//   row_scales(block, scales)                  and a scale for each group of 16, as the sums of pieces come
 template <Format>
 struct IntegerReader;
 

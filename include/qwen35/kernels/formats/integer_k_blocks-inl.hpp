@@ -160,7 +160,8 @@ struct IntegerReader<Format::q6_k> {
   }
 #if HWY_TARGET <= HWY_AVX3
   // A vector of codes is of four groups that follow each other, which needs no pieces to be put together.
-  static HWY_INLINE void row_codes(const std::uint8_t* block, ByteVec* codes) {
+  template <class Put>
+  static HWY_INLINE void row_codes(const std::uint8_t* block, const Put& put) {
     QWEN35_UNROLL
     for (std::size_t half = 0; half < 2; ++half) {
       const ByteVec low = hn::LoadU(ByteTag(), block + half * 64);
@@ -168,15 +169,45 @@ struct IntegerReader<Format::q6_k> {
           _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 128 + half * 32)));
       const ByteVec first{_mm512_sllv_epi64(high, _mm512_setr_epi64(4, 4, 4, 4, 2, 2, 2, 2))};
       const ByteVec second{_mm512_srlv_epi64(high, _mm512_setr_epi64(0, 0, 0, 0, 2, 2, 2, 2))};
-      codes[2 * half] = either(masked(low, 15), masked(first, 48));
-      codes[2 * half + 1] = either(shift_right<4>(low, 15), masked(second, 48));
+      put(2 * half, either(masked(low, 15), masked(first, 48)));
+      put(2 * half + 1, either(shift_right<4>(low, 15), masked(second, 48)));
     }
   }
-  static HWY_INLINE Vec row_scales(const std::uint8_t* block) {
+  static HWY_INLINE void row_scales(const std::uint8_t* block, Vec* scales) {
     const Vec scale{
         _mm512_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128(static_cast<int>(coded::u16_at(block + 208)))))};
     const auto groups = hn::LoadU(hn::Rebind<std::int8_t, Tag>(), reinterpret_cast<const std::int8_t*>(block) + 192);
-    return hn::Mul(scale, hn::ConvertTo(Tag(), hn::PromoteTo(IntTag(), groups)));
+    scales[0] = hn::Mul(scale, hn::ConvertTo(Tag(), hn::PromoteTo(IntTag(), groups)));
+  }
+#else
+  // A vector of codes is of two groups that follow each other.
+  template <class Put>
+  static HWY_INLINE void row_codes(const std::uint8_t* block, const Put& put) {
+    QWEN35_UNROLL
+    for (std::size_t half = 0; half < 2; ++half) {
+      const ByteVec a = hn::LoadU(ByteTag(), block + half * 64), b = hn::LoadU(ByteTag(), block + half * 64 + 32);
+      const ByteVec high = hn::LoadU(ByteTag(), block + 128 + half * 32);
+      put(4 * half, either(masked(a, 15), shift_left<4>(high, 48)));
+      put(4 * half + 1, either(masked(b, 15), shift_left<2>(high, 48)));
+      put(4 * half + 2, either(shift_right<4>(a, 15), masked(high, 48)));
+      put(4 * half + 3, either(shift_right<4>(b, 15), shift_right<2>(high, 48)));
+    }
+  }
+  // Of the groups in the lower halves of four vectors, then of those in the upper ones.
+  static HWY_INLINE void row_scales(const std::uint8_t* block, Vec* scales) {
+    // A scale becomes the highest byte of a number, for which the f16 is divided.
+    const Vec scale = hn::Mul(half_of_row(block + 208), broadcast(0x1p-24f));
+    const ByteVec scale_bytes = hn::LoadDup128(ByteTag(), block + 192);
+    const auto to_float = [scale_bytes](std::uint8_t first) HWY_ATTR {
+      alignas(32) std::uint8_t from[32];
+      for (std::uint8_t i = 0; i < 32; ++i) {
+        from[i] = i % 4 < 3 ? 0x80 : static_cast<std::uint8_t>(first + i / 4 % 4 * 2 + i / 16);
+      }
+      const ByteVec numbers = hn::TableLookupBytesOr0(scale_bytes, hn::Load(ByteTag(), from));
+      return hn::ConvertTo(Tag(), hn::BitCast(IntTag(), numbers));
+    };
+    scales[0] = hn::Mul(scale, to_float(0));
+    scales[1] = hn::Mul(scale, to_float(8));
   }
 #endif
 };
