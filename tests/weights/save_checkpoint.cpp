@@ -18,12 +18,12 @@ namespace {
 
 const Bytes config = bytes_of("{}");
 
-struct Model {
+struct SmallModel {
   std::vector<TestTensor> tensors;
   Bytes file;
   TextWeights<SmallText> weights;
 
-  explicit Model(std::uint32_t seed)
+  explicit SmallModel(std::uint32_t seed)
       : tensors(text_tensors<SmallText>({.root = "model."}, seed)),
         file(write_safetensors(tensors, 1)),
         weights(bind_text<SmallText>(Checkpoint::from_bytes({{"config.json", config}, {"m.safetensors", file}}))) {}
@@ -45,7 +45,7 @@ std::set<std::string> files_in(const TempFolder& folder) {
 }
 
 // The folder holds exactly the tensors of `model`, byte for byte.
-void check_holds(const TempFolder& folder, const Model& model) {
+void check_holds(const TempFolder& folder, const SmallModel& model) {
   const Checkpoint checkpoint = Checkpoint::open(folder.path(), CheckpointOptions{.strict = true});
   CHECK(checkpoint.tensors().size() == model.tensors.size());
   for (const TestTensor& tensor : model.tensors) {
@@ -64,7 +64,7 @@ void check_holds(const TempFolder& folder, const Model& model) {
 TEST_CASE("one file: what was read is written") {
   const TempFolder parent;
   const TempFolder folder;
-  const Model model(1);
+  const SmallModel model(1);
   model.save(folder.path(), {}, {{"generation_config.json", "{}\n"}});
   CHECK(files_in(folder) == std::set<std::string>{"config.json", "generation_config.json", "model.safetensors"});
   check_holds(folder, model);
@@ -78,7 +78,7 @@ TEST_CASE("one file: what was read is written") {
 
 TEST_CASE("shards, and none of another count are left") {
   const TempFolder folder;
-  const Model first(1), second(2);
+  const SmallModel first(1), second(2);
   folder.write("notes.txt", "mine");
   first.save(folder.path(), {.max_shard_size = 1000});
   std::set<std::string> files = files_in(folder);
@@ -132,7 +132,7 @@ TEST_CASE("the limit of a shard holds") {
 
 TEST_CASE("what cannot be written leaves the folder as it was") {
   const TempFolder folder;
-  const Model first(1), second(2);
+  const SmallModel first(1), second(2);
   first.save(folder.path());
   CHECK_THROWS_AS(second.save(folder.path(), {}, {{"no/such/place.json", ""}}), CheckpointError);
   CHECK(files_in(folder) == std::set<std::string>{"config.json", "model.safetensors"});
@@ -144,7 +144,7 @@ TEST_CASE("what cannot be written leaves the folder as it was") {
 
 TEST_CASE("a model is written over the files that it is a view of") {
   const TempFolder folder;
-  const Model model(1);
+  const SmallModel model(1);
   model.save(folder.path());
   const auto weights = bind_text<SmallText>(Checkpoint::open(folder.path()));
   json::Value written = json::Value::object();
