@@ -63,7 +63,7 @@ class RectangleCache {
   std::vector<std::uint8_t> valid(std::size_t row) const;
 
   std::size_t pads(std::size_t row) const { return pads_[row]; }
-  SequenceCache& sequence(std::size_t row) { return sequences_[row]; }
+  SequenceCache& sequence(std::size_t row) QWEN35_LIFETIMEBOUND { return sequences_[row]; }
   const SequenceCache& sequence(std::size_t row) const QWEN35_LIFETIMEBOUND { return sequences_[row]; }
   // The rows, to go on alone; the cache is then empty.
   std::vector<SequenceCache> take_sequences();

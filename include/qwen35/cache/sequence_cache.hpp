@@ -98,7 +98,7 @@ class SequenceCache {
   // Validity of all slots, those of a begun forward included; null: every slot holds a token.
   const std::uint8_t* key_valid() const { return valid_.empty() ? nullptr : valid_.data(); }
   std::byte* const* page_data() const { return pages_.data(); }
-  std::span<float> states() { return state_; }
+  std::span<float> states() QWEN35_LIFETIMEBOUND { return state_; }
   std::span<const float> states() const QWEN35_LIFETIMEBOUND { return state_; }
 
  private:

@@ -88,9 +88,9 @@ class Value {
   double as_number() const;
   const std::string& as_string() const QWEN35_LIFETIMEBOUND { return expect(Kind::string).string_; }
   const std::vector<Value>& items() const QWEN35_LIFETIMEBOUND { return expect(Kind::array).items_; }
-  std::vector<Value>& items() { return const_cast<Value&>(expect(Kind::array)).items_; }
+  std::vector<Value>& items() QWEN35_LIFETIMEBOUND { return const_cast<Value&>(expect(Kind::array)).items_; }
   const std::vector<Member>& members() const QWEN35_LIFETIMEBOUND { return expect(Kind::object).members_; }
-  std::vector<Member>& members() { return const_cast<Value&>(expect(Kind::object)).members_; }
+  std::vector<Member>& members() QWEN35_LIFETIMEBOUND { return const_cast<Value&>(expect(Kind::object)).members_; }
 
   // The member of an object, or null when it is absent or this is no object.
   const Value* find(std::string_view key) const QWEN35_LIFETIMEBOUND;

@@ -91,9 +91,9 @@ class Image {
   std::size_t width() const { return width_; }
   std::size_t height() const { return height_; }
   bool empty() const { return pixels_.empty(); }
-  std::uint8_t* row(std::size_t y) { return pixels_.data() + y * width_ * 3; }
-  const std::uint8_t* row(std::size_t y) const { return pixels_.data() + y * width_ * 3; }
-  std::span<std::uint8_t> pixels() { return pixels_; }
+  std::uint8_t* row(std::size_t y) QWEN35_LIFETIMEBOUND { return pixels_.data() + y * width_ * 3; }
+  const std::uint8_t* row(std::size_t y) const QWEN35_LIFETIMEBOUND { return pixels_.data() + y * width_ * 3; }
+  std::span<std::uint8_t> pixels() QWEN35_LIFETIMEBOUND { return pixels_; }
   std::span<const std::uint8_t> pixels() const QWEN35_LIFETIMEBOUND { return pixels_; }
 
   PixelView view() const { return {pixels_.data(), width_, height_}; }
