@@ -55,7 +55,9 @@ if(EXISTS "${CMAKE_CURRENT_LIST_DIR}/@qwen35_kernels_file@" AND CMAKE_SYSTEM_PRO
   file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/@qwen35_generate_file@" qwen35_abi LIMIT_COUNT 1
        REGEX "v[0-9]+_[0-9]+_[a-z0-9]+_[a-z]+_[a-z]+_(throws|handler)_(all|some)")
   string(REGEX REPLACE "^.*(v[0-9]+_[0-9]+_[a-z0-9]+_[a-z]+_[a-z]+_(throws|handler)_(all|some)).*$" "\\1" qwen35_abi "${qwen35_abi}")
-  set_property(TARGET qwen35::generate APPEND PROPERTY INTERFACE_COMPILE_DEFINITIONS "QWEN35_COMPILED_ABI=${qwen35_abi}")
+  if(qwen35_abi)
+    set_property(TARGET qwen35::generate APPEND PROPERTY INTERFACE_COMPILE_DEFINITIONS "QWEN35_COMPILED_ABI=${qwen35_abi}")
+  endif()
 endif()
 set(qwen35_generate_FOUND ${qwen35_kernels_FOUND})
 set(qwen35_media_missing "needs image libraries (Debian: libjpeg-dev libpng-dev libwebp-dev libgif-dev)")

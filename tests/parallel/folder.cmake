@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+# It compares times.
+set_tests_properties(test_parallel_parallel_for PROPERTIES RUN_SERIAL ON)
+
 # What the thread sanitizer finds, or does not, counts where it knows OpenMP's barriers: libomp's Archer tells it about them, and says so.
 if("${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_DEBUG}" MATCHES "-fsanitize=thread")
   add_test(NAME parallel_archer COMMAND test_parallel_parallel_for "--test-case=nested loops visit everything")

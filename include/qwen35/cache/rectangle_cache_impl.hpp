@@ -201,8 +201,14 @@ QWEN35_BODY void RectangleCache::restore(const RectangleSnapshot& snapshot) {
     for (std::size_t b = 0; b < count; ++b) {
       rows[b].back_to(from.sequences_[b]);
     }
+    if (declined()) {
+      return;
+    }
   } else if (count == 1 && sequences_.size() == 1) {
     sequences_[0].back_to(from.sequences_[0]);  // in the memory of its states
+    if (declined()) {
+      return;
+    }
     rows = std::move(sequences_);
   } else {
     rows.reserve(count);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <type_traits>
 
 #if QWEN35_BODIES
 #include <qwen35/json/number.hpp>
@@ -47,8 +48,8 @@ ModelDefaults defaults_of(const M& model) {
     out.max_position_embeddings = static_cast<std::int64_t>(model.config().get_text_config().max_position_embeddings);
   }
   if constexpr (requires { GenerationConfig::from_json(model.generation_config()); }) {
-    const json::Value& own = model.generation_config();
-    out.generation_config = &own;
+    static_assert(std::is_lvalue_reference_v<decltype(model.generation_config())>, "it is read after this call");
+    out.generation_config = &model.generation_config();
   }
   return out;
 }

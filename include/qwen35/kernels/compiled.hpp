@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernels as the target qwen35::kernels has them: functions with C names, without the part that says what a file's
 // compiler flags are. The layout of a task does not depend on those, so that files for any instruction set, with
-// exceptions or without, find them.
+// exceptions or without, find them. Kernels of some formats are not found by files that may ask for all.
 #pragma once
 
 #include <qwen35/kernels/kernels.hpp>
 
 #if defined(QWEN35_COMPILED_KERNELS)
 
-#define QWEN35_KERNEL_JOIN(major, minor, name) qwen35_v##major##_##minor##_##name
-#define QWEN35_KERNEL_EXPAND(major, minor, name) QWEN35_KERNEL_JOIN(major, minor, name)
-#define QWEN35_KERNEL_SYMBOL(name) QWEN35_KERNEL_EXPAND(QWEN35_VERSION_MAJOR, QWEN35_VERSION_MINOR, name)
+#define QWEN35_KERNEL_JOIN(major, minor, formats, name) qwen35_v##major##_##minor##_##formats##_##name
+#define QWEN35_KERNEL_EXPAND(major, minor, formats, name) QWEN35_KERNEL_JOIN(major, minor, formats, name)
+#define QWEN35_KERNEL_SYMBOL_OF(formats, name) \
+  QWEN35_KERNEL_EXPAND(QWEN35_VERSION_MAJOR, QWEN35_VERSION_MINOR, formats, name)
+#define QWEN35_KERNEL_SYMBOL(name) QWEN35_KERNEL_SYMBOL_OF(QWEN35_ABI_FORMATS, name)
 
 extern "C" {
 #define QWEN35_KERNEL_DECLARATION(name, Task) void QWEN35_KERNEL_SYMBOL(name)(const void* task);

@@ -219,6 +219,23 @@ const char* QWEN35_KERNEL_SYMBOL(isa_choice)(std::size_t index) {
 bool QWEN35_KERNEL_SYMBOL(choose_isa)(const char* name, std::size_t length) {
   return qwen35::kernels::detail::choose_table_of({name, length});
 }
+#if !defined(QWEN35_FORMATS)
+#define QWEN35_KERNEL_EXPORT(name, Task)                       \
+  void QWEN35_KERNEL_SYMBOL_OF(some, name)(const void* task) { \
+    QWEN35_KERNEL_SYMBOL(name)(task);                          \
+  }
+QWEN35_KERNELS(QWEN35_KERNEL_EXPORT)
+#undef QWEN35_KERNEL_EXPORT
+const char* QWEN35_KERNEL_SYMBOL_OF(some, isa_name)() {
+  return QWEN35_KERNEL_SYMBOL(isa_name)();
+}
+const char* QWEN35_KERNEL_SYMBOL_OF(some, isa_choice)(std::size_t index) {
+  return QWEN35_KERNEL_SYMBOL(isa_choice)(index);
+}
+bool QWEN35_KERNEL_SYMBOL_OF(some, choose_isa)(const char* name, std::size_t length) {
+  return QWEN35_KERNEL_SYMBOL(choose_isa)(name, length);
+}
+#endif
 }
 
 #else

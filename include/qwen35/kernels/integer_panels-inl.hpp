@@ -98,20 +98,68 @@ HWY_INLINE void expand_block(const std::uint8_t* const* rows, std::size_t b, std
   }
 }
 
-// A panel's products with up to chunk_tokens tokens: sums[tile][token][row]. x has tile_tokens - 1 more.
+// Up to chunk_tokens tokens over a span, as tiles read them.
 template <class K>
-inline void multiply_chunk(const PanelSpan& panel, const QuantizedBlock* const* x, std::size_t tokens, float* sums) {
+class TokenChunk {
+ public:
+  // `tokens` rows from block `span` on; those behind them in the last tile repeat the last.
+  HWY_INLINE void set(const IntegerMatmulTask& task, std::size_t token, std::size_t tokens, std::size_t span,
+                      std::size_t blocks, std::size_t all_blocks) {
+    for (std::size_t t = 0; t < chunk_tokens + tile_tokens - 1; ++t) {
+      const std::size_t own = token + (t < tokens ? t : tokens - 1);
+      rows_[t] = task.x + (task.index == nullptr ? own : task.index[own]) * all_blocks + span;
+    }
+    if constexpr (together) {
+      blocks_ = blocks;
+      for (std::size_t t = 0; t < (tokens + tile_tokens - 1) / tile_tokens * tile_tokens; ++t) {
+        copy(rows_[t], t);
+      }
+    }
+  }
+  HWY_INLINE auto at(std::size_t k, std::size_t t) const {
+    if constexpr (together) {
+      return TokensTogether<K>{groups_ + (k * chunk_tokens + t) / tile_tokens * blocks_};
+    } else {
+      return TokensInRows<K>{rows_ + t, k};
+    }
+  }
+
+ private:
+  static constexpr bool together = HWY_TARGET > HWY_AVX3;
+
+  HWY_INLINE void copy(const QuantizedBlock* row, std::size_t t) {
+    for (std::size_t b = 0; b < blocks_; ++b) {
+      for (std::size_t k = 0; k < K::sums; ++k) {
+        auto& to = groups_[(k * chunk_tokens + t) / tile_tokens * blocks_ + b];
+        const TokensInRows<K> own{&row, k};
+        std::memcpy(to.codes[t % tile_tokens], own.codes(0, b), K::group);
+        to.scales[t % tile_tokens] = own.scale(0, b);
+        to.sums[t % tile_tokens] = own.sum(0, b);
+        to.negated[t % tile_tokens] = own.negated(0, b);
+      }
+    }
+  }
+
+  const QuantizedBlock* rows_[chunk_tokens + tile_tokens - 1];
+  std::size_t blocks_;
+  // [sums, chunk_tokens / tile_tokens, blocks]
+  typename TokensTogether<K>::Group groups_[together ? K::sums * chunk_tokens / tile_tokens * span_blocks : 1];
+};
+
+// A panel's products with a chunk's tokens: sums[tile][token][row].
+template <class K>
+inline void multiply_chunk(const PanelSpan& panel, const TokenChunk<K>& x, std::size_t tokens, float* sums) {
   for (std::size_t k = 0; k < K::sums; ++k) {
     for (std::size_t r = 0; r < panel.rows; r += tile_rows) {
       const PanelTile& tile = panel.tiles[r / tile_rows];
       float* to = sums + r * chunk_tokens;
       for (std::size_t t = 0; t < tokens; t += tile_tokens, to += tile_tokens * tile_rows) {
         if (tokens - t <= 2) {
-          multiply_tile<K, 2>(tile, k, panel.blocks, x + t, to);
+          multiply_tile<K, 2>(tile, k, panel.blocks, x.at(k, t), to);
         } else if (has_middle_tile && tokens - t <= 4) {
-          multiply_tile<K, has_middle_tile ? 4 : tile_tokens>(tile, k, panel.blocks, x + t, to);
+          multiply_tile<K, has_middle_tile ? 4 : tile_tokens>(tile, k, panel.blocks, x.at(k, t), to);
         } else {
-          multiply_tile<K, tile_tokens>(tile, k, panel.blocks, x + t, to);
+          multiply_tile<K, tile_tokens>(tile, k, panel.blocks, x.at(k, t), to);
         }
       }
     }
@@ -131,6 +179,7 @@ inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool 
   for (std::size_t i = 0; i < panel_tiles; ++i) {
     tiles[i] = {codes[i], scales[i], offsets[i]};
   }
+  TokenChunk<K> x;
   UnpackedBlock room[lanes];
 #ifdef QWEN35_AMX_TILES
   const bool amx = allow_amx && worth_amx<Kind>() && task.tokens >= least_amx_tokens;
@@ -174,10 +223,8 @@ inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool 
 #endif
       for (std::size_t token = 0; token < task.tokens; token += chunk_tokens) {
         const std::size_t tokens = task.tokens - token < chunk_tokens ? task.tokens - token : chunk_tokens;
-        const QuantizedBlock* x[chunk_tokens + tile_tokens - 1];
-        for (std::size_t t = 0; t < chunk_tokens + tile_tokens - 1; ++t) {
-          const std::size_t own = token + (t < tokens ? t : tokens - 1);
-          x[t] = task.x + (task.index == nullptr ? own : task.index[own]) * all_blocks + span;
+        if (row == task.row_begin || task.tokens > chunk_tokens || all_blocks > span_blocks) {
+          x.set(task, token, tokens, span, blocks, all_blocks);
         }
         HWY_ALIGN float sums[integer_panel_rows * chunk_tokens];
         multiply_chunk<K>(panel, x, tokens, sums);

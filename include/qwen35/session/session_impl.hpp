@@ -95,6 +95,9 @@ void Session<Model>::go_back(std::span<const TokenId> ids, std::span<const Media
   std::vector<MediaRun> held_runs(runs.begin(), runs.end());
   if (!stays && point != nullptr) {
     cache_.back_to(*point);
+    if (declined()) {
+      return;
+    }
   } else if (!stays) {
     cache_.reset();
   }
