@@ -55,7 +55,8 @@ if(EXISTS "${CMAKE_CURRENT_LIST_DIR}/@qwen35_kernels_file@" AND CMAKE_SYSTEM_PRO
   file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/@qwen35_generate_file@" qwen35_abi LIMIT_COUNT 1
        REGEX "v[0-9]+_[0-9]+_[a-z0-9]+_[a-z]+_[a-z]+_(throws|handler)_(all|some)")
   string(REGEX REPLACE "^.*(v[0-9]+_[0-9]+_[a-z0-9]+_[a-z]+_[a-z]+_(throws|handler)_(all|some)).*$" "\\1" qwen35_abi "${qwen35_abi}")
-  if(qwen35_abi)
+  get_target_property(qwen35_alias qwen35::generate ALIASED_TARGET)  # of a folder that was added before
+  if(qwen35_abi AND NOT qwen35_alias)
     set_property(TARGET qwen35::generate APPEND PROPERTY INTERFACE_COMPILE_DEFINITIONS "QWEN35_COMPILED_ABI=${qwen35_abi}")
   endif()
 endif()

@@ -5,7 +5,10 @@
 #include <qwen35_embed/notes.hpp>
 
 #if __has_include(<Eigen/Core>)
+#include <Eigen/Core>
+#if !defined(OWN_EIGEN)  // which is a mark alone
 #include <qwen35/dense/eigen_view.hpp>
+#endif
 #endif
 
 #include <cstdio>
