@@ -32,14 +32,15 @@ class Cancellation {
 
 // Told how far a call is: "read" (bytes of weight files), "load" (tensors), "convert" (bytes of one that takes
 // another format), "forward" (tokens times layers), "encode" (patches times layers), "pack" and "verify" (bytes of
-// tensors). From the thread of the call, before each 64 MiB, tensor or layer.
+// tensors, when they are done). From the thread of the call, at each 64 MiB, tensor or layer.
 using CallProgress = std::function<void(std::string_view what, std::size_t done, std::size_t total)>;
 
 // All calls of this thread in the scope can be cancelled, and tell their progress:
 // - loads (Checkpoint, from_pretrained), encoding of pictures, forwards of more than one token of a sequence, pack(),
-//   verify_packed() and verify_values() raise CancelledError: a load and a packing within 64 MiB, a forward between two
-//   layers; caches are then as before it (for that the linear states are copied before such a forward), of a file that
-//   was to be packed nothing is left, and the same call again gives what it would have given.
+//   verify_packed() and verify_values() raise CancelledError: a load and a packing within 64 MiB, a check of a file
+//   between two tensors, a forward between two layers; caches are then as before it (for that the linear states are
+//   copied before such a forward), of a file that was to be packed nothing is left, and the same call again gives what
+//   it would have given.
 // - generate() raises it while it reads the prompt, and with beams; once tokens are written it returns those, with
 //   FinishReason::cancelled. A Session's reply says FinishReason::cancelled, too.
 // Scopes may stand in one another: each is obeyed. The cancellation must outlive the scope. Without exceptions forwards

@@ -67,9 +67,8 @@ class CausalLM : public GenerateCalls<CausalLM<Config>> {
   const Matrix& get_output_embeddings() const QWEN35_LIFETIMEBOUND { return model.weights().lm_head; }
   [[deprecated("use get_output_embeddings")]] const Matrix& lm_head_weight() const { return get_output_embeddings(); }
   const TextValues& config() const QWEN35_LIFETIMEBOUND { return model.config(); }
-  const json::Value& generation_config() const QWEN35_LIFETIMEBOUND {
-    return generation_config_;
-  }  // null when the checkpoint has none
+  // Null when the checkpoint has none.
+  const json::Value& generation_config() const QWEN35_LIFETIMEBOUND { return generation_config_; }
   std::uint64_t fingerprint() const { return model.fingerprint(); }
 
   TextModel<Config> model;

@@ -81,9 +81,8 @@ class Checkpoint {
   }
 
   const json::Value& config() const QWEN35_LIFETIMEBOUND { return config_; }
-  const json::Value& generation_config() const QWEN35_LIFETIMEBOUND {
-    return generation_config_;
-  }  // null when there is none
+  // Null when there is none.
+  const json::Value& generation_config() const QWEN35_LIFETIMEBOUND { return generation_config_; }
   const std::string& folder() const QWEN35_LIFETIMEBOUND {
     return files_.folder();
   }                                                   // empty for a checkpoint in memory or in one file
