@@ -4,6 +4,7 @@
 #include <qwen35/kernels/formats/unpacked_blocks-inl.hpp>
 #include <qwen35/kernels/integer_amx-inl.hpp>
 #include <qwen35/kernels/integer_tile-inl.hpp>
+#include <qwen35/kernels/next_panel-inl.hpp>
 
 #if defined(QWEN35_KERNELS_INTEGER_PANELS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef QWEN35_KERNELS_INTEGER_PANELS_INL_HPP
@@ -111,8 +112,8 @@ class TokenChunk {
     }
     if constexpr (together) {
       blocks_ = blocks;
-      for (std::size_t t = 0; t < (tokens + tile_tokens - 1) / tile_tokens * tile_tokens; ++t) {
-        copy(rows_[t], t);
+      for (std::size_t t = 0; t < tokens; t += tile_tokens) {
+        copy(t);
       }
     }
   }
@@ -127,16 +128,50 @@ class TokenChunk {
  private:
   static constexpr bool together = HWY_TARGET > HWY_AVX3;
 
-  HWY_INLINE void copy(const QuantizedBlock* row, std::size_t t) {
+  using Group = typename TokensTogether<K>::Group;
+
+  // The tokens of a tile, from token t on.
+  HWY_INLINE void copy(std::size_t t) {
     for (std::size_t b = 0; b < blocks_; ++b) {
-      for (std::size_t k = 0; k < K::sums; ++k) {
-        auto& to = groups_[(k * chunk_tokens + t) / tile_tokens * blocks_ + b];
-        const TokensInRows<K> own{&row, k};
-        std::memcpy(to.codes[t % tile_tokens], own.codes(0, b), K::group);
-        to.scales[t % tile_tokens] = own.scale(0, b);
-        to.sums[t % tile_tokens] = own.sum(0, b);
-        to.negated[t % tile_tokens] = own.negated(0, b);
+      const std::size_t step = chunk_tokens / tile_tokens * blocks_;
+      Group* const to = groups_ + t / tile_tokens * blocks_ + b;
+      const QuantizedBlock* own[tile_tokens];
+      for (std::size_t i = 0; i < tile_tokens; ++i) {
+        own[i] = rows_[t + i] + b;
+        for (std::size_t k = 0; k < K::sums; ++k) {
+          std::memcpy(to[k * step].codes[i], own[i]->codes + k * K::group, K::group);
+        }
       }
+      copy_numbers([&own](std::size_t i) { return K::group == 16 ? own[i]->scales16 : own[i]->scales; },
+                   [to, step](std::size_t k) { return to[k * step].scales; });
+      if constexpr (K::offsets) {
+        copy_numbers([&own](std::size_t i) { return K::group == 16 ? own[i]->sums16 : own[i]->sums; },
+                     [to, step](std::size_t k) { return to[k * step].sums; });
+      }
+      if constexpr (K::zero != 0) {
+        copy_numbers([&own](std::size_t i) { return K::group == 16 ? own[i]->negated16 : own[i]->negated; },
+                     [to, step](std::size_t k) { return to[k * step].negated; });
+      }
+    }
+  }
+
+  // from(i)[k] of four tokens i to to(k)[i].
+  template <class From, class To>
+  static HWY_INLINE void copy_numbers(const From& from, const To& to) {
+    const hn::Half<IntTag> four;
+    for (std::size_t k = 0; k < K::sums; k += lanes) {
+      const auto token = [&from, k](std::size_t i) HWY_ATTR {
+        return hn::LoadU(IntTag(), reinterpret_cast<const std::int32_t*>(from(i) + k));
+      };
+      const auto put = [&to, k, four](std::size_t i, IntVec numbers) HWY_ATTR {
+        hn::StoreU(hn::LowerHalf(four, numbers), four, reinterpret_cast<std::int32_t*>(to(k + i)));
+        hn::StoreU(hn::UpperHalf(four, numbers), four, reinterpret_cast<std::int32_t*>(to(k + i + 4)));
+      };
+      const Quad v = transpose({token(0), token(1), token(2), token(3)});
+      put(0, v.a);
+      put(1, v.b);
+      put(2, v.c);
+      put(3, v.d);
     }
   }
 
@@ -148,12 +183,16 @@ class TokenChunk {
 
 // A panel's products with a chunk's tokens: sums[tile][token][row].
 template <class K>
-inline void multiply_chunk(const PanelSpan& panel, const TokenChunk<K>& x, std::size_t tokens, float* sums) {
+inline void multiply_chunk(const PanelSpan& panel, const TokenChunk<K>& x, std::size_t tokens, NextPanel& next,
+                           float* sums) {
   for (std::size_t k = 0; k < K::sums; ++k) {
     for (std::size_t r = 0; r < panel.rows; r += tile_rows) {
       const PanelTile& tile = panel.tiles[r / tile_rows];
       float* to = sums + r * chunk_tokens;
       for (std::size_t t = 0; t < tokens; t += tile_tokens, to += tile_tokens * tile_rows) {
+        if (spreads_fetches) {
+          next.fetch_some();
+        }
         if (tokens - t <= 2) {
           multiply_tile<K, 2>(tile, k, panel.blocks, x.at(k, t), to);
         } else if (has_middle_tile && tokens - t <= 4) {
@@ -204,7 +243,7 @@ inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool 
             const std::byte* const at = task.w.row(index) + (span + b) * block_bytes;
             from[i] = span + b < whole ? reinterpret_cast<const std::uint8_t*>(at)
                                        : copy_block(task.w, index, span + b, Reader::bytes == 0, room[i]);
-            for (std::size_t line = 0; line < block_bytes; line += 64) {
+            for (std::size_t line = 0; !spreads_fetches && line < block_bytes; line += 64) {
               fetch(at + line, integer_panel_rows * task.w.row_bytes);
             }
           }
@@ -221,13 +260,15 @@ inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool 
         }
       }
 #endif
+      const std::size_t token_tiles = (task.tokens + tile_tokens - 1) / tile_tokens;
+      NextPanel next(task, row, span, Kind::sums * ((rows + tile_rows - 1) / tile_rows) * token_tiles);
       for (std::size_t token = 0; token < task.tokens; token += chunk_tokens) {
         const std::size_t tokens = task.tokens - token < chunk_tokens ? task.tokens - token : chunk_tokens;
         if (row == task.row_begin || task.tokens > chunk_tokens || all_blocks > span_blocks) {
           x.set(task, token, tokens, span, blocks, all_blocks);
         }
         HWY_ALIGN float sums[integer_panel_rows * chunk_tokens];
-        multiply_chunk<K>(panel, x, tokens, sums);
+        multiply_chunk<K>(panel, x, tokens, next, sums);
         put_chunk(sink, sums, chunk_tokens, token, tokens);
       }
     }

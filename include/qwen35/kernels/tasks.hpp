@@ -81,7 +81,8 @@ struct IntegerMatmulTask {
   std::size_t tokens = 0;
   float* y = nullptr;
   std::size_t y_stride = 0;
-  const float* bias = nullptr;  // [w.rows] or null
+  const float* bias = nullptr;      // [w.rows] or null
+  const std::byte* next = nullptr;  // rows that are likely to be read next, or null
 };
 
 // Stored values as f32, exactly; `n` is a multiple of the format's block_values. With factors beside them they are

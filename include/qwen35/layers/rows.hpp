@@ -102,19 +102,21 @@ struct Product {
 namespace detail {
 
 // Matrix rows of one task: enough tasks for the threads to share evenly, none so small that handing it out costs more
-// than its work (256 rows of 2048 bf16 values are 1 MiB, about 60 us of memory time) or than packing tokens for it.
-std::size_t rows_per_task(std::size_t rows);
+// than its work (256 rows of 2048 bf16 values are 1 MiB, about 60 us of memory time) or than packing tokens for it. Of
+// short rows there are as many more.
+std::size_t rows_per_task(std::size_t rows, std::size_t cols);
 
 // Calls fn(product, begin, end) for ranges of matrix rows of each, in one parallel region.
 template <class Fn>
 inline void each_range(std::span<Product> products, const Fn& fn) {
-  std::size_t rows = 0, multiply_adds = 0, tasks = 0;
+  std::size_t rows = 0, cols = 0, multiply_adds = 0, tasks = 0;
   for (const Product& product : products) {
     const Matrix& weight = product.projection.weight;
     rows += weight.rows;
+    cols = std::max(cols, weight.cols);
     multiply_adds += weight.rows * weight.cols * product.count * (product.projection.gate.empty() ? 1 : 2);
   }
-  const std::size_t step = rows_per_task(rows);
+  const std::size_t step = rows_per_task(rows, cols);
   for (Product& product : products) {
     tasks += (product.projection.weight.rows + step - 1) / step;
     product.tasks_end = tasks;
@@ -130,8 +132,9 @@ inline void each_range(std::span<Product> products, const Fn& fn) {
 
 void apply_gate(const Product& product, std::size_t begin, std::size_t end);
 
-// Rows [begin, end) of one of a product's matrices.
-void multiply(const Product& product, const Matrix& w, std::size_t begin, std::size_t end, float* y, const float* bias);
+// Rows [begin, end) of one of a product's matrices; rows of `next` are likely to be multiplied then.
+void multiply(const Product& product, const Matrix& w, std::size_t begin, std::size_t end, float* y, const float* bias,
+              const Matrix& next);
 
 bool reads_quantized(const Projection& projection);
 
@@ -202,10 +205,11 @@ QWEN35_BODY const kernels::QuantizedBlock* Rows::quantized_row(std::size_t first
 
 namespace detail {
 
-QWEN35_BODY std::size_t rows_per_task(std::size_t rows) {
+QWEN35_BODY std::size_t rows_per_task(std::size_t rows, std::size_t cols) {
   constexpr std::size_t granule = kernels::matmul_row_granule;
   const std::size_t threads = static_cast<std::size_t>(num_threads());
-  const std::size_t wanted = std::clamp<std::size_t>(rows / (threads * 16), granule, 256);
+  const std::size_t most = cols < 2048 ? 256 * 2048 / std::max<std::size_t>(cols, 1) : 256;
+  const std::size_t wanted = std::clamp<std::size_t>(rows / (threads * 16), granule, most);
   return (wanted + granule - 1) / granule * granule;
 }
 
@@ -223,12 +227,12 @@ QWEN35_BODY bool reads_quantized(const Projection& projection) {
 }
 
 QWEN35_BODY void multiply(const Product& product, const Matrix& w, std::size_t begin, std::size_t end, float* y,
-                          const float* bias) {
+                          const float* bias, const Matrix& next) {
   const Rows& x = *product.x;
   const std::size_t y_stride = product.projection.y_stride;
   if (kernels::has_integer_products(w.format)) {
     kernels::integer_matmul({w, begin, end, x.quantized_row(product.first), x.quantized_index(product.first),
-                             product.count, y, y_stride, bias});
+                             product.count, y, y_stride, bias, next.empty() ? nullptr : next.row(begin)});
   } else {
     kernels::matmul({w, begin, end, x.row(product.first), x.width(), product.count, y, y_stride, bias});
   }
@@ -259,9 +263,9 @@ QWEN35_BODY void project(std::span<Product> products) {
   }
   detail::each_range(products, [](const Product& product, std::size_t begin, std::size_t end) {
     const Projection& to = product.projection;
-    detail::multiply(product, to.weight, begin, end, to.y, to.bias);
+    detail::multiply(product, to.weight, begin, end, to.y, to.bias, to.gate);
     if (!to.gate.empty()) {
-      detail::multiply(product, to.gate, begin, end, to.gate_y, nullptr);
+      detail::multiply(product, to.gate, begin, end, to.gate_y, nullptr, {});
       detail::apply_gate(product, begin, end);
     }
   });
