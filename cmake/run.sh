@@ -107,7 +107,7 @@ case "$command" in
     case "${1:-}" in
       "")
         install_missing test
-        test_with test -DQWEN35_DEV_TEST_ALL=OFF -DQWEN35_DEV_REPLAY=OFF -DQWEN35_BUILD_BENCH=OFF -DQWEN35_BUILD_EXAMPLES=OFF
+        test_with test -DQWEN35_DEV_TEST_ALL=OFF -DQWEN35_DEV_BUILD_CHECKS=OFF -DQWEN35_DEV_REPLAY=OFF -DQWEN35_BUILD_BENCH=OFF -DQWEN35_BUILD_EXAMPLES=OFF
         ;;
       all)
         install_missing all
@@ -118,7 +118,7 @@ case "$command" in
         ! setarch "$(uname -m)" -R true 2>/dev/null || run_with="setarch $(uname -m) -R $run_with"
         test_with tsan
         run_with=""
-        test_with test -DQWEN35_DEV_TEST_ALL=ON -DQWEN35_DEV_REPLAY=ON -DQWEN35_BUILD_BENCH=ON -DQWEN35_BUILD_EXAMPLES=ON
+        test_with test -DQWEN35_DEV_TEST_ALL=ON -DQWEN35_DEV_BUILD_CHECKS=ON -DQWEN35_DEV_REPLAY=ON -DQWEN35_BUILD_BENCH=ON -DQWEN35_BUILD_EXAMPLES=ON
         ;;
       *) usage ;;
     esac
@@ -143,9 +143,9 @@ case "$command" in
     ;;
   soak)
     install_missing test
-    configure test -DQWEN35_DEV_TEST_ALL=OFF -DQWEN35_BUILD_BENCH=OFF -DQWEN35_BUILD_EXAMPLES=OFF
-    cmake --build build/test --parallel "$jobs" --target test_session_heavy_use
-    QWEN35_SOAK=100 build/test/bin/test_session_heavy_use
+    configure test -DQWEN35_DEV_TEST_ALL=OFF -DQWEN35_DEV_BUILD_CHECKS=OFF -DQWEN35_BUILD_BENCH=OFF -DQWEN35_BUILD_EXAMPLES=OFF
+    cmake --build build/test --parallel "$jobs" --target test_session
+    QWEN35_SOAK=100 build/test/bin/test_session '--source-file=*/session/heavy_use.cpp'
     ;;
   bench)
     install_missing bench

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Config types written from files: one of each shape, and files that must be refused with the right words.
 set(data "${PROJECT_SOURCE_DIR}/tests/data/config")
-qwen35_add_config(test_config_add_config NAME shapes_from_file FROM "${data}/shapes.json")
+qwen35_add_config(test_config NAME shapes_from_file FROM "${data}/shapes.json")
 foreach(kind dense_text moe_odd dense_composite nearly_empty)
-  qwen35_add_config(test_config_add_config NAME ${kind} FROM "${data}/${kind}.json")
+  qwen35_add_config(test_config NAME ${kind} FROM "${data}/${kind}.json")
 endforeach()
 
 # qwen35_refused(name what-cmake-says json)

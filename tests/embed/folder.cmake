@@ -5,9 +5,9 @@ file(CONFIGURE OUTPUT "${embed_dir}/plain.txt" CONTENT "plain\n" @ONLY)
 file(CONFIGURE OUTPUT "${embed_dir}/odd $name (1)'s é, @50%.json" CONTENT "odd" @ONLY)
 file(CONFIGURE OUTPUT "${embed_dir}/0empty" CONTENT "" @ONLY)
 file(CONFIGURE OUTPUT "${embed_dir}/class" CONTENT "keyword" @ONLY)
-qwen35_embed(test_embed_embed NAME odd FILES
+qwen35_embed(test_embed NAME odd FILES
   "${embed_dir}/plain.txt" "${embed_dir}/odd $name (1)'s é, @50%.json" "${embed_dir}/0empty" "${embed_dir}/class")
-qwen35_embed(test_embed_embed NAME again FILES "${embed_dir}/plain.txt")
+qwen35_embed(test_embed NAME again FILES "${embed_dir}/plain.txt")
 
 # A second embedding of one name in one target is refused, in a project of its own.
 file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/embed_twice/CMakeLists.txt" @ONLY CONTENT [=[

@@ -4,7 +4,7 @@ set_tests_properties(test_parallel_parallel_for PROPERTIES RUN_SERIAL ON)
 
 # What the thread sanitizer finds, or does not, counts where it knows OpenMP's barriers: libomp's Archer tells it about them, and says so.
 if("${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_DEBUG}" MATCHES "-fsanitize=thread")
-  add_test(NAME parallel_archer COMMAND test_parallel_parallel_for "--test-case=nested loops visit everything")
+  add_test(NAME parallel_archer COMMAND test_parallel "--test-case=nested loops visit everything")
   set_tests_properties(parallel_archer PROPERTIES LABELS parallel ENVIRONMENT ARCHER_OPTIONS=verbose=1
                        PASS_REGULAR_EXPRESSION "Archer detected OpenMP application with TSan")
 endif()
