@@ -35,6 +35,10 @@ struct Experts : MoeTextDefaults {
   static constexpr std::size_t moe_intermediate_size = 7;
   static constexpr std::size_t shared_expert_intermediate_size = 9;
 };
+struct OneExpert : Experts {
+  static constexpr std::size_t num_experts = 1;
+  static constexpr std::size_t num_experts_per_tok = 1;
+};
 struct Multimodal : CompositeDefaults {
   using text_config = Experts;
   using vision_config = VisionDefaults;
@@ -221,6 +225,12 @@ TEST_CASE("every tensor of a model with experts stands at its place") {
     check_matrix(linear.mlp.experts[e].up_proj, piece(gate_up, 14 * e + 7, 7, 6));
     check_matrix(linear.mlp.experts[e].down_proj, piece(down, 6 * e, 6, 7));
   }
+}
+
+TEST_CASE("a single expert, fused, is that expert") {
+  const Bytes fused = write_safetensors(text_tensors<OneExpert>({}));
+  const Bytes single = write_safetensors(text_tensors<OneExpert>({.per_expert = true}));
+  CHECK(dump(bind_text<OneExpert>(in_memory(fused))) == dump(bind_text<OneExpert>(in_memory(single))));
 }
 
 TEST_CASE("names with and without a level, fused or single experts, one file or shards: the same model") {

@@ -243,14 +243,16 @@ TEST_CASE("FP8: every stored value times the factor of its block, row or tensor"
   const RawTensor weights[] = {f8_tensor("a.weight", {40, 70}),          f8_tensor("b.weight", {40, 70}),
                                f8_tensor("c.weight", {40, 70}),          f8_tensor("d.weight", {40, 70}),
                                f8_tensor("e.gate_up_proj", {3, 24, 70}), f8_tensor("f.weight", {40, 70}),
-                               f8_tensor("g.gate_up_proj", {3, 24, 70}), f8_tensor("h.weight", {40, 70})};
+                               f8_tensor("g.gate_up_proj", {3, 24, 70}), f8_tensor("h.weight", {40, 70}),
+                               f8_tensor("i.gate_up_proj", {1, 40, 70})};
   const TestTensor scales[] = {factors("a.weight_scale_inv", {3, 3}, "F32"),
                                factors("b.weight_scale_inv", {3, 3}, "BF16"),
                                factors("c.weight_scale", {40, 1}, "BF16"),
                                factors("d.weight_scale", {}, "F32"),
                                factors("e.gate_up_proj_scale_inv", {3, 2, 3}, "F32"),
                                factors("f.weight_scale", {40}, "F16"),
-                               factors("g.gate_up_proj_scale", {3, 1, 1}, "BF16")};
+                               factors("g.gate_up_proj_scale", {3, 1, 1}, "BF16"),
+                               factors("i.gate_up_proj_scale_inv", {1, 3, 3}, "F32")};
   std::vector<RawTensor> all(std::begin(weights), std::end(weights));
   all.insert(all.end(), std::begin(scales), std::end(scales));
   all.push_back({"h.weight_scale_inv", {3, 3}, "F8_E8M0", Bytes(9, std::byte{130})});  // 8
@@ -261,10 +263,11 @@ TEST_CASE("FP8: every stored value times the factor of its block, row or tensor"
     const Matrix a = matrix("a.weight"), b = matrix("b.weight"), c = matrix("c.weight"), d = matrix("d.weight"),
                  f = matrix("f.weight"), h = matrix("h.weight");
     const Matrix e = fixture.binder.stacked("e.gate_up_proj", {3, 24, 70}),
-                 g = fixture.binder.stacked("g.gate_up_proj", {3, 24, 70});
+                 g = fixture.binder.stacked("g.gate_up_proj", {3, 24, 70}),
+                 one = fixture.binder.stacked("i.gate_up_proj", {1, 40, 70});
     CHECK(fixture.said() == "");
     CHECK(fixture.binder.uses_checkpoint());
-    for (const Matrix* view : {&a, &b, &c, &d, &e, &f, &g, &h}) {
+    for (const Matrix* view : {&a, &b, &c, &d, &e, &f, &g, &h, &one}) {
       CHECK(view->format == Format::f8_e4m3);
       CHECK((view->data > fixture.file.data() && view->data < fixture.file.data() + fixture.file.size()));
     }
@@ -282,6 +285,7 @@ TEST_CASE("FP8: every stored value times the factor of its block, row or tensor"
     check_scaled(f, weights[5], [&](std::size_t i, std::size_t) { return scales[5].values[i]; });
     check_scaled(g, weights[6], [&](std::size_t i, std::size_t) { return scales[6].values[i / 24]; });
     check_scaled(h, weights[7], [](std::size_t, std::size_t) { return 8.0f; });
+    check_scaled(one, weights[8], in_blocks(scales[7]));
   }
   // In another format each value is rounded once more.
   Fixture wide(write_safetensors(all), fp8_config, {.dtype = Format::bf16});

@@ -51,9 +51,11 @@ class Binder final : private TensorTaker {
 
   // A tensor [rows, a, b, ...] as the matrix [rows, a * b * ...]; in the file, where it has the format. With the
   // factors that the file has beside it.
-  Matrix matrix(const std::string& name, const Shape& shape) { return scaled_view(name, shape, 1); }
+  Matrix matrix(const std::string& name, const Shape& shape) { return scaled_view(name, shape, 0, shape[0]); }
   // Matrices in one tensor [count, rows, cols], as one matrix [count * rows, cols].
-  Matrix stacked(const std::string& name, const Shape& shape) { return scaled_view(name, shape, shape[0]); }
+  Matrix stacked(const std::string& name, const Shape& shape) {
+    return scaled_view(name, shape, shape[0], shape[0] * shape[1]);
+  }
   // Is the parameter `name` [count, rows, cols] there as tensors of integers, each stacked?
   bool has_stacked_integers(const std::string& name) const { return PackedWeight::is_there(*this, name + ".weight"); }
   // One of its matrices.
@@ -122,7 +124,8 @@ class Binder final : private TensorTaker {
                ? stored
                : storage_.convert(stored, *format);
   }
-  Matrix scaled_view(const std::string& name, const Shape& shape, std::size_t count);
+  // `count`: of stacked matrices, which have `rows` together; 0: one, which is not stacked.
+  Matrix scaled_view(const std::string& name, const Shape& shape, std::size_t count, std::size_t rows);
 
   const Checkpoint& checkpoint_;
   BoundStorage& storage_;
@@ -144,8 +147,8 @@ QWEN35_BODY const float* Binder::vector(const std::string& name, const Shape& sh
   return stored.empty() ? nullptr : meant ? storage_.keep_meant(stored) : storage_.keep(stored, meaning);
 }
 
-QWEN35_BODY Matrix Binder::scaled_view(const std::string& name, const Shape& shape, std::size_t count) {
-  const std::size_t rows = count == 1 ? shape[0] : count * shape[1];
+QWEN35_BODY Matrix Binder::scaled_view(const std::string& name, const Shape& shape, std::size_t count,
+                                       std::size_t rows) {
   if (shape.rank() == 2 && PackedWeight::is_there(*this, name)) {
     if (looks_) {
       PackedWeight::look(*this, name, rows, shape[1]);
@@ -155,7 +158,8 @@ QWEN35_BODY Matrix Binder::scaled_view(const std::string& name, const Shape& sha
   }
   Matrix out = view(name, shape, rows);
   if (out.format == Format::f8_e4m3 && !out.empty()) {
-    out.scales = read_block_scales(*this, storage_, quantization_, name, {count, rows / count, out.cols});
+    out.scales =
+        read_block_scales(*this, storage_, quantization_, name, {count, count == 0 ? rows : rows / count, out.cols});
   }
   return in_format(out, checkpoint_.dtype());
 }

@@ -26,7 +26,7 @@ QWEN35_BEGIN_NAMESPACE
 
 // Sizes of a weight: `count` matrices of one size, one after the other.
 struct StackedSizes {
-  std::size_t count = 1;
+  std::size_t count = 0;  // 0: one matrix, which is not stacked
   std::size_t rows = 0;
   std::size_t cols = 0;
 };
@@ -152,8 +152,8 @@ QWEN35_BODY BlockScales read_block_scales(TensorTaker& tensors, BoundStorage& st
     return {};
   }
   std::vector<std::size_t> shape = tensor->shape;
-  bool fits = sizes.count == 1 || (!shape.empty() && shape[0] == sizes.count);
-  if (fits && sizes.count > 1) {
+  bool fits = sizes.count == 0 || (!shape.empty() && shape[0] == sizes.count);
+  if (fits && sizes.count > 0) {
     shape.erase(shape.begin());
   }
   fits =
@@ -185,8 +185,9 @@ QWEN35_BODY BlockScales read_block_scales(TensorTaker& tensors, BoundStorage& st
   const std::size_t lines = shape[0], apart = sizes.count > 1 && sizes.rows % out.rows != 0 ? out.rows : 1;
   const std::size_t kept = apart == 1 ? lines : sizes.rows;
   out.rows /= apart;
-  float* const data = storage.make<float>(sizes.count * kept * out.stride);
-  for (std::size_t i = 0; i < sizes.count * kept; ++i) {
+  const std::size_t kept_of_all = std::max<std::size_t>(sizes.count, 1) * kept;
+  float* const data = storage.make<float>(kept_of_all * out.stride);
+  for (std::size_t i = 0; i < kept_of_all; ++i) {
     const std::size_t line = i / kept * lines + i % kept / apart;
     for (std::size_t j = 0; j < out.stride; ++j) {
       data[i * out.stride + j] = scale_at(tensor->bytes.data(), *type, line * out.stride + j);

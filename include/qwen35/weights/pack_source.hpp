@@ -167,9 +167,10 @@ QWEN35_BODY Matrix pack_matrix(const Checkpoint& checkpoint, const PackSource& s
   if (format != Format::f8_e4m3) {
     return PackedWeight::read(tensors, storage, config, weight.name, weight.shape[0], cols);
   }
-  const std::size_t count = weight.shape.size() > 2 ? weight.shape[0] : 1, rows = weight.bytes.size() / cols;
+  const std::size_t count = weight.shape.size() > 2 ? weight.shape[0] : 0, rows = weight.bytes.size() / cols;
   Matrix out(weight.bytes.data(), format, rows, cols);
-  out.scales = read_block_scales(tensors, storage, config, weight.name, {count, rows / count, cols});
+  out.scales =
+      read_block_scales(tensors, storage, config, weight.name, {count, count == 0 ? rows : rows / count, cols});
   return out;
 }
 
