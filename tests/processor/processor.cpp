@@ -301,6 +301,18 @@ TEST_CASE("the checkpoint's files, from a folder and from memory") {
   CHECK(other.post_process_image_text_to_text(ids) == std::vector<std::string>{"A red circle."});
 }
 
+TEST_CASE("of a GGUF file without its picture tower it is said what lacks, and where it is") {
+  const std::string path = QWEN35_TEST_DATA "/gguf/shapes-q8_0.gguf";
+  const std::string expected =
+      path +
+      ": has no picture tower, which says how pictures are prepared: that of a GGUF file is a file of its own "
+      "(mmproj); "
+      "put it beside this one, or name it in CheckpointOptions::mmproj and make the Processor from that checkpoint";
+  CHECK(message_of<ConfigError>([&] { Processor::from_pretrained(path); }) == expected);
+  CHECK(message_of<ConfigError>([&] { Processor::from_checkpoint(Checkpoint::open(path)); }) == expected);
+  CHECK(message_of<ConfigError>([&] { ImageProcessor::from_pretrained(Checkpoint::open(path).files()); }) == expected);
+}
+
 TEST_CASE("a processor is written as it was read") {
   namespace fs = std::filesystem;
   const fs::path place = fs::temp_directory_path() / ("qwen35_processor_" + std::to_string(std::rand()));

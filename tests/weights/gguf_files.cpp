@@ -496,11 +496,8 @@ TEST_CASE("whatever stands in a key of the metadata, an error names the file and
           CAPTURE(key);
           CAPTURE(value);
           CAPTURE(used.failure().message);
-          // What is made of several keys is called by the name that it has in a folder.
           const std::string& said = used.failure().message;
-          const bool tokenizer =
-              key.starts_with("tokenizer.ggml.") && contains(said, "m.gguf") && contains(said, "tokenizer.json");
-          CHECK(((contains(said, "m.gguf") && contains(said, key)) || tokenizer ||
+          CHECK(((contains(said, "m.gguf") && contains(said, key)) ||
                  contains(said, "t.gguf: preprocessor_config.json.")));
           ++kinds;
         }
@@ -604,7 +601,8 @@ TEST_CASE("tokenizers of other families, and damaged ones") {
   CHECK(no_tokenizer([](GgufParts& p) {
           p.set("tokenizer.ggml.tokens", GgufType::array, gguf_array(GgufType::u8, 4, Bytes(4)));
         }) == "m.gguf: tokenizer.ggml.tokens: expected a list of texts");
-  CHECK(no_tokenizer([](GgufParts& p) { p.remove("tokenizer.ggml.tokens"); }) == "m.gguf: no file tokenizer.json");
+  CHECK(no_tokenizer([](GgufParts& p) { p.remove("tokenizer.ggml.tokens"); }) ==
+        "m.gguf: no metadata key tokenizer.ggml.tokens");
   CHECK(no_tokenizer([](GgufParts& p) {
           p.set("tokenizer.ggml.token_type", GgufType::array, gguf_array(GgufType::i32, 1, gguf_u32(1)));
         }) ==
@@ -624,12 +622,40 @@ TEST_CASE("tokenizers of other families, and damaged ones") {
     CHECK(no_tokenizer([&](GgufParts& p) { p.set(key, GgufType::boolean, {std::byte{1}}); }) ==
           concat("m.gguf: ", key, ": expected false: this family adds nothing to a text"));
   }
-  CHECK(no_tokenizer([](GgufParts& p) {
-          p.set("tokenizer.ggml.merges", GgufType::array, gguf_texts({"one"}));
-        }).starts_with("m.gguf: tokenizer.json: merge 0"));
+  CHECK(no_tokenizer([](GgufParts& p) { p.set("tokenizer.ggml.merges", GgufType::array, gguf_texts({"one"})); }) ==
+        "m.gguf: tokenizer.ggml.merges[0]: \"one\", expected two tokens");
   CHECK(no_tokenizer([](GgufParts& p) {
           p.set("tokenizer.ggml.merges", GgufType::array, gguf_texts({"no such"}));
-        }).find("no") != std::string::npos);
+        }).starts_with("m.gguf: tokenizer.ggml.merges: merge 0 (\"no\", \"such\") names or makes a token"));
+  // The list of tokens with another in the place of one.
+  const auto exchanged = [](std::size_t place, const std::string& token) {
+    return [=](GgufParts& p) {
+      const Bytes file = read(shapes_path);
+      std::vector<std::string> tokens;
+      read_gguf(file, "").find("tokenizer.ggml.tokens")->each_text([&](std::string_view each) {
+        tokens.emplace_back(tokens.size() == place ? std::string_view(token) : each);
+      });
+      p.set("tokenizer.ggml.tokens", GgufType::array, gguf_texts(tokens));
+    };
+  };
+  CHECK(no_tokenizer(exchanged(0, "no byte")) == "m.gguf: tokenizer.ggml.tokens: no token for byte 33");
+  CHECK(no_tokenizer(exchanged(300, "!")) == "m.gguf: tokenizer.ggml.tokens: token \"!\" has the ids 0 and 300");
+  const std::string unused = no_tokenizer([](GgufParts& p) {
+    GgufBytes types;
+    for (std::size_t i = 0; i < 512; ++i) {
+      types.number(i == 440 ? 5u : 1u);
+    }
+    p.set("tokenizer.ggml.token_type", GgufType::array, gguf_array(GgufType::i32, 512, types.bytes));
+    p.u32("tokenizer.ggml.eos_token_id", 440);
+  });
+  CHECK(unused ==
+        "m.gguf: tokenizer.ggml.eos_token_id: 440, expected a token in use, as tokenizer.ggml.token_type has it");
+  // A tower alone has none.
+  GgufModel tower;
+  tower.vision.emplace().source = "t.gguf";
+  const ModelFolder files = gguf_model_folder(std::make_shared<const GgufModel>(tower), nullptr);
+  CHECK(message_of<TextError>([&] { Tokenizer::from_pretrained(files); }) ==
+        "t.gguf: a picture tower (mmproj) alone, which has no tokens: name its model's file");
 }
 
 TEST_CASE("names of parameters") {

@@ -53,11 +53,19 @@ class ModelFolder {
     state_->made.insert_or_assign(name, std::move(write));
   }
 
+  // What messages say of a file that is not there, instead of its name.
+  void lack(const std::string& name, std::string why) { state_->lacks.insert_or_assign(name, std::move(why)); }
+  std::string missing(std::string_view name) const {
+    const auto why = state_->lacks.find(name);
+    return concat(this->name(), ": ", why == state_->lacks.end() ? concat("no file ", name) : why->second);
+  }
+
   // The same files without what has been read of them, which a copy would keep in memory.
   ModelFolder afresh() const {
     ModelFolder out(folder());
     out.state_->source = state_->source;
     out.state_->made = state_->made;
+    out.state_->lacks = state_->lacks;
     out.state_->given = state_->given;
     return out;
   }
@@ -92,7 +100,7 @@ class ModelFolder {
       if (!has_file(name)) {
         if (holds<E>(folder().empty() || is_folder(folder()) || !path_exists(folder()), folder(), ": ",
                      what_it_is(folder()), ", expected a folder")) {
-          decline<E>(concat(this->name(), ": no file ", name));
+          decline<E>(missing(name));
         }
         return {};
       }
@@ -137,6 +145,7 @@ class ModelFolder {
     std::string folder;
     std::string source;
     std::map<std::string, std::function<std::string()>, std::less<>> made;
+    std::map<std::string, std::string, std::less<>> lacks;
     std::map<std::string, std::span<const std::byte>, std::less<>> given;
     std::mutex mutex;
     std::map<std::string, std::string, std::less<>> read;

@@ -168,7 +168,7 @@ inline std::pair<json::Value, std::string> find_preprocessor(const ModelFolder& 
       return {object(name), files.place(name)};
     }
   }
-  decline<ConfigError>(concat(files.name(), ": no file ", *names.begin()));
+  decline<ConfigError>(files.missing(*names.begin()));
   return {};
 }
 

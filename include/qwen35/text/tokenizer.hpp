@@ -180,7 +180,7 @@ class Tokenizer {
   static constexpr std::uint8_t added_flag = 2;
   static constexpr std::uint8_t base_flag = 4;  // of an added token that is in the vocabulary too
 
-  void add_token(const AddedToken& token);
+  void add_token(const AddedToken& token, std::string_view place);
   static void warn_of_clean_up(bool asked);
   static void check_utf8(std::span<const std::string> texts);
   bool has_flag(TokenId id, std::uint8_t flag) const;

@@ -9,6 +9,7 @@
 #include <qwen35/text/vocabulary.hpp>
 
 #if QWEN35_BODIES
+#include <qwen35/config/json_fields.hpp>
 #include <qwen35/json/parse.hpp>
 #endif
 
@@ -73,6 +74,9 @@ std::vector<const json::Value*> steps_of(const json::Value* object, std::string_
 
 // Whether there is NFC.
 bool read_normalizer(const json::Value& root, std::string_view source);
+
+// What messages call a list: the file, or where that was made from another's metadata, as "key_names" tells, its key.
+std::string list_place(const json::Value& root, std::string_view list, std::string_view source);
 
 // ByteLevel, and steps behind it that change nothing.
 void check_decoder(const json::Value& root, std::string_view source);
@@ -292,6 +296,11 @@ QWEN35_BODY bool read_normalizer(const json::Value& root, std::string_view sourc
   return nfc;
 }
 
+QWEN35_BODY std::string list_place(const json::Value& root, std::string_view list, std::string_view source) {
+  const JsonFields fields(&root, source);
+  return fields.mentions("key_names") ? concat(fields.place(""), ": ", fields.place(list)) : std::string(source);
+}
+
 QWEN35_BODY void check_decoder(const json::Value& root, std::string_view source) {
   const std::vector<const json::Value*> steps = steps_of(root.find("decoder"), "decoders");
   if (steps.empty() || type_of(*steps[0]) != "ByteLevel") {
@@ -357,6 +366,8 @@ TokenizerParts read_tokenizer_file(std::string_view text, std::string_view sourc
     }
     parts.ignore_merges = ignore->as_bool();
   }
+  parts.tokens_place = list_place(root, "model.vocab", source);
+  parts.merges_place = list_place(root, "model.merges", source);
   const json::Value* const vocab = model->find("vocab");
   const json::Value* const merges = model->find("merges");
   if (!holds<TextError>(vocab != nullptr && vocab->is_object(), source, ": model: no vocab") ||

@@ -42,15 +42,14 @@ QWEN35_BODY Tokenizer::Tokenizer(const TokenizerParts& parts)
       serial_(WordCache::next_serial()) {
   tokens_.reserve(parts.tokens.size() + parts.added.size());
   for (const auto& [name, id] : parts.tokens) {
-    tokens_.add(id, name);
+    tokens_.add(id, name, parts.tokens_place);
   }
   base_size_ = tokens_.size();
   std::array<TokenId, 256> byte_ids{};
   for (std::size_t byte = 0; byte < 256; ++byte) {
     const auto text = static_cast<char>(static_cast<unsigned char>(byte));
     byte_ids[byte] = tokens_.find(std::string_view(&text, 1));
-    if (declined() ||
-        !holds<TextError>(byte_ids[byte] >= 0, "tokenizer: the vocabulary has no token for byte ", byte)) {
+    if (declined() || !holds<TextError>(byte_ids[byte] >= 0, parts.tokens_place, ": no token for byte ", byte)) {
       return;
     }
   }
@@ -65,7 +64,7 @@ QWEN35_BODY Tokenizer::Tokenizer(const TokenizerParts& parts)
     const bool known_right = ByteAlphabet::instance().append_bytes(right, both);
     const TokenId right_id = known_right ? tokens_.find(std::string_view(both).substr(middle)) : -1;
     const TokenId merged = left_id >= 0 && right_id >= 0 ? tokens_.find(both) : -1;
-    if (!holds<TextError>(merged >= 0, "tokenizer: merge ", rank, " (\"", left, "\", \"", right,
+    if (!holds<TextError>(merged >= 0, parts.merges_place, ": merge ", rank, " (\"", left, "\", \"", right,
                           "\") names or makes a token that the vocabulary does not have")) {
       return;
     }
@@ -74,20 +73,20 @@ QWEN35_BODY Tokenizer::Tokenizer(const TokenizerParts& parts)
   }
   merges_.finish();
   for (const AddedToken& token : parts.added) {
-    add_token(token);
+    add_token(token, parts.tokens_place);
   }
 }
 
-QWEN35_BODY void Tokenizer::add_token(const AddedToken& token) {
+QWEN35_BODY void Tokenizer::add_token(const AddedToken& token, std::string_view place) {
   if (token.content.empty()) {
     return;  // as in the reference: it would match everywhere
   }
-  if (!holds<TextError>(unicode::find_ill_formed(token.content) == std::string_view::npos,
-                        "tokenizer: added token with id ", token.id, " is not UTF-8")) {
+  if (!holds<TextError>(unicode::find_ill_formed(token.content) == std::string_view::npos, place,
+                        ": added token with id ", token.id, " is not UTF-8")) {
     return;
   }
   const bool base = tokens_.contains(token.id) && (!is_added(token.id) || has_flag(token.id, base_flag));
-  tokens_.add(token.id, token.content);
+  tokens_.add(token.id, token.content, place);
   if (declined()) {
     return;
   }
@@ -247,7 +246,7 @@ QWEN35_BODY void Tokenizer::load_config(const json::Value& config, std::string_v
         return;
       }
       if (!is_added(id)) {
-        add_token(read_added_token(token, id, source_name));
+        add_token(read_added_token(token, id, source_name), source_name);
       }
     }
   }

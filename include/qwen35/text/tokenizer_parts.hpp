@@ -20,6 +20,8 @@ struct TokenizerParts {
   SplitPattern pattern = SplitPattern::qwen35;
   bool nfc = true;
   bool ignore_merges = false;  // a piece that is a token needs no merges
+  // What stands before messages about tokens and about merges: the file, or its key.
+  std::string tokens_place = "tokenizer", merges_place = "tokenizer";
 };
 
 QWEN35_END_NAMESPACE

@@ -48,7 +48,8 @@ class TokenTable {
   void reserve(std::size_t limit);
 
   // Raises TextError when the id is out of bounds or taken by another name, or the name is taken by another id.
-  void add(TokenId id, std::string_view name);
+  // `where` stands before the message.
+  void add(TokenId id, std::string_view name, std::string_view where = "tokenizer");
 
   // The id of a token by the bytes that it stands for; -1 when there is none.
   TokenId find(std::string_view bytes) const { return find_slot(bytes, false).id; }
@@ -146,9 +147,9 @@ QWEN35_BODY void TokenTable::reserve(std::size_t limit) {
   }
 }
 
-QWEN35_BODY void TokenTable::add(TokenId id, std::string_view name) {
-  if (!holds<TextError>(id >= 0 && id < token_id_limit, "tokenizer: token \"", name, "\" has id ", id,
-                        ", expected 0 to ", token_id_limit - 1)) {
+QWEN35_BODY void TokenTable::add(TokenId id, std::string_view name, std::string_view where) {
+  if (!holds<TextError>(id >= 0 && id < token_id_limit, where, ": token \"", name, "\" has id ", id, ", expected 0 to ",
+                        token_id_limit - 1)) {
     return;
   }
   const std::size_t start = arena_.size();
@@ -160,13 +161,13 @@ QWEN35_BODY void TokenTable::add(TokenId id, std::string_view name) {
   if (probe.id >= 0 || contains(id)) {
     arena_.resize(start);
     if (probe.id != id && contains(id)) {
-      decline<TextError>(concat("tokenizer: tokens \"", token(id), "\" and \"", name, "\" both have id ", id));
+      decline<TextError>(concat(where, ": tokens \"", token(id), "\" and \"", name, "\" both have id ", id));
     } else if (probe.id != id) {
-      decline<TextError>(concat("tokenizer: token \"", name, "\" has the ids ", probe.id, " and ", id));
+      decline<TextError>(concat(where, ": token \"", name, "\" has the ids ", probe.id, " and ", id));
     }
     return;
   }
-  if (!holds<TextError>(arena_.size() < UINT32_MAX, "tokenizer: more than 4 GB of tokens")) {
+  if (!holds<TextError>(arena_.size() < UINT32_MAX, where, ": more than 4 GB of tokens")) {
     return;
   }
   const auto index = static_cast<std::size_t>(id);

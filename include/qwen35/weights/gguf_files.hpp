@@ -181,7 +181,18 @@ QWEN35_BODY std::string gguf_tokenizer_json(const GgufFile& file) {
     ++id;
   });
   std::string pairs;
-  merges->each_text([&](std::string_view merge) { pairs += concat(pairs.empty() ? "" : ",", quoted(merge)); });
+  std::size_t rank = 0;
+  merges->each_text([&](std::string_view merge) {
+    pairs += concat(pairs.empty() ? "" : ",", quoted(merge));
+    if (!declined() && std::count(merge.begin(), merge.end(), ' ') != 1) {
+      decline<TextError>(
+          concat(file.source, ": tokenizer.ggml.merges[", rank, "]: \"", shortened(merge), "\", expected two tokens"));
+    }
+    ++rank;
+  });
+  if (declined()) {
+    return {};
+  }
   const GgufValue* const nfc = file.find("tokenizer.ggml.normalizer.nfc");
   const json::Value composed = nfc == nullptr ? json::Value(true) : nfc->json();
   if (!holds<TextError>(composed.is_bool(), file.source,
@@ -191,7 +202,12 @@ QWEN35_BODY std::string gguf_tokenizer_json(const GgufFile& file) {
   }
   const std::string byte_level =
       R"({"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":false})";
-  return concat("{\"added_tokens\":[", added, "],\"normalizer\":", composed.as_bool() ? R"({"type":"NFC"})" : "null",
+  json::Value names = json::Value::object();
+  names[""] = file.source;
+  names["model.vocab"] = "tokenizer.ggml.tokens";
+  names["model.merges"] = "tokenizer.ggml.merges";
+  return concat("{\"key_names\":", json::dump(names), ",\"added_tokens\":[", added,
+                "],\"normalizer\":", composed.as_bool() ? R"({"type":"NFC"})" : "null",
                 R"(,"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":)",
                 quoted(pre == "qwen35" ? qwen35_split_regex : qwen2_split_regex),
                 R"(},"behavior":"Isolated","invert":false},)", byte_level,
@@ -214,7 +230,15 @@ QWEN35_BODY json::Value gguf_tokenizer_config(const GgufFile& file) {
     const json::Value id = stored == nullptr ? json::Value() : stored->json();
     out[field] = nullptr;
     if (id.is_integer() && id.as_integer() >= 0) {
-      if (const auto token = gguf_token(file, static_cast<std::size_t>(id.as_integer()))) {
+      const auto index = static_cast<std::size_t>(id.as_integer());
+      if (const auto token = gguf_token(file, index)) {
+        const GgufValue* const types = file.find("tokenizer.ggml.token_type");
+        const bool known = types != nullptr && types->is_array && index < types->count;
+        const bool used = gguf_token_type(file, known ? types : nullptr, index) != GgufTokenType::unused;
+        if (!holds<TextError>(used, file.source, ": ", key, ": ", index,
+                              ", expected a token in use, as tokenizer.ggml.", "token_type has it")) {
+          return {};
+        }
         out[field] = *token;
       }
     }
@@ -255,6 +279,16 @@ QWEN35_BODY ModelFolder gguf_model_folder(std::shared_ptr<const GgufModel> model
         }
       }
     }
+  }
+  out.lack("tokenizer.json", model->text
+                                 ? "no metadata key tokenizer.ggml.tokens"
+                                 : "a picture tower (mmproj) alone, which has no tokens: name its model's file");
+  for (const char* const settings : {"preprocessor_config.json", "video_preprocessor_config.json"}) {
+    out.lack(
+        settings,
+        "has no picture tower, which says how pictures are prepared: that of a GGUF file is a file of its own "
+        "(mmproj); put it beside this one, or name it in CheckpointOptions::mmproj and make the Processor from that "
+        "checkpoint");
   }
   if (model->vision) {
     add("preprocessor_config.json",
