@@ -27,6 +27,7 @@
 #include <qwen35/io/available_memory.hpp>
 #include <qwen35/io/entropy.hpp>
 #include <qwen35/io/file_handle.hpp>
+#include <qwen35/io/file_writer.hpp>
 #include <qwen35/io/huge_pages.hpp>
 #include <qwen35/io/mapped_file.hpp>
 #include <qwen35/io/model_folder.hpp>

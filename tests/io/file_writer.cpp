@@ -8,6 +8,7 @@
 
 #if QWEN35_HAS_POSIX
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <csignal>
 #include <filesystem>
 #endif
@@ -217,6 +218,46 @@ TEST_CASE("a full disk: the old file stays, nothing is left, the writer is over"
     CHECK_THROWS_WITH_AS(writer.commit(), doctest::Contains("an earlier write failed"), Error);
   }
   CHECK(read_text_file(folder.file("a")) == "old");
+}
+
+TEST_CASE(
+    "what a program that was ended left is removed by the next writer of that file, what is being written is not") {
+  const TempFolder folder;
+  const auto left = [&](const char* name) {  // by a child that ends between finish() and commit()
+    const pid_t child = ::fork();
+    if (child == 0) {
+      FileWriter<> writer(folder.file(name));
+      writer.finish();
+      ::raise(SIGKILL);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    REQUIRE(WIFSIGNALED(status));
+  };
+  left("a");
+  left("a");  // which has removed the first
+  left("b");
+  CHECK(names_in(folder).size() == 2);
+  FileWriter<> running(folder.file("a"));
+  CHECK(names_in(folder).size() == (has_nameless_files(folder) ? 1 : 2));  // that of b, and its own
+  running.write("first");
+  running.finish();
+  write_file(folder.file("a"), "second");
+  running.commit();
+  CHECK(read_text_file(folder.file("a")) == "first");
+  write_file(folder.file("b"), "");
+  CHECK(names_in(folder) == Names{"a", "b"});
+
+  // Other files of such names stay: what is no file, and what is another's.
+  const std::string beginning = detail::part_name("a").substr(0, 25);
+  for (const std::string& other : Names{beginning + "x", ".qwen35-0123456789abcdef-1.part", ".qwen35-1.part"}) {
+    folder.write(other, "");
+  }
+  REQUIRE(::mkfifo(folder.file(beginning + "1.part").c_str(), 0600) == 0);
+  REQUIRE(::symlink("b", folder.file(beginning + "2.part").c_str()) == 0);
+  const Names before = names_in(folder);
+  write_file(folder.file("a"), "third");
+  CHECK(names_in(folder) == before);
 }
 
 TEST_CASE("no descriptors left: nothing has changed") {

@@ -152,7 +152,8 @@ struct FaultReport {
   std::vector<std::string> wrong;
 };
 
-// Fails each call of save(), with each of `errors` (0: a short write) and with SIGKILL, and looks what is there then.
+// Fails each call of save(), with each of `errors` (0: a short write) and with SIGKILL, and looks what is there then;
+// what SIGKILL leaves the next save() removes.
 // `before` writes the old state into `folder` or removes it; `state` says which one loads: "old", "new", or "none"
 // where it says that it does not load. Of one file that must be old or new; of several also none.
 template <class Before, class Save, class State>
@@ -223,8 +224,10 @@ FaultReport fail_each_call(const std::string& folder, bool one_file, const Befor
     if (now != "old" && now != "new" && (one_file || now != "none")) {
       note("SIGKILL", at, "loads " + now);
     }
+    save();
     for (const std::string& name : names_in(folder)) {
       if (name.starts_with(".qwen35-")) {
+        note("SIGKILL", at, "leaves " + name + " behind the next save");
         ::unlink((folder + "/" + name).c_str());
       }
     }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #if QWEN35_HAS_POSIX
+#include <sys/file.h>
 #include <cstdio>
 #else
 #include <filesystem>
@@ -21,14 +22,41 @@
 #include <system_error>
 #endif
 
+#if QWEN35_BODIES
+#include <qwen35/core/hash.hpp>
+#if QWEN35_HAS_POSIX
+#include <dirent.h>
+#endif
+#endif
+
 QWEN35_BEGIN_NAMESPACE
+
+namespace detail {
+
+// What is written to until it takes the place of the file `name`: ".qwen35-", what tells that file apart, and 128 bits
+// that nobody can know before, so that no other program can have put a file or a link there.
+std::string part_name(std::string_view name);
+
+#if QWEN35_HAS_POSIX
+
+// Keeps a file that is written to from being taken for one that was left: false where somebody does take it for one,
+// and it is gone. (Where the system has no locks nobody takes it.)
+bool lock_part(const FileHandle& file);
+
+// Removes what was left by programs that were ended while they wrote the file `name`: nobody keeps it any more.
+void remove_left_parts(const FileHandle& folder, std::string_view name);
+
+#endif
+
+}  // namespace detail
 
 // What is written goes to a file with a fresh name in the same folder, which takes the place of `path` in one step when
 // commit() has put it on the disk. Without commit(), and after any error, `path` is as before and the other file gone.
 // Where the system has files without a name (Linux, most file systems) it gets one when it is complete, so that a
-// program that is ended before leaves nothing; elsewhere that leaves a file called .qwen35-*.part. A link to a
-// file in the place of `path` is replaced, not followed; a file that is replaced passes its permissions on. All errors
-// are of type E, with the path and the system's reason.
+// program that is ended before leaves nothing; elsewhere, and between finish() and commit(), that leaves a file called
+// .qwen35-*.part, which the next writer of `path` removes. A link to a file in the place of `path` is replaced, not
+// followed; a file that is replaced passes its permissions on. All errors are of type E, with the path and the system's
+// reason.
 template <class E = Error>
 class FileWriter {
  public:
@@ -39,7 +67,7 @@ class FileWriter {
     name_ = slash == std::string::npos ? path : path.substr(slash + 1);
     require<E>(!name_.empty() && name_ != "." && name_ != "..", path, ": not the name of a file");
     require<E>(path.find('\0') == std::string::npos, path.c_str(), ": behind this is a NUL byte, expected a name");
-    part_ = fresh_name();
+    part_ = detail::part_name(name_);
 #if QWEN35_HAS_POSIX
     const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
     folder_ =
@@ -56,6 +84,7 @@ class FileWriter {
       keeps_mode_ = true;
       mode_ = old.st_mode & 07777;
     }
+    detail::remove_left_parts(folder_, name_);
     // Private until it has the permissions of the file that it replaces; a new one gets those of any new file.
     const mode_t mode = keeps_mode_ ? 0600 : 0666;
 #if defined(O_TMPFILE)
@@ -64,11 +93,16 @@ class FileWriter {
     check(file_.is_open() || errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL);
     nameless_ = file_.is_open() && ::access(link_path().c_str(), F_OK) == 0;
 #endif
-    if (!nameless_) {
-      file_ = FileHandle(without_interruption([&] {
-        return ::openat(folder_.number(), part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-      }));
-      check(file_.is_open());
+    if (nameless_) {
+      detail::lock_part(file_);
+    } else {
+      do {
+        part_ = detail::part_name(name_);
+        file_ = FileHandle(without_interruption([&] {
+          return ::openat(folder_.number(), part_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        }));
+        check(file_.is_open());
+      } while (!detail::lock_part(file_));
     }
 #else
     part_ = path.substr(0, path.size() - name_.size()) + part_;
@@ -113,7 +147,9 @@ class FileWriter {
     check(on_disk(file_));
     check(!nameless_ ||
           ::linkat(AT_FDCWD, link_path().c_str(), folder_.number(), part_.c_str(), AT_SYMLINK_FOLLOW) == 0);
-    check(file_.close());
+    // Some systems tell only when a file is closed what was not written; its lock ends there too: a copy is closed.
+    FileHandle copy(::fcntl(file_.number(), F_DUPFD_CLOEXEC, 0));
+    check(!copy.is_open() || copy.close());
 #else
     file_.close();
     check(!file_.fail());
@@ -125,6 +161,7 @@ class FileWriter {
 #if QWEN35_HAS_POSIX
     check(::renameat(folder_.number(), part_.c_str(), folder_.number(), name_.c_str()) == 0);
     open_ = false;
+    file_.close();
     require_system<E>(on_disk(folder_), path_, "is written, but its folder is not on the disk yet");
 #else
     std::error_code error;
@@ -137,17 +174,6 @@ class FileWriter {
  private:
   static constexpr std::size_t buffer_bytes = std::size_t{1} << 16;
 
-  // 128 bits that nobody can know before, so that no other program can have put a file or a link there.
-  static std::string fresh_name() {
-    std::string name = ".qwen35-";
-    for (int word = 0; word < 2; ++word) {
-      std::uint64_t bits = random_bits();
-      for (int digit = 0; digit < 16; ++digit, bits >>= 4) {
-        name += "0123456789abcdef"[bits & 15];
-      }
-    }
-    return name + ".part";
-  }
   void check(bool condition) {
     if (!condition) {
       const int reason = errno;
@@ -182,8 +208,8 @@ class FileWriter {
       return;
     }
 #if QWEN35_HAS_POSIX
-    file_.close();
     ::unlinkat(folder_.number(), part_.c_str(), 0);
+    file_.close();
 #else
     file_.close();
     std::error_code ignored;
@@ -235,5 +261,66 @@ void write_file(const std::string& path, std::string_view text) {
   writer.write(text);
   writer.commit();
 }
+
+#if QWEN35_BODIES
+
+namespace detail {
+
+inline constexpr std::string_view part_ending = ".part";
+
+QWEN35_BODY std::string hex_digits(std::uint64_t bits) {
+  std::string out(16, '0');
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    out[i] = "0123456789abcdef"[bits >> 4 * i & 15];
+  }
+  return out;
+}
+
+// What stands before the 128 bits.
+QWEN35_BODY std::string part_beginning(std::string_view name) {
+  return concat(".qwen35-", hex_digits(hash_of(name)), "-");
+}
+
+QWEN35_BODY std::string part_name(std::string_view name) {
+  return concat(part_beginning(name), hex_digits(random_bits()), hex_digits(random_bits()), part_ending);
+}
+
+#if QWEN35_HAS_POSIX
+
+QWEN35_BODY bool lock_part(const FileHandle& file) {
+  struct stat now {};
+  return (::flock(file.number(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) &&
+         (::fstat(file.number(), &now) != 0 || now.st_nlink > 0);
+}
+
+QWEN35_BODY void remove_left_parts(const FileHandle& folder, std::string_view name) {
+  const std::string beginning = part_beginning(name);
+  const int number = ::openat(folder.number(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* const list = number < 0 ? nullptr : ::fdopendir(number);
+  if (list == nullptr) {
+    FileHandle(number).close();
+    return;
+  }
+  while (const dirent* const entry = ::readdir(list)) {
+    const std::string_view found = static_cast<const char*>(entry->d_name);
+    if (!found.starts_with(beginning) || !found.ends_with(part_ending)) {
+      continue;
+    }
+    const FileHandle part(::openat(folder.number(), static_cast<const char*>(entry->d_name),
+                                   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    struct stat info {};
+    if (part.is_open() && ::fstat(part.number(), &info) == 0 && S_ISREG(info.st_mode) &&
+        ::flock(part.number(), LOCK_EX | LOCK_NB) == 0) {
+      ::unlinkat(folder.number(), static_cast<const char*>(entry->d_name), 0);
+    }
+  }
+  ::closedir(list);
+}
+
+#endif
+
+}  // namespace detail
+
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE
