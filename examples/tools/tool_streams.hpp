@@ -128,7 +128,9 @@ inline void print(const std::string& text, std::FILE* file = stdout) {
 
 // What is wrong.
 inline const char* words(const std::exception& error) {
-  return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ? "there is not enough memory" : error.what();
+  const bool unsaid = dynamic_cast<const std::bad_alloc*>(&error) != nullptr &&
+                      dynamic_cast<const qwen35::MemoryError*>(&error) == nullptr;
+  return unsaid ? "there is not enough memory" : error.what();
 }
 
 // Was something printed that did not arrive? Nobody reads what is printed after it.

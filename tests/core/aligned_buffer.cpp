@@ -51,6 +51,22 @@ TEST_CASE("a buffer moves with its memory and copies only when told to") {
   CHECK(copy.data() != memory);
 }
 
+TEST_CASE("where there is no memory the error says how many bytes, and what for") {
+  volatile std::size_t size = SIZE_MAX / 2 - 63;
+  const auto said = [](const auto& make) -> std::string {
+    try {
+      make();
+    } catch (const std::bad_alloc& error) {
+      return error.what();
+    }
+    return {};
+  };
+  CHECK(said([&] { AlignedBuffer<char>::uninitialised(size, "a workspace"); }) ==
+        concat("there is not enough memory: ", SIZE_MAX / 2 - 63, " bytes for a workspace"));
+  CHECK(said([&] { const AlignedBuffer<char> buffer(size); }).ends_with(" bytes for a buffer"));
+  CHECK_FALSE(AlignedBuffer<char>::if_there_is_memory(size).has_value());
+}
+
 TEST_CASE("more bytes than a number holds are an error, not a small buffer") {
   volatile std::size_t size = SIZE_MAX;  // not known to the compiler, which would warn
   CHECK_THROWS_AS(AlignedBuffer<double>::uninitialised(size), InputError);

@@ -189,7 +189,7 @@ QWEN35_BODY SequenceCache::SequenceCache(const SequenceCache& other, Sharing sha
 
 QWEN35_BODY void SequenceCache::make_state() {
   if (state_.empty() && layout().state_floats() > 0) {
-    heap_state_ = AlignedBuffer<float>::uninitialised(layout().state_floats());
+    heap_state_ = AlignedBuffer<float>::uninitialised(layout().state_floats(), "a sequence's recurrent states");
     state_ = {heap_state_.data(), heap_state_.size()};
   }
 }

@@ -25,7 +25,7 @@ class AlignedBuffer {
   static constexpr std::size_t alignment = 64;
 
   AlignedBuffer() = default;
-  explicit AlignedBuffer(std::size_t size) : data_(allocate(size)), size_(size) {
+  explicit AlignedBuffer(std::size_t size) : data_(allocate(size, "a buffer")), size_(size) {
     if (size > 0) {
       std::memset(data_, 0, size * sizeof(T));
     }
@@ -41,10 +41,10 @@ class AlignedBuffer {
   AlignedBuffer& operator=(const AlignedBuffer&) = delete;
   ~AlignedBuffer() { ::operator delete (data_, std::align_val_t{alignment}); }
 
-  // Memory that is not touched: for large buffers filled piece by piece.
-  static AlignedBuffer uninitialised(std::size_t size) {
+  // Memory that is not touched: for large buffers filled piece by piece. `use`: what for, in words of a MemoryError.
+  static AlignedBuffer uninitialised(std::size_t size, const char* use = "a buffer") {
     AlignedBuffer out;
-    out.data_ = allocate(size);
+    out.data_ = allocate(size, use);
     out.size_ = size;
     return out;
   }
@@ -52,10 +52,8 @@ class AlignedBuffer {
   // The same, or nothing where there is no memory.
   static std::optional<AlignedBuffer> if_there_is_memory(std::size_t size) {
     AlignedBuffer out;
-    if (size > 0 && size <= std::numeric_limits<std::size_t>::max() / sizeof(T)) {
-      out.data_ = static_cast<T*>(::operator new (size * sizeof(T), std::align_val_t{alignment}, std::nothrow));
-      out.size_ = size;
-    }
+    out.data_ = try_allocate(size);
+    out.size_ = size;
     return size > 0 && out.data_ == nullptr ? std::nullopt : std::optional(std::move(out));
   }
 
@@ -81,13 +79,20 @@ class AlignedBuffer {
   operator std::span<const T>() const { return {data_, size_}; }
 
  private:
-  static T* allocate(std::size_t size) {
-    if (size == 0) {
-      return nullptr;
+  static constexpr std::size_t most = std::numeric_limits<std::size_t>::max() / sizeof(T);
+
+  static T* try_allocate(std::size_t size) {
+    return size == 0 || size > most
+               ? nullptr
+               : static_cast<T*>(::operator new (size * sizeof(T), std::align_val_t{alignment}, std::nothrow));
+  }
+  static T* allocate(std::size_t size, const char* use) {
+    require<InputError>(size <= most, "buffer of ", size, " values is too large");
+    T* const out = try_allocate(size);
+    if (size > 0 && out == nullptr) [[unlikely]] {
+      raise_no_memory(size * sizeof(T), use);
     }
-    require<InputError>(size <= std::numeric_limits<std::size_t>::max() / sizeof(T), "buffer of ", size,
-                        " values is too large");
-    return static_cast<T*>(::operator new (size * sizeof(T), std::align_val_t{alignment}));
+    return out;
   }
 
   T* data_ = nullptr;

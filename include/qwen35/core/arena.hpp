@@ -37,7 +37,7 @@ class Arena {
   using Scope = detail::ArenaScope<Arena>;
 
   Arena() = default;
-  explicit Arena(std::size_t bytes) : owned_(AlignedBuffer<std::byte>::uninitialised(bytes)) {
+  explicit Arena(std::size_t bytes) : owned_(AlignedBuffer<std::byte>::uninitialised(bytes, "a workspace")) {
     memory_ = {owned_.data(), owned_.size()};
   }
   // Uses the caller's memory, which must be aligned to 64 bytes and outlive the arena.

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -75,6 +77,18 @@ class MediaError : public Error {
   using Error::Error;
 };
 
+// There is not enough memory: how many bytes, and what for. No Error, but caught as any other want of memory.
+class MemoryError : public std::bad_alloc {
+ public:
+  MemoryError(std::size_t bytes, const char* use) noexcept {
+    std::snprintf(text_, sizeof(text_), "there is not enough memory: %zu bytes for %s", bytes, use);
+  }
+  const char* what() const noexcept override { return text_; }
+
+ private:
+  char text_[128];
+};
+
 // An error as a value.
 struct Failure {
   ErrorKind kind = ErrorKind::other;
@@ -108,7 +122,7 @@ struct Condition {
 
 }  // namespace detail
 
-// The only place that throws.
+// The only place that throws, but for the next.
 template <class E = Error>
 [[noreturn, gnu::cold]] inline void raise(const std::string& message, [[maybe_unused]] detail::Place place = {}) {
   static_assert(std::is_base_of_v<Error, E>, "raise<E>: E must derive from qwen35::Error");
@@ -116,6 +130,15 @@ template <class E = Error>
   throw E(shown_message(message));
 #else
   qwen35_error_handler(E::kind, shown_message(message).c_str(), place.file, place.line);
+#endif
+}
+
+// The same for MemoryError.
+[[noreturn, gnu::cold]] inline void raise_no_memory(std::size_t bytes, const char* use) {
+#if defined(__cpp_exceptions)
+  throw MemoryError(bytes, use);
+#else
+  raise<Error>(MemoryError(bytes, use).what());
 #endif
 }
 

@@ -51,7 +51,7 @@ QWEN35_BODY void prefer_huge_pages([[maybe_unused]] std::span<std::byte> memory)
 }
 
 QWEN35_BODY AlignedBuffer<std::byte> large_buffer(std::size_t bytes) {
-  AlignedBuffer<std::byte> out = AlignedBuffer<std::byte>::uninitialised(bytes);
+  AlignedBuffer<std::byte> out = AlignedBuffer<std::byte>::uninitialised(bytes, "a tensor");
   prefer_huge_pages({out.data(), out.size()});
   return out;
 }

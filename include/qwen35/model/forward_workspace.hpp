@@ -51,7 +51,7 @@ QWEN35_BODY float* ForwardWorkspace::prepare(std::size_t arena_bytes, std::size_
   }
   const std::size_t floats = std::max(rows, sequences_) * row_floats;
   if (floats > rows_.size() && rows > 0) {
-    own_rows_ = AlignedBuffer<float>::uninitialised(floats);
+    own_rows_ = AlignedBuffer<float>::uninitialised(floats, "rows of logits");
     rows_ = {own_rows_.data(), own_rows_.size()};
   }
   return rows_.data();

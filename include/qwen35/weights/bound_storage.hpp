@@ -129,7 +129,7 @@ QWEN35_BODY const Matrix* BoundStorage::stored(const float* values) const {
 }
 
 QWEN35_BODY AlignedBuffer<float> BoundStorage::values_of(const Matrix& stored, Meaning meaning) {
-  AlignedBuffer<float> values = AlignedBuffer<float>::uninitialised(stored.rows * stored.cols);
+  AlignedBuffer<float> values = AlignedBuffer<float>::uninitialised(stored.rows * stored.cols, "a tensor");
   std::vector<float> row(stored.cols);
   for (std::size_t i = 0; i < stored.rows; ++i) {
     kernels::decode_row({stored, i, row.data()});
