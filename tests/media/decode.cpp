@@ -113,7 +113,7 @@ TEST_CASE("no message is longer than a screen, whatever the source is") {
 TEST_CASE("a picture of 108 megapixels") {
   const MediaLimits limits{.max_pixels = 100'000'000};
   CHECK(contains(message_of<MediaError>([&] { check_picture_size(12000, 9000, limits, "p"); }),
-                 "p: 12000 x 9000 pixels, the limit is 100000000 in all (MediaLimits::max_pixels)"));
+                 "p: 12000 x 9000 pixels, the limit is 100000000 in all (MediaLimits::max_pixels, --max-pixels)"));
   CHECK_NOTHROW(check_picture_size(12000, 9000, MediaLimits(), "p"));
   // By default as many as Pillow opens: twice what it warns of.
   CHECK_NOTHROW(check_picture_size(58, 3'085'465, MediaLimits(), "p"));
@@ -131,7 +131,7 @@ TEST_CASE("limits and files that are none") {
       continue;
     }
     CHECK(contains(message_of<MediaError>([&] { read_image(file_path(name), limits); }),
-                   "37 x 29 pixels, the limit is 1072 in all (MediaLimits::max_pixels)"));
+                   "37 x 29 pixels, the limit is 1072 in all (MediaLimits::max_pixels, --max-pixels)"));
   }
   limits = {};
   limits.max_file_bytes = 100;

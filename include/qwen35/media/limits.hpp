@@ -33,10 +33,11 @@ inline bool check_picture_size(std::size_t width, std::size_t height, const Medi
                                const Name& source_name) {
   return holds<MediaError>(width > 0 && height > 0, source_name, ": the picture is empty (", width, " x ", height,
                            " pixels)") &&
-         holds<MediaError>(
-             width <= max_picture_side && height <= max_picture_side && width * height <= limits.max_pixels,
-             source_name, ": ", width, " x ", height, " pixels, the limit is ", limits.max_pixels,
-             " in all (MediaLimits::max_pixels)");
+         holds<MediaError>(width <= max_picture_side && height <= max_picture_side, source_name, ": ", width, " x ",
+                           height, " pixels, the longest side is ", max_picture_side) &&
+         holds<MediaError>(width * height <= limits.max_pixels, source_name, ": ", width, " x ", height,
+                           " pixels, the limit is ", limits.max_pixels,
+                           " in all (MediaLimits::max_pixels, --max-pixels)");
 }
 
 QWEN35_END_NAMESPACE

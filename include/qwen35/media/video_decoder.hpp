@@ -76,6 +76,10 @@ class VideoDecoder {
     require<MediaError>(codec_ != nullptr && packet_ != nullptr && frame_ != nullptr, path,
                         ": no memory for the decoder");
     check(avcodec_parameters_to_context(codec_.get(), stream_->codecpar), "cannot be decoded");
+    if (codec_->width > 0 && codec_->height > 0) {  // else frames alone tell
+      check_picture_size(static_cast<std::size_t>(codec_->width), static_cast<std::size_t>(codec_->height), limits,
+                         path);
+    }
     codec_->max_pixels = static_cast<std::int64_t>(limits.max_pixels);
     codec_->thread_count = 0;  // as many as there are processors
     codec_->pkt_timebase = stream_->time_base;
