@@ -754,6 +754,28 @@ TEST_CASE("a packed file that is sound") {
   CHECK_FALSE(is_packed_name("a.gguf"));
 }
 
+TEST_CASE("the sum of a large tensor is told, and can be cancelled, every 64 MiB") {
+  constexpr std::size_t step = std::size_t{64} << 20;
+  const Bytes bytes(2 * step + 7, std::byte{3});
+  PackedFile file;
+  file.tensors.push_back({"large", "U8", {bytes.size()}, bytes, {}});
+  file.sums.push_back(packed_sum(bytes));
+  std::vector<std::size_t> told;
+  verify_packed(file, [&](std::size_t done, std::size_t total) {
+    CHECK(total == bytes.size());
+    told.push_back(done);
+  });
+  CHECK(told == std::vector<std::size_t>{step, 2 * step, bytes.size()});
+  Cancellation cancellation;
+  std::size_t steps = 0;
+  const CallScope scope(cancellation, [&](std::string_view, std::size_t, std::size_t) {
+    ++steps;
+    cancellation.cancel();
+  });
+  CHECK_THROWS_AS(verify_packed(file), CancelledError);
+  CHECK(steps == 1);
+}
+
 TEST_CASE("contents that were damaged are found by their sums") {
   Bytes file = sealed(index_of(sound_file, sound_tensors));
   file[70] ^= std::byte{1};

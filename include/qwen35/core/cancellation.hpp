@@ -37,10 +37,10 @@ using CallProgress = std::function<void(std::string_view what, std::size_t done,
 
 // All calls of this thread in the scope can be cancelled, and tell their progress:
 // - loads (Checkpoint, from_pretrained), encoding of pictures, forwards of more than one token of a sequence, pack(),
-//   verify_packed() and verify_values() raise CancelledError: a load and a packing within 64 MiB, a check of a file
-//   between two tensors, a forward between two layers; caches are then as before it (for that the linear states are
-//   copied before such a forward), of a file that was to be packed nothing is left, and the same call again gives what
-//   it would have given.
+//   verify_packed() and verify_values() raise CancelledError: a load, a packing and a check of sums within 64 MiB, one
+//   of values between two tensors, a forward between two layers; caches are then as before it (for that the linear
+//   states are copied before such a forward), of a file that was to be packed nothing is left, and the same call again
+//   gives what it would have given.
 // - generate() raises it while it reads the prompt, and with beams; once tokens are written it returns those, with
 //   FinishReason::cancelled. A Session's reply says FinishReason::cancelled, too.
 // Scopes may stand in one another: each is obeyed. The cancellation must outlive the scope. Without exceptions forwards

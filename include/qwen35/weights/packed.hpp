@@ -53,8 +53,8 @@ class PackedSum {
  private:
   Hasher hasher_;
 };
-// Of all contents at once, on all threads.
-std::uint64_t packed_sum(std::span<const std::byte> bytes);
+// Of all contents at once, on all threads. `step`: told how many bytes more are done, at each 64 MiB.
+std::uint64_t packed_sum(std::span<const std::byte> bytes, const std::function<void(std::size_t more)>& step = {});
 
 struct PackedFile {
   struct Entry {
@@ -80,7 +80,7 @@ bool is_packed_name(std::string_view path);
 PackedFile read_packed(std::span<const std::byte> file, const std::string& source);
 
 // Holds every content against its sum. `progress`: told the bytes that are done, of all. Raises CheckpointError with
-// the names of those that are damaged, CancelledError between two contents.
+// the names of those that are damaged, CancelledError within 64 MiB.
 void verify_packed(const PackedFile& file,
                    const std::function<void(std::size_t done, std::size_t total)>& progress = {});
 

@@ -13,22 +13,32 @@
 #include <qwen35/weights/problem_list.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 #include <utility>
 
 QWEN35_BEGIN_NAMESPACE
 
-QWEN35_BODY std::uint64_t packed_sum(std::span<const std::byte> bytes) {
-  const std::size_t pieces = bytes.size() / PackedSum::piece + (bytes.size() % PackedSum::piece != 0 ? 1 : 0);
-  std::vector<std::uint64_t> hashes(pieces);
-  parallel_for(pieces, [&](std::size_t i) {
-    const std::size_t begin = i * PackedSum::piece;
-    hashes[i] = PackedSum::of_piece(bytes.subspan(begin, std::min(PackedSum::piece, bytes.size() - begin)));
-  });
+QWEN35_BODY std::uint64_t packed_sum(std::span<const std::byte> bytes,
+                                     const std::function<void(std::size_t more)>& step) {
+  constexpr std::size_t most = 64;  // pieces at once
   PackedSum sum;
-  for (const std::uint64_t hash : hashes) {
-    sum.add(hash);
+  std::array<std::uint64_t, most> hashes{};
+  while (!bytes.empty()) {
+    const std::span<const std::byte> now = bytes.first(std::min(most * PackedSum::piece, bytes.size()));
+    const std::size_t pieces = (now.size() + PackedSum::piece - 1) / PackedSum::piece;
+    parallel_for(pieces, [&](std::size_t i) {
+      const std::size_t begin = i * PackedSum::piece;
+      hashes[i] = PackedSum::of_piece(now.subspan(begin, std::min(PackedSum::piece, now.size() - begin)));
+    });
+    for (std::size_t i = 0; i < pieces; ++i) {
+      sum.add(hashes[i]);
+    }
+    if (step) {
+      step(now.size());
+    }
+    bytes = bytes.subspan(now.size());
   }
   return sum.value();
 }
@@ -225,13 +235,15 @@ QWEN35_BODY void verify_packed(const PackedFile& file,
   }
   const auto verify = [&](std::string_view what, const std::string& name, std::span<const std::byte> bytes,
                           std::uint64_t sum) {
-    if (packed_sum(bytes) != sum) {
+    const auto step = [&](std::size_t more) {
+      done += more;
+      CallScope::step("verify", done, total);
+      if (progress) {
+        progress(done, total);
+      }
+    };
+    if (packed_sum(bytes, step) != sum) {
       damaged.add(concat(what, " ", shortened(name)), "damaged, its sum is another");
-    }
-    done += bytes.size();
-    CallScope::step("verify", done, total);
-    if (progress) {
-      progress(done, total);
     }
   };
   for (const PackedFile::Entry& entry : file.files) {
