@@ -4,7 +4,8 @@
 
 #include <qwen35/io/plain_file.hpp>
 #include <qwen35/weights/checkpoint.hpp>
-#include <qwen35/weights/dialect_of.hpp>
+#include <qwen35/weights/dialect_huggingface.hpp>
+#include <qwen35/weights/gguf.hpp>
 
 #include <cmath>
 #include <cstring>

@@ -4,6 +4,7 @@
 #include <qwen35/config/presets.hpp>
 #include <qwen35/text/tokenizer.hpp>
 #include <qwen35/weights/checkpoint.hpp>
+#include <qwen35/weights/gguf.hpp>
 
 #include <cstdint>
 

@@ -6,7 +6,9 @@
 #include <qwen35/media/preprocessor_config.hpp>
 #include <qwen35/text/tokenizer.hpp>
 #include <qwen35/weights/checkpoint.hpp>
+#include <qwen35/weights/dialect_gguf.hpp>
 #include <qwen35/weights/dialect_of.hpp>
+#include <qwen35/weights/gguf_files.hpp>
 
 #include "gguf_writer.hpp"
 

@@ -24,9 +24,7 @@ QWEN35_BEGIN_NAMESPACE
 class KvPool {
  public:
   // On the heap; at most `max_pages` pages, 0: as many as are asked for.
-  explicit KvPool(const CacheLayout& layout, std::size_t max_pages = 0) : layout_(layout), max_pages_(max_pages) {
-    layout.check();
-  }
+  explicit KvPool(const CacheLayout& layout, std::size_t max_pages = 0);
   // As many pages as the caller's storage holds, see bytes(); it must outlive the pool and is aligned to 64 bytes.
   KvPool(const CacheLayout& layout, std::span<std::byte> storage);
   KvPool(const KvPool&) = delete;
@@ -94,6 +92,10 @@ class KvPool {
 };
 
 #if QWEN35_BODIES
+
+QWEN35_BODY KvPool::KvPool(const CacheLayout& layout, std::size_t max_pages) : layout_(layout), max_pages_(max_pages) {
+  layout.check();
+}
 
 QWEN35_BODY KvPool::KvPool(const CacheLayout& layout, std::span<std::byte> storage)
     : layout_(layout), max_pages_(storage.size() / block_bytes(layout)), storage_(storage.data()) {

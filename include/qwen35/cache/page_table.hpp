@@ -20,9 +20,7 @@ class PageTable {
  public:
   PageTable() = default;
   explicit PageTable(std::shared_ptr<KvPool> pool) : pool_(std::move(pool)) {}
-  PageTable(PageTable&& other) noexcept : pool_(std::move(other.pool_)), pages_(std::move(other.pages_)) {
-    other.pages_.clear();
-  }
+  PageTable(PageTable&& other) noexcept;
   PageTable& operator=(PageTable&& other) noexcept;
   ~PageTable() { clear(); }
 
@@ -49,6 +47,11 @@ class PageTable {
 };
 
 #if QWEN35_BODIES
+
+QWEN35_BODY PageTable::PageTable(PageTable&& other) noexcept
+    : pool_(std::move(other.pool_)), pages_(std::move(other.pages_)) {
+  other.pages_.clear();
+}
 
 QWEN35_BODY PageTable& PageTable::operator=(PageTable&& other) noexcept {
   std::swap(pool_, other.pool_);

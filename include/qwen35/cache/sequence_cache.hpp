@@ -24,11 +24,10 @@ class SequenceCache {
  public:
   SequenceCache() = default;
   // With pages of its own on the heap.
-  explicit SequenceCache(const CacheLayout& layout) : SequenceCache(std::make_shared<KvPool>(layout)) {}
+  explicit SequenceCache(const CacheLayout& layout);
   // With pages of a pool, which many sequences may share. `state`: the caller's memory for layout().state_floats()
   // floats, aligned to 64 bytes; empty: the heap.
-  explicit SequenceCache(std::shared_ptr<KvPool> pool, std::span<float> state = {})
-      : pages_(std::move(pool)), state_(state) {}
+  explicit SequenceCache(std::shared_ptr<KvPool> pool, std::span<float> state = {});
   SequenceCache(SequenceCache&&) noexcept = default;
   SequenceCache& operator=(SequenceCache&&) noexcept = default;
 
@@ -131,7 +130,7 @@ class SequenceCache {
 class SequencePoint {
  public:
   // Where `cache` stands.
-  explicit SequencePoint(SequenceCache cache) : cache_(std::make_shared<const SequenceCache>(std::move(cache))) {}
+  explicit SequencePoint(SequenceCache cache);
   std::size_t tokens() const { return cache_->tokens(); }
   std::span<const TokenId> ids() const QWEN35_LIFETIMEBOUND { return cache_->ids(); }
   const SequenceCache& cache() const QWEN35_LIFETIMEBOUND { return *cache_; }
@@ -145,6 +144,14 @@ class SequencePoint {
 };
 
 #if QWEN35_BODIES
+
+QWEN35_BODY SequenceCache::SequenceCache(const CacheLayout& layout) : SequenceCache(std::make_shared<KvPool>(layout)) {}
+
+QWEN35_BODY SequenceCache::SequenceCache(std::shared_ptr<KvPool> pool, std::span<float> state)
+    : pages_(std::move(pool)), state_(state) {}
+
+QWEN35_BODY SequencePoint::SequencePoint(SequenceCache cache)
+    : cache_(std::make_shared<const SequenceCache>(std::move(cache))) {}
 
 QWEN35_BODY const CacheLayout& SequenceCache::layout() const {
   require<CacheError>(pool() != nullptr, "a cache without a layout: make it with that of the model");

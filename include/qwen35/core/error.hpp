@@ -6,6 +6,7 @@
 #include <qwen35/core/abi.hpp>
 
 #include <algorithm>
+#include <cstdarg>
 #include <cstdint>
 #include <cstdio>
 #include <new>
@@ -144,16 +145,9 @@ template <class E = Error>
 
 namespace detail {
 
-// A message's pieces as they are handed to the one function that writes them: a number as it is, of a text the address.
-// Their types come apart, a letter for each. (With the strings made where they are raised, these lines that hardly ever
-// run took a twentieth of a program's code more, and of the time to compile it.)
-union Piece {
-  const void* text;
-  long long integer;
-  unsigned long long natural;
-  double real;
-};
-
+// A message's pieces are handed to the one function that writes them as C hands over any number of arguments: a number
+// as it is, of a text the address. Their types come apart, a letter for each. (With the strings made where they are
+// raised, these lines that hardly ever run took a twentieth of a program's code more, and of the time to compile it.)
 template <class T>
 constexpr char piece_letter() {
   if constexpr (std::is_same_v<T, char> || std::is_same_v<T, bool>) {
@@ -176,62 +170,73 @@ struct PieceLetters {
 template <class... Parts>
 inline constexpr const char* piece_letters = PieceLetters<piece_letter<Parts>()...>::value;
 
-constexpr Piece piece(const char* text) {
-  return {.text = text};
+constexpr const char* piece(const char* text) {
+  return text;
 }
 template <class T>
-constexpr Piece piece(const T& part) {
+constexpr auto piece(const T& part) {
   constexpr char letter = piece_letter<T>();
   if constexpr (letter == 'r') {
-    return {.real = part};
+    return static_cast<double>(part);
   } else if constexpr (letter == 'i') {
-    return {.integer = part};
+    return static_cast<long long>(part);
   } else if constexpr (letter == 's' || letter == 'v') {
-    return {.text = &part};
+    return &part;
   } else if constexpr (letter == 'z') {
-    return piece(static_cast<const char*>(part));
+    return static_cast<const char*>(part);
   } else {
-    return {.natural = static_cast<unsigned long long>(part)};
+    return static_cast<unsigned long long>(part);
   }
 }
 
-[[gnu::noinline]] inline std::string join(const char* letters, const Piece* pieces) {
+inline std::string join(const char* letters, std::va_list& pieces) {
   std::string out;
-  for (; *letters != 0; ++letters, ++pieces) {
+  for (; *letters != 0; ++letters) {
     switch (*letters) {
       case 'c':
-        out.push_back(static_cast<char>(pieces->natural));
+        out.push_back(static_cast<char>(va_arg(pieces, unsigned long long)));
         break;
       case 'b':
-        out.append(pieces->natural != 0 ? "true" : "false");
+        out.append(va_arg(pieces, unsigned long long) != 0 ? "true" : "false");
         break;
       case 'i':
-        out.append(std::to_string(pieces->integer));
+        out.append(std::to_string(va_arg(pieces, long long)));
         break;
       case 'n':
-        out.append(std::to_string(pieces->natural));
+        out.append(std::to_string(va_arg(pieces, unsigned long long)));
         break;
       case 'r':
-        out.append(std::to_string(pieces->real));
+        out.append(std::to_string(va_arg(pieces, double)));
         break;
       case 's':
-        out.append(*static_cast<const std::string*>(pieces->text));
+        out.append(*va_arg(pieces, const std::string*));
         break;
       case 'v':
-        out.append(*static_cast<const std::string_view*>(pieces->text));
+        out.append(*va_arg(pieces, const std::string_view*));
         break;
       default:
-        out.append(static_cast<const char*>(pieces->text));
+        out.append(va_arg(pieces, const char*));
         break;
     }
   }
   return out;
 }
 
+inline std::string joined(const char* letters, ...) {
+  std::va_list pieces;
+  va_start(pieces, letters);
+  std::string out = join(letters, pieces);
+  va_end(pieces);
+  return out;
+}
+
 template <class E>
-[[noreturn, gnu::cold, gnu::noinline]] inline void raise_joined(const char* letters, const Piece* pieces,
-                                                                Place place = {}) {
-  raise<E>(join(letters, pieces), place);
+[[noreturn, gnu::cold, gnu::noinline]] inline void raise_joined(const char* letters, ...) {
+  std::va_list pieces;
+  va_start(pieces, letters);
+  const std::string message = join(letters, pieces);
+  va_end(pieces);
+  raise<E>(message);
 }
 
 }  // namespace detail
@@ -239,8 +244,7 @@ template <class E>
 // The pieces as one string: `concat("layer ", 3, ": expected ", n)`.
 template <class... Parts>
 inline std::string concat(const Parts&... parts) {
-  const detail::Piece pieces[] = {detail::piece(parts)..., {}};
-  return detail::join(detail::piece_letters<Parts...>, pieces);
+  return detail::joined(detail::piece_letters<Parts...>, detail::piece(parts)...);
 }
 
 namespace detail {
@@ -300,8 +304,7 @@ template <class E = Error, class... Parts>
 inline void require(detail::Condition condition, const Parts&... parts) {
 #if defined(__cpp_exceptions)
   if (!condition) [[unlikely]] {
-    const detail::Piece pieces[] = {detail::piece(parts)..., {}};
-    detail::raise_joined<E>(detail::piece_letters<Parts...>, pieces);
+    detail::raise_joined<E>(detail::piece_letters<Parts...>, detail::piece(parts)...);
   }
 #else
   if (!condition.holds) [[unlikely]] {

@@ -7,9 +7,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
+#include <string_view>
+
+#if QWEN35_BODIES
 #include <memory>
 #include <mutex>
-#include <string_view>
+#include <utility>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -18,6 +23,31 @@ enum class LogLevel : std::uint8_t { info, warning };
 // Gets each message on the thread whose call it is about, while that call runs; several threads may log at once. An
 // exception that it throws leaves that call, which has changed nothing yet: so warnings can be made errors.
 using LogCallback = std::function<void(LogLevel level, std::string_view message)>;
+
+// Who gets the messages from now on; empty: nobody. Returns who got them before. Files compiled with other options (see
+// abi.hpp) have a place of their own.
+LogCallback set_log_callback(LogCallback callback);
+
+// Does anybody listen? For messages that are costly to find out.
+bool has_log_callback();
+
+namespace detail {
+void tell_log(LogLevel level, const std::string& message);
+}  // namespace detail
+
+// Logs the pieces as one message. It is only put together when somebody listens.
+template <class... Parts>
+inline void log(LogLevel level, const Parts&... parts) {
+  if (has_log_callback()) {
+    detail::tell_log(level, concat(parts...));
+  }
+}
+template <class... Parts>
+inline void log_warning(const Parts&... parts) {
+  log(LogLevel::warning, parts...);
+}
+
+#if QWEN35_BODIES
 
 namespace detail {
 
@@ -35,11 +65,15 @@ struct LogSink {
   }
 };
 
+QWEN35_BODY void tell_log(LogLevel level, const std::string& message) {
+  if (const std::shared_ptr<const LogCallback> callback = LogSink::instance().get()) {
+    (*callback)(level, message);
+  }
+}
+
 }  // namespace detail
 
-// Who gets the messages from now on; empty: nobody. Returns who got them before. Files compiled with other options (see
-// abi.hpp) have a place of their own.
-inline LogCallback set_log_callback(LogCallback callback) {
+QWEN35_BODY LogCallback set_log_callback(LogCallback callback) {
   std::shared_ptr<const LogCallback> next;
   if (callback) {
     next = std::make_shared<const LogCallback>(std::move(callback));
@@ -52,21 +86,10 @@ inline LogCallback set_log_callback(LogCallback callback) {
   return next == nullptr ? LogCallback() : *next;
 }
 
-// Does anybody listen? For messages that are costly to find out.
-inline bool has_log_callback() {
+QWEN35_BODY bool has_log_callback() {
   return detail::LogSink::instance().get() != nullptr;
 }
 
-// Logs the pieces as one message. It is only put together when somebody listens.
-template <class... Parts>
-inline void log(LogLevel level, const Parts&... parts) {
-  if (const std::shared_ptr<const LogCallback> callback = detail::LogSink::instance().get()) {
-    (*callback)(level, concat(parts...));
-  }
-}
-template <class... Parts>
-inline void log_warning(const Parts&... parts) {
-  log(LogLevel::warning, parts...);
-}
+#endif  // QWEN35_BODIES
 
 QWEN35_END_NAMESPACE

@@ -88,6 +88,33 @@ class [[nodiscard]] Result<void> {
   std::optional<Failure> failure_;
 };
 
+#if defined(__cpp_exceptions)
+namespace detail {
+
+// The error that is being handled.
+inline Failure caught() {
+  try {
+    throw;
+  } catch (const ConfigError& error) {
+    return {ErrorKind::config, error.what()};
+  } catch (const CheckpointError& error) {
+    return {ErrorKind::checkpoint, error.what()};
+  } catch (const InputError& error) {
+    return {ErrorKind::input, error.what()};
+  } catch (const CacheError& error) {
+    return {ErrorKind::cache, error.what()};
+  } catch (const TextError& error) {
+    return {ErrorKind::text, error.what()};
+  } catch (const MediaError& error) {
+    return {ErrorKind::media, error.what()};
+  } catch (const Error& error) {
+    return {ErrorKind::other, error.what()};
+  }
+}
+
+}  // namespace detail
+#endif
+
 // What `call` gives, or the library's error that it raises. A build without exceptions has none to catch: there this
 // gives what the doors decline, those that have a try_ form, and all else goes to the program's handler.
 template <class Call>
@@ -100,20 +127,8 @@ auto attempt(Call&& call) -> Result<decltype(call())> {
     } else {
       return call();
     }
-  } catch (const ConfigError& error) {
-    return Failure{ErrorKind::config, error.what()};
-  } catch (const CheckpointError& error) {
-    return Failure{ErrorKind::checkpoint, error.what()};
-  } catch (const InputError& error) {
-    return Failure{ErrorKind::input, error.what()};
-  } catch (const CacheError& error) {
-    return Failure{ErrorKind::cache, error.what()};
-  } catch (const TextError& error) {
-    return Failure{ErrorKind::text, error.what()};
-  } catch (const MediaError& error) {
-    return Failure{ErrorKind::media, error.what()};
-  } catch (const Error& error) {
-    return Failure{ErrorKind::other, error.what()};
+  } catch (const Error&) {
+    return detail::caught();
   }
 #else
   std::optional<Failure> failure;

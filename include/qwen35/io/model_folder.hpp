@@ -7,18 +7,22 @@
 #include <qwen35/io/folder.hpp>
 #include <qwen35/io/plain_file.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
-#include <utility>
 #include <vector>
+
+#if QWEN35_BODIES
+#include <algorithm>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <utility>
+#endif
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -34,136 +38,215 @@ class ModelFolder {
   // Nothing is opened yet, and the folder need not exist.
   template <class Path>
   requires std::is_convertible_v<const Path&, std::string> ModelFolder(const Path& folder)
-      : state_(std::make_shared<State>()) {
-    state_->folder = folder;
-    while (state_->folder.size() > 1 && state_->folder.ends_with('/')) {
-      state_->folder.pop_back();
-    }
-  }
+      : ModelFolder(Folder{folder}) {}
   // Raises CheckpointError when two files have one name.
   static ModelFolder from_bytes(std::span<const NamedBytes> files);
 
   // Files that are not there until they are read: add() says how. `source`: what they are made from, for messages.
-  static ModelFolder made(std::string source) {
-    ModelFolder out{std::string()};
-    out.state_->source = std::move(source);
-    return out;
-  }
-  void add(const std::string& name, std::function<std::string()> write) {
-    state_->made.insert_or_assign(name, std::move(write));
-  }
+  static ModelFolder made(std::string source);
+  void add(const std::string& name, std::function<std::string()> write);
 
   // What messages say of a file that is not there, instead of its name.
-  void lack(const std::string& name, std::string why) { state_->lacks.insert_or_assign(name, std::move(why)); }
-  std::string missing(std::string_view name) const {
-    const auto why = state_->lacks.find(name);
-    return concat(this->name(), ": ", why == state_->lacks.end() ? concat("no file ", name) : why->second);
-  }
+  void lack(const std::string& name, std::string why);
+  std::string missing(std::string_view name) const;
 
   // The same files without what has been read of them, which a copy would keep in memory.
-  ModelFolder afresh() const {
-    ModelFolder out(folder());
-    out.state_->source = state_->source;
-    out.state_->made = state_->made;
-    out.state_->lacks = state_->lacks;
-    out.state_->given = state_->given;
-    return out;
-  }
+  ModelFolder afresh() const;
 
   // Empty for files in memory, and for made ones.
-  const std::string& folder() const QWEN35_LIFETIMEBOUND { return state_->folder; }
+  const std::string& folder() const QWEN35_LIFETIMEBOUND;
   // How messages call all of it: the folder, or what the files are made from; "checkpoint" in memory.
-  std::string name() const {
-    return !folder().empty() ? folder() : state_->source.empty() ? "checkpoint" : state_->source;
-  }
+  std::string name() const;
   // How messages call a file: its path, its name alone in memory, or "model.gguf: config.json".
-  std::string place(std::string_view name) const {
-    return !folder().empty()        ? concat(folder(), "/", name)
-           : state_->source.empty() ? std::string(name)
-                                    : concat(state_->source, ": ", name);
-  }
+  std::string place(std::string_view name) const;
 
   // Is there something of that name? What is no file, or cannot be read, is too: reading it says so.
-  bool has_file(std::string_view name) const {
-    return folder().empty() ? state_->given.contains(name) || state_->made.contains(name) : path_exists(place(name));
-  }
+  bool has_file(std::string_view name) const;
   // The file's text, read when it is first asked for. It lives as long as some copy of this object. Raises E when there
   // is no such file or the folder is none, and when it cannot be read or is longer than max_text_bytes.
   template <class E = CheckpointError>
   std::string_view text(std::string_view name) const {
-    if (const auto given = state_->given.find(name); given != state_->given.end()) {
-      return {reinterpret_cast<const char*>(given->second.data()), given->second.size()};
-    }
-    const std::lock_guard<std::mutex> lock(state_->mutex);
-    auto found = state_->read.find(name);
-    if (found == state_->read.end()) {
-      if (!has_file(name)) {
-        if (holds<E>(folder().empty() || is_folder(folder()) || !path_exists(folder()), folder(), ": ",
-                     what_it_is(folder()), ", expected a folder")) {
-          decline<E>(missing(name));
-        }
-        return {};
-      }
-      const auto made = state_->made.find(name);
-      std::string read = made != state_->made.end() ? made->second() : read_text_file<E>(place(name));
-      if (declined()) {
-        return {};
-      }
-      found = state_->read.emplace(name, std::move(read)).first;
-    }
-    return found->second;
+    return text(name, &read_text_file_of<E>, &decline_all<E>);
   }
   // The names of the files in a folder of this one, sorted; none when there is no such folder. Raises E when it cannot
   // be read or has more than 1000.
   template <class E = CheckpointError>
   std::vector<std::string> names_in(const std::string& inner) const {
-    constexpr std::size_t limit = 1000;
-    std::vector<std::string> out;
-    if (folder().empty()) {
-      const auto add = [&](const std::string& name) {
-        if (name.size() > inner.size() && name.starts_with(inner) && name[inner.size()] == '/') {
-          if (holds<E>(out.size() < limit, place(inner), ": more than ", limit, " files")) {
-            out.push_back(name.substr(inner.size() + 1));
-          }
-        }
-      };
-      for (const auto& [name, bytes] : state_->given) {
-        add(name);
-      }
-      for (const auto& [name, write] : state_->made) {
-        add(name);
-      }
-    } else if (has_file(inner)) {
-      out = names_in_folder<E>(place(inner), limit);
-    }
-    std::sort(out.begin(), out.end());
-    return out;
+    return names_in(inner, &names_in_folder<E>, &decline_all<E>);
   }
 
  private:
-  struct State {
-    std::string folder;
-    std::string source;
-    std::map<std::string, std::function<std::string()>, std::less<>> made;
-    std::map<std::string, std::string, std::less<>> lacks;
-    std::map<std::string, std::span<const std::byte>, std::less<>> given;
-    std::mutex mutex;
-    std::map<std::string, std::string, std::less<>> read;
+  struct Folder {
+    std::string path;
   };
+  struct File;
+  struct State;
+  using Decline = void(const std::string& message);
+  using ReadText = std::string(const std::string& path);
+  using ReadNames = std::vector<std::string>(const std::string& path, std::size_t limit);
+
+  explicit ModelFolder(const Folder& folder);
+
+  template <class E>
+  static void decline_all(const std::string& message) {
+    decline<E>(message);
+  }
+  template <class E>
+  static std::string read_text_file_of(const std::string& path) {
+    return read_text_file<E>(path);
+  }
+  File* find(std::string_view name) const;
+  std::string_view text(std::string_view name, ReadText* read, Decline* refuse) const;
+  std::vector<std::string> names_in(const std::string& inner, ReadNames* read, Decline* refuse) const;
 
   std::shared_ptr<State> state_;
 };
 
 #if QWEN35_BODIES
 
+struct ModelFolder::File {
+  std::string name;
+  std::span<const std::byte> given;    // in memory
+  std::function<std::string()> write;  // made
+  std::optional<std::string> read;
+};
+
+struct ModelFolder::State {
+  std::string folder;
+  std::string source;
+  std::vector<std::pair<std::string, std::string>> lacks;
+  std::mutex mutex;
+  std::list<File> files;  // in memory all of them, else those that have been read
+};
+
+QWEN35_BODY ModelFolder::ModelFolder(const Folder& folder) : state_(std::make_shared<State>()) {
+  state_->folder = folder.path;
+  while (state_->folder.size() > 1 && state_->folder.ends_with('/')) {
+    state_->folder.pop_back();
+  }
+}
+
 QWEN35_BODY ModelFolder ModelFolder::from_bytes(std::span<const NamedBytes> files) {
-  ModelFolder out{std::string()};
+  ModelFolder out(Folder{});
   for (const NamedBytes& file : files) {
-    if (!holds<CheckpointError>(out.state_->given.try_emplace(std::string(file.name), file.bytes).second,
-                                "checkpoint: two files are called ", file.name)) {
+    if (!holds<CheckpointError>(out.find(file.name) == nullptr, "checkpoint: two files are called ", file.name)) {
       break;
     }
+    out.state_->files.push_back({std::string(file.name), file.bytes, {}, {}});
   }
+  return out;
+}
+
+QWEN35_BODY ModelFolder ModelFolder::made(std::string source) {
+  ModelFolder out(Folder{});
+  out.state_->source = std::move(source);
+  return out;
+}
+
+QWEN35_BODY void ModelFolder::add(const std::string& name, std::function<std::string()> write) {
+  if (File* const known = find(name)) {
+    known->write = std::move(write);
+    return;
+  }
+  state_->files.push_back({name, {}, std::move(write), {}});
+}
+
+QWEN35_BODY void ModelFolder::lack(const std::string& name, std::string why) {
+  state_->lacks.emplace_back(name, std::move(why));
+}
+
+QWEN35_BODY std::string ModelFolder::missing(std::string_view name) const {
+  for (const auto& [lacking, why] : state_->lacks) {
+    if (lacking == name) {
+      return concat(this->name(), ": ", why);
+    }
+  }
+  return concat(this->name(), ": no file ", name);
+}
+
+QWEN35_BODY ModelFolder ModelFolder::afresh() const {
+  ModelFolder out(Folder{folder()});
+  out.state_->source = state_->source;
+  out.state_->lacks = state_->lacks;
+  if (folder().empty()) {
+    for (const File& file : state_->files) {
+      out.state_->files.push_back({file.name, file.given, file.write, {}});
+    }
+  }
+  return out;
+}
+
+QWEN35_BODY const std::string& ModelFolder::folder() const {
+  return state_->folder;
+}
+
+QWEN35_BODY std::string ModelFolder::name() const {
+  return !folder().empty() ? folder() : state_->source.empty() ? "checkpoint" : state_->source;
+}
+
+QWEN35_BODY std::string ModelFolder::place(std::string_view name) const {
+  return !folder().empty()        ? concat(folder(), "/", name)
+         : state_->source.empty() ? std::string(name)
+                                  : concat(state_->source, ": ", name);
+}
+
+QWEN35_BODY bool ModelFolder::has_file(std::string_view name) const {
+  return folder().empty() ? find(name) != nullptr : path_exists(place(name));
+}
+
+QWEN35_BODY ModelFolder::File* ModelFolder::find(std::string_view name) const {
+  for (File& file : state_->files) {
+    if (file.name == name) {
+      return &file;
+    }
+  }
+  return nullptr;
+}
+
+QWEN35_BODY std::string_view ModelFolder::text(std::string_view name, ReadText* read, Decline* refuse) const {
+  const std::lock_guard<std::mutex> lock(state_->mutex);
+  File* file = find(name);
+  if (file != nullptr && !file->read && !file->write) {
+    return {reinterpret_cast<const char*>(file->given.data()), file->given.size()};
+  }
+  if (file != nullptr && file->read) {
+    return *file->read;
+  }
+  if (!has_file(name)) {
+    const bool is_there = folder().empty() || is_folder(folder()) || !path_exists(folder());
+    refuse(is_there ? missing(name) : concat(folder(), ": ", what_it_is(folder()), ", expected a folder"));
+    return {};
+  }
+  std::string text = file != nullptr ? file->write() : read(place(name));
+  if (declined()) {
+    return {};
+  }
+  if (file == nullptr) {
+    file = &state_->files.emplace_back(File{std::string(name), {}, {}, {}});
+  }
+  return file->read.emplace(std::move(text));
+}
+
+QWEN35_BODY std::vector<std::string> ModelFolder::names_in(const std::string& inner, ReadNames* read,
+                                                           Decline* refuse) const {
+  constexpr std::size_t limit = 1000;
+  std::vector<std::string> out;
+  if (!folder().empty()) {
+    if (has_file(inner)) {
+      out = read(place(inner), limit);
+    }
+  } else {
+    for (const File& file : state_->files) {
+      if (file.name.size() > inner.size() && file.name.starts_with(inner) && file.name[inner.size()] == '/') {
+        if (out.size() == limit) {
+          refuse(concat(place(inner), ": more than ", limit, " files"));
+          break;
+        }
+        out.push_back(file.name.substr(inner.size() + 1));
+      }
+    }
+  }
+  std::sort(out.begin(), out.end());
   return out;
 }
 

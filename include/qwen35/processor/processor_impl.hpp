@@ -4,6 +4,7 @@
 
 #include <qwen35/io/file_writer.hpp>
 #include <qwen35/processor/processor.hpp>
+#include <qwen35/weights/model_files.hpp>
 
 #include <deque>
 

@@ -65,12 +65,8 @@ struct ContentPart {
   static ContentPart text(std::string text) { return {PartType::text, std::move(text)}; }
   static ContentPart image(std::string source = {}) { return {PartType::image, std::move(source)}; }
   static ContentPart video(std::string source = {}) { return {PartType::video, std::move(source)}; }
-  static ContentPart image(MediumData data) {
-    return {PartType::image, {}, std::make_shared<const MediumData>(std::move(data))};
-  }
-  static ContentPart video(MediumData data) {
-    return {PartType::video, {}, std::make_shared<const MediumData>(std::move(data))};
-  }
+  static ContentPart image(MediumData data);
+  static ContentPart video(MediumData data);
   friend bool operator==(const ContentPart&, const ContentPart&) = default;
 };
 
@@ -133,6 +129,14 @@ struct Message {
 };
 
 #if QWEN35_BODIES
+
+QWEN35_BODY ContentPart ContentPart::image(MediumData data) {
+  return {PartType::image, {}, std::make_shared<const MediumData>(std::move(data))};
+}
+
+QWEN35_BODY ContentPart ContentPart::video(MediumData data) {
+  return {PartType::video, {}, std::make_shared<const MediumData>(std::move(data))};
+}
 
 QWEN35_BODY MessageContent MessageContent::null() {
   MessageContent out;

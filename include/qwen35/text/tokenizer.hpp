@@ -54,9 +54,7 @@ class Tokenizer {
   // texts that are longer than model_max_length. `acts`: as `allowed` of encode_if(); none: all do.
   BatchEncoding operator()(std::span<const std::string> texts, const TokenizerOptions& options = {},
                            const AddedTokenFilter& acts = {}) const;
-  BatchEncoding operator()(std::initializer_list<std::string_view> texts, const TokenizerOptions& options = {}) const {
-    return (*this)(std::vector<std::string>(texts.begin(), texts.end()), options);
-  }
+  BatchEncoding operator()(std::initializer_list<std::string_view> texts, const TokenizerOptions& options = {}) const;
   // A batch of one.
   BatchEncoding operator()(std::string_view text, const TokenizerOptions& options = {}) const {
     return (*this)(std::initializer_list<std::string_view>{text}, options);
@@ -69,28 +67,21 @@ class Tokenizer {
   std::vector<TokenId> encode_if(std::string_view text,
                                  const std::function<bool(std::size_t begin, std::size_t end)>& allowed) const;
   // The ids of encode() after each maximal ill-formed subsequence has become U+FFFD.
-  std::vector<TokenId> encode_lossy(std::string_view text, added_tokens added = added_tokens::parse) const {
-    return encode(unicode::repair_utf8(text), added);
-  }
+  std::vector<TokenId> encode_lossy(std::string_view text, added_tokens added = added_tokens::parse) const;
   // The ids of each text, in parallel. An error names the text.
   std::vector<std::vector<TokenId>> encode(std::span<const std::string> texts,
                                            added_tokens added = added_tokens::parse) const;
   [[deprecated("use encode")]] std::vector<std::vector<TokenId>> encode_batch(
       std::span<const std::string> texts, added_tokens added = added_tokens::parse) const;
   // The tokens of a text by name.
-  std::vector<std::string> tokenize(std::string_view text, added_tokens added = added_tokens::parse) const {
-    return convert_ids_to_tokens(encode(text, added));
-  }
+  std::vector<std::string> tokenize(std::string_view text, added_tokens added = added_tokens::parse) const;
   // The number of ids.
   std::size_t count(std::string_view text, added_tokens added = added_tokens::parse) const;
 
   // The text of ids. An id without a token gives nothing; bytes that are no UTF-8 give U+FFFD. As in the reference,
   // clean_up_tokenization_spaces has no effect on a byte-level BPE, whose spaces are the text's own: true is a warning.
   std::string decode(std::span<const TokenId> ids, bool skip_special_tokens = false,
-                     bool clean_up_tokenization_spaces = false) const {
-    warn_of_clean_up(clean_up_tokenization_spaces);
-    return unicode::repair_utf8(decode_bytes(ids, skip_special_tokens));
-  }
+                     bool clean_up_tokenization_spaces = false) const;
   // The text of each row: of `sequences` that generate() gave, of rows of ids.
   std::vector<std::string> batch_decode(TensorView<TokenId> sequences, bool skip_special_tokens = false,
                                         bool clean_up_tokenization_spaces = false) const;
@@ -113,9 +104,7 @@ class Tokenizer {
   std::vector<TokenId> convert_tokens_to_ids(std::span<const std::string> tokens) const;
   std::string convert_ids_to_tokens(TokenId id) const { return tokens_.token(id); }
   std::vector<std::string> convert_ids_to_tokens(std::span<const TokenId> ids, bool skip_special_tokens = false) const;
-  std::string convert_tokens_to_string(std::span<const std::string> tokens) const {
-    return decode(convert_tokens_to_ids(tokens));
-  }
+  std::string convert_tokens_to_string(std::span<const std::string> tokens) const;
   // Each token's id by its name; of the added ones alone.
   std::unordered_map<std::string, TokenId> get_vocab() const;
   std::unordered_map<std::string, TokenId> get_added_vocab() const;
@@ -146,7 +135,7 @@ class Tokenizer {
   // Those that have a name, in the reference's order: the standard names, then the file's own.
   std::vector<std::pair<std::string, std::string>> special_tokens_map() const;
   std::vector<TokenId> all_special_ids() const { return special_tokens_.ids(); }
-  std::vector<std::string> all_special_tokens() const { return convert_ids_to_tokens(special_tokens_.ids()); }
+  std::vector<std::string> all_special_tokens() const;
   // Gives a token that is there the name "pad_token" or another. Raises TextError for one that is not there.
   void set_special_token(std::string_view name, std::string_view token);
 
@@ -154,7 +143,7 @@ class Tokenizer {
   // TextError when there is neither, or one that cannot be rendered. This and what follows: include tokenizer_chat.hpp.
   QWEN35_LAZY
   ChatTemplate chat_template() const;
-  void set_chat_template(ChatTemplate chat) { chat_template_ = std::move(chat); }
+  void set_chat_template(ChatTemplate chat);
   // The text of a conversation: the reference's tokenize = False. Raises TextError.
   QWEN35_LAZY
   RenderedChat render(const std::vector<Message>& messages, const TokenizerChatInput& input = {}) const;

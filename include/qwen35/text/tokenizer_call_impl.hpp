@@ -193,6 +193,37 @@ QWEN35_BODY std::unordered_map<std::string, TokenId> Tokenizer::get_added_vocab(
   return out;
 }
 
+QWEN35_BODY BatchEncoding Tokenizer::operator()(std::initializer_list<std::string_view> texts,
+                                                const TokenizerOptions& options) const {
+  return (*this)(std::vector<std::string>(texts.begin(), texts.end()), options);
+}
+
+QWEN35_BODY std::vector<TokenId> Tokenizer::encode_lossy(std::string_view text, added_tokens added) const {
+  return encode(unicode::repair_utf8(text), added);
+}
+
+QWEN35_BODY std::vector<std::string> Tokenizer::tokenize(std::string_view text, added_tokens added) const {
+  return convert_ids_to_tokens(encode(text, added));
+}
+
+QWEN35_BODY std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special_tokens,
+                                          bool clean_up_tokenization_spaces) const {
+  warn_of_clean_up(clean_up_tokenization_spaces);
+  return unicode::repair_utf8(decode_bytes(ids, skip_special_tokens));
+}
+
+QWEN35_BODY std::string Tokenizer::convert_tokens_to_string(std::span<const std::string> tokens) const {
+  return decode(convert_tokens_to_ids(tokens));
+}
+
+QWEN35_BODY std::vector<std::string> Tokenizer::all_special_tokens() const {
+  return convert_ids_to_tokens(special_tokens_.ids());
+}
+
+QWEN35_BODY void Tokenizer::set_chat_template(ChatTemplate chat) {
+  chat_template_ = std::move(chat);
+}
+
 QWEN35_BODY std::vector<std::pair<std::string, std::string>> Tokenizer::special_tokens_map() const {
   std::vector<std::pair<std::string, std::string>> out;
   for (const auto& [name, id] : special_tokens_.named()) {

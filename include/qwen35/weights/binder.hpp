@@ -3,11 +3,10 @@
 #pragma once
 
 #include <qwen35/core/cancellation.hpp>
-#include <qwen35/weights/block_scales.hpp>
 #include <qwen35/weights/bound_storage.hpp>
 #include <qwen35/weights/checkpoint_config.hpp>
-#include <qwen35/weights/packed_weight.hpp>
 #include <qwen35/weights/problem_list.hpp>
+#include <qwen35/weights/tensor_taker.hpp>
 
 #include <span>
 #include <string>
@@ -15,6 +14,9 @@
 #include <vector>
 
 #if QWEN35_BODIES
+#include <qwen35/weights/block_scales.hpp>
+#include <qwen35/weights/packed_weight.hpp>
+
 #include <cstring>
 #include <map>
 #endif
@@ -36,16 +38,10 @@ enum class Binding : std::uint8_t { whole, look };
 class Binder final : private TensorTaker {
  public:
   // Raises ConfigError for a checkpoint that is quantised in a way that is not read.
-  Binder(const Checkpoint& checkpoint, BoundStorage& storage, Binding binding = Binding::whole)
-      : checkpoint_(checkpoint),
-        storage_(storage),
-        looks_(binding == Binding::look),
-        quantization_(quantization_of(checkpoint)) {}
+  Binder(const Checkpoint& checkpoint, BoundStorage& storage, Binding binding = Binding::whole);
 
   // Is the parameter there, as a tensor or as several that stand for it?
-  bool has(const std::string& name) const {
-    return checkpoint_.find(name) != nullptr || PackedWeight::is_there(*this, name);
-  }
+  bool has(const std::string& name) const;
   // Does anything that was handed out look at the checkpoint's own bytes?
   bool uses_checkpoint() const { return uses_checkpoint_; }
 
@@ -57,7 +53,7 @@ class Binder final : private TensorTaker {
     return scaled_view(name, shape, shape[0], shape[0] * shape[1]);
   }
   // Is the parameter `name` [count, rows, cols] there as tensors of integers, each stacked?
-  bool has_stacked_integers(const std::string& name) const { return PackedWeight::is_there(*this, name + ".weight"); }
+  bool has_stacked_integers(const std::string& name) const;
   // One of its matrices.
   Matrix stacked_integers(const std::string& name, const Shape& shape, std::size_t index);
   // What a tensor's values mean, as f32; one of more than one axis is transposed, see Parameter. `meant`: the file has
@@ -137,6 +133,20 @@ class Binder final : private TensorTaker {
 };
 
 #if QWEN35_BODIES
+
+QWEN35_BODY Binder::Binder(const Checkpoint& checkpoint, BoundStorage& storage, Binding binding)
+    : checkpoint_(checkpoint),
+      storage_(storage),
+      looks_(binding == Binding::look),
+      quantization_(quantization_of(checkpoint)) {}
+
+QWEN35_BODY bool Binder::has(const std::string& name) const {
+  return checkpoint_.find(name) != nullptr || PackedWeight::is_there(*this, name);
+}
+
+QWEN35_BODY bool Binder::has_stacked_integers(const std::string& name) const {
+  return PackedWeight::is_there(*this, name + ".weight");
+}
 
 QWEN35_BODY const float* Binder::vector(const std::string& name, const Shape& shape, Meaning meaning, bool meant) {
   const Matrix in_file = view(name, shape, shape[0]);

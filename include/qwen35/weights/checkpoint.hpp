@@ -6,14 +6,12 @@
 #include <qwen35/core/lifetime.hpp>
 #include <qwen35/core/result.hpp>
 #include <qwen35/io/model_folder.hpp>
-#include <qwen35/weights/model_files.hpp>
 #include <qwen35/weights/safetensors.hpp>
 #include <qwen35/weights/weight_files.hpp>
 
 #include <functional>
 #include <initializer_list>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -21,6 +19,9 @@
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
+
+struct GgufFile;
+struct PackedFile;  // packed.hpp
 
 // How a checkpoint is opened.
 struct CheckpointOptions {
@@ -57,28 +58,20 @@ class Checkpoint {
   // well formed in config.json or generation_config.json and for metadata that describe no model, InputError for
   // options that have no meaning here, CheckpointError for everything else.
   static Checkpoint open(const std::string& folder, const CheckpointOptions& options);
-  static Checkpoint open(const std::string& folder, const LoadProgress& progress = {}) {
-    return open(folder, CheckpointOptions{.progress = progress});
-  }
+  static Checkpoint open(const std::string& folder, const LoadProgress& progress = {});
   // The same, with what open() would raise as a failure.
-  static Result<Checkpoint> try_open(const std::string& folder, const CheckpointOptions& options = {}) {
-    return attempt([&] { return open(folder, options); });
-  }
+  static Result<Checkpoint> try_open(const std::string& folder, const CheckpointOptions& options = {});
 
   // Files in memory: "config.json", any number whose names end in ".safetensors", and others (generation_config.json,
   // tokenizer.json, ...) that file() gives back. Or those of a model in GGUF, in the order of its parts and with its
   // picture tower; or one packed file. Raises the same errors.
   static Checkpoint from_bytes(std::span<const NamedBytes> files, const CheckpointOptions& options = {});
   static Checkpoint from_bytes(std::initializer_list<NamedBytes> files, const CheckpointOptions& options = {}) {
-    return from_bytes(std::span(files.begin(), files.size()), options);
+    return from_bytes(std::span<const NamedBytes>(files.begin(), files.size()), options);
   }
-  static Result<Checkpoint> try_from_bytes(std::span<const NamedBytes> files, const CheckpointOptions& options = {}) {
-    return attempt([&] { return from_bytes(files, options); });
-  }
+  static Result<Checkpoint> try_from_bytes(std::span<const NamedBytes> files, const CheckpointOptions& options = {});
   static Result<Checkpoint> try_from_bytes(std::initializer_list<NamedBytes> files,
-                                           const CheckpointOptions& options = {}) {
-    return try_from_bytes(std::span(files.begin(), files.size()), options);
-  }
+                                           const CheckpointOptions& options = {});
 
   const json::Value& config() const QWEN35_LIFETIMEBOUND { return config_; }
   // Null when there is none.
@@ -95,13 +88,11 @@ class Checkpoint {
   const ModelFolder& files() const QWEN35_LIFETIMEBOUND { return files_; }
   bool has_file(std::string_view name) const { return files_.has_file(name); }
   // Raises CheckpointError when there is no such file. The bytes live as long as files() or a copy of it.
-  std::string_view text(std::string_view name) const QWEN35_LIFETIMEBOUND { return files_.text(name); }
-  std::span<const std::byte> file(std::string_view name) const QWEN35_LIFETIMEBOUND {
-    return std::as_bytes(std::span(text(name)));
-  }
+  std::string_view text(std::string_view name) const QWEN35_LIFETIMEBOUND;
+  std::span<const std::byte> file(std::string_view name) const QWEN35_LIFETIMEBOUND;
 
   // In the order of the files.
-  std::span<const TensorInfo> tensors() const QWEN35_LIFETIMEBOUND { return tensors_; }
+  std::span<const TensorInfo> tensors() const QWEN35_LIFETIMEBOUND { return {tensors_.data(), tensors_.size()}; }
   // The tensor of that name, or null.
   const TensorInfo* find(const std::string& name) const QWEN35_LIFETIMEBOUND;
   // Keeps the weight files' bytes alive as long as somebody looks at them.
@@ -118,19 +109,12 @@ class Checkpoint {
   void note(std::string text) const;
 
  private:
-  struct Notes {
-    std::mutex mutex;
-    std::vector<std::string> list;
-  };
+  struct Notes;
 
   static constexpr std::string_view whole_name = "model.safetensors";
   static constexpr std::string_view index_name = "model.safetensors.index.json";
 
-  Checkpoint(ModelFolder files, const CheckpointOptions& options)
-      : files_(std::move(files)),
-        strict_(options.strict),
-        dtype_(options.dtype),
-        weights_(std::make_shared<WeightFiles>(options.load, options.progress)) {}
+  Checkpoint(ModelFolder files, const CheckpointOptions& options);
 
   static Checkpoint open_gguf(const std::string& path, const CheckpointOptions& options);
   static Checkpoint of_gguf(std::vector<GgufFile> parts, const std::shared_ptr<WeightFiles>& weights,
@@ -161,7 +145,7 @@ class Checkpoint {
   std::vector<TensorInfo> tensors_;
   std::unordered_map<std::string, std::size_t> by_name_;
   std::shared_ptr<WeightFiles> weights_;
-  std::shared_ptr<Notes> notes_ = std::make_shared<Notes>();
+  std::shared_ptr<Notes> notes_;
 };
 
 // M::from_pretrained(), with what it would raise as a failure.

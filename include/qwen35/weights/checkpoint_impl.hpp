@@ -7,7 +7,9 @@
 #if QWEN35_BODIES
 #include <qwen35/core/log.hpp>
 #include <qwen35/json/parse.hpp>
+#include <qwen35/weights/model_files.hpp>
 
+#include <mutex>
 #include <unordered_set>
 
 QWEN35_BEGIN_NAMESPACE
@@ -52,6 +54,44 @@ QWEN35_BODY void refuse_mmproj(const CheckpointOptions& options, const std::stri
 }
 
 }  // namespace detail
+
+struct Checkpoint::Notes {
+  std::mutex mutex;
+  std::vector<std::string> list;
+};
+
+QWEN35_BODY Checkpoint::Checkpoint(ModelFolder files, const CheckpointOptions& options)
+    : files_(std::move(files)),
+      strict_(options.strict),
+      dtype_(options.dtype),
+      weights_(std::make_shared<WeightFiles>(options.load, options.progress)),
+      notes_(std::make_shared<Notes>()) {}
+
+QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const LoadProgress& progress) {
+  return open(folder, CheckpointOptions{.progress = progress});
+}
+
+QWEN35_BODY Result<Checkpoint> Checkpoint::try_open(const std::string& folder, const CheckpointOptions& options) {
+  return attempt([&] { return open(folder, options); });
+}
+
+QWEN35_BODY Result<Checkpoint> Checkpoint::try_from_bytes(std::span<const NamedBytes> files,
+                                                          const CheckpointOptions& options) {
+  return attempt([&] { return from_bytes(files, options); });
+}
+
+QWEN35_BODY Result<Checkpoint> Checkpoint::try_from_bytes(std::initializer_list<NamedBytes> files,
+                                                          const CheckpointOptions& options) {
+  return try_from_bytes(std::span<const NamedBytes>(files.begin(), files.size()), options);
+}
+
+QWEN35_BODY std::string_view Checkpoint::text(std::string_view name) const {
+  return files_.text(name);
+}
+
+QWEN35_BODY std::span<const std::byte> Checkpoint::file(std::string_view name) const {
+  return std::as_bytes(std::span(text(name)));
+}
 
 QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const CheckpointOptions& options) {
   const ModelFileKind kind = model_file_kind(folder);

@@ -47,8 +47,20 @@ class GgufDialect final : public Dialect {
 
 namespace detail {
 
+// "layers.3.mlp.gate.weight" with the prefix "layers.": "3" and "mlp.gate.weight"; nothing without the prefix.
+std::pair<std::string_view, std::string_view> numbered(std::string_view name, std::string_view prefix);
+
+}  // namespace detail
+
+#if QWEN35_BODIES
+
+namespace detail {
+
 // The names of a layer's parameters, or of one outside the layers: the reference's, then the file's.
-using NamePair = std::pair<std::string_view, std::string_view>;
+// (A pair made of two literals is two templates of their lengths.)
+struct NamePair {
+  std::string_view reference, file;
+};
 
 inline constexpr NamePair gguf_text_names[] = {{"embed_tokens.weight", "token_embd.weight"},
                                                {"norm.weight", "output_norm.weight"},
@@ -108,15 +120,6 @@ std::string renamed(const NamePair (&names)[N], std::string_view name) {
   }
   return std::string(name);
 }
-
-// "layers.3.mlp.gate.weight" with the prefix "layers.": "3" and "mlp.gate.weight"; nothing without the prefix.
-std::pair<std::string_view, std::string_view> numbered(std::string_view name, std::string_view prefix);
-
-}  // namespace detail
-
-#if QWEN35_BODIES
-
-namespace detail {
 
 QWEN35_BODY std::pair<std::string_view, std::string_view> numbered(std::string_view name, std::string_view prefix) {
   const std::size_t end = name.starts_with(prefix) ? name.find('.', prefix.size()) : std::string_view::npos;

@@ -2,8 +2,12 @@
 // The dialect of a checkpoint.
 #pragma once
 
+#include <qwen35/weights/dialect.hpp>
+
+#if QWEN35_BODIES
 #include <qwen35/weights/dialect_gguf.hpp>
 #include <qwen35/weights/dialect_huggingface.hpp>
+#endif
 
 #include <memory>
 

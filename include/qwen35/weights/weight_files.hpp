@@ -6,7 +6,6 @@
 #include <qwen35/json/value.hpp>
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <iosfwd>
 #include <optional>
@@ -100,8 +99,8 @@ class WeightFiles {
   bool drops_cache_ = false;
   std::size_t total_ = 0;
   std::size_t before_ = 0;  // bytes of the files that are complete
-  std::deque<MappedFile> maps_;
-  std::deque<Buffer> buffers_;
+  std::vector<MappedFile> maps_;
+  std::vector<Buffer> buffers_;
   std::vector<std::span<const std::byte>> in_buffers_;
   double seconds_ = 0;
 };
