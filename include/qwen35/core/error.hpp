@@ -365,4 +365,31 @@ template <class E = Error, class... Parts>
 #endif
 }
 
+#if defined(__cpp_exceptions)
+namespace detail {
+
+// The error that is being handled.
+inline Failure caught() {
+  try {
+    throw;
+  } catch (const ConfigError& error) {
+    return {ErrorKind::config, error.what()};
+  } catch (const CheckpointError& error) {
+    return {ErrorKind::checkpoint, error.what()};
+  } catch (const InputError& error) {
+    return {ErrorKind::input, error.what()};
+  } catch (const CacheError& error) {
+    return {ErrorKind::cache, error.what()};
+  } catch (const TextError& error) {
+    return {ErrorKind::text, error.what()};
+  } catch (const MediaError& error) {
+    return {ErrorKind::media, error.what()};
+  } catch (const Error& error) {
+    return {ErrorKind::other, error.what()};
+  }
+}
+
+}  // namespace detail
+#endif
+
 QWEN35_END_NAMESPACE

@@ -88,33 +88,6 @@ class [[nodiscard]] Result<void> {
   std::optional<Failure> failure_;
 };
 
-#if defined(__cpp_exceptions)
-namespace detail {
-
-// The error that is being handled.
-inline Failure caught() {
-  try {
-    throw;
-  } catch (const ConfigError& error) {
-    return {ErrorKind::config, error.what()};
-  } catch (const CheckpointError& error) {
-    return {ErrorKind::checkpoint, error.what()};
-  } catch (const InputError& error) {
-    return {ErrorKind::input, error.what()};
-  } catch (const CacheError& error) {
-    return {ErrorKind::cache, error.what()};
-  } catch (const TextError& error) {
-    return {ErrorKind::text, error.what()};
-  } catch (const MediaError& error) {
-    return {ErrorKind::media, error.what()};
-  } catch (const Error& error) {
-    return {ErrorKind::other, error.what()};
-  }
-}
-
-}  // namespace detail
-#endif
-
 // What `call` gives, or the library's error that it raises. A build without exceptions has none to catch: there this
 // gives what the doors decline, those that have a try_ form, and all else goes to the program's handler.
 template <class Call>
