@@ -366,10 +366,8 @@ template <class E = Error, class... Parts>
 }
 
 #if defined(__cpp_exceptions)
-namespace detail {
-
 // The error that is being handled.
-inline Failure caught() {
+inline Failure caught_failure() {
   try {
     throw;
   } catch (const ConfigError& error) {
@@ -388,8 +386,6 @@ inline Failure caught() {
     return {ErrorKind::other, error.what()};
   }
 }
-
-}  // namespace detail
 #endif
 
 QWEN35_END_NAMESPACE

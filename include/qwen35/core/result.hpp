@@ -101,7 +101,7 @@ auto attempt(Call&& call) -> Result<decltype(call())> {
       return call();
     }
   } catch (const Error&) {
-    return detail::caught();
+    return caught_failure();
   }
 #else
   std::optional<Failure> failure;
