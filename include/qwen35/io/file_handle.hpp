@@ -66,8 +66,6 @@ auto without_interruption(const Call& call) {
   return result;
 }
 
-#endif
-
 #if QWEN35_BODIES
 
 QWEN35_BODY FileHandle& FileHandle::operator=(FileHandle&& other) noexcept {
@@ -81,5 +79,7 @@ QWEN35_BODY bool FileHandle::close() {
 }
 
 #endif  // QWEN35_BODIES
+
+#endif  // QWEN35_HAS_POSIX
 
 QWEN35_END_NAMESPACE

@@ -115,6 +115,7 @@ QWEN35_BODY MappedFile::MappedFile(const std::string& path, const std::function<
   }
 }
 
+#if QWEN35_HAS_MMAP
 QWEN35_BODY void MappedFile::populate(const std::function<void(std::size_t done)>& progress) const {
 #if defined(MADV_POPULATE_READ)
   constexpr std::size_t step = std::size_t{64} << 20;  // a few times a second from a disk
@@ -135,6 +136,7 @@ QWEN35_BODY void MappedFile::populate(const std::function<void(std::size_t done)
     progress(bytes_.size());
   }
 }
+#endif
 
 #endif  // QWEN35_BODIES
 

@@ -205,8 +205,8 @@ QWEN35_BODY std::span<const std::byte> WeightFiles::add_as_used(const std::strin
 // In rounds, between which progress is told; in a round each thread reads large pieces, which also zeroes and enters
 // the pages in parallel.
 QWEN35_BODY void WeightFiles::read(PlainFile<CheckpointError>& file, std::span<std::byte> out) const {
-  constexpr std::size_t piece = std::size_t{1} << 22, round = 16 * piece;  // a few rounds a second from a disk
 #if QWEN35_HAS_POSIX
+  constexpr std::size_t piece = std::size_t{1} << 22, round = 16 * piece;  // a few rounds a second from a disk
   std::atomic<int> error{0};
   std::atomic<std::size_t> missing{0};
   for (std::size_t begin = 0; begin < out.size(); begin += round) {
