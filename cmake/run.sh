@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # sh cmake/run.sh demo        build the demo and run it
 # sh cmake/run.sh test        build the tests and run them
-# sh cmake/run.sh test all    and: the code's format, each header alone, users' projects, the examples, a Clang build, the address, UB and thread sanitizers
+# sh cmake/run.sh test all    and: the code's format, each header alone, uses that must not compile, users' projects, the examples, a Clang build, the address, UB and thread sanitizers
 # sh cmake/run.sh fuzz MINUTES  build the fuzz drivers and run each for so long; what they find stands in build/fuzz/found
 # sh cmake/run.sh soak        10^5 tokens and 10^4 turns of the small model, whose memory must not grow
 # sh cmake/run.sh bench       build the benches and run them; what follows goes to each (--benchmark_filter=...)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The recorded models of tests/data/text and tests/data/vision as types, where tests of them are built.
-if(TEST test_model_oracle_c00)
+if(TARGET test_model)
   foreach(index RANGE 29)
     string(REGEX REPLACE "^.*(..)$" "\\1" number "0${index}")
     qwen35_add_config(test_model NAME c${number} FROM "${CMAKE_CURRENT_LIST_DIR}/../data/text/c${number}/config.json")

@@ -5,6 +5,8 @@
 
 #include <qwen35/core/error.hpp>
 
+#include "support/left_parts.hpp"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -220,6 +222,7 @@ FaultReport fail_each_call(const std::string& folder, bool one_file, const Befor
     }
     int status = 0;
     ::waitpid(child, &status, 0);
+    age_parts(folder);
     const std::string now = state();
     if (now != "old" && now != "new" && (one_file || now != "none")) {
       note("SIGKILL", at, "loads " + now);

@@ -48,13 +48,22 @@
 #define QWEN35_ABI_FORMATS all
 #endif
 
-#define QWEN35_ABI_JOIN(major, minor, isa, dispatch, threads, errors, formats) \
-  v##major##_##minor##_##isa##_##dispatch##_##threads##_##errors##_##formats
-#define QWEN35_ABI_EXPAND(major, minor, isa, dispatch, threads, errors, formats) \
-  QWEN35_ABI_JOIN(major, minor, isa, dispatch, threads, errors, formats)
+// Classes of files are others without POSIX or without mapping.
+#if defined(QWEN35_NO_POSIX)
+#define QWEN35_ABI_FILES _std_files
+#elif defined(QWEN35_NO_MMAP)
+#define QWEN35_ABI_FILES _unmapped
+#else
+#define QWEN35_ABI_FILES
+#endif
+
+#define QWEN35_ABI_JOIN(major, minor, isa, dispatch, threads, errors, formats, files) \
+  v##major##_##minor##_##isa##_##dispatch##_##threads##_##errors##_##formats##files
+#define QWEN35_ABI_EXPAND(major, minor, isa, dispatch, threads, errors, formats, files) \
+  QWEN35_ABI_JOIN(major, minor, isa, dispatch, threads, errors, formats, files)
 #define QWEN35_ABI                                                                                   \
   QWEN35_ABI_EXPAND(QWEN35_VERSION_MAJOR, QWEN35_VERSION_MINOR, QWEN35_ABI_ISA, QWEN35_ABI_DISPATCH, \
-                    QWEN35_ABI_THREADS, QWEN35_ABI_ERRORS, QWEN35_ABI_FORMATS)
+                    QWEN35_ABI_THREADS, QWEN35_ABI_ERRORS, QWEN35_ABI_FORMATS, QWEN35_ABI_FILES)
 
 // An installed qwen35::generate says what it was compiled for: where that is something else than this file is, the
 // linker would find nothing.
@@ -70,10 +79,11 @@ consteval bool same(const char* a, const char* b) {
   }
   return *a == *b;
 }
-static_assert(same(QWEN35_ABI_TEXT(QWEN35_ABI), QWEN35_ABI_TEXT(QWEN35_COMPILED_ABI)),
-              "qwen35::generate was compiled with other flags than this file (for an instruction set, OpenMP, "
-              "exceptions, QWEN35_FORMATS): compile both alike, or link qwen35::kernels, which takes any, or "
-              "qwen35::qwen35");
+static_assert(
+    same(QWEN35_ABI_TEXT(QWEN35_ABI), QWEN35_ABI_TEXT(QWEN35_COMPILED_ABI)),
+    "qwen35::generate was compiled with other flags than this file (for an instruction set, OpenMP, "
+    "exceptions, QWEN35_FORMATS, QWEN35_NO_POSIX): compile both alike, or link qwen35::kernels, which takes any, or "
+    "qwen35::qwen35");
 #undef QWEN35_ABI_TEXT
 #undef QWEN35_ABI_WORD
 }  // namespace abi_check

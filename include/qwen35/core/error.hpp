@@ -123,7 +123,7 @@ struct Condition {
 
 }  // namespace detail
 
-// The only place that throws, but for the next.
+// The only place that throws, but for the next and caught_failure().
 template <class E = Error>
 [[noreturn, gnu::cold]] inline void raise(const std::string& message, [[maybe_unused]] detail::Place place = {}) {
   static_assert(std::is_base_of_v<Error, E>, "raise<E>: E must derive from qwen35::Error");
@@ -366,7 +366,7 @@ template <class E = Error, class... Parts>
 }
 
 #if defined(__cpp_exceptions)
-// The error that is being handled.
+// The error that is being handled: for a handler of exceptions alone. What is no Error is raised again.
 inline Failure caught_failure() {
   try {
     throw;

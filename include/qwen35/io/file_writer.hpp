@@ -16,6 +16,7 @@
 #if QWEN35_HAS_POSIX
 #include <sys/file.h>
 #include <cstdio>
+#include <ctime>
 #else
 #include <filesystem>
 #include <fstream>
@@ -43,7 +44,8 @@ std::string part_name(std::string_view name);
 // and it is gone. (Where the system has no locks nobody takes it.)
 bool lock_part(const FileHandle& file);
 
-// Removes what was left by programs that were ended while they wrote the file `name`: nobody keeps it any more.
+// Removes what was left by programs that were ended while they wrote the file `name`: nobody keeps it any more, and
+// nobody wrote to it for an hour. (On some network file systems nobody sees another machine's locks.)
 void remove_left_parts(const FileHandle& folder, std::string_view name);
 
 #endif
@@ -54,9 +56,9 @@ void remove_left_parts(const FileHandle& folder, std::string_view name);
 // commit() has put it on the disk. Without commit(), and after any error, `path` is as before and the other file gone.
 // Where the system has files without a name (Linux, most file systems) it gets one when it is complete, so that a
 // program that is ended before leaves nothing; elsewhere, and between finish() and commit(), that leaves a file called
-// .qwen35-*.part, which the next writer of `path` removes. A link to a file in the place of `path` is replaced, not
-// followed; a file that is replaced passes its permissions on. All errors are of type E, with the path and the system's
-// reason.
+// .qwen35-*.part, which a writer of `path` removes that comes an hour later. A link to a file in the place of `path` is
+// replaced, not followed; a file that is replaced passes its permissions on. All errors are of type E, with the path
+// and the system's reason.
 template <class E = Error>
 class FileWriter {
  public:
@@ -307,10 +309,10 @@ QWEN35_BODY void remove_left_parts(const FileHandle& folder, std::string_view na
       continue;
     }
     const FileHandle part(::openat(folder.number(), static_cast<const char*>(entry->d_name),
-                                   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+                                   O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     struct stat info {};
     if (part.is_open() && ::fstat(part.number(), &info) == 0 && S_ISREG(info.st_mode) &&
-        ::flock(part.number(), LOCK_EX | LOCK_NB) == 0) {
+        info.st_mtime < std::time(nullptr) - 3600 && ::flock(part.number(), LOCK_EX | LOCK_NB) == 0) {
       ::unlinkat(folder.number(), static_cast<const char*>(entry->d_name), 0);
     }
   }

@@ -3,6 +3,7 @@
 // where a key is missing.
 #pragma once
 
+#include <qwen35/unicode/utf8.hpp>
 #include <qwen35/weights/gguf_parts.hpp>
 
 #include <algorithm>
@@ -35,7 +36,7 @@ class GgufFields {
  public:
   // `prefix`: stands before the keys.
   GgufFields(const GgufFile& file, std::string prefix) : file_(file), prefix_(std::move(prefix)) {
-    out["key_names"][""] = file.source;
+    out["key_names"][""] = unicode::repair_utf8(file.source);
   }
 
   json::Value out = json::Value::object();

@@ -5,6 +5,7 @@
 #include <qwen35/config/split_regex.hpp>
 #include <qwen35/io/model_folder.hpp>
 #include <qwen35/json/dump.hpp>
+#include <qwen35/unicode/utf8.hpp>
 #include <qwen35/weights/gguf_config.hpp>
 
 #include <algorithm>
@@ -203,7 +204,7 @@ QWEN35_BODY std::string gguf_tokenizer_json(const GgufFile& file) {
   const std::string byte_level =
       R"({"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":false})";
   json::Value names = json::Value::object();
-  names[""] = file.source;
+  names[""] = unicode::repair_utf8(file.source);
   names["model.vocab"] = "tokenizer.ggml.tokens";
   names["model.merges"] = "tokenizer.ggml.merges";
   return concat("{\"key_names\":", json::dump(names), ",\"added_tokens\":[", added,

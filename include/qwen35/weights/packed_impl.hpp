@@ -157,7 +157,12 @@ QWEN35_BODY PackedFile PackedIndex::read() {
   }
   out.gguf = dialect == "gguf";
   out.recipe = member(root, "recipe", json::Kind::string, "the index").as_string();
-  for (const json::Value& value : member(root, "files", json::Kind::array, "the index").items()) {
+  const std::vector<json::Value>& files = member(root, "files", json::Kind::array, "the index").items();
+  constexpr std::size_t most_files = 1000;  // those of a model's folder are twelve
+  if (declined() || !expect(files.size() <= most_files, files.size(), " files, at most ", most_files)) {
+    return out;
+  }
+  for (const json::Value& value : files) {
     out.files.push_back(entry(value, "file"));
     if (declined()) {
       return out;
