@@ -179,6 +179,9 @@ TEST_CASE("bytes that are not where the header says") {
         damaged + "a: starts at byte 4, after a hole that starts at 0");
   CHECK(problem(good, 7) == damaged + "a: bytes 0 to 8 of 7 do not exist");
   CHECK(problem(good, 9) == damaged + "the file: has 1 bytes after the last tensor");
+  const std::string_view pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n";
+  CHECK_THROWS_WITH_AS(read_safetensors(std::as_bytes(std::span(pointer)), "m.safetensors"),
+                       doctest::Contains("m.safetensors: a pointer of Git LFS"), CheckpointError);
 }
 
 TEST_CASE("everything that is wrong stands in one error") {

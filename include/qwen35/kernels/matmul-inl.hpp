@@ -287,8 +287,6 @@ template <Format F>
 inline constexpr bool has_pairs = !is_f32<F> && requires {
   VectorsOf<F>::streams;
 };
-inline constexpr std::size_t pairs_from = 13;  // tokens; from here on all tiles have at least four
-// (Of more than few_tokens rows that are decoded once are 1.1 to 1.3 times as fast.)
 inline constexpr std::size_t pair_panel_rows = 32;
 
 // Tokens in shares that are equal but for one token.
@@ -325,8 +323,13 @@ inline QWEN35_TILE_FUNCTION void multiply_pair(const std::byte* w0, const std::b
   }
 }
 
+// False: not of so many tokens. (All tiles have at least four; of more than few_tokens rows that are decoded once are
+// 1.1 to 1.3 times as fast.)
 template <Format F>
-inline void multiply_pairs(const MatmulTask& task) {
+inline bool multiply_pairs(const MatmulTask& task) {
+  if (task.tokens < 13 || task.tokens > few_tokens) {
+    return false;
+  }
   HWY_ALIGN float packed[few_tokens * matmul_block_limit];
   const Matrix& w = task.w;
   const std::size_t cols = w.cols, block = matmul_block(cols);
@@ -370,6 +373,7 @@ inline void multiply_pairs(const MatmulTask& task) {
       }
     }
   }
+  return true;
 }
 
 #else
@@ -397,8 +401,7 @@ inline void matmul(const MatmulTask& task) {
   }
   visit(is_streamed(task.w, task.tokens) ? task.w.format : Format::f32, [&task]<Format F>(StoredAs<F>) {
     if constexpr (has_pairs<F>) {
-      if (task.tokens >= pairs_from && task.tokens <= few_tokens) {
-        multiply_pairs<F>(task);
+      if (multiply_pairs<F>(task)) {
         return;
       }
     }

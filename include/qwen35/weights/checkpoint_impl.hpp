@@ -9,7 +9,9 @@
 #include <qwen35/json/parse.hpp>
 #include <qwen35/weights/model_files.hpp>
 
+#include <algorithm>
 #include <mutex>
+#include <string_view>
 #include <unordered_set>
 
 QWEN35_BEGIN_NAMESPACE
@@ -45,6 +47,18 @@ inline std::size_t safetensors_data(const std::string& path) {
 }  // namespace detail
 
 namespace detail {
+
+// What else is to be said of a path where nothing is.
+inline std::string_view why_missing(std::string_view path) {
+  if (path.empty()) {
+    return ": the path is empty";
+  }
+  if (path[0] == '~') {
+    return " (a shell would replace the ~)";
+  }
+  const bool is_name = path[0] != '/' && path[0] != '.' && std::count(path.begin(), path.end(), '/') == 1;
+  return is_name ? " (nothing is downloaded: hf download NAME --local-dir FOLDER does, and FOLDER is given here)" : "";
+}
 
 QWEN35_BODY void refuse_mmproj(const CheckpointOptions& options, const std::string& name) {
   if (options.mmproj) {
@@ -104,7 +118,7 @@ QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const Checkpo
     return of_packed(read_packed(weights->add_as_used(folder), folder), weights, options).logged();
   }
   Checkpoint out(ModelFolder(folder), options);
-  if (!holds<CheckpointError>(path_exists(folder), folder, ": no such folder") ||
+  if (!holds<CheckpointError>(path_exists(folder), folder, ": no such folder", detail::why_missing(folder)) ||
       !holds<CheckpointError>(is_folder(folder), folder,
                               ": no folder, and begins neither as a GGUF nor as a packed file",
                               folder.ends_with(".safetensors") ? ": name the folder that it is in" : "") ||

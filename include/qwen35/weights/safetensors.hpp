@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -253,6 +254,12 @@ std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const 
   constexpr std::size_t header_limit = 100'000'000;  // the format's own limit
   if (!holds<CheckpointError>(file.size() >= 8, source, ": ", file.size(),
                               " bytes, too short for a safetensors file")) {
+    return {};
+  }
+  constexpr std::string_view pointer = "version https://git-lfs";
+  if (!holds<CheckpointError>(
+          file.size() < pointer.size() || std::memcmp(file.data(), pointer.data(), pointer.size()) != 0, source,
+          ": a pointer of Git LFS in the place of the weights: \"git lfs pull\" gets them")) {
     return {};
   }
   std::uint64_t header_size = 0;
