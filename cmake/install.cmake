@@ -52,9 +52,9 @@ if(EXISTS "${CMAKE_CURRENT_LIST_DIR}/@qwen35_kernels_file@" AND CMAKE_SYSTEM_PRO
   set(qwen35_kernels_FOUND TRUE)
   include("${CMAKE_CURRENT_LIST_DIR}/qwen35KernelsTargets.cmake")
   # What the functions are called says which flags they were compiled with; a file with others is told so at once (qwen35/core/abi.hpp).
-  file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/@qwen35_generate_file@" qwen35_abi LIMIT_COUNT 1
-       REGEX "v[0-9]+_[0-9]+_[a-z0-9]+_[a-z]+_[a-z]+_(throws|handler)_(all|some)")
-  string(REGEX REPLACE "^.*(v[0-9]+_[0-9]+_[a-z0-9]+_[a-z]+_[a-z]+_(throws|handler)_(all|some)).*$" "\\1" qwen35_abi "${qwen35_abi}")
+  set(qwen35_abi_name "v[0-9]+_[0-9]+_[a-z0-9]+_[a-z]+_[a-z]+_(throws|handler)_(all|some)(_std_files|_unmapped)?")
+  file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/@qwen35_generate_file@" qwen35_abi LIMIT_COUNT 1 REGEX "${qwen35_abi_name}")
+  string(REGEX MATCH "${qwen35_abi_name}" qwen35_abi "${qwen35_abi}")
   get_target_property(qwen35_alias qwen35::generate ALIASED_TARGET)  # of a folder that was added before
   if(qwen35_abi AND NOT qwen35_alias)
     set_property(TARGET qwen35::generate APPEND PROPERTY INTERFACE_COMPILE_DEFINITIONS "QWEN35_COMPILED_ABI=${qwen35_abi}")
