@@ -924,6 +924,11 @@ TEST_CASE("indexes that are wrong") {
       CHECK(said == "m.qwen35: damaged index: " + wrong.message);
     }
   }
+  std::string many = "0";
+  for (int i = 0; i < 1000; ++i) {
+    many += ",0";
+  }
+  CHECK(message_for(sealed(index_of(many, ""))) == "m.qwen35: damaged index: 1001 files, at most 1000");
   for (const char* const index : {"", "[]", "1", "null", "\"x\""}) {
     CHECK(message_for(sealed(index)).starts_with("m.qwen35: damaged index: "));
   }
