@@ -542,6 +542,14 @@ TEST_CASE("whatever stands in a key of the metadata, an error names the file and
   CHECK(kinds >= 200);
 }
 
+TEST_CASE("the path of a file may be no UTF-8") {
+  const TempFolder folder;
+  const std::string path = folder.file("m\xe4.gguf");
+  std::filesystem::copy_file(shapes_path, path);
+  CHECK(Tokenizer::from_pretrained(path).size() == Tokenizer::from_pretrained(shapes_path).size());
+  CHECK(Checkpoint::open(path).tensors().size() == Checkpoint::open(shapes_path).tensors().size());
+}
+
 TEST_CASE("the tokenizer and the template are those of the folder") {
   const Tokenizer file = Tokenizer::from_pretrained(shapes_path), folder = Tokenizer::from_pretrained(shapes_folder);
   const TokenizerParts ours = file.parts(), theirs = folder.parts();

@@ -16,6 +16,11 @@
 
 QWEN35_BEGIN_NAMESPACE
 
+// What JSON that is made from a file calls it. (A path may be no UTF-8, texts of JSON are.)
+inline std::string gguf_name(const GgufFile& file) {
+  return unicode::repair_utf8(file.source);
+}
+
 // Beside the fields stands "key_names": what the files call each of them, for messages; under "", the file. Raises
 // ConfigError for a key that is missing and that no shape gives, or metadata that contradict each other.
 json::Value gguf_config(const GgufModel& model);
@@ -36,7 +41,7 @@ class GgufFields {
  public:
   // `prefix`: stands before the keys.
   GgufFields(const GgufFile& file, std::string prefix) : file_(file), prefix_(std::move(prefix)) {
-    out["key_names"][""] = unicode::repair_utf8(file.source);
+    out["key_names"][""] = gguf_name(file);
   }
 
   json::Value out = json::Value::object();
@@ -162,7 +167,7 @@ QWEN35_BODY void add_gguf_layer_types(const GgufFile& file, std::size_t layers, 
 
 QWEN35_BODY void add_gguf_rope(const GgufFile& file, GgufFields& fields) {
   json::Value rope = json::Value::object();
-  rope["key_names"][""] = file.source;
+  rope["key_names"][""] = gguf_name(file);
   const auto take = [&](std::string_view field, std::string_view key) {
     const GgufValue* const value = fields.find(key);
     if (value != nullptr || rope["key_names"].find(field) == nullptr) {

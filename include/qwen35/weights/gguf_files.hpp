@@ -5,7 +5,6 @@
 #include <qwen35/config/split_regex.hpp>
 #include <qwen35/io/model_folder.hpp>
 #include <qwen35/json/dump.hpp>
-#include <qwen35/unicode/utf8.hpp>
 #include <qwen35/weights/gguf_config.hpp>
 
 #include <algorithm>
@@ -100,7 +99,7 @@ QWEN35_BODY json::Value gguf_preprocessor_config(const GgufFile& vision, bool vi
   out["size"]["shortest_edge"] = video ? 4096 : 65536;
   out["size"]["longest_edge"] = video ? 25165824 : 16777216;
   out["temporal_patch_size"] = 2;
-  out["key_names"][""] = vision.source;
+  out["key_names"][""] = gguf_name(vision);
   for (const auto& [field, key] :
        {std::pair<std::string_view, std::string_view>{"patch_size", "clip.vision.patch_size"},
         {"merge_size", "clip.vision.spatial_merge_size"},
@@ -204,7 +203,7 @@ QWEN35_BODY std::string gguf_tokenizer_json(const GgufFile& file) {
   const std::string byte_level =
       R"({"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":false})";
   json::Value names = json::Value::object();
-  names[""] = unicode::repair_utf8(file.source);
+  names[""] = gguf_name(file);
   names["model.vocab"] = "tokenizer.ggml.tokens";
   names["model.merges"] = "tokenizer.ggml.merges";
   return concat("{\"key_names\":", json::dump(names), ",\"added_tokens\":[", added,
