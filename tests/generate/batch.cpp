@@ -234,8 +234,10 @@ TEST_CASE("at the limit of memory every sequence stands as it was") {
   CHECK(batch.sequence(a).usage.completion_tokens == 5);
   CHECK(batch.sequence(b).usage.completion_tokens == 5);
   CHECK_THROWS_AS(batch.step(), CacheError);
+  CHECK(batch.events().empty());
   CHECK(batch.remove(a).sequence.finish_reason == FinishReason::cancelled);
   until_full();
+  CHECK(batch.events().empty());
   CHECK(generated(batch.sequence(b)) == alone(model, prompt_of(1, 40), config)[0]);
 }
 

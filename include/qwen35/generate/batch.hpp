@@ -76,7 +76,7 @@ class Batch {
     choose();
     return true;
   }
-  // The new tokens of the last step.
+  // The new tokens of the last step: none of one that did nothing, or raised before the first choice.
   std::span<const Event> events() const QWEN35_LIFETIMEBOUND { return events_; }
 
   std::size_t size() const { return entries_.size(); }

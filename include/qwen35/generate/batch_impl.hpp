@@ -159,6 +159,7 @@ void Batch<M, D>::select() {
 template <class M, class D>
 bool Batch<M, D>::forward() {
   require<InputError>(waiting_.empty(), "Batch: logits of ", waiting_.size(), " sequences wait for a choice");
+  events_.clear();
   if (running() == 0) {
     return false;
   }
