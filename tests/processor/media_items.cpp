@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "media/media_test.hpp"
+#include "support/allocation_faults.hpp"
 
 using namespace qwen35;
 using media_test::contains;
@@ -35,6 +36,20 @@ TEST_CASE("a picture from each form is the same picture") {
   LoadedImage first(path);
   const LoadedImage moved = std::move(first);
   CHECK(Image(moved.view()) == image);
+}
+
+TEST_CASE("without memory for its copy an item frees nothing that was not made") {
+  const std::string path(100, 'p');
+  const std::vector<ImageItem> pictures{path, PixelView{}, path};
+  const Image frame(2, 2);
+  const std::vector<VideoItem> videos{path, FrameList(std::span(&frame, 1)), path};
+  std::size_t failures = 0;
+  for (std::size_t at = 1; at <= 4; ++at) {
+    CAPTURE(at);
+    failures += test_support::fails_without_memory(at, [&] { const std::vector<ImageItem> copy = pictures; });
+    failures += test_support::fails_without_memory(at, [&] { const std::vector<VideoItem> copy = videos; });
+  }
+  CHECK(failures == 3 + 4);  // the list, two paths, and the frames' list
 }
 
 TEST_CASE("what a message's part stands for") {
