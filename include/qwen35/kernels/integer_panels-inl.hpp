@@ -205,6 +205,10 @@ inline void multiply_chunk(const PanelSpan& panel, const TokenChunk<K>& x, std::
   }
 }
 
+// Codes of a tile are in the first-level cache still when they are multiplied: 1.02 to 1.07 times as fast as 64 rows
+// (Zen 3; 16 tokens; q4_k, q6_k and q8_0). It was not measured elsewhere.
+inline constexpr bool one_tile_panels = HWY_TARGET == HWY_AVX2;
+
 // `allow_amx`: in its tile registers where they are worth it.
 template <class Reader>
 inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool allow_amx) {
@@ -229,25 +233,30 @@ inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool 
   const std::size_t all_blocks = quantized_blocks(task.w.cols);
   const std::size_t whole = Reader::bytes == 0 ? 0 : task.w.cols / quantized_values;
   const std::size_t block_bytes = row_bytes(task.w.format, quantized_values);
-  for (std::size_t row = task.row_begin; row < task.row_end; row += integer_panel_rows) {
-    const std::size_t rows = task.row_end - row < integer_panel_rows ? task.row_end - row : integer_panel_rows;
+  // Where the tokens are copied once for all rows, rows may be multiplied as soon as a tile of them is expanded.
+  const bool copied_once = task.tokens <= chunk_tokens && all_blocks <= span_blocks;
+  const std::size_t panel_rows = one_tile_panels && copied_once ? tile_rows : integer_panel_rows;
+  for (std::size_t row = task.row_begin; row < task.row_end; row += panel_rows) {
+    const std::size_t rows = task.row_end - row < panel_rows ? task.row_end - row : panel_rows;
     for (std::size_t span = 0; span < all_blocks; span += span_blocks) {
       const std::size_t blocks = all_blocks - span < span_blocks ? all_blocks - span : span_blocks;
-      for (std::size_t r = 0; r < (rows + tile_rows - 1) / tile_rows * tile_rows; r += lanes) {
+      for (std::size_t r = 0; r < rows; r += tile_rows) {
         for (std::size_t b = 0; b < blocks; ++b) {
-          const std::uint8_t* from[lanes];
-          for (std::size_t i = 0; i < lanes; ++i) {
-            // (Rows beyond the last repeat it.)
-            const std::size_t own = r + i % vector_rows * 4 + i / vector_rows;
-            const std::size_t index = row + (own < rows ? own : rows - 1);
-            const std::byte* const at = task.w.row(index) + (span + b) * block_bytes;
-            from[i] = span + b < whole ? reinterpret_cast<const std::uint8_t*>(at)
-                                       : copy_block(task.w, index, span + b, Reader::bytes == 0, room[i]);
-            for (std::size_t line = 0; !spreads_fetches && line < block_bytes; line += 64) {
-              fetch(at + line, integer_panel_rows * task.w.row_bytes);
+          for (std::size_t v = 0; v < tile_vectors; ++v) {
+            const std::uint8_t* from[lanes];
+            for (std::size_t i = 0; i < lanes; ++i) {
+              // (Rows beyond the last repeat it.)
+              const std::size_t own = r + v * lanes + i % vector_rows * 4 + i / vector_rows;
+              const std::size_t index = row + (own < rows ? own : rows - 1);
+              const std::byte* const at = task.w.row(index) + (span + b) * block_bytes;
+              from[i] = span + b < whole ? reinterpret_cast<const std::uint8_t*>(at)
+                                         : copy_block(task.w, index, span + b, Reader::bytes == 0, room[i]);
+              for (std::size_t line = 0; !spreads_fetches && line < block_bytes; line += 64) {
+                fetch(at + line, integer_panel_rows * task.w.row_bytes);
+              }
             }
+            expand_block<Reader>(from, b, blocks, v, amx, tiles[r / tile_rows]);
           }
-          expand_block<Reader>(from, b, blocks, r % tile_rows / lanes, amx, tiles[r / tile_rows]);
         }
       }
       const SpanSink sink{task, row, rows, span == 0, span + blocks == all_blocks};
@@ -261,10 +270,10 @@ inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool 
       }
 #endif
       const std::size_t token_tiles = (task.tokens + tile_tokens - 1) / tile_tokens;
-      NextPanel next(task, row, span, Kind::sums * ((rows + tile_rows - 1) / tile_rows) * token_tiles);
+      NextPanel next(task, row, span, panel_rows, Kind::sums * ((rows + tile_rows - 1) / tile_rows) * token_tiles);
       for (std::size_t token = 0; token < task.tokens; token += chunk_tokens) {
         const std::size_t tokens = task.tokens - token < chunk_tokens ? task.tokens - token : chunk_tokens;
-        if (row == task.row_begin || task.tokens > chunk_tokens || all_blocks > span_blocks) {
+        if (row == task.row_begin || !copied_once) {
           x.set(task, token, tokens, span, blocks, all_blocks);
         }
         HWY_ALIGN float sums[integer_panel_rows * chunk_tokens];

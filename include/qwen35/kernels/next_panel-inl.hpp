@@ -25,20 +25,21 @@ inline constexpr bool spreads_fetches = HWY_TARGET == HWY_AVX2;
 
 class NextPanel {
  public:
-  // After `span` blocks and those before it of the rows from `row` on; this many tiles are multiplied until then.
-  HWY_INLINE NextPanel(const IntegerMatmulTask& task, std::size_t row, std::size_t span, std::size_t tiles)
+  // After `span` blocks and those before it of the panel from `row` on; this many tiles are multiplied until then.
+  HWY_INLINE NextPanel(const IntegerMatmulTask& task, std::size_t row, std::size_t span, std::size_t panel_rows,
+                       std::size_t tiles)
       : stride_(task.w.row_bytes) {
     const std::size_t all_blocks = quantized_blocks(task.w.cols);
     const std::size_t block_bytes = row_bytes(task.w.format, quantized_values);
     const bool same_rows = span + span_blocks < all_blocks;
-    const std::size_t begin = same_rows ? row : row + integer_panel_rows, block = same_rows ? span + span_blocks : 0;
+    const std::size_t begin = same_rows ? row : row + panel_rows, block = same_rows ? span + span_blocks : 0;
     bytes_ = std::min(span_blocks, all_blocks - block) * block_bytes;
     if (begin < task.row_end) {
       at_ = address(task.w.row(begin)) + block * block_bytes;
-      rows_ = std::min(integer_panel_rows, task.row_end - begin);
+      rows_ = std::min(panel_rows, task.row_end - begin);
     } else if (task.next != nullptr) {
       at_ = address(task.next);
-      rows_ = integer_panel_rows;
+      rows_ = panel_rows;
     }
     if (bytes_ >= stride_) {  // one piece of memory
       bytes_ = stride_ * rows_;
