@@ -103,7 +103,7 @@ QWEN35_TILE_FUNCTION void multiply_amx_tile(const PanelTile& panel, std::size_t 
   for (std::size_t b = 0; b < blocks; ++b) {
     std::memset(second[b] + tokens * lanes, 0, unused);
   }
-  const float* const scales = panel.scales + k * blocks * tile_rows;
+  const float* const scales = panel.scales + k * panel_blocks * tile_rows;
   Vec partial[Tokens];
   QWEN35_UNROLL
   for (std::size_t t = 0; t < Tokens; ++t) {
@@ -111,8 +111,8 @@ QWEN35_TILE_FUNCTION void multiply_amx_tile(const PanelTile& panel, std::size_t 
   }
   for (std::size_t b = 0; b < blocks; ++b) {
     multiply_amx_group(codes.codes + b * codes.block + k * K::group, codes.stride,
-                       panel.codes + (k * blocks + b) * K::group * tile_rows, first, second[b]);
-    add_amx_group<K, Tokens>(first, scales + b * tile_rows, panel.offsets + (k * blocks + b) * tile_rows, x, b, k,
+                       panel.codes + (k * panel_blocks + b) * K::group * tile_rows, first, second[b]);
+    add_amx_group<K, Tokens>(first, scales + b * tile_rows, panel.offsets + (k * panel_blocks + b) * tile_rows, x, b, k,
                              partial);
   }
   put_amx_groups<Tokens>(partial, k, sums);
@@ -122,7 +122,7 @@ QWEN35_TILE_FUNCTION void multiply_amx_tile(const PanelTile& panel, std::size_t 
   }
   for (std::size_t b = 0; b < blocks; ++b) {
     add_amx_group<K, Tokens>(second[b], scales + b * tile_rows + lanes,
-                             panel.offsets + (k * blocks + b) * tile_rows + lanes, x, b, k, partial);
+                             panel.offsets + (k * panel_blocks + b) * tile_rows + lanes, x, b, k, partial);
   }
   put_amx_groups<Tokens>(partial, k, sums + lanes);
 }

@@ -36,18 +36,17 @@ HWY_INLINE ByteVec zero_move(bool amx) {
 template <class Kind>
 struct StoreCodes {
   std::uint8_t* codes;  // of vector v and block b of the first group
-  std::size_t blocks;
   ByteVec move;
 
   HWY_INLINE void operator()(std::size_t g, const ByteQuad& first, const ByteQuad& last) const {
     constexpr std::size_t step = tile_vectors * vector_bytes;
     if constexpr (Kind::group == 32) {
-      std::uint8_t* const to = codes + g * blocks * 8 * step;
+      std::uint8_t* const to = codes + g * panel_blocks * 8 * step;
       put(first, to);
       put(last, to + 4 * step);
     } else {
-      put(first, codes + 2 * g * blocks * 4 * step);
-      put(last, codes + (2 * g + 1) * blocks * 4 * step);
+      put(first, codes + 2 * g * panel_blocks * 4 * step);
+      put(last, codes + (2 * g + 1) * panel_blocks * 4 * step);
     }
   }
 
@@ -73,20 +72,21 @@ HWY_INLINE void store_quad(const Quad& pieces, std::size_t step, float* to) {
 
 // Block b of `lanes` rows into vector v of a tile. rows[q * vector_rows + j] is row 4 j + q.
 template <class Reader>
-HWY_INLINE void expand_block(const std::uint8_t* const* rows, std::size_t b, std::size_t blocks, std::size_t v,
-                             bool amx, const PanelTile& to) {
+HWY_INLINE void expand_block(const std::uint8_t* const* rows, std::size_t b, std::size_t v, bool amx,
+                             const PanelTile& to) {
   using Kind = typename Reader::Kind;
   const IntTag tag;
-  Reader::codes(LoadTransposed{rows},
-                StoreCodes<Kind>{to.codes + (b * Kind::group / 4 * tile_vectors + v) * vector_bytes, blocks,
-                                 zero_move<Kind>(amx)});
+  Reader::codes(
+      LoadTransposed{rows},
+      StoreCodes<Kind>{to.codes + (b * Kind::group / 4 * tile_vectors + v) * vector_bytes, zero_move<Kind>(amx)});
   GroupScales<Kind> own[4];
   QWEN35_UNROLL
   for (std::size_t q = 0; q < 4; ++q) {
     own[q] = Reader::scales(rows + q * vector_rows);
   }
   for (std::size_t k = 0; k < Kind::sums; k += 4) {
-    const std::size_t at = ((k * blocks + b) * tile_vectors + v) * lanes, step = blocks * tile_vectors * lanes;
+    const std::size_t at = ((k * panel_blocks + b) * tile_vectors + v) * lanes,
+                      step = panel_blocks * tile_vectors * lanes;
     const std::size_t m = k / 4;
     store_quad({hn::BitCast(tag, own[0].scales[m]), hn::BitCast(tag, own[1].scales[m]),
                 hn::BitCast(tag, own[2].scales[m]), hn::BitCast(tag, own[3].scales[m])},
@@ -214,8 +214,8 @@ template <class Reader>
 inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool allow_amx) {
   using Kind = typename Reader::Kind;
   using K = TileKindOf<Kind>;
-  constexpr std::size_t tile_scales = Kind::sums * span_blocks * tile_rows;
-  alignas(64) std::uint8_t codes[panel_tiles][tile_rows * quantized_values * span_blocks];
+  constexpr std::size_t tile_scales = Kind::sums * panel_blocks * tile_rows;
+  alignas(64) std::uint8_t codes[panel_tiles][tile_rows * quantized_values * panel_blocks];
   alignas(64) float scales[panel_tiles][tile_scales];
   alignas(64) float offsets[panel_tiles][Kind::offsets ? tile_scales : 1];
   PanelTile tiles[panel_tiles];
@@ -255,7 +255,7 @@ inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool 
                 fetch(at + line, integer_panel_rows * task.w.row_bytes);
               }
             }
-            expand_block<Reader>(from, b, blocks, v, amx, tiles[r / tile_rows]);
+            expand_block<Reader>(from, b, v, amx, tiles[r / tile_rows]);
           }
         }
       }

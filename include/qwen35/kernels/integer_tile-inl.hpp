@@ -43,11 +43,13 @@ template <class Kind>
 using TileKindOf = TileKind<Kind::group, Kind::offsets, unsigned_codes && Kind::zero != 0 ? 128 : Kind::zero,
                             !unsigned_codes && Kind::is_signed, unsigned_codes ? 1 : Kind::short_sums>;
 
-// The rows of a tile over a span of `blocks`. Groups come in the order of their partial sums: group k of each block,
-// then group k + 1 of each.
+// The rows of a tile over a span. Groups come in the order of their partial sums: group k of each block, then group
+// k + 1 of each. The place of one block more keeps the groups of a block, which are written together, out of each
+// other's sets of the first-level cache.
+inline constexpr std::size_t panel_blocks = span_blocks + 1;
 struct PanelTile {
-  std::uint8_t* codes;  // [sums, blocks, group / 4, tile_vectors, vector_bytes]
-  float* scales;        // [sums, blocks, tile_vectors, lanes]
+  std::uint8_t* codes;  // [sums, panel_blocks, group / 4, tile_vectors, vector_bytes]
+  float* scales;        // [sums, panel_blocks, tile_vectors, lanes]
   float* offsets;
 };
 
@@ -188,9 +190,9 @@ template <class K, std::size_t Tokens, class Source>
 QWEN35_TILE_FUNCTION void multiply_tile(const PanelTile& panel, std::size_t k, std::size_t blocks, const Source& x,
                                         float* sums) {
   constexpr std::size_t count = Tokens * tile_vectors, step = K::group / 4 * tile_vectors * vector_bytes;
-  const std::uint8_t* codes = panel.codes + k * blocks * step;
-  const float* scales = panel.scales + k * blocks * tile_rows;
-  const float* offsets = panel.offsets + k * blocks * tile_rows;
+  const std::uint8_t* codes = panel.codes + k * panel_blocks * step;
+  const float* scales = panel.scales + k * panel_blocks * tile_rows;
+  const float* offsets = panel.offsets + k * panel_blocks * tile_rows;
   Vec partial[count];
   QWEN35_UNROLL
   for (std::size_t i = 0; i < count; ++i) {
