@@ -3,6 +3,8 @@
 
 #include <qwen35/kernels/quantized_rows.hpp>
 
+#include <cstdlib>
+
 using namespace qwen35;
 using namespace kernel_test;
 
@@ -26,6 +28,20 @@ TEST_CASE("the best instruction set runs unless another is asked for") {
     CHECK(std::string(error.what()).find(found.tables[0]->isa) != std::string::npos);
   }
   CHECK(isa_name() == found.tables[0]->isa);
+}
+
+TEST_CASE("a set that the environment names has to be here") {
+  ::setenv("QWEN35_ISA", "avx9000", 1);
+  CHECK_THROWS_WITH_AS(require_isa_of_environment(),
+                       doctest::Contains("QWEN35_ISA: no kernels for \"avx9000\" here, expected one of: "), InputError);
+  for (const std::string_view name : isa_names()) {
+    ::setenv("QWEN35_ISA", std::string(name).c_str(), 1);
+    CHECK_NOTHROW(require_isa_of_environment());
+  }
+  ::setenv("QWEN35_ISA", "", 1);
+  CHECK_NOTHROW(require_isa_of_environment());
+  ::unsetenv("QWEN35_ISA");
+  CHECK_NOTHROW(require_isa_of_environment());
 }
 
 TEST_CASE("every kernel is in every table") {

@@ -163,7 +163,7 @@ inline Candidates candidates() {
 inline std::atomic<const KernelTable*> chosen_table{nullptr};
 
 // The environment variable names a set; one that does not exist here is passed over, because kernels may run where
-// nothing can be raised.
+// nothing can be raised: require_isa_of_environment() is for who can.
 inline const KernelTable& choose_table() {
   const Candidates found = candidates();
   const KernelTable* chosen = found.tables[0];
@@ -202,41 +202,34 @@ QWEN35_END_NAMESPACE
 #if defined(QWEN35_COMPILED_KERNELS)
 
 // What the library's users call, see compiled.hpp. (Their names of it must not be another function here.)
-extern "C" {
 #define QWEN35_KERNEL_EXPORT(name, Task)                                                            \
-  void QWEN35_KERNEL_SYMBOL(name)(const void* task) {                                               \
+  void QWEN35_KERNEL_SYMBOL_OF(QWEN35_EXPORTED_FORMATS, name)(const void* task) {                   \
     qwen35::kernels::detail::active_table().name(*static_cast<const qwen35::kernels::Task*>(task)); \
   }
-QWEN35_KERNELS(QWEN35_KERNEL_EXPORT)
-#undef QWEN35_KERNEL_EXPORT
-const char* QWEN35_KERNEL_SYMBOL(isa_name)() {
-  return qwen35::kernels::detail::active_table().isa.data();
-}
-const char* QWEN35_KERNEL_SYMBOL(isa_choice)(std::size_t index) {
-  const qwen35::kernels::detail::Candidates found = qwen35::kernels::detail::candidates();
-  return index < found.count ? found.tables[index]->isa.data() : nullptr;
-}
-bool QWEN35_KERNEL_SYMBOL(choose_isa)(const char* name, std::size_t length) {
-  return qwen35::kernels::detail::choose_table_of({name, length});
-}
-#if !defined(QWEN35_FORMATS)
-#define QWEN35_KERNEL_EXPORT(name, Task)                       \
-  void QWEN35_KERNEL_SYMBOL_OF(some, name)(const void* task) { \
-    QWEN35_KERNEL_SYMBOL(name)(task);                          \
+#define QWEN35_KERNEL_EXPORTS                                                                               \
+  QWEN35_KERNELS(QWEN35_KERNEL_EXPORT)                                                                      \
+  const char* QWEN35_KERNEL_SYMBOL_OF(QWEN35_EXPORTED_FORMATS, isa_name)() {                                \
+    return qwen35::kernels::detail::active_table().isa.data();                                              \
+  }                                                                                                         \
+  const char* QWEN35_KERNEL_SYMBOL_OF(QWEN35_EXPORTED_FORMATS, isa_choice)(std::size_t index) {             \
+    const qwen35::kernels::detail::Candidates found = qwen35::kernels::detail::candidates();                \
+    return index < found.count ? found.tables[index]->isa.data() : nullptr;                                 \
+  }                                                                                                         \
+  bool QWEN35_KERNEL_SYMBOL_OF(QWEN35_EXPORTED_FORMATS, choose_isa)(const char* name, std::size_t length) { \
+    return qwen35::kernels::detail::choose_table_of({name, length});                                        \
   }
-QWEN35_KERNELS(QWEN35_KERNEL_EXPORT)
-#undef QWEN35_KERNEL_EXPORT
-const char* QWEN35_KERNEL_SYMBOL_OF(some, isa_name)() {
-  return QWEN35_KERNEL_SYMBOL(isa_name)();
-}
-const char* QWEN35_KERNEL_SYMBOL_OF(some, isa_choice)(std::size_t index) {
-  return QWEN35_KERNEL_SYMBOL(isa_choice)(index);
-}
-bool QWEN35_KERNEL_SYMBOL_OF(some, choose_isa)(const char* name, std::size_t length) {
-  return QWEN35_KERNEL_SYMBOL(choose_isa)(name, length);
-}
+extern "C" {
+#define QWEN35_EXPORTED_FORMATS QWEN35_ABI_FORMATS
+QWEN35_KERNEL_EXPORTS
+#undef QWEN35_EXPORTED_FORMATS
+#if !defined(QWEN35_FORMATS)
+#define QWEN35_EXPORTED_FORMATS some
+QWEN35_KERNEL_EXPORTS
+#undef QWEN35_EXPORTED_FORMATS
 #endif
 }
+#undef QWEN35_KERNEL_EXPORTS
+#undef QWEN35_KERNEL_EXPORT
 
 #else
 

@@ -14,8 +14,10 @@
 #include <qwen35/core/error.hpp>
 #include <qwen35/kernels/tasks.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -53,6 +55,9 @@ inline std::string_view isa_name();
 // and comparisons: not while kernels are running. Raises InputError for a name that was not compiled or that the CPU
 // lacks; the message lists the choices.
 inline void set_isa(std::string_view name);
+
+// Raises InputError where QWEN35_ISA names none of the sets that are here. Models ask when they are made.
+inline void require_isa_of_environment();
 
 // The names that `set_isa` takes here: what was compiled and the CPU has, best first.
 struct IsaNames {
@@ -92,13 +97,31 @@ QWEN35_END_NAMESPACE
 
 QWEN35_BEGIN_NAMESPACE
 
+namespace kernels {
+namespace detail {
+
+inline std::string no_such_isa(std::string_view asked, std::string_view name) {
+  std::string choices;
+  for (const std::string_view choice : isa_names()) {
+    choices += concat(choices.empty() ? "" : ", ", choice);
+  }
+  return concat(asked, ": no kernels for \"", shortened(name), "\" here, expected one of: ", choices);
+}
+
+}  // namespace detail
+}  // namespace kernels
+
 inline void set_isa(std::string_view name) {
   if (!kernels::detail::choose_isa(name)) {
-    std::string choices;
-    for (const std::string_view choice : isa_names()) {
-      choices += concat(choices.empty() ? "" : ", ", choice);
-    }
-    raise<InputError>(concat("set_isa: no kernels for \"", name, "\" here, expected one of: ", choices));
+    raise<InputError>(kernels::detail::no_such_isa("set_isa", name));
+  }
+}
+
+inline void require_isa_of_environment() {
+  const char* const wanted = std::getenv("QWEN35_ISA");
+  const IsaNames names = isa_names();
+  if (wanted != nullptr && *wanted != '\0' && std::find(names.begin(), names.end(), wanted) == names.end()) {
+    decline<InputError>(kernels::detail::no_such_isa("QWEN35_ISA", wanted));
   }
 }
 

@@ -326,7 +326,7 @@ inline QWEN35_TILE_FUNCTION void multiply_pair(const std::byte* w0, const std::b
 // False: not of so many tokens. (All tiles have at least four; of more than few_tokens rows that are decoded once are
 // 1.1 to 1.3 times as fast.)
 template <Format F>
-inline bool multiply_pairs(const MatmulTask& task) {
+inline bool multiply_row_pairs(const MatmulTask& task) {
   if (task.tokens < 13 || task.tokens > few_tokens) {
     return false;
   }
@@ -401,7 +401,7 @@ inline void matmul(const MatmulTask& task) {
   }
   visit(is_streamed(task.w, task.tokens) ? task.w.format : Format::f32, [&task]<Format F>(StoredAs<F>) {
     if constexpr (has_pairs<F>) {
-      if (multiply_pairs<F>(task)) {
+      if (multiply_row_pairs<F>(task)) {
         return;
       }
     }
