@@ -13,6 +13,7 @@
 #include <qwen35/config/json_fields.hpp>
 #include <qwen35/config/rope_fields.hpp>
 #include <qwen35/core/log.hpp>
+#include <qwen35/core/name_list.hpp>
 #include <qwen35/core/part_clock.hpp>
 #include <qwen35/formats/block_fit.hpp>
 #include <qwen35/generate/batch_entry.hpp>

@@ -105,8 +105,13 @@ TEST_CASE("each shape that differs is an error with both values") {
     CHECK(after("text_config", key, own + 1) ==
           concat(head, "text_config.", key, ": the file has ", own + 1, ", the type ", own));
     // An absent key is the reference's default, which the shapes model has for none but the kernel.
-    CHECK((after("text_config", key, nullptr) == "") ==
-          (std::string_view(key) == "linear_conv_kernel_dim" || std::string_view(key) == "num_key_value_heads"));
+    const std::string without = after("text_config", key, nullptr);
+    if (std::string_view(key) == "linear_conv_kernel_dim" || std::string_view(key) == "num_key_value_heads") {
+      CHECK(without == "");
+    } else {
+      CHECK(without.starts_with(concat(head, "text_config.", key, ": the file does not say, by default ")));
+      CHECK(without.ends_with(concat(", the type ", own)));
+    }
   }
   for (const char* key : {"depth", "hidden_size", "intermediate_size", "num_heads", "in_channels", "patch_size",
                           "spatial_merge_size", "temporal_patch_size", "out_hidden_size", "num_position_embeddings"}) {
@@ -124,12 +129,22 @@ TEST_CASE("each shape that differs is an error with both values") {
         head + "config.tie_word_embeddings: the file has true, the type false");
   CHECK(after("text_config", "model_type", "qwen3_5_text") ==
         head + "text_config.model_type: the file has qwen3_5_text, the type qwen3_5_moe_text");
+  CHECK(
+      after("text_config", "rope_parameters", nullptr)
+          .starts_with(
+              head + "text_config.rope_parameters.mrope_section[0]: the file does not say, by default 11, the type "));
   json::Value file = shapes_file();
   file["text_config"]["rope_parameters"]["partial_rotary_factor"] = 0.5;
   file["text_config"]["rope_parameters"]["mrope_section"] = json::parse("[2, 1, 3]");
   CHECK(problem(file) == head +
                              "text_config.rope_parameters.partial_rotary_factor: the file has 0.5, the type 0.25\n"
                              "  text_config.rope_parameters.mrope_section[2]: the file has 3, the type 1");
+}
+
+TEST_CASE("a config of another family is called that, and not compared") {
+  const std::string expected = "config.json: model_type \"llama\" is another family, expected qwen3_5_moe or qwen3_5";
+  CHECK(problem(json::parse(R"({"model_type": "llama", "hidden_size": 4096, "layer_types": 3})")) == expected);
+  CHECK(after("text_config", "model_type", "llama") == expected);
 }
 
 TEST_CASE("all differences stand in one error") {

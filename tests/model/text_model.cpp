@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <qwen35/config/presets.hpp>
 #include <qwen35/core/cancellation.hpp>
+#include <qwen35/kernels/kernels.hpp>
+#include <qwen35/model/causal_lm.hpp>
+#include <qwen35/model/conditional_generation.hpp>
 #include <qwen35/model/text_model.hpp>
+#include <qwen35/model/vision_tower.hpp>
+#include <qwen35/weights/pack.hpp>
 
 #include "support/message_of.hpp"
+#include "weights/safetensors_writer.hpp"
 
 #include <doctest/doctest.h>
+
+#include <cstdlib>
 
 using namespace qwen35;
 using test_support::contains;
@@ -21,6 +29,16 @@ struct Wider : configs::Shapes {
   };
 };
 
+struct MoreChosen : configs::Shapes {
+  struct text_config : configs::Shapes::text_config {
+    static constexpr std::size_t num_experts_per_tok = 3;
+  };
+};
+
+struct Deeper : configs::Shapes::vision_config {
+  static constexpr std::size_t depth = 5;
+};
+
 }  // namespace
 
 TEST_CASE("a checkpoint of another shape is one error of the config, before any tensor is looked for") {
@@ -28,6 +46,46 @@ TEST_CASE("a checkpoint of another shape is one error of the config, before any 
       message_of<ConfigError>([] { TextModel<Wider>::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes"); });
   CHECK(contains(message, "hidden_size: the file has 128, the type 256"));
   CHECK(contains(message, "num_experts_per_tok: the file has 2, the type 3"));
+}
+
+TEST_CASE("a checkpoint that is not the model's is refused before its weights are read, in every kind of file") {
+  const std::string folder = QWEN35_SOURCE_DIR "/examples/shapes", gguf = QWEN35_TEST_DATA "/gguf/shapes-q8_0.gguf";
+  const weights_test::TempFolder out;
+  const std::string packed = out.file("shapes.qwen35");
+  pack(Checkpoint::open(folder), packed);
+  for (const std::string& path : {folder, gguf, packed}) {
+    CAPTURE(path);
+    std::size_t loaded = 0, asked = 0;
+    CheckpointOptions options{.progress = [&](std::size_t, std::size_t) { ++loaded; },
+                              .load = LoadMode::read,
+                              .check = [&](const Checkpoint& checkpoint) { asked += checkpoint.config().is_object(); }};
+    CHECK_THROWS_AS(TextModel<Wider>::from_pretrained(path, options), ConfigError);
+    CHECK_FALSE(TextModel<Wider>::try_from_pretrained(path, options));
+    CHECK_THROWS_AS(CausalLM<Wider>::from_pretrained(path, options), ConfigError);
+    CHECK_THROWS_AS(ConditionalGeneration<MoreChosen>::from_pretrained(path, options), ConfigError);
+    CHECK_THROWS_AS(Model<MoreChosen>::from_pretrained(path, options), ConfigError);
+    CHECK_THROWS_AS(VisionTower<Deeper>::from_pretrained(path, options), ConfigError);
+#if QWEN35_HAS_MMAP
+    CHECK(loaded == 0);
+#endif
+    CHECK(asked == 6);
+    TextModel<configs::Shapes>::from_pretrained(path, options);
+    CHECK(loaded > 0);
+    CHECK(asked >= 7);
+  }
+}
+
+TEST_CASE("an instruction set that QWEN35_ISA names and the machine has not is an error of whoever makes a model") {
+  ::setenv("QWEN35_ISA", "avx9000", 1);
+  const auto refused = [](const auto& make) {
+    CHECK(message_of<InputError>(make).starts_with("QWEN35_ISA: no kernels for \"avx9000\" here, expected one of: "));
+  };
+  refused([] { TextModel<configs::Shapes>::from_pretrained(QWEN35_SOURCE_DIR "/examples/shapes"); });
+  refused([] { TextModel<configs::Shapes>(InitOptions{}); });
+  refused([] { VisionTower<configs::Shapes::vision_config>(InitOptions{}); });
+  ::setenv("QWEN35_ISA", std::string(isa_name()).c_str(), 1);
+  CHECK_NOTHROW(TextModel<configs::Shapes>(InitOptions{}));
+  ::unsetenv("QWEN35_ISA");
 }
 
 TEST_CASE("arguments that contradict each other") {

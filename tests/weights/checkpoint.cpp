@@ -355,7 +355,8 @@ TEST_CASE("folders without a model") {
   folder.write("config.json", config);
   CHECK(problem(folder) == folder.path() + ": neither model.safetensors nor model.safetensors.index.json");
   folder.write("model.safetensors", "");
-  CHECK(problem(folder) == folder.file("model.safetensors") + ": 0 bytes, too short for a safetensors file");
+  CHECK(problem(folder) ==
+        folder.file("model.safetensors") + ": 0 bytes, too short for a safetensors file: its download is incomplete");
   std::filesystem::remove(folder.file("model.safetensors"));
   std::filesystem::create_directory(folder.file("model.safetensors"));
   CHECK(problem(folder) == folder.file("model.safetensors") + ": is a folder, expected a file");
@@ -390,16 +391,33 @@ TEST_CASE("an index that cannot be right") {
   }
 }
 
+TEST_CASE("a shard that is cut is told of before the others are read") {
+  const Sharded files(R"({"a": "one.safetensors", "b": "two.safetensors"})");
+  const Bytes whole = one_tensor("b");
+  files.folder.write("two.safetensors", Bytes(whole.begin(), whole.end() - 1));
+  std::size_t loaded = 0;
+  const LoadProgress count = [&](std::size_t, std::size_t) { ++loaded; };
+  CHECK(message_of<CheckpointError>([&] { Checkpoint::open(files.folder.path(), count); }) ==
+        concat(files.folder.file("two.safetensors"), ": ", whole.size() - 1, " bytes, its header describes ",
+               whole.size(), ": the file is cut, its download is incomplete"));
+#if QWEN35_HAS_MMAP
+  CHECK(loaded == 0);
+#endif
+}
+
 TEST_CASE("an index that names what is not there") {
   const Sharded absent(
       R"({"a": "one.safetensors", "b": "three.safetensors", "c": "four.safetensors", "d": "four.safetensors"})");
-  CHECK(absent.said() == absent.index() + ": files that do not exist:\n  three.safetensors\n  four.safetensors");
+  const std::string incomplete = " files that it names do not exist, the download is incomplete: ";
+  CHECK(absent.said() == absent.index() + ": 2 of the 3" + incomplete + "three.safetensors, four.safetensors");
+  const Sharded many(R"({"a": "1", "b": "2", "c": "3", "d": "4", "e": "one.safetensors", "f": "5"})");
+  CHECK(many.said() == many.index() + ": 5 of the 6" + incomplete + "1, 2, 3 and 2 more");
   const Sharded elsewhere(R"({"a": "two.safetensors", "b": "one.safetensors", "c": "one.safetensors"})");
   CHECK(elsewhere.said() == elsewhere.index() +
                                 ": tensors that are not where the index says:\n  a (in two.safetensors)\n  b (in "
                                 "one.safetensors)\n  c (in one.safetensors)");
   const Sharded damaged(R"({"a": "one.safetensors", "b": "two.safetensors"})");
   damaged.folder.write("two.safetensors", std::string(20, '\xff'));
-  CHECK(contains(damaged.said(),
-                 damaged.folder.file("two.safetensors") + ": the header says it has 18446744073709551615 bytes"));
+  CHECK(contains(damaged.said(), damaged.folder.file("two.safetensors") +
+                                     ": no safetensors file: its header would have 18446744073709551615 bytes"));
 }

@@ -211,10 +211,12 @@ TEST_CASE("a directory that is wrong") {
     CHECK(said.starts_with(unusable + "a: shape ["));
     CHECK(said.ends_with(" of F32 is too large"));
   }
+  const std::uint64_t begin = sound().file().size() - 68;  // of the data
   for (const std::uint64_t offset : {std::uint64_t{96}, std::uint64_t{1} << 40, ~std::uint64_t{31}}) {
     CHECK(changed([&](GgufParts& p) { p.entries[1].offset = offset; }) ==
-          unusable + concat("b: takes bytes ", offset, " to ", offset,
-                            " + 36 of the data, the file has 68: the file is cut or damaged"));
+          concat("m.gguf: ", sound().file().size(), " bytes, its directory describes ",
+                 offset > UINT64_MAX - begin - 36 ? UINT64_MAX : begin + offset + 36,
+                 ": the file is cut, its download is incomplete, or it is damaged"));
   }
   for (const std::uint64_t offset : {1u, 16u, 33u}) {
     CHECK(changed([&](GgufParts& p) { p.entries[1].offset = offset; }) ==
@@ -227,7 +229,9 @@ TEST_CASE("a directory that is wrong") {
         }) == unusable + "b: bytes 32 to 68 overlap the tensor before, which ends at 48");
   CHECK(changed([](GgufParts& p) { p.entries[1].extents = {65}; }) ==
         unusable + "b: rows of 65 values are no whole blocks of Q4_0, which has 32");
-  CHECK(changed([](GgufParts& p) { p.data.resize(67); }).starts_with(unusable + "b: takes bytes 32 to 32 + 36"));
+  CHECK(changed([](GgufParts& p) { p.data.resize(67); }) ==
+        concat("m.gguf: ", begin + 67, " bytes, its directory describes ", begin + 68,
+               ": the file is cut, its download is incomplete, or it is damaged"));
   const auto typed = [&](std::uint32_t type) { return changed([&](GgufParts& p) { p.entries[1].type = type; }); };
   const std::string advice = " is none of this library: make the file anew, as BF16, Q8_0, Q4_K_M or the like";
   for (const auto& [type, name] : std::vector<std::pair<std::uint32_t, std::string>>{{4, "type 4"},
@@ -246,6 +250,17 @@ TEST_CASE("a directory that is wrong") {
                                                                                      {0xFFFFFFFF, "type 4294967295"}}) {
     CHECK(typed(type) == unusable + "b: the type " + name + advice);
   }
+  const std::string several = changed([](GgufParts& p) {
+    p.entries[1].type = 40;
+    for (const char* const name : {"c", "d", "e", "f"}) {
+      p.entries.push_back(p.entries[1]);
+      p.entries.back().name = name;
+    }
+    p.entries.back().type = 34;
+    p.entries[0].offset = 1 << 20;
+  });
+  CHECK(several == unusable + "b, c, d and 1 more: the type NVFP4" + advice + "\n  f: the type TQ1_0" + advice +
+                       "\n  1 of 6 tensors: would be behind the end of the file, which is cut or damaged");
   // Blocks of 256 values.
   for (const std::uint32_t type : {10u, 11u, 12u, 13u, 14u, 16u, 17u, 18u, 19u, 21u, 22u, 23u, 29u}) {
     CHECK(typed(type).find("rows of 64 values are no whole blocks of ") != std::string::npos);

@@ -99,7 +99,8 @@ TEST_CASE("parts that are missing or do not belong together") {
   folder.write(names[0], read(data + names[0]));
   folder.write(names[2], read(data + names[2]));
   CHECK(message_of<CheckpointError>([&] { Checkpoint::open(folder.file(names[0])); }) ==
-        folder.file(names[0]) + ": parts of this model that do not exist:\n  " + folder.file(names[1]));
+        folder.file(names[0]) +
+            ": 1 of the 3 parts of this model do not exist, the download is incomplete: " + folder.file(names[1]));
   folder.write(names[1], read(data + names[2]));
   CHECK(message_of<CheckpointError>([&] { Checkpoint::open(folder.file(names[0])); }) ==
         folder.file(names[1]) + ": split.no and split.count say part 3 of 3, expected part 2 of 3");

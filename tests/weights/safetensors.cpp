@@ -79,15 +79,15 @@ TEST_CASE("metadata, order and formats that are only tolerated") {
 }
 
 TEST_CASE("the length of the header") {
-  CHECK(problem_of({}) == "file: 0 bytes, too short for a safetensors file");
-  CHECK(problem_of(Bytes(7)) == "file: 7 bytes, too short for a safetensors file");
+  CHECK(problem_of({}) == "file: 0 bytes, too short for a safetensors file: its download is incomplete");
+  CHECK(problem_of(Bytes(7)) == "file: 7 bytes, too short for a safetensors file: its download is incomplete");
   CHECK(problem_of(Bytes(8)) == header_is_bad + "not valid JSON at byte 0: The document is empty.");
-  CHECK(contains(problem_of(raw_safetensors(good, Bytes(8), 1000)),
-                 "the header says it has 1000 bytes, the file has 62 after the length"));
-  CHECK(contains(problem_of(raw_safetensors(good, Bytes(8), UINT64_MAX)),
-                 "the header says it has 18446744073709551615 bytes"));
+  CHECK(problem_of(raw_safetensors(good, Bytes(8), 1000)) ==
+        "file: 70 bytes, its header alone has 1000: the file is cut, its download is incomplete");
+  CHECK(problem_of(raw_safetensors(good, Bytes(8), UINT64_MAX)) ==
+        "file: no safetensors file: its header would have 18446744073709551615 bytes, the format allows 100000000");
   CHECK(contains(problem_of(raw_safetensors(good, Bytes(8), std::uint64_t{1} << 63)),
-                 "the header says it has 9223372036854775808 bytes"));
+                 "its header would have 9223372036854775808 bytes"));
   CHECK(contains(problem_of(raw_safetensors(good, Bytes(8), 53)), header_is_bad + "not valid JSON at byte 53"));  // cut
   CHECK(contains(problem_of(raw_safetensors(good, Bytes(8), 56)),
                  header_is_bad + "not valid JSON at byte 5"));  // two bytes too many
@@ -157,7 +157,7 @@ TEST_CASE("an entry that is not what the format says") {
 TEST_CASE("bytes that are not where the header says") {
   const auto bad = [](const std::string& fields) { return problem(entry(fields)); };
   CHECK(bad(R"("dtype":"F99","shape":[2],"data_offsets":[0,8])") == damaged + "a: unknown dtype \"F99\"");
-  CHECK(bad(R"("dtype":"F32","shape":[4],"data_offsets":[0,16])") == damaged + "a: bytes 0 to 16 of 8 do not exist");
+  CHECK(bad(R"("dtype":"F32","shape":[1],"data_offsets":[12,16])") == damaged + "a: bytes 12 to 16 of 8 do not exist");
   CHECK(bad(R"("dtype":"F32","shape":[2],"data_offsets":[8,0])") == damaged + "a: bytes 8 to 0 of 8 do not exist");
   CHECK(bad(R"("dtype":"F32","shape":[2],"data_offsets":[18446744073709551608,18446744073709551615])") ==
         damaged + "a: bytes 18446744073709551608 to 18446744073709551615 of 8 do not exist");
@@ -177,11 +177,24 @@ TEST_CASE("bytes that are not where the header says") {
         damaged + "the file: has 4 bytes after the last tensor");
   CHECK(bad(R"("dtype":"F32","shape":[1],"data_offsets":[4,8])") ==
         damaged + "a: starts at byte 4, after a hole that starts at 0");
-  CHECK(problem(good, 7) == damaged + "a: bytes 0 to 8 of 7 do not exist");
   CHECK(problem(good, 9) == damaged + "the file: has 1 bytes after the last tensor");
   const std::string_view pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n";
   CHECK_THROWS_WITH_AS(read_safetensors(std::as_bytes(std::span(pointer)), "m.safetensors"),
                        doctest::Contains("m.safetensors: a pointer of Git LFS"), CheckpointError);
+}
+
+TEST_CASE("a file that was cut is said to be, whatever is missing") {
+  std::mt19937 random(1);
+  std::vector<TestTensor> tensors;
+  for (int i = 0; i < 200; ++i) {
+    tensors.push_back(random_tensor(concat("layer.", i), {4}, random));
+  }
+  const Bytes file = write_safetensors(tensors);
+  for (const std::size_t size : {file.size() - 1, file.size() - 100 * 16, file.size() - 200 * 16}) {
+    CHECK(problem_of(Bytes(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(size))) ==
+          concat("file: ", size, " bytes, its header describes ", file.size(),
+                 ": the file is cut, its download is incomplete"));
+  }
 }
 
 TEST_CASE("everything that is wrong stands in one error") {

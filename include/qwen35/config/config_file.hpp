@@ -82,14 +82,17 @@ struct SizeField {
 // Collects every difference between the file and the type.
 class Differences {
  public:
+  // `said`: the file has the value, it is no default.
   template <class T>
-  void compare(const JsonFields& fields, std::string_view key, const T& file, const T& type) {
+  void compare(const JsonFields& fields, std::string_view key, const T& file, const T& type, bool said) {
     if (file != type) {
-      add(concat(fields.place(key), ": the file has ", file, ", the type ", type));
+      add(concat(fields.place(key), said ? ": the file has " : ": the file does not say, by default ", file,
+                 ", the type ", type));
     }
   }
-  void compare(const JsonFields& fields, std::string_view key, double file, double type) {
-    compare(fields, key, number_text(file), number_text(type));
+  template <class T>
+  void compare(const JsonFields& fields, std::string_view key, const T& file, const T& type) {
+    compare(fields, key, file, type, fields.find(key) != nullptr);
   }
   void compare(const JsonFields& fields, std::initializer_list<SizeField> sizes);
   void add(const std::string& line);
@@ -106,11 +109,16 @@ class Differences {
 void compare_layer_types(const JsonFields& text, std::size_t layers, std::span<const LayerType> type,
                          Differences& differences);
 
+// Of a text config whose model_type is none of ours: there is nothing to compare, its fields and their defaults are
+// another family's.
+std::optional<Failure> other_family(const JsonFields& top, std::string_view model_type);
+
 template <class Text>
 inline TextValues check_text(const JsonFields& text, std::string_view family, Differences& differences) {
   // The default of an absent key is the reference's for the family, not the type's.
   using Defaults = std::conditional_t<is_moe<Text>, MoeTextDefaults, DenseTextDefaults>;
-  differences.compare(text, "model_type", family, std::string_view(is_moe<Text> ? "qwen3_5_moe_text" : "qwen3_5_text"));
+  differences.compare(text, "model_type", family, std::string_view(is_moe<Text> ? "qwen3_5_moe_text" : "qwen3_5_text"),
+                      true);
   differences.compare(text,
                       {{"vocab_size", Defaults::vocab_size, Text::vocab_size},
                        {"hidden_size", Defaults::hidden_size, Text::hidden_size},
@@ -152,11 +160,13 @@ inline TextValues check_text(const JsonFields& text, std::string_view family, Di
   values.bos_token_id = text.token_ids("bos_token_id");
   values.eos_token_id = text.token_ids("eos_token_id");
   constexpr RopeParameters type = Text::rope_parameters;
-  differences.compare(text, "rope_parameters.partial_rotary_factor", values.rope_parameters.partial_rotary_factor,
-                      type.partial_rotary_factor);
+  const bool says_rope = text.find("rope_parameters") != nullptr || text.find("rope_scaling") != nullptr;
+  differences.compare(
+      text, "rope_parameters.partial_rotary_factor", number_text(values.rope_parameters.partial_rotary_factor),
+      number_text(type.partial_rotary_factor), says_rope || text.find("partial_rotary_factor") != nullptr);
   for (std::size_t i = 0; i < 3; ++i) {
     differences.compare(text, concat("rope_parameters.mrope_section[", i, "]"), values.rope_parameters.mrope_section[i],
-                        type.mrope_section[i]);
+                        type.mrope_section[i], says_rope);
   }
   return values;
 }
@@ -202,7 +212,8 @@ void check_vision(const json::Value& config) {
 }
 
 // Holds a config file (composite or text-only) against Config (composite or text-only). Unknown keys are ignored, an
-// absent key means the reference's default. The failure lists every shape that differs, with both values. Raises
+// absent key means the reference's default. The failure lists every shape that differs, with both values and whether
+// the file's is a default, or says that the file is of another family. Raises
 // ConfigError for a file that describes no model of any type: one that names a field of the wrong kind.
 //
 // A text-only file may describe the text part of a composite type: the vision sizes and token ids are then the type's.
@@ -222,6 +233,9 @@ Result<ConfigValues> try_check(const json::Value& config) {
     family += "_text";
   } else if (family.empty()) {
     family = is_moe<Config> ? "qwen3_5_moe_text" : "qwen3_5_text";
+  }
+  if (auto failure = detail::other_family(top, family)) {
+    return std::move(*failure);
   }
   detail::Differences differences;
   ConfigValues values = ConfigValues::from<Config>();
@@ -309,6 +323,14 @@ QWEN35_BODY void compare_layer_types(const JsonFields& text, std::size_t layers,
           concat(text.place("layer_types"), "[", i, "]: the file has ", file[i], ", the type ", name(type[i])));
     }
   }
+}
+
+QWEN35_BODY std::optional<Failure> other_family(const JsonFields& top, std::string_view model_type) {
+  if (model_type == "qwen3_5_moe_text" || model_type == "qwen3_5_text") {
+    return std::nullopt;
+  }
+  return Failure{ErrorKind::config, concat(top.file(), ": model_type \"", shortened(model_type),
+                                           "\" is another family, expected qwen3_5_moe or qwen3_5")};
 }
 
 }  // namespace detail

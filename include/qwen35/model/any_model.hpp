@@ -154,6 +154,14 @@ void with_config_of(const Checkpoint& checkpoint, const Use& use) {
   }
 }
 
+// The options with which a program opens a checkpoint that one of its configs has to describe: when none does, that is
+// told before weights are read.
+template <class... Configs>
+CheckpointOptions checked_for_one_of(const CheckpointOptions& options) {
+  return checked_by(options,
+                    [](const Checkpoint& checkpoint) { with_config_of<Configs...>(checkpoint, [](const auto*) {}); });
+}
+
 // The model of a checkpoint, of the first of the configs that describes it: with its vision tower where the config and
 // the file have one. Raises ConfigError as above, CheckpointError.
 template <class... Configs>

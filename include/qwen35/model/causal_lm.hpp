@@ -38,7 +38,7 @@ class CausalLM : public GenerateCalls<CausalLM<Config>> {
   // The same, with what it would raise as a failure.
   template <class = void>
   static Result<CausalLM> try_from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
-    return try_bind<CausalLM>(folder, options);
+    return try_bind<CausalLM>(folder, checked_for<Config>(options));
   }
 
   // Raises InputError, CacheError.
@@ -90,7 +90,7 @@ CausalLM<Config>::CausalLM(const Checkpoint& checkpoint)
 template <class Config>
 template <class>
 CausalLM<Config> CausalLM<Config>::from_pretrained(const std::string& folder, const CheckpointOptions& options) {
-  return CausalLM(Checkpoint::open(folder, options));
+  return CausalLM(Checkpoint::open(folder, checked_for<Config>(options)));
 }
 
 template <class Config>

@@ -39,12 +39,12 @@ class ConditionalGeneration : public GenerateCalls<ConditionalGeneration<Config>
       : model(checkpoint, Head::required), generation_config_(checkpoint.generation_config()) {}
   // A folder with config.json and safetensors files. Raises ConfigError, CheckpointError.
   static ConditionalGeneration from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
-    return ConditionalGeneration(Checkpoint::open(folder, options));
+    return ConditionalGeneration(Checkpoint::open(folder, checked_for<Config>(options)));
   }
   // The same, with what it would raise as a failure.
   static Result<ConditionalGeneration> try_from_pretrained(const std::string& folder,
                                                            const CheckpointOptions& options = {}) {
-    return try_bind<ConditionalGeneration>(folder, options);
+    return try_bind<ConditionalGeneration>(folder, checked_for<Config>(options));
   }
 
   // Raises InputError, CacheError.

@@ -49,11 +49,11 @@ class Model {
   explicit Model(const Checkpoint& checkpoint, Head head = Head::if_present)
       : Model(checkpoint, check<Config>(checkpoint), head) {}
   static Model from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
-    return Model(Checkpoint::open(folder, options));
+    return Model(Checkpoint::open(folder, checked_for<Config>(options)));
   }
   // The same, with what it would raise as a failure.
   static Result<Model> try_from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
-    return try_bind<Model>(folder, options);
+    return try_bind<Model>(folder, checked_for<Config>(options));
   }
 
   // Raises InputError for arguments that contradict each other or the config, CacheError when the cache is full or of

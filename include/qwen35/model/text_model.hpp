@@ -58,7 +58,7 @@ class TextModel {
   // The same, with what it would raise as a failure.
   template <class = void>
   static Result<TextModel> try_from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
-    return try_bind<TextModel>(folder, options);
+    return try_bind<TextModel>(folder, checked_for<Config>(options));
   }
 
   // Raises InputError for arguments that contradict each other or the config, CacheError when the cache is full or of

@@ -12,6 +12,7 @@ TextModel<Config>::TextModel(TextWeights<Config> weights, const TextValues& valu
     : weights_(std::move(weights)),
       values_(values),
       rotary_(values.rope_parameters, Text::head_dim, values.max_position_embeddings) {
+  require_isa_of_environment();
   if (declined()) {  // and no weight to look at
     return;
   }
@@ -40,7 +41,7 @@ TextModel<Config>::TextModel(const Checkpoint& checkpoint, const TextValues& val
 template <class Config>
 template <class>
 TextModel<Config> TextModel<Config>::from_pretrained(const std::string& folder, const CheckpointOptions& options) {
-  return TextModel(Checkpoint::open(folder, options));
+  return TextModel(Checkpoint::open(folder, checked_for<Config>(options)));
 }
 
 template <class Config>

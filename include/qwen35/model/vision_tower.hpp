@@ -60,7 +60,9 @@ class VisionTower {
   static constexpr std::size_t group_patches = 4096;
 
   explicit VisionTower(VisionWeights weights)
-      : weights_(std::move(weights)), fingerprint_(declined() ? 0 : qwen35::fingerprint<Vision>(weights_)) {}
+      : weights_(std::move(weights)), fingerprint_(declined() ? 0 : qwen35::fingerprint<Vision>(weights_)) {
+    require_isa_of_environment();
+  }
   // With fresh weights.
   explicit VisionTower(const InitOptions& options) : VisionTower(initialised_vision<Vision>(options)) {}
   // Holds the vision_config of config.json against the type and binds the visual tensors. Raises ConfigError,
@@ -68,11 +70,11 @@ class VisionTower {
   explicit VisionTower(const Checkpoint& checkpoint)
       : VisionTower((check_vision<Vision>(checkpoint), bind_vision<Vision>(checkpoint))) {}
   static VisionTower from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
-    return VisionTower(Checkpoint::open(folder, options));
+    return VisionTower(Checkpoint::open(folder, checked_for_tower<Vision>(options)));
   }
   // The same, with what it would raise as a failure.
   static Result<VisionTower> try_from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
-    return try_bind<VisionTower>(folder, options);
+    return try_bind<VisionTower>(folder, checked_for_tower<Vision>(options));
   }
 
   // Raises InputError for patch rows and grids that contradict each other or the config.

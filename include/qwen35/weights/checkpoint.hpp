@@ -4,6 +4,7 @@
 #pragma once
 
 #include <qwen35/core/lifetime.hpp>
+#include <qwen35/core/name_list.hpp>
 #include <qwen35/core/result.hpp>
 #include <qwen35/io/model_folder.hpp>
 #include <qwen35/weights/safetensors.hpp>
@@ -20,6 +21,7 @@
 
 QWEN35_BEGIN_NAMESPACE
 
+class Checkpoint;
 struct GgufFile;
 struct PackedFile;  // packed.hpp
 
@@ -36,17 +38,9 @@ struct CheckpointOptions {
   std::optional<std::string> mmproj{};
   // How the weight files come into memory, see loading() for what that gave.
   LoadMode load = LoadMode::automatic;
-};
-
-// Names for a message, at most `shown` of them.
-struct NameList {
-  static constexpr std::size_t shown = 50;
-  std::vector<std::string> names;
-  std::size_t count = 0;
-
-  void add(const std::string& name);
-  // `most`: of them.
-  std::string text(std::string_view between = ", ", std::size_t most = shown) const;
+  // Called when the configs are read and, where files are mapped, no weight is: the checkpoint has its config, files
+  // and notes, and its tensors are not to be looked at. What it raises leaves open().
+  std::function<void(const Checkpoint& checkpoint)> check{};
 };
 
 class Checkpoint {
@@ -124,7 +118,8 @@ class Checkpoint {
   template <class E>
   json::Value parse(std::string_view name) const;
   Checkpoint logged() &&;
-  bool read_configs();  // false: declined
+  bool read_configs();                                       // false: declined
+  bool is_accepted(const CheckpointOptions& options) const;  // false: declined
   void add(std::span<const std::byte> bytes, const std::string& source);
   void add(TensorInfo tensor);
   // The tensors that the index reads from this shard.

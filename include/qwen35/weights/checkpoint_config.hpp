@@ -11,6 +11,10 @@
 #include <string>
 #include <utility>
 
+#if QWEN35_BODIES
+#include <qwen35/kernels/kernels.hpp>
+#endif
+
 QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
@@ -57,7 +61,34 @@ void check_vision(const Checkpoint& checkpoint) {
   read_config(checkpoint, [](const json::Value& config) { check_vision<Vision>(config); });
 }
 
+// `options`, whose check is followed by this one.
+CheckpointOptions checked_by(CheckpointOptions options, void (*check)(const Checkpoint& checkpoint));
+
+// The options with which a model of Config opens its checkpoint: what does not fit is told before weights are read.
+template <class Config>
+CheckpointOptions checked_for(const CheckpointOptions& options) {
+  return checked_by(options, [](const Checkpoint& checkpoint) { check<Config>(checkpoint); });
+}
+// The same for a picture tower.
+template <class Vision>
+CheckpointOptions checked_for_tower(const CheckpointOptions& options) {
+  return checked_by(options, &check_vision<Vision>);
+}
+
 #if QWEN35_BODIES
+
+QWEN35_BODY CheckpointOptions checked_by(CheckpointOptions options, void (*check)(const Checkpoint& checkpoint)) {
+  options.check = [first = std::move(options.check), check](const Checkpoint& checkpoint) {
+    if (first) {
+      first(checkpoint);
+    }
+    require_isa_of_environment();
+    if (!declined()) {
+      check(checkpoint);
+    }
+  };
+  return options;
+}
 
 namespace detail {
 

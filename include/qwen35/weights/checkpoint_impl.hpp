@@ -16,20 +16,6 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-QWEN35_BODY void NameList::add(const std::string& name) {
-  if (count++ < shown) {
-    names.push_back(name.substr(0, 300));
-  }
-}
-
-QWEN35_BODY std::string NameList::text(std::string_view between, std::size_t most) const {
-  std::string out;
-  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) {
-    out.append(out.empty() ? "" : between).append(names[i]);
-  }
-  return count > most ? concat(out, between.empty() ? "\n  " : " ", "and ", count - most, " more") : out;
-}
-
 namespace detail {
 
 // Where the tensors of a safetensors file begin, if it is one.
@@ -115,6 +101,12 @@ QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const Checkpo
   detail::refuse_mmproj(options, folder);
   if (kind == ModelFileKind::packed) {
     const auto weights = std::make_shared<WeightFiles>(options.load, options.progress);
+#if QWEN35_HAS_MMAP
+    if (options.check && options.load == LoadMode::read) {
+      const MappedFile file = MappedFile::as_used(folder);
+      of_packed(read_packed(file.bytes(), folder), weights, options);
+    }
+#endif
     return of_packed(read_packed(weights->add_as_used(folder), folder), weights, options).logged();
   }
   Checkpoint out(ModelFolder(folder), options);
@@ -122,7 +114,7 @@ QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const Checkpo
       !holds<CheckpointError>(is_folder(folder), folder,
                               ": no folder, and begins neither as a GGUF nor as a packed file",
                               folder.ends_with(".safetensors") ? ": name the folder that it is in" : "") ||
-      !out.read_configs()) {
+      !out.read_configs() || !out.is_accepted(options)) {
     return out;
   }
   // Integers of other methods than FP8 are laid out anew when a model is bound: read, they would be there twice.
@@ -155,10 +147,12 @@ QWEN35_BODY Checkpoint Checkpoint::from_bytes(std::span<const NamedBytes> files,
     }
   }
   if (!parts.empty()) {
-    return of_gguf(std::move(parts), std::make_shared<WeightFiles>(), options);
+    Checkpoint out = of_gguf(std::move(parts), std::make_shared<WeightFiles>(), options);
+    out.is_accepted(options);
+    return out;
   }
   Checkpoint out(ModelFolder::from_bytes(files), options);
-  if (declined() || !out.read_configs()) {
+  if (declined() || !out.read_configs() || !out.is_accepted(options)) {
     return out;
   }
   bool weights = false;
@@ -198,27 +192,40 @@ QWEN35_BODY Checkpoint Checkpoint::open_gguf(const std::string& path, const Chec
   const auto [paths, passed_over] = gguf_paths(path, options.mmproj);
   const auto weights = std::make_shared<WeightFiles>(options.load, options.progress);
   weights->expect(paths);
-  std::vector<GgufFile> parts;
-  for (const std::string& part : paths) {
-    if (declined()) {
-      break;
+  std::vector<std::size_t> data(paths.size());  // where the tensors begin
+  std::shared_ptr<Notes> notes;                 // of one that was checked
+  const auto made = [&](std::vector<GgufFile> parts) {
+    Checkpoint out = of_gguf(std::move(parts), weights, options);
+    if (notes != nullptr) {
+      out.notes_ = notes;
+      return out;
     }
-    std::size_t data = 0;
+    if (!passed_over.empty() && !declined()) {
+      out.note(passed_over);
+    }
+    out.is_accepted(options);
+    return out;
+  };
 #if QWEN35_HAS_MMAP
-    if (weights->reads()) {
-      const MappedFile file = MappedFile::as_used(part);
-      const GgufFile header = read_gguf(file.bytes(), part);
-      data =
-          header.tensors.empty() ? 0 : static_cast<std::size_t>(header.tensors[0].bytes.data() - file.bytes().data());
+  if (!declined() && (weights->reads() || options.check)) {
+    std::vector<MappedFile> maps;
+    std::vector<GgufFile> parts;
+    for (std::size_t i = 0; i < paths.size() && !declined(); ++i) {
+      maps.push_back(MappedFile::as_used(paths[i]));
+      parts.push_back(read_gguf(maps[i].bytes(), paths[i]));
+      const std::vector<TensorInfo>& tensors = parts[i].tensors;
+      data[i] = tensors.empty() ? 0 : static_cast<std::size_t>(tensors[0].bytes.data() - maps[i].bytes().data());
     }
+    if (!declined() && options.check) {
+      notes = made(std::move(parts)).notes_;
+    }
+  }
 #endif
-    parts.push_back(read_gguf(weights->add(part, data), part));
+  std::vector<GgufFile> parts;
+  for (std::size_t i = 0; i < paths.size() && !declined(); ++i) {
+    parts.push_back(read_gguf(weights->add(paths[i], data[i]), paths[i]));
   }
-  Checkpoint out = of_gguf(std::move(parts), weights, options);
-  if (!passed_over.empty()) {
-    out.note(passed_over);
-  }
-  return out;
+  return made(std::move(parts));
 }
 
 QWEN35_BODY Checkpoint Checkpoint::of_gguf(std::vector<GgufFile> parts, const std::shared_ptr<WeightFiles>& weights,
@@ -245,7 +252,7 @@ QWEN35_BODY Checkpoint Checkpoint::of_packed(PackedFile file, const std::shared_
   out.gguf_ = packed->gguf;
   out.packed_ = packed;
   out.weights_ = weights;
-  if (declined() || !out.read_configs()) {
+  if (declined() || !out.read_configs() || !out.is_accepted(options)) {
     return out;
   }
   for (const TensorInfo& tensor : packed->tensors) {
@@ -275,6 +282,13 @@ QWEN35_BODY bool Checkpoint::read_configs() {
   config_ = parse<ConfigError>("config.json");
   if (has_file("generation_config.json")) {
     generation_config_ = parse<ConfigError>("generation_config.json");
+  }
+  return !declined();
+}
+
+QWEN35_BODY bool Checkpoint::is_accepted(const CheckpointOptions& options) const {
+  if (options.check && !declined()) {
+    options.check(*this);
   }
   return !declined();
 }
@@ -343,16 +357,26 @@ QWEN35_BODY void Checkpoint::add_shards() {
     }
     shard_of.emplace(tensor, std::move(name));
   }
-  std::string missing_files;
+  NameList missing_files;
   std::vector<std::string> paths;
   for (const std::string& shard : shards) {
-    missing_files += has_file(shard) ? "" : "\n  " + shard;
+    if (!has_file(shard)) {
+      missing_files.add(shard);
+    }
     paths.push_back(files_.place(shard));
   }
-  if (!holds<CheckpointError>(missing_files.empty(), index, ": files that do not exist:", missing_files)) {
+  if (!holds<CheckpointError>(
+          missing_files.count == 0, index, ": ", missing_files.count, " of the ", shards.size(),
+          " files that it names do not exist, the download is incomplete: ", missing_files.text(", ", 3))) {
     return;
   }
   weights_->expect(paths);
+#if QWEN35_HAS_MMAP
+  // One that is cut is told of before the others are read.
+  for (std::size_t i = 0; i < paths.size() && !declined(); ++i) {
+    read_safetensors(MappedFile::as_used(paths[i]).bytes(), paths[i]);
+  }
+#endif
   for (std::size_t i = 0; i < shards.size() && !declined(); ++i) {
     add_shard(weights_->add(paths[i], detail::safetensors_data(paths[i])), paths[i], shards[i], shard_of);
   }

@@ -208,7 +208,7 @@ QWEN35_BODY GgufFile read_gguf(std::span<const std::byte> file, const std::strin
     cursor.take((alignment - cursor.at() % alignment) % alignment, "the space before the data");
   }
   if (!declined()) {
-    place_gguf_tensors(entries, file.subspan(cursor.at()), alignment, source);
+    place_gguf_tensors(entries, file, cursor.at(), alignment, source);
   }
   if (declined()) {
     return out;

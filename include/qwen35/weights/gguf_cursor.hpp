@@ -40,7 +40,8 @@ class GgufCursor {
 #if QWEN35_BODIES
 
 QWEN35_BODY std::span<const std::byte> GgufCursor::take(std::uint64_t size, std::string_view what) {
-  if (!expect(size <= left(), "byte ", at_, ": ", what, " takes ", size, " bytes, the file has ", left(), " more")) {
+  if (!expect(size <= left(), "byte ", at_, ": ", what, " takes ", size, " bytes, the file has ", left(),
+              " more: it is cut or damaged")) {
     return {};
   }
   at_ += static_cast<std::size_t>(size);
@@ -57,7 +58,8 @@ QWEN35_BODY std::string_view GgufCursor::text(std::size_t most, std::string_view
 }
 
 QWEN35_BODY std::size_t GgufCursor::count(std::uint64_t stated, std::size_t bytes, std::string_view what) const {
-  return expect(stated <= left() / bytes, stated, " ", what, ", but only ", left(), " bytes follow")
+  return expect(stated <= left() / bytes, stated, " ", what, ", but only ", left(),
+                " bytes follow: it is cut or damaged")
              ? static_cast<std::size_t>(stated)
              : 0;
 }

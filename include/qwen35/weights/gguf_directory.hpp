@@ -12,7 +12,10 @@
 #include <vector>
 
 #if QWEN35_BODIES
+#include <qwen35/core/name_list.hpp>
 #include <qwen35/weights/problem_list.hpp>
+
+#include <map>
 #endif
 
 QWEN35_BEGIN_NAMESPACE
@@ -48,9 +51,10 @@ GgufEntry read_gguf_entry(GgufCursor& cursor);
 // Bytes of a tensor; nothing when they are more than can be addressed.
 std::optional<std::size_t> gguf_tensor_bytes(std::span<const std::size_t> shape, const FormatInfo& format);
 
-// Gives each entry its bytes of `data`, or says in one error which cannot have them.
-void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<const std::byte> data, std::size_t alignment,
-                        const std::string& source);
+// Gives each entry its bytes of the file, whose data begin at byte `begin`, or says in one error which cannot have
+// them.
+void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<const std::byte> file, std::size_t begin,
+                        std::size_t alignment, const std::string& source);
 
 #if QWEN35_BODIES
 
@@ -113,8 +117,12 @@ QWEN35_BODY std::optional<std::size_t> gguf_tensor_bytes(std::span<const std::si
   return total;
 }
 
-QWEN35_BODY void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<const std::byte> data,
+QWEN35_BODY void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<const std::byte> file, std::size_t begin,
                                     std::size_t alignment, const std::string& source) {
+  const std::span<const std::byte> data = file.subspan(begin);
+  std::map<std::string_view, NameList> unknown;  // by type
+  std::uint64_t described = 0;                   // where the last of those that are cut off would end in the file
+  std::size_t cut_off = 0;
   ProblemList problems;
   const auto complain = [&](const TensorInfo& tensor, std::string_view what) {
     problems.add(shortened(tensor.name), what);
@@ -124,8 +132,7 @@ QWEN35_BODY void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<c
     TensorInfo& tensor = entries[i].tensor;
     const std::uint64_t offset = entries[i].offset;
     if (!entries[i].format) {
-      complain(tensor, concat("the type ", tensor.dtype,
-                              " is none of this library: make the file anew, as BF16, Q8_0, Q4_K_M or the like"));
+      unknown[tensor.dtype].add(shortened(tensor.name));
       continue;
     }
     const FormatInfo& format = format_info(*entries[i].format);
@@ -138,13 +145,14 @@ QWEN35_BODY void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<c
     } else if (offset % alignment != 0) {
       complain(tensor, concat("begins at byte ", offset, ", no multiple of the alignment ", alignment));
     } else if (offset > data.size() || *bytes > data.size() - offset) {
-      complain(tensor, concat("takes bytes ", offset, " to ", offset, " + ", *bytes, " of the data, the file has ",
-                              data.size(), ": the file is cut or damaged"));
+      const std::uint64_t first = begin + offset;  // either sum may be too large for a number
+      described = std::max(described, first < offset || first + *bytes < first ? UINT64_MAX : first + *bytes);
+      ++cut_off;
     } else {
-      const auto begin = static_cast<std::size_t>(offset);
-      tensor.bytes = data.subspan(begin, *bytes);
+      const auto first = static_cast<std::size_t>(offset);
+      tensor.bytes = data.subspan(first, *bytes);
       tensor.file = source;
-      order.push_back({begin, begin + *bytes, i});
+      order.push_back({first, first + *bytes, i});
     }
   }
   std::sort(order.begin(), order.end());
@@ -155,6 +163,17 @@ QWEN35_BODY void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<c
                concat("bytes ", begin, " to ", end, " overlap the tensor before, which ends at ", covered));
     }
     covered = std::max(covered, end);
+  }
+  for (const auto& [type, names] : unknown) {
+    problems.add(names.text(", ", 3), concat("the type ", type, " is none of this library: make the file anew, as ",
+                                             "BF16, Q8_0, Q4_K_M or the like"));
+  }
+  if (cut_off > 0 && problems.count() == 0) {
+    decline<CheckpointError>(concat(source, ": ", file.size(), " bytes, its directory describes ", described,
+                                    ": the file is cut, its download is incomplete, or it is damaged"));
+  } else if (cut_off > 0) {
+    problems.add(concat(cut_off, " of ", entries.size(), " tensors"),
+                 "would be behind the end of the file, which is cut or damaged");
   }
   if (problems.count() > 0) {
     decline<CheckpointError>(concat(source, ": the tensors of this GGUF file cannot be used:", problems.text()));

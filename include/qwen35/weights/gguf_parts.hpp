@@ -2,6 +2,7 @@
 // The GGUF files of one model put together: the parts that it is split into, and its picture tower (mmproj).
 #pragma once
 
+#include <qwen35/core/name_list.hpp>
 #include <qwen35/core/result.hpp>
 #include <qwen35/io/folder.hpp>
 #include <qwen35/io/mapped_file.hpp>
@@ -246,15 +247,16 @@ QWEN35_BODY std::string lower_case(std::string_view text) {
 QWEN35_BODY std::vector<std::string> gguf_part_names(const std::string& path) {
   const std::optional<detail::GgufPart> part = detail::gguf_part_of(path);
   std::vector<std::string> out;
-  std::string missing;
+  NameList missing;
   for (std::size_t i = 1; part && i <= part->count; ++i) {
     out.push_back(detail::gguf_part_name(path, i, part->count));
     if (!path_exists(out.back())) {
-      missing += out.size() > 50 ? "" : "\n  " + out.back();
+      missing.add(out.back());
     }
   }
-  if (!missing.empty()) {
-    decline<CheckpointError>(concat(path, ": parts of this model that do not exist:", missing));
+  if (missing.count > 0) {
+    decline<CheckpointError>(concat(path, ": ", missing.count, " of the ", out.size(), " parts of this model do not ",
+                                    "exist, the download is incomplete: ", missing.text(", ", 3)));
   }
   return part ? out : std::vector<std::string>{path};
 }

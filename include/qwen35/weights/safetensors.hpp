@@ -83,8 +83,8 @@ class SafetensorsHeader {
 
 // The tensors of a safetensors file, as views of `file`, in the header's order. Raises one CheckpointError with
 // everything that is wrong: offsets past the end, overlapping or leaving holes, sizes that do not follow from shape and
-// dtype, or the first thing in the header that is not what the format says, such as a name given twice. Source: the
-// format's description, https://github.com/huggingface/safetensors.
+// dtype, or the first thing in the header that is not what the format says, such as a name given twice. Of a file that
+// was cut it says so. Source: the format's description, https://github.com/huggingface/safetensors.
 QWEN35_LAZY
 std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const std::string& source);
 
@@ -247,13 +247,28 @@ QWEN35_BODY bool SafetensorsHeader::whole(std::uint64_t value) {
   return true;
 }
 
+// What the tensors take where the header is sound: one behind the other without holes. Else 0.
+QWEN35_BODY std::size_t described_bytes(std::span<const SafetensorsHeader::Entry> entries) {
+  std::size_t sum = 0, last = 0;
+  for (const SafetensorsHeader::Entry& entry : entries) {
+    const std::size_t bits = safetensors_bits(entry.dtype);
+    const std::optional<std::size_t> bytes = bits == 0 ? std::nullopt : tensor_bytes(entry.shape, bits);
+    if (!bytes || entry.begin > entry.end || entry.end - entry.begin != *bytes) {
+      return 0;
+    }
+    last = std::max(last, entry.end);
+    sum += *bytes;
+  }
+  return sum == last ? sum : 0;
+}
+
 }  // namespace detail
 
 QWEN35_LAZY_BODY
 std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const std::string& source) {
   constexpr std::size_t header_limit = 100'000'000;  // the format's own limit
   if (!holds<CheckpointError>(file.size() >= 8, source, ": ", file.size(),
-                              " bytes, too short for a safetensors file")) {
+                              " bytes, too short for a safetensors file: its download is incomplete")) {
     return {};
   }
   constexpr std::string_view pointer = "version https://git-lfs";
@@ -266,9 +281,11 @@ std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const 
   for (std::size_t i = 0; i < 8; ++i) {
     header_size |= static_cast<std::uint64_t>(file[i]) << (8 * i);
   }
-  if (!holds<CheckpointError>(header_size <= header_limit && header_size <= file.size() - 8, source,
-                              ": the header says it has ", header_size, " bytes, the file has ", file.size() - 8,
-                              " after the length (and the format allows ", header_limit, ")")) {
+  if (!holds<CheckpointError>(header_size <= header_limit, source, ": no safetensors file: its header would have ",
+                              header_size, " bytes, the format allows ", header_limit) ||
+      !holds<CheckpointError>(header_size <= file.size() - 8, source, ": ", file.size(),
+                              " bytes, its header alone has ", header_size,
+                              ": the file is cut, its download is incomplete")) {
     return {};
   }
   detail::SafetensorsHeader header;
@@ -280,6 +297,12 @@ std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const 
   }
 
   const std::span<const std::byte> data = file.subspan(8 + static_cast<std::size_t>(header_size));
+  const std::size_t described = detail::described_bytes(header.entries);
+  if (!holds<CheckpointError>(described <= data.size(), source, ": ", file.size(), " bytes, its header describes ",
+                              described + (file.size() - data.size()),
+                              ": the file is cut, its download is incomplete")) {
+    return {};
+  }
   ProblemList problems;
   const auto complain = [&](std::string_view name, std::string_view what) { problems.add(name.substr(0, 300), what); };
   std::vector<TensorInfo> tensors;
