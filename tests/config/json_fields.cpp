@@ -76,7 +76,7 @@ TEST_CASE("numbers, flags and words") {
   CHECK(message_of<ConfigError>([] {
           const json::Value word("x");
           JsonFields(&word, "vision_config");
-        }) == "vision_config: expected an object");
+        }) == "vision_config: expected an object, found a string (json::parse() reads a text)");
 }
 
 TEST_CASE("token ids") {

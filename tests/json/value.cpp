@@ -27,6 +27,12 @@ TEST_CASE("a value knows its kind") {
   CHECK(Value(7).as_number() == 7.0);
 }
 
+TEST_CASE("what was found in another's place, with a word for a text that was not parsed") {
+  CHECK(found(Value::array()) == "an array");
+  CHECK(found(Value()) == "null");
+  CHECK(found(Value("[]")) == "a string (json::parse() reads a text)");
+}
+
 TEST_CASE("a wrong kind is an error that names both") {
   CHECK_THROWS_WITH_AS(Value("x").as_integer(), "JSON: found a string, expected an integer", TextError);
   CHECK_THROWS_WITH_AS(Value(1.5).as_integer(), "JSON: found a number, expected an integer", TextError);

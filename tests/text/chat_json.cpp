@@ -93,7 +93,8 @@ TEST_CASE("media items in each of their forms") {
 }
 
 TEST_CASE("each error names its place") {
-  CHECK(error_of("{}").starts_with("messages: expected a list"));
+  CHECK(error_of("{}") == "messages: expected a list of messages, found an object");
+  CHECK(error_of(R"("[]")") == "messages: expected a list of messages, found a string (json::parse() reads a text)");
   CHECK(error_of("[3]").starts_with("messages[0]: expected a message"));
   CHECK(error_of(R"([{"role": "user"}, {"role": "developer"}])")
             .starts_with("Unexpected message role. (messages[1].role"));

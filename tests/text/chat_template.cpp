@@ -307,6 +307,10 @@ TEST_CASE("errors begin with the template's words and name the place") {
             .starts_with("messages[1].tool_calls[0].arguments"));
   CHECK(error_of("[" + user + R"(, {"role": "assistant", "tool_calls": [{"function": null}]}])")
             .starts_with("messages[1].tool_calls[0].name"));
-  CHECK(error_of("[" + user + "]", "[3]").starts_with("tools[0]: expected"));
+  CHECK(error_of("[" + user + "]", "[3]") == "tools[0]: expected a JSON schema object, found an integer");
+  const std::string text = ", found a string (json::parse() reads a text)";
+  CHECK(error_of("[" + user + "]", R"(["{}"])") == "tools[0]: expected a JSON schema object" + text);
+  CHECK(error_of("[" + user + "]", R"("[{}]")") == "tools: expected a list of JSON schema objects" + text);
+  CHECK(error_of(R"("[]")") == "messages: expected a list of messages" + text);
   CHECK(error_of("[" + user + "]", "{}").empty());
 }

@@ -28,7 +28,8 @@ class JsonFields {
       std::size_t{1} << 31;  // no size or count of a model comes near it; products of three stay in range
 
   JsonFields(const json::Value* object, std::string_view where) : object_(object), where_(where) {
-    if (!holds<ConfigError>(object == nullptr || object->is_object(), where, ": expected an object")) {
+    if (!holds<ConfigError>(object == nullptr || object->is_object(), where, ": expected an object, found ",
+                            object == nullptr ? "" : json::found(*object))) {
       object_ = nullptr;
     }
   }

@@ -122,6 +122,11 @@ class Value {
   std::vector<Member> members_;
 };
 
+// What stands where an object or a list is expected: a text that nobody has parsed is a string.
+inline std::string_view found(const Value& value) {
+  return value.is_string() ? "a string (json::parse() reads a text)" : name(value.kind());
+}
+
 }  // namespace json
 
 #if QWEN35_BODIES

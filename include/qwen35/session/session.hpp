@@ -164,7 +164,8 @@ class Session {
   }
   void set_tools(std::vector<json::Value> tools) {
     for (std::size_t i = 0; i < tools.size(); ++i) {
-      require<TextError>(tools[i].is_object(), "tools[", i, "]: expected a JSON schema object");
+      require<TextError>(tools[i].is_object(), "tools[", i, "]: expected a JSON schema object, found ",
+                         json::found(tools[i]));
       require_storable(tools[i], concat("tools[", i, "]"));
     }
     options_.tools = std::move(tools);

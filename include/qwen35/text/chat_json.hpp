@@ -240,7 +240,7 @@ QWEN35_BODY Message message_from_json(const json::Value& value, const std::strin
 
 QWEN35_BODY std::vector<Message> messages_from_json(const json::Value& list, const SourcePolicy& sources) {
   std::vector<Message> out;
-  if (!holds<TextError>(list.is_array(), "messages: expected a list of messages")) {
+  if (!holds<TextError>(list.is_array(), "messages: expected a list of messages, found ", json::found(list))) {
     return out;
   }
   out.reserve(list.size());
@@ -254,11 +254,12 @@ QWEN35_BODY std::vector<json::Value> tools_from_json(const json::Value& list) {
   if (list.is_null()) {
     return {};
   }
-  if (!holds<TextError>(list.is_array(), "tools: expected a list of JSON schema objects")) {
+  if (!holds<TextError>(list.is_array(), "tools: expected a list of JSON schema objects, found ", json::found(list))) {
     return {};
   }
   for (std::size_t k = 0; k < list.size(); ++k) {
-    if (!holds<TextError>(list.items()[k].is_object(), "tools[", k, "]: expected a JSON schema object")) {
+    if (!holds<TextError>(list.items()[k].is_object(), "tools[", k, "]: expected a JSON schema object, found ",
+                          json::found(list.items()[k]))) {
       return {};
     }
   }

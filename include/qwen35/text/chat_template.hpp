@@ -20,9 +20,10 @@ QWEN35_BEGIN_NAMESPACE
 
 // Renders JSON messages (a list of objects with `role`, `content`, ...) exactly as the published template does, odd
 // input included: same text, same errors. `tools` is a list of JSON schema objects; null, an empty list or an object
-// means no tools. Raises TextError whose message starts with the template's own ("No messages provided.", "Unexpected
-// message role.", ...). A content item that is no object (the template would search its characters for "image") and a
-// `text` that is a list or an object (it would print Python syntax) are refused.
+// means no tools. (Both are values: json::parse() makes one of a text.) Raises TextError whose message starts with the
+// template's own ("No messages provided.", "Unexpected message role.", ...). A content item that is no object (the
+// template would search its characters for "image") and a `text` that is a list or an object (it would print Python
+// syntax) are refused, and so are tools in a string.
 RenderedChat render_chat(const json::Value& messages, const json::Value& tools = {},
                          const ChatTemplateOptions& options = {});
 

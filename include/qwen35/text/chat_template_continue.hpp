@@ -40,7 +40,7 @@ QWEN35_BODY RenderedChat render_continued_chat(const json::Value& messages, cons
                                                const ChatTemplateOptions& options) {
   require<TextError>(!options.add_generation_prompt,
                      "continue_final_message and add_generation_prompt exclude each other");
-  require<TextError>(messages.is_array(), "messages: expected a list of messages");
+  require<TextError>(messages.is_array(), "messages: expected a list of messages, found ", json::found(messages));
   require<TextError>(messages.size() != 0, "No messages provided.");
   const ContinuedMessage continued(messages, options.continued_field);
   RenderedChat out = ChatRenderer(continued.messages, tools, options).run();
@@ -61,6 +61,7 @@ QWEN35_BODY RenderedChat render_continued_chat(const json::Value& messages, cons
 
 QWEN35_BODY RenderedChat render_chat_json(const json::Value& messages, const json::Value& tools,
                                           const ChatTemplateOptions& options) {
+  require<TextError>(!tools.is_string(), "tools: expected a list of JSON schema objects, found ", json::found(tools));
   if (options.chat_template.own != nullptr) {
     return options.chat_template.own->render(messages, tools, options);
   }

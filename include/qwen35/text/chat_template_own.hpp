@@ -82,10 +82,11 @@ QWEN35_BODY JinjaChatTemplate::JinjaChatTemplate(std::string_view source, std::o
 }
 
 QWEN35_BODY RenderedChat JinjaChatRenderer::run(const json::Value& messages) const {
-  require<TextError>(messages.is_array(), "messages: expected a list of messages");
+  require<TextError>(messages.is_array(), "messages: expected a list of messages, found ", json::found(messages));
   require<TextError>(messages.size() != 0, "No messages provided.");
   for (std::size_t i = 0; tools_.is_array() && i < tools_.size(); ++i) {
-    require<TextError>(tools_.items()[i].is_object(), "tools[", i, "]: expected a JSON schema object");
+    require<TextError>(tools_.items()[i].is_object(), "tools[", i, "]: expected a JSON schema object, found ",
+                       json::found(tools_.items()[i]));
   }
   RenderedChat out;
   jinja::Text text;

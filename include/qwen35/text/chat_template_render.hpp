@@ -122,7 +122,7 @@ QWEN35_BODY bool is_name(const json::Value* value, std::string_view name) {
 }  // namespace detail
 
 QWEN35_BODY RenderedChat ChatRenderer::run() {
-  require<TextError>(messages_.is_array(), "messages: expected a list of messages");
+  require<TextError>(messages_.is_array(), "messages: expected a list of messages, found ", json::found(messages_));
   require<TextError>(messages_.size() != 0, "No messages provided.");
   render_head();
   last_query_ = find_last_query();
@@ -213,7 +213,7 @@ QWEN35_BODY void ChatRenderer::render_head() {
     out_.text.append("<|im_start|>system\n").append(tools_opening);
     for (std::size_t k = 0; k < tools_.size(); ++k) {
       const json::Value& tool = tools_.items()[k];
-      require<TextError>(tool.is_object(), "tools[", k, "]: expected a JSON schema object");
+      require<TextError>(tool.is_object(), "tools[", k, "]: expected a JSON schema object, found ", json::found(tool));
       out_.text.append("\n").append(json::dump(tool));
     }
     out_.text.append(tools_closing);
