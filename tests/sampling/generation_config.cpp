@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "support/log_capture.hpp"
 #include "support/message_of.hpp"
 
 #include <qwen35/json/dump.hpp>
@@ -92,7 +93,8 @@ TEST_CASE("fields of the wrong kind are named") {
     const std::string found = file.is_object() ? ", found " + json::dump(file.members()[0].second) : "";
     CHECK_THROWS_WITH_AS(read(text), (message + found).c_str(), ConfigError);
   };
-  refused(R"([])", "generation_config: expected an object");
+  refused(R"([])", "generation_config: expected an object, found an array");
+  refused(R"("{}")", "generation_config: expected an object, found a string (json::parse() reads a text)");
   refused(R"({"max_new_tokens": 1.5})", "generation_config.max_new_tokens: expected a whole number");
   refused(R"({"temperature": "hot"})", "generation_config.temperature: expected a number");
   refused(R"({"do_sample": 2})", "generation_config.do_sample: expected true or false");
@@ -131,6 +133,22 @@ TEST_CASE("what is not supported is refused, its neutral value is not") {
             R"({"num_beam_groups": 1, "diversity_penalty": 0.0, "penalty_alpha": null,
                  "watermarking_config": null, "token_healing": false, "something_new": {"a": 1}})") ==
         GenerationConfig{});
+}
+
+TEST_CASE("unknown fields of a file are passed over, and named in the log") {
+  LogCapture log;
+  read(
+      R"({"top_k": 3, "transformers_version": "5.12", "num_beam_groups": 1, "token_healing": false, "tomorrow": null})");
+  CHECK(log.messages.empty());
+  CHECK(read(R"({"top_k": 3, "temprature": 0.6, "topk": 5})").top_k == 3);
+  CHECK(log.messages ==
+        std::vector<std::string>{"generation_config: unknown fields are passed over: temprature, topk"});
+}
+
+TEST_CASE("a list in two pairs of braces") {
+  CHECK(GenerationConfig{.stop_strings = {{"x"}}}.stop_strings == std::vector<std::string>{"x"});
+  CHECK(GenerationConfig{.stop_strings = {{"x", "y"}}}.stop_strings == std::vector<std::string>{"x", "y"});
+  CHECK(GenerationConfig{.suppress_tokens = {{3}}}.suppress_tokens == std::vector<TokenId>{3});
 }
 
 TEST_CASE("fields not said come from the other config") {

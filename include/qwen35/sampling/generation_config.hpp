@@ -35,7 +35,8 @@ struct ExponentialDecay {
 
 // An empty field is "not said": it is taken from the model's own generation config, then from the fallbacks of
 // `fallbacks()`. To say "none" where the model's config says something, give the value that switches the matter off (an
-// empty list of eos ids, a top_k of 0, a penalty of 1).
+// empty list of eos ids, a top_k of 0, a penalty of 1). A list that may be absent takes two pairs of braces:
+// `.stop_strings = {{"\n\n"}}`.
 struct GenerationConfig {
   // --- length; in tokens. max_new_tokens goes before max_length, which counts the prompt ---
   std::optional<std::int64_t> max_length{};
@@ -104,8 +105,9 @@ struct GenerationConfig {
   template <class F>
   static constexpr void for_each_field(F&& f);
 
-  // The fields of generation_config.json; null: none. Unknown keys are ignored. Raises ConfigError for a field of the
-  // wrong kind or one that asks for what is not supported, InputError where the fields contradict each other.
+  // The fields of generation_config.json; null: none. Unknown keys are passed over, with a warning in the log. Raises
+  // ConfigError for a field of the wrong kind or one that asks for what is not supported, InputError where the fields
+  // contradict each other.
   QWEN35_LAZY
   static GenerationConfig from_json(const json::Value& file);
   // The same, with what it would raise as a failure.

@@ -4,6 +4,16 @@
 
 #include <qwen35/sampling/generation_config.hpp>
 
+#include <string_view>
+
+#if QWEN35_BODIES
+#include <qwen35/core/log.hpp>
+#include <qwen35/core/name_list.hpp>
+
+#include <set>
+#include <span>
+#endif
+
 QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
@@ -32,6 +42,16 @@ void read(const JsonFields& fields, const json::Value& value, std::string_view k
 
 // Ways of generating that the file may ask for and this library does not have. Their neutral values pass.
 void refuse_unknown_ways(const JsonFields& fields);
+inline constexpr std::string_view refused_numbers[] = {"num_beam_groups", "diversity_penalty", "penalty_alpha"};
+inline constexpr std::string_view refused_values[] = {"constraints", "force_words_ids", "dola_layers",
+                                                      "prompt_lookup_num_tokens"};
+inline constexpr std::string_view refused_flags[] = {"token_healing", "low_memory", "is_assistant"};
+// Fields of the reference's that do not say what is generated.
+inline constexpr std::string_view passed_over_fields[] = {"transformers_version", "_from_model_config",
+                                                          "return_dict_in_generate"};
+
+// One warning with the keys of the file that nothing knows, and that are not null.
+void log_unknown_fields(const JsonFields& fields, const json::Value& file);
 
 }  // namespace detail
 
@@ -174,17 +194,36 @@ QWEN35_BODY void read(const JsonFields& fields, const json::Value& value, std::s
 }
 
 QWEN35_BODY void refuse_unknown_ways(const JsonFields& fields) {
-  const auto neutral = [&](const char* key, double value) {
+  const auto neutral = [&](std::string_view key, double value) {
     fields.expect(fields.number(key, value) == value, key, "the value that switches it off: it is not supported");
   };
-  neutral("num_beam_groups", 1.0);
-  neutral("diversity_penalty", 0.0);
-  neutral("penalty_alpha", 0.0);
-  for (const char* const key : {"constraints", "force_words_ids", "dola_layers", "prompt_lookup_num_tokens"}) {
+  for (const std::string_view key : refused_numbers) {
+    neutral(key, key == "num_beam_groups" ? 1.0 : 0.0);
+  }
+  for (const std::string_view key : refused_values) {
     fields.expect(fields.find(key) == nullptr, key, "null: it is not supported");
   }
-  for (const char* const key : {"token_healing", "low_memory", "is_assistant"}) {
+  for (const std::string_view key : refused_flags) {
     fields.expect(!fields.boolean(key, false), key, "false: it is not supported");
+  }
+}
+
+QWEN35_BODY void log_unknown_fields(const JsonFields& fields, const json::Value& file) {
+  std::set<std::string_view> known;
+  GenerationConfig::for_each_field([&](const char* name, auto) { known.insert(name); });
+  for (const std::span<const std::string_view> names :
+       {std::span<const std::string_view>(refused_numbers), std::span<const std::string_view>(refused_values),
+        std::span<const std::string_view>(refused_flags), std::span<const std::string_view>(passed_over_fields)}) {
+    known.insert(names.begin(), names.end());
+  }
+  NameList unknown;
+  for (const auto& [key, value] : file.members()) {
+    if (!value.is_null() && !known.contains(key)) {
+      unknown.add(shortened(key));
+    }
+  }
+  if (unknown.count > 0) {
+    log_warning(fields.where(), ": unknown fields are passed over: ", unknown.text(", ", 10));
   }
 }
 
@@ -205,6 +244,9 @@ GenerationConfig GenerationConfig::from_json(const json::Value& file) {
       detail::read(fields, value, name, (config.*field).emplace());
     }
   });
+  if (has_log_callback() && file.is_object()) {
+    detail::log_unknown_fields(fields, file);
+  }
   config.validate();
   return config;
 }
