@@ -44,6 +44,19 @@ TEST_CASE("files in memory") {
   CHECK(message_of<CheckpointError>([&] { ModelFolder::from_bytes(twice); }) == "checkpoint: two files are called a");
 }
 
+TEST_CASE("what is said last of a file that is made, or that is not there, holds") {
+  ModelFolder files = ModelFolder::made("m.gguf");
+  files.add("a", [] { return std::string("first"); });
+  files.add("a", [] { return std::string("second"); });
+  CHECK(files.text("a") == "second");
+  files.lack("b", "has no b");
+  files.lack("b", "has no b at all");
+  CHECK(files.missing("b") == "m.gguf: has no b at all");
+  CHECK(files.afresh().missing("b") == files.missing("b"));
+  CHECK(files.afresh().text("a") == "second");
+  CHECK(files.missing("c") == "m.gguf: no file c");
+}
+
 TEST_CASE("the names in a folder of it") {
   const TempFolder folder;
   const ModelFolder files(folder.path());

@@ -18,7 +18,7 @@
 
 #if QWEN35_BODIES
 #include <algorithm>
-#include <list>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -105,7 +105,6 @@ class ModelFolder {
 #if QWEN35_BODIES
 
 struct ModelFolder::File {
-  std::string name;
   std::span<const std::byte> given;    // in memory
   std::function<std::string()> write;  // made
   std::optional<std::string> read;
@@ -114,9 +113,9 @@ struct ModelFolder::File {
 struct ModelFolder::State {
   std::string folder;
   std::string source;
-  std::vector<std::pair<std::string, std::string>> lacks;
+  std::map<std::string, std::string, std::less<>> lacks;
   std::mutex mutex;
-  std::list<File> files;  // in memory all of them, else those that have been read
+  std::map<std::string, File, std::less<>> files;  // in memory all of them, else those that have been read
 };
 
 QWEN35_BODY ModelFolder::ModelFolder(const Folder& folder) : state_(std::make_shared<State>()) {
@@ -129,10 +128,10 @@ QWEN35_BODY ModelFolder::ModelFolder(const Folder& folder) : state_(std::make_sh
 QWEN35_BODY ModelFolder ModelFolder::from_bytes(std::span<const NamedBytes> files) {
   ModelFolder out(Folder{});
   for (const NamedBytes& file : files) {
-    if (!holds<CheckpointError>(out.find(file.name) == nullptr, "checkpoint: two files are called ", file.name)) {
+    const bool is_new = out.state_->files.try_emplace(std::string(file.name), File{file.bytes, {}, {}}).second;
+    if (!holds<CheckpointError>(is_new, "checkpoint: two files are called ", file.name)) {
       break;
     }
-    out.state_->files.push_back({std::string(file.name), file.bytes, {}, {}});
   }
   return out;
 }
@@ -144,24 +143,17 @@ QWEN35_BODY ModelFolder ModelFolder::made(std::string source) {
 }
 
 QWEN35_BODY void ModelFolder::add(const std::string& name, std::function<std::string()> write) {
-  if (File* const known = find(name)) {
-    known->write = std::move(write);
-    return;
-  }
-  state_->files.push_back({name, {}, std::move(write), {}});
+  state_->files[name].write = std::move(write);
 }
 
 QWEN35_BODY void ModelFolder::lack(const std::string& name, std::string why) {
-  state_->lacks.emplace_back(name, std::move(why));
+  state_->lacks.insert_or_assign(name, std::move(why));
 }
 
 QWEN35_BODY std::string ModelFolder::missing(std::string_view name) const {
-  for (const auto& [lacking, why] : state_->lacks) {
-    if (lacking == name) {
-      return concat(this->name(), ": ", why);
-    }
-  }
-  return concat(this->name(), ": no file ", name);
+  const auto why = state_->lacks.find(name);
+  return why == state_->lacks.end() ? concat(this->name(), ": no file ", name)
+                                    : concat(this->name(), ": ", why->second);
 }
 
 QWEN35_BODY ModelFolder ModelFolder::afresh() const {
@@ -169,8 +161,8 @@ QWEN35_BODY ModelFolder ModelFolder::afresh() const {
   out.state_->source = state_->source;
   out.state_->lacks = state_->lacks;
   if (folder().empty()) {
-    for (const File& file : state_->files) {
-      out.state_->files.push_back({file.name, file.given, file.write, {}});
+    for (const auto& [name, file] : state_->files) {
+      out.state_->files.try_emplace(name, File{file.given, file.write, {}});
     }
   }
   return out;
@@ -195,12 +187,8 @@ QWEN35_BODY bool ModelFolder::has_file(std::string_view name) const {
 }
 
 QWEN35_BODY ModelFolder::File* ModelFolder::find(std::string_view name) const {
-  for (File& file : state_->files) {
-    if (file.name == name) {
-      return &file;
-    }
-  }
-  return nullptr;
+  const auto found = state_->files.find(name);
+  return found == state_->files.end() ? nullptr : &found->second;
 }
 
 QWEN35_BODY std::string_view ModelFolder::text(std::string_view name, ReadText* read, Decline* refuse) const {
@@ -222,7 +210,7 @@ QWEN35_BODY std::string_view ModelFolder::text(std::string_view name, ReadText* 
     return {};
   }
   if (file == nullptr) {
-    file = &state_->files.emplace_back(File{std::string(name), {}, {}, {}});
+    file = &state_->files[std::string(name)];
   }
   return file->read.emplace(std::move(text));
 }
@@ -236,14 +224,14 @@ QWEN35_BODY std::vector<std::string> ModelFolder::names_in(const std::string& in
       out = read(place(inner), limit);
     }
   } else {
-    for (const File& file : state_->files) {
-      if (file.name.size() > inner.size() && file.name.starts_with(inner) && file.name[inner.size()] == '/') {
-        if (out.size() == limit) {
-          refuse(concat(place(inner), ": more than ", limit, " files"));
-          break;
-        }
-        out.push_back(file.name.substr(inner.size() + 1));
+    const std::string beginning = inner + "/";
+    for (auto file = state_->files.lower_bound(beginning);
+         file != state_->files.end() && file->first.starts_with(beginning); ++file) {
+      if (out.size() == limit) {
+        refuse(concat(place(inner), ": more than ", limit, " files"));
+        break;
       }
+      out.push_back(file->first.substr(beginning.size()));
     }
   }
   std::sort(out.begin(), out.end());
