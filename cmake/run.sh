@@ -15,6 +15,12 @@ cd "$(dirname "$0")/.."
 
 say() { printf '%s\n' "== $*"; }
 
+# wrong <message>: says it, and what can be asked.
+wrong() {
+  printf '%s\n' "$1" >&2
+  usage >&2
+}
+
 usage() {
   sed -n 's/^# \(sh cmake.*\)/\1/p' cmake/run.sh
   exit 2
@@ -66,6 +72,11 @@ install_missing() {
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
 
+# announce <what is built> <minutes of two processors>
+announce() {
+  say "building $1: with two processors about $2 minutes the first time, less where ccache has seen it (here: $jobs)"
+}
+
 jobs=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 # configure <preset> <settings...>
@@ -98,6 +109,7 @@ shift
 case "$command" in
   demo)
     install_missing demo
+    announce "the demo and the library that it links" 4
     configure release -DQWEN35_BUILD_TESTS=OFF
     cmake --build build/release --parallel "$jobs" --target demo
     say "build/release/bin/demo"
@@ -107,10 +119,12 @@ case "$command" in
     case "${1:-}" in
       "")
         install_missing test
+        announce "the tests" 10
         test_with test -DQWEN35_DEV_TEST_ALL=OFF -DQWEN35_DEV_BUILD_CHECKS=OFF -DQWEN35_DEV_REPLAY=OFF -DQWEN35_BUILD_BENCH=OFF -DQWEN35_BUILD_EXAMPLES=OFF
         ;;
       all)
         install_missing all
+        announce "all tests four times (Clang, two with sanitizers, GCC), and running them" 35
         test_with clang
         test_with asan-ubsan
         # libomp is not instrumented; and where addresses are very random (vm.mmap_rnd_bits 32) Clang 14's runtime finds no room.
@@ -120,13 +134,14 @@ case "$command" in
         run_with=""
         test_with test -DQWEN35_DEV_TEST_ALL=ON -DQWEN35_DEV_BUILD_CHECKS=ON -DQWEN35_DEV_REPLAY=ON -DQWEN35_BUILD_BENCH=ON -DQWEN35_BUILD_EXAMPLES=ON
         ;;
-      *) usage ;;
+      *) wrong "test $1: only \"all\" may follow" ;;
     esac
     ;;
   fuzz)
-    minutes=${1:?how many minutes for each driver}
+    [ $# -ge 1 ] || wrong "fuzz: how many minutes for each driver?"
+    minutes=$1
     install_missing all
-    say "fuzz: build"
+    announce "the fuzz drivers" 15
     configure fuzz
     cmake --build build/fuzz --parallel "$jobs" --target fuzz_drivers
     mkdir -p build/fuzz/found
@@ -143,12 +158,14 @@ case "$command" in
     ;;
   soak)
     install_missing test
+    announce "the soak test" 5
     configure test -DQWEN35_DEV_TEST_ALL=OFF -DQWEN35_DEV_BUILD_CHECKS=OFF -DQWEN35_BUILD_BENCH=OFF -DQWEN35_BUILD_EXAMPLES=OFF
     cmake --build build/test --parallel "$jobs" --target test_session
     QWEN35_SOAK=100 build/test/bin/test_session '--source-file=*/session/heavy_use.cpp'
     ;;
   bench)
     install_missing bench
+    announce "the library, the examples and the benches" 10
     configure release -DQWEN35_BUILD_TESTS=OFF -DQWEN35_BUILD_BENCH=ON
     cmake --build build/release --parallel "$jobs"
     for program in build/release/bin/bench_*; do
@@ -157,5 +174,5 @@ case "$command" in
       "$program" "$@"
     done
     ;;
-  *) usage ;;
+  *) wrong "unknown command \"$command\"" ;;
 esac
