@@ -51,9 +51,9 @@ GgufEntry read_gguf_entry(GgufCursor& cursor);
 // Bytes of a tensor; nothing when they are more than can be addressed.
 std::optional<std::size_t> gguf_tensor_bytes(std::span<const std::size_t> shape, const FormatInfo& format);
 
-// Gives each entry its bytes of the file, whose data begin at byte `begin`, or says in one error which cannot have
+// Gives each entry its bytes of the file, whose data begin at byte `data_begin`, or says in one error which cannot have
 // them.
-void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<const std::byte> file, std::size_t begin,
+void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<const std::byte> file, std::size_t data_begin,
                         std::size_t alignment, const std::string& source);
 
 #if QWEN35_BODIES
@@ -117,9 +117,9 @@ QWEN35_BODY std::optional<std::size_t> gguf_tensor_bytes(std::span<const std::si
   return total;
 }
 
-QWEN35_BODY void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<const std::byte> file, std::size_t begin,
-                                    std::size_t alignment, const std::string& source) {
-  const std::span<const std::byte> data = file.subspan(begin);
+QWEN35_BODY void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<const std::byte> file,
+                                    std::size_t data_begin, std::size_t alignment, const std::string& source) {
+  const std::span<const std::byte> data = file.subspan(data_begin);
   std::map<std::string_view, NameList> unknown;  // by type
   std::uint64_t described = 0;                   // where the last of those that are cut off would end in the file
   std::size_t cut_off = 0;
@@ -145,7 +145,7 @@ QWEN35_BODY void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<c
     } else if (offset % alignment != 0) {
       complain(tensor, concat("begins at byte ", offset, ", no multiple of the alignment ", alignment));
     } else if (offset > data.size() || *bytes > data.size() - offset) {
-      const std::uint64_t first = begin + offset;  // either sum may be too large for a number
+      const std::uint64_t first = data_begin + offset;  // either sum may be too large for a number
       described = std::max(described, first < offset || first + *bytes < first ? UINT64_MAX : first + *bytes);
       ++cut_off;
     } else {
