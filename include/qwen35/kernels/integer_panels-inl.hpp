@@ -208,6 +208,9 @@ inline void multiply_chunk(const PanelSpan& panel, const TokenChunk<K>& x, std::
 // Codes of a tile are in the first-level cache still when they are multiplied: 1.02 to 1.07 times as fast as 64 rows
 // (Zen 3; 16 tokens; q4_k, q6_k and q8_0). It was not measured elsewhere.
 inline constexpr bool one_tile_panels = HWY_TARGET == HWY_AVX2;
+// So many chunks are copied once for all rows of a task: an expert's share of 512 tokens is 16 on average, and seldom
+// more than twice that. (17 to 32 tokens are 1.03 to 1.06 times as fast as when each panel copies them.)
+inline constexpr std::size_t kept_chunks = one_tile_panels ? 2 : 1;
 
 // `allow_amx`: in its tile registers where they are worth it.
 template <class Reader>
@@ -222,7 +225,7 @@ inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool 
   for (std::size_t i = 0; i < panel_tiles; ++i) {
     tiles[i] = {codes[i], scales[i], offsets[i]};
   }
-  TokenChunk<K> x;
+  TokenChunk<K> kept[kept_chunks];
   UnpackedBlock room[lanes];
 #ifdef QWEN35_AMX_TILES
   const bool amx = allow_amx && worth_amx<Kind>() && task.tokens >= least_amx_tokens;
@@ -234,7 +237,7 @@ inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool 
   const std::size_t whole = Reader::bytes == 0 ? 0 : task.w.cols / quantized_values;
   const std::size_t block_bytes = row_bytes(task.w.format, quantized_values);
   // Where the tokens are copied once for all rows, rows may be multiplied as soon as a tile of them is expanded.
-  const bool copied_once = task.tokens <= chunk_tokens && all_blocks <= span_blocks;
+  const bool copied_once = task.tokens <= kept_chunks * chunk_tokens && all_blocks <= span_blocks;
   const std::size_t panel_rows = one_tile_panels && copied_once ? tile_rows : integer_panel_rows;
   for (std::size_t row = task.row_begin; row < task.row_end; row += panel_rows) {
     const std::size_t rows = task.row_end - row < panel_rows ? task.row_end - row : panel_rows;
@@ -273,6 +276,7 @@ inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool 
       NextPanel next(task, row, span, panel_rows, Kind::sums * ((rows + tile_rows - 1) / tile_rows) * token_tiles);
       for (std::size_t token = 0; token < task.tokens; token += chunk_tokens) {
         const std::size_t tokens = task.tokens - token < chunk_tokens ? task.tokens - token : chunk_tokens;
+        TokenChunk<K>& x = kept[copied_once ? token / chunk_tokens : 0];
         if (row == task.row_begin || !copied_once) {
           x.set(task, token, tokens, span, blocks, all_blocks);
         }
