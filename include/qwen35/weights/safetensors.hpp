@@ -257,7 +257,7 @@ QWEN35_BODY std::size_t described_bytes(std::span<const SafetensorsHeader::Entry
       return 0;
     }
     last = std::max(last, entry.end);
-    sum += *bytes;
+    sum += entry.end - entry.begin;
   }
   return sum == last ? sum : 0;
 }
