@@ -106,7 +106,7 @@ qwen35::PackRecipe recipe_of(const std::string& name) {
 }
 
 void verify(const Settings& settings) {
-  const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(settings.source);
+  const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(settings.source, {.load = qwen35::LoadMode::as_used});
   const qwen35::PackedFile* const packed = checkpoint.packed();
   if (packed != nullptr) {
     ProgressLine line(is_terminal() && !settings.quiet);

@@ -311,6 +311,9 @@ TEST_CASE("a folder that is packed as it is has the same tensors and files") {
   for (const bool mapped : {true, false}) {
     const Checkpoint packed = mapped ? Checkpoint::open(path) : Checkpoint::from_bytes({{"m.qwen35", bytes}});
     CHECK(packed.name() == (mapped ? path : "m.qwen35"));
+    const LoadReport loading = packed.loading();
+    CHECK(loading.mapped_bytes + loading.read_bytes == (mapped ? bytes.size() : 0));
+    CHECK(loading.mapped_bytes == 0);
     CHECK(packed.folder().empty());
     CHECK_FALSE(packed.is_gguf());
     CHECK(packed.config() == folder.config());

@@ -47,10 +47,10 @@ class Checkpoint {
  public:
   // A folder with config.json and model.safetensors, or the shards that model.safetensors.index.json names. The index
   // decides which file a tensor is read from: copies in other shards and tensors that it does not name are passed over
-  // and stand in notes(). Or a GGUF file, with the other files that the model is split into; or a packed file, of which
-  // no weight is read before it is used. Files are told by their first bytes. Raises ConfigError for JSON that is not
-  // well formed in config.json or generation_config.json and for metadata that describe no model, InputError for
-  // options that have no meaning here, CheckpointError for everything else.
+  // and stand in notes(). Or a GGUF file, with the other files that the model is split into; or a packed file. Files
+  // are told by their first bytes. Raises ConfigError for JSON that is not well formed in config.json or
+  // generation_config.json and for metadata that describe no model, InputError for options that have no meaning here,
+  // CheckpointError for everything else.
   static Checkpoint open(const std::string& folder, const CheckpointOptions& options);
   static Checkpoint open(const std::string& folder, const LoadProgress& progress = {});
   // The same, with what open() would raise as a failure.

@@ -101,13 +101,17 @@ QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const Checkpo
   detail::refuse_mmproj(options, folder);
   if (kind == ModelFileKind::packed) {
     const auto weights = std::make_shared<WeightFiles>(options.load, options.progress);
+    weights->expect({&folder, 1});
 #if QWEN35_HAS_MMAP
-    if (options.check && options.load == LoadMode::read) {
+    if (weights->reads() && !declined()) {  // what is wrong with it is told before the weights are read
       const MappedFile file = MappedFile::as_used(folder);
       of_packed(read_packed(file.bytes(), folder), weights, options);
     }
 #endif
-    return of_packed(read_packed(weights->add_as_used(folder), folder), weights, options).logged();
+    if (declined()) {
+      return Checkpoint(ModelFolder::made({}), options);
+    }
+    return of_packed(read_packed(weights->add(folder), folder), weights, options).logged();
   }
   Checkpoint out(ModelFolder(folder), options);
   if (!holds<CheckpointError>(path_exists(folder), folder, ": no such folder", detail::why_missing(folder)) ||

@@ -76,9 +76,6 @@ class WeightFiles {
   std::span<const std::byte> add(const std::string& path, std::size_t data = 0);
   // Are files that were expected read?
   bool reads() const { return reads_; }
-  // The same of a file that was laid out to be mapped: only in mode `read` is it read, else its pages are when they are
-  // used.
-  std::span<const std::byte> add_as_used(const std::string& path);
 
   LoadReport report() const;
 
@@ -191,15 +188,6 @@ QWEN35_BODY std::span<const std::byte> WeightFiles::add(const std::string& path,
   tell(before_);
   seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
   return out;
-}
-
-QWEN35_BODY std::span<const std::byte> WeightFiles::add_as_used(const std::string& path) {
-  if (mode_ == LoadMode::read) {
-    expect({&path, 1});
-    return add(path);
-  }
-  maps_.push_back(MappedFile::as_used(path));
-  return maps_.back().bytes();
 }
 
 // In rounds, between which progress is told; in a round each thread reads large pieces, which also zeroes and enters
