@@ -137,12 +137,14 @@ TEST_CASE("what is not supported is refused, its neutral value is not") {
 
 TEST_CASE("unknown fields of a file are passed over, and named in the log") {
   LogCapture log;
-  read(
-      R"({"top_k": 3, "transformers_version": "5.12", "num_beam_groups": 1, "token_healing": false, "tomorrow": null})");
+  log_unknown_generation_fields(json::parse(
+      R"({"top_k": 3, "transformers_version": "5.12", "num_beam_groups": 1, "token_healing": false, "tomorrow": null})"));
   CHECK(log.messages.empty());
-  CHECK(read(R"({"top_k": 3, "temprature": 0.6, "topk": 5})").top_k == 3);
+  const std::string misspelt = R"({"top_k": 3, "temprature": 0.6, "topk": 5})";
+  log_unknown_generation_fields(json::parse(misspelt));
   CHECK(log.messages ==
         std::vector<std::string>{"generation_config: unknown fields are passed over: temprature, topk"});
+  CHECK(read(misspelt).top_k == 3);
 }
 
 TEST_CASE("a list in two pairs of braces") {

@@ -105,9 +105,8 @@ struct GenerationConfig {
   template <class F>
   static constexpr void for_each_field(F&& f);
 
-  // The fields of generation_config.json; null: none. Unknown keys are passed over, with a warning in the log. Raises
-  // ConfigError for a field of the wrong kind or one that asks for what is not supported, InputError where the fields
-  // contradict each other.
+  // The fields of generation_config.json; null: none. Unknown keys are passed over. Raises ConfigError for a field of
+  // the wrong kind or one that asks for what is not supported, InputError where the fields contradict each other.
   QWEN35_LAZY
   static GenerationConfig from_json(const json::Value& file);
   // The same, with what it would raise as a failure.
@@ -134,6 +133,10 @@ struct GenerationConfig {
   QWEN35_LAZY
   std::string fields_without_effect() const;
 };
+
+// One warning in the log with the keys of a generation_config.json that nothing knows, and that are not null. Models
+// say so when they are made.
+void log_unknown_generation_fields(const json::Value& file);
 
 // Its JSON, on one line.
 QWEN35_LAZY

@@ -50,9 +50,6 @@ inline constexpr std::string_view refused_flags[] = {"token_healing", "low_memor
 inline constexpr std::string_view passed_over_fields[] = {"transformers_version", "_from_model_config",
                                                           "return_dict_in_generate"};
 
-// One warning with the keys of the file that nothing knows, and that are not null.
-void log_unknown_fields(const JsonFields& fields, const json::Value& file);
-
 }  // namespace detail
 
 #if QWEN35_BODIES
@@ -208,12 +205,19 @@ QWEN35_BODY void refuse_unknown_ways(const JsonFields& fields) {
   }
 }
 
-QWEN35_BODY void log_unknown_fields(const JsonFields& fields, const json::Value& file) {
+}  // namespace detail
+
+QWEN35_BODY void log_unknown_generation_fields(const json::Value& file) {
+  if (!has_log_callback() || !file.is_object()) {
+    return;
+  }
   std::set<std::string_view> known;
   GenerationConfig::for_each_field([&](const char* name, auto) { known.insert(name); });
   for (const std::span<const std::string_view> names :
-       {std::span<const std::string_view>(refused_numbers), std::span<const std::string_view>(refused_values),
-        std::span<const std::string_view>(refused_flags), std::span<const std::string_view>(passed_over_fields)}) {
+       {std::span<const std::string_view>(detail::refused_numbers),
+        std::span<const std::string_view>(detail::refused_values),
+        std::span<const std::string_view>(detail::refused_flags),
+        std::span<const std::string_view>(detail::passed_over_fields)}) {
     known.insert(names.begin(), names.end());
   }
   NameList unknown;
@@ -223,11 +227,9 @@ QWEN35_BODY void log_unknown_fields(const JsonFields& fields, const json::Value&
     }
   }
   if (unknown.count > 0) {
-    log_warning(fields.where(), ": unknown fields are passed over: ", unknown.text(", ", 10));
+    log_warning("generation_config: unknown fields are passed over: ", unknown.text(", ", 10));
   }
 }
-
-}  // namespace detail
 
 QWEN35_LAZY_BODY
 GenerationConfig GenerationConfig::from_json(const json::Value& file) {
@@ -244,9 +246,6 @@ GenerationConfig GenerationConfig::from_json(const json::Value& file) {
       detail::read(fields, value, name, (config.*field).emplace());
     }
   });
-  if (has_log_callback() && file.is_object()) {
-    detail::log_unknown_fields(fields, file);
-  }
   config.validate();
   return config;
 }
