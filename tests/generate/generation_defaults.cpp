@@ -34,6 +34,14 @@ TEST_CASE("a max_length that max_new_tokens overrules is said in the log") {
   CHECK(log.messages.size() == 2);
 }
 
+TEST_CASE("what nobody knows of the model's file is said once in the log") {
+  const ModelWithFile model{json::parse(R"({"max_new_tokens": 64, "topk": 20})")};
+  LogCapture log;
+  complete_config(model, {});
+  complete_config(model, {.max_new_tokens = 3});
+  CHECK(log.messages == std::vector<std::string>{"generation_config: unknown fields are passed over: topk"});
+}
+
 TEST_CASE("fields come from the caller, then from the model, then from the fallbacks") {
   const ModelWithFile model{json::parse(R"({"max_new_tokens": 64, "top_k": 20, "eos_token_id": [5, 6]})")};
   const GenerationConfig config = complete_config(model, {.top_k = 3});

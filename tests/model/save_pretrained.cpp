@@ -6,15 +6,12 @@
 #include <qwen35/model/causal_lm.hpp>
 #include <qwen35/model/conditional_generation.hpp>
 
-#include "support/log_capture.hpp"
 #include "support/message_of.hpp"
 #include "weights/packed_writer.hpp"
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <set>
 
@@ -114,24 +111,6 @@ TEST_CASE("a checkpoint that was read, written and read again is the same model"
   CHECK(test_support::contains(test_support::message_of<CheckpointError>(
                                    [&] { ConditionalGeneration<Shapes>::from_pretrained(backbone.path()); }),
                                "lm_head.weight: missing"));
-}
-
-TEST_CASE("what nobody knows of a generation config is told as a model is read, not as it is asked") {
-  const TempFolder folder;
-  ConditionalGeneration<Shapes>::from_pretrained(shapes_folder).save_pretrained(folder.path());
-  std::ofstream(folder.file("generation_config.json")) << R"({"max_new_tokens": 2, "topk": 5})";
-  LogCapture log;
-  const auto told = [&log] {
-    return std::count(log.messages.begin(), log.messages.end(),
-                      "generation_config: unknown fields are passed over: topk");
-  };
-  const auto model = CausalLM<Shapes>::from_pretrained(folder.path());
-  CHECK(told() == 1);
-  const std::vector<TokenId> ids = {3, 17, 99};
-  CHECK(model.generate({.input_ids = TensorView<TokenId>(ids.data(), {1, 3})}).sequences.size() == 5);
-  CHECK(told() == 1);
-  ConditionalGeneration<Shapes>::from_pretrained(folder.path());
-  CHECK(told() == 2);
 }
 
 TEST_CASE("fresh models, their parts alone, and what the seed decides") {

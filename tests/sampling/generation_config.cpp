@@ -142,6 +142,7 @@ TEST_CASE("unknown fields of a file are passed over, and named in the log") {
   CHECK(log.messages.empty());
   const std::string misspelt = R"({"top_k": 3, "temprature": 0.6, "topk": 5})";
   log_unknown_generation_fields(json::parse(misspelt));
+  log_unknown_generation_fields(json::parse(misspelt));
   CHECK(log.messages ==
         std::vector<std::string>{"generation_config: unknown fields are passed over: temprature, topk"});
   CHECK(read(misspelt).top_k == 3);

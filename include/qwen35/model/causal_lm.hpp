@@ -7,7 +7,6 @@
 #include <qwen35/model/head_forward.hpp>
 #include <qwen35/model/losses.hpp>
 #include <qwen35/model/text_model.hpp>
-#include <qwen35/sampling/generation_config.hpp>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -86,9 +85,7 @@ CausalLM<Config>::CausalLM(const InitOptions& options, const TextValues& values)
 template <class Config>
 template <class>
 CausalLM<Config>::CausalLM(const Checkpoint& checkpoint)
-    : model(checkpoint, Head::required), generation_config_(checkpoint.generation_config()) {
-  log_unknown_generation_fields(generation_config_);
-}
+    : model(checkpoint, Head::required), generation_config_(checkpoint.generation_config()) {}
 
 template <class Config>
 template <class>

@@ -7,7 +7,6 @@
 #include <qwen35/model/head_forward.hpp>
 #include <qwen35/model/losses.hpp>
 #include <qwen35/model/multimodal_model.hpp>
-#include <qwen35/sampling/generation_config.hpp>
 
 #include <functional>
 #include <memory>
@@ -37,9 +36,7 @@ class ConditionalGeneration : public GenerateCalls<ConditionalGeneration<Config>
               TextModel<Config>(initialised_text<Config>(options, values.text_config, true), values.text_config),
               values) {}
   explicit ConditionalGeneration(const Checkpoint& checkpoint)
-      : model(checkpoint, Head::required), generation_config_(checkpoint.generation_config()) {
-    log_unknown_generation_fields(generation_config_);
-  }
+      : model(checkpoint, Head::required), generation_config_(checkpoint.generation_config()) {}
   // A folder with config.json and safetensors files. Raises ConfigError, CheckpointError.
   static ConditionalGeneration from_pretrained(const std::string& folder, const CheckpointOptions& options = {}) {
     return ConditionalGeneration(Checkpoint::open(folder, checked_for<Config>(options)));

@@ -134,8 +134,8 @@ struct GenerationConfig {
   std::string fields_without_effect() const;
 };
 
-// One warning in the log with the keys of a generation_config.json that nothing knows, and that are not null. Models
-// say so when they are made.
+// One warning in the log with the keys of a generation_config.json that nothing knows, and that are not null. What was
+// told last is not told again: generate() reads the model's with each call.
 void log_unknown_generation_fields(const json::Value& file);
 
 // Its JSON, on one line.

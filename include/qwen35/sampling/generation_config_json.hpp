@@ -7,9 +7,12 @@
 #include <string_view>
 
 #if QWEN35_BODIES
+#include <qwen35/core/hash.hpp>
 #include <qwen35/core/log.hpp>
 #include <qwen35/core/name_list.hpp>
 
+#include <atomic>
+#include <cstdint>
 #include <set>
 #include <span>
 #endif
@@ -226,8 +229,10 @@ QWEN35_BODY void log_unknown_generation_fields(const json::Value& file) {
       unknown.add(shortened(key));
     }
   }
-  if (unknown.count > 0) {
-    log_warning("generation_config: unknown fields are passed over: ", unknown.text(", ", 10));
+  static std::atomic<std::uint64_t> told{0};
+  const std::string names = unknown.text(", ", 10);
+  if (unknown.count > 0 && told.exchange(hash_of(names)) != hash_of(names)) {
+    log_warning("generation_config: unknown fields are passed over: ", names);
   }
 }
 

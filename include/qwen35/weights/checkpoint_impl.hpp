@@ -198,7 +198,7 @@ QWEN35_BODY Checkpoint Checkpoint::open_gguf(const std::string& path, const Chec
   weights->expect(paths);
   std::vector<std::size_t> data(paths.size());  // where the tensors begin
   std::shared_ptr<Notes> notes;                 // of one that was checked
-  const auto made = [&](std::vector<GgufFile> parts) {
+  const auto made = [&, &passed_over = passed_over](std::vector<GgufFile> parts) {
     Checkpoint out = of_gguf(std::move(parts), weights, options);
     if (notes != nullptr) {
       out.notes_ = notes;
