@@ -219,7 +219,7 @@ TEST_CASE("products of integers are their definition on every instruction set, f
       continue;
     }
     const std::size_t unit = format_info(format).block_values;
-    for (const std::size_t cols : {unit, unit == 32 ? std::size_t{2400} : std::size_t{2560}}) {
+    for (const std::size_t cols : {unit, std::size_t{1280}, unit == 32 ? std::size_t{2400} : std::size_t{2560}}) {
       const std::size_t rows = 43;
       Stored stored = random_blocks(format, rows * cols, 1, cols % 3);
       add_extreme_blocks(stored);
@@ -250,9 +250,10 @@ TEST_CASE("products of integers are their definition on every instruction set, f
           many.insert(many.end(), x.begin(), x.end());
           many_expected.insert(many_expected.end(), expected.begin(), expected.end());
         }
-        for (const std::size_t tokens : {12u, 17u, 41u}) {
+        for (const std::size_t tokens : {12u, 17u, 32u, 33u, 41u}) {
           std::vector<float> y(tokens * rows, NAN);
-          kernels::integer_matmul({matrix, 0, rows, many.data(), nullptr, tokens, y.data(), rows, bias.data()});
+          kernels::integer_matmul({matrix, 19, rows, many.data(), nullptr, tokens, y.data(), rows, bias.data()});
+          kernels::integer_matmul({matrix, 0, 19, many.data(), nullptr, tokens, y.data(), rows, bias.data()});
           CHECK(same_or_nan(y, {many_expected.begin(), many_expected.begin() + static_cast<std::ptrdiff_t>(y.size())}));
         }
         std::uint32_t index[40] = {3, 3, 0, 5, 1, 2, 0, 4, 3, 0, 2, 4, 5};

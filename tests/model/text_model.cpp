@@ -13,6 +13,8 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+
 #include <cstdlib>
 
 using namespace qwen35;
@@ -53,11 +55,13 @@ TEST_CASE("a checkpoint that is not the model's is refused before its weights ar
   const weights_test::TempFolder out;
   const std::string packed = out.file("shapes.qwen35");
   pack(Checkpoint::open(folder), packed);
-  for (const std::string& path : {folder, gguf, packed}) {
+  for (std::size_t i = 0; i < 6; ++i) {
+    const std::string path = std::array{folder, gguf, packed}[i / 2];
     CAPTURE(path);
+    CAPTURE(i);
     std::size_t loaded = 0, asked = 0;
     CheckpointOptions options{.progress = [&](std::size_t, std::size_t) { ++loaded; },
-                              .load = LoadMode::read,
+                              .load = i % 2 == 0 ? LoadMode::read : LoadMode::map,
                               .check = [&](const Checkpoint& checkpoint) { asked += checkpoint.config().is_object(); }};
     CHECK_THROWS_AS(TextModel<Wider>::from_pretrained(path, options), ConfigError);
     CHECK_FALSE(TextModel<Wider>::try_from_pretrained(path, options));
@@ -71,7 +75,7 @@ TEST_CASE("a checkpoint that is not the model's is refused before its weights ar
     CHECK(asked == 6);
     TextModel<configs::Shapes>::from_pretrained(path, options);
     CHECK(loaded > 0);
-    CHECK(asked >= 7);
+    CHECK(asked == 7);
   }
 }
 

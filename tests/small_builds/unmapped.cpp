@@ -22,6 +22,7 @@ bool same(const qwen35::Checkpoint& a, const qwen35::Checkpoint& b) {
 }  // namespace
 
 int main(int, char** arguments) {
+  bool all_checked = true;
   for (const char* const path : {arguments[1], arguments[2]}) {
     const auto open = [&](qwen35::LoadMode load) {
       int checks = 0;
@@ -30,6 +31,7 @@ int main(int, char** arguments) {
                                                  }});
       std::printf("%s of %zu bytes, %zu mapped, %d checked\n", path, out.loading().read_bytes,
                   out.loading().mapped_bytes, checks);
+      all_checked = all_checked && checks == 1;
       return out;
     };
     const qwen35::Checkpoint read = open(qwen35::LoadMode::read), mapped = open(qwen35::LoadMode::map),
@@ -39,5 +41,5 @@ int main(int, char** arguments) {
       return 1;
     }
   }
-  return 0;
+  return all_checked ? 0 : 1;
 }

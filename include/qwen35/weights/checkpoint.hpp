@@ -39,7 +39,8 @@ struct CheckpointOptions {
   // How the weight files come into memory, see loading() for what that gave.
   LoadMode load = LoadMode::automatic;
   // Called when the configs are read and, where files are mapped, no weight is: the checkpoint has its config, files
-  // and notes, and its tensors are not to be looked at. What it raises leaves open().
+  // and notes, and its tensors are not to be looked at. Neither it nor what it gives may be kept. What it raises leaves
+  // open().
   std::function<void(const Checkpoint& checkpoint)> check{};
 };
 

@@ -102,16 +102,21 @@ QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const Checkpo
   if (kind == ModelFileKind::packed) {
     const auto weights = std::make_shared<WeightFiles>(options.load, options.progress);
     weights->expect({&folder, 1});
+    CheckpointOptions rest = options;
+    std::shared_ptr<Notes> notes;  // of one that was looked at
 #if QWEN35_HAS_MMAP
-    if (weights->reads() && !declined()) {  // what is wrong with it is told before the weights are read
+    if (!declined() && (weights->reads() || options.check)) {
       const MappedFile file = MappedFile::as_used(folder);
-      of_packed(read_packed(file.bytes(), folder), weights, options);
+      notes = of_packed(read_packed(file.bytes(), folder), weights, options).notes_;
+      rest.check = {};
     }
 #endif
     if (declined()) {
       return Checkpoint(ModelFolder::made({}), options);
     }
-    return of_packed(read_packed(weights->add(folder), folder), weights, options).logged();
+    Checkpoint out = of_packed(read_packed(weights->add(folder), folder), weights, rest);
+    out.notes_ = notes == nullptr ? out.notes_ : notes;
+    return std::move(out).logged();
   }
   Checkpoint out(ModelFolder(folder), options);
   if (!holds<CheckpointError>(path_exists(folder), folder, ": no such folder", detail::why_missing(folder)) ||
@@ -130,6 +135,14 @@ QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const Checkpo
   if (out.has_file(whole_name)) {
     const std::string path = out.files_.place(whole_name);
     out.weights_->expect({&path, 1});
+#if QWEN35_HAS_MMAP
+    if (out.weights_->reads() && !declined()) {  // one that is cut is told of before it is read
+      read_safetensors(MappedFile::as_used(path).bytes(), path);
+    }
+#endif
+    if (declined()) {
+      return out;
+    }
     out.add(out.weights_->add(path, detail::safetensors_data(path)), path);
   } else if (holds<CheckpointError>(out.has_file(index_name), out.folder(), ": neither ", whole_name, " nor ",
                                     index_name)) {
