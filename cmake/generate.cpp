@@ -40,6 +40,7 @@
 #include <qwen35/json/parse.hpp>
 #include <qwen35/json/read.hpp>
 #include <qwen35/json/value.hpp>
+#include <qwen35/kernels/kernels.hpp>
 #include <qwen35/layers/activation.hpp>
 #include <qwen35/layers/gated_attention.hpp>
 #include <qwen35/layers/gated_delta_net.hpp>

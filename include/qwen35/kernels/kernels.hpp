@@ -57,7 +57,7 @@ inline std::string_view isa_name();
 inline void set_isa(std::string_view name);
 
 // Raises InputError where QWEN35_ISA names none of the sets that are here. Models ask when they are made.
-inline void require_isa_of_environment();
+void require_isa_of_environment();
 
 // The names that `set_isa` takes here: what was compiled and the CPU has, best first.
 struct IsaNames {
@@ -117,12 +117,14 @@ inline void set_isa(std::string_view name) {
   }
 }
 
-inline void require_isa_of_environment() {
+#if QWEN35_BODIES
+QWEN35_BODY void require_isa_of_environment() {
   const char* const wanted = std::getenv("QWEN35_ISA");
   const IsaNames names = isa_names();
   if (wanted != nullptr && *wanted != '\0' && std::find(names.begin(), names.end(), wanted) == names.end()) {
     decline<InputError>(kernels::detail::no_such_isa("QWEN35_ISA", wanted));
   }
 }
+#endif
 
 QWEN35_END_NAMESPACE
