@@ -10,29 +10,16 @@
 
 #include <span>
 #include <string>
-#include <type_traits>
-#include <utility>
 #include <variant>
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
 
-namespace detail {
-
-// As MessageContent does: a variant of libstdc++ 12 whose copy fails for want of memory frees what it has not made.
-template <class Variant>
-Variant copy_whole(const Variant& from) {
-  return std::visit([](const auto& value) { return Variant(std::in_place_type<std::decay_t<decltype(value)>>, value); },
-                    from);
-}
-
-}  // namespace detail
-
 // A path or data: URL; an encoded file; pixels. Bytes and an Image become views and must outlive the call: temporary
 // ones do not compile.
 struct ImageItem : std::variant<std::string, std::span<const std::byte>, PixelView> {
   using variant::variant;
-  ImageItem(const ImageItem& other) : variant(detail::copy_whole<variant>(other)) {}
+  ImageItem(const ImageItem& other) : variant(copy_whole<variant>(other)) {}
   ImageItem& operator=(const ImageItem& other) { return *this = ImageItem(other); }
   ImageItem(ImageItem&&) noexcept = default;
   ImageItem& operator=(ImageItem&&) noexcept = default;
@@ -45,7 +32,7 @@ struct ImageItem : std::variant<std::string, std::span<const std::byte>, PixelVi
 // which the same holds; frames.
 struct VideoItem : std::variant<std::string, std::span<const std::byte>, FrameList> {
   using variant::variant;
-  VideoItem(const VideoItem& other) : variant(detail::copy_whole<variant>(other)) {}
+  VideoItem(const VideoItem& other) : variant(copy_whole<variant>(other)) {}
   VideoItem& operator=(const VideoItem& other) { return *this = VideoItem(other); }
   VideoItem(VideoItem&&) noexcept = default;
   VideoItem& operator=(VideoItem&&) noexcept = default;

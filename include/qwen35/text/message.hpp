@@ -70,6 +70,18 @@ struct ContentPart {
   friend bool operator==(const ContentPart&, const ContentPart&) = default;
 };
 
+// A variant of libstdc++ 12 whose copy fails for want of memory frees what it has not made: what is copied is whole
+// before the variant begins.
+template <class Variant>
+Variant copy_whole(const Variant& from) {
+  return std::visit(
+      [](const auto& value) {
+        auto copy = value;
+        return Variant(std::in_place_type<decltype(copy)>, std::move(copy));
+      },
+      from);
+}
+
 // What a message says: plain text, or parts in order. A plain text and a list holding only that text render alike.
 class MessageContent {
  public:
@@ -80,8 +92,6 @@ class MessageContent {
   MessageContent(std::vector<ContentPart> parts) : content_(std::move(parts)) {}  // NOLINT
   // JSON's null: an empty text that a template can tell from one, and that cannot be continued.
   static MessageContent null();
-  // What is copied is moved in once it is whole: a variant of libstdc++ 12 whose copy fails for want of memory frees it
-  // twice.
   MessageContent(const MessageContent& other);
   MessageContent& operator=(const MessageContent& other) { return *this = MessageContent(other); }
   MessageContent(MessageContent&&) noexcept = default;
@@ -144,15 +154,8 @@ QWEN35_BODY MessageContent MessageContent::null() {
   return out;
 }
 
-QWEN35_BODY MessageContent::MessageContent(const MessageContent& other) : null_(other.null_) {
-  if (const std::string* const text = other.text()) {
-    std::string copy = *text;
-    content_ = std::move(copy);
-  } else {
-    std::vector<ContentPart> copy = *other.parts();
-    content_ = std::move(copy);
-  }
-}
+QWEN35_BODY MessageContent::MessageContent(const MessageContent& other)
+    : content_(copy_whole(other.content_)), null_(other.null_) {}
 
 QWEN35_BODY Message Message::of(Role role, MessageContent content) {
   Message message;
