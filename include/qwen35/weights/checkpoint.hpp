@@ -121,6 +121,10 @@ class Checkpoint {
   Checkpoint logged() &&;
   bool read_configs();                                       // false: declined
   bool is_accepted(const CheckpointOptions& options) const;  // false: declined
+  // Asked with `options`, or with the notes of the same files that were asked of before.
+  Checkpoint accepted(const CheckpointOptions& options, std::shared_ptr<Notes> notes = nullptr) &&;
+  // What will be added; one that is cut is told of before any is read. False: declined.
+  bool expect(std::span<const std::string> paths);
   void add(std::span<const std::byte> bytes, const std::string& source);
   void add(TensorInfo tensor);
   // The tensors that the index reads from this shard.

@@ -102,21 +102,17 @@ QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const Checkpo
   if (kind == ModelFileKind::packed) {
     const auto weights = std::make_shared<WeightFiles>(options.load, options.progress);
     weights->expect({&folder, 1});
-    CheckpointOptions rest = options;
-    std::shared_ptr<Notes> notes;  // of one that was looked at
+    std::shared_ptr<Notes> notes;
 #if QWEN35_HAS_MMAP
     if (!declined() && (weights->reads() || options.check)) {
       const MappedFile file = MappedFile::as_used(folder);
-      notes = of_packed(read_packed(file.bytes(), folder), weights, options).notes_;
-      rest.check = {};
+      notes = of_packed(read_packed(file.bytes(), folder), weights, options).accepted(options).notes_;
     }
 #endif
     if (declined()) {
       return Checkpoint(ModelFolder::made({}), options);
     }
-    Checkpoint out = of_packed(read_packed(weights->add(folder), folder), weights, rest);
-    out.notes_ = notes == nullptr ? out.notes_ : notes;
-    return std::move(out).logged();
+    return of_packed(read_packed(weights->add(folder), folder), weights, options).accepted(options, notes).logged();
   }
   Checkpoint out(ModelFolder(folder), options);
   if (!holds<CheckpointError>(path_exists(folder), folder, ": no such folder", detail::why_missing(folder)) ||
@@ -134,13 +130,7 @@ QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const Checkpo
   }
   if (out.has_file(whole_name)) {
     const std::string path = out.files_.place(whole_name);
-    out.weights_->expect({&path, 1});
-#if QWEN35_HAS_MMAP
-    if (out.weights_->reads() && !declined()) {  // one that is cut is told of before it is read
-      read_safetensors(MappedFile::as_used(path).bytes(), path);
-    }
-#endif
-    if (declined()) {
+    if (!out.expect({&path, 1})) {
       return out;
     }
     out.add(out.weights_->add(path, detail::safetensors_data(path)), path);
@@ -157,16 +147,15 @@ QWEN35_BODY Checkpoint Checkpoint::from_bytes(std::span<const NamedBytes> files,
   for (const NamedBytes& given : files) {
     const ModelFileKind kind = model_file_kind(given.bytes, given.name);
     if (kind == ModelFileKind::packed) {
-      return of_packed(read_packed(given.bytes, std::string(given.name)), std::make_shared<WeightFiles>(), options);
+      return of_packed(read_packed(given.bytes, std::string(given.name)), std::make_shared<WeightFiles>(), options)
+          .accepted(options);
     }
     if (kind == ModelFileKind::gguf) {
       parts.push_back(read_gguf(given.bytes, std::string(given.name)));
     }
   }
   if (!parts.empty()) {
-    Checkpoint out = of_gguf(std::move(parts), std::make_shared<WeightFiles>(), options);
-    out.is_accepted(options);
-    return out;
+    return of_gguf(std::move(parts), std::make_shared<WeightFiles>(), options).accepted(options);
   }
   Checkpoint out(ModelFolder::from_bytes(files), options);
   if (declined() || !out.read_configs() || !out.is_accepted(options)) {
@@ -210,18 +199,13 @@ QWEN35_BODY Checkpoint Checkpoint::open_gguf(const std::string& path, const Chec
   const auto weights = std::make_shared<WeightFiles>(options.load, options.progress);
   weights->expect(paths);
   std::vector<std::size_t> data(paths.size());  // where the tensors begin
-  std::shared_ptr<Notes> notes;                 // of one that was checked
+  std::shared_ptr<Notes> notes;
   const auto made = [&, &passed_over = passed_over](std::vector<GgufFile> parts) {
     Checkpoint out = of_gguf(std::move(parts), weights, options);
-    if (notes != nullptr) {
-      out.notes_ = notes;
-      return out;
-    }
     if (!passed_over.empty() && !declined()) {
       out.note(passed_over);
     }
-    out.is_accepted(options);
-    return out;
+    return std::move(out).accepted(options, notes);
   };
 #if QWEN35_HAS_MMAP
   if (!declined() && (weights->reads() || options.check)) {
@@ -269,7 +253,7 @@ QWEN35_BODY Checkpoint Checkpoint::of_packed(PackedFile file, const std::shared_
   out.gguf_ = packed->gguf;
   out.packed_ = packed;
   out.weights_ = weights;
-  if (declined() || !out.read_configs() || !out.is_accepted(options)) {
+  if (declined() || !out.read_configs()) {
     return out;
   }
   for (const TensorInfo& tensor : packed->tensors) {
@@ -307,6 +291,25 @@ QWEN35_BODY bool Checkpoint::is_accepted(const CheckpointOptions& options) const
   if (options.check && !declined()) {
     options.check(*this);
   }
+  return !declined();
+}
+
+QWEN35_BODY Checkpoint Checkpoint::accepted(const CheckpointOptions& options, std::shared_ptr<Notes> notes) && {
+  if (notes != nullptr) {
+    notes_ = std::move(notes);
+  } else {
+    is_accepted(options);
+  }
+  return std::move(*this);
+}
+
+QWEN35_BODY bool Checkpoint::expect(std::span<const std::string> paths) {
+  weights_->expect(paths);
+#if QWEN35_HAS_MMAP
+  for (std::size_t i = 0; i < paths.size() && !declined(); ++i) {
+    read_safetensors(MappedFile::as_used(paths[i]).bytes(), paths[i]);
+  }
+#endif
   return !declined();
 }
 
@@ -387,13 +390,7 @@ QWEN35_BODY void Checkpoint::add_shards() {
           " files that it names do not exist, the download is incomplete: ", missing_files.text(", ", 3))) {
     return;
   }
-  weights_->expect(paths);
-#if QWEN35_HAS_MMAP
-  // One that is cut is told of before the others are read.
-  for (std::size_t i = 0; i < paths.size() && !declined(); ++i) {
-    read_safetensors(MappedFile::as_used(paths[i]).bytes(), paths[i]);
-  }
-#endif
+  expect(paths);
   for (std::size_t i = 0; i < shards.size() && !declined(); ++i) {
     add_shard(weights_->add(paths[i], detail::safetensors_data(paths[i])), paths[i], shards[i], shard_of);
   }
