@@ -129,10 +129,12 @@ TEST_CASE("each shape that differs is an error with both values") {
         head + "config.tie_word_embeddings: the file has true, the type false");
   CHECK(after("text_config", "model_type", "qwen3_5_text") ==
         head + "text_config.model_type: the file has qwen3_5_text, the type qwen3_5_moe_text");
-  CHECK(
-      after("text_config", "rope_parameters", nullptr)
-          .starts_with(
-              head + "text_config.rope_parameters.mrope_section[0]: the file does not say, by default 11, the type "));
+  for (const json::Value& rope : {json::Value(), json::parse(R"({"rope_theta": 10000.0})")}) {
+    CHECK(after("text_config", "rope_parameters", rope)
+              .starts_with(
+                  head +
+                  "text_config.rope_parameters.mrope_section[0]: the file does not say, by default 11, the type "));
+  }
   json::Value file = shapes_file();
   file["text_config"]["rope_parameters"]["partial_rotary_factor"] = 0.5;
   file["text_config"]["rope_parameters"]["mrope_section"] = json::parse("[2, 1, 3]");

@@ -160,13 +160,14 @@ inline TextValues check_text(const JsonFields& text, std::string_view family, Di
   values.bos_token_id = text.token_ids("bos_token_id");
   values.eos_token_id = text.token_ids("eos_token_id");
   constexpr RopeParameters type = Text::rope_parameters;
-  const bool says_rope = text.find("rope_parameters") != nullptr || text.find("rope_scaling") != nullptr;
+  const JsonFields rope = rope_fields(text);
+  constexpr std::string_view factor = "partial_rotary_factor", section = "mrope_section";
   differences.compare(
       text, "rope_parameters.partial_rotary_factor", number_text(values.rope_parameters.partial_rotary_factor),
-      number_text(type.partial_rotary_factor), says_rope || text.find("partial_rotary_factor") != nullptr);
+      number_text(type.partial_rotary_factor), rope.find(factor) != nullptr || text.find(factor) != nullptr);
   for (std::size_t i = 0; i < 3; ++i) {
     differences.compare(text, concat("rope_parameters.mrope_section[", i, "]"), values.rope_parameters.mrope_section[i],
-                        type.mrope_section[i], says_rope);
+                        type.mrope_section[i], rope.find(section) != nullptr);
   }
   return values;
 }

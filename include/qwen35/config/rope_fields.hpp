@@ -8,22 +8,25 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// The reference's resolution: the dict `rope_parameters`, replaced by a non-empty legacy `rope_scaling`; entries it
-// lacks come from the top level of the text config, then from the class. For every type but "default" a second step
-// lets the top level (0.25 when absent) win over the dict. Raises ConfigError for a key of the wrong kind, an unknown
-// type, or a key that the type cannot do without.
+// The dict `rope_parameters`, replaced by a non-empty legacy `rope_scaling`.
+JsonFields rope_fields(const JsonFields& text);
+
+// The reference's resolution: entries that the dict lacks come from the top level of the text config, then from the
+// class. For every type but "default" a second step lets the top level (0.25 when absent) win over the dict. Raises
+// ConfigError for a key of the wrong kind, an unknown type, or a key that the type cannot do without.
 RopeParameters read_rope(const JsonFields& text, std::size_t max_position_embeddings);
 
 #if QWEN35_BODIES
 
+QWEN35_BODY JsonFields rope_fields(const JsonFields& text) {
+  const json::Value* const dict = text.object("rope_parameters");
+  const json::Value* const legacy = text.object("rope_scaling");
+  return legacy != nullptr && legacy->size() > 0 ? JsonFields(legacy, text.where() + ".rope_scaling")
+                                                 : JsonFields(dict, text.where() + ".rope_parameters");
+}
+
 QWEN35_BODY RopeParameters read_rope(const JsonFields& text, std::size_t max_position_embeddings) {
-  const json::Value* dict = text.object("rope_parameters");
-  std::string where = text.where() + ".rope_parameters";
-  if (const json::Value* const legacy = text.object("rope_scaling"); legacy != nullptr && legacy->size() > 0) {
-    dict = legacy;
-    where = text.where() + ".rope_scaling";
-  }
-  const JsonFields rope(dict, where);
+  const JsonFields rope = rope_fields(text);
   RopeParameters out{};
   const std::string type = rope.text("rope_type", rope.text("type", "default"));
   bool known = false;
@@ -41,8 +44,8 @@ QWEN35_BODY RopeParameters read_rope(const JsonFields& text, std::size_t max_pos
   const auto needs = [&](std::initializer_list<std::string_view> keys) {
     for (const std::string_view key : keys) {
       if (!rope.mentions(key)) {
-        decline<ConfigError>(concat(where, ": rope_type \"", type, "\" needs the key \"", key, "\"",
-                                    rope.place(key) == concat(where, ".", key) ? "" : ", " + rope.place(key)));
+        decline<ConfigError>(concat(rope.where(), ": rope_type \"", type, "\" needs the key \"", key, "\"",
+                                    rope.place(key) == concat(rope.where(), ".", key) ? "" : ", " + rope.place(key)));
       }
     }
   };
