@@ -14,12 +14,15 @@
 #include <qwen35/core/error.hpp>
 #include <qwen35/kernels/tasks.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdlib>
 #include <string>
 #include <string_view>
+
+#if QWEN35_BODIES
+#include <algorithm>
+#include <cstdlib>
+#endif
 
 // A kernel is a line here, its task in tasks.hpp, and a function of that name in a *-inl.hpp that table-inl.hpp
 // includes.

@@ -11,9 +11,9 @@
 #include <qwen35/core/log.hpp>
 #include <qwen35/core/name_list.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <set>
 #include <span>
 #endif
 
@@ -214,24 +214,28 @@ QWEN35_BODY void log_unknown_generation_fields(const json::Value& file) {
   if (!has_log_callback() || !file.is_object()) {
     return;
   }
-  std::set<std::string_view> known;
-  GenerationConfig::for_each_field([&](const char* name, auto) { known.insert(name); });
-  for (const std::span<const std::string_view> names :
-       {std::span<const std::string_view>(detail::refused_numbers),
-        std::span<const std::string_view>(detail::refused_values),
-        std::span<const std::string_view>(detail::refused_flags),
-        std::span<const std::string_view>(detail::passed_over_fields)}) {
-    known.insert(names.begin(), names.end());
-  }
+  const auto is_known = [](std::string_view key) {
+    const auto is_in = [key](std::span<const std::string_view> names) {
+      return std::find(names.begin(), names.end(), key) != names.end();
+    };
+    bool known = is_in(detail::refused_numbers) || is_in(detail::refused_values) || is_in(detail::refused_flags) ||
+                 is_in(detail::passed_over_fields);
+    GenerationConfig::for_each_field([&](std::string_view name, auto) { known = known || name == key; });
+    return known;
+  };
   NameList unknown;
   for (const auto& [key, value] : file.members()) {
-    if (!value.is_null() && !known.contains(key)) {
+    if (!value.is_null() && !is_known(key)) {
       unknown.add(shortened(key));
     }
   }
+  if (unknown.count == 0) {
+    return;
+  }
   static std::atomic<std::uint64_t> told{0};
   const std::string names = unknown.text(", ", 10);
-  if (unknown.count > 0 && told.exchange(hash_of(names)) != hash_of(names)) {
+  const std::uint64_t hash = hash_of(names);
+  if (told.exchange(hash) != hash) {
     log_warning("generation_config: unknown fields are passed over: ", names);
   }
 }
