@@ -109,7 +109,7 @@ shift
 case "$command" in
   demo)
     install_missing demo
-    announce "the demo and the library that it links" 4
+    announce "the demo and the library that it links" 2
     configure release -DQWEN35_BUILD_TESTS=OFF
     cmake --build build/release --parallel "$jobs" --target demo
     say "build/release/bin/demo"
@@ -119,12 +119,12 @@ case "$command" in
     case "${1:-}" in
       "")
         install_missing test
-        announce "the tests" 10
+        announce "the tests" 4
         test_with test -DQWEN35_DEV_TEST_ALL=OFF -DQWEN35_DEV_BUILD_CHECKS=OFF -DQWEN35_DEV_REPLAY=OFF -DQWEN35_BUILD_BENCH=OFF -DQWEN35_BUILD_EXAMPLES=OFF
         ;;
       all)
         install_missing all
-        announce "all tests four times (Clang, two with sanitizers, GCC), and running them" 35
+        announce "all tests four times (Clang, two with sanitizers, GCC), and running them" 30
         test_with clang
         test_with asan-ubsan
         # libomp is not instrumented; and where addresses are very random (vm.mmap_rnd_bits 32) Clang 14's runtime finds no room.
