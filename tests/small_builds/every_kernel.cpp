@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -19,6 +20,9 @@ namespace of_attention {
 }
 namespace of_causal_conv1d {
 #include "../kernels/causal_conv1d.cpp"
+}
+namespace of_dispatch {
+#include "../kernels/dispatch.cpp"
 }
 namespace of_gated_delta_rule {
 #include "../kernels/gated_delta_rule.cpp"

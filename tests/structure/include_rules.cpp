@@ -211,7 +211,7 @@ TEST_CASE("a third-party header outside of its folder is found") {
         Case{"Eigen/Core", "dense/a.hpp", "math/a.hpp"}, Case{"omp.h", "parallel/a.hpp", "kernels/a.hpp"},
         Case{"rapidjson/reader.h", "json/a.hpp", "text/a.hpp"}, Case{"utf8proc.h", "unicode/a.hpp", "text/a.hpp"},
         Case{"jpeglib.h", "media/a.hpp", "model/a.hpp"}, Case{"libavcodec/avcodec.h", "media/a.hpp", "core/a.hpp"},
-        Case{"webp/decode.h", "media/a.hpp", "text/a.hpp"},
+        Case{"webp/decode.h", "media/a.hpp", "text/a.hpp"}, Case{"sys/auxv.h", "kernels/a.hpp", "io/a.hpp"},
         Case{"sys/mman.h", "io/mapped_file.hpp", "weights/gguf.hpp"}, Case{"unistd.h", "io/a.hpp", "core/a.hpp"}}) {
     CAPTURE(c.header);
     const std::string line = std::string("#include <") + c.header + ">\n";

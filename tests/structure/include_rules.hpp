@@ -65,14 +65,14 @@ inline const Names& forwarding_headers() {
 
 inline const std::vector<Owner>& owners() {
   static const std::vector<Owner> table{
-      {"hwy/", "kernels/"},       {"cpuid.h", "kernels/"}, {"xsimd/", "math/"},
-      {"Eigen/", "dense/"},       {"omp.h", "parallel/"},  {"rapidjson/", "json/"},
-      {"utf8proc.h", "unicode/"}, {"jpeglib.h", "media/"}, {"jerror.h", "media/"},
-      {"png.h", "media/"},        {"tiffio.h", "media/"},  {"avif/", "media/"},
-      {"webp/", "media/"},        {"gif_lib.h", "media/"}, {"libav", "media/"},
-      {"libsw", "media/"},        {"sys/", "io/"},         {"unistd.h", "io/"},
-      {"fcntl.h", "io/"},         {"dirent.h", "io/"},     {"pthread.h", "parallel/"},
-      {"dlfcn.h", "parallel/"},
+      {"hwy/", "kernels/"},       {"cpuid.h", "kernels/"},    {"xsimd/", "math/"},
+      {"Eigen/", "dense/"},       {"omp.h", "parallel/"},     {"rapidjson/", "json/"},
+      {"utf8proc.h", "unicode/"}, {"jpeglib.h", "media/"},    {"jerror.h", "media/"},
+      {"png.h", "media/"},        {"tiffio.h", "media/"},     {"avif/", "media/"},
+      {"webp/", "media/"},        {"gif_lib.h", "media/"},    {"libav", "media/"},
+      {"libsw", "media/"},        {"sys/auxv.h", "kernels/"}, {"sys/", "io/"},
+      {"unistd.h", "io/"},        {"fcntl.h", "io/"},         {"dirent.h", "io/"},
+      {"pthread.h", "parallel/"}, {"dlfcn.h", "parallel/"},
   };
   return table;
 }

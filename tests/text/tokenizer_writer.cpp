@@ -84,5 +84,7 @@ TEST_CASE("through a folder: the same ids and names") {
     }
     CHECK(again.encode(text) == changed.encode(text));
   }
-  CHECK_THROWS_AS(changed.save_pretrained(folder.file("absent")), TextError);
+  changed.save_pretrained(folder.file("made/for/it"));
+  CHECK(Tokenizer::from_pretrained(folder.file("made/for/it")).vocab_size() == changed.vocab_size());
+  CHECK_THROWS_AS(changed.save_pretrained(folder.file("tokenizer.json")), TextError);
 }

@@ -53,6 +53,12 @@
 #define QWEN35_COMPILED_AMX
 #endif
 
+// Products of bytes with NEON's dot products are compiled beside those without, unless all processors of the flags have
+// them.
+#if defined(__aarch64__) && defined(__linux__) && !defined(QWEN35_STATIC_DISPATCH) && !defined(__ARM_FEATURE_DOTPROD)
+#define QWEN35_ASKS_FOR_DOT
+#endif
+
 #if defined(QWEN35_STATIC_DISPATCH)
 #if !defined(HWY_COMPILE_ONLY_STATIC)
 #define HWY_COMPILE_ONLY_STATIC
@@ -66,6 +72,9 @@
 
 #if HWY_ARCH_X86
 #include <cpuid.h>
+#endif
+#if defined(QWEN35_ASKS_FOR_DOT)
+#include <sys/auxv.h>
 #endif
 #if !(HWY_TARGETS & HWY_AVX3)
 #undef QWEN35_COMPILED_AMX
@@ -131,6 +140,21 @@ constexpr KernelTable with_amx() {
 inline constexpr KernelTable avx512_amx = with_amx();
 #endif
 
+#if defined(QWEN35_ASKS_FOR_DOT)
+inline bool cpu_has_dot_products() {
+  constexpr unsigned long dot_products = 1ul << 20;  // HWCAP_ASIMDDP
+  return (getauxval(AT_HWCAP) & dot_products) != 0;
+}
+
+constexpr KernelTable with_dot_products() {
+  KernelTable table = HWY_STATIC_DISPATCH(table);
+  table.isa = "neon-dotprod";
+  table.integer_matmul = HWY_STATIC_DISPATCH(integer_matmul_vectors);
+  return table;
+}
+inline constexpr KernelTable neon_dotprod = with_dot_products();
+#endif
+
 struct Candidates {
   std::array<const KernelTable*, 4> tables{};
   std::size_t count = 0;
@@ -154,6 +178,11 @@ inline Candidates candidates() {
 #if !defined(QWEN35_STATIC_DISPATCH) && (HWY_TARGETS & HWY_AVX2) && (HWY_STATIC_TARGET != HWY_AVX2)
   if (cpu_has_avx2()) {
     found.add(N_AVX2::table);
+  }
+#endif
+#if defined(QWEN35_ASKS_FOR_DOT)
+  if (cpu_has_dot_products()) {
+    found.add(neon_dotprod);
   }
 #endif
   found.add(HWY_STATIC_DISPATCH(table));

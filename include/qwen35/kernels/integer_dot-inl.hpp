@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sums of products of bytes in vectors, for AVX2 and for AVX-512 with VNNI. Hides what Highway 1.0.3 lacks.
+// Sums of products of bytes in vectors, for AVX2, for AVX-512 with VNNI and for NEON with dot products. Hides what
+// Highway 1.0.3 lacks.
 //
 // A vector of bytes is made of pieces of 16. In products of few tokens each piece is of a row of its own, in those of
 // many each 4 bytes are.
@@ -17,8 +18,17 @@
 
 // Other instruction sets multiply in plain code.
 #undef QWEN35_INTEGER_VECTORS
-#if HWY_TARGET <= HWY_AVX2
+#undef QWEN35_FOUR_PRODUCTS
+#undef QWEN35_NEON_DOT
+#if HWY_TARGET == HWY_NEON && (defined(__ARM_FEATURE_DOTPROD) || defined(QWEN35_ASKS_FOR_DOT))
+#define QWEN35_NEON_DOT
+#endif
+#if HWY_TARGET <= HWY_AVX2 || defined(QWEN35_NEON_DOT)
 #define QWEN35_INTEGER_VECTORS
+// One instruction adds four products to each number.
+#if HWY_TARGET <= HWY_AVX3 || defined(QWEN35_NEON_DOT)
+#define QWEN35_FOUR_PRODUCTS
+#endif
 
 #undef QWEN35_UNROLL
 #if HWY_COMPILER_CLANG
@@ -34,6 +44,7 @@ namespace HWY_NAMESPACE {
 
 using ByteTag = hn::Repartition<std::uint8_t, Tag>;
 using ByteVec = hn::Vec<ByteTag>;
+using SignedTag = hn::Repartition<std::int8_t, Tag>;
 using IntTag = hn::RebindToSigned<Tag>;
 using IntVec = hn::Vec<IntTag>;
 using ShortVec = hn::Vec<hn::Repartition<std::int16_t, Tag>>;
@@ -78,6 +89,8 @@ HWY_INLINE ByteVec load_pieces(const std::uint8_t* const* rows, std::size_t offs
   const auto low = hn::Combine(pair, hn::LoadU(piece, rows[1] + offset), hn::LoadU(piece, rows[0] + offset));
   const auto high = hn::Combine(pair, hn::LoadU(piece, rows[3] + offset), hn::LoadU(piece, rows[2] + offset));
   return hn::Combine(ByteTag(), high, low);
+#elif HWY_TARGET == HWY_NEON
+  return hn::LoadU(piece, rows[0] + offset);
 #else
   // (Zen 3 blends four times in the time of one insertion.)
   ByteVec second = hn::LoadDup128(ByteTag(), rows[1] + offset);
@@ -89,6 +102,9 @@ HWY_INLINE ByteVec load_pieces(const std::uint8_t* const* rows, std::size_t offs
 #endif
 }
 HWY_INLINE Vec load_pieces(const float* const* rows, std::size_t offset) {
+#if HWY_TARGET == HWY_NEON
+  return load(rows[0] + offset);
+#else
   const hn::Full128<float> piece;
   const hn::Full256<float> pair;
   const auto low = hn::Combine(pair, hn::LoadU(piece, rows[1] + offset), hn::LoadU(piece, rows[0] + offset));
@@ -97,6 +113,7 @@ HWY_INLINE Vec load_pieces(const float* const* rows, std::size_t offset) {
   return hn::Combine(Tag(), high, low);
 #else
   return low;
+#endif
 #endif
 }
 
@@ -110,11 +127,26 @@ HWY_INLINE ByteVec broadcast_four(const std::int8_t* codes) {
   return hn::BitCast(ByteTag(), hn::Set(IntTag(), four));
 }
 
-#if HWY_TARGET <= HWY_AVX3
+#ifdef QWEN35_FOUR_PRODUCTS
 
-// sum[i] += the products of four unsigned codes with four signed ones.
+// sum[i] += the products of four codes, which with VNNI are unsigned, with four signed ones.
 HWY_INLINE IntVec add_dot(IntVec sum, ByteVec w, ByteVec x) {
-#if HWY_TARGET != HWY_STATIC_TARGET || defined(__AVX512VNNI__)
+#if HWY_TARGET == HWY_NEON
+#if defined(__ARM_FEATURE_DOTPROD)
+  return IntVec{vdotq_s32(sum.raw, hn::BitCast(SignedTag(), w).raw, hn::BitCast(SignedTag(), x).raw)};
+#else
+  // sdot %0.4s, %1.16b, %2.16b. (As below the processor is asked for it. The instruction is put together because Clang
+  // 14 has no way to let its assembler take it, and GNU's would hold the rest of the file against an architecture of
+  // ours.)
+  asm(".irp number,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n\t"
+      ".equ .Lqwen35_v\\number, \\number\n\t"
+      ".endr\n\t"
+      ".inst 0x4e809400 | .Lqwen35_%0 | (.Lqwen35_%1 << 5) | (.Lqwen35_%2 << 16)"
+      : "+w"(sum.raw)
+      : "w"(w.raw), "w"(x.raw));
+  return sum;
+#endif
+#elif HWY_TARGET != HWY_STATIC_TARGET || defined(__AVX512VNNI__)
   // (The instruction set of this file goes without VNNI: the processor is asked for it when the kernels are chosen.)
   asm("vpdpbusd {%2, %1, %0|%0, %1, %2}" : "+v"(sum.raw) : "v"(w.raw), "v"(x.raw));
   return sum;

@@ -16,10 +16,14 @@
 #if defined(QWEN35_KERNELS_SOURCE)
 #include <qwen35/kernels/formats/integer_groups-inl.hpp>
 #include <qwen35/kernels/formats/integer_tables-inl.hpp>
+#if HWY_ARCH_X86
+#define QWEN35_INTEGER_GRIDS(X) X(iq3_xxs) X(iq3_s) X(iq2_xxs) X(iq2_xs) X(iq2_s) X(iq1_s) X(iq1_m)
+#else
+#define QWEN35_INTEGER_GRIDS(X)
+#endif
 #define QWEN35_FILE_READERS(X) X(q4_1) X(q5_0) X(q5_1) X(q2_k) X(q3_k) X(q5_k) X(iq4_nl) X(iq4_xs) X(mxfp4)
 #define QWEN35_GROUP_READERS(X) X(i4_32) X(i4_64) X(i4_128) X(i8_32) X(i8_128)
 #define QWEN35_INTEGER_READERS(X) QWEN35_COMMON_READERS(X) QWEN35_FILE_READERS(X) QWEN35_GROUP_READERS(X)
-#define QWEN35_INTEGER_GRIDS(X) X(iq3_xxs) X(iq3_s) X(iq2_xxs) X(iq2_xs) X(iq2_s) X(iq1_s) X(iq1_m)
 #else
 #define QWEN35_INTEGER_READERS(X) QWEN35_COMMON_READERS(X)
 #define QWEN35_INTEGER_GRIDS(X)
@@ -105,7 +109,9 @@ inline void integer_matmul_rows(const IntegerMatmulTask& task, bool allow_amx) {
   }
 }
 
-#else
+#endif
+
+#if !defined(QWEN35_INTEGER_VECTORS) || defined(QWEN35_ASKS_FOR_DOT)
 
 // One row times up to `most` tokens, in plain code.
 inline constexpr std::size_t plain_tokens = 16;
@@ -149,7 +155,7 @@ inline void integer_matmul_row(const IntegerMatmulTask& task, std::size_t row, s
   }
 }
 
-inline void integer_matmul_rows(const IntegerMatmulTask& task, bool /*allow_amx*/) {
+inline void integer_matmul_plainly(const IntegerMatmulTask& task) {
   for (std::size_t row = task.row_begin; row < task.row_end; ++row) {
     for (std::size_t token = 0; token < task.tokens; token += plain_tokens) {
       const std::size_t left = task.tokens - token;
@@ -160,12 +166,14 @@ inline void integer_matmul_rows(const IntegerMatmulTask& task, bool /*allow_amx*
 
 #endif
 
-inline void integer_matmul_with(const IntegerMatmulTask& task, bool allow_amx) {
+// By `multiply(task)`, unless there is nothing to multiply.
+template <class Multiply>
+inline void integer_matmul_by(const IntegerMatmulTask& task, const Multiply& multiply) {
   if (task.tokens == 0 || task.row_begin >= task.row_end) {
     return;
   }
   if (task.w.cols > 0) {
-    integer_matmul_rows(task, allow_amx);
+    multiply(task);
     return;
   }
   for (std::size_t token = 0; token < task.tokens; ++token) {
@@ -175,14 +183,23 @@ inline void integer_matmul_with(const IntegerMatmulTask& task, bool allow_amx) {
   }
 }
 
-inline void integer_matmul(const IntegerMatmulTask& task) {
-  integer_matmul_with(task, false);
-}
-#ifdef QWEN35_AMX_TILES
-inline void integer_matmul_amx(const IntegerMatmulTask& task) {
-  integer_matmul_with(task, true);
+#ifdef QWEN35_INTEGER_VECTORS
+inline void integer_matmul_vectors(const IntegerMatmulTask& task) {
+  integer_matmul_by(task, [](const IntegerMatmulTask& own) { integer_matmul_rows(own, false); });
 }
 #endif
+#ifdef QWEN35_AMX_TILES
+inline void integer_matmul_amx(const IntegerMatmulTask& task) {
+  integer_matmul_by(task, [](const IntegerMatmulTask& own) { integer_matmul_rows(own, true); });
+}
+#endif
+inline void integer_matmul(const IntegerMatmulTask& task) {
+#if !defined(QWEN35_INTEGER_VECTORS) || defined(QWEN35_ASKS_FOR_DOT)
+  integer_matmul_by(task, integer_matmul_plainly);
+#else
+  integer_matmul_vectors(task);
+#endif
+}
 
 }  // namespace HWY_NAMESPACE
 }  // namespace kernels

@@ -79,11 +79,8 @@ HWY_INLINE void expand_block(const std::uint8_t* const* rows, std::size_t b, std
   Reader::codes(
       LoadTransposed{rows},
       StoreCodes<Kind>{to.codes + (b * Kind::group / 4 * tile_vectors + v) * vector_bytes, zero_move<Kind>(amx)});
-  GroupScales<Kind> own[4];
-  QWEN35_UNROLL
-  for (std::size_t q = 0; q < 4; ++q) {
-    own[q] = Reader::scales(rows + q * vector_rows);
-  }
+  const GroupScales<Kind> own[4] = {Reader::scales(rows), Reader::scales(rows + vector_rows),
+                                    Reader::scales(rows + 2 * vector_rows), Reader::scales(rows + 3 * vector_rows)};
   for (std::size_t k = 0; k < Kind::sums; k += 4) {
     const std::size_t at = ((k * panel_blocks + b) * tile_vectors + v) * lanes,
                       step = panel_blocks * tile_vectors * lanes;
@@ -126,7 +123,7 @@ class TokenChunk {
   }
 
  private:
-  static constexpr bool together = HWY_TARGET > HWY_AVX3;
+  static constexpr bool together = HWY_TARGET == HWY_AVX2;
 
   using Group = typename TokensTogether<K>::Group;
 

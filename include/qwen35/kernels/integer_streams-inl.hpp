@@ -25,16 +25,19 @@ inline constexpr bool by_row = requires(const std::uint8_t* block, Vec* scales) 
   Reader::row_scales(block, scales);
 };
 
-// 16 bytes of each of four rows.
-#if HWY_TARGET <= HWY_AVX3
-using FourRows = ByteVec;
+// Rows whose blocks are multiplied together: four, or where a vector has one piece, one.
+inline constexpr std::size_t rows_together = vector_rows == 1 ? 1 : 4;
+
+// 16 bytes of each of them.
+#ifdef QWEN35_FOUR_PRODUCTS
+using PieceOfRows = ByteVec;
 #else
-using FourRows = BytePair;
+using PieceOfRows = BytePair;
 #endif
 struct LoadRows {
   const std::uint8_t* const* rows;
-  HWY_INLINE FourRows operator()(std::size_t offset) const {
-#if HWY_TARGET <= HWY_AVX3
+  HWY_INLINE PieceOfRows operator()(std::size_t offset) const {
+#ifdef QWEN35_FOUR_PRODUCTS
     return load_pieces(rows, offset);
 #else
     return {load_pieces(rows, offset), load_pieces(rows + 2, offset)};
@@ -42,25 +45,25 @@ struct LoadRows {
   }
 };
 
-// Scales of a block: of one row, or of four.
+// Scales of a block: of rows_together, or of one row whose codes have vectors of their own.
 template <class Reader>
 struct BlockScales {
-  using Kind = typename Reader::Kind;
-  std::conditional_t<by_row<Reader>, Vec[(Kind::sums + lanes - 1) / lanes], GroupScales<Kind>[4 / vector_rows]> own;
+  static constexpr std::size_t count = rows_together / vector_rows;
+  GroupScales<typename Reader::Kind> own[count];
 
-  HWY_INLINE explicit BlockScales(const std::uint8_t* const* rows) {
-    if constexpr (by_row<Reader>) {
-      Reader::row_scales(rows[0], own);
-    } else {
-      QWEN35_UNROLL
-      for (std::size_t v = 0; v < 4 / vector_rows; ++v) {
-        own[v] = Reader::scales(rows + v * vector_rows);
-      }
-    }
-  }
+  HWY_INLINE explicit BlockScales(const std::uint8_t* const* rows) requires(count == 1) : own{Reader::scales(rows)} {}
+  HWY_INLINE explicit BlockScales(const std::uint8_t* const* rows) requires(count == 2)
+      : own{Reader::scales(rows), Reader::scales(rows + vector_rows)} {}
+};
+template <class Reader>
+requires by_row<Reader>
+struct BlockScales<Reader> {
+  Vec own[(Reader::Kind::sums + lanes - 1) / lanes];
+
+  HWY_INLINE explicit BlockScales(const std::uint8_t* const* rows) { Reader::row_scales(rows[0], own); }
 };
 
-// Gives the codes of a block: of one row, or of four.
+// Gives the codes of a block: of one row, or of rows_together.
 template <class Reader, class Put>
 HWY_INLINE void put_codes(const std::uint8_t* const* rows, const Put& put) {
   if constexpr (by_row<Reader>) {
@@ -74,15 +77,15 @@ HWY_INLINE void put_codes(const std::uint8_t* const* rows, const Put& put) {
 template <class Reader>
 struct BlockCodes {
   static constexpr std::size_t count = by_row<Reader> ? quantized_values / vector_bytes : 16;
-  std::conditional_t<by_row<Reader>, ByteVec, FourRows> codes[count];
+  std::conditional_t<by_row<Reader>, ByteVec, PieceOfRows> codes[count];
 
   HWY_INLINE explicit BlockCodes(const std::uint8_t* const* rows) { put_codes<Reader>(rows, Keep{codes}); }
 
  private:
   struct Keep {
-    std::conditional_t<by_row<Reader>, ByteVec, FourRows>* to;
+    std::conditional_t<by_row<Reader>, ByteVec, PieceOfRows>* to;
     HWY_INLINE void operator()(std::size_t i, ByteVec row) const { to[i] = row; }
-    HWY_INLINE void operator()(std::size_t g, const FourRows& first, const FourRows& last) const {
+    HWY_INLINE void operator()(std::size_t g, const PieceOfRows& first, const PieceOfRows& last) const {
       to[2 * g] = first;
       to[2 * g + 1] = last;
     }
@@ -106,7 +109,7 @@ HWY_INLINE void add_groups(const GroupScales<Kind>& own, const QuantizedBlock& x
   }
 }
 
-#if HWY_TARGET <= HWY_AVX3
+#ifdef QWEN35_FOUR_PRODUCTS
 
 // totals[m] += the scaled sums of groups 4 m to 4 m + 3 of a block, of each row; of one row in one vector.
 template <class Reader>
@@ -114,6 +117,7 @@ HWY_INLINE void add_block(const BlockCodes<Reader>& block, const BlockScales<Rea
                           Vec* totals) {
   using Kind = typename Reader::Kind;
   constexpr bool short_groups = Kind::group == 16;
+#if HWY_TARGET <= HWY_AVX3
   if constexpr (by_row<Reader>) {
     static_assert(short_groups && !Kind::offsets && Kind::zero != 0);
     const auto dot = [&block, &x](std::size_t i) HWY_ATTR {
@@ -122,7 +126,10 @@ HWY_INLINE void add_block(const BlockCodes<Reader>& block, const BlockScales<Rea
     IntVec sums = ordered_sums(sum_pieces({dot(0), dot(1), dot(2), dot(3)}));
     sums = hn::Add(sums, zero_correction<Kind>(hn::LoadU(IntTag(), x.negated16)));
     totals[0] = hn::MulAdd(hn::ConvertTo(Tag(), sums), hn::Mul(scales.own[0], load(x.scales16)), totals[0]);
-  } else {
+    return;
+  }
+#endif
+  if constexpr (!by_row<Reader>) {
     IntVec group[Kind::sums];
     QWEN35_UNROLL
     for (std::size_t g = 0; g < 8; ++g) {
@@ -271,7 +278,7 @@ inline constexpr std::size_t stream_tokens = 4;
 template <class Reader, bool One>
 QWEN35_TILE_FUNCTION void integer_streams(const IntegerMatmulTask& task) {
   using Kind = typename Reader::Kind;
-  constexpr std::size_t block_rows = by_row<Reader> ? 1 : 4;
+  constexpr std::size_t block_rows = by_row<Reader> ? 1 : rows_together;
   constexpr std::size_t parts = block_rows * Kind::sums / lanes, sum_vectors = 4 / vector_rows;
   const std::size_t tokens = One ? 1 : task.tokens;
   const std::size_t blocks = quantized_blocks(task.w.cols);

@@ -19,7 +19,7 @@ namespace HWY_NAMESPACE {
 // A tile is so many vectors of rows times so many tokens; a panel is so many rows of a span.
 inline constexpr std::size_t tile_vectors = 2;
 inline constexpr std::size_t tile_rows = tile_vectors * lanes;
-inline constexpr std::size_t tile_tokens = HWY_TARGET <= HWY_AVX3 ? 6 : 4;
+inline constexpr std::size_t tile_tokens = HWY_TARGET == HWY_AVX2 ? 4 : 6;
 // Three or four tokens have a tile of their own where that is not compiled into each program.
 #if defined(QWEN35_KERNELS_SOURCE)
 inline constexpr bool has_middle_tile = tile_tokens > 4;
@@ -30,7 +30,7 @@ inline constexpr std::size_t integer_panel_rows = HWY_TARGET <= HWY_AVX3 ? 32 : 
 inline constexpr std::size_t panel_tiles = integer_panel_rows / tile_rows;
 // Tokens that go through a panel together, group after group of each block: what is read of both for a group has room
 // in the first-level cache.
-inline constexpr std::size_t chunk_tokens = HWY_TARGET <= HWY_AVX3 ? 24 : 16;
+inline constexpr std::size_t chunk_tokens = HWY_TARGET == HWY_AVX2 ? 16 : 24;
 
 // What a tile needs to know of a kind of codes, so that kinds share its code: with VNNI all zero points become 128.
 template <std::size_t Group, bool Offsets, int Zero, bool Signed, std::size_t ShortSums>
@@ -140,7 +140,7 @@ HWY_INLINE void add_pairs(ShortVec pairs, IntVec& sum) {
 template <class K, std::size_t Tokens>
 HWY_INLINE void multiply_group(const std::uint8_t* codes, const std::int8_t* const* x, IntVec* dots) {
   constexpr std::size_t fours = K::group / 4;
-#if HWY_TARGET <= HWY_AVX3
+#ifdef QWEN35_FOUR_PRODUCTS
   QWEN35_UNROLL
   for (std::size_t m = 0; m < fours; ++m, codes += tile_vectors * vector_bytes) {
     const ByteVec w0 = hn::Load(ByteTag(), codes), w1 = hn::Load(ByteTag(), codes + vector_bytes);

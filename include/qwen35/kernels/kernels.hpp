@@ -49,7 +49,8 @@
 
 QWEN35_BEGIN_NAMESPACE
 
-// The instruction set whose kernels run: "avx512-amx", "avx512", "avx2", "sse4", "ssse3", "neon", "scalar", ...
+// The instruction set whose kernels run: "avx512-amx", "avx512", "avx2", "sse4", "ssse3", "neon-dotprod", "neon",
+// "scalar", ...
 // It is the best one that was compiled and that the CPU has, unless `set_isa` or the environment variable QWEN35_ISA
 // asks for less.
 inline std::string_view isa_name();

@@ -67,7 +67,15 @@ inline void quantize_group(const float* x, std::size_t group, QuantizedBlock& to
 #ifdef QWEN35_INTEGER_VECTORS
 
 // Lanes that stand in the same place of each piece, added or compared down to one piece.
-HWY_INLINE hn::Vec<hn::Full128<std::int32_t>> fold_sums(IntVec v) {
+#if HWY_TARGET == HWY_NEON
+HWY_INLINE IntVec fold_sums(IntVec v) {
+  return v;
+}
+HWY_INLINE IntVec fold_largest(IntVec v) {
+  return v;
+}
+#else
+HWY_INLINE hn::Vec<hn::Full128<std::int32_t> > fold_sums(IntVec v) {
   const hn::Half<IntTag> half;
   const auto sum = hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v));
 #if HWY_TARGET <= HWY_AVX3
@@ -77,7 +85,7 @@ HWY_INLINE hn::Vec<hn::Full128<std::int32_t>> fold_sums(IntVec v) {
   return sum;
 #endif
 }
-HWY_INLINE hn::Vec<hn::Full128<std::int32_t>> fold_largest(IntVec v) {
+HWY_INLINE hn::Vec<hn::Full128<std::int32_t> > fold_largest(IntVec v) {
   const hn::Half<IntTag> half;
   const auto largest = hn::Max(hn::LowerHalf(half, v), hn::UpperHalf(half, v));
 #if HWY_TARGET <= HWY_AVX3
@@ -87,6 +95,7 @@ HWY_INLINE hn::Vec<hn::Full128<std::int32_t>> fold_largest(IntVec v) {
   return largest;
 #endif
 }
+#endif
 HWY_INLINE IntVec largest_pieces(const Quad& v) {
   const Quad t = transpose(v);
   return hn::Max(hn::Max(t.a, t.b), hn::Max(t.c, t.d));

@@ -30,6 +30,8 @@ namespace HWY_NAMESPACE {
 #define QWEN35_KERNELS_ISA "sse4"
 #elif HWY_TARGET == HWY_SSSE3
 #define QWEN35_KERNELS_ISA "ssse3"
+#elif HWY_TARGET == HWY_NEON && defined(__ARM_FEATURE_DOTPROD)
+#define QWEN35_KERNELS_ISA "neon-dotprod"
 #elif HWY_TARGET == HWY_NEON
 #define QWEN35_KERNELS_ISA "neon"
 #elif HWY_TARGET == HWY_SCALAR

@@ -115,7 +115,7 @@ struct GenerationConfig {
   // The fields that are said.
   QWEN35_LAZY
   json::Value to_json() const;
-  // Writes generation_config.json into a folder that is there. Raises ConfigError.
+  // Writes generation_config.json into a folder, which is made. Raises ConfigError.
   QWEN35_LAZY
   void save_pretrained(const std::string& folder) const;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/io/file_writer.hpp>
+#include <qwen35/io/folder.hpp>
 #include <qwen35/json/dump.hpp>
 #include <qwen35/sampling/generation_config.hpp>
 
@@ -104,6 +105,7 @@ std::string to_string(const GenerationConfig& config) {
 
 QWEN35_LAZY_BODY
 void GenerationConfig::save_pretrained(const std::string& folder) const {
+  make_folders<ConfigError>(folder);
   write_file<ConfigError>(folder + "/generation_config.json", json::dump(to_json()) + "\n");
 }
 

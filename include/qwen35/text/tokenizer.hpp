@@ -44,7 +44,7 @@ class Tokenizer {
   TokenizerParts parts() const;
   // The entries of tokenizer_config.json.
   json::Value config() const;
-  // Writes tokenizer.json and tokenizer_config.json into a folder that is there; from_pretrained() and the reference
+  // Writes tokenizer.json and tokenizer_config.json into a folder, which is made; from_pretrained() and the reference
   // load them. Raises TextError.
   void save_pretrained(const std::string& folder) const;
 

@@ -71,6 +71,7 @@ QWEN35_BODY json::Value Tokenizer::config() const {
 }
 
 QWEN35_BODY void Tokenizer::save_pretrained(const std::string& folder) const {
+  make_folders<TextError>(folder);
   FileWriter<TextError> tokenizer(folder + "/tokenizer.json"), beside(folder + "/tokenizer_config.json");
   tokenizer.write(json::dump(tokenizer_json(parts())) + "\n");
   beside.write(json::dump(config()) + "\n");

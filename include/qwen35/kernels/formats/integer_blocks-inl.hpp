@@ -18,12 +18,19 @@ QWEN35_BEGIN_NAMESPACE
 namespace kernels {
 namespace HWY_NAMESPACE {
 
-// Scales and offsets of a block's groups: vector m has those of groups 4 m to 4 m + 3, a piece for each row.
+// Scales and offsets of a block's groups: vector m has those of groups 4 m to 4 m + 3, a piece for each row. (Always
+// initialised where it stands: the constructor that GCC would make for NEON lacks the instruction set's attribute.)
 template <class Kind>
 struct GroupScales {
   Vec scales[Kind::sums / 4];
   Vec offsets[Kind::offsets ? Kind::sums / 4 : 1];
 };
+
+#if HWY_TARGET == HWY_NEON
+HWY_INLINE Vec promote_halves(std::uint64_t four) {
+  return Vec{vcvt_f32_f16(vreinterpret_f16_u64(vcreate_u64(four)))};
+}
+#endif
 
 // The f16 behind `Skip` bytes of each of four blocks of `Stride` bytes, of each row. (Not put together in memory: it
 // would have to be written before it can be read.)
@@ -61,9 +68,13 @@ HWY_INLINE Vec halves_pieces(const std::uint8_t* const* rows, std::size_t offset
     const std::uint8_t* const bytes = rows[r] + offset + Skip;
     const std::uint64_t low = coded::u16_at(bytes) | coded::u16_at(bytes + Stride) << 16;
     const std::uint64_t high = coded::u16_at(bytes + 2 * Stride) | coded::u16_at(bytes + 3 * Stride) << 16;
-    return static_cast<std::int64_t>(low | high << 32);
+    return low | high << 32;
   };
-  return Vec{_mm256_cvtph_ps(_mm_set_epi64x(four(1), four(0)))};
+#if HWY_TARGET == HWY_NEON
+  return promote_halves(four(0));
+#else
+  return Vec{_mm256_cvtph_ps(_mm_set_epi64x(static_cast<std::int64_t>(four(1)), static_cast<std::int64_t>(four(0))))};
+#endif
 #endif
 }
 
@@ -75,6 +86,8 @@ HWY_INLINE Vec half_of_rows(const std::uint8_t* const* rows, std::size_t offset)
   const __m128 values = _mm_cvtph_ps(_mm_cvtsi64_si128(static_cast<std::int64_t>(low | high << 32)));
   const __m512i place = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
   return Vec{_mm512_permutexvar_ps(place, _mm512_castps128_ps512(values))};
+#elif HWY_TARGET == HWY_NEON
+  return promote_halves(coded::u16_at(rows[0] + offset) * 0x0001000100010001u);
 #else
   const std::uint32_t both = coded::u16_at(rows[0] + offset) | coded::u16_at(rows[1] + offset) << 16;
   const __m128 values = _mm_cvtph_ps(_mm_cvtsi32_si128(static_cast<int>(both)));

@@ -53,14 +53,12 @@ struct GroupReader4 {
     }
   }
   static HWY_INLINE GroupScales<Kind> scales(const std::uint8_t* const* rows) {
-    GroupScales<Kind> out;
-    QWEN35_UNROLL
-    for (std::size_t m = 0; m < 2; ++m) {
-      const IntVec heads = group_heads<F>(rows, m);
-      out.scales[m] = hn::BitCast(Tag(), masked_bits(heads, ~511));
-      out.offsets[m] = hn::Mul(hn::Neg(out.scales[m]), hn::ConvertTo(Tag(), masked_bits(heads, 31)));
-    }
-    return out;
+    const IntVec heads[2] = {group_heads<F>(rows, 0), group_heads<F>(rows, 1)};
+    const auto scale = [&heads](std::size_t m) HWY_ATTR { return hn::BitCast(Tag(), masked_bits(heads[m], ~511)); };
+    const auto offset = [&](std::size_t m) HWY_ATTR {
+      return hn::Mul(hn::Neg(scale(m)), hn::ConvertTo(Tag(), masked_bits(heads[m], 31)));
+    };
+    return {{scale(0), scale(1)}, {offset(0), offset(1)}};
   }
 };
 
@@ -77,15 +75,13 @@ struct GroupReader8 {
     }
   }
   static HWY_INLINE GroupScales<Kind> scales(const std::uint8_t* const* rows) {
-    GroupScales<Kind> out;
-    QWEN35_UNROLL
-    for (std::size_t m = 0; m < 2; ++m) {
-      const IntVec heads = group_heads<F>(rows, m);
-      const IntVec zero = hn::Sub(hn::Set(IntTag(), 128), masked_bits(heads, 511));
-      out.scales[m] = hn::BitCast(Tag(), masked_bits(heads, ~511));
-      out.offsets[m] = hn::Mul(out.scales[m], hn::ConvertTo(Tag(), zero));
-    }
-    return out;
+    const IntVec heads[2] = {group_heads<F>(rows, 0), group_heads<F>(rows, 1)};
+    const auto scale = [&heads](std::size_t m) HWY_ATTR { return hn::BitCast(Tag(), masked_bits(heads[m], ~511)); };
+    const auto offset = [&](std::size_t m) HWY_ATTR {
+      const IntVec zero = hn::Sub(hn::Set(IntTag(), 128), masked_bits(heads[m], 511));
+      return hn::Mul(scale(m), hn::ConvertTo(Tag(), zero));
+    };
+    return {{scale(0), scale(1)}, {offset(0), offset(1)}};
   }
 };
 

@@ -179,7 +179,7 @@ struct IntegerReader<Format::q6_k> {
     const auto groups = hn::LoadU(hn::Rebind<std::int8_t, Tag>(), reinterpret_cast<const std::int8_t*>(block) + 192);
     scales[0] = hn::Mul(scale, hn::ConvertTo(Tag(), hn::PromoteTo(IntTag(), groups)));
   }
-#else
+#elif HWY_TARGET == HWY_AVX2
   // A vector of codes is of two groups that follow each other.
   template <class Put>
   static HWY_INLINE void row_codes(const std::uint8_t* block, const Put& put) {

@@ -14,7 +14,7 @@
 #define QWEN35_KERNELS_FORMATS_UNPACK_GRIDS_INL_HPP
 #endif
 
-#ifdef QWEN35_INTEGER_VECTORS
+#if HWY_TARGET <= HWY_AVX2
 
 HWY_BEFORE_NAMESPACE();
 QWEN35_BEGIN_NAMESPACE
@@ -266,6 +266,6 @@ inline bool unpack_grids(Format format, const std::byte* from, UnpackedBlock& to
 QWEN35_END_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
-#endif  // QWEN35_INTEGER_VECTORS
+#endif  // HWY_TARGET
 
 #endif

@@ -41,7 +41,7 @@ struct UnpackedReader {
       scales_of[r] = from.scales;
       offsets_of[r] = from.offsets;
     }
-    GroupScales<Kind> out;
+    GroupScales<Kind> out = {};
     QWEN35_UNROLL
     for (std::size_t m = 0; m < Kind::sums / 4; ++m) {
       out.scales[m] = load_pieces(scales_of, 4 * m);
@@ -64,7 +64,7 @@ inline HWY_NOINLINE const std::uint8_t* copy_block(const Matrix& w, std::size_t 
     std::memset(&room, 0, sizeof(room));
   }
   if (unpack) {
-#if defined(QWEN35_KERNELS_SOURCE)
+#if defined(QWEN35_KERNELS_SOURCE) && HWY_ARCH_X86
     if (unpack_grids(w.format, from, room)) {
       return reinterpret_cast<const std::uint8_t*>(&room);
     }
