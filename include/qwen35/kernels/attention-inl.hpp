@@ -131,6 +131,17 @@ inline KeyRows key_rows(const AttentionTask& task, const std::byte* start, std::
           stride, last ? nullptr : task.pages[(first + count) / attention_split] + offset};
 }
 
+// Values of 16 bits are read where they are by so few queries: 1.3 times as fast for one, 1.15 for eight (Zen 3). More
+// would widen each value more often than decoding it costs. Only where the kernels are compiled once.
+inline constexpr std::size_t direct_queries = 12;
+constexpr bool is_direct([[maybe_unused]] Format format) {
+#if defined(QWEN35_KERNELS_SOURCE) && HWY_TARGET != HWY_SCALAR
+  return format == Format::f16 || format == Format::bf16;
+#else
+  return false;
+#endif
+}
+
 // The sums of a task's queries over keys [first, end) that begin a sum of their own; the caches may hold more of them,
 // up to `last`.
 struct SpanSums {
@@ -181,8 +192,22 @@ inline void attend_span(const AttentionTask& task, std::size_t first, std::size_
       weighted_sums({stored.first, stored.stride_bytes, lanes * sizeof(float)}, width, task.head_dim / lanes, keys,
                     queries, weights, own.sums, false);
     } else {
+      const bool direct =
+          is_direct(task.format) && queries <= direct_queries && task.head_dim % lanes == 0 && stored.head == keys;
       for (std::size_t d = 0; d < task.head_dim; d += piece) {
         const std::size_t count = task.head_dim - d < piece ? task.head_dim - d : piece;
+        if (direct) {
+          visit_keys(task.format, [&]<Format F>(StoredAs<F>) {
+            if constexpr (is_direct(F)) {
+              for (std::size_t r = 0; r < keys; ++r) {
+                stored.fetch_next(r, row_bytes(F, d), row_bytes(F, d + count));
+              }
+              weighted_sums<F>({stored.first + row_bytes(F, d), stored.stride_bytes, row_bytes(F, lanes)}, width,
+                               count / lanes, keys, queries, weights, own.sums + d, false);
+            }
+          });
+          continue;
+        }
         decode_values(task.format, stored, keys, d, count, piece, own.rows);
         weighted_sums({reinterpret_cast<const std::byte*>(own.rows), piece * sizeof(float), lanes * sizeof(float)},
                       width, (count + lanes - 1) / lanes, keys, queries, weights, own.sums + d, false);

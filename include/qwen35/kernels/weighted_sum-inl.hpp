@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weighted sums of rows: both products of attention, once keys are columns.
+#include <qwen35/kernels/formats-inl.hpp>
 #include <qwen35/kernels/tile-inl.hpp>
 
 #if defined(QWEN35_KERNELS_WEIGHTED_SUM_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -14,19 +15,15 @@ QWEN35_BEGIN_NAMESPACE
 namespace kernels {
 namespace HWY_NAMESPACE {
 
-// Rows of f32 as vectors: vector v of row i stands at data + i * row_bytes + v * vector_bytes.
+// Rows as vectors: vector v of row i stands at data + i * row_bytes + v * vector_bytes.
 struct VectorRows {
   const std::byte* data;
   std::size_t row_bytes, vector_bytes;
 };
 
-HWY_INLINE Vec load_bytes(const std::byte* p) {
-  return load(reinterpret_cast<const float*>(p));
-}
-
 // Four vectors, or one, from vector `at` on, of: out[column] += sum over i < count of weight[column][i] * row i, or =
 // when `fresh`. One chain in the order of i.
-template <std::size_t Columns, std::size_t Vectors>
+template <Format F, std::size_t Columns, std::size_t Vectors>
 QWEN35_TILE_FUNCTION void sum_vectors(const VectorRows& rows, std::size_t count, const float* const* weight,
                                       float* const* out, std::size_t at, bool fresh) {
   Tile tile = zero_tile();
@@ -55,14 +52,14 @@ QWEN35_TILE_FUNCTION void sum_vectors(const VectorRows& rows, std::size_t count,
   const float* const weight5 = weight[Columns > 5 ? 5 : 0];
   const std::size_t next = rows.vector_bytes;
   const std::byte* row = rows.data + at * next;
-#define QWEN35_SUM_STEP()                                               \
-  QWEN35_TILE_COLUMNS(column, QWEN35_TILE_WEIGHT);                      \
-  multiply_add<Columns>(tile.r0, load_bytes(row), column);              \
-  if constexpr (Vectors > 1) {                                          \
-    multiply_add<Columns>(tile.r1, load_bytes(row + next), column);     \
-    multiply_add<Columns>(tile.r2, load_bytes(row + 2 * next), column); \
-    multiply_add<Columns>(tile.r3, load_bytes(row + 3 * next), column); \
-  }                                                                     \
+#define QWEN35_SUM_STEP()                                                          \
+  QWEN35_TILE_COLUMNS(column, QWEN35_TILE_WEIGHT);                                 \
+  multiply_add<Columns>(tile.r0, VectorsOf<F>::load(row, 0), column);              \
+  if constexpr (Vectors > 1) {                                                     \
+    multiply_add<Columns>(tile.r1, VectorsOf<F>::load(row + next, 0), column);     \
+    multiply_add<Columns>(tile.r2, VectorsOf<F>::load(row + 2 * next, 0), column); \
+    multiply_add<Columns>(tile.r3, VectorsOf<F>::load(row + 3 * next, 0), column); \
+  }                                                                                \
   row += rows.row_bytes
   std::size_t i = 0;
   for (; i + 2 <= count; i += 2) {  // fewer instructions for the loop itself
@@ -115,11 +112,11 @@ inline SumColumns sum_columns(std::size_t query, std::size_t queries, const Weig
   return columns;
 }
 
-template <std::size_t Columns>
+template <Format F, std::size_t Columns>
 HWY_INLINE void sum_tiles(const VectorRows& rows, std::size_t vectors, std::size_t count, const SumColumns& columns,
                           bool fresh) {
   for (std::size_t at = 0; at + 4 <= vectors; at += 4) {
-    sum_vectors<Columns, 4>(rows, count, columns.weight, columns.out, at, fresh);
+    sum_vectors<F, Columns, 4>(rows, count, columns.weight, columns.out, at, fresh);
   }
 }
 
@@ -134,18 +131,18 @@ constexpr std::size_t sum_columns_of(std::size_t left) {
 
 // out[query] [width] += sum over i < count of weight_of(query)[i] * row i, or = when `fresh`, in its first `vectors`
 // vectors.
-template <class Weight>
+template <Format F = Format::f32, class Weight>
 inline void weighted_sums(const VectorRows& rows, std::size_t width, std::size_t vectors, std::size_t count,
                           std::size_t queries, const Weight& weight_of, float* out, bool fresh) {
   for (std::size_t query = 0; query < queries && vectors >= 4;) {
     const std::size_t tile = sum_columns_of(queries - query);
     const SumColumns columns = sum_columns(query, queries, weight_of, out, width);
     if (tile == tile_columns) {
-      sum_tiles<tile_columns>(rows, vectors, count, columns, fresh);
+      sum_tiles<F, tile_columns>(rows, vectors, count, columns, fresh);
     } else if (tile == 1) {
-      sum_tiles<1>(rows, vectors, count, columns, fresh);
+      sum_tiles<F, 1>(rows, vectors, count, columns, fresh);
     } else {
-      sum_tiles<tile_columns == 6 ? 4 : 1>(rows, vectors, count, columns, fresh);
+      sum_tiles<F, tile_columns == 6 ? 4 : 1>(rows, vectors, count, columns, fresh);
     }
     query += tile;
   }
@@ -156,11 +153,11 @@ inline void weighted_sums(const VectorRows& rows, std::size_t width, std::size_t
       const std::size_t left = queries - query;
       const SumColumns columns = sum_columns(query, queries, weight_of, out, width);
       if (lanes == 1 || left == 1) {
-        sum_vectors<1, 1>(rows, count, columns.weight, columns.out, at, fresh);
+        sum_vectors<F, 1, 1>(rows, count, columns.weight, columns.out, at, fresh);
       } else if (left <= 3) {
-        sum_vectors<lanes == 1 ? 1 : 3, 1>(rows, count, columns.weight, columns.out, at, fresh);
+        sum_vectors<F, lanes == 1 ? 1 : 3, 1>(rows, count, columns.weight, columns.out, at, fresh);
       } else {
-        sum_vectors<lanes == 1 ? 1 : 6, 1>(rows, count, columns.weight, columns.out, at, fresh);
+        sum_vectors<F, lanes == 1 ? 1 : 6, 1>(rows, count, columns.weight, columns.out, at, fresh);
       }
     }
   }

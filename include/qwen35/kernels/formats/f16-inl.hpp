@@ -19,14 +19,14 @@ template <>
 struct VectorsOf<Format::f16> {
   static constexpr bool streams = true;
   static HWY_INLINE Vec load(const std::byte* row, std::size_t i) {
-#if HWY_TARGET <= HWY_AVX2
+#if HWY_TARGET <= HWY_AVX2 || HWY_TARGET == HWY_NEON
     const hn::Rebind<hwy::float16_t, Tag> narrow;
     return hn::PromoteTo(Tag(), hn::LoadU(narrow, reinterpret_cast<const hwy::float16_t*>(row) + i));
 #else
     return load_scalar<Format::f16>(row, i);
 #endif
   }
-#if HWY_TARGET <= HWY_AVX2
+#if HWY_TARGET <= HWY_AVX2 || HWY_TARGET == HWY_NEON
   static HWY_INLINE void store(Vec v, std::byte* row, std::size_t i) {
     const hn::Rebind<hwy::float16_t, Tag> narrow;
     hn::StoreU(hn::DemoteTo(narrow, v), narrow, reinterpret_cast<hwy::float16_t*>(row) + i);
