@@ -23,8 +23,9 @@ wrong() {
 
 usage() {
   sed -n 's/^# \(sh cmake.*\)/\1/p' cmake/run.sh
-  exit 2
+  exit "${1:-2}"
 }
+case "${1:-}" in -h | --help) usage 0 ;; esac
 
 # install_missing <kind of build>
 install_missing() {

@@ -260,7 +260,7 @@ TEST_CASE("embeddings stand for the prompt; ids beside them stand in the sequenc
   // max_length counts the embeddings.
   CHECK(generate(model, {.inputs_embeds = embeds}, {.max_length = 7}).sequences.shape() == Shape{1, 4});
   CHECK_THROWS_AS(generate(model, {.inputs_embeds = embeds}, {.max_length = 3}), InputError);
-  CHECK_THROWS_WITH_AS(generate(model, {}), "generate: give input_ids or inputs_embeds", InputError);
+  CHECK_THROWS_WITH_AS(generate(model, {}), "generate: give input_ids or inputs_embeds, not empty", InputError);
 }
 
 TEST_CASE("positions of the caller's go on from their last; what the first forward alone needs is given once") {

@@ -37,6 +37,7 @@ TEST_CASE("a folder is made with those that lead to it, and may be there already
   std::ofstream(place.path + "/file") << "x";
   CHECK(
       contains(message_of<Error>([&] { make_folders(place.path + "/file"); }), "/file: cannot be made as a folder: "));
+  CHECK(contains(message_of<Error>([&] { make_folders(""); }), "the path of a folder to be made is empty"));
   CHECK(contains(message_of<Error>([&] { make_folders(place.path + "/file/more"); }),
                  "/file/more: cannot be made as a folder: "));
   CHECK_THROWS_AS(make_folders(""), Error);

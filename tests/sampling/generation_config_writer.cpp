@@ -63,7 +63,11 @@ TEST_CASE("through a folder") {
   config.save_pretrained(folder.path());
   const std::string text = read_text_file<ConfigError>(folder.file("generation_config.json"));
   CHECK(GenerationConfig::from_json(json::parse(text)) == config);
+  CHECK(GenerationConfig::from_pretrained(folder.path()) == config);
+  CHECK_THROWS_AS(GenerationConfig::from_pretrained(folder.file("absent")), ConfigError);
   config.save_pretrained(folder.file("made/for/it"));
   CHECK(read_text_file<ConfigError>(folder.file("made/for/it/generation_config.json")) == text);
   CHECK_THROWS_AS(config.save_pretrained(folder.file("generation_config.json")), ConfigError);
+  CHECK_THROWS_AS(GenerationConfig{.max_new_tokens = -2}.save_pretrained(folder.file("wrong")), Error);
+  CHECK(!is_folder(folder.file("wrong")));
 }

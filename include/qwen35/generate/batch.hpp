@@ -60,7 +60,7 @@ class Batch {
   // A row that has been read, whose logits [vocab_size] wait for a choice in the caller's memory. Rows of one rectangle
   // have one largest position.
   Handle add_row(Sequence sequence, const RectangleRow& row, std::span<float> logits);
-  // Ends a sequence between steps; it stays.
+  // Ends a sequence between steps; it stays until it is removed, and no event tells of it.
   void cancel(Handle handle) {
     drop_waiting(handle);
     find(handle).sequence.cancel();

@@ -43,7 +43,7 @@ inline Tensor<T> repeat_rows(const Tensor<T>& tensor, std::size_t times) {
 template <class M>
 void GenerateRows<M>::read_ids() {
   if (!holds<InputError>(static_cast<bool>(input_.input_ids) || static_cast<bool>(input_.inputs_embeds),
-                         "generate: give input_ids or inputs_embeds")) {
+                         "generate: give input_ids or inputs_embeds, not empty")) {
     return;
   }
   if (input_.input_ids) {

@@ -33,6 +33,7 @@ inline bool is_folder(const std::string& path) {
 // Makes a folder and those above it, as far as they are not there. Raises E.
 template <class E = Error>
 void make_folders(const std::string& path) {
+  require<E>(!path.empty(), "the path of a folder to be made is empty");
 #if QWEN35_HAS_POSIX
   for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);

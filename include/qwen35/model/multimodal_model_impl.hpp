@@ -88,7 +88,7 @@ inline std::vector<std::int32_t> deltas_behind(const TokenCounts& counts, Tensor
 
 inline Shape token_shape(const ForwardInput& input) {
   require<InputError>(static_cast<bool>(input.input_ids) != static_cast<bool>(input.inputs_embeds),
-                      "give exactly one of input_ids and inputs_embeds");
+                      "give exactly one of input_ids and inputs_embeds, not empty");
   const Shape& shape = input.input_ids ? input.input_ids.shape() : input.inputs_embeds.shape();
   require<InputError>(shape.rank() == (input.input_ids ? 2u : 3u) && shape.size() > 0,
                       input.input_ids ? "input_ids" : "inputs_embeds", " of shape ", to_string(shape),

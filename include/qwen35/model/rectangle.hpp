@@ -116,7 +116,7 @@ QWEN35_BODY Rectangle::Rectangle(const ForwardInput& input, const RectangleSizes
 
 QWEN35_BODY void Rectangle::read_shape(const RectangleSizes& sizes) {
   if (!holds<InputError>(static_cast<bool>(input_.input_ids) != static_cast<bool>(input_.inputs_embeds),
-                         "give exactly one of input_ids and inputs_embeds")) {
+                         "give exactly one of input_ids and inputs_embeds, not empty")) {
     return;
   }
   const Shape& shape = input_.input_ids ? input_.input_ids.shape() : input_.inputs_embeds.shape();

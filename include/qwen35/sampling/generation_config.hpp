@@ -112,10 +112,14 @@ struct GenerationConfig {
   // The same, with what it would raise as a failure.
   QWEN35_LAZY
   static Result<GenerationConfig> try_from_json(const json::Value& file);
+  // Those of a folder's generation_config.json; unknown keys are told in the log. Raises ConfigError, too, for a file
+  // that is not there, and TextError for one that is not JSON.
+  QWEN35_LAZY
+  static GenerationConfig from_pretrained(const std::string& folder);
   // The fields that are said.
   QWEN35_LAZY
   json::Value to_json() const;
-  // Writes generation_config.json into a folder, which is made. Raises ConfigError.
+  // Writes generation_config.json into a folder, which is made. Raises ConfigError, and what validate() raises.
   QWEN35_LAZY
   void save_pretrained(const std::string& folder) const;
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A GenerationConfig as the reference's generation_config.json. Include generation_config.hpp.
+// A GenerationConfig as the reference's generation_config.json, written and read. Include generation_config.hpp.
 #pragma once
 
 #include <qwen35/io/file_writer.hpp>
 #include <qwen35/io/folder.hpp>
+#include <qwen35/io/plain_file.hpp>
 #include <qwen35/json/dump.hpp>
+#include <qwen35/json/parse.hpp>
 #include <qwen35/sampling/generation_config.hpp>
 
 #include <string>
@@ -104,7 +106,16 @@ std::string to_string(const GenerationConfig& config) {
 }
 
 QWEN35_LAZY_BODY
+GenerationConfig GenerationConfig::from_pretrained(const std::string& folder) {
+  const std::string path = folder + "/generation_config.json";
+  const json::Value file = json::parse(read_text_file<ConfigError>(path), path);
+  log_unknown_generation_fields(file);
+  return from_json(file);
+}
+
+QWEN35_LAZY_BODY
 void GenerationConfig::save_pretrained(const std::string& folder) const {
+  validate();
   make_folders<ConfigError>(folder);
   write_file<ConfigError>(folder + "/generation_config.json", json::dump(to_json()) + "\n");
 }

@@ -239,7 +239,8 @@ QWEN35_BODY SplitPattern read_split_pattern(const json::Value& root, std::string
   const json::Value* const steps = pre == nullptr ? nullptr : pre->find("pretokenizers");
   if (!holds<TextError>(steps != nullptr && steps->is_array() && steps->size() == 2 &&
                             type_of(steps->items()[0]) == "Split" && type_of(steps->items()[1]) == "ByteLevel",
-                        source, ": pre_tokenizer: expected a sequence of Split and ByteLevel")) {
+                        source, pre == nullptr ? ": no pre_tokenizer" : ": pre_tokenizer",
+                        ": expected a sequence of Split and ByteLevel, as the tokenizer.json of this family has")) {
     return {};
   }
   const json::Value& split = steps->items()[0];
