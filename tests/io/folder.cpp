@@ -38,6 +38,8 @@ TEST_CASE("a folder is made with those that lead to it, and may be there already
   CHECK(
       contains(message_of<Error>([&] { make_folders(place.path + "/file"); }), "/file: cannot be made as a folder: "));
   CHECK(contains(message_of<Error>([&] { make_folders(""); }), "the path of a folder to be made is empty"));
+  CHECK(contains(message_of<Error>([&] { make_folders(place.path + std::string("/zero\0x", 7)); }), "NUL byte"));
+  CHECK(!is_folder(place.path + "/zero"));
   CHECK(contains(message_of<Error>([&] { make_folders(place.path + "/file/more"); }),
                  "/file/more: cannot be made as a folder: "));
   CHECK_THROWS_AS(make_folders(""), Error);

@@ -34,6 +34,7 @@ inline bool is_folder(const std::string& path) {
 template <class E = Error>
 void make_folders(const std::string& path) {
   require<E>(!path.empty(), "the path of a folder to be made is empty");
+  require<E>(path.find('\0') == std::string::npos, path.c_str(), ": behind this is a NUL byte, expected a name");
 #if QWEN35_HAS_POSIX
   for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);
