@@ -441,6 +441,7 @@ inline void add_options(CLI::App& app, Settings& settings) {
   app.add_option("checkpoint", settings.folder, checkpoint_help);
   tool::add_mmproj_option(app, settings.model);
   tool::add_load_option(app, settings.model);
+  tool::add_threads_option(app);
   app.add_option("-s,--system", settings.system, "system prompt");
   app.add_option("--think", settings.thinking, "whether the model thinks first; auto: as its template has it")
       ->capture_default_str()
@@ -466,7 +467,7 @@ inline void add_options(CLI::App& app, Settings& settings) {
       "is asking for draws");
   // As GenerationConfig::validate() has them, and no value that is passed over.
   constexpr double least = qwen35::GenerationLimits::least_divisor, most = std::numeric_limits<float>::max();
-  app.add_option("-t,--temperature", config.temperature,
+  app.add_option("--temperature,--temp", config.temperature,
                  "of draws: below 1 the probable tokens become more so, above 1 less")
       ->check(tool::number_within(least, most));
   app.add_option("--top-k", config.top_k, "draw from so many of the most probable; 0: from all")

@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
       ->excludes("-o");
   tool::add_mmproj_option(app, options);
   tool::add_load_option(app, options);
+  tool::add_threads_option(app);
   return tool::run(app, argc, argv, [&] {
     const qwen35::Checkpoint checkpoint =
         qwen35::Checkpoint::open(folder, qwen35::checked_for_one_of<Configs...>(tool::checkpoint_options(options)));

@@ -230,6 +230,7 @@ int main(int argc, char** argv) {
   app.add_option("-m,--model", settings.folder, chat_tool::checkpoint_help);
   tool::add_mmproj_option(app, settings.model);
   tool::add_load_option(app, settings.model);
+  tool::add_threads_option(app);
   CLI::Option* const video =
       app.add_option("--video", settings.request.video, "a video file, an animated GIF, or a folder of pictures");
   CLI::Option* const fps =

@@ -87,7 +87,6 @@ struct Settings {
   std::string recipe = "copy";
   std::string importance;
   tool::ModelOptions model;
-  int threads = 0;
   bool verify = false;
   bool print_recipe = false;
   bool quiet = false;
@@ -182,9 +181,7 @@ int main(int argc, char** argv) {
   CLI::Option* const importance =
       app.add_option("--importance", settings.importance, "an importance matrix (imatrix) of llama.cpp, in GGUF");
   tool::add_mmproj_option(app, settings.model);
-  app.add_option("-t,--threads", settings.threads, "threads; 0: one for each processor")
-      ->capture_default_str()
-      ->transform(tool::whole_number(0, 4096));
+  tool::add_threads_option(app);
   CLI::Option* const check =
       app.add_flag("--verify", settings.verify,
                    "see whether all values of SOURCE are finite, and hold a packed file against the sums in it")
@@ -200,7 +197,6 @@ int main(int argc, char** argv) {
   return tool::run(app, argc, argv, [&] {
     std::signal(SIGINT, interrupt);
     std::signal(SIGTERM, interrupt);
-    qwen35::set_num_threads(settings.threads);
     if (settings.print_recipe) {
       std::cout << recipe_of(settings.recipe).text();
       return 0;

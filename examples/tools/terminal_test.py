@@ -85,7 +85,7 @@ expect("at the end of the input", chat.end(CTRL_D), 0)
 
 # In the middle of an answer, at once or later, it ends the answer; what was said before is there.
 for wait in (0, 0.01, 0.05, 0.2, 0.5):
-    chat = Terminal("--think", "off", "-n", "100000", "-t", "9", "--min-p", "0", "--seed", "1")
+    chat = Terminal("--think", "off", "-n", "100000", "--temp", "9", "--min-p", "0", "--seed", "1")
     chat.wait_for("\n> ")
     chat.type(QUESTION)
     time.sleep(wait)

@@ -3,6 +3,7 @@
 // is said in one form, however long it was.
 #pragma once
 
+#include <qwen35/parallel/thread_count.hpp>
 #include <qwen35/sampling/generation_limits.hpp>
 
 #include <CLI/CLI.hpp>
@@ -71,6 +72,15 @@ inline CLI::Validator number_within(double least, double most) {
 }
 inline CLI::Validator positive_number() {
   return detail::number_that("a number above 0", [](double value) { return value > 0; });
+}
+
+// The process's threads, set while the command line is read.
+inline void add_threads_option(CLI::App& app) {
+  app.add_option_function<int>(
+         "-t,--threads", [](int count) { qwen35::set_default_num_threads(count); },
+         "threads; 0: as OMP_NUM_THREADS says, else one for each processor")
+      ->default_str("0")
+      ->transform(whole_number(0, 4096));
 }
 
 // Reads the command line; what the program shall return, where that was not to run it. Raises CLI::ParseError's kin as
