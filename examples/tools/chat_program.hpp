@@ -93,7 +93,9 @@ class Chat {
     bool goes_on = true;
     told([&] {
       if (text.starts_with("/")) {
+        command_failed_ = true;
         goes_on = command(text);
+        command_failed_ = false;
       } else if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
         return;
       } else if (calls_.empty()) {
@@ -109,6 +111,8 @@ class Chat {
   }
   // Whether anything went wrong.
   bool failed() const { return failed_; }
+  // Whether the last command did.
+  bool command_failed() const { return command_failed_; }
   // Goes on with a saved conversation.
   void load(const std::string& path) {
     qwen35::load_session(session_, path);
@@ -354,6 +358,7 @@ class Chat {
   std::vector<std::string> calls_;        // the tools that were called and not answered
   std::vector<qwen35::Message> results_;  // what the first of them answered
   bool failed_ = false;
+  bool command_failed_ = false;
 };
 
 // Reads lines until the input ends.
@@ -397,6 +402,11 @@ inline int converse(Session& session, const Settings& settings, Screen& screen) 
     if (!chat.line(text) || next == tool::NextLine::none) {
       break;
     }
+    // What follows in a pipe was written for a command that does its work: a question may be about its picture.
+    if (chat.command_failed() && !lines.terminal()) {
+      screen.note("[ended, since this failed: " + qwen35::shortened(text) + "]");
+      break;
+    }
     text.clear();
   }
   return chat.failed() && !lines.terminal() ? 1 : 0;
@@ -437,7 +447,7 @@ inline void add_options(CLI::App& app, Settings& settings) {
   qwen35::GenerationConfig& config = settings.config;
   app.footer(
       "What is typed at a terminal is kept for the arrow keys in $XDG_STATE_HOME/qwen35/chat_history, by default in "
-      "~/.local/state.\nThrough a pipe it returns 1 when anything went wrong, such as an unknown command.");
+      "~/.local/state.\nThrough a pipe a command that fails ends it, and it returns 1 when anything went wrong.");
   app.add_option("checkpoint", settings.folder, checkpoint_help);
   tool::add_mmproj_option(app, settings.model);
   tool::add_load_option(app, settings.model);

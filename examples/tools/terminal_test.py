@@ -73,6 +73,7 @@ for begun in ("", "", "half a line", "\\\n"):
     chat.type(begun)
     time.sleep(0.2)
     chat.ask(CTRL_C, "[/exit ends the program")
+chat.ask("/nonsense\n", "no such command")  # a command that fails ends nothing either
 chat.ask("How many shapes are there?\n", "Two shapes.")
 chat.ask(f"/save {saved}\n", "[4 messages]")
 chat.type(CTRL_C)
