@@ -86,7 +86,9 @@ inline std::vector<qwen35::json::Value> read_tools(const std::string& path) {
 
 class Chat {
  public:
-  Chat(Session& session, Screen& screen) : session_(session), screen_(screen) {}
+  // `no_media`: why there is no loader of pictures, where there is none.
+  Chat(Session& session, Screen& screen, std::string no_media)
+      : session_(session), screen_(screen), no_media_(std::move(no_media)) {}
 
   // False: the program shall end.
   bool line(const std::string& text) {
@@ -237,10 +239,8 @@ class Chat {
   }
   void attach(qwen35::ContentPart part) {
     qwen35::require<qwen35::InputError>(session_.model().has_vision(), "this model reads text alone");
-    qwen35::require<qwen35::InputError>(
-        static_cast<bool>(session_.options().media_loader),
-        "pictures cannot be read: the checkpoint has no "
-        "preprocessor_config.json, or this program was built without the image libraries");
+    qwen35::require<qwen35::InputError>(static_cast<bool>(session_.options().media_loader),
+                                        "pictures and videos cannot be read: ", no_media_);
     qwen35::require_no_address(part.value, part.type == qwen35::PartType::image ? "picture" : "video");
     if (part.type == qwen35::PartType::image) {
       session_.options().media_loader(part);  // an error is better told now than with the message
@@ -354,6 +354,7 @@ class Chat {
 
   Session& session_;
   Screen& screen_;
+  std::string no_media_;
   std::vector<qwen35::ContentPart> attached_;
   std::vector<std::string> calls_;        // the tools that were called and not answered
   std::vector<qwen35::Message> results_;  // what the first of them answered
@@ -361,9 +362,9 @@ class Chat {
   bool command_failed_ = false;
 };
 
-// Reads lines until the input ends.
-inline int converse(Session& session, const Settings& settings, Screen& screen) {
-  Chat chat(session, screen);
+// Reads lines until the input ends. no_media: see Chat.
+inline int converse(Session& session, const Settings& settings, Screen& screen, const std::string& no_media) {
+  Chat chat(session, screen, no_media);
   if (!settings.load.empty()) {
     chat.load(settings.load);
   }
@@ -434,13 +435,17 @@ inline int run(const qwen35::Checkpoint& checkpoint, const Settings& settings,
     };
     const qwen35::AnyModel model = open_model(checkpoint, start, screen);
     Session session(model, processor.tokenizer, settings.config, options);
-    return converse(session, settings, screen);
+    return converse(session, settings, screen, "");
   }
+  const std::string no_media = checkpoint.files().missing("preprocessor_config.json") +
+                               ", which says how pictures are cut into patches, and no processor_config.json";
+#else
+  const std::string no_media = "this program was built without the image libraries";
 #endif
   const qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_pretrained(checkpoint.files());
   const qwen35::AnyModel model = open_model(checkpoint, start, screen);
   Session session(model, tokenizer, settings.config, options);
-  return converse(session, settings, screen);
+  return converse(session, settings, screen, no_media);
 }
 
 inline void add_options(CLI::App& app, Settings& settings) {
