@@ -6,7 +6,7 @@
 
 namespace {
 
-struct FourLayers : qwen35::configs::Qwen35_35B_A3B::text_config {
+struct Qwen35_35B_A3B_4Layers : qwen35::configs::Qwen35_35B_A3B::text_config {
   static constexpr std::size_t num_hidden_layers = 4;
   static constexpr auto layer_types = qwen35::hybrid_layer_types<4>();
 };
@@ -19,6 +19,6 @@ struct FourLayers : qwen35::configs::Qwen35_35B_A3B::text_config {
 #endif
 
 int main(int argc, char** argv) {
-  return bench_tool::main<FourLayers, qwen35::configs::Qwen35_35B_A3B::text_config, QWEN35_TOOL_CONFIG_LIST>(argc,
-                                                                                                             argv);
+  return bench_tool::main<Qwen35_35B_A3B_4Layers, qwen35::configs::Qwen35_35B_A3B::text_config,
+                          QWEN35_TOOL_CONFIG_LIST>(argc, argv);
 }
