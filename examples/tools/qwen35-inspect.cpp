@@ -24,6 +24,7 @@
 
 #include "model_options.hpp"
 #include "tool_options.hpp"
+#include "unread_fields.hpp"
 
 #if !defined(QWEN35_TOOL_CONFIG_LIST)
 #define QWEN35_TOOL_CONFIG_LIST qwen35::configs::Shapes
@@ -173,6 +174,24 @@ Value without_key_names(Value object) {
   return object;
 }
 
+// A note on the fields that nothing reads; "": there are none. (The config of a GGUF file is made of what is read.)
+std::string unread_note(const qwen35::Checkpoint& checkpoint, const qwen35::JsonFields& text) {
+  const std::string type =
+      text.text("model_type", qwen35::JsonFields(&checkpoint.config(), "config").text("model_type", ""));
+  if (checkpoint.is_gguf() || (!type.empty() && !type.starts_with("qwen3_5"))) {
+    return "";
+  }
+  const bool experts = type.empty() ? text.find("num_experts") != nullptr : type.starts_with("qwen3_5_moe");
+  Value config = without_key_names(checkpoint.config());
+  const qwen35::NameList fields = experts
+                                      ? inspect_tool::unread_fields<qwen35::configs::Qwen35_35B_A3B>(std::move(config))
+                                      : inspect_tool::unread_fields<qwen35::configs::Qwen35_0_8B>(std::move(config));
+  return fields.count == 0
+             ? ""
+             : qwen35::concat(checkpoint.files().place("config.json"), ": passed over ", fields.count,
+                              fields.count == 1 ? " field" : " fields", " that nothing reads: ", fields.text(", ", 5));
+}
+
 class Inspection {
  public:
   explicit Inspection(const qwen35::Checkpoint& checkpoint)
@@ -191,6 +210,9 @@ class Inspection {
     for (const qwen35::PackSource& source : qwen35::pack_sources(checkpoint)) {
       parts_[part_of(source.weight)].add(source);
       all_.add(source);
+    }
+    if (std::string note = tower_ ? "" : unread_note(checkpoint, text_); !note.empty()) {
+      notes_.push_back(std::move(note));
     }
     std::string problem = fit_.problem;
     if (!fit_.needs) {

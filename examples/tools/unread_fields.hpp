@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fields of a config.json that nothing reads: misspelt ones, and those of models that compute something else.
+#pragma once
+
+#include <qwen35/config/config_writer.hpp>
+#include <qwen35/config/presets.hpp>
+#include <qwen35/core/name_list.hpp>
+#include <qwen35/weights/quantization_config.hpp>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace inspect_tool {
+
+// What is said of a config that is held against a type, and of how its weights are quantised.
+template <class Config>
+std::string said_of(const qwen35::json::Value& config) {
+  const auto message = [](const auto& read) {
+    const qwen35::Result<bool> result = qwen35::attempt([&] {
+      read();
+      return true;
+    });
+    return result ? std::string() : result.failure().message;
+  };
+  return message([&] { qwen35::check<Config>(config); }) + '\n' +
+         message([&] { qwen35::QuantizationConfig::of(config); });
+}
+
+// Fields that tell of the file and not of the model; the last one is what layer_types says in full.
+inline bool tells_of_file(std::string_view key) {
+  constexpr std::string_view keys[] = {"_name_or_path", "architectures",        "dtype",
+                                       "torch_dtype",   "transformers_version", "full_attention_interval"};
+  return std::find(std::begin(keys), std::end(keys), key) != std::end(keys);
+}
+
+// Adds what is neither in `written`, a config of the same family as the library writes it, nor read: no reader takes a
+// list of lists, so that what is said changes with one in the place of a field that is read. `object` is a part of
+// `config` and as before afterwards.
+template <class Config>
+void add_unread(const qwen35::json::Value& config, qwen35::json::Value& object, const qwen35::json::Value& written,
+                const std::string& place, qwen35::NameList& out) {
+  constexpr std::size_t most = 1000;  // of a file in bad faith; each is held against all
+  if (object.size() > most) {
+    return;
+  }
+  const std::string before = said_of<Config>(config);
+  for (auto& [key, value] : object.members()) {
+    const qwen35::json::Value* const known = written.find(key);
+    if (known != nullptr && known->is_object() && value.is_object()) {
+      add_unread<Config>(config, value, *known, place + key + '.', out);
+    } else if (known == nullptr && !tells_of_file(key)) {
+      qwen35::json::Value odd = qwen35::json::Value::array();
+      odd.push_back(qwen35::json::Value::array());
+      std::swap(value, odd);
+      const bool read = said_of<Config>(config) != before;
+      std::swap(value, odd);
+      if (!read) {
+        out.add(place + key);
+      }
+    }
+  }
+}
+
+// Of a config of the family. Config: any composite type with or without experts, as the file's is.
+template <class Config>
+qwen35::NameList unread_fields(qwen35::json::Value config) {
+  const auto values = qwen35::ConfigValues::from<Config>();
+  const bool composite = config.find("text_config") != nullptr || config.find("vision_config") != nullptr;
+  const qwen35::json::Value written = composite ? qwen35::composite_config_json<Config>(values)
+                                                : qwen35::text_config_json<Config>(values.text_config, false);
+  qwen35::NameList out;
+  add_unread<Config>(config, config, written, "", out);
+  return out;
+}
+
+}  // namespace inspect_tool
