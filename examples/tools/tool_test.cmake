@@ -411,7 +411,7 @@ elseif(WHAT STREQUAL "inspect")
   expect_equal("JSON of a folder with a tensor of another name" "${runs}${code}" "OFF0")
   # Fields that nothing reads, at each level; those that say of what the file is are none, nor are those of some other rope.
   string(REGEX REPLACE "^{" "{\"use_qk_clip\": 1, \"transformers_version\": \"5\", \"quantization_config\": null," config "${shapes_config}")
-  string(REPLACE "\"attention_bias\": " "\"sliding_windw\": null, \"full_attention_interval\": 4, \"rope_theta\": 1, \"attention_bias\": " config "${config}")
+  string(REPLACE "\"attention_bias\": " "\"sliding_windw\": null, \"full_attention_interval\": 4, \"mtp_num_hidden_layers\": 1, \"mlp_only_layers\": [], \"attn_output_gate\": true, \"rope_theta\": 1, \"attention_bias\": " config "${config}")
   string(REPLACE "\"mrope_interleaved\": " "\"fctor\": 2, \"beta_slow\": 1, \"mrope_interleaved\": " config "${config}")
   string(REPLACE "\"depth\": " "\"deepstack_visual_indexes\": [], \"depth\": " config "${config}")
   file(COPY "${shapes}/" DESTINATION "${WORK}/fields")

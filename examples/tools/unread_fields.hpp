@@ -5,6 +5,7 @@
 #include <qwen35/config/config_writer.hpp>
 #include <qwen35/config/presets.hpp>
 #include <qwen35/core/name_list.hpp>
+#include <qwen35/json/dump.hpp>
 #include <qwen35/weights/quantization_config.hpp>
 
 #include <algorithm>
@@ -28,11 +29,20 @@ std::string said_of(const qwen35::json::Value& config) {
          message([&] { qwen35::QuantizationConfig::of(config); });
 }
 
-// Fields that tell of the file and not of the model; the last one is what layer_types says in full.
-inline bool tells_of_file(std::string_view key) {
-  constexpr std::string_view keys[] = {"_name_or_path", "architectures",        "dtype",
-                                       "torch_dtype",   "transformers_version", "full_attention_interval"};
-  return std::find(std::begin(keys), std::end(keys), key) != std::end(keys);
+// Fields that tell of the file and not of the model, and those that published files have with what the model does in
+// any case; full_attention_interval is what layer_types says in full.
+inline bool needs_no_reader(std::string_view key, const qwen35::json::Value& value) {
+  constexpr std::string_view of_file[] = {"_name_or_path", "architectures",        "dtype",
+                                          "torch_dtype",   "transformers_version", "full_attention_interval"};
+  constexpr std::pair<std::string_view, std::string_view> of_model[] = {{"attn_output_gate", "true"},
+                                                                        {"output_gate_type", "\"swish\""},
+                                                                        {"mlp_only_layers", "[]"},
+                                                                        {"mamba_ssm_dtype", "\"float32\""},
+                                                                        {"language_model_only", "false"}};
+  return key.starts_with("mtp_") || std::find(std::begin(of_file), std::end(of_file), key) != std::end(of_file) ||
+         std::any_of(std::begin(of_model), std::end(of_model), [&](const auto& field) {
+           return field.first == key && qwen35::json::dump(value) == field.second;
+         });
 }
 
 // Adds what is neither in `written`, a config of the same family as the library writes it, nor read: no reader takes a
@@ -50,7 +60,7 @@ void add_unread(const qwen35::json::Value& config, qwen35::json::Value& object, 
     const qwen35::json::Value* const known = written.find(key);
     if (known != nullptr && known->is_object() && value.is_object()) {
       add_unread<Config>(config, value, *known, place + key + '.', out);
-    } else if (known == nullptr && !tells_of_file(key)) {
+    } else if (known == nullptr && !needs_no_reader(key, value)) {
       qwen35::json::Value odd = qwen35::json::Value::array();
       odd.push_back(qwen35::json::Value::array());
       std::swap(value, odd);
