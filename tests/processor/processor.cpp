@@ -214,6 +214,40 @@ TEST_CASE("a picture may be a path, a data: URL, encoded bytes, pixels, or given
                    expected.image_grid_thw.end()));
 }
 
+TEST_CASE("a medium that cannot be read is called by its place") {
+  const std::string path = media_test::file_path("rgb.png");
+  const std::span<const std::byte> bytes = media_test::bytes_of("no picture");
+  const std::vector<std::byte> torn(bytes.begin(), bytes.end());
+  const auto ask = [](std::vector<ContentPart> parts) { return Message::user({std::move(parts)}); };
+  MediumData data;
+  data.file = torn;
+  const auto of_chat = [](const auto& messages, const ChatInput& input = {}) {
+    return message_of<MediaError>([&] { processor().apply_chat_template(messages, input); });
+  };
+  const std::vector<Message> messages{
+      ask({ContentPart::image(path)}),
+      Message::assistant("?"),
+      ask({ContentPart::text("Here:"), ContentPart::image(path), ContentPart::image(data)}),
+  };
+  const std::string no_picture = "image: not a PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF picture";
+  for (const added_tokens injected : {added_tokens::none, added_tokens::parse}) {
+    CHECK(of_chat(messages, {.injected = injected}) == "messages[2].content[2]: " + no_picture);
+  }
+  const std::vector<std::vector<Message>> conversations{{messages[0]}, messages};
+  CHECK(of_chat(conversations) == "conversations[1].messages[2].content[2]: " + no_picture);
+  CHECK(contains(of_chat(std::vector{ask({ContentPart::video(data)})}), "messages[0].content[0]: video: "));
+  CHECK(of_chat(std::vector{ask({ContentPart::image(path), ContentPart::image()})},
+                {.processor_kwargs = {.images = {std::span(torn)}}}) == "messages[0].content[1]: " + no_picture);
+  data.file.clear();
+  data.frames.resize(2);
+  CHECK(contains(of_chat(std::vector{ask({ContentPart::image(data)})}), "messages[0].content[0]: a picture of 2 "));
+
+  const auto of_lists = [](const ProcessorInput& input) { return message_of<MediaError>([&] { processor()(input); }); };
+  CHECK(of_lists({.images = {path, std::span(torn)}}) == "images[1]: " + no_picture);
+  CHECK(contains(of_lists({.images = {std::string("/no/such.png")}}), "images[0]: /no/such.png"));
+  CHECK(contains(of_lists({.videos = {media_test::file_path("moving.gif"), std::span(torn)}}), "videos[1]: video: "));
+}
+
 TEST_CASE("an animated GIF is a video, as a path and as bytes") {
   const std::string path = media_test::file_path("moving.gif");
   const LoadedMedium named = processor().load(ContentPart::video(path));

@@ -474,7 +474,7 @@ TEST_CASE("what cannot be says so, and loses nothing") {
   session.send(Message::user("There is a red circle and a blue star. How many shapes are there?"));
   const std::vector<Message> before = session.messages();
   CHECK(contains(message_of<MediaError>([&] { session.send(question({ContentPart::image("/no/such.png")}, "?")); }),
-                 "/no/such.png"));
+                 "messages[2].content[0]: /no/such.png"));
   CHECK(contains(
       message_of<MediaError>([&] { session.send(question({ContentPart::image("http://example.org/a.png")}, "?")); }),
       "nothing is fetched"));

@@ -5,6 +5,7 @@
 #include <qwen35/media/decode.hpp>
 #include <qwen35/media/image_processor.hpp>
 #include <qwen35/media/load_video.hpp>
+#include <qwen35/processor/media_loader.hpp>
 #include <qwen35/processor/pixel_parts.hpp>
 #include <qwen35/text/message.hpp>
 
@@ -81,13 +82,18 @@ inline ImageItem image_item(const ContentPart& part) {
 
 // Several pictures as one input, in this order. One is decoded at a time, so that the memory that MediaLimits allows a
 // picture is used once, not for all of them together; each one's patches are let go as they are joined. Raises
-// MediaError for what cannot be read.
+// MediaError for what cannot be read, which says the picture's place: that of `places`, where they are given, or
+// "images[0]".
 inline ImageInputs process_images(const ImageProcessor& processor, std::span<const ImageItem> items,
-                                  const ImageOptions& options = {}, const MediaLimits& limits = {}) {
+                                  const ImageOptions& options = {}, const MediaLimits& limits = {},
+                                  std::span<const std::string> places = {}) {
+  require<InputError>(places.empty() || places.size() == items.size(), "process_images: ", places.size(),
+                      " places for ", items.size(), " pictures");
   std::vector<ImageInputs> each;
   std::size_t size = 0;
-  for (const ImageItem& item : items) {
-    each.push_back(processor.preprocess(LoadedImage(item, limits).view(), options));
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    each.push_back(with_place(places.empty() ? concat("images[", i, "]") : places[i],
+                              [&] { return processor.preprocess(LoadedImage(items[i], limits).view(), options); }));
     size += each.back().pixel_values.size();
   }
   if (each.size() == 1) {

@@ -2,12 +2,15 @@
 // How a session gets at the pixels of a message: a function, so that a session itself needs no image library.
 #pragma once
 
+#include <qwen35/core/result.hpp>
 #include <qwen35/core/tensor.hpp>
 #include <qwen35/text/message.hpp>
 
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <string>
+#include <utility>
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
@@ -22,5 +25,21 @@ struct LoadedMedium {
 
 // Loads what a part of type image or video names or carries. Raises MediaError. Processor::media_loader() makes one.
 using MediaLoader = std::function<LoadedMedium(const ContentPart&)>;
+
+// What `call` gives. The message of an error of the library begins with `place`: of several media, which one it was.
+// (A build without exceptions ends at the error itself, without the place.)
+template <class Call>
+auto with_place(const std::string& place, Call&& call) -> decltype(call()) {
+#if defined(__cpp_exceptions)
+  auto result = attempt(call);
+  if (!result) {
+    raise(Failure{result.failure().kind, concat(place, ": ", result.failure().message)});
+  }
+  return std::move(result.value());
+#else
+  static_cast<void>(place);
+  return call();
+#endif
+}
 
 QWEN35_END_NAMESPACE

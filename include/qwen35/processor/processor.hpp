@@ -119,11 +119,14 @@ class Processor {
   void save_pretrained(const std::string& folder) const;
 
   // Without texts for pictures and videos alone. Raises InputError unless the texts have a placeholder for each picture
-  // and each video and no more (the reference lets the model find out, or nobody), MediaError for what cannot be read.
-  ProcessorOutput process(const ProcessorInput& input) const;
+  // and each video and no more (the reference lets the model find out, or nobody), MediaError for what cannot be read,
+  // which says what it was: "images[1]".
+  ProcessorOutput process(const ProcessorInput& input) const { return process(input, places_in_lists(input)); }
   ProcessorOutput operator()(const ProcessorInput& input) const { return process(input); }
 
-  // Renders the conversation, loads its media in their order, and processes both: the reference's tokenize = True.
+  // Renders the conversation, loads its media in their order, and processes both: the reference's tokenize = True. What
+  // cannot be read is called by its place: "messages[1].content[0]", of several conversations
+  // "conversations[2].messages[1].content[0]".
   ProcessorOutput apply_chat_template(const std::vector<Message>& messages, const ChatInput& input = {}) const {
     return apply_chat_template(std::span(&messages, 1), input);
   }
@@ -195,7 +198,13 @@ class Processor {
   struct MediaTexts {
     std::vector<std::string> images, videos;
   };
-  MediaTexts process_media(const ProcessorInput& input, ProcessorOutput& out) const;
+  // Where each picture and each video stands, for messages.
+  struct MediaPlaces {
+    std::vector<std::string> images, videos;
+  };
+  static MediaPlaces places_in_lists(const ProcessorInput& input);
+  ProcessorOutput process(const ProcessorInput& input, const MediaPlaces& places) const;
+  MediaTexts process_media(const ProcessorInput& input, const MediaPlaces& places, ProcessorOutput& out) const;
   void tokenize(const ProcessorInput& input, const std::vector<std::string>& texts, const AddedTokenFilter& acts,
                 ProcessorOutput& out) const;
 

@@ -121,21 +121,36 @@ inline void Processor::save_pretrained(const std::string& folder) const {
   }
 }
 
-inline Processor::MediaTexts Processor::process_media(const ProcessorInput& input, ProcessorOutput& out) const {
+inline Processor::MediaPlaces Processor::places_in_lists(const ProcessorInput& input) {
+  MediaPlaces out;
+  for (std::size_t i = 0; i < input.images.size(); ++i) {
+    out.images.push_back(concat("images[", i, "]"));
+  }
+  for (std::size_t i = 0; i < input.videos.size(); ++i) {
+    out.videos.push_back(concat("videos[", i, "]"));
+  }
+  return out;
+}
+
+inline Processor::MediaTexts Processor::process_media(const ProcessorInput& input, const MediaPlaces& places,
+                                                      ProcessorOutput& out) const {
   const std::size_t count = input.images.size() + input.videos.size();
   require<InputError>(count <= input.limits.max_media, count, " pictures and videos, the limit is ",
                       input.limits.max_media, " (MediaLimits::max_media)");
   MediaTexts texts;
   if (!input.images.empty()) {
-    ImageInputs images = process_images(image_processor, input.images, input.images_kwargs, input.limits);
+    ImageInputs images =
+        process_images(image_processor, input.images, input.images_kwargs, input.limits, places.images);
     texts.images = image_replacements(images.image_grid_thw, image_processor.config().merge_size);
     out.pixel_values = std::move(images.pixel_values);
     out.image_grid_thw = std::move(images.image_grid_thw);
   }
   if (!input.videos.empty()) {
     std::vector<VideoInputs> each;
-    for (const VideoItem& item : input.videos) {
-      each.push_back(process_video(video_processor, item, input.videos_kwargs, input.folder_fps, input.limits));
+    for (std::size_t i = 0; i < input.videos.size(); ++i) {
+      each.push_back(with_place(places.videos[i], [&] {
+        return process_video(video_processor, input.videos[i], input.videos_kwargs, input.folder_fps, input.limits);
+      }));
     }
     VideoInputs videos = each.size() == 1 ? std::move(each[0]) : join(each);
     texts.videos = video_replacements(videos.video_grid_thw, videos.timestamps, video_processor.config().merge_size);
@@ -146,7 +161,7 @@ inline Processor::MediaTexts Processor::process_media(const ProcessorInput& inpu
   return texts;
 }
 
-inline ProcessorOutput Processor::process(const ProcessorInput& input) const {
+inline ProcessorOutput Processor::process(const ProcessorInput& input, const MediaPlaces& places) const {
   require<InputError>(!input.images.empty() || !input.text.empty() || !input.videos.empty(),
                       "You need to provide at least one input to call Processor");
   if (!input.text.empty()) {  // before anything is decoded
@@ -155,7 +170,7 @@ inline ProcessorOutput Processor::process(const ProcessorInput& input) const {
     detail::check_places(input.text, tokens.video, input.videos.size(), "video");
   }
   ProcessorOutput out;
-  const MediaTexts media = process_media(input, out);
+  const MediaTexts media = process_media(input, places, out);
   if (!input.text.empty()) {
     std::vector<std::string> texts = input.text;
     expand_placeholders(texts, media.images, media.videos, {}, input.video_form);
@@ -199,22 +214,26 @@ inline ProcessorOutput Processor::apply_chat_template(std::span<const std::vecto
   const std::vector<ImageItem> images = std::exchange(all.images, {});
   const std::vector<VideoItem> videos = std::exchange(all.videos, {});
   std::vector<RenderedChat> chats;
+  MediaPlaces places;
   std::size_t next_image = 0, next_video = 0;
-  for (const std::vector<Message>& messages : conversations) {
+  for (std::size_t i = 0; i < conversations.size(); ++i) {
+    const std::vector<Message>& messages = conversations[i];
     chats.push_back(render(messages, input));
     for (const RenderedMedium& medium : chats.back().media) {
       const ContentPart& part = (*messages[medium.message_index].content.parts())[medium.part_index];
       const bool apart = part.data == nullptr && part.value.empty();
+      const std::string place = concat(conversations.size() > 1 ? concat("conversations[", i, "].") : "", "messages[",
+                                       medium.message_index, "].content[", medium.part_index, "]");
       if (medium.type == PartType::image) {
-        require<InputError>(!apart || next_image < images.size(), "messages[", medium.message_index, "].content[",
-                            medium.part_index, "]: a picture that names nothing, and ", images.size(),
-                            " were given apart");
-        all.images.push_back(apart ? images[next_image++] : image_item(part));
+        require<InputError>(!apart || next_image < images.size(), place, ": a picture that names nothing, and ",
+                            images.size(), " were given apart");
+        all.images.push_back(apart ? images[next_image++] : with_place(place, [&] { return image_item(part); }));
+        places.images.push_back(place);
       } else {
-        require<InputError>(!apart || next_video < videos.size(), "messages[", medium.message_index, "].content[",
-                            medium.part_index, "]: a video that names nothing, and ", videos.size(),
-                            " were given apart");
-        all.videos.push_back(apart ? videos[next_video++] : video_item(part));
+        require<InputError>(!apart || next_video < videos.size(), place, ": a video that names nothing, and ",
+                            videos.size(), " were given apart");
+        all.videos.push_back(apart ? videos[next_video++] : with_place(place, [&] { return video_item(part); }));
+        places.videos.push_back(place);
       }
     }
   }
@@ -225,10 +244,10 @@ inline ProcessorOutput Processor::apply_chat_template(std::span<const std::vecto
     for (RenderedChat& chat : chats) {
       all.text.push_back(std::move(chat.text));
     }
-    return process(all);
+    return process(all, places);
   }
   ProcessorOutput out;
-  const MediaTexts media = process_media(all, out);
+  const MediaTexts media = process_media(all, places, out);
   auto image = media.images.begin(), video = media.videos.begin();
   std::vector<std::vector<TextRun>> runs;
   for (std::size_t i = 0; i < chats.size(); ++i) {
