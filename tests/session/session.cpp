@@ -437,6 +437,9 @@ TEST_CASE("a reply as a range: the events of send(), and no more than the loop t
   std::string found;
   for (const qwen35::OutputEvent& event : streamed.stream(Message::user(questions[0]))) {
     found += event.text + "|";
+    CHECK(test_support::contains(
+        test_support::message_of<qwen35::InputError>([&] { streamed.send(Message::user("x")); }),
+        "to end it early, return false from the callback, or leave the loop over the stream and the stream's scope"));
   }
   CHECK(found == expected);
   CHECK(streamed.messages().size() == 2);
@@ -548,7 +551,9 @@ TEST_CASE("while a reply is made, its callbacks change no conversation") {
       {"set_messages()", [&] { session.set_messages({}); }}};
   const auto refuses = [&] {
     for (const auto& [name, change] : changes) {
-      CHECK(test_support::contains(test_support::message_of<qwen35::InputError>(change), name));
+      const std::string message = test_support::message_of<qwen35::InputError>(change);
+      CHECK(test_support::contains(message, name));
+      CHECK(test_support::contains(message, "return false from the callback, or leave the loop over the stream"));
     }
   };
   const Reply reply = session.send(Message::user(questions[1]), {.event =

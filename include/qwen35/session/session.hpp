@@ -244,7 +244,8 @@ class Session {
   }
   void require_idle(const char* call) const {
     require<InputError>(!replying_, "Session: ", call, "() while a reply is made: the conversation that it belongs to ",
-                        "can be changed when it has ended, and a callback ends it by returning false");
+                        "can be changed when it has ended; to end it early, return false from the callback, or leave ",
+                        "the loop over the stream and the stream's scope");
   }
   // `first`: the place of the first of them in the conversation.
   static void check_messages(const std::vector<Message>& messages, std::size_t first) {
