@@ -39,7 +39,8 @@ TEST_CASE("what nobody knows of the model's file is said once in the log") {
   LogCapture log;
   complete_config(model, {});
   complete_config(model, {.max_new_tokens = 3});
-  CHECK(log.messages == std::vector<std::string>{"generation_config: unknown fields are passed over: topk"});
+  CHECK(log.messages ==
+        std::vector<std::string>{"generation_config: unknown fields are passed over: topk (did you mean top_k?)"});
 }
 
 TEST_CASE("fields come from the caller, then from the model, then from the fallbacks") {

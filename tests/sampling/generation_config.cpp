@@ -143,9 +143,36 @@ TEST_CASE("unknown fields of a file are passed over, and named in the log") {
   const std::string misspelt = R"({"top_k": 3, "temprature": 0.6, "topk": 5})";
   log_unknown_generation_fields(json::parse(misspelt));
   log_unknown_generation_fields(json::parse(misspelt));
-  CHECK(log.messages ==
-        std::vector<std::string>{"generation_config: unknown fields are passed over: temprature, topk"});
+  const std::string told =
+      "generation_config: unknown fields are passed over: temprature (did you mean temperature?), topk (did you mean "
+      "top_k?)";
+  CHECK(log.messages == std::vector<std::string>{told});
+  // Who reads one is told each time.
   CHECK(read(misspelt).top_k == 3);
+  CHECK(read(misspelt).top_k == 3);
+  CHECK(log.messages == std::vector<std::string>{told, told, told});
+  log.messages.clear();
+  CHECK(read(R"({"topk": null, "chat_format": "chatml", "tpo_p": 0.5, "t": 1})") == GenerationConfig{});
+  CHECK(log.messages == std::vector<std::string>{"generation_config: unknown fields are passed over: chat_format, "
+                                                 "tpo_p (did you mean top_p?), t"});
+  log.messages.clear();
+  json::Value many = json::Value::object();
+  for (int i = 0; i < 12; ++i) {
+    many[std::string(100000, 'x') + std::to_string(i)] = 1;
+  }
+  GenerationConfig::from_json(many);
+  REQUIRE(log.messages.size() == 1);
+  CHECK(log.messages[0].ends_with("and 2 more"));
+  CHECK(log.messages[0].size() < 5000);
+}
+
+TEST_CASE("what the reference's generation configs have besides is silent") {
+  LogCapture log;
+  CHECK(read(R"({"_from_model_config": true, "_commit_hash": "0f", "transformers_version": "5.12",
+                 "return_dict_in_generate": true, "cache_implementation": "static", "num_assistant_tokens": 20,
+                 "decoder_start_token_id": 0, "disable_compile": true, "top_k": 7})")
+            .top_k == 7);
+  CHECK(log.messages.empty());
 }
 
 TEST_CASE("a list in two pairs of braces") {

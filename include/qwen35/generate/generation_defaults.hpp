@@ -104,7 +104,7 @@ void drop_encoder_penalties(GenerationConfig& config);
 QWEN35_BODY void detail::merge_config(const ModelDefaults& model, GenerationConfig& config) {
   const GenerationConfig said = config;
   if (model.generation_config != nullptr) {
-    config = config.or_else(GenerationConfig::from_json(*model.generation_config));
+    config = config.or_else(read_generation_config(*model.generation_config));
   }
   config = config.or_else(GenerationConfig::fallbacks());
   if (!config.eos_token_id) {

@@ -105,15 +105,16 @@ struct GenerationConfig {
   template <class F>
   static constexpr void for_each_field(F&& f);
 
-  // The fields of generation_config.json; null: none. Unknown keys are passed over. Raises ConfigError for a field of
-  // the wrong kind or one that asks for what is not supported, InputError where the fields contradict each other.
+  // The fields of generation_config.json; null: none. Keys that are no field of the reference's are passed over, and
+  // told in the log with the field that may be meant. Raises ConfigError for a field of the wrong kind or one that asks
+  // for what is not supported, InputError where the fields contradict each other.
   QWEN35_LAZY
   static GenerationConfig from_json(const json::Value& file);
   // The same, with what it would raise as a failure.
   QWEN35_LAZY
   static Result<GenerationConfig> try_from_json(const json::Value& file);
-  // Those of a folder's generation_config.json; unknown keys are told in the log. Raises ConfigError, too, for a file
-  // that is not there, and TextError for one that is not JSON.
+  // Those of a folder's generation_config.json. Raises ConfigError, too, for a file that is not there, and TextError
+  // for one that is not JSON.
   QWEN35_LAZY
   static GenerationConfig from_pretrained(const std::string& folder);
   // The fields that are said.
@@ -138,8 +139,11 @@ struct GenerationConfig {
   std::string fields_without_effect() const;
 };
 
-// One warning in the log with the keys of a generation_config.json that nothing knows, and that are not null. What was
-// told last is not told again: generate() reads the model's with each call.
+// GenerationConfig::from_json() without a word about unknown keys: for what is read with each call.
+QWEN35_LAZY
+GenerationConfig read_generation_config(const json::Value& file);
+// That word: one warning in the log with the keys that are no field of the reference's and not null. What was told last
+// is not told again.
 void log_unknown_generation_fields(const json::Value& file);
 
 // Its JSON, on one line.

@@ -4,6 +4,8 @@
 
 #include <qwen35/sampling/generation_config.hpp>
 
+#include <cstddef>
+#include <string>
 #include <string_view>
 
 #if QWEN35_BODIES
@@ -14,7 +16,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <numeric>
 #include <span>
+#include <utility>
 #endif
 
 QWEN35_BEGIN_NAMESPACE
@@ -49,9 +53,34 @@ inline constexpr std::string_view refused_numbers[] = {"num_beam_groups", "diver
 inline constexpr std::string_view refused_values[] = {"constraints", "force_words_ids", "dola_layers",
                                                       "prompt_lookup_num_tokens"};
 inline constexpr std::string_view refused_flags[] = {"token_healing", "low_memory", "is_assistant"};
-// Fields of the reference's that do not say what is generated.
-inline constexpr std::string_view passed_over_fields[] = {"transformers_version", "_from_model_config",
-                                                          "return_dict_in_generate"};
+// Fields of the reference's that do not say what is generated: where the file comes from, how fast it goes, and what
+// encoder-decoder models begin with.
+inline constexpr std::string_view passed_over_fields[] = {"transformers_version",
+                                                          "_from_model_config",
+                                                          "_commit_hash",
+                                                          "return_dict_in_generate",
+                                                          "decoder_start_token_id",
+                                                          "cache_implementation",
+                                                          "cache_config",
+                                                          "prefill_chunk_size",
+                                                          "compile_config",
+                                                          "disable_compile",
+                                                          "continuous_batching_config",
+                                                          "num_assistant_tokens",
+                                                          "num_assistant_tokens_schedule",
+                                                          "assistant_confidence_threshold",
+                                                          "assistant_early_exit",
+                                                          "assistant_lookbehind",
+                                                          "target_lookbehind",
+                                                          "max_matching_ngram_size"};
+
+// How many characters have to be put in, taken out or replaced to make `to` of `from`; above `most` any such number.
+std::size_t edit_distance(std::string_view from, std::string_view to, std::size_t most);
+// The field whose name is at most two such steps away; "": none.
+std::string_view nearest_generation_field(std::string_view key);
+// The keys of a file that are fields of nothing, each with the field that may be meant; "": none.
+std::string unknown_generation_fields(const json::Value& file);
+inline constexpr const char* unknown_fields_message = "generation_config: unknown fields are passed over: ";
 
 }  // namespace detail
 
@@ -210,42 +239,74 @@ QWEN35_BODY void refuse_unknown_ways(const JsonFields& fields) {
 
 }  // namespace detail
 
-QWEN35_BODY void log_unknown_generation_fields(const json::Value& file) {
-  if (!has_log_callback() || !file.is_object()) {
-    return;
+QWEN35_BODY std::size_t detail::edit_distance(std::string_view from, std::string_view to, std::size_t most) {
+  if (std::max(from.size(), to.size()) - std::min(from.size(), to.size()) > most) {
+    return most + 1;
   }
+  std::vector<std::size_t> row(to.size() + 1);  // from what was read of `from` to each beginning of `to`
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t k = 0; k < to.size(); ++k) {
+      const std::size_t replaced = diagonal + (from[i] == to[k] ? 0u : 1u);
+      diagonal = std::exchange(row[k + 1], std::min({replaced, row[k] + 1, row[k + 1] + 1}));
+    }
+  }
+  return row.back();
+}
+
+QWEN35_BODY std::string_view detail::nearest_generation_field(std::string_view key) {
+  std::size_t least = 3;
+  std::string_view nearest;
+  GenerationConfig::for_each_field([&](std::string_view name, auto) {
+    if (const std::size_t distance = edit_distance(key, name, 2); distance < least) {
+      least = distance;
+      nearest = name;
+    }
+  });
+  return nearest;
+}
+
+QWEN35_BODY std::string detail::unknown_generation_fields(const json::Value& file) {
   const auto is_known = [](std::string_view key) {
     const auto is_in = [key](std::span<const std::string_view> names) {
       return std::find(names.begin(), names.end(), key) != names.end();
     };
-    bool known = is_in(detail::refused_numbers) || is_in(detail::refused_values) || is_in(detail::refused_flags) ||
-                 is_in(detail::passed_over_fields);
+    bool known = is_in(refused_numbers) || is_in(refused_values) || is_in(refused_flags) || is_in(passed_over_fields);
     GenerationConfig::for_each_field([&](std::string_view name, auto) { known = known || name == key; });
     return known;
   };
+  constexpr std::size_t shown = 10;
   NameList unknown;
-  for (const auto& [key, value] : file.members()) {
-    if (!value.is_null() && !is_known(key)) {
-      unknown.add(shortened(key));
+  for (std::size_t i = 0; file.is_object() && i < file.members().size(); ++i) {
+    const auto& [key, value] = file.members()[i];
+    if (value.is_null() || is_known(key)) {
+      continue;
     }
+    const std::string_view meant = unknown.count < shown ? nearest_generation_field(key) : std::string_view();
+    unknown.add(meant.empty() ? shortened(key) : concat(key, " (did you mean ", meant, "?)"));
   }
-  if (unknown.count == 0) {
+  return unknown.text(", ", shown);
+}
+
+QWEN35_BODY void log_unknown_generation_fields(const json::Value& file) {
+  if (!has_log_callback()) {
     return;
   }
   static std::atomic<std::uint64_t> told{0};
-  const std::string names = unknown.text(", ", 10);
+  const std::string names = detail::unknown_generation_fields(file);
   const std::uint64_t hash = hash_of(names);
-  if (told.exchange(hash) != hash) {
-    log_warning("generation_config: unknown fields are passed over: ", names);
+  if (!names.empty() && told.exchange(hash) != hash) {
+    log_warning(detail::unknown_fields_message, names);
   }
 }
 
 QWEN35_LAZY_BODY
-GenerationConfig GenerationConfig::from_json(const json::Value& file) {
+GenerationConfig read_generation_config(const json::Value& file) {
   const JsonFields fields(file.is_null() ? nullptr : &file, "generation_config");
   detail::refuse_unknown_ways(fields);
   GenerationConfig config;
-  for_each_field([&](const char* name, auto field) {
+  GenerationConfig::for_each_field([&](const char* name, auto field) {
     if (const json::Value* const given = fields.find(name)) {
       using Field = typename std::remove_reference_t<decltype(config.*field)>::value_type;
       const json::Value value = std::is_same_v<Field, std::vector<std::string>> ? *given : JsonFields::plain(*given);
@@ -257,6 +318,16 @@ GenerationConfig GenerationConfig::from_json(const json::Value& file) {
   });
   config.validate();
   return config;
+}
+
+QWEN35_LAZY_BODY
+GenerationConfig GenerationConfig::from_json(const json::Value& file) {
+  if (has_log_callback()) {
+    if (const std::string names = detail::unknown_generation_fields(file); !names.empty()) {
+      log_warning(detail::unknown_fields_message, names);
+    }
+  }
+  return read_generation_config(file);
 }
 
 QWEN35_LAZY_BODY

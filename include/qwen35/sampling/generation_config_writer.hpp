@@ -108,9 +108,7 @@ std::string to_string(const GenerationConfig& config) {
 QWEN35_LAZY_BODY
 GenerationConfig GenerationConfig::from_pretrained(const std::string& folder) {
   const std::string path = folder + "/generation_config.json";
-  const json::Value file = json::parse(read_text_file<ConfigError>(path), path);
-  log_unknown_generation_fields(file);
-  return from_json(file);
+  return from_json(json::parse(read_text_file<ConfigError>(path), path));
 }
 
 QWEN35_LAZY_BODY
