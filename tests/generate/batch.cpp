@@ -9,6 +9,7 @@
 #include <map>
 
 #include "support/allocation_faults.hpp"
+#include "support/log_capture.hpp"
 
 using namespace qwen35;
 using namespace generate_test;
@@ -249,6 +250,19 @@ TEST_CASE("with stop_at_capacity a sequence ends where all pages are full") {
   run(batch);
   CHECK(batch.sequence(a).finish_reason == FinishReason::length);
   CHECK(generated(batch.sequence(a)) == alone(model, prompt_of(0, 60), {.max_new_tokens = 5})[0]);
+}
+
+TEST_CASE("a sequence that may go beyond the model's positions is told so when it is added") {
+  ToyModel model;
+  model.special.max_position_embeddings = 10;
+  Batch<ToyModel> batch(model, {.max_sequences = 2});
+  LogCapture log;
+  batch.add({.input_ids = prompt_of(0, 4), .config = {.max_new_tokens = 7}});
+  CHECK(log.messages.empty());
+  batch.add({.input_ids = prompt_of(0, 4), .config = {.max_new_tokens = 8}});
+  run(batch);
+  REQUIRE(log.messages.size() == 1);
+  CHECK(log.messages[0].starts_with("generate: a sequence may come to 12 tokens"));
 }
 
 TEST_CASE("what a batch cannot do is refused, as are counts beyond the limits") {

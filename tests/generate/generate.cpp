@@ -550,6 +550,27 @@ TEST_CASE("special tokens and lengths come from the model where the config has n
                        "beam search needs 8 candidates of 6", InputError);
 }
 
+TEST_CASE("a call that may go beyond the model's positions is told so once, and gives the same") {
+  ToyModel model;
+  const Tensor<TokenId> ids({2, 3}, {7, 8, 9, 10, 11, 12});
+  for (const std::int64_t beams : {1, 3}) {
+    const GenerationConfig config{.max_new_tokens = 20, .num_beams = beams};
+    model.special.max_position_embeddings = 22;
+    LogCapture log;
+    const auto expected = generate(model, {.input_ids = ids}, config);
+    CHECK(log.messages.empty());
+    model.special.max_position_embeddings = 10;
+    CHECK(flat(generate(model, {.input_ids = ids}, config).sequences) == flat(expected.sequences));
+    REQUIRE(log.messages.size() == 1);
+    CHECK(log.messages[0].starts_with("generate: a sequence may come to 23 tokens, the model's"));
+    RectangleCache cache({.kv_dtype = DType::f32, .capacity = 8});
+    GenerationConfig cut = config;
+    cut.stop_at_capacity = true;
+    generate(model, {.input_ids = ids, .past_key_values = &cache}, cut);
+    CHECK(log.messages.size() == 1);  // it ends before
+  }
+}
+
 TEST_CASE("guidance: each row's log probabilities move away from those behind its negative prompt") {
   const ToyModel model;
   const Tensor<TokenId> ids({2, 3}, {7, 8, 9, 10, 11, 12});

@@ -102,6 +102,27 @@ TEST_CASE("a least length above the most is said in the log") {
   CHECK(lengths({.max_length = 8, .min_length = 9}).size() == 1);
 }
 
+TEST_CASE("tokens beyond the model's positions are said in the log, where the reference does so") {
+  LogCapture log;
+  ModelDefaults model;
+  model.max_position_embeddings = 10;
+  const auto told = [&](std::size_t slots, std::size_t prompt, std::int64_t max_length) {
+    log.messages.clear();
+    log_beyond_positions(model, slots, prompt, {.max_length = max_length});
+    return log.messages;
+  };
+  CHECK(told(4, 4, 10).empty());
+  CHECK(told(4, 4, 11).empty());  // the last token is never run
+  CHECK(told(4, 4, 12) ==
+        std::vector<std::string>{"generate: a sequence may come to 12 tokens, the model's max_position_embeddings are "
+                                 "10: what it writes beyond them may make no sense"});
+  CHECK(told(9, 4, 6).empty());
+  CHECK(told(9, 4, 7).size() == 1);  // five are in the cache, or embeddings alone
+  log.messages.clear();
+  log_beyond_positions(ModelDefaults(), 4, 4, {.max_length = 1000});
+  CHECK(log.messages.empty());
+}
+
 // As the reference does, but that it is silent where the log has a warning here.
 TEST_CASE("token ids outside the vocabulary are refused, or do nothing and are said in the log") {
   LogCapture log;

@@ -43,6 +43,7 @@ typename Batch<M, D>::Handle Batch<M, D>::add(SequenceInput input) {
   const SequenceCache* const given = input.given_cache();
   const KvPool& pool = given != nullptr && given->pool() != nullptr ? *given->pool() : *pool_;
   hold_to_capacity(prompt, pool.max_pages() * kv_page_slots, "max_pages of its pool", prompt, config);
+  log_beyond_positions(defaults_of(*model_), prompt, prompt, config);
   const auto chooser = std::make_shared<const TokenChooser>(config, prompt, input.extras);
   // No memory is asked for while tokens are chosen, unless the answer is very long.
   constexpr std::size_t usual = 1 << 16;

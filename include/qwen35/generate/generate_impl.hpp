@@ -45,6 +45,7 @@ class GenerateRun {
                            "generate: negative_prompt_ids would not be read without a guidance_scale")) {
       return;
     }
+    log_beyond_positions(defaults_of(model), rows_.width(), rows_.prompt_length(), config_);
     if (input.inputs_embeds) {
       drop_encoder_penalties(config_);
     }

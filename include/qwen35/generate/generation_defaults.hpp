@@ -92,6 +92,13 @@ void check_token_ids(const GenerationConfig& config, std::size_t vocab_size, std
 void hold_to_capacity(std::size_t slots, std::size_t capacity, const char* setting, std::size_t prompt,
                       GenerationConfig& config);
 
+// Logs a warning where the tokens that may be run, up to the max_length of a config whose lengths are set, are more
+// than the model has positions; the prompt takes `slots` of them, and `prompt` columns of ids. Source: the reference's
+// `MaxLengthCriteria`, which tells it when the sequence has become that long. Here it is told before anything is run,
+// so that a callback that throws loses no tokens.
+void log_beyond_positions(const ModelDefaults& model, std::size_t slots, std::size_t prompt,
+                          const GenerationConfig& config);
+
 // Raises InputError for what the caller of `who`, which gives tokens alone, asks for beside them.
 void refuse_step_outputs(const GenerationConfig& said, const char* who);
 
@@ -200,6 +207,15 @@ QWEN35_BODY void hold_to_capacity(std::size_t slots, std::size_t capacity, const
     return;
   }
   config.max_length = static_cast<std::int64_t>(prompt + capacity - slots + 1);
+}
+
+QWEN35_BODY void log_beyond_positions(const ModelDefaults& model, std::size_t slots, std::size_t prompt,
+                                      const GenerationConfig& config) {
+  const std::int64_t length = static_cast<std::int64_t>(slots) + *config.max_length - static_cast<std::int64_t>(prompt);
+  if (model.max_position_embeddings && length - 1 > *model.max_position_embeddings) {  // the last token is never run
+    log_warning("generate: a sequence may come to ", length, " tokens, the model's max_position_embeddings are ",
+                *model.max_position_embeddings, ": what it writes beyond them may make no sense");
+  }
 }
 
 QWEN35_BODY void check_token_ids(const GenerationConfig& config, std::size_t vocab_size, std::size_t rows) {
