@@ -2,11 +2,14 @@
 #include <qwen35/io/plain_file.hpp>
 #include <qwen35/json/parse.hpp>
 #include <qwen35/sampling/generation_config.hpp>
+#include <qwen35/weights/model_files.hpp>
 
 #include "support/message_of.hpp"
 #include "weights/safetensors_writer.hpp"
 
 #include <doctest/doctest.h>
+
+#include <span>
 
 using namespace qwen35;
 
@@ -65,9 +68,32 @@ TEST_CASE("through a folder") {
   CHECK(GenerationConfig::from_json(json::parse(text)) == config);
   CHECK(GenerationConfig::from_pretrained(folder.path()) == config);
   CHECK_THROWS_AS(GenerationConfig::from_pretrained(folder.file("absent")), ConfigError);
+  CHECK_THROWS_WITH_AS(GenerationConfig::from_pretrained(folder.file("generation_config.json")),
+                       doctest::Contains("expected a folder"), ConfigError);
   config.save_pretrained(folder.file("made/for/it"));
   CHECK(read_text_file<ConfigError>(folder.file("made/for/it/generation_config.json")) == text);
   CHECK_THROWS_AS(config.save_pretrained(folder.file("generation_config.json")), ConfigError);
   CHECK_THROWS_AS(GenerationConfig{.max_new_tokens = -2}.save_pretrained(folder.file("wrong")), Error);
   CHECK(!is_folder(folder.file("wrong")));
+}
+
+TEST_CASE("from files in memory, and those that a GGUF or packed file is read as") {
+  const std::string text = R"({"top_k": 20, "eos_token_id": [2, 3]})";
+  const GenerationConfig config{.top_k = 20, .eos_token_id = TokenIds{2, 3}};
+  const auto in_memory = [](const std::string& given) {
+    const NamedBytes file{"generation_config.json", std::as_bytes(std::span(given))};
+    return GenerationConfig::from_pretrained(ModelFolder::from_bytes(std::span(&file, 1)));
+  };
+  CHECK(in_memory(text) == config);
+  CHECK(test_support::message_of<TextError>([&] { in_memory("{"); }).starts_with("generation_config.json"));
+  CHECK_THROWS_AS(in_memory(R"({"top_k": "many"})"), ConfigError);
+  ModelFolder made = ModelFolder::made("model.gguf");
+  CHECK_THROWS_WITH_AS(GenerationConfig::from_pretrained(made), "model.gguf: no file generation_config.json",
+                       ConfigError);
+  made.add("generation_config.json", [&] { return text; });
+  CHECK(GenerationConfig::from_pretrained(made) == config);
+  const ModelFolder gguf = model_files(QWEN35_TEST_DATA "/gguf/shapes-q8_0.gguf");
+  const GenerationConfig read = GenerationConfig::from_pretrained(gguf);
+  CHECK(read.eos_token_id.has_value());
+  CHECK(read == GenerationConfig::from_json(json::parse(gguf.text("generation_config.json"))));
 }

@@ -4,6 +4,7 @@
 
 #include <qwen35/config/json_fields.hpp>
 #include <qwen35/core/result.hpp>
+#include <qwen35/io/model_folder.hpp>
 #include <qwen35/sampling/generation_limits.hpp>
 #include <qwen35/sampling/watermarking_config.hpp>
 
@@ -113,10 +114,11 @@ struct GenerationConfig {
   // The same, with what it would raise as a failure.
   QWEN35_LAZY
   static Result<GenerationConfig> try_from_json(const json::Value& file);
-  // Those of a folder's generation_config.json. Raises ConfigError, too, for a file that is not there, and TextError
-  // for one that is not JSON.
+  // Those of a generation_config.json in a folder or among files in memory; of a GGUF or packed file's,
+  // model_files("model.gguf") or Checkpoint::files(). Raises ConfigError, too, where there is no such file, and
+  // TextError for one that is not JSON.
   QWEN35_LAZY
-  static GenerationConfig from_pretrained(const std::string& folder);
+  static GenerationConfig from_pretrained(const ModelFolder& files);
   // The fields that are said.
   QWEN35_LAZY
   json::Value to_json() const;

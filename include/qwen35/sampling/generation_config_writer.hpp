@@ -4,12 +4,12 @@
 
 #include <qwen35/io/file_writer.hpp>
 #include <qwen35/io/folder.hpp>
-#include <qwen35/io/plain_file.hpp>
 #include <qwen35/json/dump.hpp>
 #include <qwen35/json/parse.hpp>
 #include <qwen35/sampling/generation_config.hpp>
 
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -106,9 +106,9 @@ std::string to_string(const GenerationConfig& config) {
 }
 
 QWEN35_LAZY_BODY
-GenerationConfig GenerationConfig::from_pretrained(const std::string& folder) {
-  const std::string path = folder + "/generation_config.json";
-  return from_json(json::parse(read_text_file<ConfigError>(path), path));
+GenerationConfig GenerationConfig::from_pretrained(const ModelFolder& files) {
+  constexpr std::string_view name = "generation_config.json";
+  return from_json(json::parse(files.text<ConfigError>(name), files.place(name)));
 }
 
 QWEN35_LAZY_BODY
