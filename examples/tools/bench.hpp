@@ -105,7 +105,8 @@ inline BenchResult measure(Test& test, const BenchModel& model, const Settings& 
 inline std::vector<BenchResult> measure_all(const BenchModel& model, const Settings& settings, bool huge_pages) {
   const qwen35::DType kv = qwen35::keys_format(settings.type_kv, "--cache-type");
   std::vector<BenchResult> results;
-  for (const int threads : settings.threads) {
+  for (const int asked : settings.threads) {
+    const int threads = asked == 0 ? qwen35::num_threads() : asked;
     const qwen35::ThreadCount scope(threads);
     const double bandwidth = settings.peaks ? machine::read_bandwidth(threads, huge_pages) : 0.0;
     const double peak = settings.peaks ? machine::multiply_add_peak(threads) : 0.0;
@@ -182,7 +183,8 @@ int main(int argc, char** argv) {
   list("-p,--n-prompt", settings.prompts, "tokens of prompts; 0: none")->transform(count(0, 1 << 24));
   list("-n,--n-gen", settings.generated, "tokens to decode; 0: none")->transform(count(0, 1 << 24));
   list("-d,--n-depth", settings.depths, "tokens in the cache before")->transform(count(0, 1 << 24));
-  list("-t,--threads", settings.threads, "threads")->transform(tool::whole_number(1, 4096));
+  list("-t,--threads", settings.threads, "threads; 0: as OMP_NUM_THREADS says, else one for each processor")
+      ->transform(tool::whole_number(0, 4096));
   list("-b,--sequences", settings.batches, "sequences at once")->transform(count(1, 1024));
   app.add_option("-r,--repetitions", settings.repetitions, "how often each is timed")
       ->capture_default_str()

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "line_reader.hpp"
+#include "shown.hpp"
 #include "tool_checkpoint.hpp"
 #include "tool_streams.hpp"
 
@@ -98,15 +99,18 @@ class Chat {
         command_failed_ = true;
         goes_on = command(text);
         command_failed_ = false;
-      } else if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
-        return;
-      } else if (calls_.empty()) {
-        ask(text);
-      } else {
-        result(text);
+      } else if (!is_blank(text)) {
+        say(text);
       }
     });
     return goes_on;
+  }
+  // All of the input, whatever it begins with.
+  void whole_input(const std::string& text) {
+    told([&] {
+      qwen35::require<qwen35::InputError>(!is_blank(text), "the input is empty");
+      say(text);
+    });
   }
   void refuse_long_line() {
     told([] { tool::require_whole(tool::NextLine::too_long); });
@@ -226,6 +230,15 @@ class Chat {
                                   " for what the tool answers: type it, or /result TEXT]"));
     }
   }
+  static bool is_blank(const std::string& text) { return text.find_first_not_of(" \t\r\n") == std::string::npos; }
+  // A question, or what a tool that was called answers.
+  void say(const std::string& text) {
+    if (calls_.empty()) {
+      ask(text);
+    } else {
+      result(text);
+    }
+  }
   std::string attached_names() const {
     std::string names;
     for (const qwen35::ContentPart& part : attached_) {
@@ -249,7 +262,7 @@ class Chat {
                                           qwen35::shortened(part.value), ": no such file or folder");
     }
     attached_.push_back(std::move(part));
-    screen_.note("[with the next message: " + attached_names() + "]");
+    screen_.note("[with the next message: " + tool::shown_name(attached_names()) + "]");
   }
   bool command(const std::string& line) {
     const std::string text = line.substr(0, line.find_last_not_of(" \t\r") + 1);  // completion ends names with a blank
@@ -369,7 +382,7 @@ inline int converse(Session& session, const Settings& settings, Screen& screen, 
     chat.load(settings.load);
   }
   if (settings.whole_input) {
-    chat.line(tool::read_all(std::cin, tool::max_line_bytes));
+    chat.whole_input(tool::read_all(std::cin, tool::max_line_bytes));
     return chat.failed() ? 1 : 0;
   }
   LineReader lines(commands());
@@ -405,7 +418,7 @@ inline int converse(Session& session, const Settings& settings, Screen& screen, 
     }
     // What follows in a pipe was written for a command that does its work: a question may be about its picture.
     if (chat.command_failed() && !lines.terminal()) {
-      screen.note("[ended, since this failed: " + qwen35::shortened(text) + "]");
+      screen.note("[ended, since this failed: " + tool::shown_name(qwen35::shortened(text)) + "]");
       break;
     }
     text.clear();
@@ -471,7 +484,7 @@ inline void add_options(CLI::App& app, Settings& settings) {
                  "frames a second to look at of a video; of a folder of pictures, the rate they were taken at")
       ->check(tool::positive_number());
   add_pixels_option(app, settings.max_pixels);
-  app.add_flag("--whole", settings.whole_input, "the whole input is one question");
+  app.add_flag("--whole", settings.whole_input, "the whole input is one question, also where it begins with /");
   app.add_option("-n,--max-new-tokens", config.max_new_tokens,
                  "longest answer, thinking included; this and what follows are else as the checkpoint's "
                  "generation_config.json has them")
@@ -482,8 +495,9 @@ inline void add_options(CLI::App& app, Settings& settings) {
       "is asking for draws");
   // As GenerationConfig::validate() has them, and no value that is passed over.
   constexpr double least = qwen35::GenerationLimits::least_divisor, most = std::numeric_limits<float>::max();
-  app.add_option("--temperature,--temp", config.temperature,
-                 "of draws: below 1 the probable tokens become more so, above 1 less")
+  app.add_option(
+         "--temperature,--temp", config.temperature,
+         "of draws: below 1 the probable tokens become more so, above 1 less; the most probable alone: --sample false")
       ->check(tool::number_within(least, most));
   app.add_option("--top-k", config.top_k, "draw from so many of the most probable; 0: from all")
       ->transform(tool::whole_number<std::int64_t>(0, tool::most_tokens));

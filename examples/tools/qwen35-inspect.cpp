@@ -6,7 +6,6 @@
 #include <qwen35/config/presets.hpp>
 #include <qwen35/json/dump.hpp>
 #include <qwen35/model/workspace_of.hpp>
-#include <qwen35/unicode/utf8.hpp>
 #include <qwen35/weights/bind.hpp>
 #include <qwen35/weights/bind_vision.hpp>
 #include <qwen35/weights/checkpoint_config.hpp>
@@ -23,6 +22,7 @@
 #include <vector>
 
 #include "model_options.hpp"
+#include "shown.hpp"
 #include "tool_options.hpp"
 #include "unread_fields.hpp"
 
@@ -158,11 +158,6 @@ std::string padded(const std::string& text, std::size_t width, bool right) {
   return right ? space + text : text + space;
 }
 
-// A text of the file's, for terminals and JSON.
-std::string shown(const std::string& text) {
-  return qwen35::unicode::repair_utf8(qwen35::shown_message(text));
-}
-
 // As a config.json has it: without the file's own names for the fields.
 Value without_key_names(Value object) {
   std::erase_if(object.members(), [](const Value::Member& member) { return member.first == "key_names"; });
@@ -183,13 +178,17 @@ std::string unread_note(const qwen35::Checkpoint& checkpoint, const qwen35::Json
   }
   const bool experts = type.empty() ? text.find("num_experts") != nullptr : type.starts_with("qwen3_5_moe");
   Value config = without_key_names(checkpoint.config());
-  const qwen35::NameList fields = experts
-                                      ? inspect_tool::unread_fields<qwen35::configs::Qwen35_35B_A3B>(std::move(config))
-                                      : inspect_tool::unread_fields<qwen35::configs::Qwen35_0_8B>(std::move(config));
-  return fields.count == 0
+  const inspect_tool::UnreadFields found =
+      experts ? inspect_tool::unread_fields<qwen35::configs::Qwen35_35B_A3B>(std::move(config))
+              : inspect_tool::unread_fields<qwen35::configs::Qwen35_0_8B>(std::move(config));
+  const std::size_t count = found.fields.count;
+  return count == 0
              ? ""
-             : qwen35::concat(checkpoint.files().place("config.json"), ": passed over ", fields.count,
-                              fields.count == 1 ? " field" : " fields", " that nothing reads: ", fields.text(", ", 5));
+             : qwen35::concat(checkpoint.files().place("config.json"), ": passed over ", count,
+                              count == 1 ? " field" : " fields", " that nothing reads: ", found.fields.text(", ", 5),
+                              found.not_looked_at == 0
+                                  ? ""
+                                  : qwen35::concat("; ", found.not_looked_at, " more were not looked at"));
 }
 
 class Inspection {
@@ -229,11 +228,11 @@ class Inspection {
   }
 
   void print_text(bool tensors) const {
-    std::cout << checkpoint_.name() << ": " << kind() << ", " << all_.tensors << " tensors, " << size_text(all_.bytes)
-              << ", " << rounded(static_cast<double>(all_.weights) / 1e6) << " million weights of "
-              << rounded(all_.bits(), 2) << " bits\n"
-              << "model: " << model_text() << '\n'
-              << "files: " << joined(side_files()) << "\n\n";
+    std::cout << tool::shown_name(checkpoint_.name()) << ": " << kind() << ", " << all_.tensors << " tensors, "
+              << size_text(all_.bytes) << ", " << rounded(static_cast<double>(all_.weights) / 1e6)
+              << " million weights of " << rounded(all_.bits(), 2) << " bits\n"
+              << "model: " << tool::shown_name(model_text()) << '\n'
+              << "files: " << tool::shown_name(joined(side_files())) << "\n\n";
     print_row("part", "tensors", "weights", "bits", "size", "formats");
     for (const auto& [part, sum] : parts_) {
       print_row(std::string(name(part)), std::to_string(sum.tensors), std::to_string(sum.weights),
@@ -255,16 +254,16 @@ class Inspection {
     } else if (!tower_) {
       std::cout << "memory: weights " << size_text(used_bytes()) << '\n'
                 << "config: no preset fits: qwen35_add_config() makes a type of it; " << fit_.preset
-                << " differs least:" << fit_.differences << '\n';
+                << " differs least:" << tool::shown(fit_.differences) << '\n';
     }
     for (const std::string& note : notes_) {
-      std::cout << "note: " << shown(note) << '\n';
+      std::cout << "note: " << tool::shown(note) << '\n';
     }
     if (tensors) {
       std::cout << '\n';
       for (const qwen35::TensorInfo& tensor : checkpoint_.tensors()) {
-        std::cout << shown(tensor.name) << "  " << tensor.dtype << ' ' << qwen35::shape_text(tensor.shape) << "  "
-                  << tensor.bytes.size() << " bytes, " << name(part_of(tensor)) << '\n';
+        std::cout << tool::shown_name(tensor.name) << "  " << tensor.dtype << ' ' << qwen35::shape_text(tensor.shape)
+                  << "  " << tensor.bytes.size() << " bytes, " << name(part_of(tensor)) << '\n';
       }
     }
   }
@@ -312,13 +311,13 @@ class Inspection {
     }
     out["notes"] = Value::array();
     for (const std::string& note : notes_) {
-      out["notes"].push_back(shown(note));
+      out["notes"].push_back(tool::shown(note));
     }
     if (tensors) {
       out["all_tensors"] = Value::array();
       for (const qwen35::TensorInfo& tensor : checkpoint_.tensors()) {
         Value entry = Value::object();
-        entry["name"] = shown(tensor.name);
+        entry["name"] = tool::shown_name(tensor.name);
         entry["format"] = tensor.dtype;
         entry["shape"] = Value::array();
         for (const std::size_t extent : tensor.shape) {

@@ -247,6 +247,16 @@ if(WHAT STREQUAL "chat")
                "--top-k|-1|a whole number from 0 to 2147483647" "--top-k|9223372036854775809|a whole number from 0 to 2147483647" "--top-k|0x10|a whole number from 0 to 2147483647"
                "--max-new-tokens|0|a whole number from 1 to 2147483647" "--max-new-tokens|1.5|a whole number from 1 to 2147483647" "--seed|18446744073709551616|a whole number from 0 to 18446744073709551615"
                "--seed|-1|a whole number from 0 to 18446744073709551615" "--thinking-budget|-1|a whole number from 0 to 2147483647" "--max-pixels|0|a whole number from 1 to 281474976710656")
+  # The whole input is a question, also one that looks like a command.
+  run("/help" --think off -n 2 --whole)
+  expect_equal("exit status of /help as a question" "${code}" "0")
+  expect_not_in("/help as a question" "${err}" "/history")
+  run(" \n" --think off --whole)
+  expect_equal("output and exit status of an empty whole" "${out}${code}" "1")
+  expect_in("an empty whole" "${err}" "the input is empty")
+  string(ASCII 7 bell)
+  run("/no${bell}\n" --think off)
+  expect_in("a failed command with a bell" "${err}" "[ended, since this failed: /no?]")
   # -t is threads, as in the other tools: no temperature by its short name.
   run("${text}\n" --think off -t 0.7)
   expect_in("-t 0.7" "${err}" "--threads: expected a whole number from 0 to 4096, found \"0.7\"")
@@ -411,18 +421,27 @@ elseif(WHAT STREQUAL "inspect")
   expect_equal("JSON of a folder with a tensor of another name" "${runs}${code}" "OFF0")
   # Fields that nothing reads, at each level; those that say of what the file is are none, nor are those of some other rope.
   string(REGEX REPLACE "^{" "{\"use_qk_clip\": 1, \"transformers_version\": \"5\", \"quantization_config\": null," config "${shapes_config}")
-  string(REPLACE "\"attention_bias\": " "\"sliding_windw\": null, \"full_attention_interval\": 4, \"mtp_num_hidden_layers\": 1, \"mlp_only_layers\": [], \"attn_output_gate\": true, \"rope_theta\": 1, \"attention_bias\": " config "${config}")
+  string(REPLACE "\"attention_bias\": " "\"red\\u0007\\nnote: x\": 1, \"sliding_windw\": null, \"full_attention_interval\": 4, \"mtp_num_hidden_layers\": 1, \"mlp_only_layers\": [], \"attn_output_gate\": true, \"rope_theta\": 1, \"attention_bias\": " config "${config}")
   string(REPLACE "\"mrope_interleaved\": " "\"fctor\": 2, \"beta_slow\": 1, \"mrope_interleaved\": " config "${config}")
-  string(REPLACE "\"depth\": " "\"deepstack_visual_indexes\": [], \"depth\": " config "${config}")
+  string(REPLACE "\"depth\": " "\"deepstack_visual_indexes\": [], \"dpth\": 3, \"depth\": " config "${config}")
   file(COPY "${shapes}/" DESTINATION "${WORK}/fields")
   file(WRITE "${WORK}/fields/config.json" "${config}")
   run("" "${WORK}/fields")
-  expect_in("fields that nothing reads" "${out}" "config: Shapes\n" "note: ${WORK}/fields/config.json: passed over 4 fields that nothing reads: "
-            "use_qk_clip, text_config.sliding_windw, text_config.rope_parameters.fctor, vision_config.deepstack_visual_indexes\n")
+  expect_in("fields that nothing reads" "${out}" "config: Shapes\n" "note: ${WORK}/fields/config.json: passed over 5 fields that nothing reads: "
+            "use_qk_clip, text_config.red??note: x, text_config.sliding_windw, text_config.rope_parameters.fctor, vision_config.dpth\n")
   foreach(known "${shapes}" "${data}/text/c07" "${data}/text/c01")
     run("" "${known}")
     expect_not_in("fields of ${known}" "${out}" "nothing reads")
   endforeach()
+  # Of very many some are looked at, and the others counted.
+  set(many "")
+  foreach(i RANGE 1 150)
+    string(APPEND many "\"a${i}\": 1, ")
+  endforeach()
+  string(REGEX REPLACE "^{" "{${many}" config "${shapes_config}")
+  file(WRITE "${WORK}/fields/config.json" "${config}")
+  run("" "${WORK}/fields")
+  expect_in("very many fields that nothing reads" "${out}" "passed over 100 fields that nothing reads: a1, a2, a3, a4, a5 and 95 more; 50 more were not looked at\n")
   # A tensor that is left over, in a file of its own.
   file(COPY "${shapes}/" DESTINATION "${WORK}/more")
   file(RENAME "${WORK}/more/model.safetensors" "${WORK}/more/model-1.safetensors")
