@@ -142,7 +142,7 @@ inline std::vector<BenchResult> measure_all(const BenchModel& model, const Setti
 template <class... Configs>
 std::string run(const Settings& settings) {
   const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(
-      settings.path, tool::checked_for_one_of<Configs...>(tool::checkpoint_options(settings.model)));
+      settings.path, qwen35::checked_for_one_of<Configs...>(tool::checkpoint_options(settings.model)));
   std::optional<BenchModel> model;
   qwen35::with_config_of<Configs...>(
       checkpoint, [&]<class Config>(const Config*) { model.emplace(bench_model<Config>(checkpoint)); });

@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
   tool::add_threads_option(app);
   return tool::run(app, argc, argv, [&] {
     const qwen35::Checkpoint checkpoint =
-        qwen35::Checkpoint::open(folder, tool::checked_for_one_of<Configs...>(tool::checkpoint_options(options)));
+        qwen35::Checkpoint::open(folder, qwen35::checked_for_one_of<Configs...>(tool::checkpoint_options(options)));
     if (recorded.empty()) {
       qwen35::require<qwen35::InputError>(!ids.empty(), "--ids: token ids are needed");
       const qwen35::AnyModel model = qwen35::open_model<Configs...>(checkpoint);

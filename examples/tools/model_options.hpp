@@ -2,19 +2,13 @@
 // The options by which every tool that opens a model says how, and what was passed over while it was opened.
 #pragma once
 
-#include <qwen35/weights/checkpoint_config.hpp>
+#include <qwen35/weights/checkpoint.hpp>
 
 #include <CLI/CLI.hpp>
 
-#include <cxxabi.h>
-
-#include <cstdlib>
 #include <iostream>
-#include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <typeinfo>
 
 namespace tool {
 
@@ -45,41 +39,6 @@ inline qwen35::CheckpointOptions checkpoint_options(const ModelOptions& options)
                                           : std::optional<std::string>(options.mmproj);
   out.load = qwen35::load_mode(options.load);
   return out;
-}
-
-// What a program calls a type that it was compiled for: Shapes, Qwen35_35B_A3B::text_config, my_config.
-template <class Config>
-std::string config_name() {
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> whole(
-      abi::__cxa_demangle(typeid(Config).name(), nullptr, nullptr, &status), std::free);
-  const std::string name = status == 0 ? whole.get() : typeid(Config).name();
-  for (const std::string_view scope : {"configs::", "(anonymous namespace)::"}) {
-    if (const std::size_t at = name.find(scope); at < name.find('<')) {
-      return name.substr(at + scope.size());
-    }
-  }
-  return name;
-}
-
-// Raises ConfigError, with what differs from each config by its name, for a checkpoint that none of them describes.
-template <class... Configs>
-void require_one_of(const qwen35::Checkpoint& checkpoint) {
-  std::string differences;
-  const auto describes = [&]<class Config>(const Config*) {
-    const qwen35::Result<qwen35::ConfigValues> values = qwen35::try_check<Config>(checkpoint);
-    differences += values ? "" : "\ncompiled for " + config_name<Config>() + ": " + values.failure().message;
-    return static_cast<bool>(values);
-  };
-  const bool described = (describes(static_cast<const Configs*>(nullptr)) || ...);
-  qwen35::require<qwen35::ConfigError>(described, checkpoint.name(), ": this program was not compiled for such a model",
-                                       differences);
-}
-
-// As qwen35::checked_for_one_of(), with the names of the configs.
-template <class... Configs>
-qwen35::CheckpointOptions checked_for_one_of(const qwen35::CheckpointOptions& options) {
-  return qwen35::checked_by(options, &require_one_of<Configs...>);
 }
 
 // Raises InputError for options that the model in the program has no meaning for.

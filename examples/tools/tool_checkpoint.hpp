@@ -45,7 +45,7 @@ inline qwen35::Checkpoint open_checkpoint(
   }
   qwen35::CheckpointOptions how = tool::checkpoint_options(options);
   how.progress = [&](std::size_t done, std::size_t total) { screen.loading(done, total); };
-  return qwen35::Checkpoint::open(folder, tool::checked_for_one_of<QWEN35_TOOL_CONFIG_LIST>(how));
+  return qwen35::Checkpoint::open(folder, qwen35::checked_for_one_of<QWEN35_TOOL_CONFIG_LIST>(how));
 }
 
 #if defined(QWEN35_TOOL_MEDIA)

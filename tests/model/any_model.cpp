@@ -81,7 +81,7 @@ TEST_CASE("the first config that describes the checkpoint is taken; when none do
   } catch (const ConfigError& error) {
     message = error.what();
   }
-  CHECK(message.starts_with(folder + ": this program was not compiled for such a model\n" + folder +
+  CHECK(message.starts_with(folder + ": this program was not compiled for such a model\ncompiled for Small: " + folder +
                             "/config.json does not describe"));
   const std::string line = "text_config.vocab_size: the file has 512, the type 64";
   const std::size_t first = message.find(line);

@@ -2,6 +2,7 @@
 // A model whose config is chosen at run time from those that the program was compiled for.
 #pragma once
 
+#include <qwen35/config/config_name.hpp>
 #include <qwen35/core/lifetime.hpp>
 #include <qwen35/core/result.hpp>
 #include <qwen35/model/causal_lm.hpp>
@@ -131,7 +132,7 @@ AnyModel bind_any(const Checkpoint& checkpoint) {
 }  // namespace detail
 
 // Calls `use(config)` with a null pointer to the first of the configs that describes the checkpoint. Raises ConfigError
-// with each config's differences when none fits.
+// with each config's name and differences when none fits.
 template <class... Configs, class Use>
 void with_config_of(const Checkpoint& checkpoint, const Use& use) {
   static_assert(sizeof...(Configs) > 0, "name at least one config");
@@ -144,7 +145,7 @@ void with_config_of(const Checkpoint& checkpoint, const Use& use) {
     if (values) {
       use(config);
     } else {
-      differences += "\n" + values.failure().message;
+      differences += concat("\ncompiled for ", config_name<Config>(), ": ", values.failure().message);
     }
     return static_cast<bool>(values);
   };
