@@ -141,8 +141,8 @@ TEST_CASE("unknown fields of a file are passed over, and named in the log") {
       R"({"top_k": 3, "transformers_version": "5.12", "num_beam_groups": 1, "token_healing": false, "tomorrow": null})"));
   CHECK(log.messages.empty());
   const std::string misspelt = R"({"top_k": 3, "temprature": 0.6, "topk": 5})";
-  log_unknown_generation_fields(json::parse(misspelt));
-  log_unknown_generation_fields(json::parse(misspelt));
+  log_unknown_generation_fields(json::parse(misspelt), true);
+  log_unknown_generation_fields(json::parse(misspelt), true);
   const std::string told =
       "generation_config: unknown fields are passed over: temprature (did you mean temperature?), topk (did you mean "
       "top_k?)";

@@ -126,7 +126,7 @@ QWEN35_BODY void detail::merge_config(const ModelDefaults& model, GenerationConf
   config.validate();
   if (has_log_callback()) {
     if (model.generation_config != nullptr) {
-      log_unknown_generation_fields(*model.generation_config);
+      log_unknown_generation_fields(*model.generation_config, true);
     }
     log_unheeded(said, config);
   }

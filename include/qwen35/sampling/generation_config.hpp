@@ -144,9 +144,9 @@ struct GenerationConfig {
 // GenerationConfig::from_json() without a word about unknown keys: for what is read with each call.
 QWEN35_LAZY
 GenerationConfig read_generation_config(const json::Value& file);
-// That word: one warning in the log with the keys that are no field of the reference's and not null. What was told last
-// is not told again.
-void log_unknown_generation_fields(const json::Value& file);
+// That word: one warning in the log with the keys that are no field of the reference's and not null. `once`: what was
+// told so last is not told again.
+void log_unknown_generation_fields(const json::Value& file, bool once = false);
 
 // Its JSON, on one line.
 QWEN35_LAZY

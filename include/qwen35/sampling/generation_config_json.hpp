@@ -80,7 +80,6 @@ std::size_t edit_distance(std::string_view from, std::string_view to, std::size_
 std::string_view nearest_generation_field(std::string_view key);
 // The keys of a file that are fields of nothing, each with the field that may be meant; "": none.
 std::string unknown_generation_fields(const json::Value& file);
-inline constexpr const char* unknown_fields_message = "generation_config: unknown fields are passed over: ";
 
 }  // namespace detail
 
@@ -289,15 +288,15 @@ QWEN35_BODY std::string detail::unknown_generation_fields(const json::Value& fil
   return unknown.text(", ", shown);
 }
 
-QWEN35_BODY void log_unknown_generation_fields(const json::Value& file) {
+QWEN35_BODY void log_unknown_generation_fields(const json::Value& file, bool once) {
   if (!has_log_callback()) {
     return;
   }
   static std::atomic<std::uint64_t> told{0};
   const std::string names = detail::unknown_generation_fields(file);
   const std::uint64_t hash = hash_of(names);
-  if (!names.empty() && told.exchange(hash) != hash) {
-    log_warning(detail::unknown_fields_message, names);
+  if (!names.empty() && (!once || told.exchange(hash) != hash)) {
+    log_warning("generation_config: unknown fields are passed over: ", names);
   }
 }
 
@@ -322,11 +321,7 @@ GenerationConfig read_generation_config(const json::Value& file) {
 
 QWEN35_LAZY_BODY
 GenerationConfig GenerationConfig::from_json(const json::Value& file) {
-  if (has_log_callback()) {
-    if (const std::string names = detail::unknown_generation_fields(file); !names.empty()) {
-      log_warning(detail::unknown_fields_message, names);
-    }
-  }
+  log_unknown_generation_fields(file);
   return read_generation_config(file);
 }
 
