@@ -82,17 +82,14 @@ inline ImageItem image_item(const ContentPart& part) {
 
 // Several pictures as one input, in this order. One is decoded at a time, so that the memory that MediaLimits allows a
 // picture is used once, not for all of them together; each one's patches are let go as they are joined. Raises
-// MediaError for what cannot be read, which says the picture's place: that of `places`, where they are given, or
-// "images[0]".
+// MediaError for what cannot be read, which says the picture's place.
 inline ImageInputs process_images(const ImageProcessor& processor, std::span<const ImageItem> items,
                                   const ImageOptions& options = {}, const MediaLimits& limits = {},
-                                  std::span<const std::string> places = {}) {
-  require<InputError>(places.empty() || places.size() == items.size(), "process_images: ", places.size(),
-                      " places for ", items.size(), " pictures");
+                                  const PlaceOfMedium& place = place_in_list("images")) {
   std::vector<ImageInputs> each;
   std::size_t size = 0;
   for (std::size_t i = 0; i < items.size(); ++i) {
-    each.push_back(with_place(places.empty() ? concat("images[", i, "]") : places[i],
+    each.push_back(with_place([&] { return place(i); },
                               [&] { return processor.preprocess(LoadedImage(items[i], limits).view(), options); }));
     size += each.back().pixel_values.size();
   }

@@ -26,14 +26,22 @@ struct LoadedMedium {
 // Loads what a part of type image or video names or carries. Raises MediaError. Processor::media_loader() makes one.
 using MediaLoader = std::function<LoadedMedium(const ContentPart&)>;
 
-// What `call` gives. The message of an error of the library begins with `place`: of several media, which one it was.
+// How messages call each of several media; only asked when one cannot be read.
+using PlaceOfMedium = std::function<std::string(std::size_t index)>;
+
+// "images[1]".
+inline PlaceOfMedium place_in_list(const char* list) {
+  return [list](std::size_t index) { return concat(list, "[", index, "]"); };
+}
+
+// What `call` gives. The message of an error of the library begins with what `place` gives: which medium it was.
 // (A build without exceptions ends at the error itself, without the place.)
-template <class Call>
-auto with_place(const std::string& place, Call&& call) -> decltype(call()) {
+template <class Place, class Call>
+auto with_place(const Place& place, Call&& call) -> decltype(call()) {
 #if defined(__cpp_exceptions)
   auto result = attempt(call);
   if (!result) {
-    raise(Failure{result.failure().kind, concat(place, ": ", result.failure().message)});
+    raise(Failure{result.failure().kind, concat(place(), ": ", result.failure().message)});
   }
   return std::move(result.value());
 #else

@@ -121,7 +121,9 @@ class Processor {
   // Without texts for pictures and videos alone. Raises InputError unless the texts have a placeholder for each picture
   // and each video and no more (the reference lets the model find out, or nobody), MediaError for what cannot be read,
   // which says what it was: "images[1]".
-  ProcessorOutput process(const ProcessorInput& input) const { return process(input, places_in_lists(input)); }
+  ProcessorOutput process(const ProcessorInput& input) const {
+    return process(input, {place_in_list("images"), place_in_list("videos")});
+  }
   ProcessorOutput operator()(const ProcessorInput& input) const { return process(input); }
 
   // Renders the conversation, loads its media in their order, and processes both: the reference's tokenize = True. What
@@ -198,11 +200,9 @@ class Processor {
   struct MediaTexts {
     std::vector<std::string> images, videos;
   };
-  // Where each picture and each video stands, for messages.
   struct MediaPlaces {
-    std::vector<std::string> images, videos;
+    PlaceOfMedium image, video;
   };
-  static MediaPlaces places_in_lists(const ProcessorInput& input);
   ProcessorOutput process(const ProcessorInput& input, const MediaPlaces& places) const;
   MediaTexts process_media(const ProcessorInput& input, const MediaPlaces& places, ProcessorOutput& out) const;
   void tokenize(const ProcessorInput& input, const std::vector<std::string>& texts, const AddedTokenFilter& acts,

@@ -121,17 +121,6 @@ inline void Processor::save_pretrained(const std::string& folder) const {
   }
 }
 
-inline Processor::MediaPlaces Processor::places_in_lists(const ProcessorInput& input) {
-  MediaPlaces out;
-  for (std::size_t i = 0; i < input.images.size(); ++i) {
-    out.images.push_back(concat("images[", i, "]"));
-  }
-  for (std::size_t i = 0; i < input.videos.size(); ++i) {
-    out.videos.push_back(concat("videos[", i, "]"));
-  }
-  return out;
-}
-
 inline Processor::MediaTexts Processor::process_media(const ProcessorInput& input, const MediaPlaces& places,
                                                       ProcessorOutput& out) const {
   const std::size_t count = input.images.size() + input.videos.size();
@@ -139,8 +128,7 @@ inline Processor::MediaTexts Processor::process_media(const ProcessorInput& inpu
                       input.limits.max_media, " (MediaLimits::max_media)");
   MediaTexts texts;
   if (!input.images.empty()) {
-    ImageInputs images =
-        process_images(image_processor, input.images, input.images_kwargs, input.limits, places.images);
+    ImageInputs images = process_images(image_processor, input.images, input.images_kwargs, input.limits, places.image);
     texts.images = image_replacements(images.image_grid_thw, image_processor.config().merge_size);
     out.pixel_values = std::move(images.pixel_values);
     out.image_grid_thw = std::move(images.image_grid_thw);
@@ -148,9 +136,11 @@ inline Processor::MediaTexts Processor::process_media(const ProcessorInput& inpu
   if (!input.videos.empty()) {
     std::vector<VideoInputs> each;
     for (std::size_t i = 0; i < input.videos.size(); ++i) {
-      each.push_back(with_place(places.videos[i], [&] {
-        return process_video(video_processor, input.videos[i], input.videos_kwargs, input.folder_fps, input.limits);
-      }));
+      each.push_back(with_place([&] { return places.video(i); },
+                                [&] {
+                                  return process_video(video_processor, input.videos[i], input.videos_kwargs,
+                                                       input.folder_fps, input.limits);
+                                }));
     }
     VideoInputs videos = each.size() == 1 ? std::move(each[0]) : join(each);
     texts.videos = video_replacements(videos.video_grid_thw, videos.timestamps, video_processor.config().merge_size);
@@ -214,32 +204,44 @@ inline ProcessorOutput Processor::apply_chat_template(std::span<const std::vecto
   const std::vector<ImageItem> images = std::exchange(all.images, {});
   const std::vector<VideoItem> videos = std::exchange(all.videos, {});
   std::vector<RenderedChat> chats;
-  MediaPlaces places;
   std::size_t next_image = 0, next_video = 0;
+  struct Place {
+    std::size_t conversation, message, part;
+  };
+  std::vector<Place> image_places, video_places;
+  const auto words = [&](const Place& place) {
+    return concat(conversations.size() > 1 ? concat("conversations[", place.conversation, "].") : "", "messages[",
+                  place.message, "].content[", place.part, "]");
+  };
   for (std::size_t i = 0; i < conversations.size(); ++i) {
     const std::vector<Message>& messages = conversations[i];
     chats.push_back(render(messages, input));
     for (const RenderedMedium& medium : chats.back().media) {
       const ContentPart& part = (*messages[medium.message_index].content.parts())[medium.part_index];
       const bool apart = part.data == nullptr && part.value.empty();
-      const std::string place = concat(conversations.size() > 1 ? concat("conversations[", i, "].") : "", "messages[",
-                                       medium.message_index, "].content[", medium.part_index, "]");
+      const Place place{i, medium.message_index, medium.part_index};
+      const auto take = [&](const char* what, const auto& given, std::size_t& next, const auto& item_of) {
+        return with_place([&] { return words(place); },
+                          [&] {
+                            require<InputError>(!apart || next < given.size(), what, " that names nothing, and ",
+                                                given.size(), " were given apart");
+                            return apart ? given[next++] : item_of(part);
+                          });
+      };
       if (medium.type == PartType::image) {
-        require<InputError>(!apart || next_image < images.size(), place, ": a picture that names nothing, and ",
-                            images.size(), " were given apart");
-        all.images.push_back(apart ? images[next_image++] : with_place(place, [&] { return image_item(part); }));
-        places.images.push_back(place);
+        all.images.push_back(take("a picture", images, next_image, image_item));
+        image_places.push_back(place);
       } else {
-        require<InputError>(!apart || next_video < videos.size(), place, ": a video that names nothing, and ",
-                            videos.size(), " were given apart");
-        all.videos.push_back(apart ? videos[next_video++] : with_place(place, [&] { return video_item(part); }));
-        places.videos.push_back(place);
+        all.videos.push_back(take("a video", videos, next_video, video_item));
+        video_places.push_back(place);
       }
     }
   }
   require<InputError>(next_image == images.size() && next_video == videos.size(), "chat: ", images.size(),
                       " pictures and ", videos.size(), " videos were given apart, the messages have places for ",
                       next_image, " and ", next_video);
+  const MediaPlaces places{[&](std::size_t index) { return words(image_places[index]); },
+                           [&](std::size_t index) { return words(video_places[index]); }};
   if (input.injected == added_tokens::parse || chats.empty()) {
     for (RenderedChat& chat : chats) {
       all.text.push_back(std::move(chat.text));

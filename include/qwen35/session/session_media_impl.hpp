@@ -19,8 +19,8 @@ LoadedMedium Session<Model>::load(const Message& message, std::size_t i, std::si
   require<InputError>(!part.value.empty() || part.data != nullptr, "messages[", i, "].content[", k, "] is ", what,
                       " that neither names nor carries its pixels (a saved conversation does not hold those that were "
                       "given in memory)");
-  LoadedMedium out =
-      with_place(concat("messages[", i, "].content[", k, "]"), [&] { return options_.media_loader(part); });
+  LoadedMedium out = with_place([&] { return concat("messages[", i, "].content[", k, "]"); },
+                                [&] { return options_.media_loader(part); });
   const Shape& shape = out.pixel_values.shape();
   require<InputError>(shape.rank() == 2 && shape[0] > 0, "messages[", i, "].content[", k,
                       "]: the media loader gave patches of shape ", to_string(shape));
