@@ -441,21 +441,29 @@ inline int run(const qwen35::Checkpoint& checkpoint, const Settings& settings,
 #if defined(QWEN35_TOOL_MEDIA)
   const bool settings_there =
       checkpoint.has_file("preprocessor_config.json") || checkpoint.has_file("processor_config.json");
-  if (has_vision(checkpoint) && settings_there) {
-    const qwen35::Processor processor = qwen35::Processor::from_checkpoint(checkpoint, options.chat_template);
-    options.media_loader = [&](const qwen35::ContentPart& part) {
-      return load_medium(processor, part, settings.fps, settings.max_pixels);
-    };
-    const qwen35::AnyModel model = open_model(checkpoint, start, screen);
-    Session session(model, processor.tokenizer, settings.config, options);
-    return converse(session, settings, screen, "");
+  std::string no_media;
+  if (has_vision(checkpoint)) {
+    const auto processor = qwen35::Processor::try_from_pretrained(checkpoint.files(), options.chat_template);
+    if (processor) {
+      options.media_loader = [&](const qwen35::ContentPart& part) {
+        return load_medium(processor.value(), part, settings.fps, settings.max_pixels);
+      };
+      const qwen35::AnyModel model = open_model(checkpoint, start, screen);
+      Session session(model, processor.value().tokenizer, settings.config, options);
+      return converse(session, settings, screen, "");
+    }
+    // A conversation of text alone is to be had without the settings of pictures.
+    no_media = processor.failure().message;
+    no_media += settings_there ? "" : ", which says how pictures are cut into patches, and no processor_config.json";
   }
-  const std::string no_media = checkpoint.files().missing("preprocessor_config.json") +
-                               ", which says how pictures are cut into patches, and no processor_config.json";
 #else
+  constexpr bool settings_there = false;
   const std::string no_media = "this program was built without the image libraries";
 #endif
   const qwen35::Tokenizer tokenizer = qwen35::Tokenizer::from_pretrained(checkpoint.files());
+  if (settings_there && !no_media.empty()) {
+    screen.note("[pictures and videos cannot be read: " + no_media + "]");
+  }
   const qwen35::AnyModel model = open_model(checkpoint, start, screen);
   Session session(model, tokenizer, settings.config, options);
   return converse(session, settings, screen, no_media);

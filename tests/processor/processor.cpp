@@ -214,6 +214,25 @@ TEST_CASE("a picture may be a path, a data: URL, encoded bytes, pixels, or given
                    expected.image_grid_thw.end()));
 }
 
+TEST_CASE("settings that do not fit are told with the file, or with the folder whose files contradict each other") {
+  std::vector<std::pair<std::string, std::string>> texts;
+  for (const char* const name : {"tokenizer.json", "preprocessor_config.json", "video_preprocessor_config.json"}) {
+    texts.emplace_back(name, read_text_file(folder + "/" + name));
+  }
+  const auto problem = [&](std::string_view key, const json::Value& value) {
+    json::Value settings = json::parse(texts[1].second);
+    settings[key] = value;
+    const std::string changed = json::dump(settings);
+    const NamedBytes files[] = {{texts[0].first, std::as_bytes(std::span(texts[0].second))},
+                                {texts[1].first, std::as_bytes(std::span(changed))},
+                                {texts[2].first, std::as_bytes(std::span(texts[2].second))}};
+    return Processor::try_from_pretrained(ModelFolder::from_bytes(files)).failure().message;
+  };
+  CHECK(contains(problem("patch_size", "x"), "preprocessor_config.json.patch_size: expected a whole number"));
+  CHECK(contains(problem("merge_size", 1),
+                 "checkpoint: processor: pictures are cut into patches of 16 pixels, 2 frames, merged by 1, videos"));
+}
+
 TEST_CASE("a medium that cannot be read is called by its place") {
   const std::string path = media_test::file_path("rgb.png");
   const std::span<const std::byte> bytes = media_test::bytes_of("no picture");

@@ -100,8 +100,9 @@ class Processor {
   }
   // A GGUF file with its picture tower beside it, or a model's folder, on disk or in memory: tokenizer.json,
   // preprocessor_config.json, video_preprocessor_config.json (or processor_config.json for these two) and, where they
-  // are, tokenizer_config.json and the chat template, which `chat` replaces. Raises MediaError, ConfigError, and
-  // TextError, also for a template that is none of the family's: `chat` then has to say how to render.
+  // are, tokenizer_config.json and the chat template, which `chat` replaces. Raises MediaError, ConfigError, InputError
+  // and TextError, also for a template that is none of the family's: `chat` then has to say how to render. Each names
+  // the file, or the folder whose files contradict each other.
   static Processor from_pretrained(const ModelFolder& folder, std::optional<ChatTemplate> chat = {});
   // The same, with what it would raise as a failure.
   static Result<Processor> try_from_pretrained(const ModelFolder& folder, std::optional<ChatTemplate> chat = {}) {

@@ -80,8 +80,11 @@ inline Processor Processor::from_pretrained(const ModelFolder& folder, std::opti
   if (!chat) {
     chat = recognise_chat_template(files).chat_template;
   }
-  Processor out(ImageProcessor::from_pretrained(files), Tokenizer::from_pretrained(files),
-                VideoProcessor::from_pretrained(files), *chat);
+  ImageProcessor images = ImageProcessor::from_pretrained(files);
+  Tokenizer tokens = Tokenizer::from_pretrained(files);
+  VideoProcessor videos = VideoProcessor::from_pretrained(files);
+  Processor out = with_place([&] { return files.name(); },
+                             [&] { return Processor(std::move(images), std::move(tokens), std::move(videos), *chat); });
   out.templates_ = find_chat_templates(files);
   return out;
 }
@@ -203,8 +206,6 @@ inline ProcessorOutput Processor::apply_chat_template(std::span<const std::vecto
   ProcessorInput all = input.processor_kwargs;
   const std::vector<ImageItem> images = std::exchange(all.images, {});
   const std::vector<VideoItem> videos = std::exchange(all.videos, {});
-  std::vector<RenderedChat> chats;
-  std::size_t next_image = 0, next_video = 0;
   struct Place {
     std::size_t conversation, message, part;
   };
@@ -213,6 +214,8 @@ inline ProcessorOutput Processor::apply_chat_template(std::span<const std::vecto
     return concat(conversations.size() > 1 ? concat("conversations[", place.conversation, "].") : "", "messages[",
                   place.message, "].content[", place.part, "]");
   };
+  std::vector<RenderedChat> chats;
+  std::size_t next_image = 0, next_video = 0;
   for (std::size_t i = 0; i < conversations.size(); ++i) {
     const std::vector<Message>& messages = conversations[i];
     chats.push_back(render(messages, input));
@@ -237,11 +240,11 @@ inline ProcessorOutput Processor::apply_chat_template(std::span<const std::vecto
       }
     }
   }
+  const MediaPlaces places{[&](std::size_t index) { return words(image_places[index]); },
+                           [&](std::size_t index) { return words(video_places[index]); }};
   require<InputError>(next_image == images.size() && next_video == videos.size(), "chat: ", images.size(),
                       " pictures and ", videos.size(), " videos were given apart, the messages have places for ",
                       next_image, " and ", next_video);
-  const MediaPlaces places{[&](std::size_t index) { return words(image_places[index]); },
-                           [&](std::size_t index) { return words(video_places[index]); }};
   if (input.injected == added_tokens::parse || chats.empty()) {
     for (RenderedChat& chat : chats) {
       all.text.push_back(std::move(chat.text));
