@@ -26,7 +26,17 @@ TEST_CASE("a folder on disk: files are read when they are asked for, once") {
   folder.write("b.json", "");
   CHECK(files.text("b.json").empty());
   CHECK(message_of<TextError>([&] { files.text<TextError>("c"); }) == folder.path() + ": no file c");
-  CHECK(message_of<CheckpointError>([] { ModelFolder("/no/such").text("c"); }) == "/no/such: no file c");
+}
+
+TEST_CASE("a folder that is not there is called that, and not the file in it") {
+  const auto problem = [](const char* path) {
+    CHECK_FALSE(ModelFolder(path).has_file("c"));
+    return message_of<CheckpointError>([&] { ModelFolder(path).text("c"); });
+  };
+  CHECK(problem("/no/such") == "/no/such: no such file or folder");
+  CHECK(problem("model.ggufx") == "model.ggufx: no such file or folder");
+  CHECK(problem("~/a") == "~/a: no such file or folder (a shell would replace the ~)");
+  CHECK(contains(problem("Qwen/Qwen3.5-35B-A3B"), "no such file or folder (nothing is downloaded: "));
 }
 
 TEST_CASE("files in memory") {

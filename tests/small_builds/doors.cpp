@@ -109,7 +109,7 @@ qwen35::Result<Model> model_of(std::span<const std::byte> config, std::span<cons
 
 void try_models() {
   using qwen35::ErrorKind;
-  expect(Model::try_from_pretrained("/no/such/folder"), ErrorKind::checkpoint, "no such folder");
+  expect(Model::try_from_pretrained("/no/such/folder"), ErrorKind::checkpoint, "no such file or folder");
   std::string config = text_of(door_files::config_json()), weights = text_of(door_files::model_safetensors());
   config.replace(config.find("\"hidden_size\": 128"), 18, "\"hidden_size\": 12");
   expect(model_of(bytes_of(config), door_files::model_safetensors()), ErrorKind::config,
@@ -343,9 +343,9 @@ int main(int, char** arguments) {
   const WorkFolder work;
 
   door = "files that are not there";
-  expect(qwen35::Checkpoint::try_open("/no/such/folder"), ErrorKind::checkpoint, "no such folder");
+  expect(qwen35::Checkpoint::try_open("/no/such/folder"), ErrorKind::checkpoint, "no such file or folder");
   expect(qwen35::Checkpoint::try_open(media), ErrorKind::checkpoint, "no file config.json");
-  expect(qwen35::Checkpoint::try_open(std::string("a\0b", 3)), ErrorKind::checkpoint, "no such folder");
+  expect(qwen35::Checkpoint::try_open(std::string("a\0b", 3)), ErrorKind::checkpoint, "no such file or folder");
   expect(qwen35::try_load_image("/no/such/picture.png"), ErrorKind::media, "No such file");
   expect(qwen35::try_load_image(media), ErrorKind::media, "is a folder");
   expect(qwen35::try_load_image("https://example.org/a.png"), ErrorKind::media, "nothing is fetched");

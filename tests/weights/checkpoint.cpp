@@ -341,13 +341,14 @@ TEST_CASE("one file goes before an index") {
 }
 
 TEST_CASE("folders without a model") {
-  CHECK(message_of<CheckpointError>([] { Checkpoint::open("/no/such/folder"); }) == "/no/such/folder: no such folder");
+  CHECK(message_of<CheckpointError>([] { Checkpoint::open("/no/such/folder"); }) ==
+        "/no/such/folder: no such file or folder");
   CHECK(message_of<CheckpointError>([] {
           Checkpoint::open("Qwen/Qwen3.5-35B-A3B");
-        }).starts_with("Qwen/Qwen3.5-35B-A3B: no such folder (nothing is downloaded"));
-  CHECK(message_of<CheckpointError>([] { Checkpoint::open(""); }) == ": no such folder: the path is empty");
+        }).starts_with("Qwen/Qwen3.5-35B-A3B: no such file or folder (nothing is downloaded"));
+  CHECK(message_of<CheckpointError>([] { Checkpoint::open(""); }) == ": no such file or folder: the path is empty");
   CHECK(message_of<CheckpointError>([] { Checkpoint::open("~/a"); }) ==
-        "~/a: no such folder (a shell would replace the ~)");
+        "~/a: no such file or folder (a shell would replace the ~)");
   CHECK(message_of<CheckpointError>([] { Checkpoint::open("/dev/null"); }) ==
         "/dev/null: is not a regular file, expected a file");
   const TempFolder folder;

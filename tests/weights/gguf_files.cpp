@@ -281,9 +281,14 @@ TEST_CASE("files that are no models") {
     CHECK(Checkpoint::from_bytes({{name, file}}).is_gguf());
   }
   folder.write("model.safetensors", "no folder");
-  CHECK(message_of<CheckpointError>([&] { Checkpoint::open(folder.file("model.safetensors")); }) ==
-        folder.file("model.safetensors") +
-            ": no folder, and begins neither as a GGUF nor as a packed file: name the folder that it is in");
+  folder.write("model.txt", "no folder");
+  const std::string other = ": no folder, and begins neither as a GGUF nor as a packed file";
+  for (const auto& [name, said] :
+       {std::pair{"model.safetensors", other + ": name the folder that it is in"}, {"model.txt", other}}) {
+    const std::string path = folder.file(name);
+    CHECK(message_of<CheckpointError>([&] { Checkpoint::open(path); }) == path + said);
+    CHECK(message_of<CheckpointError>([&] { Tokenizer::from_pretrained(path); }) == path + said);
+  }
   folder.write("text.gguf", bytes_of("not a model"));
   CHECK(message_of<CheckpointError>([&] { Checkpoint::open(folder.file("text.gguf")); }) ==
         folder.file("text.gguf") + ": not a GGUF file: it does not begin with \"GGUF\"");

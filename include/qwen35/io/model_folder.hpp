@@ -48,6 +48,7 @@ class ModelFolder {
 
   // What messages say of a file that is not there, instead of its name.
   void lack(const std::string& name, std::string why);
+  // Of a file that is not there; where there is no folder, that.
   std::string missing(std::string_view name) const;
 
   // The same files without what has been read of them, which a copy would keep in memory.
@@ -102,7 +103,21 @@ class ModelFolder {
   std::shared_ptr<State> state_;
 };
 
+// Of a path where a model was expected: "PATH: no such file or folder", and what may be the reason.
+std::string nothing_at(std::string_view path);
+
 #if QWEN35_BODIES
+
+QWEN35_BODY std::string nothing_at(std::string_view path) {
+  const bool is_name =
+      !path.empty() && path[0] != '/' && path[0] != '.' && std::count(path.begin(), path.end(), '/') == 1;
+  return concat(path, ": no such file or folder",
+                path.empty()            ? ": the path is empty"
+                : path.starts_with('~') ? " (a shell would replace the ~)"
+                : is_name
+                    ? " (nothing is downloaded: hf download NAME --local-dir FOLDER does, and FOLDER is given here)"
+                    : "");
+}
 
 struct ModelFolder::File {
   std::span<const std::byte> given;    // in memory
@@ -151,6 +166,10 @@ QWEN35_BODY void ModelFolder::lack(const std::string& name, std::string why) {
 }
 
 QWEN35_BODY std::string ModelFolder::missing(std::string_view name) const {
+  if (!folder().empty() && !is_folder(folder())) {
+    return path_exists(folder()) ? concat(folder(), ": ", what_it_is(folder()), ", expected a folder")
+                                 : nothing_at(folder());
+  }
   const auto why = state_->lacks.find(name);
   return why == state_->lacks.end() ? concat(this->name(), ": no file ", name)
                                     : concat(this->name(), ": ", why->second);
@@ -201,8 +220,7 @@ QWEN35_BODY std::string_view ModelFolder::text(std::string_view name, ReadText* 
     return *file->read;
   }
   if (!has_file(name)) {
-    const bool is_there = folder().empty() || is_folder(folder()) || !path_exists(folder());
-    refuse(is_there ? missing(name) : concat(folder(), ": ", what_it_is(folder()), ", expected a folder"));
+    refuse(missing(name));
     return {};
   }
   std::string text = file != nullptr ? file->write() : read(place(name));

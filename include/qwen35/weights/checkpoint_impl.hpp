@@ -30,22 +30,6 @@ inline std::size_t safetensors_data(const std::string& path) {
   return out;
 }
 
-}  // namespace detail
-
-namespace detail {
-
-// What else is to be said of a path where nothing is.
-inline std::string_view why_missing(std::string_view path) {
-  if (path.empty()) {
-    return ": the path is empty";
-  }
-  if (path[0] == '~') {
-    return " (a shell would replace the ~)";
-  }
-  const bool is_name = path[0] != '/' && path[0] != '.' && std::count(path.begin(), path.end(), '/') == 1;
-  return is_name ? " (nothing is downloaded: hf download NAME --local-dir FOLDER does, and FOLDER is given here)" : "";
-}
-
 QWEN35_BODY void refuse_mmproj(const CheckpointOptions& options, const std::string& name) {
   if (options.mmproj) {
     decline<InputError>(concat(name, ": CheckpointOptions::mmproj (--mmproj) is given, which is for the ",
@@ -115,11 +99,11 @@ QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const Checkpo
     return of_packed(read_packed(weights->add(folder), folder), weights, options).accepted(options, notes).logged();
   }
   Checkpoint out(ModelFolder(folder), options);
-  if (!holds<CheckpointError>(path_exists(folder), folder, ": no such folder", detail::why_missing(folder)) ||
-      !holds<CheckpointError>(is_folder(folder), folder,
-                              ": no folder, and begins neither as a GGUF nor as a packed file",
-                              folder.ends_with(".safetensors") ? ": name the folder that it is in" : "") ||
-      !out.read_configs() || !out.is_accepted(options)) {
+  if (!path_exists(folder)) {
+    decline<CheckpointError>(nothing_at(folder));
+  }
+  refuse_other_file(folder);
+  if (declined() || !out.read_configs() || !out.is_accepted(options)) {
     return out;
   }
   // Integers of other methods than FP8 are laid out anew when a model is bound: read, they would be there twice.

@@ -41,10 +41,22 @@ ModelFileKind model_file_kind(const std::string& path) {
 }
 
 // The files themselves, or of a path that names a GGUF or a packed file those in it. (The weights are not read.)
-// `tower`: with those of the picture tower that stands beside a GGUF file.
+// `tower`: with those of the picture tower that stands beside a GGUF file. Raises CheckpointError for a file of another
+// kind.
 ModelFolder model_files(const ModelFolder& files, bool tower = true);
 
+// Raises CheckpointError for a file of kind `other`.
+void refuse_other_file(const std::string& path);
+
 #if QWEN35_BODIES
+
+QWEN35_BODY void refuse_other_file(const std::string& path) {
+  if (!is_folder(path) && path_exists(path)) {
+    const bool of_folder = path.ends_with(".safetensors") || path.ends_with(".json");
+    decline<CheckpointError>(concat(path, ": no folder, and begins neither as a GGUF nor as a packed file",
+                                    of_folder ? ": name the folder that it is in" : ""));
+  }
+}
 
 QWEN35_BODY ModelFileKind model_file_kind(std::span<const std::byte> begin, std::string_view name) {
   return is_packed(begin)       ? ModelFileKind::packed
@@ -56,6 +68,9 @@ QWEN35_BODY ModelFileKind model_file_kind(std::span<const std::byte> begin, std:
 
 QWEN35_BODY ModelFolder model_files(const ModelFolder& files, bool tower) {
   const ModelFileKind kind = files.folder().empty() ? ModelFileKind::other : model_file_kind(files.folder());
+  if (kind == ModelFileKind::other && !files.folder().empty()) {
+    refuse_other_file(files.folder());
+  }
   if (kind == ModelFileKind::other || declined()) {
     return files;
   }
