@@ -147,6 +147,24 @@ TEST_CASE("a config of another family is called that, and not compared") {
   const std::string expected = "config.json: model_type \"llama\" is another family, expected qwen3_5_moe or qwen3_5";
   CHECK(problem(json::parse(R"({"model_type": "llama", "hidden_size": 4096, "layer_types": 3})")) == expected);
   CHECK(after("text_config", "model_type", "llama") == expected);
+  // The outer one counts too, whatever the inner one says.
+  CHECK(after("", "model_type", "llama") == expected);
+  CHECK(contains(after("", "model_type", "qwen3_next"), "model_type \"qwen3_next\" is another family"));
+  CHECK(after("", "model_type", "qwen3_5") ==
+        "config.json does not describe the compiled model:\n  config.model_type: the file has qwen3_5, the type "
+        "qwen3_5_moe");
+  json::Value file = shapes_file();
+  file["model_type"] = nullptr;
+  CHECK(problem(file) == "");
+  file["text_config"]["model_type"] = "";
+  CHECK(problem(file) == "");
+  const auto tower = [&](const char* family) {
+    json::Value changed = shapes_file();
+    changed["model_type"] = family;
+    return message_of<ConfigError>([&] { check_vision<Model::vision_config>(changed); });
+  };
+  CHECK(tower("qwen3_5_moe") == "");
+  CHECK(tower("qwen3_vl") == "config.json: model_type \"qwen3_vl\" is another family, expected qwen3_5_moe or qwen3_5");
 }
 
 TEST_CASE("all differences stand in one error") {

@@ -18,6 +18,7 @@ endfunction()
 qwen35_refused(no_json "not well-formed JSON" "{\"hidden_size\": ")
 qwen35_refused(list "expected a JSON object" "[1, 2]")
 qwen35_refused(family "model_type 'llama' is none of" [[{"model_type": "llama"}]])
+qwen35_refused(outer_family "model_type 'qwen3_next' is none of" [[{"model_type": "qwen3_next", "text_config": {"model_type": "qwen3_5_moe_text"}}]])
 qwen35_refused(text_size "hidden_size: expected a whole number from 0 to 2147483647, found STRING '2048'"
                [[{"model_type": "qwen3_5_moe_text", "hidden_size": "2048"}]])
 qwen35_refused(negative "text_config: num_experts: expected a whole number" [[{"text_config": {"model_type": "qwen3_5_moe_text", "num_experts": -1}}]])

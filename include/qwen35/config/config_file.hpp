@@ -109,9 +109,14 @@ class Differences {
 void compare_layer_types(const JsonFields& text, std::size_t layers, std::span<const LayerType> type,
                          Differences& differences);
 
-// Of a text config whose model_type is none of ours: there is nothing to compare, its fields and their defaults are
-// another family's.
-std::optional<Failure> other_family(const JsonFields& top, std::string_view model_type);
+// Of a model_type that is none of ours: there is nothing to compare, its fields and their defaults are another
+// family's. `part`: what may stand behind the family's name. A file need not say its model_type: "".
+std::optional<Failure> other_family(const JsonFields& top, std::string_view model_type, std::string_view part);
+
+// qwen3_5_moe, of qwen3_5_moe_text too.
+constexpr std::string_view family_of(std::string_view model_type, std::string_view part = "_text") {
+  return model_type.substr(0, model_type.size() - (model_type.ends_with(part) ? part.size() : 0));
+}
 
 template <class Text>
 inline TextValues check_text(const JsonFields& text, std::string_view family, Differences& differences) {
@@ -193,16 +198,21 @@ inline void check_vision(const JsonFields& vision, Differences& differences) {
 }  // namespace detail
 
 // Holds the vision_config of a composite config file, or the config file of a tower alone, against Vision. Raises one
-// ConfigError with every difference.
+// ConfigError with every difference, or for a file of another family.
 template <class Vision>
 void check_vision(const json::Value& config) {
   if (!holds<ConfigError>(config.is_object(), "config.json: expected an object")) {
     return;
   }
   const JsonFields top(&config, "config");
-  const bool alone = top.text("model_type", "").ends_with("_vision");
+  const std::string model_type = top.text("model_type", "");
+  const bool alone = model_type.ends_with("_vision");
   const json::Value* const vision = alone ? &config : top.object("vision_config");
   if (!holds<ConfigError>(vision != nullptr, "config.json: no vision_config, the model reads text alone")) {
+    return;
+  }
+  if (const auto failure = detail::other_family(top, model_type, "_vision")) {
+    decline(*failure);
     return;
   }
   detail::Differences differences;
@@ -228,19 +238,21 @@ Result<ConfigValues> try_check(const json::Value& config) {
   const bool composite = top.object("text_config") != nullptr || top.object("vision_config") != nullptr ||
                          model_type == "qwen3_5_moe" || model_type == "qwen3_5";
   const JsonFields text(composite ? top.object("text_config") : &config, composite ? "text_config" : "config");
-  // Without a model_type a file is of the type's family.
-  std::string family = text.text("model_type", model_type);
-  if (family == "qwen3_5_moe" || family == "qwen3_5") {
-    family += "_text";
-  } else if (family.empty()) {
-    family = is_moe<Config> ? "qwen3_5_moe_text" : "qwen3_5_text";
-  }
-  if (auto failure = detail::other_family(top, family)) {
-    return std::move(*failure);
+  const std::string text_type = text.text("model_type", model_type);
+  for (const std::string& each : {model_type, text_type}) {
+    if (auto failure = detail::other_family(top, each, "_text")) {
+      return std::move(*failure);
+    }
   }
   detail::Differences differences;
+  // Without a model_type a file is of the type's family.
+  constexpr std::string_view own = is_moe<Config> ? "qwen3_5_moe" : "qwen3_5";
+  const std::string family(text_type.empty() ? own : detail::family_of(text_type));
+  if (!model_type.empty() && detail::family_of(model_type) != family) {
+    differences.compare(top, "model_type", detail::family_of(model_type), own);
+  }
   ConfigValues values = ConfigValues::from<Config>();
-  values.text_config = detail::check_text<text_config_t<Config>>(text, family, differences);
+  values.text_config = detail::check_text<text_config_t<Config>>(text, family + "_text", differences);
   // A composite file has the flag at both levels; the multimodal model goes by the outer one, the text model by the
   // inner.
   const JsonFields& flags = is_multimodal<Config> ? top : text;
@@ -326,8 +338,10 @@ QWEN35_BODY void compare_layer_types(const JsonFields& text, std::size_t layers,
   }
 }
 
-QWEN35_BODY std::optional<Failure> other_family(const JsonFields& top, std::string_view model_type) {
-  if (model_type == "qwen3_5_moe_text" || model_type == "qwen3_5_text") {
+QWEN35_BODY std::optional<Failure> other_family(const JsonFields& top, std::string_view model_type,
+                                                std::string_view part) {
+  const std::string_view family = family_of(model_type, part);
+  if (family == "qwen3_5_moe" || family == "qwen3_5" || model_type.empty()) {
     return std::nullopt;
   }
   return Failure{ErrorKind::config, concat(top.file(), ": model_type \"", shortened(model_type),
