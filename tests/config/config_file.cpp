@@ -167,6 +167,28 @@ TEST_CASE("a config of another family is called that, and not compared") {
   CHECK(tower("qwen3_vl") == "config.json: model_type \"qwen3_vl\" is another family, expected qwen3_5_moe or qwen3_5");
 }
 
+TEST_CASE("a full_attention_interval that contradicts layer_types is told") {
+  json::Value file = shapes_file();
+  CHECK(unheeded_interval(file) == "");
+  for (const json::Value& same : {json::Value(4), json::Value("4"), json::Value(4.0), json::Value()}) {
+    file["text_config"]["full_attention_interval"] = same;
+    CHECK(unheeded_interval(file) == "");
+  }
+  file["text_config"]["full_attention_interval"] = 2;
+  const std::string told =
+      "full_attention_interval 2 contradicts layer_types, which counts: entry 1 is \"linear_attention\"";
+  CHECK(unheeded_interval(file) == "text_config." + told);
+  CHECK(unheeded_interval(file["text_config"]) == "config." + told);
+  CHECK(problem(file) == "");
+  for (const json::Value& odd : {json::Value(0), json::Value(-4), json::Value("four"), json::Value(3)}) {
+    file["text_config"]["full_attention_interval"] = odd;
+    CHECK(contains(unheeded_interval(file), "contradicts layer_types"));
+  }
+  file["text_config"]["layer_types"] = nullptr;
+  CHECK(unheeded_interval(file) == "");
+  CHECK(unheeded_interval(json::parse("[1]")) == "");
+}
+
 TEST_CASE("all differences stand in one error") {
   json::Value file = shapes_file();
   file["text_config"]["hidden_size"] = 256;

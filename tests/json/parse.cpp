@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <qwen35/json/builder.hpp>
 #include <qwen35/json/number.hpp>
 #include <qwen35/json/parse.hpp>
+#include <qwen35/json/read.hpp>
 
 #include <doctest/doctest.h>
 
@@ -82,6 +84,16 @@ TEST_CASE("integers of any size keep their digits") {
 TEST_CASE("text that is no JSON, without an error") {
   CHECK(json::try_parse("[1]").value() == parse("[1]"));
   CHECK_FALSE(json::try_parse("[1").has_value());
+}
+
+TEST_CASE("keys that stand more than once are told with those of the objects around them") {
+  const auto repeated = [](std::string_view text) {
+    json::Builder builder;
+    CHECK(json::try_read(text, builder).ok);
+    return builder.repeated().text();
+  };
+  CHECK(repeated(R"({"a": 1, "b": {"a": 1, "c": [{"d": 1}, {"d": 1}]}})").empty());
+  CHECK(repeated(R"({"a": 1, "a": 2, "b": {"c": [{"d": 1, "e": 1, "d": 1, "d": 1}]}, "a": 3})") == "b.c.d, a");
 }
 
 TEST_CASE("of equal keys the last counts, at the first one's place") {

@@ -7,6 +7,7 @@
 #include <qwen35/weights/checkpoint.hpp>
 
 #include "safetensors_writer.hpp"
+#include "support/log_capture.hpp"
 
 #include <doctest/doctest.h>
 
@@ -146,6 +147,35 @@ TEST_CASE("the index decides which file a tensor is read from") {
         checkpoint.notes()[0]);
   checkpoint.note("more");
   CHECK(checkpoint.notes().back() == "more");
+}
+
+TEST_CASE("keys that stand twice, and what else configs contradict themselves in, is noted once") {
+  const TempFolder folder;
+  folder.write("config.json", R"({"hidden_size": 8, "text_config": {"layer_types": ["full_attention"],
+    "full_attention_interval": 4, "head_dim": 1, "head_dim": 2}, "hidden_size": 16})");
+  folder.write("generation_config.json", R"({"top_k": 3, "top_k": 4, "top_k": 5})");
+  folder.write("model.safetensors", one_tensor("a"));
+  const std::string twice = ": of keys that stand there more than once the last counts: ";
+  const std::vector<std::string> expected{
+      folder.file("config.json") + twice + "text_config.head_dim, hidden_size",
+      folder.file("config.json") +
+          ": text_config.full_attention_interval 4 contradicts layer_types, which counts: entry 0 is "
+          "\"full_attention\"",
+      folder.file("generation_config.json") + twice + "top_k"};
+  std::vector<std::string> seen;
+  CheckpointOptions options;
+  options.check = [&](const Checkpoint& checkpoint) { seen = checkpoint.notes(); };
+  LogCapture log;
+  const Checkpoint checkpoint = Checkpoint::open(folder.path(), options);
+  CHECK(checkpoint.config().at("hidden_size").as_integer() == 16);
+  CHECK(checkpoint.notes() == expected);
+  CHECK(seen == expected);
+  CHECK(std::vector<std::string>(log.messages.begin(), log.messages.begin() + 3) == expected);
+  CHECK(message_of<CheckpointError>([&] { Checkpoint::open(folder.path(), {.strict = true}); }) == expected[0]);
+
+  const Sharded files(R"({"a": "two.safetensors", "b": "two.safetensors", "a": "one.safetensors"})");
+  CHECK(Checkpoint::open(files.folder.path()).notes() ==
+        std::vector<std::string>{files.index() + twice + "weight_map.a"});
 }
 
 TEST_CASE("loading tells how far it is") {

@@ -11,6 +11,8 @@
 #include <vector>
 
 #if QWEN35_BODIES
+#include <qwen35/json/dump.hpp>
+
 #include <algorithm>
 #endif
 
@@ -197,6 +199,10 @@ inline void check_vision(const JsonFields& vision, Differences& differences) {
 
 }  // namespace detail
 
+// What is to be said of a full_attention_interval that contradicts layer_types, which counts, as in the reference; "":
+// nothing.
+std::string unheeded_interval(const json::Value& config);
+
 // Holds the vision_config of a composite config file, or the config file of a tower alone, against Vision. Raises one
 // ConfigError with every difference, or for a file of another family.
 template <class Vision>
@@ -349,6 +355,30 @@ QWEN35_BODY std::optional<Failure> other_family(const JsonFields& top, std::stri
 }
 
 }  // namespace detail
+
+QWEN35_BODY std::string unheeded_interval(const json::Value& config) {
+  const json::Value* const inner = config.find("text_config");
+  const json::Value& text = inner == nullptr ? config : *inner;
+  const json::Value* const types = text.find("layer_types");
+  const json::Value* const given = text.find("full_attention_interval");
+  if (types == nullptr || !types->is_array() || given == nullptr || given->is_null()) {
+    return "";
+  }
+  const json::Value interval = JsonFields::plain(*given);
+  const auto agrees = [&](std::size_t i) {
+    const std::int64_t every = interval.as_integer();
+    const bool full = every > 0 && static_cast<std::int64_t>(i + 1) % every == 0;
+    return types->items()[i] == name(full ? LayerType::full_attention : LayerType::linear_attention);
+  };
+  std::size_t i = 0;
+  while (interval.is_integer() && i < types->size() && agrees(i)) {
+    ++i;
+  }
+  return i == types->size() ? ""
+                            : concat(inner == nullptr ? "config" : "text_config", ".full_attention_interval ",
+                                     shortened(json::dump(*given)), " contradicts layer_types, which counts: entry ", i,
+                                     " is ", shortened(json::dump(types->items()[i])));
+}
 
 #endif  // QWEN35_BODIES
 

@@ -2,6 +2,7 @@
 // Builds a value from the events of a reading.
 #pragma once
 
+#include <qwen35/core/name_list.hpp>
 #include <qwen35/json/value.hpp>
 
 #include <cstddef>
@@ -38,6 +39,8 @@ class Builder {
 
   // The value that was read.
   Value take() { return std::move(root_); }
+  // The keys that stand in one object more than once: "hidden_size", "text_config.hidden_size".
+  const NameList& repeated() const { return repeated_; }
 
  private:
   bool open(Value container) {
@@ -69,7 +72,7 @@ class Builder {
   }
 
   // Of members with the same key the last value stays, at the first one's place, as Python's json does.
-  static void keep_last(std::vector<Value::Member>& members) {
+  void keep_last(std::vector<Value::Member>& members) {
     std::unordered_map<std::string_view, std::size_t> place;
     std::vector<bool> repeated(members.size(), false);
     bool any = false;
@@ -80,6 +83,7 @@ class Builder {
         members[found->second].second = std::move(members[i].second);
         repeated[i] = true;
         any = true;
+        tell(members[i].first);
       }
     }
     place.clear();
@@ -97,8 +101,22 @@ class Builder {
     }
   }
 
+  void tell(const std::string& key) {
+    std::string path;
+    if (repeated_.count < NameList::shown) {
+      for (std::size_t i = 0; i + 1 < keys_.size(); ++i) {
+        path += keys_[i].empty() ? "" : keys_[i] + '.';  // a list has none
+      }
+    }
+    path += key;
+    if (repeated_.names.empty() || repeated_.names.back() != path) {
+      repeated_.add(path);
+    }
+  }
+
   std::size_t deepest_;
   Value root_;
+  NameList repeated_;
   std::vector<Value> stack_;
   std::vector<std::string> keys_;
 };

@@ -28,7 +28,8 @@ struct PackedFile;  // packed.hpp
 // How a checkpoint is opened.
 struct CheckpointOptions {
   LoadProgress progress{};
-  // Tensors that nothing reads (left over from training, copies in other shards) are an error instead of a note.
+  // Tensors that nothing reads (left over from training, copies in other shards), and all else that stands in notes(),
+  // are an error instead of a note.
   bool strict = false;
   // The format in which models take every tensor, rounded to the nearest even value; one that the file has in another
   // is then in memory of its own. Vectors, see vector_format(). None: each as the file has it.
@@ -117,10 +118,11 @@ class Checkpoint {
   static Checkpoint of_packed(PackedFile file, const std::shared_ptr<WeightFiles>& weights,
                               const CheckpointOptions& options);
   template <class E>
-  json::Value parse(std::string_view name) const;
+  json::Value parse(std::string_view name);
   Checkpoint logged() &&;
-  bool read_configs();                                       // false: declined
-  bool is_accepted(const CheckpointOptions& options) const;  // false: declined
+  bool read_configs();                                 // false: declined
+  bool is_accepted(const CheckpointOptions& options);  // false: declined
+  void note_passed_over();
   // Asked with `options`, or with the notes of the same files that were asked of before.
   Checkpoint accepted(const CheckpointOptions& options, std::shared_ptr<Notes> notes = nullptr) &&;
   // What will be added; one that is cut is told of before any is read. False: declined.
@@ -146,6 +148,7 @@ class Checkpoint {
   std::unordered_map<std::string, std::size_t> by_name_;
   std::shared_ptr<WeightFiles> weights_;
   std::shared_ptr<Notes> notes_;
+  std::vector<std::string> passed_over_;  // and not yet noted: files are read twice where they are asked of first
 };
 
 // M::from_pretrained(), with what it would raise as a failure.

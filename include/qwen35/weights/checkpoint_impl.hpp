@@ -5,6 +5,7 @@
 #include <qwen35/weights/checkpoint.hpp>
 
 #if QWEN35_BODIES
+#include <qwen35/config/config_file.hpp>
 #include <qwen35/core/log.hpp>
 #include <qwen35/json/parse.hpp>
 #include <qwen35/weights/model_files.hpp>
@@ -186,8 +187,8 @@ QWEN35_BODY Checkpoint Checkpoint::open_gguf(const std::string& path, const Chec
   std::shared_ptr<Notes> notes;
   const auto made = [&, &passed_over = passed_over](std::vector<GgufFile> parts) {
     Checkpoint out = of_gguf(std::move(parts), weights, options);
-    if (!passed_over.empty() && !declined()) {
-      out.note(passed_over);
+    if (!passed_over.empty()) {
+      out.passed_over_.push_back(passed_over);
     }
     return std::move(out).accepted(options, notes);
   };
@@ -254,24 +255,38 @@ QWEN35_BODY Checkpoint Checkpoint::logged() && {
 }
 
 template <class E>
-json::Value Checkpoint::parse(std::string_view name) const {
+json::Value Checkpoint::parse(std::string_view name) {
   json::Builder builder;
   const json::ReadResult result = json::try_read(text(name), builder);
   if (declined() || !holds<E>(result.ok, files_.place(name), ": ", result.problem)) {
     return {};
+  }
+  if (builder.repeated().count > 0) {
+    passed_over_.push_back(concat(files_.place(name), ": of keys that stand there more than once the last counts: ",
+                                  builder.repeated().text(", ", 10)));
   }
   return builder.take();
 }
 
 QWEN35_BODY bool Checkpoint::read_configs() {
   config_ = parse<ConfigError>("config.json");
+  if (const std::string unheeded = unheeded_interval(config_); !unheeded.empty()) {
+    passed_over_.push_back(concat(files_.place("config.json"), ": ", unheeded));
+  }
   if (has_file("generation_config.json")) {
     generation_config_ = parse<ConfigError>("generation_config.json");
   }
   return !declined();
 }
 
-QWEN35_BODY bool Checkpoint::is_accepted(const CheckpointOptions& options) const {
+QWEN35_BODY void Checkpoint::note_passed_over() {
+  for (std::string& text : std::exchange(passed_over_, {})) {
+    note(std::move(text));
+  }
+}
+
+QWEN35_BODY bool Checkpoint::is_accepted(const CheckpointOptions& options) {
+  note_passed_over();
   if (options.check && !declined()) {
     options.check(*this);
   }
@@ -339,6 +354,7 @@ QWEN35_BODY void Checkpoint::add_shard(std::span<const std::byte> bytes, const s
 QWEN35_BODY void Checkpoint::add_shards() {
   const std::string index = files_.place(index_name);
   const json::Value root = parse<CheckpointError>(index_name);
+  note_passed_over();
   const json::Value* const weight_map = root.find("weight_map");
   if (declined() || !holds<CheckpointError>(weight_map != nullptr && weight_map->is_object() && weight_map->size() > 0,
                                             index, ": expected an object \"weight_map\" from tensors to files")) {
