@@ -255,12 +255,7 @@ class Chat {
     qwen35::require<qwen35::InputError>(static_cast<bool>(session_.options().media_loader),
                                         "pictures and videos cannot be read: ", no_media_);
     qwen35::require_no_address(part.value, part.type == qwen35::PartType::image ? "picture" : "video");
-    if (part.type == qwen35::PartType::image) {
-      session_.options().media_loader(part);  // an error is better told now than with the message
-    } else {
-      qwen35::require<qwen35::InputError>(qwen35::is_data_url(part.value) || qwen35::path_exists(part.value),
-                                          qwen35::shortened(part.value), ": no such file or folder");
-    }
+    session_.options().media_loader(part);  // an error is better told now than with the message
     attached_.push_back(std::move(part));
     screen_.note("[with the next message: " + tool::shown_name(attached_names()) + "]");
   }

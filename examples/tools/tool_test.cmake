@@ -322,7 +322,8 @@ elseif(WHAT STREQUAL "chat_pictures")
   expect_equal("answers" "${out}" "A green circle and a blue star.\nTwo shapes.\nAn orange triangle and a red triangle.\nA purple triangle moves down.\n")
   expect_in("notes" "${err}" "with the next message: a.png" "with the next message: clip" "nothing attached")
   expect_equal("exit status" "${code}" "0")
-  check_failed_commands("/image ${SCENES}/none.png|none.png: cannot be opened" "/image ${SCENES}/../scenes.json|not a PNG" "/video ${SCENES}/none|none: no such file or folder"
+  check_failed_commands("/image ${SCENES}/none.png|none.png: cannot be opened" "/image ${SCENES}/../scenes.json|not a PNG" "/video ${SCENES}/none|none: cannot be opened" "/video ${SCENES}/../scenes.json|scenes.json: " "/video ${SCENES}/a.png|a.png: this is a still picture"
+                        "/video ${CMAKE_CURRENT_LIST_DIR}|no pictures in this folder"
                         "/image http://example.org/a.png|nothing is fetched" "/image|/image: which file?")
   # An edited question is about the same picture, unless there is another.
   run("/image ${SCENES}/a.png\nDescribe this image.\n/edit How many shapes are there?\n/edit Describe this image.\n/image ${SCENES}/b.png\n/edit Describe this image.\n" --think off)
@@ -337,7 +338,9 @@ elseif(WHAT STREQUAL "chat_pictures")
   # A picture and a clip inside the line itself: named by their type. The picture is 64 x 64 pixels of ground.
   string(CONCAT png "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAAUElEQVR42u3PMQ0AAAgDsPnXycmBBCRwkzSpgWa6XouAgICAgICA"
          "gICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAwGUBJnEClY42OBwAAAAASUVORK5CYII=")
-  run("/video data:image/gif;base64,R0lGODlh\n/drop\n/image data:image/png;base64,${png}\nDescribe this image.\n" --think off -n 2)
+  execute_process(COMMAND base64 INPUT_FILE "${CMAKE_CURRENT_LIST_DIR}/../../tests/data/media/files/moving.gif" OUTPUT_VARIABLE gif COMMAND_ERROR_IS_FATAL ANY)
+  string(REPLACE "\n" "" gif "${gif}")
+  run("/video data:image/gif;base64,${gif}\n/drop\n/image data:image/png;base64,${png}\nDescribe this image.\n" --think off -n 2)
   expect_in("data URLs" "${err}" "message: data:image/gif" "message: data:image/png")
   expect_not_in("data URLs" "${err}" "data URL")
   expect_not_in("data URLs" "${err}" "base64")
@@ -392,6 +395,9 @@ elseif(WHAT STREQUAL "inspect")
   string(JSON experts GET "${out}" parts experts formats Q8_0)
   string(JSON fits GET "${out}" preset fits)
   expect_equal("JSON of a GGUF file" "${fits} ${experts}" "ON 835584")
+  run("/video data:image/gif;base64,R0lGODlh\n${text}\n" --think off)
+  expect_equal("output and exit status behind a clip that is cut" "${out}${code}" "1")
+  expect_in("a clip that is cut" "${err}" "the file is cut off" "[ended, since this failed: /video data:image/gif;")
   run("" "${data}/text/c07" --json)
   string(JSON fits GET "${out}" preset fits)
   string(JSON differences GET "${out}" preset differences)
