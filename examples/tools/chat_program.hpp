@@ -464,6 +464,19 @@ inline int run(const qwen35::Checkpoint& checkpoint, const Settings& settings,
   return converse(session, settings, screen, no_media);
 }
 
+// Asking for a temperature and the like is asking for draws, but for one of 0. Raises InputError for one that is asked
+// for with draws.
+inline void settle_draws(qwen35::GenerationConfig& config) {
+  if (config.temperature == 0.0) {
+    qwen35::require<qwen35::InputError>(!config.do_sample.value_or(false),
+                                        "--temperature 0 is for the most probable tokens, --sample true draws others");
+    config.temperature.reset();
+    config.do_sample = false;
+  } else if (!config.do_sample && (config.temperature || config.top_k || config.top_p || config.min_p)) {
+    config.do_sample = true;
+  }
+}
+
 inline void add_options(CLI::App& app, Settings& settings) {
   qwen35::GenerationConfig& config = settings.config;
   app.footer(
@@ -500,8 +513,8 @@ inline void add_options(CLI::App& app, Settings& settings) {
   constexpr double least = qwen35::GenerationLimits::least_divisor, most = std::numeric_limits<float>::max();
   app.add_option(
          "--temperature,--temp", config.temperature,
-         "of draws: below 1 the probable tokens become more so, above 1 less; the most probable alone: --sample false")
-      ->check(tool::number_within(least, most));
+         "of draws: below 1 the probable tokens become more so, above 1 less; 0: the most probable, as --sample false")
+      ->check(tool::zero_or_within(least, most));
   app.add_option("--top-k", config.top_k, "draw from so many of the most probable; 0: from all")
       ->transform(tool::whole_number<std::int64_t>(0, tool::most_tokens));
   app.add_option("--top-p", config.top_p, "draw from the most probable that together have this probability")

@@ -11,11 +11,7 @@ int main(int argc, char** argv) {
   chat_tool::Settings settings;
   chat_tool::add_options(app, settings);
   return tool::run(app, argc, argv, [&] {
-    // Asking for a temperature and the like is asking for draws.
-    qwen35::GenerationConfig& config = settings.config;
-    if (!config.do_sample && (config.temperature || config.top_k || config.top_p || config.min_p)) {
-      config.do_sample = true;
-    }
+    chat_tool::settle_draws(settings.config);
     chat_tool::Screen screen;
     const auto start = std::chrono::steady_clock::now();
     const qwen35::Checkpoint checkpoint =

@@ -70,6 +70,10 @@ inline CLI::Validator number_within(double least, double most) {
   return detail::number_that(qwen35::concat("a number from ", detail::plain(least), " to ", detail::plain(most)),
                              [=](double value) { return value >= least && value <= most; });
 }
+inline CLI::Validator zero_or_within(double least, double most) {
+  return detail::number_that(qwen35::concat("0 or a number from ", detail::plain(least), " to ", detail::plain(most)),
+                             [=](double value) { return value == 0 || (value >= least && value <= most); });
+}
 inline CLI::Validator positive_number() {
   return detail::number_that("a number above 0", [](double value) { return value > 0; });
 }

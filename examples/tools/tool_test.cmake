@@ -242,8 +242,8 @@ if(WHAT STREQUAL "chat")
   check_odd_files(--load @)
   check_values("checkpoint;--mmproj;--load-weights;--system;--think;--cache-type;--load;--template;--sample;--stop"
                "--threads;--thinking-budget;--fps;--max-pixels;--max-new-tokens;--temperature;--top-k;--top-p;--min-p;--repetition-penalty;--presence-penalty;--frequency-penalty;--seed")
-  check_ranges("--top-p|5|a number from 0 to 1" "--top-p|-0.1|a number from 0 to 1" "--min-p|1.5|a number from 0 to 1" "--temperature|-1|a number from 1e-30 to 3.40282347e+38"
-               "--temperature|0|a number from 1e-30 to 3.40282347e+38" "--repetition-penalty|0|a number from 1e-30 to 3.40282347e+38" "--presence-penalty|1e39|a number from -3.40282347e+38 to 3.40282347e+38"
+  check_ranges("--top-p|5|a number from 0 to 1" "--top-p|-0.1|a number from 0 to 1" "--min-p|1.5|a number from 0 to 1" "--temperature|-1|0 or a number from 1e-30 to 3.40282347e+38"
+               "--temperature|1e-31|0 or a number from 1e-30 to 3.40282347e+38" "--repetition-penalty|0|a number from 1e-30 to 3.40282347e+38" "--presence-penalty|1e39|a number from -3.40282347e+38 to 3.40282347e+38"
                "--top-k|-1|a whole number from 0 to 2147483647" "--top-k|9223372036854775809|a whole number from 0 to 2147483647" "--top-k|0x10|a whole number from 0 to 2147483647"
                "--max-new-tokens|0|a whole number from 1 to 2147483647" "--max-new-tokens|1.5|a whole number from 1 to 2147483647" "--seed|18446744073709551616|a whole number from 0 to 18446744073709551615"
                "--seed|-1|a whole number from 0 to 18446744073709551615" "--thinking-budget|-1|a whole number from 0 to 2147483647" "--max-pixels|0|a whole number from 1 to 281474976710656")
@@ -268,6 +268,19 @@ if(WHAT STREQUAL "chat")
   expect_equal("what follows a long line" "${out}${code}" "A blue star.\n1")
   execute_process(COMMAND printf "%s \\000 there?\\n/history\\n" "${text}" OUTPUT_FILE "${WORK}/nul")
   execute_process(COMMAND "${PROGRAM}" --think off -n 2 INPUT_FILE "${WORK}/nul" OUTPUT_VARIABLE out ERROR_FILE "${WORK}/nul_notes" RESULT_VARIABLE code)
+  # A temperature of 0 draws nothing, whatever the checkpoint's own settings and the other options say.
+  file(COPY "${CMAKE_CURRENT_LIST_DIR}/../shapes/" DESTINATION "${WORK}/drawing")
+  file(WRITE "${WORK}/drawing/generation_config.json" "{\"do_sample\": true, \"temperature\": 1e6, \"top_k\": 0, \"eos_token_id\": [435, 433]}")
+  run("${text}\n/regenerate\n" "${WORK}/drawing" --think off --temp 0 --top-p 1)
+  expect_equal("the answer at a temperature of 0" "${out}${code}" "A blue star.\nA blue star.\n0")
+  expect_in("notes at a temperature of 0" "${err}" "always the same")
+  run("${text}\n" "${WORK}/drawing" --think off -n 4)
+  if(out STREQUAL "A blue star.\n")
+    message(FATAL_ERROR "at a temperature of 1e6 the tokens are not drawn")
+  endif()
+  run("${text}\n" --think off --temp 0 --sample true)
+  expect_equal("output and exit status of draws at a temperature of 0" "${out}${code}" "1")
+  expect_in("draws at a temperature of 0" "${err}" "--temperature 0 is for the most probable tokens")
   file(STRINGS "${WORK}/nul_notes" shown REGEX "there\\?|2 messages")
   expect_in("a NUL byte" "${shown}" " there?" "[2 messages]")
   check_little_memory("${text}\n" 24000 60000 1000 --think off -n 4)
