@@ -149,7 +149,7 @@ std::string run(const Settings& settings) {
   const qwen35::LoadReport loading = checkpoint.loading();
   tool::print_notes(checkpoint);
   if (settings.verbose) {
-    std::cerr << checkpoint.name() << ": " << loading.text() << '\n';
+    std::cerr << tool::shown_name(checkpoint.name()) << ": " << loading.text() << '\n';
   }
   const BenchSubject subject{.cpu = machine::cpu_name(),
                              .isa = std::string(qwen35::isa_name()),

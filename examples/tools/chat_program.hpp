@@ -133,9 +133,9 @@ class Chat {
   }
   // What stands before the next message.
   std::string prompt() const {
-    return !calls_.empty()     ? "[result of " + calls_[results_.size()] + "] > "
+    return !calls_.empty()     ? "[result of " + tool::shown_name(calls_[results_.size()]) + "] > "
            : attached_.empty() ? "> "
-                               : "[" + attached_names() + "] > ";
+                               : "[" + tool::shown_name(attached_names()) + "] > ";
   }
 
  private:
@@ -146,7 +146,7 @@ class Chat {
       work();
     } catch (const std::exception& error) {
       failed_ = true;
-      screen_.note(tool::words(error));
+      screen_.note(tool::shown(tool::words(error)));
     }
   }
   qwen35::Message question(const std::string& text) const {
@@ -340,9 +340,9 @@ class Chat {
       }
       text += message.content.is_text() ? *message.content.text() : std::string();
       for (const qwen35::ToolCall& call : message.tool_calls) {
-        text += "\n[calls " + call.name + "] " + qwen35::json::dump(call.arguments);
+        text += "\n[calls " + tool::shown_name(call.name) + "] " + qwen35::json::dump(call.arguments);
       }
-      screen_.note(text);
+      screen_.note(qwen35::shown_text(text));
     }
     screen_.note(qwen35::concat("[", session_.messages().size(), " messages]"));
   }
@@ -413,7 +413,7 @@ inline int converse(Session& session, const Settings& settings, Screen& screen, 
     }
     // What follows in a pipe was written for a command that does its work: a question may be about its picture.
     if (chat.command_failed() && !lines.terminal()) {
-      screen.note("[ended, since this failed: " + tool::shown_name(qwen35::shortened(text)) + "]");
+      screen.note("[ended, since this failed: " + tool::shown_name(text) + "]");
       break;
     }
     text.clear();

@@ -10,6 +10,8 @@
 #include <optional>
 #include <string>
 
+#include "shown.hpp"
+
 namespace tool {
 
 struct ModelOptions {
@@ -51,7 +53,7 @@ inline void require_no_options(const ModelOptions& options) {
 // What was passed over goes to the error output, a line each.
 inline void print_notes(const qwen35::Checkpoint& checkpoint) {
   for (const std::string& note : checkpoint.notes()) {
-    std::cerr << "note: " << note << '\n';
+    std::cerr << "note: " << shown(note) << '\n';
   }
 }
 

@@ -167,7 +167,7 @@ class Describer {
       } catch (const std::exception& error) {
         out["error"] = qwen35::json::Value(qwen35::unicode::repair_utf8(tool::words(error)));
         if (settings_.quiet) {
-          screen_.note(tool::words(error));
+          screen_.note(tool::shown(tool::words(error)));
         }
         result = 1;
       }

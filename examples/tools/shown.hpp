@@ -5,21 +5,23 @@
 #include <qwen35/core/error.hpp>
 #include <qwen35/unicode/utf8.hpp>
 
-#include <algorithm>
 #include <string>
 
 namespace tool {
 
-// Lines as messages have them: without control characters, not too long.
+// A message that may be of several lines. Those behind the first are indented, so that no name with an end of a line in
+// it passes for something that the program says.
 inline std::string shown(const std::string& text) {
-  return qwen35::unicode::repair_utf8(qwen35::shown_message(text));
+  std::string out = qwen35::unicode::repair_utf8(qwen35::shown_message(text));
+  for (std::size_t at = out.find('\n'); at < out.size(); at = out.find('\n', at + 1)) {
+    out.insert(at + 1, at + 1 == out.size() || out[at + 1] == ' ' ? "" : "  ");
+  }
+  return out;
 }
 
 // A name, on one line.
 inline std::string shown_name(const std::string& text) {
-  std::string out = shown(text);
-  std::replace(out.begin(), out.end(), '\n', '?');
-  return out;
+  return qwen35::unicode::repair_utf8(qwen35::shortened(text));
 }
 
 }  // namespace tool

@@ -112,7 +112,7 @@ inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
       return app.exit(error);  // --help
     }
-    std::cerr << qwen35::shown_message(error.what()) << "\nRun with --help for more information.\n";
+    std::cerr << shown(error.what()) << "\nRun with --help for more information.\n";
     return error.get_exit_code();
   }
 }

@@ -19,6 +19,8 @@
 #include <sys/resource.h>
 #endif
 
+#include "shown.hpp"
+
 namespace tool {
 
 // Of what comes through standard input or is in a file of text: a device gives without end.
@@ -154,7 +156,7 @@ int run(const char* name, const Work& work) {
     qwen35::require<qwen35::InputError>(!output_lost(), "standard output cannot be written");
     return code;
   } catch (const std::exception& error) {
-    std::cerr << name << ": " << words(error) << '\n';
+    std::cerr << name << ": " << shown(words(error)) << '\n';
     return 1;
   }
 }

@@ -50,6 +50,18 @@ TEST_CASE("no message is longer than a screen, whatever it quotes, and each can 
   CHECK(shown_message(std::string("a\0b\x1B[2J\n\tc\x7F", 11)) == "a?b?[2J\n\tc?");
 }
 
+TEST_CASE("what is shown commands no terminal, and a name in it ends no line") {
+  // CSI as C1, an override, an isolate, no width, an Arabic mark, ends of a line and a paragraph, a mark of byte order.
+  CHECK(shown_text("\u009B2J \u202Ea\u2066b\u200Bc\u061Cd\u2028e\u2029f\uFEFFg\u2060") == "?2J ?a?b?c?d?e?f?g?");
+  // What borders on them, joiners, what is cut or no UTF-8 at all.
+  const std::string shown =
+      "\u00A0\u00E4\u200A\u200C\u200D\u2010\u2027\u202F\u205F\u2070\uFEFE\U0001F600 \xE2\x80 \xC2 \x9B";
+  CHECK(shown_text(shown) == shown);
+  CHECK(shown_message("two\nlines\u202E") == "two\nlines?");
+  CHECK(shortened("a\nnote: b\u0085") == "a?note: b?");
+  CHECK(shortened(std::string(299, 'x') + "\u20AC\n") == std::string(299, 'x') + "... (303 bytes)");
+}
+
 TEST_CASE("every error is an Error and a std::runtime_error, and no other kind") {
   static_assert(std::is_base_of_v<std::runtime_error, Error>);
   const auto caught_as = []<class E>(const E* /*kind*/) {

@@ -20,7 +20,7 @@ struct NameList {
   std::vector<std::string> names;
   std::size_t count = 0;
 
-  void add(std::string_view name);
+  void add(std::string_view name);  // as shortened() has it
   // At most `most` of them.
   std::string text(std::string_view between = ", ", std::size_t most = shown) const;
 };
@@ -29,7 +29,7 @@ struct NameList {
 
 QWEN35_BODY void NameList::add(std::string_view name) {
   if (count++ < shown) {
-    names.emplace_back(name.substr(0, 300));
+    names.push_back(shortened(name));
   }
 }
 
@@ -38,7 +38,7 @@ QWEN35_BODY std::string NameList::text(std::string_view between, std::size_t mos
   for (std::size_t i = 0; i < std::min(names.size(), most); ++i) {
     out.append(out.empty() ? "" : between).append(names[i]);
   }
-  return count > most ? concat(out, between.empty() ? "\n  " : " ", "and ", count - most, " more") : out;
+  return count > most ? concat(out, between.starts_with("\n") ? between : " ", "and ", count - most, " more") : out;
 }
 
 #endif  // QWEN35_BODIES

@@ -283,7 +283,7 @@ QWEN35_BODY std::string detail::unknown_generation_fields(const json::Value& fil
       continue;
     }
     const std::string_view meant = unknown.count < shown ? nearest_generation_field(key) : std::string_view();
-    unknown.add(meant.empty() ? shortened(key) : concat(key, " (did you mean ", meant, "?)"));
+    unknown.add(meant.empty() ? key : concat(key, " (did you mean ", meant, "?)"));
   }
   return unknown.text(", ", shown);
 }

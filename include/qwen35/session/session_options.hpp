@@ -96,10 +96,10 @@ struct SessionCallbacks {
 #if QWEN35_BODIES
 
 QWEN35_BODY std::string to_string(const Reply& reply) {
-  std::string line = shortened(reply.text);
+  std::string line = reply.text;
   std::replace(line.begin(), line.end(), '\n', ' ');
-  return concat("Reply: \"", line, "\", ", reply.tool_calls.size(), " tool calls, ", name(reply.finish_reason), "; ",
-                to_string(reply.usage));
+  return concat("Reply: \"", shortened(line), "\", ", reply.tool_calls.size(), " tool calls, ",
+                name(reply.finish_reason), "; ", to_string(reply.usage));
 }
 
 QWEN35_BODY json::Value to_json(const Reply& reply) {

@@ -250,7 +250,7 @@ QWEN35_BODY bool Binder::changes_results(std::string_view name) {
 }
 
 QWEN35_BODY void Binder::complain(const std::string& name, const std::string& what) {
-  problems_.add(std::string_view(name).substr(0, 300), what);
+  problems_.add(shortened(name), what);
 }
 
 QWEN35_BODY bool Binder::has_shape(const TensorInfo& tensor, const Shape& shape) const {

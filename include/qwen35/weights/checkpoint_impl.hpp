@@ -320,7 +320,7 @@ QWEN35_BODY void Checkpoint::add(std::span<const std::byte> bytes, const std::st
 
 QWEN35_BODY void Checkpoint::add(TensorInfo tensor) {
   const TensorInfo* const other = find(tensor.name);
-  if (!holds<CheckpointError>(other == nullptr, tensor.file, ": tensor \"", tensor.name, "\" is also in ",
+  if (!holds<CheckpointError>(other == nullptr, tensor.file, ": tensor \"", shortened(tensor.name), "\" is also in ",
                               other == nullptr ? tensor.file : other->file)) {
     return;
   }
@@ -368,7 +368,7 @@ QWEN35_BODY void Checkpoint::add_shards() {
     while (name.starts_with("./")) {
       name.erase(0, 2);
     }
-    if (!holds<CheckpointError>(is_plain_name(name), index, ": tensor \"", tensor,
+    if (!holds<CheckpointError>(is_plain_name(name), index, ": tensor \"", shortened(tensor),
                                 "\": expected the name of a file in the same folder")) {
       return;
     }
@@ -397,11 +397,11 @@ QWEN35_BODY void Checkpoint::add_shards() {
   NameList missing;
   for (const auto& [tensor, shard] : weight_map->members()) {
     if (find(tensor) == nullptr) {
-      missing.add(concat("\n  ", tensor, " (in ", shard_of.at(tensor), ")"));
+      missing.add(concat(tensor, " (in ", shard_of.at(tensor), ")"));
     }
   }
   if (!declined() && missing.count > 0) {
-    decline<CheckpointError>(concat(index, ": tensors that are not where the index says:", missing.text("")));
+    decline<CheckpointError>(concat(index, ": tensors that are not where the index says:\n  ", missing.text("\n  ")));
   }
 }
 

@@ -144,9 +144,10 @@ QWEN35_BODY GgufValue read_gguf_value(GgufCursor& cursor, std::string_view key, 
   }
   out.bytes = file.subspan(begin, cursor.at() - begin);
   if (out.type == GgufType::boolean) {
+    const std::string name = shortened(key);
     for (const std::byte value : out.bytes) {
-      if (!cursor.expect(value <= std::byte{1}, "\"", shortened(key), "\": the truth value ",
-                         std::to_integer<int>(value), ", expected 0 or 1")) {
+      if (!cursor.expect(value <= std::byte{1}, "\"", name, "\": the truth value ", std::to_integer<int>(value),
+                         ", expected 0 or 1")) {
         break;
       }
     }

@@ -132,7 +132,7 @@ QWEN35_BODY void place_gguf_tensors(std::vector<GgufEntry>& entries, std::span<c
     TensorInfo& tensor = entries[i].tensor;
     const std::uint64_t offset = entries[i].offset;
     if (!entries[i].format) {
-      unknown[tensor.dtype].add(shortened(tensor.name));
+      unknown[tensor.dtype].add(tensor.name);
       continue;
     }
     const FormatInfo& format = format_info(*entries[i].format);

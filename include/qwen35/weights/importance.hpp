@@ -114,8 +114,9 @@ QWEN35_BODY Importance Importance::read(std::span<const std::byte> bytes, const 
                              ", expected F32");
     std::vector<float> out(tensor.bytes.size() / sizeof(float));
     std::memcpy(out.data(), tensor.bytes.data(), out.size() * sizeof(float));
+    const std::string name = shortened(tensor.name);
     for (const float value : out) {
-      require<CheckpointError>(std::isfinite(value) && value >= 0.0f, source, ": ", shortened(tensor.name),
+      require<CheckpointError>(std::isfinite(value) && value >= 0.0f, source, ": ", name,
                                ": a value that is no sum of squares and no count");
     }
     return out;

@@ -191,6 +191,7 @@ QWEN35_BODY void WeightPacking::write(PackedWriter& writer, const std::function<
   const std::size_t to_bytes = row_bytes(to_, cols());
   std::vector<std::byte> out(std::min(piece, rows()) * to_bytes);
   std::vector<double> squares(std::min(piece, rows())), errors(squares.size());
+  const std::string weight = shortened(weight_.name);
   for (std::size_t first = 0; first < rows(); first += piece) {
     const std::size_t count = std::min(piece, rows() - first);
     parallel_for((count + 15) / 16, [&](std::size_t sixteen) {
@@ -216,8 +217,8 @@ QWEN35_BODY void WeightPacking::write(PackedWriter& writer, const std::function<
       }
     });
     for (std::size_t i = 0; i < count; ++i) {
-      require<CheckpointError>(std::isfinite(squares[i]) && std::isfinite(errors[i]), weight_.file, ": ",
-                               shortened(weight_.name), ": row ", first + i, " has values that ", name(to_),
+      require<CheckpointError>(std::isfinite(squares[i]) && std::isfinite(errors[i]), weight_.file, ": ", weight,
+                               ": row ", first + i, " has values that ", name(to_),
                                " cannot hold: only copy keeps them");
       sum.squares += squares[i];
       sum.errors += errors[i];

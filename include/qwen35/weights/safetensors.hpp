@@ -149,7 +149,7 @@ QWEN35_BODY bool SafetensorsHeader::begin_object() {
       return true;
     }
     if (!names_.insert(name_).second) {
-      return fail(concat("tensor \"", name_, "\" stands twice in the header"));
+      return fail(concat("tensor \"", shortened(name_), "\" stands twice in the header"));
     }
     entries.push_back({name_, {}, {}, 0, 0});
     seen_ = 0;
@@ -171,11 +171,11 @@ QWEN35_BODY bool SafetensorsHeader::key(std::string_view key) {
            : key == "data_offsets" ? Field::offsets
                                    : Field::none;
   if (field_ == Field::none) {
-    return fail(concat("tensor \"", name_, "\": unknown entry \"", key, "\""));
+    return fail(concat("tensor \"", shortened(name_), "\": unknown entry \"", shortened(key), "\""));
   }
   const unsigned bit = 1u << static_cast<unsigned>(field_);
   if ((seen_ & bit) != 0) {
-    return fail(concat("tensor \"", name_, "\": entry \"", key, "\" stands twice"));
+    return fail(concat("tensor \"", shortened(name_), "\": entry \"", key, "\" stands twice"));
   }
   seen_ |= bit;
   return true;
@@ -185,7 +185,7 @@ QWEN35_BODY bool SafetensorsHeader::end_object() {
   --depth_;
   if (depth_ == 1) {
     if (!metadata_ && seen_ != 7) {
-      return fail(concat("tensor \"", name_, "\": expected dtype, shape and data_offsets"));
+      return fail(concat("tensor \"", shortened(name_), "\": expected dtype, shape and data_offsets"));
     }
     metadata_ = false;
   }
@@ -210,7 +210,7 @@ QWEN35_BODY bool SafetensorsHeader::end_array() {
   }
   in_array_ = false;
   return field_ != Field::offsets || offsets_ == 2 ||
-         fail(concat("tensor \"", name_, "\": data_offsets must be two numbers"));
+         fail(concat("tensor \"", shortened(name_), "\": data_offsets must be two numbers"));
 }
 
 QWEN35_BODY bool SafetensorsHeader::fail(std::string why) {
@@ -220,7 +220,7 @@ QWEN35_BODY bool SafetensorsHeader::fail(std::string why) {
 
 QWEN35_BODY bool SafetensorsHeader::wrong(std::string_view what) {
   return fail(depth_ == 0 ? concat("the header is ", what, ", expected an object")
-                          : concat("entry \"", name_, "\": unexpected ", what));
+                          : concat("entry \"", shortened(name_), "\": unexpected ", what));
 }
 
 QWEN35_BODY bool SafetensorsHeader::whole(std::uint64_t value) {
@@ -231,17 +231,17 @@ QWEN35_BODY bool SafetensorsHeader::whole(std::uint64_t value) {
     return wrong("a number");
   }
   if (value > SIZE_MAX) {
-    return fail(concat("tensor \"", name_, "\": ", value, " is more than this system can address"));
+    return fail(concat("tensor \"", shortened(name_), "\": ", value, " is more than this system can address"));
   }
   if (field_ == Field::shape) {
     if (entries.back().shape.size() == 8) {
-      return fail(concat("tensor \"", name_, "\": more than 8 axes"));
+      return fail(concat("tensor \"", shortened(name_), "\": more than 8 axes"));
     }
     entries.back().shape.push_back(static_cast<std::size_t>(value));
     return true;
   }
   if (offsets_ >= 2) {
-    return fail(concat("tensor \"", name_, "\": data_offsets must be two numbers"));
+    return fail(concat("tensor \"", shortened(name_), "\": data_offsets must be two numbers"));
   }
   (offsets_++ == 0 ? entries.back().begin : entries.back().end) = static_cast<std::size_t>(value);
   return true;
@@ -304,7 +304,7 @@ std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const 
     return {};
   }
   ProblemList problems;
-  const auto complain = [&](std::string_view name, std::string_view what) { problems.add(name.substr(0, 300), what); };
+  const auto complain = [&](std::string_view name, std::string_view what) { problems.add(shortened(name), what); };
   std::vector<TensorInfo> tensors;
   tensors.reserve(header.entries.size());
   std::vector<std::array<std::size_t, 3>>
@@ -313,7 +313,7 @@ std::vector<TensorInfo> read_safetensors(std::span<const std::byte> file, const 
     const std::size_t bits = safetensors_bits(entry.dtype);
     const std::optional<std::size_t> expected = bits == 0 ? std::nullopt : tensor_bytes(entry.shape, bits);
     if (bits == 0) {
-      complain(entry.name, "unknown dtype \"" + entry.dtype + "\"");
+      complain(entry.name, concat("unknown dtype \"", shortened(entry.dtype), "\""));
     } else if (!expected) {
       complain(entry.name, "shape " + shape_text(entry.shape) + " of " + entry.dtype +
                                " is too large, or no whole number of bytes");
