@@ -3,11 +3,8 @@
 // fits. No weight is read.
 #include <qwen35/cache/cache_layout.hpp>
 #include <qwen35/config/config_file.hpp>
-#include <qwen35/config/presets.hpp>
 #include <qwen35/json/dump.hpp>
 #include <qwen35/model/workspace_of.hpp>
-#include <qwen35/weights/bind.hpp>
-#include <qwen35/weights/bind_vision.hpp>
 #include <qwen35/weights/checkpoint_config.hpp>
 #include <qwen35/weights/pack_source.hpp>
 #include <qwen35/weights/tensor_part.hpp>
@@ -22,6 +19,7 @@
 #include <vector>
 
 #include "model_options.hpp"
+#include "presets.hpp"
 #include "shown.hpp"
 #include "tool_options.hpp"
 #include "unread_fields.hpp"
@@ -29,17 +27,6 @@
 #if !defined(QWEN35_TOOL_CONFIG_LIST)
 #define QWEN35_TOOL_CONFIG_LIST qwen35::configs::Shapes
 #endif
-
-#define QWEN35_PRESETS(X) \
-  X(Shapes)               \
-  X(Qwen35_0_8B)          \
-  X(Qwen35_2B)            \
-  X(Qwen35_4B)            \
-  X(Qwen35_9B)            \
-  X(Qwen35_27B)           \
-  X(Qwen35_35B_A3B)       \
-  X(Qwen35_122B_A10B)     \
-  X(Qwen35_397B_A17B)
 
 namespace {
 
@@ -85,21 +72,6 @@ Needs needs_of() {
   return out;
 }
 
-// Why a checkpoint that a preset fits cannot be opened as such a model; "": it can.
-template <class Config>
-std::string problem_of(const qwen35::Checkpoint& checkpoint) {
-  const qwen35::Result<bool> looked = qwen35::attempt([&] {
-    qwen35::bind_text<Config>(checkpoint, qwen35::Head::required, qwen35::Binding::look);
-    if constexpr (qwen35::is_multimodal<Config>) {
-      if (checkpoint.config().find("vision_config") != nullptr) {
-        qwen35::bind_vision<qwen35::vision_config_t<Config>>(checkpoint, qwen35::Binding::look);
-      }
-    }
-    return true;
-  });
-  return looked ? "" : looked.failure().message;
-}
-
 // The preset that fits, else the one of which the fewest fields differ. Raises ConfigError for what describes no model.
 Fit fit_of(const qwen35::Checkpoint& checkpoint) {
   Fit best;
@@ -111,13 +83,12 @@ Fit fit_of(const qwen35::Checkpoint& checkpoint) {
     const std::ptrdiff_t count = std::count(lines.begin(), lines.end(), '\n');
     if (best.preset.empty() || count < fewest) {
       fewest = count;
-      best = {preset, lines, is_one_of<Config, QWEN35_TOOL_CONFIG_LIST>(), values ? problem_of<Config>(checkpoint) : "",
+      best = {preset, lines, is_one_of<Config, QWEN35_TOOL_CONFIG_LIST>(),
+              values ? tool::problem_of<Config>(checkpoint) : "",
               values ? std::optional(needs_of<Config>()) : std::nullopt};
     }
   };
-#define QWEN35_LOOK(preset) look(static_cast<const qwen35::configs::preset*>(nullptr), #preset);
-  QWEN35_PRESETS(QWEN35_LOOK)
-#undef QWEN35_LOOK
+  tool::each_preset(look);
   return best;
 }
 

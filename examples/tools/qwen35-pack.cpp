@@ -2,6 +2,7 @@
 // qwen35-pack SOURCE OUT.qwen35 [--recipe q4-mixed]: a folder or a GGUF file as one packed file; --verify looks at one.
 #include <qwen35/io/plain_file.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
+#include <qwen35/weights/checkpoint_config.hpp>
 #include <qwen35/weights/pack.hpp>
 
 #include <chrono>
@@ -12,6 +13,8 @@
 #include <string>
 
 #include "model_options.hpp"
+#include "presets.hpp"
+#include "shown.hpp"
 #include "tool_options.hpp"
 
 #if QWEN35_HAS_POSIX
@@ -104,6 +107,22 @@ qwen35::PackRecipe recipe_of(const std::string& name) {
   return recipe;
 }
 
+// The notes on a checkpoint, with what a model of the preset that its config fits would pass over or lack.
+void print_notes(const qwen35::Checkpoint& checkpoint) {
+  std::string problem;
+  tool::each_preset([&]<class Config>(const Config*, const char*) {
+    if (qwen35::try_check<Config>(checkpoint)) {
+      problem = tool::problem_of<Config>(checkpoint);
+    }
+  });
+  for (const std::string& note : checkpoint.notes()) {
+    std::cout << "note: " << tool::shown(note) << '\n';
+  }
+  if (!problem.empty()) {
+    std::cout << "note: cannot be run: " << tool::shown(problem) << '\n';
+  }
+}
+
 void verify(const Settings& settings) {
   const qwen35::Checkpoint checkpoint = qwen35::Checkpoint::open(settings.source, {.load = qwen35::LoadMode::as_used});
   const qwen35::PackedFile* const packed = checkpoint.packed();
@@ -115,10 +134,13 @@ void verify(const Settings& settings) {
     ProgressLine line(is_terminal() && !settings.quiet);
     qwen35::verify_values(checkpoint, [&](std::size_t done, std::size_t total) { line.show(done, total); });
   }
-  std::cout << settings.source << ": " << checkpoint.tensors().size() << " tensors"
+  std::cout << tool::shown_name(settings.source) << ": " << checkpoint.tensors().size() << " tensors"
             << (packed == nullptr ? ""
                                   : " and " + std::to_string(packed->files.size()) + " files are as they were written")
             << ", all values are finite\n";
+  if (!settings.quiet) {
+    print_notes(checkpoint);
+  }
 }
 
 void pack(const Settings& settings) {
@@ -148,8 +170,8 @@ void pack(const Settings& settings) {
   }
   const qwen35::PackSum all = report.all();
   print_row("all", all);
-  std::printf("%s: %zu bytes, %.3f bits a weight (source: %zu bytes of tensors)%s\n", settings.out.c_str(),
-              report.file_bytes, all.bits_per_value(), all.source_bytes,
+  std::printf("%s: %zu bytes, %.3f bits a weight (source: %zu bytes of tensors)%s\n",
+              tool::shown_name(settings.out).c_str(), report.file_bytes, all.bits_per_value(), all.source_bytes,
               options.importance == nullptr
                   ? ""
                   : (", importance for " + std::to_string(report.with_importance) + " tensors").c_str());
@@ -158,9 +180,8 @@ void pack(const Settings& settings) {
         "note: no weight was written anew: none takes more bits than the recipe's formats, or its rules are for "
         "none\n");
   }
-  for (const std::string& note : checkpoint.notes()) {
-    std::printf("note: %s\n", note.c_str());
-  }
+  std::fflush(stdout);
+  print_notes(checkpoint);
 }
 
 }  // namespace
