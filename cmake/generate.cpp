@@ -12,6 +12,7 @@
 #include <qwen35/config/config_writer.hpp>
 #include <qwen35/config/json_fields.hpp>
 #include <qwen35/config/rope_fields.hpp>
+#include <qwen35/core/edit_distance.hpp>
 #include <qwen35/core/log.hpp>
 #include <qwen35/core/name_list.hpp>
 #include <qwen35/core/part_clock.hpp>

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #if QWEN35_BODIES
+#include <qwen35/core/edit_distance.hpp>
 #include <qwen35/core/hash.hpp>
 #include <qwen35/core/log.hpp>
 #include <qwen35/core/name_list.hpp>
@@ -16,7 +17,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <numeric>
 #include <span>
 #include <utility>
 #endif
@@ -74,8 +74,6 @@ inline constexpr std::string_view passed_over_fields[] = {"transformers_version"
                                                           "target_lookbehind",
                                                           "max_matching_ngram_size"};
 
-// How many characters have to be put in, taken out or replaced to make `to` of `from`; above `most` any such number.
-std::size_t edit_distance(std::string_view from, std::string_view to, std::size_t most);
 // The field whose name is at most two such steps away; "": none.
 std::string_view nearest_generation_field(std::string_view key);
 // The keys of a file that are fields of nothing, each with the field that may be meant; "": none.
@@ -237,22 +235,6 @@ QWEN35_BODY void refuse_unknown_ways(const JsonFields& fields) {
 }
 
 }  // namespace detail
-
-QWEN35_BODY std::size_t detail::edit_distance(std::string_view from, std::string_view to, std::size_t most) {
-  if (std::max(from.size(), to.size()) - std::min(from.size(), to.size()) > most) {
-    return most + 1;
-  }
-  std::vector<std::size_t> row(to.size() + 1);  // from what was read of `from` to each beginning of `to`
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t k = 0; k < to.size(); ++k) {
-      const std::size_t replaced = diagonal + (from[i] == to[k] ? 0u : 1u);
-      diagonal = std::exchange(row[k + 1], std::min({replaced, row[k] + 1, row[k + 1] + 1}));
-    }
-  }
-  return row.back();
-}
 
 QWEN35_BODY std::string_view detail::nearest_generation_field(std::string_view key) {
   std::size_t least = 3;
