@@ -9,6 +9,8 @@
 #include <cmath>
 #include <string>
 
+#include "shown.hpp"
+
 namespace bench_tool {
 
 struct Counts {
@@ -111,7 +113,7 @@ BenchModel bench_model(const qwen35::Checkpoint& checkpoint) {
   }
   const qwen35::json::Value* const type = checkpoint.config().find("model_type");
   return {qwen35::AnyModel(std::move(model)), counts,
-          (type != nullptr && type->is_string() ? type->as_string() + " " : std::string()) +
+          (type != nullptr && type->is_string() ? tool::shown_name(type->as_string()) + " " : std::string()) +
               std::string(sums.main_format())};
 }
 
