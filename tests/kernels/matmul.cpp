@@ -163,7 +163,7 @@ std::vector<float> varied_tokens(std::size_t width) {
   const auto token = [&](std::size_t t, std::size_t i) -> float& { return x[t * width + i]; };
   for (std::size_t i = 0; i < width; ++i) {
     token(1, i) = 0.0f;
-    token(2, i) = i % 3 == 0 ? -2.5f : 2.5f;  // codes of +-127
+    token(2, i) = i % 3 == 0 && i >= 128 ? -2.5f : 2.5f;  // codes of +-127
     token(3, i) *= i / 32 % 2 == 0 ? 1e-40f : 1e-20f;
     token(4, i) *= std::pow(10.0f, static_cast<float>(i % 7));
   }
@@ -231,7 +231,7 @@ TEST_CASE("products of integers are their definition on every instruction set, f
       for_each_isa([&] {
         CAPTURE(name(format));
         CAPTURE(cols);
-        for (const std::size_t tokens : {1u, 2u, 3u, 5u, 8u}) {
+        for (const std::size_t tokens : {1u, 2u, 3u, 4u, 5u, 8u}) {
           for (const std::size_t split : {0u, 1u, 33u}) {
             std::vector<float> y(8 * rows, NAN);
             for (std::size_t t = 0; t < 8; t += tokens) {

@@ -47,7 +47,8 @@ using ByteVec = hn::Vec<ByteTag>;
 using SignedTag = hn::Repartition<std::int8_t, Tag>;
 using IntTag = hn::RebindToSigned<Tag>;
 using IntVec = hn::Vec<IntTag>;
-using ShortVec = hn::Vec<hn::Repartition<std::int16_t, Tag>>;
+using ShortTag = hn::Repartition<std::int16_t, Tag>;
+using ShortVec = hn::Vec<ShortTag>;
 
 inline constexpr std::size_t vector_bytes = 4 * lanes;
 inline constexpr std::size_t vector_rows = lanes / 4;  // pieces of a vector
@@ -265,14 +266,16 @@ struct ByteQuad {
   ByteVec a, b, c, d;
 };
 
-// Of each piece of four vectors the sums of its four numbers: those of a, b, c, d.
+// Of each piece of four vectors the sums of its four numbers, or of its four pairs of 16 bits: those of a, b, c, d.
+template <class AddTag = IntTag>
 HWY_INLINE IntVec sum_pieces(const Quad& v) {
   const hn::Repartition<std::uint64_t, Tag> wide;
+  const AddTag add;
   const IntTag tag;
-  const auto ab = hn::BitCast(wide, hn::Add(hn::InterleaveLower(tag, v.a, v.b), hn::InterleaveUpper(tag, v.a, v.b)));
-  const auto cd = hn::BitCast(wide, hn::Add(hn::InterleaveLower(tag, v.c, v.d), hn::InterleaveUpper(tag, v.c, v.d)));
-  return hn::Add(hn::BitCast(tag, hn::InterleaveLower(wide, ab, cd)),
-                 hn::BitCast(tag, hn::InterleaveUpper(wide, ab, cd)));
+  const auto sum = [add](auto a, auto b) HWY_ATTR { return hn::Add(hn::BitCast(add, a), hn::BitCast(add, b)); };
+  const auto ab = hn::BitCast(wide, sum(hn::InterleaveLower(tag, v.a, v.b), hn::InterleaveUpper(tag, v.a, v.b)));
+  const auto cd = hn::BitCast(wide, sum(hn::InterleaveLower(tag, v.c, v.d), hn::InterleaveUpper(tag, v.c, v.d)));
+  return hn::BitCast(tag, sum(hn::InterleaveLower(wide, ab, cd), hn::InterleaveUpper(wide, ab, cd)));
 }
 
 #if HWY_TARGET <= HWY_AVX3

@@ -146,11 +146,40 @@ class TokenChunk {
                      [to, step](std::size_t k) { return to[k * step].sums; });
       }
       if constexpr (K::zero != 0) {
-        copy_numbers([&own](std::size_t i) { return K::group == 16 ? own[i]->negated16 : own[i]->negated; },
-                     [to, step](std::size_t k) { return to[k * step].negated; });
+        HWY_ALIGN std::int32_t starts[tile_tokens][K::sums];
+        for (std::size_t i = 0; i < tile_tokens; ++i) {
+          negated_pairs(own[i]->codes, starts[i]);
+        }
+        copy_numbers([&starts](std::size_t i) { return starts[i]; },
+                     [to, step](std::size_t k) { return to[k * step].start; });
       }
     }
   }
+
+#if HWY_TARGET == HWY_AVX2
+  // Of each group -zero times the sum of the first two of each four codes, and that of the last two, in 16 bits.
+  static HWY_INLINE void negated_pairs(const std::int8_t* codes, std::int32_t* to) {
+    const ByteVec zero = hn::Set(ByteTag(), std::uint8_t{K::zero});
+    const IntTag tag;
+    const auto pairs = [codes, zero](std::size_t i) HWY_ATTR {
+      const ByteVec x = hn::LoadU(ByteTag(), reinterpret_cast<const std::uint8_t*>(codes) + i * vector_bytes);
+      return hn::BitCast(IntTag(), multiply_pairs<K>(zero, x));
+    };
+    // A piece is half a group of 32, or a group of 16.
+    const IntVec low = sum_pieces<ShortTag>({pairs(0), pairs(1), pairs(2), pairs(3)});
+    const IntVec high = sum_pieces<ShortTag>({pairs(4), pairs(5), pairs(6), pairs(7)});
+    const auto negate = [](IntVec v) HWY_ATTR { return hn::BitCast(IntTag(), hn::Neg(hn::BitCast(ShortTag(), v))); };
+    if constexpr (K::group == 32) {
+      const auto both = hn::Add(hn::BitCast(ShortTag(), hn::ConcatLowerLower(tag, high, low)),
+                                hn::BitCast(ShortTag(), hn::ConcatUpperUpper(tag, high, low)));
+      hn::Store(negate(hn::BitCast(tag, both)), tag, to);
+    } else {
+      const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+      hn::Store(negate(IntVec{_mm256_permutevar8x32_epi32(low.raw, order)}), tag, to);
+      hn::Store(negate(IntVec{_mm256_permutevar8x32_epi32(high.raw, order)}), tag, to + lanes);
+    }
+  }
+#endif
 
   // from(i)[k] of four tokens i to to(k)[i].
   template <class From, class To>
@@ -205,8 +234,8 @@ inline void multiply_chunk(const PanelSpan& panel, const TokenChunk<K>& x, std::
 // Codes of a tile are in the first-level cache still when they are multiplied: 1.02 to 1.07 times as fast as 64 rows
 // (Zen 3; 16 tokens; q4_k, q6_k and q8_0). It was not measured elsewhere.
 inline constexpr bool one_tile_panels = HWY_TARGET == HWY_AVX2;
-// So many chunks are copied once for all rows of a task: an expert's share of 512 tokens is 16 on average, and seldom
-// more than twice that. (17 to 32 tokens are 1.03 to 1.06 times as fast as when each panel copies them.)
+// So many chunks of a span are copied once for all rows of a task: an expert's share of 512 tokens is 16 on average,
+// and seldom more than twice that. (17 to 32 tokens are 1.03 to 1.06 times as fast as when each panel copies them.)
 inline constexpr std::size_t kept_chunks = one_tile_panels ? 2 : 1;
 
 // `allow_amx`: in its tile registers where they are worth it.
@@ -234,26 +263,35 @@ inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool 
   const std::size_t whole = Reader::bytes == 0 ? 0 : task.w.cols / quantized_values;
   const std::size_t block_bytes = row_bytes(task.w.format, quantized_values);
   // Where the tokens are copied once for all rows, rows may be multiplied as soon as a tile of them is expanded.
-  const bool copied_once = task.tokens <= kept_chunks * chunk_tokens && all_blocks <= span_blocks;
+  const std::size_t chunks = (task.tokens + chunk_tokens - 1) / chunk_tokens;
+  const bool copied_once = chunks * ((all_blocks + span_blocks - 1) / span_blocks) <= kept_chunks;
   const std::size_t panel_rows = one_tile_panels && copied_once ? tile_rows : integer_panel_rows;
   for (std::size_t row = task.row_begin; row < task.row_end; row += panel_rows) {
     const std::size_t rows = task.row_end - row < panel_rows ? task.row_end - row : panel_rows;
     for (std::size_t span = 0; span < all_blocks; span += span_blocks) {
       const std::size_t blocks = all_blocks - span < span_blocks ? all_blocks - span : span_blocks;
       for (std::size_t r = 0; r < rows; r += tile_rows) {
+        // The rows of each vector as expand_block takes them; those beyond the last repeat it.
+        const auto row_of = [row, rows, r](std::size_t i) {
+          const std::size_t own = r + i / lanes * lanes + i % vector_rows * 4 + i % lanes / vector_rows;
+          return row + (own < rows ? own : rows - 1);
+        };
+        const std::byte* at[tile_rows];
+        for (std::size_t i = 0; i < tile_rows; ++i) {
+          at[i] = task.w.row(row_of(i)) + span * block_bytes;
+        }
         for (std::size_t b = 0; b < blocks; ++b) {
           for (std::size_t v = 0; v < tile_vectors; ++v) {
             const std::uint8_t* from[lanes];
             for (std::size_t i = 0; i < lanes; ++i) {
-              // (Rows beyond the last repeat it.)
-              const std::size_t own = r + v * lanes + i % vector_rows * 4 + i / vector_rows;
-              const std::size_t index = row + (own < rows ? own : rows - 1);
-              const std::byte* const at = task.w.row(index) + (span + b) * block_bytes;
-              from[i] = span + b < whole ? reinterpret_cast<const std::uint8_t*>(at)
-                                         : copy_block(task.w, index, span + b, Reader::bytes == 0, room[i]);
+              from[i] = reinterpret_cast<const std::uint8_t*>(at[v * lanes + i]);
               for (std::size_t line = 0; !spreads_fetches && line < block_bytes; line += 64) {
-                fetch(at + line, integer_panel_rows * task.w.row_bytes);
+                fetch(at[v * lanes + i] + line, integer_panel_rows * task.w.row_bytes);
               }
+              at[v * lanes + i] += block_bytes;
+            }
+            for (std::size_t i = 0; span + b >= whole && i < lanes; ++i) {
+              from[i] = copy_block(task.w, row_of(v * lanes + i), span + b, Reader::bytes == 0, room[i]);
             }
             expand_block<Reader>(from, b, v, amx, tiles[r / tile_rows]);
           }
@@ -273,7 +311,7 @@ inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool 
       NextPanel next(task, row, span, panel_rows, Kind::sums * ((rows + tile_rows - 1) / tile_rows) * token_tiles);
       for (std::size_t token = 0; token < task.tokens; token += chunk_tokens) {
         const std::size_t tokens = task.tokens - token < chunk_tokens ? task.tokens - token : chunk_tokens;
-        TokenChunk<K>& x = kept[copied_once ? token / chunk_tokens : 0];
+        TokenChunk<K>& x = kept[copied_once ? span / span_blocks * chunks + token / chunk_tokens : 0];
         if (row == task.row_begin || !copied_once) {
           x.set(task, token, tokens, span, blocks, all_blocks);
         }
