@@ -3,8 +3,8 @@
 // of each row of a vector together, and read for all tokens.
 #include <qwen35/kernels/formats/unpacked_blocks-inl.hpp>
 #include <qwen35/kernels/integer_amx-inl.hpp>
-#include <qwen35/kernels/integer_tile-inl.hpp>
 #include <qwen35/kernels/next_panel-inl.hpp>
+#include <qwen35/kernels/token_chunk-inl.hpp>
 
 #if defined(QWEN35_KERNELS_INTEGER_PANELS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef QWEN35_KERNELS_INTEGER_PANELS_INL_HPP
@@ -39,25 +39,19 @@ struct StoreCodes {
   ByteVec move;
 
   HWY_INLINE void operator()(std::size_t g, const ByteQuad& first, const ByteQuad& last) const {
-    constexpr std::size_t step = tile_vectors * vector_bytes;
-    if constexpr (Kind::group == 32) {
-      std::uint8_t* const to = codes + g * panel_blocks * 8 * step;
-      put(first, to);
-      put(last, to + 4 * step);
-    } else {
-      put(first, codes + 2 * g * panel_blocks * 4 * step);
-      put(last, codes + (2 * g + 1) * panel_blocks * 4 * step);
-    }
+    piece(2 * g, first);
+    piece(2 * g + 1, last);
   }
-
- private:
-  HWY_INLINE void put(const ByteQuad& v, std::uint8_t* to) const {
-    constexpr std::size_t step = tile_vectors * vector_bytes;
+  HWY_INLINE void piece(std::size_t i, const ByteQuad& v) const {
+    constexpr std::size_t step = tile_vectors * vector_bytes, pieces = Kind::group / 16;
+    std::uint8_t* const to = codes + (i / pieces * panel_blocks * pieces + i % pieces) * 4 * step;
     hn::Store(moved(v.a), ByteTag(), to);
     hn::Store(moved(v.b), ByteTag(), to + step);
     hn::Store(moved(v.c), ByteTag(), to + 2 * step);
     hn::Store(moved(v.d), ByteTag(), to + 3 * step);
   }
+
+ private:
   HWY_INLINE ByteVec moved(ByteVec v) const { return unsigned_codes && Kind::zero != 0 ? hn::Add(v, move) : v; }
 };
 
@@ -70,6 +64,17 @@ HWY_INLINE void store_quad(const Quad& pieces, std::size_t step, float* to) {
   store(hn::BitCast(Tag(), v.d), to + 3 * step);
 }
 
+// Scales and offsets of group k of `lanes` rows.
+struct StoreScales {
+  float* scales;  // of vector v and block b of the first group
+  float* offsets;
+  HWY_INLINE void operator()(std::size_t k, Vec own) const { store(own, scales + k * panel_blocks * tile_rows); }
+  HWY_INLINE void operator()(std::size_t k, Vec own, Vec offset) const {
+    store(own, scales + k * panel_blocks * tile_rows);
+    store(offset, offsets + k * panel_blocks * tile_rows);
+  }
+};
+
 // Block b of `lanes` rows into vector v of a tile. rows[q * vector_rows + j] is row 4 j + q.
 template <class Reader>
 HWY_INLINE void expand_block(const std::uint8_t* const* rows, std::size_t b, std::size_t v, bool amx,
@@ -79,6 +84,11 @@ HWY_INLINE void expand_block(const std::uint8_t* const* rows, std::size_t b, std
   Reader::codes(
       LoadTransposed{rows},
       StoreCodes<Kind>{to.codes + (b * Kind::group / 4 * tile_vectors + v) * vector_bytes, zero_move<Kind>(amx)});
+  if constexpr (requires { Reader::lane_scales(rows, StoreScales{}); }) {
+    Reader::lane_scales(
+        rows, StoreScales{to.scales + (b * tile_vectors + v) * lanes, to.offsets + (b * tile_vectors + v) * lanes});
+    return;
+  }
   const GroupScales<Kind> own[4] = {Reader::scales(rows), Reader::scales(rows + vector_rows),
                                     Reader::scales(rows + 2 * vector_rows), Reader::scales(rows + 3 * vector_rows)};
   for (std::size_t k = 0; k < Kind::sums; k += 4) {
@@ -95,117 +105,6 @@ HWY_INLINE void expand_block(const std::uint8_t* const* rows, std::size_t b, std
     }
   }
 }
-
-// Up to chunk_tokens tokens over a span, as tiles read them.
-template <class K>
-class TokenChunk {
- public:
-  // `tokens` rows from block `span` on; those behind them in the last tile repeat the last.
-  HWY_INLINE void set(const IntegerMatmulTask& task, std::size_t token, std::size_t tokens, std::size_t span,
-                      std::size_t blocks, std::size_t all_blocks) {
-    for (std::size_t t = 0; t < chunk_tokens + tile_tokens - 1; ++t) {
-      const std::size_t own = token + (t < tokens ? t : tokens - 1);
-      rows_[t] = task.x + (task.index == nullptr ? own : task.index[own]) * all_blocks + span;
-    }
-    if constexpr (together) {
-      blocks_ = blocks;
-      for (std::size_t t = 0; t < tokens; t += tile_tokens) {
-        copy(t);
-      }
-    }
-  }
-  HWY_INLINE auto at(std::size_t k, std::size_t t) const {
-    if constexpr (together) {
-      return TokensTogether<K>{groups_ + (k * chunk_tokens + t) / tile_tokens * blocks_};
-    } else {
-      return TokensInRows<K>{rows_ + t, k};
-    }
-  }
-
- private:
-  static constexpr bool together = HWY_TARGET == HWY_AVX2;
-
-  using Group = typename TokensTogether<K>::Group;
-
-  // The tokens of a tile, from token t on.
-  HWY_INLINE void copy(std::size_t t) {
-    for (std::size_t b = 0; b < blocks_; ++b) {
-      const std::size_t step = chunk_tokens / tile_tokens * blocks_;
-      Group* const to = groups_ + t / tile_tokens * blocks_ + b;
-      const QuantizedBlock* own[tile_tokens];
-      for (std::size_t i = 0; i < tile_tokens; ++i) {
-        own[i] = rows_[t + i] + b;
-        for (std::size_t k = 0; k < K::sums; ++k) {
-          std::memcpy(to[k * step].codes[i], own[i]->codes + k * K::group, K::group);
-        }
-      }
-      copy_numbers([&own](std::size_t i) { return K::group == 16 ? own[i]->scales16 : own[i]->scales; },
-                   [to, step](std::size_t k) { return to[k * step].scales; });
-      if constexpr (K::offsets) {
-        copy_numbers([&own](std::size_t i) { return K::group == 16 ? own[i]->sums16 : own[i]->sums; },
-                     [to, step](std::size_t k) { return to[k * step].sums; });
-      }
-      if constexpr (K::zero != 0) {
-        HWY_ALIGN std::int32_t starts[tile_tokens][K::sums];
-        for (std::size_t i = 0; i < tile_tokens; ++i) {
-          negated_pairs(own[i]->codes, starts[i]);
-        }
-        copy_numbers([&starts](std::size_t i) { return starts[i]; },
-                     [to, step](std::size_t k) { return to[k * step].start; });
-      }
-    }
-  }
-
-#if HWY_TARGET == HWY_AVX2
-  // Of each group -zero times the sum of the first two of each four codes, and that of the last two, in 16 bits.
-  static HWY_INLINE void negated_pairs(const std::int8_t* codes, std::int32_t* to) {
-    const ByteVec zero = hn::Set(ByteTag(), std::uint8_t{K::zero});
-    const IntTag tag;
-    const auto pairs = [codes, zero](std::size_t i) HWY_ATTR {
-      const ByteVec x = hn::LoadU(ByteTag(), reinterpret_cast<const std::uint8_t*>(codes) + i * vector_bytes);
-      return hn::BitCast(IntTag(), multiply_pairs<K>(zero, x));
-    };
-    // A piece is half a group of 32, or a group of 16.
-    const IntVec low = sum_pieces<ShortTag>({pairs(0), pairs(1), pairs(2), pairs(3)});
-    const IntVec high = sum_pieces<ShortTag>({pairs(4), pairs(5), pairs(6), pairs(7)});
-    const auto negate = [](IntVec v) HWY_ATTR { return hn::BitCast(IntTag(), hn::Neg(hn::BitCast(ShortTag(), v))); };
-    if constexpr (K::group == 32) {
-      const auto both = hn::Add(hn::BitCast(ShortTag(), hn::ConcatLowerLower(tag, high, low)),
-                                hn::BitCast(ShortTag(), hn::ConcatUpperUpper(tag, high, low)));
-      hn::Store(negate(hn::BitCast(tag, both)), tag, to);
-    } else {
-      const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-      hn::Store(negate(IntVec{_mm256_permutevar8x32_epi32(low.raw, order)}), tag, to);
-      hn::Store(negate(IntVec{_mm256_permutevar8x32_epi32(high.raw, order)}), tag, to + lanes);
-    }
-  }
-#endif
-
-  // from(i)[k] of four tokens i to to(k)[i].
-  template <class From, class To>
-  static HWY_INLINE void copy_numbers(const From& from, const To& to) {
-    const hn::Half<IntTag> four;
-    for (std::size_t k = 0; k < K::sums; k += lanes) {
-      const auto token = [&from, k](std::size_t i) HWY_ATTR {
-        return hn::LoadU(IntTag(), reinterpret_cast<const std::int32_t*>(from(i) + k));
-      };
-      const auto put = [&to, k, four](std::size_t i, IntVec numbers) HWY_ATTR {
-        hn::StoreU(hn::LowerHalf(four, numbers), four, reinterpret_cast<std::int32_t*>(to(k + i)));
-        hn::StoreU(hn::UpperHalf(four, numbers), four, reinterpret_cast<std::int32_t*>(to(k + i + 4)));
-      };
-      const Quad v = transpose({token(0), token(1), token(2), token(3)});
-      put(0, v.a);
-      put(1, v.b);
-      put(2, v.c);
-      put(3, v.d);
-    }
-  }
-
-  const QuantizedBlock* rows_[chunk_tokens + tile_tokens - 1];
-  std::size_t blocks_;
-  // [sums, chunk_tokens / tile_tokens, blocks]
-  typename TokensTogether<K>::Group groups_[together ? K::sums * chunk_tokens / tile_tokens * span_blocks : 1];
-};
 
 // A panel's products with a chunk's tokens: sums[tile][token][row].
 template <class K>

@@ -86,9 +86,10 @@ struct BlockCodes {
     std::conditional_t<by_row<Reader>, ByteVec, PieceOfRows>* to;
     HWY_INLINE void operator()(std::size_t i, ByteVec row) const { to[i] = row; }
     HWY_INLINE void operator()(std::size_t g, const PieceOfRows& first, const PieceOfRows& last) const {
-      to[2 * g] = first;
-      to[2 * g + 1] = last;
+      piece(2 * g, first);
+      piece(2 * g + 1, last);
     }
+    HWY_INLINE void piece(std::size_t i, const PieceOfRows& codes) const { to[i] = codes; }
   };
 };
 

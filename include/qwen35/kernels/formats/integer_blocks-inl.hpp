@@ -102,6 +102,39 @@ HWY_INLINE Vec half_of_row(const std::uint8_t* bytes) {
 }
 #endif
 
+#if HWY_TARGET == HWY_AVX2
+// Of the rows of load_transposed, a number for each: an f16,
+HWY_INLINE Vec halves_of_lanes(const std::uint8_t* const* rows, std::size_t offset) {
+  const auto four = [rows, offset](std::size_t r) HWY_ATTR {
+    const std::uint64_t low = coded::u16_at(rows[r] + offset) | coded::u16_at(rows[r + 2] + offset) << 16;
+    const std::uint64_t high = coded::u16_at(rows[r + 4] + offset) | coded::u16_at(rows[r + 6] + offset) << 16;
+    return static_cast<std::int64_t>(low | high << 32);
+  };
+  return Vec{_mm256_cvtph_ps(_mm_set_epi64x(four(1), four(0)))};
+}
+// the two that four bytes are,
+struct TwoHalves {
+  Vec first, last;
+  HWY_INLINE explicit TwoHalves(ByteVec fours) {
+    const __m256i places =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+    const __m256i halves = _mm256_permute4x64_epi64(_mm256_shuffle_epi8(fours.raw, places), 0xd8);
+    first = Vec{_mm256_cvtph_ps(_mm256_castsi256_si128(halves))};
+    last = Vec{_mm256_cvtph_ps(_mm256_extracti128_si256(halves, 1))};
+  }
+};
+// or one of four bytes.
+template <bool Signed, int I>
+HWY_INLINE Vec byte_of_fours(ByteVec fours) {
+  const IntVec numbers = hn::BitCast(IntTag(), fours);
+  if constexpr (Signed) {
+    return hn::ConvertTo(Tag(), hn::ShiftRight<24>(hn::ShiftLeft<24 - 8 * I>(numbers)));
+  } else {
+    return hn::ConvertTo(Tag(), hn::And(hn::ShiftRight<8 * I>(numbers), hn::Set(IntTag(), 255)));
+  }
+}
+#endif
+
 // Bytes First to First + 3 of each piece as numbers: in the lowest byte of each, or in the highest.
 template <int First, int Place = 0>
 HWY_INLINE IntVec spread_bytes(ByteVec bytes) {
@@ -121,8 +154,11 @@ HWY_INLINE IntVec masked_bits(IntVec numbers, std::int32_t mask) {
 //   Kind                                       what the codes are
 //   codes(load, put)                           put(group, first 16 codes, last 16 codes) of each of eight groups of 32;
 //                                              load(offset) gives 16 bytes of each row
+//                                              or, in any order, put.piece(i, codes) of 16 pieces, where a row has
+//                                              row_codes: of fewer at a time, so that a panel's stay in registers
 //   bytes                                      of 256 values; 0 if they have to be unpacked
 //   scales(rows)                               GroupScales, a piece for each row
+//   lane_scales(rows, put)                     optional: put(group, scales, offsets) of the rows of load_transposed
 //   row_codes(block, put)                      optional: put(i, vector i of codes) of one row
 //   row_scales(block, scales)                  and a scale for each group of 16, as the sums of pieces come
 template <Format>

@@ -94,6 +94,26 @@ HWY_INLINE GroupScales<Kind> pair_scales(const std::uint8_t* const* rows) {
            hn::Mul(offset, hn::ConvertTo(tag, hn::Or(hn::ShiftRight<4>(c), b_high)))}};
 }
 
+#if HWY_TARGET == HWY_AVX2
+template <class Put>
+HWY_INLINE void put_pairs(std::size_t g, Vec scale, ByteVec scales, Vec offset, ByteVec offsets, const Put& put) {
+  put(g, hn::Mul(scale, byte_of_fours<false, 0>(scales)), hn::Mul(offset, byte_of_fours<false, 0>(offsets)));
+  put(g + 1, hn::Mul(scale, byte_of_fours<false, 1>(scales)), hn::Mul(offset, byte_of_fours<false, 1>(offsets)));
+  put(g + 2, hn::Mul(scale, byte_of_fours<false, 2>(scales)), hn::Mul(offset, byte_of_fours<false, 2>(offsets)));
+  put(g + 3, hn::Mul(scale, byte_of_fours<false, 3>(scales)), hn::Mul(offset, byte_of_fours<false, 3>(offsets)));
+}
+// The same with a row in each lane.
+template <class Put>
+HWY_INLINE void put_pair_scales(const std::uint8_t* const* rows, const Put& put) {
+  const ByteQuad v = load_transposed(rows, 0);
+  const TwoHalves by(v.a);
+  const Vec offset = hn::Neg(by.last);
+  put_pairs(0, by.first, masked(v.b, 63), offset, masked(v.c, 63), put);
+  put_pairs(4, by.first, either(masked(v.d, 15), shift_right<2>(v.b, 48)), offset,
+            either(shift_right<4>(v.d, 15), shift_right<2>(v.c, 48)), put);
+}
+#endif
+
 template <>
 struct IntegerReader<Format::q4_k> {
   using Kind = CodeKind<32, true, 15>;
@@ -108,6 +128,12 @@ struct IntegerReader<Format::q4_k> {
     }
   }
   static HWY_INLINE GroupScales<Kind> scales(const std::uint8_t* const* rows) { return pair_scales<Kind>(rows); }
+#if HWY_TARGET == HWY_AVX2
+  template <class Put>
+  static HWY_INLINE void lane_scales(const std::uint8_t* const* rows, const Put& put) {
+    put_pair_scales(rows, put);
+  }
+#endif
 };
 
 template <>
@@ -127,6 +153,12 @@ struct IntegerReader<Format::q5_k> {
     }
   }
   static HWY_INLINE GroupScales<Kind> scales(const std::uint8_t* const* rows) { return pair_scales<Kind>(rows); }
+#if HWY_TARGET == HWY_AVX2
+  template <class Put>
+  static HWY_INLINE void lane_scales(const std::uint8_t* const* rows, const Put& put) {
+    put_pair_scales(rows, put);
+  }
+#endif
 };
 
 template <>
@@ -136,16 +168,13 @@ struct IntegerReader<Format::q6_k> {
   template <class Load, class Put>
   static HWY_INLINE void codes(const Load& load, const Put& put) {
     QWEN35_UNROLL
-    for (std::size_t half = 0; half < 2; ++half) {
-      const std::size_t low = half * 64, high = 128 + half * 32, g = half * 4;
-      const auto high0 = load(high), high1 = load(high + 16);
-      const auto a0 = load(low), a1 = load(low + 16);
-      put(g, either(masked(a0, 15), shift_left<4>(high0, 48)), either(masked(a1, 15), shift_left<4>(high1, 48)));
-      const auto b0 = load(low + 32), b1 = load(low + 48);
-      put(g + 1, either(masked(b0, 15), shift_left<2>(high0, 48)), either(masked(b1, 15), shift_left<2>(high1, 48)));
-      put(g + 2, either(shift_right<4>(a0, 15), masked(high0, 48)), either(shift_right<4>(a1, 15), masked(high1, 48)));
-      put(g + 3, either(shift_right<4>(b0, 15), shift_right<2>(high0, 48)),
-          either(shift_right<4>(b1, 15), shift_right<2>(high1, 48)));
+    for (std::size_t part = 0; part < 4; ++part) {
+      const std::size_t half = part / 2, low = half * 64 + part % 2 * 16, i = half * 8 + part % 2;
+      const auto high = load(128 + part * 16), a = load(low), b = load(low + 32);
+      put.piece(i, either(masked(a, 15), shift_left<4>(high, 48)));
+      put.piece(i + 2, either(masked(b, 15), shift_left<2>(high, 48)));
+      put.piece(i + 4, either(shift_right<4>(a, 15), masked(high, 48)));
+      put.piece(i + 6, either(shift_right<4>(b, 15), shift_right<2>(high, 48)));
     }
   }
   static HWY_INLINE GroupScales<Kind> scales(const std::uint8_t* const* rows) {
@@ -180,6 +209,22 @@ struct IntegerReader<Format::q6_k> {
     scales[0] = hn::Mul(scale, hn::ConvertTo(Tag(), hn::PromoteTo(IntTag(), groups)));
   }
 #elif HWY_TARGET == HWY_AVX2
+  template <class Put>
+  static HWY_INLINE void lane_scales(const std::uint8_t* const* rows, const Put& put) {
+    const Vec scale = halves_of_lanes(rows, 208);
+    const ByteQuad groups = load_transposed(rows, 192);
+    put_four(0, scale, groups.a, put);
+    put_four(4, scale, groups.b, put);
+    put_four(8, scale, groups.c, put);
+    put_four(12, scale, groups.d, put);
+  }
+  template <class Put>
+  static HWY_INLINE void put_four(std::size_t g, Vec scale, ByteVec scales, const Put& put) {
+    put(g, hn::Mul(scale, byte_of_fours<true, 0>(scales)));
+    put(g + 1, hn::Mul(scale, byte_of_fours<true, 1>(scales)));
+    put(g + 2, hn::Mul(scale, byte_of_fours<true, 2>(scales)));
+    put(g + 3, hn::Mul(scale, byte_of_fours<true, 3>(scales)));
+  }
   // A vector of codes is of two groups that follow each other.
   template <class Put>
   static HWY_INLINE void row_codes(const std::uint8_t* block, const Put& put) {
