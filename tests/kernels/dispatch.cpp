@@ -93,11 +93,11 @@ TEST_CASE("inline kernels multiply integers of every format to the same bits on 
     const Stored stored = random_blocks(format, rows * cols, 1, 1);
     const Matrix matrix{stored.data(), format, rows, cols};
     const std::vector<float> x = random_values(most * cols, 2);
-    std::vector<kernels::QuantizedBlock> blocks(most * kernels::quantized_blocks(cols));
-    kernels::quantize_rows({x.data(), cols, 0, blocks.size(), blocks.data()});
     for (const std::size_t tokens : {std::size_t{1}, std::size_t{2}, std::size_t{3}, most}) {
       std::vector<float> expected;
       for_each_isa([&] {
+        std::vector<kernels::QuantizedBlock> blocks(tokens * kernels::quantized_blocks(cols));
+        kernels::quantize_rows({x.data(), cols, 0, blocks.size(), blocks.data()});
         std::vector<float> y(tokens * rows, NAN);
         kernels::integer_matmul({matrix, 0, rows, blocks.data(), nullptr, tokens, y.data(), rows});
         expected = expected.empty() ? y : expected;

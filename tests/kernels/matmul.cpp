@@ -57,7 +57,7 @@ struct Problem {
   }
 };
 
-// Rows of 8-bit activations by their definition.
+// Rows of 8-bit activations by their definition, as the instruction set in use has them.
 std::vector<kernels::QuantizedBlock> quantized(const std::vector<float>& x, std::size_t width) {
   const std::size_t blocks = kernels::quantized_blocks(width), rows = x.size() / width;
   std::vector<kernels::QuantizedBlock> out(rows * blocks);
@@ -73,11 +73,12 @@ std::vector<kernels::QuantizedBlock> quantized(const std::vector<float>& x, std:
     }
     const bool zero = !finite || size < 0x1p-100f;
     const float scale = !finite ? std::numeric_limits<float>::quiet_NaN() : zero ? 0.0f : size / 127.0f;
-    std::int32_t sums[2] = {0, 0};
+    std::int32_t sums[2] = {0, 0}, of_pairs[2][2] = {};
     for (std::size_t i = 0; i < 32; ++i) {
       const long code = zero ? 0 : std::lrint(x[first + i] * (127.0f / size));
       block.codes[group * 32 + i] = static_cast<std::int8_t>(code);
       sums[i / 16] += static_cast<std::int32_t>(code);
+      of_pairs[i / 16][i % 4 / 2] += static_cast<std::int32_t>(code);
     }
     block.scales[group] = scale;
     block.sums[group] = scale * static_cast<float>(sums[0] + sums[1]);
@@ -85,7 +86,15 @@ std::vector<kernels::QuantizedBlock> quantized(const std::vector<float>& x, std:
     for (std::size_t half = 0; half < 2; ++half) {
       block.scales16[2 * group + half] = scale;
       block.sums16[2 * group + half] = scale * static_cast<float>(sums[half]);
-      block.negated16[2 * group + half] = -128 * sums[half];
+      if (isa_name() == "avx2") {
+        const auto negated = [&of_pairs, half](std::size_t i) {
+          return std::uint32_t{static_cast<std::uint16_t>(-32 * of_pairs[half][i])};
+        };
+        block.negated16[group / 4 * 8 + half * 4 + group % 4] =
+            static_cast<std::int32_t>(negated(0) | negated(1) << 16);
+      } else {
+        block.negated16[2 * group + half] = -128 * sums[half];
+      }
     }
   }
   return out;
@@ -190,8 +199,8 @@ TEST_CASE("what is tested here has the tile registers, where the processor and t
 TEST_CASE("activations in 8 bits are their definition on every instruction set") {
   for (const std::size_t width : {32u, 256u, 480u, 2048u}) {
     const std::vector<float> x = varied_tokens(width);
-    const std::vector<kernels::QuantizedBlock> expected = quantized(x, width);
     for_each_isa([&] {
+      const std::vector<kernels::QuantizedBlock> expected = quantized(x, width);
       std::vector<kernels::QuantizedBlock> out(expected.size());
       std::memset(static_cast<void*>(out.data()), 7, out.size() * sizeof(out[0]));
       kernels::quantize_rows({x.data(), width, 1, out.size(), out.data()});
@@ -224,11 +233,11 @@ TEST_CASE("products of integers are their definition on every instruction set, f
       Stored stored = random_blocks(format, rows * cols, 1, cols % 3);
       add_extreme_blocks(stored);
       const Matrix matrix{stored.data(), format, rows, cols};
-      const std::vector<kernels::QuantizedBlock> x = quantized(varied_tokens(cols), cols);
       const std::vector<float> bias = random_values(rows, 3);
-      const std::vector<float> expected = integer_product(matrix, x, bias);
+      const std::vector<float> expected = integer_product(matrix, quantized(varied_tokens(cols), cols), bias);
       const std::size_t blocks = kernels::quantized_blocks(cols);
       for_each_isa([&] {
+        const std::vector<kernels::QuantizedBlock> x = quantized(varied_tokens(cols), cols);
         CAPTURE(name(format));
         CAPTURE(cols);
         for (const std::size_t tokens : {1u, 2u, 3u, 4u, 5u, 8u}) {

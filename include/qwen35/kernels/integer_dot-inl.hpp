@@ -240,11 +240,45 @@ class GroupSums {
   IntVec sums_;
 };
 
-// Numbers of eight groups: of every second from the first, then the others.
-HWY_INLINE IntVec split_groups(IntVec v) {
-  return IntVec{_mm256_permutevar8x32_epi32(v.raw, _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7))};
+#endif
+
+#if HWY_TARGET == HWY_AVX2
+// Halves of negated16 for a zero point of a kind.
+template <class Kind>
+HWY_INLINE ShortVec negated_by(ShortVec halves) {
+  static_assert(std::has_single_bit(unsigned{Kind::zero}) && Kind::zero <= 32);
+  return hn::ShiftRight<5 - std::countr_zero(unsigned{Kind::zero})>(halves);
 }
 
+// Sums of groups of 16 codes that come one after another, each from a piece, in 16 bits: they may wrap until what the
+// zero point adds is taken back.
+class WrappingSums {
+ public:
+  // Of groups 2 i and 2 i + 1. After every fourth there are new sums.
+  HWY_INLINE bool add_groups(std::size_t i, ShortVec groups) {
+    if (i % 2 == 0) {
+      single_ = groups.raw;
+      return false;
+    }
+    const __m256i both =
+        _mm256_add_epi16(_mm256_unpacklo_epi64(single_, groups.raw), _mm256_unpackhi_epi64(single_, groups.raw));
+    if (i % 4 == 1) {
+      first_ = both;
+      return false;
+    }
+    const __m256 first = _mm256_castsi256_ps(first_), last = _mm256_castsi256_ps(both);
+    sums_ = _mm256_add_epi16(_mm256_castps_si256(_mm256_shuffle_ps(first, last, 0x88)),
+                             _mm256_castps_si256(_mm256_shuffle_ps(first, last, 0xdd)));
+    return true;
+  }
+  // Those with even numbers first. `negated` is what eight of negated16 hold.
+  HWY_INLINE IntVec sums(IntVec negated) const {
+    return add_neighbours(ShortVec{_mm256_add_epi16(sums_, negated.raw)});
+  }
+
+ private:
+  __m256i single_, first_, sums_;
+};
 #endif
 
 // What a zero point adds to a sum of products is taken back: `negated` is -128 * the sum of the other side's codes.

@@ -93,14 +93,35 @@ struct BlockCodes {
   };
 };
 
+#if HWY_TARGET == HWY_AVX2
+// What a zero point adds to groups 4 m to 4 m + 3, taken back.
+template <class Kind>
+HWY_INLINE IntVec zero_correction16(const QuantizedBlock& x, std::size_t m) {
+  const __m256i eight = hn::LoadU(IntTag(), x.negated16 + 8 * (m / 2)).raw;
+  const __m256i order =
+      m % 2 == 0 ? _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5) : _mm256_setr_epi32(2, 6, 3, 7, 2, 6, 3, 7);
+  return add_neighbours(negated_by<Kind>(ShortVec{_mm256_permutevar8x32_epi32(eight, order)}));
+}
+#endif
+
 // Adds the scaled sums of groups 4 m to 4 m + 3 of a block, of each row of a vector.
 template <class Kind>
 HWY_INLINE void add_groups(const GroupScales<Kind>& own, const QuantizedBlock& x, std::size_t m, IntVec sums,
                            Vec* totals) {
   constexpr bool short_groups = Kind::group == 16;
   if constexpr (Kind::zero != 0) {
-    const std::int32_t* const negated = short_groups ? x.negated16 : x.negated;
-    sums = hn::Add(sums, zero_correction<Kind>(hn::LoadDup128(IntTag(), negated + 4 * m)));
+#if HWY_TARGET == HWY_AVX2
+    if constexpr (short_groups) {
+      sums = hn::Add(sums, zero_correction16<Kind>(x, m));
+    }
+    constexpr bool corrected = short_groups;
+#else
+    constexpr bool corrected = false;
+#endif
+    if constexpr (!corrected) {
+      const std::int32_t* const negated = short_groups ? x.negated16 : x.negated;
+      sums = hn::Add(sums, zero_correction<Kind>(hn::LoadDup128(IntTag(), negated + 4 * m)));
+    }
   }
   const Vec x_scales = hn::LoadDup128(Tag(), (short_groups ? x.scales16 : x.scales) + 4 * m);
   totals[m] = hn::MulAdd(hn::ConvertTo(Tag(), sums), hn::Mul(own.scales[m], x_scales), totals[m]);
@@ -167,12 +188,11 @@ class AddProducts {
     add_pieces(1, g, multiply<Kind>(first.b, x0), multiply<Kind>(last.b, x1));
   }
   HWY_INLINE void operator()(std::size_t g, ByteVec row) {
-    static_assert(Kind::group == 16 && !Kind::offsets && Kind::zero != 0);
+    static_assert(Kind::group == 16 && !Kind::offsets && Kind::zero == 32);
     const auto x = hn::LoadU(ByteTag(), reinterpret_cast<const std::uint8_t*>(x_.codes) + g * 32);
-    if (sums_[0].add_group(g, multiply<Kind>(row, x))) {
+    if (of_row_.add_groups(g, multiply_pairs<Kind>(row, x))) {
       const std::size_t i = g / 4;
-      const IntVec negated = split_groups(hn::LoadU(IntTag(), x_.negated16 + 8 * i));
-      const IntVec sums = hn::Add(sums_[0].sums(), zero_correction<Kind>(negated));
+      const IntVec sums = of_row_.sums(hn::LoadU(IntTag(), x_.negated16 + 8 * i));
       const Vec scale = hn::Mul(scales_.own[i], hn::LoadDup128(Tag(), x_.scales + 4 * i));
       totals_[i] = hn::MulAdd(hn::ConvertTo(Tag(), sums), scale, totals_[i]);
     }
@@ -196,6 +216,7 @@ class AddProducts {
   const QuantizedBlock& x_;
   Vec* totals_;
   GroupSums<Kind, pairs> sums_[2];
+  WrappingSums of_row_;
 };
 
 template <class Reader>

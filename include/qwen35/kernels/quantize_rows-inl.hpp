@@ -156,32 +156,55 @@ inline bool quantize_finite(const float* x, QuantizedBlock& to) {
     hn::StoreU(high, floats, to.scales16 + 2 * g + 4);
     hn::StoreU(hn::Mul(low, hn::ConvertTo(floats, first)), floats, to.sums16 + 2 * g);
     hn::StoreU(hn::Mul(high, hn::ConvertTo(floats, second)), floats, to.sums16 + 2 * g + 4);
+#if HWY_TARGET != HWY_AVX2
     hn::StoreU(hn::Mul(first, minus128), integers, to.negated16 + 2 * g);
     hn::StoreU(hn::Mul(second, minus128), integers, to.negated16 + 2 * g + 4);
+#endif
   }
   return true;
 }
 
 #endif
 
+#if HWY_TARGET == HWY_AVX2
+// negated16 of a block's codes.
+HWY_INLINE void negate_pairs(QuantizedBlock& block) {
+  const auto pairs = [&block](std::size_t i) HWY_ATTR {
+    const auto codes = hn::LoadU(SignedTag(), block.codes + i * vector_bytes);
+    return IntVec{_mm256_maddubs_epi16(_mm256_set1_epi8(32), codes.raw)};
+  };
+  for (std::size_t i = 0; i < 2; ++i) {
+    const IntVec sums = sum_pieces<ShortTag>({pairs(4 * i), pairs(4 * i + 1), pairs(4 * i + 2), pairs(4 * i + 3)});
+    hn::StoreU(hn::BitCast(IntTag(), hn::Neg(hn::BitCast(ShortTag(), sums))), IntTag(), block.negated16 + 8 * i);
+  }
+}
+#endif
+
+// As many of `left` values as a block has.
+inline void quantize_block(const float* x, std::size_t left, QuantizedBlock& to) {
+#ifdef QWEN35_INTEGER_VECTORS
+  if (left >= quantized_values && quantize_finite(x, to)) {
+    return;
+  }
+#endif
+  if (left < quantized_values) {
+    std::memset(&to, 0, sizeof(to));
+  }
+  const std::size_t groups = (left < quantized_values ? left : quantized_values) / quantized_group;
+  for (std::size_t group = 0; group < groups; ++group) {
+    quantize_group(x + group * quantized_group, group, to);
+  }
+}
+
 inline void quantize_rows(const QuantizeRowsTask& task) {
   const std::size_t blocks = quantized_blocks(task.width);
   for (std::size_t i = task.begin; i < task.end; ++i) {
     const float* const x = task.x + i / blocks * task.width;
     const std::size_t first = i % blocks * quantized_values, left = task.width - first;
-    QuantizedBlock& to = task.out[i];
-#ifdef QWEN35_INTEGER_VECTORS
-    if (left >= quantized_values && quantize_finite(x + first, to)) {
-      continue;
-    }
+    quantize_block(x + first, left, task.out[i]);
+#if HWY_TARGET == HWY_AVX2
+    negate_pairs(task.out[i]);
 #endif
-    if (left < quantized_values) {
-      std::memset(&to, 0, sizeof(to));
-    }
-    const std::size_t groups = (left < quantized_values ? left : quantized_values) / quantized_group;
-    for (std::size_t group = 0; group < groups; ++group) {
-      quantize_group(x + first + group * quantized_group, group, to);
-    }
   }
 }
 

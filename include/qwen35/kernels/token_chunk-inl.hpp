@@ -68,7 +68,7 @@ class TokenChunk {
       if constexpr (K::zero != 0) {
         HWY_ALIGN std::int32_t starts[tile_tokens][K::sums];
         for (std::size_t i = 0; i < tile_tokens; ++i) {
-          negated_pairs(own[i]->codes, starts[i]);
+          put_starts(*own[i], starts[i]);
         }
         copy_numbers([&starts](std::size_t i) { return starts[i]; },
                      [to, step](std::size_t k) { return to[k * step].start; });
@@ -77,26 +77,20 @@ class TokenChunk {
   }
 
 #if HWY_TARGET == HWY_AVX2
-  // Of each group -zero times the sum of the first two of each four codes, and that of the last two, in 16 bits.
-  static HWY_INLINE void negated_pairs(const std::int8_t* codes, std::int32_t* to) {
-    const ByteVec zero = hn::Set(ByteTag(), std::uint8_t{K::zero});
+  // What the sums of each group begin with.
+  static HWY_INLINE void put_starts(const QuantizedBlock& x, std::int32_t* to) {
     const IntTag tag;
-    const auto pairs = [codes, zero](std::size_t i) HWY_ATTR {
-      const ByteVec x = hn::LoadU(ByteTag(), reinterpret_cast<const std::uint8_t*>(codes) + i * vector_bytes);
-      return hn::BitCast(IntTag(), multiply_pairs<K>(zero, x));
+    const auto halves = [&x](std::size_t i) HWY_ATTR {
+      return negated_by<K>(hn::BitCast(ShortTag(), hn::LoadU(IntTag(), x.negated16 + 8 * i)));
     };
-    // A piece is half a group of 32, or a group of 16.
-    const IntVec low = sum_pieces<ShortTag>({pairs(0), pairs(1), pairs(2), pairs(3)});
-    const IntVec high = sum_pieces<ShortTag>({pairs(4), pairs(5), pairs(6), pairs(7)});
-    const auto negate = [](IntVec v) HWY_ATTR { return hn::BitCast(IntTag(), hn::Neg(hn::BitCast(ShortTag(), v))); };
+    const auto low = hn::BitCast(tag, halves(0)), high = hn::BitCast(tag, halves(1));
+    const IntVec even = hn::ConcatLowerLower(tag, high, low), odd = hn::ConcatUpperUpper(tag, high, low);
     if constexpr (K::group == 32) {
-      const auto both = hn::Add(hn::BitCast(ShortTag(), hn::ConcatLowerLower(tag, high, low)),
-                                hn::BitCast(ShortTag(), hn::ConcatUpperUpper(tag, high, low)));
-      hn::Store(negate(hn::BitCast(tag, both)), tag, to);
+      hn::Store(hn::BitCast(tag, hn::Add(hn::BitCast(ShortTag(), even), hn::BitCast(ShortTag(), odd))), tag, to);
     } else {
       const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-      hn::Store(negate(IntVec{_mm256_permutevar8x32_epi32(low.raw, order)}), tag, to);
-      hn::Store(negate(IntVec{_mm256_permutevar8x32_epi32(high.raw, order)}), tag, to + lanes);
+      hn::Store(IntVec{_mm256_permutevar8x32_epi32(low.raw, order)}, tag, to);
+      hn::Store(IntVec{_mm256_permutevar8x32_epi32(high.raw, order)}, tag, to + lanes);
     }
   }
 #endif
