@@ -89,7 +89,7 @@ struct BlockCodes {
       piece(2 * g, first);
       piece(2 * g + 1, last);
     }
-    HWY_INLINE void piece(std::size_t i, const PieceOfRows& codes) const { to[i] = codes; }
+    HWY_INLINE void piece(std::size_t i, const PieceOfRows& rows) const { to[i] = rows; }
   };
 };
 
