@@ -34,7 +34,9 @@ TEST_CASE("a folder that is not there is called that, and not the file in it") {
     return message_of<CheckpointError>([&] { ModelFolder(path).text("c"); });
   };
   CHECK(problem("/no/such") == "/no/such: no such file or folder");
+  CHECK(problem("") == ": no such file or folder: the path is empty");
   CHECK(problem("model.ggufx") == "model.ggufx: no such file or folder");
+  CHECK(ModelFolder("").afresh().missing("c") == ModelFolder("").missing("c"));
   CHECK(problem("~/a") == "~/a: no such file or folder (a shell would replace the ~)");
   CHECK(contains(problem("Qwen/Qwen3.5-35B-A3B"), "no such file or folder (nothing is downloaded: "));
 }
@@ -86,8 +88,9 @@ TEST_CASE("what is there and cannot be read is an error, not an absent file") {
   REQUIRE(::mkfifo(folder.file("pipe").c_str(), 0600) == 0);
   std::filesystem::create_symlink("nowhere", folder.file("dangling"));
   std::filesystem::create_symlink("loop", folder.file("loop"));
-  for (const auto& [name, reason] :
+  for (const auto& [given, reason] :
        {std::pair{"pipe", "is not a regular file"}, {"dangling", "No such file"}, {"loop", "Too many levels"}}) {
+    const std::string name = given;
     CAPTURE(name);
     CHECK(files.has_file(name));
     CHECK(contains(message_of<CheckpointError>([&] { files.text(name); }), folder.file(name) + ": "));

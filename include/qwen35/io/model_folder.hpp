@@ -86,6 +86,7 @@ class ModelFolder {
   using ReadText = std::string(const std::string& path);
   using ReadNames = std::vector<std::string>(const std::string& path, std::size_t limit);
 
+  ModelFolder();
   explicit ModelFolder(const Folder& folder);
 
   template <class E>
@@ -126,6 +127,7 @@ struct ModelFolder::File {
 };
 
 struct ModelFolder::State {
+  bool on_disk = false;  // also of an empty path
   std::string folder;
   std::string source;
   std::map<std::string, std::string, std::less<>> lacks;
@@ -133,7 +135,10 @@ struct ModelFolder::State {
   std::map<std::string, File, std::less<>> files;  // in memory all of them, else those that have been read
 };
 
-QWEN35_BODY ModelFolder::ModelFolder(const Folder& folder) : state_(std::make_shared<State>()) {
+QWEN35_BODY ModelFolder::ModelFolder() : state_(std::make_shared<State>()) {}
+
+QWEN35_BODY ModelFolder::ModelFolder(const Folder& folder) : ModelFolder() {
+  state_->on_disk = true;
   state_->folder = folder.path;
   while (state_->folder.size() > 1 && state_->folder.ends_with('/')) {
     state_->folder.pop_back();
@@ -141,7 +146,7 @@ QWEN35_BODY ModelFolder::ModelFolder(const Folder& folder) : state_(std::make_sh
 }
 
 QWEN35_BODY ModelFolder ModelFolder::from_bytes(std::span<const NamedBytes> files) {
-  ModelFolder out(Folder{});
+  ModelFolder out;
   for (const NamedBytes& file : files) {
     const bool is_new = out.state_->files.try_emplace(std::string(file.name), File{file.bytes, {}, {}}).second;
     if (!holds<CheckpointError>(is_new, "checkpoint: two files are called ", file.name)) {
@@ -152,7 +157,7 @@ QWEN35_BODY ModelFolder ModelFolder::from_bytes(std::span<const NamedBytes> file
 }
 
 QWEN35_BODY ModelFolder ModelFolder::made(std::string source) {
-  ModelFolder out(Folder{});
+  ModelFolder out;
   out.state_->source = std::move(source);
   return out;
 }
@@ -166,7 +171,7 @@ QWEN35_BODY void ModelFolder::lack(const std::string& name, std::string why) {
 }
 
 QWEN35_BODY std::string ModelFolder::missing(std::string_view name) const {
-  if (!folder().empty() && !is_folder(folder())) {
+  if (state_->on_disk && !is_folder(folder())) {
     return path_exists(folder()) ? concat(folder(), ": ", what_it_is(folder()), ", expected a folder")
                                  : nothing_at(folder());
   }
@@ -176,7 +181,9 @@ QWEN35_BODY std::string ModelFolder::missing(std::string_view name) const {
 }
 
 QWEN35_BODY ModelFolder ModelFolder::afresh() const {
-  ModelFolder out(Folder{folder()});
+  ModelFolder out;
+  out.state_->on_disk = state_->on_disk;
+  out.state_->folder = state_->folder;
   out.state_->source = state_->source;
   out.state_->lacks = state_->lacks;
   if (folder().empty()) {
