@@ -13,6 +13,7 @@
 #include <qwen35/config/json_fields.hpp>
 #include <qwen35/config/rope_fields.hpp>
 #include <qwen35/core/edit_distance.hpp>
+#include <qwen35/core/error.hpp>
 #include <qwen35/core/log.hpp>
 #include <qwen35/core/name_list.hpp>
 #include <qwen35/core/part_clock.hpp>
