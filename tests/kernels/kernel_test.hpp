@@ -33,6 +33,15 @@ void for_each_isa(const F& body) {
   qwen35::set_isa("");
 }
 
+// Whether an instruction set is AVX-512 of a processor that has no VNNI: its products of bytes are AVX2's.
+inline bool without_vnni([[maybe_unused]] std::string_view isa) {
+#if defined(__x86_64__)
+  return isa == "avx512" && !__builtin_cpu_supports("avx512vnni");
+#else
+  return false;
+#endif
+}
+
 inline std::vector<float> random_values(std::size_t count, unsigned seed, float scale = 1.0f) {
   std::mt19937 engine(seed);
   std::uniform_real_distribution<float> distribution(-scale, scale);

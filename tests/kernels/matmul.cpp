@@ -86,7 +86,7 @@ std::vector<kernels::QuantizedBlock> quantized(const std::vector<float>& x, std:
     for (std::size_t half = 0; half < 2; ++half) {
       block.scales16[2 * group + half] = scale;
       block.sums16[2 * group + half] = scale * static_cast<float>(sums[half]);
-      if (isa_name() == "avx2") {
+      if (isa_name() == "avx2" || kernel_test::without_vnni(isa_name())) {
         const auto negated = [&of_pairs, half](std::size_t i) {
           return std::uint32_t{static_cast<std::uint16_t>(-32 * of_pairs[half][i])};
         };

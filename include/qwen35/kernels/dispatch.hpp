@@ -101,14 +101,16 @@ inline bool cpu_has_avx512() {
 #endif
 
 #if !defined(QWEN35_STATIC_DISPATCH) && (HWY_TARGETS & HWY_AVX3) && (HWY_STATIC_TARGET != HWY_AVX3)
-// AVX-512 without VNNI has no products of bytes: those of the next set, with the same bits.
+// AVX-512 without VNNI has no products of bytes: those of the next set, with the same bits, and what they read.
 constexpr KernelTable without_vnni() {
-  KernelTable table = N_AVX3::table;
 #if HWY_TARGETS & HWY_AVX2
-  table.integer_matmul = N_AVX2::table.integer_matmul;
+  constexpr const KernelTable& next = N_AVX2::table;
 #else
-  table.integer_matmul = HWY_STATIC_DISPATCH(table.integer_matmul);
+  constexpr const KernelTable& next = HWY_STATIC_DISPATCH(table);
 #endif
+  KernelTable table = N_AVX3::table;
+  table.quantize_rows = next.quantize_rows;
+  table.integer_matmul = next.integer_matmul;
   return table;
 }
 inline constexpr KernelTable avx512_without_vnni = without_vnni();

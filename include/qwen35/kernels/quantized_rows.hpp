@@ -24,8 +24,8 @@ inline constexpr std::size_t quantized_group = 32;
 // The sums are what zero points and offsets of stored blocks need: of 32 codes, and of 16 for formats whose groups are
 // that short.
 //
-// AVX2 adds products in 16 bits. There each of negated16 is -32 times the sum of the first two of each four of its
-// codes, and of the last two, in a half each; of each eight groups those with even numbers come first.
+// AVX2's kernels add products in 16 bits. There each of negated16 is -32 times the sum of the first two of each four of
+// its codes, and of the last two, in a half each; of each eight groups those with even numbers come first.
 struct alignas(32) QuantizedBlock {
   std::int8_t codes[256];
   float scales[8];
