@@ -17,6 +17,7 @@
 #include <qwen35/core/log.hpp>
 #include <qwen35/core/name_list.hpp>
 #include <qwen35/core/part_clock.hpp>
+#include <qwen35/core/shown_text.hpp>
 #include <qwen35/formats/block_fit.hpp>
 #include <qwen35/generate/batch_entry.hpp>
 #include <qwen35/generate/beam_search.hpp>
