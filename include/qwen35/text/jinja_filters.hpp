@@ -240,7 +240,7 @@ inline Value filtered(std::string_view filter, Arguments& arguments, Budget& bud
     return in_case(text(), filter == "upper", filter);
   }
   if (is({"title"})) {
-    return titled(text());
+    return titled(text(), true);
   }
   if (is({"capitalize"})) {
     return capitalized(text());

@@ -166,11 +166,11 @@ class Lexer {
       const std::string_view whole = rest_;
       rest_.remove_prefix(at);
       const std::size_t end = raw_tag("endraw");
-      const bool strip_before = rest_.size() > 2 && rest_[2] == '-';
+      const char before = rest_.size() > 2 ? rest_[2] : ' ';
       rest_ = whole;
       if (end > 0) {
         const std::string_view data = rest_.substr(0, at);
-        emit_data(before_tag(data, strip_before ? '-' : ' ', false));
+        emit_data(before_tag(data, before, false));
         const char sign = rest_[at + end - 3];
         advance(at + end);
         after_tag(sign == '-', sign != '+');

@@ -57,11 +57,13 @@ inline Value method_of(const Value& self, std::string_view method, Budget& budge
     return {};
   }
   if (!self.is(Kind::text) ||
-      !is({"split",      "rsplit",       "startswith",   "endswith",   "strip",     "lstrip",  "rstrip", "replace",
-           "upper",      "lower",        "title",        "capitalize", "join",      "find",    "rfind",  "index",
-           "count",      "removeprefix", "removesuffix", "splitlines", "isdigit",   "isspace", "format", "isalpha",
-           "isalnum",    "isupper",      "islower",      "zfill",      "ljust",     "rjust",   "center", "partition",
-           "rpartition", "encode",       "casefold",     "swapcase",   "expandtabs"})) {
+      !is({"split",      "rsplit",     "startswith", "endswith",     "strip",        "lstrip",     "rstrip",
+           "replace",    "upper",      "lower",      "title",        "capitalize",   "join",       "find",
+           "rfind",      "index",      "count",      "removeprefix", "removesuffix", "splitlines", "isdigit",
+           "isspace",    "format",     "isalpha",    "isalnum",      "isupper",      "islower",    "zfill",
+           "ljust",      "rjust",      "center",     "partition",    "rpartition",   "encode",     "casefold",
+           "swapcase",   "expandtabs", "istitle",    "isdecimal",    "isnumeric",    "isascii",    "isidentifier",
+           "isprintable"})) {
     return {};
   }
   return Function([self, what, &budget](Arguments& arguments) -> Value {
@@ -94,7 +96,7 @@ inline Value method_of(const Value& self, std::string_view method, Budget& budge
       return in_case(text, what == "upper", what);
     }
     if (what == "title") {
-      return titled(text);
+      return titled(text, false);
     }
     if (what == "capitalize") {
       return capitalized(text);

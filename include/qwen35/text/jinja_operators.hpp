@@ -19,18 +19,39 @@ inline std::string kind_name(const Value& value) {
   return std::string(value.is(Kind::undefined) ? std::string_view("an undefined value") : name(value.kind()));
 }
 
+// Python's a // b and a % b of doubles: the remainder is exact, where a - floor(a / b) * b rounds twice.
+inline double floor_quotient(double a, double b) {
+  const double remainder = std::fmod(a, b);
+  const double quotient = (a - remainder) / b - (remainder != 0.0 && (b < 0.0) != (remainder < 0.0) ? 1.0 : 0.0);
+  return quotient == 0.0 ? std::copysign(0.0, a / b) : std::round(quotient);
+}
+inline double floor_remainder(double a, double b) {
+  const double remainder = std::fmod(a, b);
+  return remainder == 0.0 ? std::copysign(0.0, b) : (b < 0.0) != (remainder < 0.0) ? remainder + b : remainder;
+}
+
+// Python has an error, or a complex number, where a power of finite numbers is none.
+inline double power(double a, double b) {
+  const double out = std::pow(a, b);
+  if (!std::isfinite(out) && std::isfinite(a) && std::isfinite(b)) {
+    wrong(a == 0.0          ? "zero to a negative power"
+          : std::isnan(out) ? "a negative number to a power that is no integer"
+                            : "a power beyond the numbers");
+  }
+  return out;
+}
+
 inline Value arithmetic(const std::string& sign, double a, double b) {
   if ((sign == "/" || sign == "//" || sign == "%") && b == 0.0) {
     wrong("division by zero");
   }
-  const double quotient = sign == "//" || sign == "%" ? std::floor(a / b) : 0.0;
   return sign == "+"    ? a + b
          : sign == "-"  ? a - b
          : sign == "*"  ? a * b
          : sign == "/"  ? a / b
-         : sign == "//" ? quotient
-         : sign == "%"  ? a - quotient * b
-                        : std::pow(a, b);
+         : sign == "//" ? floor_quotient(a, b)
+         : sign == "%"  ? floor_remainder(a, b)
+                        : power(a, b);
 }
 
 inline Value arithmetic(const std::string& sign, std::int64_t a, std::int64_t b) {
@@ -49,7 +70,7 @@ inline Value arithmetic(const std::string& sign, std::int64_t a, std::int64_t b)
     out = sign == "//" ? quotient : beyond ? 0 : a - quotient * b;
   } else {
     if (b < 0) {
-      return std::pow(static_cast<double>(a), static_cast<double>(b));
+      return power(static_cast<double>(a), static_cast<double>(b));
     }
     out = 1;
     for (std::int64_t i = 0; i < b && !beyond && out != 0 && (a != 1 || i < 1) && (a != -1 || i < b % 2); ++i) {

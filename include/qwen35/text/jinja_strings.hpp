@@ -30,7 +30,9 @@ inline Text capitalized(Text text) {
   first += in_case(text.part(std::min<std::size_t>(1, text.bytes.size()), text.bytes.size()), false, "capitalize");
   return first;
 }
-inline Text titled(Text text) {
+// The words of Python's method are of letters alone; those of Jinja's filter begin after white space, a hyphen or an
+// opening bracket.
+inline Text titled(Text text, bool filter) {
   bool inside = false;
   for (char& c : text.bytes) {
     if (static_cast<unsigned char>(c) >= 0x80) {
@@ -40,7 +42,8 @@ inline Text titled(Text text) {
     if (letter) {
       c = static_cast<char>(inside ? c | 0x20 : c & ~0x20);
     }
-    inside = letter;
+    inside =
+        filter ? leading_space({&c, 1}) == 0 && std::string_view("-({[<").find(c) == std::string_view::npos : letter;
   }
   return text;
 }

@@ -169,6 +169,12 @@ TEMPLATES = [
     "{% for x in [1, 2] %}{% for y in 'ab' %}{{ x }}{{ y }}{% endfor %}{{ loop.index }}{% endfor %}{% for x in 'ab' %}{% set q = loop %}{{ q.last }}{% endfor %}",
     "{% set ns = namespace(a=1) %}{% set m = namespace(n=ns) %}{% set ns.m = m %}{{ m.n.a }}{{ ns == ns }}{{ ns.m.n.m.n.a }}",
     "{% for x in [1] %}{% set loop.a = 1 %}{% endfor %}",
+    "{% raw -%}{{ x }}\n  {%+ endraw %}|{% raw %}a\n  {% endraw %}|{% raw %}a\n  {%- endraw %}",
+    "{{ \"it's a-b (c [d {e <f a_b,c.d X2y\"|title }}|{{ \"it's a-b (c [d {e <f a_b,c.d X2y\".title() }}|{{ 'a\\tb\\x1cc\\nd'|title }}",
+    "{{ 1e16 % 3.14159 }} {{ 5.3 % 0.1 }} {{ 5.3 // 0.1 }} {{ -5.3 % 0.1 }} {{ 1 % -3.0 }} {{ 1e300 % 7 }} {{ 1.0 // 0.1 }} {{ -1.0 // 3 }} {{ 0.0 // -3 }} {{ 6.0 % -3 }}",
+    "{{ (-2.0) ** 3 }} {{ (-8) ** -1 }} {{ 2 ** -2000 }} {{ 2.0 ** 0.5 }}",
+    "{{ 0 ** -1 }}",
+    "{{ 1e300 ** 2 }}",
 ]
 
 
