@@ -503,7 +503,8 @@ class Interpreter {
       }
     }
     line_ = node.line;
-    return sliced(value, bounds, budget_);
+    const Value out = sliced(value, bounds, budget_);
+    return value.is_tuple() ? Value::tuple(out.items()) : out;
   }
 
   std::shared_ptr<Scope> scope_;

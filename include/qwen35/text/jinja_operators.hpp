@@ -113,10 +113,13 @@ inline Value binary(const std::string& sign, const Value& a, const Value& b, Bud
     return out;
   }
   if (sign == "+" && a.is(Kind::list) && b.is(Kind::list)) {
+    if (a.is_tuple() != b.is_tuple()) {
+      wrong("\"+\" between a tuple and a list");
+    }
     budget.charge_values(a.items().size() + b.items().size());
     std::vector<Value> out = a.items();
     out.insert(out.end(), b.items().begin(), b.items().end());
-    return out;
+    return a.is_tuple() ? Value::tuple(std::move(out)) : Value(std::move(out));
   }
   if (sign == "*" && a.is(Kind::text) && (b.is(Kind::integer) || b.is(Kind::boolean)) && !b.is_large()) {
     const std::int64_t times = a.text().bytes.empty() ? 0 : std::max<std::int64_t>(b.integer(), 0);
