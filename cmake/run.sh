@@ -110,7 +110,7 @@ shift
 case "$command" in
   demo)
     install_missing demo
-    announce "the demo and the library that it links" 2
+    announce "the demo with all that it includes" 2
     configure release -DQWEN35_BUILD_TESTS=OFF
     cmake --build build/release --parallel "$jobs" --target demo
     say "build/release/bin/demo"

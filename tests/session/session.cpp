@@ -7,8 +7,10 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cmath>
 #include <functional>
+#include <thread>
 
 #include "support/message_of.hpp"
 
@@ -535,6 +537,30 @@ TEST_CASE("cancellation") {
   CHECK(stopped.finish_reason == FinishReason::cancelled);
   CHECK(calls == 12);
   CHECK(session.send(Message::user(questions[0])).finish_reason == FinishReason::stop);
+}
+
+TEST_CASE("of calls of several threads at once one makes its reply, the others are refused") {
+  qwen35::Session<Real> session(real(), tokenizer(), {.max_new_tokens = 8});
+  std::atomic<int> made = 0, refused = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int call = 0; call < 25; ++call) {
+        try {
+          session.send(Message::user(questions[0]));
+          ++made;
+          session.reset();
+        } catch (const qwen35::InputError&) {
+          ++refused;
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  CHECK(made > 0);
+  CHECK(made + refused >= 100);
 }
 
 TEST_CASE("while a reply is made, its callbacks change no conversation") {

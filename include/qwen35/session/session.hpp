@@ -14,6 +14,7 @@
 #include <qwen35/text/tokenizer.hpp>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <type_traits>
@@ -105,7 +106,7 @@ class Session {
     return send(std::vector<Message>{std::move(message)}, callbacks);
   }
   Reply send(const std::vector<Message>& messages, const SessionCallbacks& callbacks = {}) {
-    require_idle("send");
+    const Changing changing(*this, "send");
     return extend(messages_.size(), messages, callbacks);
   }
   // The same as a range of events: `for (const OutputEvent& event : session.stream(message))`. For programs that
@@ -114,25 +115,25 @@ class Session {
   ReplyStream<Model> stream(std::vector<Message> messages) QWEN35_LIFETIMEBOUND;
   // Puts `message` in the place of the last real user turn and all that followed. Raises InputError when there is none.
   Reply edit(Message message, const SessionCallbacks& callbacks = {}) {
-    require_idle("edit");
+    const Changing changing(*this, "edit");
     return extend(last_query(messages_), {std::move(message)}, callbacks);
   }
   // Another reply to the last real user turn: with a seed, what the next seed_of_attempt() gives. (Greedy search has
   // one reply.)
   Reply regenerate(const SessionCallbacks& callbacks = {}) {
-    require_idle("regenerate");
+    const Changing changing(*this, "regenerate");
     return extend(last_query(messages_) + 1, {}, callbacks, attempt_ + 1);
   }
   // Takes the last real user turn and all that followed out of the conversation.
   void undo() {
-    require_idle("undo");
+    const Changing changing(*this, "undo");
     messages_.resize(last_query(messages_));
     attempt_ = 0;
     media_.resize(std::min(media_.size(), count_media(messages_)));
   }
   // An empty conversation; nothing is held any more but the system prompt and the tools, which the next one may share.
   void reset() {
-    require_idle("reset");
+    const Changing changing(*this, "reset");
     messages_.clear();
     attempt_ = 0;
     media_.clear();
@@ -152,7 +153,7 @@ class Session {
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   // Raises TextError, as the next two do, for what could not be saved and loaded again; see require_storable().
   void set_messages(std::vector<Message> messages) {
-    require_idle("set_messages");
+    const Changing changing(*this, "set_messages");
     check_messages(messages, 0);
     messages_ = std::move(messages);
     attempt_ = 0;
@@ -242,11 +243,23 @@ class Session {
     require<InputError>(pointer != nullptr, "Session: a null pointer for a model, tokenizer or processor");
     return *pointer;
   }
-  void require_idle(const char* call) const {
-    require<InputError>(!replying_, "Session: ", call, "() while a reply is made: the conversation that it belongs to ",
-                        "can be changed when it has ended; to end it early, return false from the callback, or leave ",
-                        "the loop over the stream and the stream's scope");
-  }
+  // A call that changes the conversation, until it ends. Raises InputError for one within another, of a callback or of
+  // another thread.
+  class Changing {
+   public:
+    Changing(Session& session, const char* call) : changing_(session.changing_) {
+      require<InputError>(!changing_.exchange(true), "Session: ", call,
+                          "() while a reply is made: the conversation that it belongs to can be changed when it has ",
+                          "ended; to end it early, return false from the callback, or leave the loop over the stream ",
+                          "and the stream's scope (a second thread takes a session of its own: fork())");
+    }
+    Changing(const Changing&) = delete;
+    Changing& operator=(const Changing&) = delete;
+    ~Changing() { changing_.store(false); }
+
+   private:
+    std::atomic_ref<bool> changing_;
+  };
   // `first`: the place of the first of them in the conversation.
   static void check_messages(const std::vector<Message>& messages, std::size_t first) {
     for (std::size_t i = 0; i < messages.size(); ++i) {
@@ -330,7 +343,7 @@ class Session {
   SequenceCache cache_;
   std::optional<SequencePoint> system_;   // behind the system prompt and the tools
   std::vector<SequencePoint> snapshots_;  // from short to long, each a prefix of the next
-  bool replying_ = false;
+  bool changing_ = false;
   std::unique_ptr<Batch<Model>> batch_;               // in which the sequence stands while a reply is made
   std::array<std::shared_ptr<const void>, 2> owned_;  // what model_, tokenizer_ and the media loader look at
 };

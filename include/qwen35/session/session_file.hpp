@@ -75,7 +75,7 @@ class SessionFile {
   // names media that SessionOptions::sources does not admit, InputError in a callback of the session's own reply; the
   // session is then as before.
   static void load(Session<Model>& session, const std::string& path) {
-    session.require_idle("load_session");
+    const typename Session<Model>::Changing changing(session, "load_session");
     PointFile file;
     if (is_text(path)) {
       file.text = read_text_file<CacheError>(path);

@@ -194,11 +194,6 @@ bool Session<Model>::write(Batch<Model>& batch, typename Batch<Model>::Handle ha
 template <class Model>
 Reply Session<Model>::extend(std::size_t keep, const std::vector<Message>& added, const SessionCallbacks& callbacks,
                              std::uint32_t attempt) {
-  struct Replying {
-    bool& flag;
-    explicit Replying(bool& session) : flag(session) { flag = true; }
-    ~Replying() { flag = false; }
-  } const replying(replying_);
   check_messages(added, keep);
   std::vector<Message> conversation(messages_.begin(), messages_.begin() + static_cast<std::ptrdiff_t>(keep));
   conversation.insert(conversation.end(), added.begin(), added.end());
