@@ -93,16 +93,23 @@ struct BlockCodes {
   };
 };
 
-#if HWY_TARGET == HWY_AVX2
 // What a zero point adds to groups 4 m to 4 m + 3, taken back.
 template <class Kind>
-HWY_INLINE IntVec zero_correction16(const QuantizedBlock& x, std::size_t m) {
-  const __m256i eight = hn::LoadU(IntTag(), x.negated16 + 8 * (m / 2)).raw;
-  const __m256i order =
-      m % 2 == 0 ? _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5) : _mm256_setr_epi32(2, 6, 3, 7, 2, 6, 3, 7);
-  return add_neighbours(negated_by<Kind>(ShortVec{_mm256_permutevar8x32_epi32(eight, order)}));
-}
+HWY_INLINE IntVec group_corrections(const QuantizedBlock& x, std::size_t m) {
+#if HWY_TARGET == HWY_AVX2
+  if constexpr (Kind::group == 16) {
+    const __m256i eight = hn::LoadU(IntTag(), x.negated16 + 8 * (m / 2)).raw;
+    const __m256i order =
+        m % 2 == 0 ? _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5) : _mm256_setr_epi32(2, 6, 3, 7, 2, 6, 3, 7);
+    return add_neighbours(negated_by<Kind>(ShortVec{_mm256_permutevar8x32_epi32(eight, order)}));
+  } else {
+    return zero_correction<Kind>(hn::LoadDup128(IntTag(), x.negated + 4 * m));
+  }
+#else
+  const std::int32_t* const negated = Kind::group == 16 ? x.negated16 : x.negated;
+  return zero_correction<Kind>(hn::LoadDup128(IntTag(), negated + 4 * m));
 #endif
+}
 
 // Adds the scaled sums of groups 4 m to 4 m + 3 of a block, of each row of a vector.
 template <class Kind>
@@ -110,18 +117,7 @@ HWY_INLINE void add_groups(const GroupScales<Kind>& own, const QuantizedBlock& x
                            Vec* totals) {
   constexpr bool short_groups = Kind::group == 16;
   if constexpr (Kind::zero != 0) {
-#if HWY_TARGET == HWY_AVX2
-    if constexpr (short_groups) {
-      sums = hn::Add(sums, zero_correction16<Kind>(x, m));
-    }
-    constexpr bool corrected = short_groups;
-#else
-    constexpr bool corrected = false;
-#endif
-    if constexpr (!corrected) {
-      const std::int32_t* const negated = short_groups ? x.negated16 : x.negated;
-      sums = hn::Add(sums, zero_correction<Kind>(hn::LoadDup128(IntTag(), negated + 4 * m)));
-    }
+    sums = hn::Add(sums, group_corrections<Kind>(x, m));
   }
   const Vec x_scales = hn::LoadDup128(Tag(), (short_groups ? x.scales16 : x.scales) + 4 * m);
   totals[m] = hn::MulAdd(hn::ConvertTo(Tag(), sums), hn::Mul(own.scales[m], x_scales), totals[m]);
