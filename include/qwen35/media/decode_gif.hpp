@@ -106,14 +106,14 @@ class GifReader {
       fail(error);
     }
     canvas_ = Image();
-    disposal_ = DISPOSAL_UNSPECIFIED;
+    first_ = true;
+    disposal_ = disposal_asked_ = DISPOSAL_UNSPECIFIED;
   }
 
   // Up to the next picture's descriptor. False at the end of the file, and where it is declined.
   bool next_descriptor() {
     transparent_ = NO_TRANSPARENT_COLOR;
     delay_ = 0;
-    next_disposal_ = DISPOSAL_UNSPECIFIED;
     while (true) {
       GifRecordType type = UNDEFINED_RECORD_TYPE;
       if (file_ == nullptr || !check(DGifGetRecordType(file_.get(), &type)) || type == TERMINATE_RECORD_TYPE) {
@@ -130,9 +130,13 @@ class GifReader {
       while (block != nullptr) {
         GraphicsControlBlock control;
         if (code == GRAPHICS_EXT_FUNC_CODE && DGifExtensionToGCB(block[0], block + 1, &control) == GIF_OK) {
-          transparent_ = control.TransparentColor;
           delay_ = control.DelayTime;
-          next_disposal_ = control.DisposalMode;
+          if (control.TransparentColor != NO_TRANSPARENT_COLOR) {
+            transparent_ = control.TransparentColor;
+          }
+          if (control.DisposalMode != DISPOSAL_UNSPECIFIED) {
+            disposal_asked_ = control.DisposalMode;
+          }
         }
         if (!check(DGifGetExtensionNext(file_.get(), &block))) {
           return false;
@@ -174,14 +178,17 @@ class GifReader {
     }
   }
 
+  const ColorMapObject* table() const {
+    return file_->Image.ColorMap != nullptr ? file_->Image.ColorMap : file_->SColorMap;
+  }
+  bool in_table(int index) const { return table() == nullptr || index < table()->ColorCount; }
   // An index beyond the table is black; without any table the indices are greys.
   GifColorType colour(int index) const {
-    const ColorMapObject* const map = file_->Image.ColorMap != nullptr ? file_->Image.ColorMap : file_->SColorMap;
-    if (map == nullptr) {
+    if (table() == nullptr) {
       const auto grey = static_cast<GifByteType>(index);
       return {grey, grey, grey};
     }
-    return index < map->ColorCount ? map->Colors[index] : GifColorType{0, 0, 0};
+    return in_table(index) ? table()->Colors[index] : GifColorType{0, 0, 0};
   }
 
   void fill(const Rect& rect, int index) {
@@ -200,14 +207,21 @@ class GifReader {
   }
 
   void draw() {
-    disposal_ = next_disposal_;
     drawn_ = rect_;
+    disposal_ = std::min(disposal_asked_, DISPOSE_PREVIOUS);
+    if (first_ && transparent_ == NO_TRANSPARENT_COLOR && disposal_ == DISPOSE_PREVIOUS) {
+      disposal_ = DISPOSE_DO_NOT;  // there is nothing before it
+    }
     if (disposal_ == DISPOSE_PREVIOUS) {
       before_ = canvas_;
     }
     if (disposal_ == DISPOSE_BACKGROUND) {
-      cleared_ = colour(transparent_ != NO_TRANSPARENT_COLOR ? transparent_ : file_->SBackGroundColor);
+      const int background = file_->SColorMap != nullptr ? file_->SBackGroundColor : 0;
+      const int index = transparent_ != NO_TRANSPARENT_COLOR ? transparent_ : background;
+      // Beyond the table: its first colour, but black behind the first frame, as the reference has it.
+      cleared_ = colour(first_ || in_table(index) ? index : 0);
     }
+    first_ = false;
     std::vector<GifPixelType> line(rect_.width);
     static constexpr std::size_t first[] = {0, 4, 2, 1}, step[] = {8, 8, 4, 2};
     const bool interlaced = file_->Image.Interlace;
@@ -253,9 +267,10 @@ class GifReader {
   Rect drawn_;  // of the last one drawn
   GifColorType cleared_{};
   int transparent_ = NO_TRANSPARENT_COLOR;
-  int delay_ = 0;  // in 0.01 s
-  int disposal_ = DISPOSAL_UNSPECIFIED;
-  int next_disposal_ = DISPOSAL_UNSPECIFIED;
+  int delay_ = 0;                              // in 0.01 s
+  bool first_ = true;                          // nothing was drawn yet
+  int disposal_ = DISPOSAL_UNSPECIFIED;        // of the last one drawn
+  int disposal_asked_ = DISPOSAL_UNSPECIFIED;  // as last asked for: it holds until another is
 };
 
 // The first picture of the file. Raises MediaError for a damaged or too large file.

@@ -396,7 +396,7 @@ def gif(name, width, height, parts, background=0, table=True):
     for left, top, samples, dispose, transparent, delay, local in parts:
         h, w = samples.shape
         text += b"!\xf9\4" + struct.pack("<BHB", dispose << 2 | (transparent is not None), delay, transparent or 0) + b"\0"
-        text += b"," + struct.pack("<HHHHB", left, top, w, h, 0x83 if local is not None else 0) + (local.tobytes() if local is not None else b"")
+        text += b"," + struct.pack("<HHHHB", left, top, w, h, 0x80 + (len(local).bit_length() - 2) if local is not None else 0) + (local.tobytes() if local is not None else b"")
         text += lzw(samples.reshape(-1), 4)
     put(name, text + b";")
 
@@ -406,6 +406,12 @@ gif("parts.gif", 40, 30, [(0, 0, index(40, 30, 1), 1, None, 10, None), (5, 6, in
                           (30, 20, index(10, 10, 4), 1, None, 1, None)])
 gif("dispose.gif", 40, 30, [(0, 0, index(40, 30, 5), 1, None, 10, None), (5, 6, index(20, 10, 6), 2, None, 10, None), (10, 3, index(9, 20, 7), 3, 2, 10, None),
                             (2, 2, index(30, 20, 8), 2, 4, 10, LOCAL), (0, 0, index(5, 5, 9), 1, 5, 10, None)], background=6)
+FEW = PALETTE[120:124]
+gif("restored_first.gif", 20, 16, [(2, 3, index(12, 9, 16), 3, None, 10, None), (5, 4, index(9, 9, 17), 0, None, 10, None),
+                                   (0, 0, index(6, 6, 18), 0, 3, 10, None), (9, 9, index(6, 6, 19), 1, 3, 10, None)])
+gif("disposal_kept.gif", 20, 16, [(0, 0, index(20, 16, 20), 2, None, 10, None), (5, 4, index(9, 9, 21), 0, None, 10, None),
+                                  (1, 1, index(9, 9, 22) & 3, 0, None, 10, FEW), (3, 2, index(9, 9, 23), 7, 9, 10, None),
+                                  (8, 7, index(9, 9, 24), 0, 2, 10, None), (0, 0, index(3, 3, 25), 1, 2, 10, None)], background=6)
 gif("small_first.gif", 40, 30, [(3, 4, index(10, 10, 10), 1, 2, 10, None), (0, 0, index(30, 20, 11), 1, 7, 10, None)])
 gif("opaque_small_first.gif", 40, 30, [(3, 4, index(10, 10, 12), 1, None, 10, None), (0, 0, index(30, 20, 13), 1, None, 10, None)])
 gif("sticking_out.gif", 8, 8, [(3, 4, index(10, 10, 14), 1, None, 10, None)])
