@@ -455,7 +455,8 @@ TEST_CASE("TIFF") {
     return;
   }
   const std::string unsound = "not a sound TIFF", other = "of a kind that is not read", grey = file_text("white0.tif"),
-                    packed = file_text("rgb_lzw.tif"), tiles = file_text("tiles.tif");
+                    packed = file_text("rgb_lzw.tif"), tiles = file_text("tiles.tif"), ycbcr = file_text("ycbcr21.tif"),
+                    ycbcr_tiles = file_text("ycbcr22_tiles.tif");
   const std::size_t before = peak_megabytes();
   // Where the values of white0.tif's and tiles.tif's directories stand.
   constexpr std::size_t width = 18, height = 30, bits = 42, packing = 54, meaning = 66, offset = 78, samples = 90,
@@ -485,7 +486,8 @@ TEST_CASE("TIFF") {
       {"tiff without samples", with(samples, 0), ""},
       {"tiff of RGB with one sample", with(meaning, 2), unsound},
       {"tiff of CMYK with one sample", with(meaning, 5), unsound},
-      {"tiff of Lab", with(meaning, 8), other},
+      {"tiff of YCbCr with one sample", with(meaning, 6), unsound},
+      {"tiff of CIELAB", with(meaning, 8), other + ": CIELAB colours"},
       {"tiff of a palette that is missing", with(meaning, 3), ""},
       {"tiff of an unknown packing", with(packing, 12345), unsound},
       {"tiff of JPEG that is none", with(packing, 7), unsound},
@@ -502,6 +504,20 @@ TEST_CASE("TIFF") {
       {"tiff cut in a tile", tiles.substr(0, tiles.size() - 1), unsound},
       {"tiff of huge tiles", after(tiles, std::string("\x42\x01\x04\0\1\0\0\0", 8), 8, number(0x7ffffff0u)), ""},
       {"tiff of tiles without width", after(tiles, std::string("\x42\x01\x04\0\1\0\0\0", 8), 8, number(0)), ""},
+      {"tiff of YCbCr", ycbcr, "decoded"},
+      {"tiff of YCbCr cut in its pixels", ycbcr.substr(0, ycbcr.size() - 1), unsound},
+      {"tiff of YCbCr of 4 million pixels in 3000 bytes",
+       patched(patched(ycbcr, width, number(2000)), height, number(2000)), unsound},
+      {"tiff of YCbCr in one strip of 2^32 rows", patched(ycbcr, rows, number(0xffffffffu)), unsound},
+      {"tiff of YCbCr in strips of 1 row", patched(ycbcr, rows, number(1)), ""},
+      {"tiff of YCbCr that is not packed", patched(ycbcr, packing, number(1)), other + ": subsampled YCbCr"},
+      {"tiff of YCbCr with an unknown packing", patched(ycbcr, packing, number(12345)), unsound},
+      {"tiff of YCbCr in huge tiles",
+       after(ycbcr_tiles, std::string("\x42\x01\x04\0\1\0\0\0", 8), 8, number(0x7ffffff0u)), "the longest side"},
+      {"tiff of YCbCr in wide tiles",
+       after(ycbcr_tiles, std::string("\x42\x01\x04\0\1\0\0\0", 8), 8, number(0x00fffff0u)), "the limit is"},
+      {"tiff of YCbCr in tiles without width",
+       after(ycbcr_tiles, std::string("\x42\x01\x04\0\1\0\0\0", 8), 8, number(0)), ""},
   });
   CHECK(peak_megabytes() - before < 60);
 }

@@ -68,33 +68,62 @@ inline int tiff_on_warning(TIFF*, void*, const char*, const char*, va_list) {
 struct TiffCloser {
   void operator()(TIFF* file) const { TIFFClose(file); }
   void operator()(TIFFOpenOptions* options) const { TIFFOpenOptionsFree(options); }
+  void operator()(TIFFRGBAImage* converter) const { TIFFRGBAImageEnd(converter); }
 };
 
 // How the samples of a picture are to be read.
 struct TiffLayout {
-  enum class Colour : std::uint8_t { grey, palette, rgb, cmyk };
+  enum class Colour : std::uint8_t { grey, palette, rgb, cmyk, ycbcr };
+  enum class Sample : std::uint8_t { code, integer, real };  // a share of the largest code; a value, cut to 0 to 255
   Colour colour = Colour::grey;
+  Sample sample = Sample::code;
   bool inverted = false;              // 0 is white
   bool premultiplied = false;         // by the sample behind the colours
   bool separate = false;              // each sample has planes of its own
   unsigned bits = 1;                  // of a sample
-  std::size_t samples = 1;            // of a pixel, of a plane one
+  std::size_t samples = 1;            // of a pixel
   std::vector<std::uint8_t> colours;  // of a palette: all reds, greens, blues
 
-  std::size_t row_bytes(std::size_t width) const { return (width * (separate ? 1 : samples) * bits + 7) / 8; }
-  std::size_t planes() const { return separate && colour == Colour::rgb ? 3 : 1; }
+  std::size_t step() const { return separate ? 1 : samples; }
+  std::size_t row_bytes(std::size_t width) const { return (width * step() * bits + 7) / 8; }
+  // How many samples of a pixel count.
+  std::size_t used() const {
+    const std::size_t of_colour = colour == Colour::cmyk                                ? 4
+                                  : colour == Colour::grey || colour == Colour::palette ? 1
+                                                                                        : 3;
+    return of_colour + (premultiplied ? 1 : 0);
+  }
 };
 
-// `in`: a row as libtiff gives it, 16 bits in this machine's order; `out`: a byte a sample, of 16 bits the high one.
+// As the reference does it: fractions are cut off, and what is no number is 0.
+inline std::uint8_t tiff_byte(float value) {
+  return value >= 255.0f ? std::uint8_t{255} : value > 0.0f ? static_cast<std::uint8_t>(value) : std::uint8_t{0};
+}
+
+// Sample `i` of a row as libtiff gives it, in this machine's order, as a value.
+template <class T>
+inline T tiff_value(const std::uint8_t* in, std::size_t i) {
+  T value;
+  std::memcpy(&value, in + sizeof(T) * i, sizeof(T));
+  return value;
+}
+
+// `in`: a row; `out`: a byte a sample, of codes above 8 bits their 8 highest.
 inline void tiff_samples(const TiffLayout& layout, const std::uint8_t* in, std::span<std::uint8_t> out) {
   const unsigned bits = layout.bits, largest = (1u << std::min(bits, 8u)) - 1;
   const unsigned scale = layout.colour == TiffLayout::Colour::palette ? 1 : 255 / largest;
   for (std::size_t i = 0; i < out.size(); ++i) {
     unsigned value = 0;
-    if (bits == 16) {
-      std::uint16_t wide;
-      std::memcpy(&wide, in + 2 * i, 2);
-      value = wide >> 8;
+    if (layout.sample == TiffLayout::Sample::real) {
+      value = tiff_byte(tiff_value<float>(in, i));
+    } else if (layout.sample == TiffLayout::Sample::integer) {
+      value = static_cast<unsigned>(std::clamp(
+          bits == 16 ? std::int32_t{tiff_value<std::int16_t>(in, i)} : tiff_value<std::int32_t>(in, i), 0, 255));
+    } else if (bits == 16) {
+      value = tiff_value<std::uint16_t>(in, i) >> 8;
+    } else if (bits == 12) {
+      const std::uint8_t* const p = in + i * 3 / 2;
+      value = i % 2 == 0 ? p[0] : (unsigned{p[0]} << 4 | unsigned{p[1]} >> 4) & 255u;
     } else {
       value = (unsigned{in[i * bits / 8]} >> (8 - bits - i * bits % 8) & largest) * scale;
     }
@@ -102,28 +131,48 @@ inline void tiff_samples(const TiffLayout& layout, const std::uint8_t* in, std::
   }
 }
 
-// `samples`: a byte each, [width, samples]; of a plane of its own [width]. `out`: [width, 3].
-inline void tiff_colours(const TiffLayout& layout, std::size_t plane, std::uint8_t* samples, std::uint8_t* out,
-                         std::size_t width) {
+// In place, by the reference's tables: products in 64ths, cut towards 0 after a half was added, whatever their sign.
+inline void ycbcr_to_rgb(std::uint8_t* pixel) {
+  const auto part = [](double factor, std::uint8_t chroma) {
+    return static_cast<int>(factor * (int{chroma} - 128) * 64.0 + 0.5);
+  };
+  const int y = pixel[0];
+  const std::uint8_t cb = pixel[1], cr = pixel[2];
+  const int parts[] = {part(1.402, cr), part(-0.34414, cb) + part(-0.71414, cr), part(1.772, cb)};
+  for (std::size_t c = 0; c < 3; ++c) {
+    pixel[c] = static_cast<std::uint8_t>(std::clamp(y + (parts[c] >> 6), 0, 255));
+  }
+}
+
+// What the samples number `index` of a row's pixels, `step` bytes apart, bring to `out`, [width, 3]. Called for all
+// that count, in their order.
+inline void tiff_colours(const TiffLayout& layout, std::size_t index, const std::uint8_t* samples, std::size_t step,
+                         std::uint8_t* out, std::size_t width) {
   using Colour = TiffLayout::Colour;
-  const std::size_t step = layout.separate ? 1 : layout.samples;
+  const bool alpha = layout.premultiplied && index + 1 == layout.used();
   for (std::size_t x = 0; x < width; ++x, samples += step, out += 3) {
-    if (layout.colour == Colour::palette) {
+    const unsigned value = *samples;
+    if (alpha) {
       for (std::size_t c = 0; c < 3; ++c) {
-        out[c] = layout.colours[c * layout.colours.size() / 3 + samples[0]];
+        out[c] = static_cast<std::uint8_t>(value == 0 ? 0 : std::min(out[c] * 255u / value, 255u));
       }
+    } else if (layout.colour == Colour::palette) {
+      for (std::size_t c = 0; c < 3; ++c) {
+        out[c] = layout.colours[c * layout.colours.size() / 3 + value];
+      }
+    } else if (layout.colour == Colour::grey) {
+      out[0] = out[1] = out[2] = *samples;
     } else if (layout.colour == Colour::cmyk) {
-      for (std::size_t c = 0; c < 4; ++c) {
-        samples[c] = static_cast<std::uint8_t>(255 - samples[c]);
+      if (index < 3) {
+        out[index] = static_cast<std::uint8_t>(255 - value);
+      } else {
+        const std::uint8_t inverted[4] = {out[0], out[1], out[2], static_cast<std::uint8_t>(255 - value)};
+        inverted_cmyk_to_rgb(inverted, out, 1);
       }
-      inverted_cmyk_to_rgb(samples, out, 1);
-    } else if (layout.separate && layout.colour == Colour::rgb) {
-      out[plane] = samples[0];
     } else {
-      const std::size_t colours = layout.colour == Colour::rgb ? 3 : 1;
-      for (std::size_t c = 0; c < 3; ++c) {
-        const unsigned value = samples[colours == 3 ? c : 0], alpha = layout.premultiplied ? samples[colours] : 255;
-        out[c] = static_cast<std::uint8_t>(alpha == 0 ? 0 : std::min(value * 255 / alpha, 255u));
+      out[index] = *samples;
+      if (layout.colour == Colour::ycbcr && index == 2) {
+        ycbcr_to_rgb(out);
       }
     }
   }
@@ -156,12 +205,17 @@ class TiffReader {
         !check_picture_size(width, height, limits_, name_)) {
       return {};
     }
+    if (is_packed_ycbcr()) {
+      Image image(width, height);
+      read_converted(image);
+      return declined() ? Image() : upright(std::move(image), orientation());
+    }
     const TiffLayout layout = read_layout();
     if (declined()) {
       return {};
     }
     Image image(width, height);
-    for (std::size_t plane = 0; plane < layout.planes(); ++plane) {
+    for (std::size_t plane = 0; plane < (layout.separate ? layout.used() : 1) && !declined(); ++plane) {
       if (TIFFIsTiled(file_.get()) != 0) {
         read_tiles(layout, plane, image);
       } else {
@@ -187,36 +241,106 @@ class TiffReader {
     return TIFFGetFieldDefaulted(file_.get(), tag, &value) != 0 ? value : otherwise;
   }
 
+  // libtiff converts the colours of these, as in the reference.
+  bool is_packed_ycbcr() const {
+    const std::uint16_t packing = number(TIFFTAG_COMPRESSION, COMPRESSION_NONE);
+    const bool one_plane = number(TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) == PLANARCONFIG_CONTIG;
+    return packing == COMPRESSION_OJPEG || (number(TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISWHITE) == PHOTOMETRIC_YCBCR &&
+                                            packing != COMPRESSION_NONE && !(packing == COMPRESSION_JPEG && one_plane));
+  }
+
+  void read_converted(Image& image) {
+    TIFFRGBAImage converter;
+    char problem[1024] = "";
+    if (!expect(
+            TIFFRGBAImageOK(file_.get(), problem) != 0 && TIFFRGBAImageBegin(&converter, file_.get(), 1, problem) != 0,
+            problem)) {
+      return;
+    }
+    const std::unique_ptr<TIFFRGBAImage, TiffCloser> closer(&converter);
+    converter.req_orientation = converter.orientation;  // rows as they are stored
+    const auto height = static_cast<std::uint32_t>(image.height());
+    std::uint32_t rows = 0, width = static_cast<std::uint32_t>(image.width());
+    if (TIFFIsTiled(file_.get()) != 0) {
+      const ImageSize tile = tile_size();
+      if (declined()) {
+        return;
+      }
+      // Whole tiles: libtiff 4.5 loses its place in those of 4 x 4 pixels a colour that are cut at the right.
+      width = static_cast<std::uint32_t>((width + tile.width - 1) / tile.width * tile.width);
+      converter.width = width;
+      rows = static_cast<std::uint32_t>(tile.height);
+    } else if (!get(TIFFTAG_ROWSPERSTRIP, rows) || rows == 0) {
+      rows = height;
+    }
+    rows = std::min(rows, height);
+    std::vector<std::uint32_t> pixels(std::size_t{width} * rows);
+    for (std::uint32_t top = 0; top < height; top += rows) {
+      const std::uint32_t count = std::min(rows, height - top);
+      converter.row_offset = static_cast<int>(top);
+      if (!expect(TIFFRGBAImageGet(&converter, pixels.data(), width, count) != 0, source_.message)) {
+        return;
+      }
+      for (std::size_t y = 0; y < count; ++y) {
+        std::uint8_t* out = image.row(top + y);
+        for (std::size_t x = 0; x < image.width(); ++x, out += 3) {
+          const std::uint32_t pixel = pixels[y * width + x];
+          out[0] = static_cast<std::uint8_t>(TIFFGetR(pixel));
+          out[1] = static_cast<std::uint8_t>(TIFFGetG(pixel));
+          out[2] = static_cast<std::uint8_t>(TIFFGetB(pixel));
+        }
+      }
+    }
+  }
+
   TiffLayout read_layout() {
     using Colour = TiffLayout::Colour;
+    using Sample = TiffLayout::Sample;
     TiffLayout out;
-    std::uint16_t photometric = 0;
-    expect(get(TIFFTAG_PHOTOMETRIC, photometric), "it does not say what its samples mean");
     out.bits = number(TIFFTAG_BITSPERSAMPLE, 1);
     out.samples = number(TIFFTAG_SAMPLESPERPIXEL, 1);
     out.separate = out.samples > 1 && number(TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) == PLANARCONFIG_SEPARATE;
-    support(number(TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT) == SAMPLEFORMAT_UINT, "sample format",
-            number(TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT));
+    std::uint16_t photometric = PHOTOMETRIC_MINISWHITE;  // of a file that does not say it
+    expect(get(TIFFTAG_PHOTOMETRIC, photometric) || out.samples == 1, "it does not say what its samples mean");
+    const bool ycbcr = photometric == PHOTOMETRIC_YCBCR;
     // libjpeg makes RGB of it.
-    const bool jpeg = photometric == PHOTOMETRIC_YCBCR && number(TIFFTAG_COMPRESSION, 1) == COMPRESSION_JPEG &&
+    const bool jpeg = ycbcr && number(TIFFTAG_COMPRESSION, COMPRESSION_NONE) == COMPRESSION_JPEG &&
                       TIFFSetField(file_.get(), TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB) != 0;
-    support(jpeg || photometric == PHOTOMETRIC_MINISWHITE || photometric == PHOTOMETRIC_MINISBLACK ||
+    support(photometric != PHOTOMETRIC_CIELAB, "CIELAB colours, photometric interpretation", photometric);
+    support(ycbcr || photometric == PHOTOMETRIC_MINISWHITE || photometric == PHOTOMETRIC_MINISBLACK ||
                 photometric == PHOTOMETRIC_RGB || photometric == PHOTOMETRIC_PALETTE ||
                 photometric == PHOTOMETRIC_SEPARATED,
             "photometric interpretation", photometric);
     out.colour = jpeg || photometric == PHOTOMETRIC_RGB ? Colour::rgb
+                 : ycbcr                                ? Colour::ycbcr
                  : photometric == PHOTOMETRIC_PALETTE   ? Colour::palette
                  : photometric == PHOTOMETRIC_SEPARATED ? Colour::cmyk
                                                         : Colour::grey;
-    out.inverted = photometric == PHOTOMETRIC_MINISWHITE;
-    const std::size_t colours = out.colour == Colour::rgb ? 3 : out.colour == Colour::cmyk ? 4 : 1;
+    const std::size_t colours = out.used();
     expect(out.samples >= colours, "too few samples for its colours");
-    support(out.samples <= 8 && !(out.separate && out.colour == Colour::cmyk), "samples",
-            static_cast<unsigned>(out.samples));
-    const unsigned bits = out.bits;
-    support(bits == 8 || (bits == 16 && out.colour != Colour::palette) ||
-                (colours == 1 && (bits == 1 || bits == 2 || bits == 4)),
-            "bits in a sample:", bits);
+    support(out.samples <= 8, "samples", static_cast<unsigned>(out.samples));
+    const unsigned bits = out.bits, format = number(TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT);
+    const bool one = out.colour == Colour::grey && out.samples == 1, dark = photometric == PHOTOMETRIC_MINISBLACK;
+    if (one && format == SAMPLEFORMAT_IEEEFP && bits == 32) {
+      out.sample = Sample::real;
+    } else if (one && dark &&
+               ((bits == 16 && format == SAMPLEFORMAT_INT) ||
+                (bits == 32 && (format == SAMPLEFORMAT_INT || format == SAMPLEFORMAT_UINT)))) {
+      out.sample = Sample::integer;
+    } else {
+      support(format == SAMPLEFORMAT_UINT || (one && dark && bits == 8 && format == SAMPLEFORMAT_INT), "sample format",
+              format);
+      support(bits == 8 || (bits == 16 && out.colour != Colour::palette && out.colour != Colour::ycbcr) ||
+                  (bits == 12 && one) || (colours == 1 && (bits == 1 || bits == 2 || bits == 4)),
+              "bits in a sample:", bits);
+    }
+    out.inverted = photometric == PHOTOMETRIC_MINISWHITE && out.sample == Sample::code;
+    if (out.colour == Colour::ycbcr) {  // not packed
+      std::uint16_t across = 2, down = 2;
+      TIFFGetFieldDefaulted(file_.get(), TIFFTAG_YCBCRSUBSAMPLING, &across, &down);
+      support(across == 1 && down == 1 && !out.separate, "subsampled YCbCr that is not packed, samples",
+              static_cast<unsigned>(out.samples));
+    }
     if (declined()) {
       return out;
     }
@@ -224,7 +348,8 @@ class TiffReader {
     const std::uint16_t* extra = nullptr;
     if (TIFFGetField(file_.get(), TIFFTAG_EXTRASAMPLES, &extra_count, &extra) != 0 && extra_count > 0) {
       out.premultiplied = extra[0] == EXTRASAMPLE_ASSOCALPHA && out.colour != Colour::palette;
-      support(!(out.premultiplied && (out.separate || out.colour == Colour::cmyk)), "extra sample", extra[0]);
+      support(!(out.premultiplied && (out.colour == Colour::cmyk || out.colour == Colour::ycbcr)), "extra sample",
+              extra[0]);
       out.premultiplied = out.premultiplied && out.samples > colours;
     }
     if (out.colour == Colour::palette) {
@@ -247,24 +372,30 @@ class TiffReader {
     if (!expect(size >= layout.row_bytes(width), "its rows are too short")) {
       return;
     }
-    std::vector<std::uint8_t> row(size), samples(width * (layout.separate ? 1 : layout.samples));
+    std::vector<std::uint8_t> row(size), samples(width * layout.step());
     for (std::size_t y = 0; y < image.height(); ++y) {
       if (!expect(TIFFReadScanline(file_.get(), row.data(), static_cast<std::uint32_t>(y),
                                    static_cast<std::uint16_t>(plane)) == 1,
                   source_.message)) {
         return;
       }
-      tiff_samples(layout, row.data(), samples);
-      tiff_colours(layout, plane, samples.data(), image.row(y), width);
+      draw(layout, plane, row.data(), samples, image.row(y));
     }
   }
 
-  void read_tiles(const TiffLayout& layout, std::size_t plane, Image& image) {
+  // Tiles are whole beyond the picture's edge.
+  ImageSize tile_size() const {
     std::uint32_t width = 0, height = 0;
-    // Tiles are whole beyond the picture's edge.
-    if (!expect(get(TIFFTAG_TILEWIDTH, width) && get(TIFFTAG_TILELENGTH, height) && width > 0 && height > 0,
-                "its tiles have no size") ||
-        !check_picture_size(width, height, {.max_pixels = std::max<std::size_t>(limits_.max_pixels, 1 << 20)}, name_)) {
+    if (expect(get(TIFFTAG_TILEWIDTH, width) && get(TIFFTAG_TILELENGTH, height) && width > 0 && height > 0,
+               "its tiles have no size")) {
+      check_picture_size(width, height, {.max_pixels = std::max<std::size_t>(limits_.max_pixels, 1 << 20)}, name_);
+    }
+    return {width, height};
+  }
+
+  void read_tiles(const TiffLayout& layout, std::size_t plane, Image& image) {
+    const auto [width, height] = tile_size();
+    if (declined()) {
       return;
     }
     const auto size = static_cast<std::size_t>(std::max<tmsize_t>(TIFFTileSize(file_.get()), 0));
@@ -281,12 +412,25 @@ class TiffReader {
           return;
         }
         const std::size_t columns = std::min<std::size_t>(width, image.width() - left);
-        samples.resize(columns * (layout.separate ? 1 : layout.samples));
+        samples.resize(columns * layout.step());
         for (std::size_t y = 0; y < std::min<std::size_t>(height, image.height() - top); ++y) {
-          tiff_samples(layout, tile.data() + y * stride, samples);
-          tiff_colours(layout, plane, samples.data(), image.row(top + y) + 3 * left, columns);
+          draw(layout, plane, tile.data() + y * stride, samples, image.row(top + y) + 3 * left);
         }
       }
+    }
+  }
+
+  // A row, or a part of one, of the plane; `samples` has room for a byte each.
+  static void draw(const TiffLayout& layout, std::size_t plane, const std::uint8_t* row,
+                   std::vector<std::uint8_t>& samples, std::uint8_t* out) {
+    tiff_samples(layout, row, samples);
+    const std::size_t step = layout.step(), width = samples.size() / step;
+    if (layout.separate) {
+      tiff_colours(layout, plane, samples.data(), 1, out, width);
+      return;
+    }
+    for (std::size_t i = 0; i < layout.used(); ++i) {
+      tiff_colours(layout, i, samples.data() + i, step, out, width);
     }
   }
 
@@ -309,8 +453,10 @@ class TiffReader {
 
 }  // namespace detail
 
-// Grey, palettes, RGB and CMYK of up to 16 bits, with or without alpha, in rows or tiles, packed in any way that the
-// installed libtiff knows. Raises MediaError for a damaged or too large file, and for kinds beside these.
+// Grey, palettes, RGB and CMYK of up to 16 bits, with or without alpha, YCbCr of 8 bits, grey of 32 bits, in rows or
+// tiles, packed in any way that the installed libtiff knows. Raises MediaError for a damaged or too large file, and for
+// kinds beside these. (The reference's image library also reads CIELAB, through Little CMS's tables; it takes the bytes
+// of packed 16 and 32-bit values in the wrong order when the file is big-endian.)
 inline Image decode_tiff(std::span<const std::byte> bytes, const MediaLimits& limits = {},
                          std::string_view source_name = "TIFF") {
   return detail::TiffReader(bytes, limits, source_name).read();

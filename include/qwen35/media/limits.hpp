@@ -11,9 +11,9 @@ QWEN35_BEGIN_NAMESPACE
 
 // Every decoder checks the header's promises against these numbers before it allocates. The peak memory of decoding one
 // picture is the file, 3 bytes a pixel for the result, and the library's own: 3 for a GIF that returns to an earlier
-// frame, up to 6 for a progressive JPEG, 11 for an animated WebP,
-// about 16 for an AVIF, and the tiles or rows of a TIFF. A video file is decoded frame by frame; FFmpeg keeps
-// some frames of its own, a few for each thread.
+// frame, up to 6 for a progressive JPEG, 11 for an animated WebP, about 16 for an AVIF, and the tiles or rows of a
+// TIFF, of packed YCbCr with 4 more for each pixel of a strip or a row of tiles. A video file is decoded frame by
+// frame; FFmpeg keeps some frames of its own, a few for each thread.
 struct MediaLimits {
   std::size_t max_file_bytes = std::size_t{1} << 28;  // of a picture, which is read whole; video files are streamed
   // Width x height of one picture or frame; as many as the reference opens (Pillow's limit). A PNG of 0.5 to 1.5 MB

@@ -441,8 +441,8 @@ for o in range(2, 9):
 tiff("xmp", Image.fromarray(TURNED), tiffinfo={700: xmp(6)})
 
 
-def ifd(name, order, width, height, samples, photometric, bits, data, tile=None, planes=1, extra=None, colours=None, fill=None):
-    """A TIFF whose data, one string for each strip or tile, stand behind its directory."""
+def ifd(name, order, width, height, samples, photometric, bits, data, tile=None, planes=1, extra=None, colours=None, fill=None, rows=None, more={}):
+    """A TIFF whose data, one string for each strip or tile, stand behind its directory. more: {tag: numbers of 16 bits}."""
     short, long = 3, 4
     tags = {256: (long, [width]), 257: (long, [height]), 258: (short, [bits] * samples), 259: (short, [1]), 262: (short, [photometric]),
             277: (short, [samples]), 284: (short, [planes])}
@@ -452,11 +452,15 @@ def ifd(name, order, width, height, samples, photometric, bits, data, tile=None,
         tags[320] = (short, colours)
     if fill is not None:
         tags[266] = (short, [fill])
+    for tag in more:
+        tags[tag] = (short, more[tag])
+    if photometric is None:
+        del tags[262]
     offsets, counts = (324, 325) if tile else (273, 279)
     if tile:
         tags[322], tags[323] = (long, [tile[0]]), (long, [tile[1]])
     else:
-        tags[278] = (long, [-(-height // (len(data) // (samples if planes == 2 else 1)))])
+        tags[278] = (long, [rows or -(-height // (len(data) // (samples if planes == 2 else 1)))])
     tags[offsets], tags[counts] = (long, [0] * len(data)), (long, [len(d) for d in data])
     e = "<" if order == "II" else ">"
     at, far = 8 + 2 + 12 * len(tags) + 4, b""
@@ -508,6 +512,64 @@ ifd("bits1_white0", "II", W, H, 1, 0, 1, [packed(GREY & 1, 1)])
 ifd("bits1_reversed", "II", W, H, 1, 1, 1, [packed(GREY & 1, 1)], fill=2)
 ifd("bits2", "II", W, H, 1, 1, 2, [packed(GREY & 3, 2)])
 ifd("bits4_white0", "MM", W, H, 1, 0, 4, [packed(GREY & 15, 4)])
+ifd("bits12", "II", W, H, 1, 1, 12, [packed(wide(1, 20)[:, :, 0] >> 4, 12)])
+ifd("no_meaning", "II", W, H, 1, None, 8, [GREY.tobytes()])
+ifd("cmyk_planes", "II", W, H, 4, 5, 8, [zlib.compress(RGBA[:, :, c].tobytes()) for c in range(4)], planes=2, more={259: [8]})
+ifd("premultiplied_planes", "MM", W, H, 4, 2, 8, [zlib.compress(RGBA[:, :, c].tobytes()) for c in range(4)], planes=2, extra=[1], more={259: [8]})
+
+# Values that are no codes of a brightness, some of them beyond 0 to 255.
+VALUES = picture(W, H, "noise", 80, 1)[:, :, 0].astype(np.int32) * 3 - 250
+REALS = VALUES.astype(np.float32) / 2
+REALS[0, :9] = np.nan, np.inf, -np.inf, 254.996, 255.5, 0.996, -0.996, 1e30, -1e30
+tiff("real", Image.fromarray(REALS))
+tiff("real_packed", Image.fromarray(REALS), compression="tiff_lzw", tiffinfo={317: 3})
+tiff("integer32", Image.fromarray(VALUES))
+ifd("real_white0", "MM", W, H, 1, 0, 32, [REALS.astype(">f4").tobytes()], more={339: [3]})
+ifd("integer16", "MM", W, H, 1, 1, 16, [VALUES.astype(">i2").tobytes()], more={339: [2]})
+ifd("integer8", "II", W, H, 1, 1, 8, [VALUES.astype("i1").tobytes()], more={339: [2]})
+
+
+def subsampled(pixels, across, down):
+    """YCbCr in blocks: the brightness of each pixel, then the two colours of all."""
+    pixels = np.pad(pixels, ((0, -pixels.shape[0] % down), (0, -pixels.shape[1] % across), (0, 0)), mode="edge")
+    out = b""
+    for y in range(0, pixels.shape[0], down):
+        for x in range(0, pixels.shape[1], across):
+            block = pixels[y:y + down, x:x + across]
+            out += block[:, :, 0].tobytes() + block[0, 0, 1:].tobytes()
+    return out
+
+
+def ycbcr(name, across, down, tile=None, rows=H, more={}):
+    parts = [NOISE[y:y + rows] for y in range(0, H, rows)]
+    if tile:
+        parts = [np.frombuffer(t, np.uint8).reshape(tile[1], tile[0], 3) for t in tiles(NOISE, *tile)]
+    ifd(name, "II", W, H, 3, 6, 8, [zlib.compress(subsampled(p, across, down)) for p in parts], tile=tile, rows=rows,
+        more={259: [8], 530: [across, down], **more})
+
+tiff("ycbcr", Image.fromarray(NOISE).convert("YCbCr"))
+ycbcr("ycbcr11", 1, 1)
+ycbcr("ycbcr21", 2, 1, rows=8)
+ycbcr("ycbcr22_tiles", 2, 2, tile=(16, 16))
+ycbcr("ycbcr44_tiles", 4, 4, tile=(16, 16))
+ycbcr("ycbcr42_turned", 4, 2, more={274: [6]})
+
+
+def scanned(name, packing, rows, tile=None):
+    """Strips or tiles that are whole JPEG files, as scanners write them."""
+    parts = [RGB[y:y + rows] for y in range(0, H, rows)]
+    if tile:
+        parts = [np.frombuffer(t, np.uint8).reshape(tile[1], tile[0], 3) for t in tiles(RGB, *tile)]
+    jpegs = []
+    for part in parts:
+        buffer = io.BytesIO()
+        Image.fromarray(part).save(buffer, format="JPEG", quality=80, subsampling=2)
+        jpegs.append(buffer.getvalue())
+    ifd(name, "II", W, H, 3, 6, 8, jpegs, tile=tile, rows=rows, more={259: [packing], 530: [2, 2]})
+
+scanned("jpeg_strips", 7, 16)
+scanned("jpeg_tiles", 7, 16, tile=(16, 16))
+scanned("jpeg_old", 6, H)
 COLOURS16 = [int(v) * 257 for c in range(3) for v in PALETTE[:16, c]]
 ifd("palette4", "II", W, H, 1, 3, 4, [packed(GREY & 15, 4)], colours=COLOURS16)
 
@@ -550,7 +612,7 @@ for name in sorted(os.listdir("files")):
         entry["frames"], entry["durations"] = gif_frames(name)
     files[name] = entry
 out["files"] = files
-for depth_name, samples in ((name, wide(1, 20)) for name in ("grey16.png", "grey16.tif", "grey16_lzw.tif", "grey16_big.tif")):
+for depth_name, samples in ((name, wide(1, 20)) for name in ("grey16.png", "grey16.tif", "grey16_lzw.tif", "grey16_big.tif", "bits12.tif")):
     files[depth_name]["high_byte"] = crc(np.repeat((samples >> 8).astype(np.uint8), 3, axis=2))
 
 # --- text ---------------------------------------------------------------------------------------------------------------------------------
