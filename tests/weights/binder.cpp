@@ -451,7 +451,7 @@ TEST_CASE("quantization_config in the forms that tools write") {
       "desc_act":false,"dynamic":{"-:.*attn.*":{},"-:.*shared_expert.*":{},"+:.*lm_head.*":{"bits":8,"group_size":64}},
       "group_size":128,"hyb_act":false,"lm_head":true,"meta":{"quantizer":["gptqmodel:5.0.0"],"uri":null},
       "pack_dtype":"int32","quant_method":"gptq","static_groups":false,"sym":true,"true_sequential":true}})");
-  CHECK((gptq.method == Method::gptq && gptq.group_size == 128 && gptq.zeros_minus_one));
+  CHECK((gptq.method == Method::gptq && gptq.group_size == 128 && gptq.zeros_minus_one && gptq.symmetric));
   CHECK_FALSE(of(R"({"quantization_config":{"quant_method":"gptq","bits":4,"format":"gptq_v2"}})").zeros_minus_one);
   // transformers' GPTQConfig, in the text part of a composite config.
   CHECK(of(R"({"text_config":{"quantization_config":{"quant_method":"gptq","bits":8,"group_size":-1,"backend":"auto",

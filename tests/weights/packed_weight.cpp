@@ -18,7 +18,7 @@ namespace {
 
 // Every code in each row, zero points at their ends, scales of every size.
 QuantisedLayer layer(std::size_t bits, std::size_t rows, std::size_t cols, std::size_t group_size,
-                     const std::string& scale_dtype, std::uint32_t first_zero = 1, bool symmetric = false) {
+                     const std::string& scale_dtype, bool symmetric = false) {
   QuantisedLayer out;
   std::mt19937 random(static_cast<unsigned>(bits + cols + group_size));
   out.module = "m.up_proj";
@@ -31,8 +31,7 @@ QuantisedLayer layer(std::size_t bits, std::size_t rows, std::size_t cols, std::
     out.codes.push_back(static_cast<std::uint32_t>(random() >> 7) & ((1u << bits) - 1));
   }
   for (std::size_t i = 0; i < rows * out.groups; ++i) {
-    out.zeros.push_back(symmetric ? 1u << (bits - 1)
-                                  : first_zero + (static_cast<std::uint32_t>(i) * 5 & ((1u << bits) - 1)));
+    out.zeros.push_back(symmetric ? 1u << (bits - 1) : static_cast<std::uint32_t>(i) * 5 & ((1u << bits) - 1));
     float scale = std::ldexp(static_cast<float>(random() % 4000 + 1), -16);
     scale = i % 11 == 0 ? std::ldexp(1.0f, -24) : i % 13 == 0 ? 65504.0f : scale;
     visit(*dtype_of(scale_dtype), [&]<class Stored>(Stored) {
@@ -110,17 +109,21 @@ TEST_CASE("integers of GPTQ, AWQ and compressed-tensors are what their definitio
     for (const std::string dtype : {"F16", "BF16"}) {
       CAPTURE(size.bits);
       CAPTURE(size.group_size);
-      const QuantisedLayer one = layer(size.bits, 24, size.cols, size.group_size, dtype);
-      const QuantisedLayer zero = layer(size.bits, 24, size.cols, size.group_size, dtype, 0);
-      const QuantisedLayer middle = layer(size.bits, 24, size.cols, size.group_size, dtype, 0, true);
-      // Stored less one: 1 to 16. As they are: 0 to 15.
+      const QuantisedLayer zero = layer(size.bits, 24, size.cols, size.group_size, dtype);
+      const QuantisedLayer middle = layer(size.bits, 24, size.cols, size.group_size, dtype, true);
       const std::string bits = size.bits == 4 ? "4" : "8";
       const std::string v1 = R"("quant_method":"gptq","bits":)" + bits, v2 = v1 + R"(,"checkpoint_format":"gptq_v2")";
       for (const bool index : {false, true}) {
-        check_values(one, one.gptq(true, index), v1, size.format);
-        check_values(one, one.gptq(true, index), "", size.format);
+        check_values(zero, zero.gptq(true, index), v1, size.format);
+        check_values(zero, zero.gptq(true, index), "", size.format);
         check_values(zero, zero.gptq(false, index), v2, size.format);
-        check_values(middle, middle.gptq(true, index), v1, size.format);
+        for (const std::string& config : {v1, v2}) {
+          const std::string sym = config + R"(,"sym":true)";
+          check_values(middle, middle.gptq(config == v1, index), config, size.format);
+          check_values(middle, middle.gptq(true, index), sym, size.format);
+          check_values(middle, middle.gptq(false, index), sym, size.format);
+          check_values(zero, zero.gptq(config == v1, index), sym, size.format);
+        }
       }
       if (size.bits == 4) {
         check_values(zero, zero.awq(), R"("quant_method":"awq","bits":4)", size.format);
@@ -142,17 +145,17 @@ TEST_CASE("integers of GPTQ, AWQ and compressed-tensors are what their definitio
 
 TEST_CASE("scales of f32, of whole tensors and of a last group that is shorter") {
   const std::string compressed = R"("quant_method":"compressed-tensors")";
-  QuantisedLayer exact = layer(4, 24, 192, 64, "F32", 0);
+  QuantisedLayer exact = layer(4, 24, 192, 64, "F32");
   exact.scales[5] = 0.1f;  // 24 bits
   check_values(exact, exact.compressed(Zeros::packed, false), compressed, Format::i4_32_f32);
   check_values(exact, exact.awq(), R"("quant_method":"awq")", Format::i4_32_f32);
-  QuantisedLayer bytes = layer(8, 24, 192, 64, "F32", 0, true);
+  QuantisedLayer bytes = layer(8, 24, 192, 64, "F32", true);
   bytes.scales[5] = 0.1f;
   check_values(bytes, bytes.compressed(Zeros::none, false), compressed, Format::i8_32_f32);
-  const QuantisedLayer short_scales = layer(4, 24, 192, 64, "F32", 0);
+  const QuantisedLayer short_scales = layer(4, 24, 192, 64, "F32");
   check_values(short_scales, short_scales.awq(), "", Format::i4_64);
 
-  QuantisedLayer whole = layer(8, 24, 128, 128, "BF16", 0, true);
+  QuantisedLayer whole = layer(8, 24, 128, 128, "BF16", true);
   std::fill(whole.scales.begin(), whole.scales.end(), 0.375f);
   for (const Extents& shape : {Extents{}, Extents{1}, Extents{1, 1}, Extents{24}, Extents{24, 1}}) {
     std::vector<RawTensor> tensors = whole.compressed_bytes(false);
@@ -160,7 +163,7 @@ TEST_CASE("scales of f32, of whole tensors and of a last group that is shorter")
     tensors[1] = TestTensor{"m.up_proj.weight_scale", shape, std::vector<float>(count, 0.375f), "BF16"};
     check_values(whole, tensors, compressed, Format::i8_128);
   }
-  const QuantisedLayer cut = layer(4, 24, 192, 128, "F16", 1);
+  const QuantisedLayer cut = layer(4, 24, 192, 128, "F16");
   check_values(cut, cut.gptq(true, false), gptq, Format::i4_64);
   check_values(cut, cut.gptq(true, true), "", Format::i4_64);
 }
@@ -176,7 +179,7 @@ TEST_CASE("columns in groups by their activations, groups of any size, f32 scale
       std::shuffle(ordered.group_of_column.begin(), ordered.group_of_column.end(), std::mt19937(3));
       beside(ordered, ordered.gptq(true, true),
              R"("quant_method":"gptq","desc_act":true,"bits":)" + std::to_string(bits));
-      QuantisedLayer zero = layer(bits, 24, 256, group_size, "BF16", 0);
+      QuantisedLayer zero = layer(bits, 24, 256, group_size, "BF16");
       zero.group_of_column = ordered.group_of_column;
       beside(zero, zero.compressed(Zeros::packed, true), "");
       beside(zero, zero.compressed(Zeros::bytes, true), "");
@@ -185,7 +188,7 @@ TEST_CASE("columns in groups by their activations, groups of any size, f32 scale
   const QuantisedLayer small = layer(4, 24, 96, 16, "F16"), odd = layer(8, 24, 96, 48, "F16");
   beside(small, small.gptq(true, false), gptq);
   beside(odd, odd.gptq(true, false), "");
-  QuantisedLayer fine = layer(8, 24, 256, 128, "F32", 0);
+  QuantisedLayer fine = layer(8, 24, 256, 128, "F32");
   fine.scales[0] = 0.1f;
   beside(fine, fine.compressed_bytes(true), "");
 }
@@ -193,7 +196,7 @@ TEST_CASE("columns in groups by their activations, groups of any size, f32 scale
 TEST_CASE("a row count that is no multiple of a word; another format that was asked for") {
   const QuantisedLayer odd = layer(4, 21, 128, 64, "F16");
   check_values(odd, odd.gptq(true, false), gptq, Format::i4_64);
-  const QuantisedLayer zero = layer(4, 21, 128, 64, "F16", 0);
+  const QuantisedLayer zero = layer(4, 21, 128, 64, "F16");
   check_values(zero, zero.compressed(Zeros::packed, false), "", Format::i4_64);
   Fixture wide(odd.gptq(true, false), gptq, 0, {.dtype = Format::f32});
   const Matrix matrix = wide.binder.matrix("m.up_proj.weight", {21, 128});
@@ -202,7 +205,7 @@ TEST_CASE("a row count that is no multiple of a word; another format that was as
 }
 
 TEST_CASE("broken folders of integers: each thing that does not fit is an error with the tensor's name") {
-  const QuantisedLayer one = layer(4, 24, 256, 128, "F16"), middle = layer(4, 24, 256, 128, "F16", 0, true);
+  const QuantisedLayer one = layer(4, 24, 256, 128, "F16"), middle = layer(4, 24, 256, 128, "F16", true);
   using Tensors = std::vector<RawTensor>;
   const auto said = [](const Tensors& tensors, const std::string& config) {
     Fixture fixture(tensors, config);
@@ -252,7 +255,7 @@ TEST_CASE("broken folders of integers: each thing that does not fit is an error 
 
   // The names, shapes and types that two and three layouts have alike.
   for (const bool is_awq : {false, true}) {
-    const Tensors sound = is_awq ? layer(4, 24, 256, 128, "F16", 0).awq() : one.gptq(true, true);
+    const Tensors sound = is_awq ? layer(4, 24, 256, 128, "F16").awq() : one.gptq(true, true);
     const std::string config = is_awq ? R"("quant_method":"awq","bits":4)" : gptq;
     CHECK(contains(said({}, config), "m.up_proj.weight: missing"));
     check(sound, config, "qweight", gone, "weight: missing");
@@ -288,8 +291,8 @@ TEST_CASE("broken folders of integers: each thing that does not fit is an error 
   }
   {
     const std::string config = R"("quant_method":"compressed-tensors","format":"pack-quantized")";
-    const Tensors sound = layer(4, 24, 256, 128, "F16", 0).compressed(Zeros::packed, true);
-    const Tensors bytes = layer(4, 24, 256, 128, "F16", 0).compressed(Zeros::bytes, false);
+    const Tensors sound = layer(4, 24, 256, 128, "F16").compressed(Zeros::packed, true);
+    const Tensors bytes = layer(4, 24, 256, 128, "F16").compressed(Zeros::bytes, false);
     check(sound, config, "weight_packed", gone, "weight: missing");
     check(sound, config, "weight_scale", gone, "weight_scale: missing");
     check(sound, config, "weight_shape", gone, "weight_shape: missing");
@@ -323,7 +326,7 @@ TEST_CASE("broken folders of integers: each thing that does not fit is an error 
   }
   {
     const std::string config = R"("quant_method":"compressed-tensors","format":"int-quantized")";
-    const QuantisedLayer whole = layer(8, 24, 256, 256, "F16", 0);
+    const QuantisedLayer whole = layer(8, 24, 256, 256, "F16");
     const Tensors sound = whole.compressed_bytes(true);
     check(sound, config, "weight_scale", gone, "weight_scale: missing");
     check(sound, config, "weight", shaped({24, 255}), "weight: shape [24, 255], expected [24, 256]");
@@ -332,7 +335,7 @@ TEST_CASE("broken folders of integers: each thing that does not fit is an error 
   }
   CHECK(kinds >= 70);
   // Columns that blocks do not divide, rows that words do not.
-  const QuantisedLayer narrow = layer(4, 24, 48, 16, "F16"), uneven = layer(4, 24, 64, 32, "F16", 0);
+  const QuantisedLayer narrow = layer(4, 24, 48, 16, "F16"), uneven = layer(4, 24, 64, 32, "F16");
   Fixture groups(narrow.gptq(true, false), gptq);
   CHECK(groups.binder.matrix("m.up_proj.weight", {24, 48}).empty());
   CHECK(contains(groups.said(), "m.up_proj.scales: shape [3, 24], expected scales of rows of a multiple of 32 values"));
@@ -358,7 +361,7 @@ TEST_CASE("broken folders of integers: each thing that does not fit is an error 
     return R"("quant_method":"compressed-tensors","format":"pack-quantized","config_groups":{"g":{"weights":{"actorder":)" +
            order + "}}}";
   };
-  const QuantisedLayer zero = layer(4, 24, 256, 128, "F16", 0);
+  const QuantisedLayer zero = layer(4, 24, 256, 128, "F16");
   for (const char* const order : {"\"group\"", "true"}) {
     missing(zero.compressed(Zeros::packed, false), compressed(order), "m.up_proj.weight_g_idx");
   }
@@ -384,7 +387,7 @@ TEST_CASE("broken folders of integers: each thing that does not fit is an error 
   several(zero.awq(), plain, "", "weight and qweight");
   several(plain, zero.compressed(Zeros::packed, false), "", "weight and weight_packed");
   several(one.gptq(true, true), zero.compressed(Zeros::packed, false), "", "qweight and weight_packed");
-  Tensors bytes = layer(8, 24, 256, 256, "F16", 0).compressed_bytes(false);
+  Tensors bytes = layer(8, 24, 256, 256, "F16").compressed_bytes(false);
   several(bytes, one.gptq(true, true), "", "weight and qweight");
 }
 

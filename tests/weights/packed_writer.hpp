@@ -17,6 +17,12 @@ class Words {
   void set(std::size_t word, std::size_t place, std::uint32_t value) {
     words_[word] |= (value & ((1u << bits_) - 1)) << place * bits_;
   }
+  // One less in each place: a 0 borrows from the next.
+  void take_one_each() {
+    for (std::uint32_t& word : words_) {
+      word -= bits_ == 4 ? 0x11111111u : 0x01010101u;
+    }
+  }
   Bytes bytes() const {
     const auto* const data = reinterpret_cast<const std::byte*>(words_.data());
     return {data, data + words_.size() * 4};
@@ -76,8 +82,11 @@ struct QuantisedLayer {
         packed.set(k / in_word() * rows + i, k % in_word(), codes[i * cols + k]);
       }
       for (std::size_t g = 0; g < groups; ++g) {
-        zero.set(g * words(rows) + i / in_word(), i % in_word(), zeros[i * groups + g] - (minus_one ? 1u : 0u));
+        zero.set(g * words(rows) + i / in_word(), i % in_word(), zeros[i * groups + g]);
       }
+    }
+    if (minus_one) {
+      zero.take_one_each();
     }
     std::vector<RawTensor> out = {{module + ".qweight", {words(cols), rows}, "I32", packed.bytes()},
                                   {module + ".qzeros", {groups, words(rows)}, "I32", zero.bytes()},

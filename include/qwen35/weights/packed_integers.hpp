@@ -20,13 +20,14 @@ struct PackedIntegers {
   bool along_rows = false;  // a word holds neighbours of a column: of several rows
   bool awq_order = false;   // 0 2 4 6 1 3 5 7, from the lowest bits up
   std::uint32_t flip = 0;   // exclusive or: 128 for signed bytes, which then begin at -128
+  std::uint32_t added = 0;  // to each word as a whole, with what its integers carry to the next
 
   std::size_t in_word() const { return 32 / bits; }
 
   std::uint32_t word(std::size_t i, std::size_t k) const {
     std::uint32_t out;
     std::memcpy(&out, data + (i * row_step + k * col_step) * sizeof(out), sizeof(out));
-    return out;
+    return out + added;
   }
 
   std::uint32_t at(std::size_t i, std::size_t k) const {

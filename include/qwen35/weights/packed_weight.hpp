@@ -22,8 +22,11 @@ QWEN35_BEGIN_NAMESPACE
 // of columns of a row: s * (q - z). Which tensors of the module M there are says how:
 //
 //   GPTQ        qweight [cols / 8, rows] (32-bit words along the columns; 8 bits: [cols / 4, rows]), scales
-//               [groups, rows], qzeros [groups, rows / 8] (along the rows), g_idx [cols] (each column's group). A zero
-//               point is stored as one less; by "checkpoint_format": "gptq_v2" as it is.
+//               [groups, rows], qzeros [groups, rows / 8] (along the rows), g_idx [cols] (each column's group). Zero
+//               points are stored as one less, which is taken from their words: a 0 borrows from the next; by
+//               "checkpoint_format": "gptq_v2" as they are. Folders with "sym": true whose config names the wrong one
+//               of the two are about, as other programs do not look at their zero points: where all are beside the
+//               middle code, it is meant.
 //   AWQ         qweight [cols, rows / 8] and qzeros [groups, rows / 8] (along the rows, in AWQ's order), scales
 //               [groups, rows]
 //   compressed  weight_packed [rows, cols / 8] (8 bits: / 4), weight_scale [rows, groups], weight_zero_point
@@ -77,6 +80,8 @@ class PackedWeight {
   bool read_awq();
   bool read_compressed();
   bool read_codes_of_gptq(const TensorInfo& codes);
+  // Are all zero points the same, one more or one less than the middle code?
+  bool are_all_beside_the_middle() const;
   bool read_scales(const char* part, bool rows_first);
   bool read_zero_bytes(const TensorInfo& tensor);
   bool read_shape();
@@ -90,7 +95,7 @@ class PackedWeight {
     return scale_at(scales_->bytes.data(), scale_type_, row * scale_row_step_ + group * scale_group_step_);
   }
   std::uint32_t zero(std::size_t row, std::size_t group) const {
-    return zeros_.data == nullptr ? middle() : (zeros_.at(row, group) + zero_added_);
+    return zeros_.data == nullptr ? middle() : zeros_.at(row, group);
   }
   std::uint32_t middle() const { return 1u << (codes_.bits - 1); }
 
@@ -104,7 +109,6 @@ class PackedWeight {
   std::string module_;  // with the dot
   std::size_t rows_, cols_;
   PackedIntegers codes_, zeros_;  // [rows, cols], [rows, groups]
-  std::uint32_t zero_added_ = 0;
   const TensorInfo* scales_ = nullptr;
   ScaleType scale_type_ = ScaleType::f32;
   std::size_t scale_row_step_ = 0, scale_group_step_ = 0;

@@ -185,8 +185,25 @@ QWEN35_BODY bool PackedWeight::read_gptq() {
   }
   const std::size_t words = (rows_ * codes_.bits + 31) / 32;
   zeros_ = {.data = zeros->bytes.data(), .row_step = 1, .col_step = words, .bits = codes_.bits, .along_rows = true};
-  zero_added_ = config_.zeros_minus_one ? 1 : 0;
-  return expect_shape(*zeros, {groups_, words});
+  zeros_.added = !config_.zeros_minus_one ? 0 : codes_.bits == 4 ? 0x11111111u : 0x01010101u;
+  if (!expect_shape(*zeros, {groups_, words})) {
+    return false;
+  }
+  if (config_.symmetric && are_all_beside_the_middle()) {
+    zeros_ = {};
+  }
+  return true;
+}
+
+QWEN35_BODY bool PackedWeight::are_all_beside_the_middle() const {
+  const std::uint32_t first = zero(0, 0);
+  bool all = first == middle() - 1 || first == middle() + 1;
+  for (std::size_t i = 0; i < rows_ && all; ++i) {
+    for (std::size_t group = 0; group < groups_; ++group) {
+      all = all && zero(i, group) == first;
+    }
+  }
+  return all;
 }
 
 QWEN35_BODY bool PackedWeight::read_awq() {

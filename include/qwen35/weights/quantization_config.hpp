@@ -28,6 +28,7 @@ struct QuantizationConfig {
   bool ordered = false;         // columns are put into groups by their activations: each module says which
   bool asymmetric = false;      // compressed-tensors: each module of integers has zero points
   bool zeros_minus_one = true;  // GPTQ: a zero point is stored as one less, unless the file says "gptq_v2"
+  bool symmetric = false;       // GPTQ: each module's zero points are the middle code, unless it is one of "dynamic"
 
   // Raises ConfigError for a method that is not read here, or a variant of one; it names what is.
   static QuantizationConfig of(const json::Value& config);
@@ -183,6 +184,7 @@ QWEN35_BODY void QuantizationConfig::read_gptq(const JsonFields& fields) {
     detail::refuse_quantization("gptq as " + format.substr(0, 100));
   }
   zeros_minus_one = format == "gptq";
+  symmetric = fields.boolean("sym", false);
   const std::size_t bits = fields.size("bits", 4);
   if (bits != 4 && bits != 8) {
     detail::refuse_quantization(concat("gptq of ", bits, " bits"));

@@ -36,9 +36,9 @@ def words(values, bits, order=None):
     return torch.where(packed >= 2 ** 31, packed - 2 ** 32, packed).to(torch.int32).contiguous()
 
 
-def integers(bits, rows, cols, groups, lowest_zero, dtype, symmetric=False, groups_of_columns=None):
+def integers(bits, rows, cols, groups, dtype, symmetric=False, groups_of_columns=None):
     codes = torch.randint(0, 2 ** bits, (rows, cols), generator=random)
-    zeros = torch.randint(lowest_zero, 2 ** bits + lowest_zero, (rows, groups), generator=random)
+    zeros = torch.randint(0, 2 ** bits, (rows, groups), generator=random)
     zeros = torch.full_like(zeros, 2 ** (bits - 1)) if symmetric else zeros
     scales = (torch.rand((rows, groups), generator=random) * 0.02 + 1e-5).to(dtype)
     of_column = torch.arange(cols) // (cols // groups) if groups_of_columns is None else groups_of_columns
@@ -48,9 +48,10 @@ def integers(bits, rows, cols, groups, lowest_zero, dtype, symmetric=False, grou
 
 def gptq(name, bits, rows, cols, groups, stored_less=1, act_order=False, symmetric=False, dtype=torch.float16):
     order = torch.randperm(cols, generator=random) // (cols // groups) if act_order else None
-    codes, zeros, scales, of_column, values = integers(bits, rows, cols, groups, stored_less, dtype, symmetric, order)
+    codes, zeros, scales, of_column, values = integers(bits, rows, cols, groups, dtype, symmetric, order)
     tensors[name + '.qweight'] = words(codes, bits).T.contiguous()
-    tensors[name + '.qzeros'] = words((zeros - stored_less).T, bits)
+    ones = words(torch.full((groups, rows), stored_less), bits)
+    tensors[name + '.qzeros'] = words(zeros.T, bits) - ones  # of words: as GPTQModel writes its older format
     tensors[name + '.scales'] = scales.T.contiguous()
     tensors[name + '.g_idx'] = of_column.to(torch.int32)
     tensors[name + '.expected'] = values
@@ -58,7 +59,7 @@ def gptq(name, bits, rows, cols, groups, stored_less=1, act_order=False, symmetr
 
 def awq(name, rows, cols, groups):
     order = [0, 2, 4, 6, 1, 3, 5, 7]
-    codes, zeros, scales, _, values = integers(4, rows, cols, groups, 0, torch.float16)
+    codes, zeros, scales, _, values = integers(4, rows, cols, groups, torch.float16)
     tensors[name + '.qweight'] = words(codes.T, 4, order)
     tensors[name + '.qzeros'] = words(zeros.T, 4, order)
     tensors[name + '.scales'] = scales.T.contiguous()
@@ -67,7 +68,7 @@ def awq(name, rows, cols, groups):
 
 def compressed(name, bits, rows, cols, groups, symmetric=False, act_order=False, dtype=torch.bfloat16):
     order = torch.randperm(cols, generator=random) // (cols // groups) if act_order else None
-    codes, zeros, scales, of_column, values = integers(bits, rows, cols, groups, 0, dtype, symmetric, order)
+    codes, zeros, scales, of_column, values = integers(bits, rows, cols, groups, dtype, symmetric, order)
     tensors[name + '.weight_packed'] = words(codes, bits)
     tensors[name + '.weight_scale'] = scales
     tensors[name + '.weight_shape'] = torch.tensor([rows, cols])
