@@ -52,3 +52,9 @@ TEST_CASE("with exceptions what is declined is raised") {
   CHECK_FALSE(attempt([] { return holds(false, "why"); }));
   CHECK_FALSE(declined());
 }
+
+TEST_CASE("a place stands before the message of what was raised there, whose kind stays") {
+  CHECK(with_place([] { return "here"; }, [] { return 7; }) == 7);
+  CHECK_THROWS_WITH_AS(with_place([] { return "here"; }, []() -> int { raise<MediaError>("damaged"); }),
+                       "here: damaged", MediaError);
+}

@@ -91,6 +91,22 @@ TEST_CASE("a video from each form") {
                  "no GIF"));
 }
 
+TEST_CASE("a size that cannot be taken is told with the file's name") {
+  const ImageProcessor pictures;
+  const VideoProcessor videos;
+  const auto of_picture = [&](const ImageItem& item) {
+    return message_of<MediaError>([&] { process_image(pictures, item, {.do_resize = false}); });
+  };
+  const std::string path = file_path("rgb.png");
+  const std::string problem = "picture of 37 x 29 pixels without resizing: each side must be a multiple of 32";
+  CHECK(of_picture(path) == path + ": " + problem);
+  const std::vector<std::byte> bytes = read_file<MediaError>(path, 1 << 20);
+  CHECK(of_picture(std::span<const std::byte>(bytes)) == problem);
+  const std::string clip = file_path("dispose.gif");
+  CHECK(message_of<MediaError>([&] { process_video(videos, clip); }) ==
+        clip + ": video of 40 x 30 pixels: each side must be at least 32");
+}
+
 TEST_CASE("nothing is fetched") {
   for (const char* const address :
        {"http://example.org/a.png", "https://example.org/a.gif", "HTTPS://example.org/a.gif", "ftp://example.org/a.png",

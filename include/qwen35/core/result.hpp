@@ -119,4 +119,20 @@ auto attempt(Call&& call) -> Result<decltype(call())> {
 #endif
 }
 
+// What `call` gives. The message of an error of the library begins with what `place` gives: which of several, or whose.
+// (A build without exceptions ends at the error itself, without the place.)
+template <class Place, class Call>
+auto with_place(const Place& place, Call&& call) -> decltype(call()) {
+#if defined(__cpp_exceptions)
+  auto result = attempt(call);
+  if (!result) {
+    raise(Failure{result.failure().kind, concat(place(), ": ", result.failure().message)});
+  }
+  return std::move(result.value());
+#else
+  static_cast<void>(place);
+  return call();
+#endif
+}
+
 QWEN35_END_NAMESPACE

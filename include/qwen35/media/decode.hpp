@@ -103,13 +103,18 @@ inline Image read_image(const std::string& path, const MediaLimits& limits = {})
   return declined() ? Image() : decode_image(bytes, limits, shortened(path));
 }
 
+// Does load_image() take `source` for a path?
+inline bool is_image_path(const std::string& source) {
+  return !is_data_url(source) && (!looks_like_base64(source) || path_exists(source));
+}
+
 // A path, a "data:...;base64,..." URL, or base64 alone, where no file has that name.
 inline Image load_image(const std::string& source, const MediaLimits& limits = {}) {
   require_no_address(source, "picture");
-  const bool url = is_data_url(source);
-  if (!url && (!looks_like_base64(source) || path_exists(source))) {
+  if (is_image_path(source)) {
     return read_image(source, limits);
   }
+  const bool url = is_data_url(source);
   const std::string_view name = url ? "data URL" : "base64";
   if (!holds<MediaError>(source.size() / 4 * 3 <= limits.max_file_bytes, name, ": the limit is ", limits.max_file_bytes,
                          " bytes")) {

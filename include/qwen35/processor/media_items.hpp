@@ -66,6 +66,16 @@ class LoadedImage {
   PixelView view_;
 };
 
+// One picture. Raises MediaError for what cannot be read or resized, which says the file's name.
+inline ImageInputs process_image(const ImageProcessor& processor, const ImageItem& item,
+                                 const ImageOptions& options = {}, const MediaLimits& limits = {}) {
+  const LoadedImage image(item, limits);
+  const auto preprocess = [&] { return processor.preprocess(image.view(), options); };
+  const std::string* const source = std::get_if<std::string>(&item);
+  return source != nullptr && is_image_path(*source) ? with_place([&] { return shortened(*source); }, preprocess)
+                                                     : preprocess();
+}
+
 // The item that a message's part stands for; it looks into the part. Raises MediaError when the part neither names nor
 // carries anything.
 inline ImageItem image_item(const ContentPart& part) {
@@ -89,8 +99,8 @@ inline ImageInputs process_images(const ImageProcessor& processor, std::span<con
   std::vector<ImageInputs> each;
   std::size_t size = 0;
   for (std::size_t i = 0; i < items.size(); ++i) {
-    each.push_back(with_place([&] { return place(i); },
-                              [&] { return processor.preprocess(LoadedImage(items[i], limits).view(), options); }));
+    each.push_back(
+        with_place([&] { return place(i); }, [&] { return process_image(processor, items[i], options, limits); }));
     size += each.back().pixel_values.size();
   }
   if (each.size() == 1) {

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <utility>
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
@@ -32,22 +31,6 @@ using PlaceOfMedium = std::function<std::string(std::size_t index)>;
 // "images[1]".
 inline PlaceOfMedium place_in_list(const char* list) {
   return [list](std::size_t index) { return concat(list, "[", index, "]"); };
-}
-
-// What `call` gives. The message of an error of the library begins with what `place` gives: which medium it was.
-// (A build without exceptions ends at the error itself, without the place.)
-template <class Place, class Call>
-auto with_place(const Place& place, Call&& call) -> decltype(call()) {
-#if defined(__cpp_exceptions)
-  auto result = attempt(call);
-  if (!result) {
-    raise(Failure{result.failure().kind, concat(place(), ": ", result.failure().message)});
-  }
-  return std::move(result.value());
-#else
-  static_cast<void>(place);
-  return call();
-#endif
 }
 
 QWEN35_END_NAMESPACE

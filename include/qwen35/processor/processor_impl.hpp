@@ -280,8 +280,7 @@ inline LoadedMedium Processor::load(const ContentPart& part, const ProcessorInpu
     std::copy(grid.begin(), grid.end(), out.grid_thw.begin());
   };
   if (part.type == PartType::image) {
-    const LoadedImage image(image_item(part), options.limits);
-    ImageInputs inputs = image_processor.preprocess(image.view(), options.images_kwargs);
+    ImageInputs inputs = process_image(image_processor, image_item(part), options.images_kwargs, options.limits);
     take(inputs.pixel_values, inputs.image_grid_thw);
   } else {
     require<InputError>(part.type == PartType::video, "processor: a text is no medium");
