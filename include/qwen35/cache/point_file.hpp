@@ -100,7 +100,7 @@ QWEN35_BODY void save_points(std::string_view text, std::span<const SequencePoin
     sum.bytes(bytes.data(), bytes.size());
   };
   write(std::as_bytes(std::span(&header, 1)));
-  write(std::as_bytes(std::span(text)));
+  write(std::as_bytes(std::span<const char>(text)));
   write(std::as_bytes(std::span(rows)));
   if (!points.empty()) {
     const SequenceCache& last = points.back().cache();

@@ -11,6 +11,7 @@
 #include <limits>
 
 #if QWEN35_BODIES
+#include <qwen35/core/decimal.hpp>
 #include <qwen35/json/dump.hpp>
 
 #include <charconv>
@@ -207,7 +208,7 @@ QWEN35_BODY json::Value JsonFields::plain(const json::Value& value) {
     if (const auto read = std::from_chars(text.data(), end, integer); read.ec == std::errc() && read.ptr == end) {
       return integer;
     }
-    if (const auto read = std::from_chars(text.data(), end, number); read.ec == std::errc() && read.ptr == end) {
+    if (const auto read = read_decimal(text.data(), end, number); read.ec == std::errc() && read.ptr == end) {
       out = number;
     } else if (text == "true" || text == "True" || text == "false" || text == "False") {
       return text[0] == 't' || text[0] == 'T';

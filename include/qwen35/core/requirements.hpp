@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What compiler the library takes: said in one line, at which compiling ends, before a thousand others.
+// What compiler, processor and flags the library takes: said in one line, at which compiling ends, before a thousand
+// others.
 #pragma once
 
 #if __cplusplus < 202002L
@@ -10,6 +11,16 @@
 #define QWEN35_CANNOT_COMPILE
 #elif defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 12
 #error "qwen35 needs GCC 12 or newer"
+#define QWEN35_CANNOT_COMPILE
+#elif __SIZEOF_POINTER__ < 8
+#error "qwen35 needs a processor of 64 bits: files and models have sizes that std::size_t must hold"
+#define QWEN35_CANNOT_COMPILE
+#elif __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "qwen35 needs a little-endian processor: weights are used as they stand in their files"
+#define QWEN35_CANNOT_COMPILE
+#elif __FINITE_MATH_ONLY__
+// Checks of what files and callers say would be left out.
+#error "qwen35 looks for infinities and NaN, which -ffast-math and -Ofast deny: add -fno-finite-math-only"
 #define QWEN35_CANNOT_COMPILE
 #endif
 #if defined(QWEN35_CANNOT_COMPILE)

@@ -177,9 +177,10 @@ class SixteenGroupsFit {
     out.scale = coded::stored_f16(scale, stored);
     for (std::size_t g = 0; g < 16; ++g) {
       const ScaleFitter<16> group = fitter(g);
-      const float near = detail::nearest_whole(free_[g], out.scale, -largest_scale, largest_scale);
+      const float nearest = detail::nearest_whole(free_[g], out.scale, -largest_scale, largest_scale);
       float least = group.error({0.0f, 0.0f});
-      for (float s = std::max(near - 1.0f, -largest_scale); s <= std::min(near + 1.0f, largest_scale); s += 1.0f) {
+      for (float s = std::max(nearest - 1.0f, -largest_scale); s <= std::min(nearest + 1.0f, largest_scale);
+           s += 1.0f) {
         const float error = group.error({out.scale * s, 0.0f});
         if (error < least) {
           least = error;

@@ -133,7 +133,7 @@ class FileWriter {
     }
   }
   void write(std::string_view text) {
-    write(std::as_bytes(std::span(text)));
+    write(std::as_bytes(std::span<const char>(text)));
   }
 
   // What was written is on the disk, all but its name: of several files each is finished before the first is committed.

@@ -18,6 +18,7 @@
 #include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
+#include <qwen35/core/decimal.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -179,7 +180,7 @@ class RapidjsonEvents {
                                                                         : handler_.big_integer(text);
     }
     double value = 0.0;
-    const std::errc problem = std::from_chars(text.data(), end, value).ec;
+    const std::errc problem = read_decimal(text.data(), end, value).ec;
     too_big_ = problem == std::errc::result_out_of_range && is_huge(text);
     return !too_big_ && handler_.number(problem == std::errc() ? value : text.front() == '-' ? -0.0 : 0.0);
   }

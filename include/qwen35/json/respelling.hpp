@@ -2,6 +2,7 @@
 // Objects and arrays as people and models write them, respelt as JSON.
 #pragma once
 
+#include <qwen35/core/decimal.hpp>
 #include <qwen35/json/parse.hpp>
 #include <qwen35/json/value.hpp>
 
@@ -209,7 +210,7 @@ class Respelling {
   bool is_beyond_double() const {
     double number = 0.0;
     const char* const end = word_.data() + word_.size();
-    const std::from_chars_result read = std::from_chars(word_.data(), end, number);
+    const std::from_chars_result read = read_decimal(word_.data(), end, number);
     return read.ec == std::errc::result_out_of_range && read.ptr == end && !try_parse(word_).has_value();
   }
 

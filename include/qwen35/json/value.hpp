@@ -15,6 +15,7 @@
 #include <vector>
 
 #if QWEN35_BODIES
+#include <qwen35/core/decimal.hpp>
 
 #include <charconv>
 #include <system_error>
@@ -170,7 +171,7 @@ QWEN35_BODY double Value::as_number() const {
   }
   double out = static_cast<double>(integer_);
   if (!string_.empty() &&
-      std::from_chars(string_.data(), string_.data() + string_.size(), out).ec == std::errc::result_out_of_range) {
+      read_decimal(string_.data(), string_.data() + string_.size(), out).ec == std::errc::result_out_of_range) {
     out = string_.front() == '-' ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
   }
   return out;

@@ -15,6 +15,10 @@
 #include <qwen35/core/see_the_error_above.hpp>
 #endif
 #include <xsimd/xsimd.hpp>
+#if defined(XSIMD_NO_SUPPORTED_ARCHITECTURE)
+#error "qwen35 runs where xsimd has vectors, on x86-64 and AArch64: it has none for this processor or these flags"
+#include <qwen35/core/see_the_error_above.hpp>
+#endif
 
 #if QWEN35_BODIES
 #include <cstring>

@@ -17,7 +17,7 @@ QWEN35_BEGIN_NAMESPACE
 // `logits_to_keep`: a count n (0: every position, else the last n), or the indices of the positions.
 class LogitsToKeep {
  public:
-  constexpr LogitsToKeep(int count = 0) : count_(count) {}
+  LogitsToKeep(int count = 0) : count_(count) {}
   LogitsToKeep(std::vector<std::int32_t> indices) : indices_(std::move(indices)), by_index_(true) {}
 
   bool is_default() const { return count_ == 0 && !by_index_; }

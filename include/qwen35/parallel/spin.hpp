@@ -4,8 +4,8 @@
 
 #include <qwen35/core/abi.hpp>
 
+#include <time.h>  // of POSIX, as MinGW has it too
 #include <cstdint>
-#include <ctime>
 
 QWEN35_BEGIN_NAMESPACE
 
@@ -19,7 +19,7 @@ inline void pause_processor() {
 
 // Of a clock that only goes on.
 inline std::int64_t monotonic_nanoseconds() {
-  std::timespec now{};
+  timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
 }

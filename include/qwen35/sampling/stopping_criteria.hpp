@@ -12,7 +12,7 @@
 #include <type_traits>
 
 #if QWEN35_BODIES
-#include <ctime>
+#include <time.h>
 #endif
 
 QWEN35_BEGIN_NAMESPACE
@@ -172,8 +172,8 @@ StoppingCriteriaList criteria_of(const GenerationConfig& config, const TokenText
 #if QWEN35_BODIES
 
 QWEN35_BODY double MaxTimeCriteria::now() {
-  std::timespec time{};
-  std::timespec_get(&time, TIME_UTC);
+  timespec time{};
+  clock_gettime(CLOCK_REALTIME, &time);
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 

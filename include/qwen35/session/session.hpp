@@ -243,6 +243,13 @@ class Session {
     require<InputError>(pointer != nullptr, "Session: a null pointer for a model, tokenizer or processor");
     return *pointer;
   }
+  // Whether a call changes the conversation: not of a session that is made of another one. (libc++ has std::atomic_ref
+  // from its version 19 on.)
+  struct AtWork : std::atomic<bool> {
+    AtWork() noexcept : std::atomic<bool>(false) {}
+    AtWork(const AtWork&) noexcept : AtWork() {}
+    AtWork& operator=(const AtWork&) noexcept { return *this; }
+  };
   // A call that changes the conversation, until it ends. Raises InputError for one within another, of a callback or of
   // another thread.
   class Changing {
@@ -258,7 +265,7 @@ class Session {
     ~Changing() { changing_.store(false); }
 
    private:
-    std::atomic_ref<bool> changing_;
+    std::atomic<bool>& changing_;
   };
   // `first`: the place of the first of them in the conversation.
   static void check_messages(const std::vector<Message>& messages, std::size_t first) {
@@ -343,7 +350,7 @@ class Session {
   SequenceCache cache_;
   std::optional<SequencePoint> system_;   // behind the system prompt and the tools
   std::vector<SequencePoint> snapshots_;  // from short to long, each a prefix of the next
-  bool changing_ = false;
+  AtWork changing_;
   std::unique_ptr<Batch<Model>> batch_;               // in which the sequence stands while a reply is made
   std::array<std::shared_ptr<const void>, 2> owned_;  // what model_, tokenizer_ and the media loader look at
 };

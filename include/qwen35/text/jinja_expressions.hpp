@@ -2,6 +2,7 @@
 // The expressions of a Jinja template to trees.
 #pragma once
 
+#include <qwen35/core/decimal.hpp>
 #include <qwen35/text/jinja_syntax.hpp>
 
 #include <algorithm>
@@ -182,7 +183,7 @@ class ExpressionParser : protected TokenReader {
       case TokenKind::number: {
         ++at_;
         double value = 0.0;
-        if (std::from_chars(token.text.data(), token.text.data() + token.text.size(), value).ec != std::errc()) {
+        if (read_decimal(token.text.data(), token.text.data() + token.text.size(), value).ec != std::errc()) {
           fail(where, "a number that is too large or too small");
         }
         return constant(value, where);

@@ -2,6 +2,7 @@
 // The filters of Jinja templates: `value | name(arguments)`.
 #pragma once
 
+#include <qwen35/core/decimal.hpp>
 #include <qwen35/text/jinja_operators.hpp>
 #include <qwen35/text/jinja_tests.hpp>
 
@@ -155,7 +156,7 @@ inline Value to_number(const Value& x, const Arguments& arguments, bool whole) {
     if (const auto read = std::from_chars(text.data(), end, integer); read.ec == std::errc() && read.ptr == end) {
       return whole ? Value(integer) : Value(static_cast<double>(integer));
     }
-    if (const auto read = std::from_chars(text.data(), end, value); read.ec == std::errc() && read.ptr == end) {
+    if (const auto read = read_decimal(text.data(), end, value); read.ec == std::errc() && read.ptr == end) {
       return to_number(value, arguments, whole);
     }
   }

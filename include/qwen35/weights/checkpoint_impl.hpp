@@ -75,7 +75,7 @@ QWEN35_BODY std::string_view Checkpoint::text(std::string_view name) const {
 }
 
 QWEN35_BODY std::span<const std::byte> Checkpoint::file(std::string_view name) const {
-  return std::as_bytes(std::span(text(name)));
+  return std::as_bytes(std::span<const char>(text(name)));
 }
 
 QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const CheckpointOptions& options) {

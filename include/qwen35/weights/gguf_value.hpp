@@ -12,6 +12,8 @@
 #include <string_view>
 
 #if QWEN35_BODIES
+#include <qwen35/core/decimal.hpp>
+
 #include <charconv>
 #endif
 
@@ -97,7 +99,7 @@ QWEN35_BODY json::Value GgufValue::number(std::size_t index) const {
       char text[32];
       double out = static_cast<double>(value);
       const std::to_chars_result end = std::to_chars(text, text + sizeof(text), value);
-      std::from_chars(text, end.ptr, out);
+      read_decimal(text, end.ptr, out);
       return out;
     }
     case GgufType::string:

@@ -65,7 +65,7 @@ QWEN35_BODY void PackedWriter::add_file(const std::string& name, std::string_vie
   json::Value entry = json::Value::object();
   entry["name"] = name;
   begin(std::move(entry), text.size());
-  write(std::as_bytes(std::span(text)));
+  write(std::as_bytes(std::span<const char>(text)));
   files_.push_back(end());
 }
 
@@ -105,7 +105,7 @@ QWEN35_BODY void PackedWriter::commit(bool gguf, std::string_view recipe) {
   index["files"] = std::move(files_);
   index["tensors"] = std::move(tensors_);
   const std::string text = json::dump(index);
-  const std::span<const std::byte> bytes = std::as_bytes(std::span(text));
+  const std::span<const std::byte> bytes = std::as_bytes(std::span<const char>(text));
   const std::size_t offset = at_;
   put(bytes);
   write_frame({{offset, 8}, {bytes.size(), 8}, {packed_sum(bytes), 8}});
