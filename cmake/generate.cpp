@@ -18,7 +18,6 @@
 #include <qwen35/core/name_list.hpp>
 #include <qwen35/core/part_clock.hpp>
 #include <qwen35/core/shown_text.hpp>
-#include <qwen35/formats/block_fit.hpp>
 #include <qwen35/generate/batch_entry.hpp>
 #include <qwen35/generate/beam_search.hpp>
 #include <qwen35/generate/generate_impl.hpp>
@@ -144,6 +143,7 @@
 #include <qwen35/unicode/utf8.hpp>
 #include <qwen35/unicode/word.hpp>
 #include <qwen35/weights/binder.hpp>
+#include <qwen35/weights/block_fit.hpp>
 #include <qwen35/weights/block_scales.hpp>
 #include <qwen35/weights/bound_storage.hpp>
 #include <qwen35/weights/checkpoint_config.hpp>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checkpoints packed in one file: parts, recipes, importance, the file itself, and what is said of files that are
 // broken.
-#include <qwen35/formats/block_fit.hpp>
 #include <qwen35/kernels/kernels.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
 #include <qwen35/text/tokenizer.hpp>
+#include <qwen35/weights/block_fit.hpp>
 #include <qwen35/weights/pack.hpp>
 
 #include "gguf_writer.hpp"

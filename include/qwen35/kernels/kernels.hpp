@@ -40,6 +40,7 @@
   X(causal_conv1d_silu, CausalConv1dTask) \
   X(gelu_tanh, ActivationTask)            \
   X(silu_multiply, ActivationTask)        \
+  X(fit_scales, FitScalesTask)            \
   X(resize_column, ResizeColumnTask)      \
   X(resize_row, ResizeRowTask)
 

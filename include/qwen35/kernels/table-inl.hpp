@@ -3,6 +3,7 @@
 #include <qwen35/kernels/activations-inl.hpp>
 #include <qwen35/kernels/attention-inl.hpp>
 #include <qwen35/kernels/causal_conv1d-inl.hpp>
+#include <qwen35/kernels/fit_scales-inl.hpp>
 #include <qwen35/kernels/gated_delta_rule-inl.hpp>
 #include <qwen35/kernels/integer_matmul-inl.hpp>
 #include <qwen35/kernels/matmul_amx-inl.hpp>

@@ -217,6 +217,29 @@ struct ActivationTask {
   float* out = nullptr;
 };
 
+// How well scale * code + offset comes near to `values`, for many a scale and offset: each value takes the nearest code
+// of [lowest, highest], and error = sum_j weights[j] (values[j] - scale * code[j] - offset)^2. To improve, each takes
+// the scale, or with `offsets_too` the scale, which is not below 0 then, and the offset, that are best for its codes
+// (least squares), if that makes the error less. Scales below least_fitted_scale are taken for 0. Instruction sets with
+// fused multiply-adds give the same bits.
+inline constexpr float least_fitted_scale = 2e-38f;
+struct FitScalesTask {
+  const float* values = nullptr;   // [n], finite
+  const float* weights = nullptr;  // [n], not negative
+  std::size_t n = 0;
+  float lowest = 0.0f, highest = 0.0f;
+  bool improve = false;
+  bool offsets_too = false;
+  bool below_zero = false;  // offsets are not above 0
+  std::size_t count = 0;
+  float* scales = nullptr;   // [count]
+  float* offsets = nullptr;  // [count]
+  float* errors = nullptr;   // [count]; to improve it is read
+  // Null, or, not to improve, [5, count]: sums over j of the weight, weight * code, weight * code^2, weight * value and
+  // weight * value * code.
+  float* sums = nullptr;
+};
+
 // Pixels of 8 bits as sums with weights in fixed point: out = clamp((2^(precision - 1) + sum_j weights[j] in[j]) >>
 // precision, 0, 255). Down the columns: out[x] from in[x + j * stride] for j < taps. One weight after an odd number of
 // them is read and must be 0.

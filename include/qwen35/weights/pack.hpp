@@ -18,9 +18,9 @@
 #include <qwen35/config/json_fields.hpp>
 #include <qwen35/config/text_defaults.hpp>
 #include <qwen35/core/cancellation.hpp>
-#include <qwen35/formats/block_fit.hpp>
 #include <qwen35/kernels/kernels.hpp>
 #include <qwen35/parallel/parallel_for.hpp>
+#include <qwen35/weights/block_fit.hpp>
 #include <qwen35/weights/problem_list.hpp>
 #include <qwen35/weights/quantization_config.hpp>
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #if QWEN35_BODIES
-#include <qwen35/formats/block_fit.hpp>
+#include <qwen35/weights/block_fit.hpp>
 
 #include <algorithm>
 #include <array>

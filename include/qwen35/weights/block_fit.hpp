@@ -8,8 +8,8 @@
 #include <cstddef>
 
 #if QWEN35_BODIES
-#include <qwen35/formats/group_fit.hpp>
-#include <qwen35/formats/scale_fit.hpp>
+#include <qwen35/weights/group_fit.hpp>
+#include <qwen35/weights/scale_fit.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -54,9 +54,9 @@ struct BlockFit;
 template <>
 struct BlockFit<Format::q8_0> {
   static void write(const float* values, const float* weights, StoredAs<Format::q8_0>::Block& block) {
-    const ScaleFitter<32> fitter(values, weights, -127.0f, 127.0f);
+    const ScaleFitter fitter(values, weights, 32, -127.0f, 127.0f);
     float codes[32];
-    fitter.codes({coded::stored_f16(fitter.symmetric().scale, block.scale), 0.0f}, codes);
+    fitter.codes({coded::stored_f16(fitter.best_as_f16(fitter.symmetric()).scale, block.scale), 0.0f}, codes);
     for (std::size_t i = 0; i < 32; ++i) {
       block.codes[i] = static_cast<std::int8_t>(codes[i]);
     }
@@ -68,9 +68,9 @@ template <Format F>
 struct NibbleFit {
   static constexpr float zero = F == Format::q4_0 ? 8.0f : 16.0f;
   static void write(const float* values, const float* weights, typename StoredAs<F>::Block& block) {
-    const ScaleFitter<32> fitter(values, weights, -zero, zero - 1.0f);
+    const ScaleFitter fitter(values, weights, 32, -zero, zero - 1.0f);
     float codes[32];
-    fitter.codes({coded::stored_f16(fitter.symmetric().scale, block.scale), 0.0f}, codes);
+    fitter.codes({coded::stored_f16(fitter.best_as_f16(fitter.symmetric()).scale, block.scale), 0.0f}, codes);
     if constexpr (F == Format::q4_0) {
       put_nibbles(codes, zero, block.codes, nullptr);
     } else {
@@ -87,8 +87,8 @@ struct BlockFit<Format::q5_0> : NibbleFit<Format::q5_0> {};
 template <Format F>
 struct OffsetFit {
   static void write(const float* values, const float* weights, typename StoredAs<F>::Block& block) {
-    const ScaleFitter<32> fitter(values, weights, 0.0f, F == Format::q4_1 ? 15.0f : 31.0f);
-    const ScaleFit fit = fitter.affine(false);
+    const ScaleFitter fitter(values, weights, 32, 0.0f, F == Format::q4_1 ? 15.0f : 31.0f);
+    const ScaleFit fit = fitter.best_as_f16(fitter.affine(false));
     float codes[32];
     const float scale = coded::stored_f16(fit.scale, block.scale);
     fitter.codes({scale, coded::stored_f16(fit.offset, block.offset)}, codes);

@@ -3,7 +3,7 @@
 // formats.
 #pragma once
 
-#include <qwen35/formats/scale_fit.hpp>
+#include <qwen35/weights/scale_fit.hpp>
 
 #include <algorithm>
 #include <array>
@@ -32,7 +32,7 @@ class EightGroupsFit {
       : values_(values), weights_(weights), highest_code_(highest_code) {
     float scale = 0.0f, offset = 0.0f;
     for (std::size_t g = 0; g < 8; ++g) {
-      free_[g] = fitter(g).affine(true);
+      free_[g] = fitter(g).affine(true).best_fit();
       scale = std::max(scale, free_[g].scale);
       offset = std::max(offset, -free_[g].offset);
     }
@@ -66,11 +66,12 @@ class EightGroupsFit {
   struct State {
     float scale = 0.0f, offset = 0.0f;  // as f16 holds them
     std::array<float, 8> scales{}, offsets{};
+    std::array<ScaleFitSums, 8> sums{};
     float error = 0.0f;
   };
 
-  ScaleFitter<32> fitter(std::size_t group) const {
-    return {values_ + 32 * group, weights_ + 32 * group, 0.0f, highest_code_};
+  ScaleFitter fitter(std::size_t group) const {
+    return {values_ + 32 * group, weights_ + 32 * group, 32, 0.0f, highest_code_};
   }
   static ScaleFit fit(const State& state, std::size_t g) {
     return {state.scale * state.scales[g], -(state.offset * state.offsets[g])};
@@ -82,23 +83,29 @@ class EightGroupsFit {
     out.scale = coded::stored_f16(scale, stored);
     out.offset = coded::stored_f16(offset, stored);
     for (std::size_t g = 0; g < 8; ++g) {
-      const ScaleFitter<32> group = fitter(g);
-      const float near_scale = detail::nearest_whole(free_[g].scale, out.scale, 0.0f, highest);
-      const float near_offset = detail::nearest_whole(-free_[g].offset, out.offset, 0.0f, highest);
-      float least = 0.0f;
-      bool any = false;
-      for (float s = std::max(near_scale - 1.0f, 0.0f); s <= std::min(near_scale + 1.0f, highest); s += 1.0f) {
-        for (float o = std::max(near_offset - 1.0f, 0.0f); o <= std::min(near_offset + 1.0f, highest); o += 1.0f) {
-          const float error = group.error({out.scale * s, -(out.offset * o)});
-          if (!any || error < least) {
-            any = true;
-            least = error;
-            out.scales[g] = s;
-            out.offsets[g] = o;
+      const float scale_near = detail::nearest_whole(free_[g].scale, out.scale, 0.0f, highest);
+      const float offset_near = detail::nearest_whole(-free_[g].offset, out.offset, 0.0f, highest);
+      ScaleFits fits;
+      std::array<float, 9> scales, offsets;
+      for (const int s : {-1, 0, 1}) {
+        for (const int o : {-1, 0, 1}) {
+          // A larger scale goes with a larger offset, as values in the middle stay where they are.
+          const float scale_number = scale_near + static_cast<float>(s),
+                      offset_number = offset_near + static_cast<float>(o);
+          if (s * o >= 0 && scale_number >= 0.0f && scale_number <= highest && offset_number >= 0.0f &&
+              offset_number <= highest) {
+            scales[fits.count] = scale_number;
+            offsets[fits.count] = offset_number;
+            fits.add({out.scale * scale_number, -(out.offset * offset_number)});
           }
         }
       }
-      out.error += least;
+      fitter(g).score(fits, true);
+      const std::size_t best = fits.best();
+      out.scales[g] = scales[best];
+      out.offsets[g] = offsets[best];
+      out.sums[g] = fits.sums_of(best);
+      out.error += fits.errors[best];
     }
     return out;
   }
@@ -106,7 +113,7 @@ class EightGroupsFit {
   State with_block(const State& from) const {
     double aa = 0.0, ab = 0.0, bb = 0.0, va = 0.0, vb = 0.0;
     for (std::size_t g = 0; g < 8; ++g) {
-      const ScaleFitter<32>::Sums sum = fitter(g).sums(fit(from, g));
+      const ScaleFitSums& sum = from.sums[g];
       const double a = from.scales[g], b = from.offsets[g];
       aa += a * a * sum.code_code;
       ab += a * b * sum.code;
@@ -138,7 +145,7 @@ class SixteenGroupsFit {
   SixteenGroupsFit(const float* values, const float* weights) : values_(values), weights_(weights) {
     float largest = 0.0f;
     for (std::size_t g = 0; g < 16; ++g) {
-      free_[g] = fitter(g).symmetric().scale;
+      free_[g] = fitter(g).symmetric().best_fit().scale;
       largest = std::max(largest, std::fabs(free_[g]));
     }
     best_ = with_groups(largest / largest_scale);
@@ -165,29 +172,32 @@ class SixteenGroupsFit {
   struct State {
     float scale = 0.0f;  // as f16 holds it
     std::array<float, 16> scales{};
+    std::array<ScaleFitSums, 16> sums{};
     float error = 0.0f;
   };
 
-  ScaleFitter<16> fitter(std::size_t group) const {
-    return {values_ + 16 * group, weights_ + 16 * group, lowest, highest};
+  ScaleFitter fitter(std::size_t group) const {
+    return {values_ + 16 * group, weights_ + 16 * group, 16, lowest, highest};
   }
   State with_groups(float scale) const {
     std::uint8_t stored[2];
     State out;
     out.scale = coded::stored_f16(scale, stored);
     for (std::size_t g = 0; g < 16; ++g) {
-      const ScaleFitter<16> group = fitter(g);
       const float nearest = detail::nearest_whole(free_[g], out.scale, -largest_scale, largest_scale);
-      float least = group.error({0.0f, 0.0f});
-      for (float s = std::max(nearest - 1.0f, -largest_scale); s <= std::min(nearest + 1.0f, largest_scale);
-           s += 1.0f) {
-        const float error = group.error({out.scale * s, 0.0f});
-        if (error < least) {
-          least = error;
-          out.scales[g] = s;
+      ScaleFits fits;
+      std::array<float, 4> scales;
+      for (const float s : {0.0f, nearest - 1.0f, nearest, nearest + 1.0f}) {
+        if (std::fabs(s) <= largest_scale) {
+          scales[fits.count] = s;
+          fits.add({out.scale * s, 0.0f});
         }
       }
-      out.error += least;
+      fitter(g).score(fits, true);
+      const std::size_t best = fits.best();
+      out.scales[g] = scales[best];
+      out.sums[g] = fits.sums_of(best);
+      out.error += fits.errors[best];
     }
     return out;
   }
@@ -195,9 +205,8 @@ class SixteenGroupsFit {
     double scale_scale = 0.0, value_scale = 0.0;
     for (std::size_t g = 0; g < 16; ++g) {
       const double group = from.scales[g];
-      const ScaleFitter<16>::Sums sum = fitter(g).sums({from.scale * from.scales[g], 0.0f});
-      scale_scale += group * group * sum.code_code;
-      value_scale += group * sum.value_code;
+      scale_scale += group * group * from.sums[g].code_code;
+      value_scale += group * from.sums[g].value_code;
     }
     return with_groups(scale_scale > 0.0 ? static_cast<float>(value_scale / scale_scale) : 0.0f);
   }
