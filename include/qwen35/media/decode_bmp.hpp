@@ -30,8 +30,9 @@ class BmpReader {
     if (compression_ == rle8 || compression_ == rle4) {
       read_runs(image);
     } else {
-      const std::size_t stride = (width_ * bits_ + 31) / 32 * 4;
-      if (!check(pixels_ <= size_ && (size_ - pixels_) / stride >= height_, "the file is cut off")) {
+      // What fills up the last row may be missing.
+      const std::size_t row = (width_ * bits_ + 7) / 8, stride = (row + 3) / 4 * 4;
+      if (!check(pixels_ <= size_ && size_ - pixels_ >= stride * (height_ - 1) + row, "the file is cut off")) {
         return {};
       }
       for (std::size_t y = 0; y < height_; ++y) {
@@ -176,6 +177,9 @@ class BmpReader {
     };
     const bool nibbles = compression_ == rle4;
     while (!declined()) {
+      if (at + 2 > size_ && (y == height_ || (y + 1 == height_ && x == width_))) {
+        return;  // without the mark of the end
+      }
       const std::uint32_t pair = u16(at), count = pair & 0xffu, value = pair >> 8;
       at += 2;
       if (count > 0) {

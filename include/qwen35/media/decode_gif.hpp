@@ -116,6 +116,9 @@ class GifReader {
     delay_ = 0;
     while (true) {
       GifRecordType type = UNDEFINED_RECORD_TYPE;
+      if (offset_ == bytes_.size() && !canvas_.empty()) {
+        return false;  // without the mark of the end
+      }
       if (file_ == nullptr || !check(DGifGetRecordType(file_.get(), &type)) || type == TERMINATE_RECORD_TYPE) {
         return false;
       }

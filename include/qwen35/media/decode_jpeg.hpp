@@ -25,6 +25,7 @@ struct JpegState {
   jpeg_source_mgr source{};
   jpeg_progress_mgr progress{};
   std::jmp_buf jump;
+  bool complete = false;  // all pixels were read
   const std::uint8_t* exif = nullptr;
   std::size_t exif_size = 0;
   std::string_view xmp;
@@ -68,8 +69,16 @@ inline void jpeg_on_message(j_common_ptr info, int level) {
 inline void jpeg_on_output(j_common_ptr) {}
 
 inline void jpeg_on_source(j_decompress_ptr) {}
+// Behind the last row, where some cameras write zeros, the mark of the end may be missing.
 inline boolean jpeg_on_refill(j_decompress_ptr info) {
-  jpeg_fail(reinterpret_cast<j_common_ptr>(info), "the file is cut off");
+  static constexpr JOCTET end[] = {0xff, JPEG_EOI};
+  JpegState& state = jpeg_state(reinterpret_cast<j_common_ptr>(info));
+  if (!state.complete) {
+    jpeg_fail(reinterpret_cast<j_common_ptr>(info), "the file is cut off");
+  }
+  state.source.next_input_byte = end;
+  state.source.bytes_in_buffer = sizeof(end);
+  return TRUE;
 }
 inline void jpeg_on_skip(j_decompress_ptr info, long count) {
   if (count <= 0) {
@@ -147,6 +156,7 @@ inline bool jpeg_read_pixels(JpegState& state, std::uint8_t* pixels, std::uint8_
       inverted_cmyk_to_rgb(line, row, info.output_width);
     }
   }
+  state.complete = jpeg_has_multiple_scans(&info) == FALSE;  // else a scan may be missing, which no row shows
   jpeg_finish_decompress(&info);
   return true;
 }

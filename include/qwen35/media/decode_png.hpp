@@ -16,6 +16,37 @@ QWEN35_BEGIN_NAMESPACE
 
 namespace detail {
 
+// The names of the texts that hold an orientation: XMP, and EXIF as ImageMagick writes it.
+inline constexpr std::string_view png_xmp = "XML:com.adobe.xmp";
+inline constexpr std::string_view png_profile = "Raw profile type exif";
+
+// What of the orientation can be found without libpng, which forgets EXIF data that begins with "Exif\0\0".
+struct PngNotes {
+  bool in_texts = false;  // some text chunk has one of these names
+  std::string_view exif;
+};
+
+inline PngNotes png_notes(std::string_view file) {
+  PngNotes out;
+  for (std::size_t at = 8; at + 8 <= file.size();) {
+    const auto byte = [&](std::size_t i) { return std::size_t{static_cast<unsigned char>(file[at + i])}; };
+    const std::size_t size = byte(0) << 24 | byte(1) << 16 | byte(2) << 8 | byte(3);
+    const std::string_view kind = file.substr(at + 4, 4), data = file.substr(at + 8, size);
+    if (kind == "IEND") {
+      break;
+    }
+    if ((kind == "tEXt" || kind == "zTXt" || kind == "iTXt") &&
+        (data.starts_with(png_xmp) || data.starts_with(png_profile))) {
+      out.in_texts = true;
+    }
+    if (kind == "eXIf") {
+      out.exif = data;
+    }
+    at += size + 12;
+  }
+  return out;
+}
+
 // What the functions with a setjmp share. They hold no object with a destructor, so that a jump out of libpng skips
 // none.
 struct PngState {
@@ -26,9 +57,7 @@ struct PngState {
   std::size_t offset = 0;
   std::size_t width = 0;
   std::size_t height = 0;
-  bool reads_text = false;
-  const png_byte* exif = nullptr;
-  std::size_t exif_size = 0;
+  PngNotes notes;
   png_textp texts = nullptr;
   int text_count = 0;
   bool no_memory = false;  // at some point, whatever libpng made of it
@@ -55,25 +84,6 @@ inline void png_on_free(png_structp, png_voidp memory) {
   std::free(memory);
 }
 #endif
-
-// The names of the texts that hold an orientation: XMP, and EXIF as ImageMagick writes it.
-inline constexpr std::string_view png_xmp = "XML:com.adobe.xmp";
-inline constexpr std::string_view png_profile = "Raw profile type exif";
-
-// Does some text chunk have one of these names?
-inline bool png_names_orientation(std::string_view file) {
-  for (std::size_t at = 8; at + 8 <= file.size();) {
-    const auto byte = [&](std::size_t i) { return std::size_t{static_cast<unsigned char>(file[at + i])}; };
-    const std::size_t size = byte(0) << 24 | byte(1) << 16 | byte(2) << 8 | byte(3);
-    const std::string_view kind = file.substr(at + 4, 4), data = file.substr(at + 8, std::min(size, file.size()));
-    if ((kind == "tEXt" || kind == "zTXt" || kind == "iTXt") &&
-        (data.starts_with(png_xmp) || data.starts_with(png_profile))) {
-      return true;
-    }
-    at += size + 12;
-  }
-  return false;
-}
 
 // The bytes of a raw profile: a line end, its kind, its length, and hexadecimal digits in lines.
 inline std::vector<std::uint8_t> png_profile_bytes(std::string_view text) {
@@ -116,11 +126,11 @@ inline bool png_read_header(PngState& state) {
   png_set_user_limits(state.png, max_picture_side, max_picture_side);
 #if defined(PNG_HANDLE_AS_UNKNOWN_SUPPORTED)
   // Colour profiles are not used: not to be unpacked. Nor are texts, but for an orientation's.
-  static constexpr png_byte unused[] = "iCCP\0sPLT\0zTXt\0iTXt\0tEXt";
-  png_set_keep_unknown_chunks(state.png, PNG_HANDLE_CHUNK_NEVER, unused, state.reads_text ? 2 : 5);
+  static constexpr png_byte unused[] = "iCCP\0sPLT\0eXIf\0zTXt\0iTXt\0tEXt";
+  png_set_keep_unknown_chunks(state.png, PNG_HANDLE_CHUNK_NEVER, unused, state.notes.in_texts ? 3 : 6);
 #endif
 #if defined(PNG_SET_USER_LIMITS_SUPPORTED)
-  if (state.reads_text) {
+  if (state.notes.in_texts) {
     png_set_chunk_malloc_max(state.png, std::size_t{1} << 20);
     png_set_chunk_cache_max(state.png, 64);
   }
@@ -162,14 +172,6 @@ inline void png_read_rest(PngState& state) {
   if (setjmp(png_jmpbuf(state.png)) == 0) {
     png_read_end(state.png, state.info);
   }
-#if defined(PNG_eXIf_SUPPORTED)
-  png_bytep exif = nullptr;
-  png_uint_32 exif_size = 0;
-  if (png_get_eXIf_1(state.png, state.info, &exif_size, &exif) != 0) {
-    state.exif = exif;
-    state.exif_size = exif_size;
-  }
-#endif
   png_get_text(state.png, state.info, &state.texts, &state.text_count);
 }
 
@@ -185,7 +187,9 @@ inline int png_orientation(const PngState& state) {
       profile = png_profile_bytes(value);
     }
   }
-  return state.exif != nullptr ? exif_orientation({state.exif, state.exif_size}, xmp) : exif_orientation(profile, xmp);
+  const std::string_view exif = state.notes.exif;
+  return exif.empty() ? exif_orientation(profile, xmp)
+                      : exif_orientation({reinterpret_cast<const std::uint8_t*>(exif.data()), exif.size()}, xmp);
 }
 
 class PngFile {
@@ -220,7 +224,7 @@ inline Image decode_png(std::span<const std::byte> bytes, const MediaLimits& lim
   }
   state.data = reinterpret_cast<const std::uint8_t*>(bytes.data());
   state.size = bytes.size();
-  state.reads_text = detail::png_names_orientation({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  state.notes = detail::png_notes({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   const auto sound = [&](bool read) {
     return holds<MediaError>(read, source_name, ": not a sound PNG: ", state.message);
   };

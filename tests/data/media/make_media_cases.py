@@ -235,6 +235,7 @@ png("interlaced_rgba16.png", wide(4, 28), 16, 6, interlace=True)
 png("gamma_profile.png", RGB, 8, 2, extra=chunk(b"gAMA", struct.pack(">I", 100000)) + chunk(b"iCCP", b"x\0\0" + zlib.compress(b"not a profile")))
 png("exif_before.png", RGB, 8, 2, extra=chunk(b"eXIf", exif(6)))
 png("exif_after.png", RGB, 8, 2, late=chunk(b"eXIf", exif(5, "<")))
+png("exif_marked.png", RGB, 8, 2, extra=chunk(b"eXIf", b"Exif\0\0" + exif(8)))
 png("one_pixel.png", NOISE[:1, :1], 8, 2)
 
 
@@ -272,6 +273,8 @@ save("restarts.jpg", Image.fromarray(RGB), format="JPEG", quality=70, restart_ma
 save("rgb_inside.jpg", Image.fromarray(RGB), format="JPEG", quality=90, keep_rgb=True)
 save("grey.jpg", Image.fromarray(GREY), format="JPEG", quality=75)
 save("cmyk.jpg", Image.fromarray(RGBA, "CMYK"), format="JPEG", quality=90)
+data = open("files/restarts.jpg", "rb").read()
+put("zeros_for_end.jpg", data[:-2] + bytes(40))  # as some cameras write it
 save("large.jpg", Image.fromarray(picture(321, 243, "ramp", 8)), format="JPEG", quality=75)
 for o in range(1, 9):
     e = Image.Exif()
@@ -362,6 +365,13 @@ for y in range(H):
     text += bytes([W - 7, 0x10 + y % 16]) + b"\0\7" + bytes([0x12, 0x34, 0x56, 0x70]) + b"\0\0"
 bmp("rle4.bmp", 4, text + b"\0\1", BGRX[:16].tobytes(), compression=2)
 
+# The last row is not filled up, and the mark of the end is missing.
+data = open("files/bits8_few.bmp", "rb").read()
+put("unfilled.bmp", data[:-3])
+data = open("files/rle8.bmp", "rb").read()
+put("no_end.bmp", data[:-4])
+put("no_end_of_row.bmp", data[:-2])
+
 QUANT = Image.fromarray(picture(W, H, "ramp", 50)).quantize(32)
 save("still.gif", QUANT, format="GIF")
 save("interlaced.gif", QUANT, format="GIF", interlace=1)
@@ -418,6 +428,8 @@ gif("sticking_out.gif", 8, 8, [(3, 4, index(10, 10, 14), 1, None, 10, None)])
 gif("no_table.gif", 12, 9, [(0, 0, index(12, 9, 15), 1, None, 10, None)], table=False)
 save("moving.gif", Image.fromarray(picture(48, 40, "ramp", 60)).quantize(16), format="GIF", save_all=True, duration=[40, 80, 80, 120, 40, 40], loop=0,
      append_images=[Image.fromarray(picture(48, 40, "ramp", 60 + 9 * i)).quantize(16) for i in range(1, 6)])
+data = open("files/dispose.gif", "rb").read()
+put("no_end.gif", data[:-1])
 
 # --- TIFF and AVIF -----------------------------------------------------------------------------------------------------------------------
 def tiff(name, image, **options):
