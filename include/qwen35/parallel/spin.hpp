@@ -4,8 +4,8 @@
 
 #include <qwen35/core/abi.hpp>
 
-#include <time.h>  // of POSIX, as MinGW has it too
 #include <cstdint>
+#include <ctime>
 
 QWEN35_BEGIN_NAMESPACE
 

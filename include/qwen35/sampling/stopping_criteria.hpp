@@ -12,7 +12,7 @@
 #include <type_traits>
 
 #if QWEN35_BODIES
-#include <time.h>
+#include <ctime>
 #endif
 
 QWEN35_BEGIN_NAMESPACE
