@@ -35,7 +35,7 @@ install_missing() {
     demo) packages="$libraries $images libcli11-dev" ;;
     bench) packages="$libraries $images libbenchmark-dev" ;;
     test) packages="$libraries $images libeigen3-dev doctest-dev" ;;
-    all) packages="$libraries $images libeigen3-dev doctest-dev libbenchmark-dev libcli11-dev libomp-dev libclang-rt-dev" ;;
+    all) packages="$libraries $images libeigen3-dev doctest-dev libbenchmark-dev libcli11-dev libomp-dev libclang-rt-dev libc++-dev" ;;
   esac
   missing=""
   if command -v dpkg-query >/dev/null 2>&1; then
