@@ -193,6 +193,17 @@ TEST_CASE("columns in groups by their activations, groups of any size, f32 scale
   beside(fine, fine.compressed_bytes(true), "");
 }
 
+TEST_CASE("rows that 32 does not divide, as those of the picture towers' 4304, are f32") {
+  const QuantisedLayer groups = layer(4, 24, 48, 16, "F16"), whole = layer(8, 24, 44, 44, "BF16");
+  const QuantisedLayer words = layer(4, 24, 20, 20, "F32");
+  check_values(groups, groups.gptq(true, false), gptq, Format::f32);
+  check_values(groups, groups.awq(), "", Format::f32);
+  check_values(groups, groups.compressed(Zeros::bytes, true), "", Format::f32);
+  check_values(whole, whole.compressed_bytes(true), "", Format::f32);
+  check_values(whole, whole.compressed(Zeros::packed, false), "", Format::f32);
+  check_values(words, words.compressed(Zeros::packed, false), "", Format::f32);
+}
+
 TEST_CASE("a row count that is no multiple of a word; another format that was asked for") {
   const QuantisedLayer odd = layer(4, 21, 128, 64, "F16");
   check_values(odd, odd.gptq(true, false), gptq, Format::i4_64);
@@ -334,11 +345,11 @@ TEST_CASE("broken folders of integers: each thing that does not fit is an error 
     check(sound, config, "weight_zero_point", typed("F32"), "weight_zero_point: dtype F32");
   }
   CHECK(kinds >= 70);
-  // Columns that blocks do not divide, rows that words do not.
-  const QuantisedLayer narrow = layer(4, 24, 48, 16, "F16"), uneven = layer(4, 24, 64, 32, "F16");
-  Fixture groups(narrow.gptq(true, false), gptq);
-  CHECK(groups.binder.matrix("m.up_proj.weight", {24, 48}).empty());
-  CHECK(contains(groups.said(), "m.up_proj.scales: shape [3, 24], expected scales of rows of a multiple of 32 values"));
+  // Rows, and bytes of rows, that words do not divide.
+  const QuantisedLayer uneven = layer(4, 24, 64, 32, "F16"), odd = layer(8, 24, 34, 34, "F16");
+  Fixture bytes_of_rows(odd.compressed_bytes(true), "");
+  CHECK(bytes_of_rows.binder.matrix("m.up_proj.weight", {24, 34}).empty());
+  CHECK(contains(bytes_of_rows.said(), "m.up_proj.weight: shape [24, 34], expected rows of a multiple of 4 values"));
   Fixture rows(uneven.awq(), R"("quant_method":"awq")");
   CHECK(rows.binder.matrix("m.up_proj.weight", {20, 64}).empty());
   CHECK(contains(rows.said(), "m.up_proj.qweight: shape [64, 3], expected words of 8 rows"));

@@ -36,7 +36,7 @@ QWEN35_BEGIN_NAMESPACE
 // Bits and sizes of groups are read from the shapes. Groups of multiples of 32 neighbours become blocks. Where columns
 // are put into groups by their activations (desc_act, actorder), or groups are of other sizes, the integers stay in the
 // order of the columns, and scales and zero points stand beside them: the same values and as few bits, but slower
-// products, which are those of decoded values.
+// products, which are those of decoded values. Rows of a length that 32 does not divide become f32.
 class PackedWeight {
  public:
   // Has the file such tensors for the parameter `name`?

@@ -245,7 +245,7 @@ QWEN35_BODY bool PackedWeight::read_compressed() {
     }
     codes_ = {.data = codes.bytes.data(), .row_step = cols_ / 4, .col_step = 1, .bits = 8, .flip = 128};
     if (cols_ % 4 != 0) {
-      return complain(codes, "rows of a multiple of 32 values: not those");
+      return complain(codes, "rows of a multiple of 4 values: not those");
     }
   } else {
     codes_.bits = 0;
@@ -402,8 +402,7 @@ QWEN35_BODY std::size_t PackedWeight::run() const {
 
 QWEN35_BODY std::optional<Format> PackedWeight::choose_format() {
   if (cols_ % 32 != 0) {
-    complain(*scales_, "scales of rows of a multiple of 32 values, which are not those");
-    return std::nullopt;
+    return Format::f32;
   }
   bool holds = true, plain = true;
   for (std::size_t i = 0; i < rows_ && scale_type_ == ScaleType::f32; ++i) {
@@ -449,6 +448,15 @@ QWEN35_BODY BlockScales PackedWeight::scales_beside(BoundStorage& storage) const
 }
 
 QWEN35_BODY Matrix PackedWeight::fill(BoundStorage& storage, Format format) const {
+  if (format == Format::f32) {
+    return storage.make(format, rows_, cols_, [&](std::size_t i, std::size_t first, std::size_t count, float* to) {
+      for (std::size_t j = 0; j < count; ++j) {
+        const std::size_t group = group_of_column_[first + j];
+        to[j] = scale(i, group) *
+                static_cast<float>(static_cast<int>(codes_.at(i, first + j)) - static_cast<int>(zero(i, group)));
+      }
+    });
+  }
   storage.copies.push_back(large_buffer(rows_ * row_bytes(format, cols_)));
   std::byte* const data = storage.copies.back().data();
   // Of 16 rows whose words are neighbours the first brings the others' into the cache.
