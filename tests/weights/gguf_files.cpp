@@ -5,6 +5,7 @@
 #include <qwen35/config/presets.hpp>
 #include <qwen35/media/preprocessor_config.hpp>
 #include <qwen35/text/tokenizer.hpp>
+#include <qwen35/weights/bind.hpp>
 #include <qwen35/weights/checkpoint.hpp>
 #include <qwen35/weights/dialect_gguf.hpp>
 #include <qwen35/weights/dialect_of.hpp>
@@ -672,6 +673,21 @@ TEST_CASE("tokenizers of other families, and damaged ones") {
   const ModelFolder files = gguf_model_folder(std::make_shared<const GgufModel>(tower), nullptr);
   CHECK(message_of<TextError>([&] { Tokenizer::from_pretrained(files); }) ==
         "t.gguf: a picture tower (mmproj) alone, which has no tokens: name its model's file");
+}
+
+TEST_CASE("vectors in blocks, whose values would be rows of one, are refused") {
+  for (const std::uint32_t type : {2u, 8u}) {  // Q4_0, Q8_0
+    const Bytes file = with(shapes(), [&](GgufParts& p) {
+      p.remove_tensor("blk.1.attn_norm.weight");
+      p.tensor("blk.1.attn_norm.weight", {128}, type, Bytes(4 * (type == 2u ? 18 : 34)));
+    });
+    for (const Binding binding : {Binding::whole, Binding::look}) {
+      const std::string said =
+          message_of<CheckpointError>([&] { bind_text<configs::Shapes>(opened(file), Head::required, binding); });
+      CHECK(said.find(concat("blk.1.attn_norm.weight: dtype ", type == 2u ? "Q4_0" : "Q8_0",
+                             ", in blocks of 32 values, which do not divide rows of 1")) != std::string::npos);
+    }
+  }
 }
 
 TEST_CASE("names of parameters") {

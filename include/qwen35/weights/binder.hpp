@@ -294,6 +294,12 @@ QWEN35_BODY Matrix Binder::view(const std::string& name, const Shape& shape, std
   }
   const Format format = *stored_format(tensor->dtype);
   Matrix out{tensor->bytes.data(), format, rows, shape.size() / rows};
+  const std::size_t values = format_info(format).block_values;
+  if (out.cols % values != 0) {  // a vector, whose values are rows of one
+    complain(name, concat("dtype ", tensor->dtype, ", in blocks of ", values, " values, which do not divide rows of ",
+                          out.cols, ": expected single values, as F32"));
+    return {};
+  }
   if (looks_ || reinterpret_cast<std::uintptr_t>(out.data) % alignment(format) == 0) {
     uses_checkpoint_ = true;
     return out;
