@@ -675,6 +675,59 @@ TEST_CASE("tokenizers of other families, and damaged ones") {
         "t.gguf: a picture tower (mmproj) alone, which has no tokens: name its model's file");
 }
 
+TEST_CASE("files as Ollama makes them: numbers for each layer, three sections, names of its own, all parts in one") {
+  const auto numbers = [](GgufType type, const std::vector<std::uint32_t>& values) {
+    GgufBytes bytes;
+    for (const std::uint32_t value : values) {
+      bytes.number(value);
+    }
+    return gguf_array(type, values.size(), bytes.bytes);
+  };
+  const Bytes truth = {std::byte{1}}, untruth = {std::byte{0}};
+  const Bytes file = with(shapes(), [&](GgufParts& p) {
+    p.set("qwen35moe.attention.head_count_kv", GgufType::array, numbers(GgufType::u32, {0, 0, 0, 2}));
+    p.set("qwen35moe.rope.dimension_sections", GgufType::array, numbers(GgufType::i32, {2, 1, 1}));
+    for (const char* const key : {"ssm.v_head_reordered", "rope.mrope_interleaved", "norm_top_k_prob"}) {
+      p.set(concat("qwen35moe.", key), GgufType::boolean, truth);
+    }
+    p.remove("qwen35moe.attention.recurrent_layers");
+    std::size_t renamed = 0;
+    for (auto& entry : p.entries) {
+      if (entry.name.ends_with(".ssm_dt.bias")) {
+        entry.name.resize(entry.name.size() - 5);
+        ++renamed;
+      }
+    }
+    CHECK(renamed == 3);
+    p.tensor(TestTensor{"mtp.fc.weight", {2, 4}, std::vector<float>(8)});
+    p.tensor(TestTensor{"v.blk.0.attn_q.weight", {2, 4}, std::vector<float>(8)});
+  });
+  const Checkpoint checkpoint = opened(file);
+  CHECK(message_of<ConfigError>([&] { check<configs::Shapes>(checkpoint); }) == "");
+  const TextWeights<configs::Shapes> found = bind_text<configs::Shapes>(checkpoint);
+  const TextWeights<configs::Shapes> expected = bind_text<configs::Shapes>(Checkpoint::open(shapes_path));
+  CHECK(checkpoint.notes().empty());
+  for (std::size_t i = 0; i < expected.linear_layers.size(); ++i) {
+    CHECK(std::equal(expected.linear_layers[i].mixer.dt_bias, expected.linear_layers[i].mixer.dt_bias + 4,
+                     found.linear_layers[i].mixer.dt_bias));
+  }
+  CHECK(unfit([&](GgufParts& p) {
+          p.set("qwen35moe.attention.head_count_kv", GgufType::array, numbers(GgufType::u32, {0, 1, 0, 2}));
+        }) ==
+        "m.gguf: qwen35moe.attention.head_count_kv: 1 and 2, expected the same number for all layers that have one");
+  CHECK(unfit([&](GgufParts& p) {
+          p.set("qwen35moe.attention.head_count", GgufType::array, numbers(GgufType::u32, {0, 0, 0, 0}));
+        }) == differs + "attention.head_count: the file has 0, the type 4");
+  CHECK(unfit([&](GgufParts& p) { p.set("qwen35moe.ssm.v_head_reordered", GgufType::boolean, untruth); }) ==
+        "m.gguf: qwen35moe.ssm.v_head_reordered: false, expected true: value heads in tiled order");
+  CHECK(unfit([&](GgufParts& p) {
+          p.set("qwen35moe.rope.mrope_interleaved", GgufType::boolean, untruth);
+        }).starts_with("m.gguf: qwen35moe.rope.mrope_interleaved: false, expected true"));
+  CHECK(unfit([&](GgufParts& p) {
+          p.set("qwen35moe.norm_top_k_prob", GgufType::boolean, untruth);
+        }).starts_with("m.gguf: qwen35moe.norm_top_k_prob: false, expected true"));
+}
+
 TEST_CASE("vectors in blocks, whose values would be rows of one, are refused") {
   for (const std::uint32_t type : {2u, 8u}) {  // Q4_0, Q8_0
     const Bytes file = with(shapes(), [&](GgufParts& p) {

@@ -144,8 +144,15 @@ QWEN35_BODY GgufDialect::GgufDialect(const Checkpoint& checkpoint, ModelPart par
 QWEN35_BODY std::string GgufDialect::file_name(const std::string& name) const {
   if (part_ == ModelPart::text) {
     const auto [layer, rest] = detail::numbered(name, "layers.");
-    return layer.empty() ? detail::renamed(detail::gguf_text_names, name)
-                         : concat("blk.", layer, ".", detail::renamed(detail::gguf_layer_names, rest));
+    if (layer.empty()) {
+      return detail::renamed(detail::gguf_text_names, name);
+    }
+    std::string out = concat("blk.", layer, ".", detail::renamed(detail::gguf_layer_names, rest));
+    if (rest == "linear_attn.dt_bias" && checkpoint_.find(out) == nullptr) {  // Ollama's name for it
+      const std::string other = concat("blk.", layer, ".ssm_dt");
+      out = checkpoint_.find(other) == nullptr ? out : other;
+    }
+    return out;
   }
   const std::size_t dot = name.rfind('.');
   const std::string_view root = std::string_view(name).substr(0, dot), ending = std::string_view(name).substr(dot);
@@ -159,7 +166,10 @@ QWEN35_BODY bool GgufDialect::passes_over(std::string_view name) const {
   if (part_ == ModelPart::vision || vision) {
     return (part_ == ModelPart::vision) != vision;
   }
-  // A block behind the layers that predicts further tokens.
+  if (name.starts_with("mtp.")) {  // Ollama's name for what predicts further tokens
+    return true;
+  }
+  // A block behind the layers that does.
   const auto [layer, rest] = detail::numbered(name, "blk.");
   std::size_t number = 0;
   const bool is_number = std::from_chars(layer.data(), layer.data() + layer.size(), number).ec == std::errc();

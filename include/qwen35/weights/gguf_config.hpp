@@ -50,6 +50,8 @@ class GgufFields {
   const GgufValue* find(std::string_view key) const { return file_.find(key_name(key)); }
   void set(std::string_view field, json::Value value, std::string_view called);
   void add(std::initializer_list<GgufField> fields);
+  // The same for a number that a file may have for each layer: one for all that have any, 0 for the others.
+  void add_of_layers(const GgufField& field);
   // A key that only confirms what this family is: where it is there, it holds one of `known`, which is `called` so.
   void expect(std::string_view key, std::initializer_list<json::Value> known, std::string_view called) const;
   // A whole number that a key has to have.
@@ -95,6 +97,27 @@ QWEN35_BODY void GgufFields::add(std::initializer_list<GgufField> fields) {
       set(field.field, tensor->shape[field.axis], concat(tensor->name, "'s axis ", field.axis));
     }
   }
+}
+
+QWEN35_BODY void GgufFields::add_of_layers(const GgufField& field) {
+  const GgufValue* const value = find(field.key);
+  if (value == nullptr || !value->is_array) {
+    add({field});
+    return;
+  }
+  const json::Value numbers = gguf_json(file_, key_name(field.key), *value);
+  json::Value one = 0;
+  for (const json::Value& number : numbers.items()) {
+    if (number != json::Value(0)) {
+      if (!holds<ConfigError>(one == json::Value(0) || number == one, file_.source, ": ", key_name(field.key), ": ",
+                              shortened(json::dump(one)), " and ", shortened(json::dump(number)),
+                              ", expected the same number for all layers that have one")) {
+        return;
+      }
+      one = number;
+    }
+  }
+  set(field.field, std::move(one), key_name(field.key));
 }
 
 QWEN35_BODY void GgufFields::expect(std::string_view key, std::initializer_list<json::Value> known,
@@ -244,9 +267,9 @@ QWEN35_BODY json::Value gguf_text_config(const GgufFile& file) {
     return {};
   }
   fields.set("num_hidden_layers", blocks - predicting, fields.key_name("block_count"));
+  fields.add_of_layers({"num_attention_heads", "attention.head_count"});
+  fields.add_of_layers({"num_key_value_heads", "attention.head_count_kv"});
   fields.add({{"hidden_size", "embedding_length", "token_embd.weight", 1},
-              {"num_attention_heads", "attention.head_count"},
-              {"num_key_value_heads", "attention.head_count_kv"},
               {"head_dim", "attention.key_length", "attn_k_norm.weight", 0},
               {"rms_norm_eps", "attention.layer_norm_rms_epsilon"},
               {"max_position_embeddings", "context_length"},
@@ -285,9 +308,12 @@ QWEN35_BODY json::Value gguf_text_config(const GgufFile& file) {
     fields.expect("expert_gating_func", {0, 1}, "1, a softmax");
     fields.expect("expert_weights_norm", {true}, "true: the chosen experts' weights sum to 1");
     fields.expect("expert_weights_scale", {0.0, 1.0}, "1");
+    fields.expect("norm_top_k_prob", {true}, "true: the chosen experts' weights sum to 1");
   } else {
-    fields.add({{"intermediate_size", "feed_forward_length", "ffn_down.weight", 1}});
+    fields.add_of_layers({"intermediate_size", "feed_forward_length", "ffn_down.weight", 1});
   }
+  fields.expect("ssm.v_head_reordered", {true}, "true: value heads in tiled order");
+  fields.expect("rope.mrope_interleaved", {true}, "true: the sections' frequencies take turns");
   add_gguf_layer_types(file, blocks - predicting, fields);
   add_gguf_rope(file, fields);
   for (const auto& [field, key] :
