@@ -45,7 +45,7 @@ class JsonFields {
   std::optional<double> optional_number(std::string_view key) const;
   bool boolean(std::string_view key, bool absent) const;
   std::string text(std::string_view key, std::string_view absent) const;
-  // One id or a list of at most 64; negative ones are none.
+  // One id or a list; negative ones are none.
   TokenIds token_ids(std::string_view key) const;
   TokenId token_id(std::string_view key, TokenId absent) const;
   FactorList factors(std::string_view key) const;
@@ -136,11 +136,10 @@ QWEN35_BODY TokenIds JsonFields::token_ids(std::string_view key) const {
   if (value == nullptr) {
     return ids;
   }
-  constexpr const char* expected = "a token id or a list of at most 64 token ids";
+  constexpr const char* expected = "a token id or a list of token ids";
   const auto add = [&](const json::Value& given) {
     const json::Value item = plain(given);
-    const bool fits = item.is_integer() && item.as_integer() <= std::numeric_limits<TokenId>::max() &&
-                      ids.size() < TokenIds::capacity;
+    const bool fits = item.is_integer() && item.as_integer() <= std::numeric_limits<TokenId>::max();
     if (expect(fits, key, expected) && item.as_integer() >= 0) {
       ids.push_back(static_cast<TokenId>(item.as_integer()));
     }
