@@ -211,8 +211,8 @@ inline ProcessorOutput Processor::apply_chat_template(std::span<const std::vecto
   };
   std::vector<Place> image_places, video_places;
   const auto words = [&](const Place& place) {
-    return concat(conversations.size() > 1 ? concat("conversations[", place.conversation, "].") : "", "messages[",
-                  place.message, "].content[", place.part, "]");
+    return concat(conversations.size() > 1 ? concat("conversations[", place.conversation, "].") : "",
+                  place_of_part(place.message, place.part));
   };
   std::vector<RenderedChat> chats;
   std::size_t next_image = 0, next_video = 0;

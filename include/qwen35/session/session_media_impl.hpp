@@ -11,19 +11,18 @@ QWEN35_BEGIN_NAMESPACE
 template <class Model>
 LoadedMedium Session<Model>::load(const Message& message, std::size_t i, std::size_t k) const {
   const ContentPart& part = (*message.content.parts())[k];
+  const std::string place = place_of_part(i, k);
   const std::string_view what = part.type == PartType::image ? "a picture" : "a video";
-  require<InputError>(reads_media(*model_), "messages[", i, "].content[", k, "] is ", what,
-                      ", and this model reads text alone");
-  require<InputError>(static_cast<bool>(options_.media_loader), "messages[", i, "].content[", k, "] is ", what,
+  require<InputError>(reads_media(*model_), place, " is ", what, ", and this model reads text alone");
+  require<InputError>(static_cast<bool>(options_.media_loader), place, " is ", what,
                       ", and the session has no SessionOptions::media_loader: make it with a Processor");
-  require<InputError>(!part.value.empty() || part.data != nullptr, "messages[", i, "].content[", k, "] is ", what,
+  require<InputError>(!part.value.empty() || part.data != nullptr, place, " is ", what,
                       " that neither names nor carries its pixels (a saved conversation does not hold those that were "
                       "given in memory)");
-  LoadedMedium out = with_place([&] { return concat("messages[", i, "].content[", k, "]"); },
-                                [&] { return options_.media_loader(part); });
+  LoadedMedium out = with_place([&] { return place; }, [&] { return options_.media_loader(part); });
   const Shape& shape = out.pixel_values.shape();
-  require<InputError>(shape.rank() == 2 && shape[0] > 0, "messages[", i, "].content[", k,
-                      "]: the media loader gave patches of shape ", to_string(shape));
+  require<InputError>(shape.rank() == 2 && shape[0] > 0, place, ": the media loader gave patches of shape ",
+                      to_string(shape));
   return out;
 }
 
@@ -75,7 +74,7 @@ bool Session<Model>::encode_media(const std::vector<Message>& conversation, cons
             loaded = load(conversation[i], i, k);
             require<InputError>(content_hash(loaded.pixel_values.data(), loaded.pixel_values.size(), loaded.grid_thw) ==
                                     medium.content_hash,
-                                "messages[", i, "].content[", k, "]: ", part.value.substr(0, 300),
+                                place_of_part(i, k), ": ", part.value.substr(0, 300),
                                 " is another than when it was first read");
           }
         });

@@ -161,7 +161,7 @@ QWEN35_BODY void ChatRenderer::render_content(std::size_t i, bool count_media, b
 
 QWEN35_BODY void ChatRenderer::render_item(const json::Value& item, std::size_t i, std::size_t k, bool count_media,
                                            bool is_system, Content& out) {
-  const auto place = [i, k] { return concat("messages[", i, "].content[", k, "]"); };
+  const auto place = [i, k] { return place_of_part(i, k); };
   require<TextError>(item.is_object(), place(), ": expected an object with a type, found something else");
   const json::Value* type = item.find("type");
   if (item.find("image") != nullptr || item.find("image_url") != nullptr || detail::is_name(type, "image")) {

@@ -2,7 +2,7 @@
 // Messages of a conversation: who speaks, text and media parts, reasoning, tool calls.
 #pragma once
 
-#include <qwen35/core/abi.hpp>
+#include <qwen35/core/concat.hpp>
 #include <qwen35/json/value.hpp>
 
 #include <cstddef>
@@ -69,6 +69,11 @@ struct ContentPart {
   static ContentPart video(MediumData data);
   friend bool operator==(const ContentPart&, const ContentPart&) = default;
 };
+
+// What errors call part `part` of a conversation's message: "messages[1].content[0]".
+inline std::string place_of_part(std::size_t message, std::size_t part) {
+  return concat("messages[", message, "].content[", part, "]");
+}
 
 // A variant of libstdc++ 12 whose copy fails for want of memory frees what it has not made: what is copied is whole
 // before the variant begins.
