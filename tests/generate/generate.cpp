@@ -48,7 +48,13 @@ TEST_CASE("greedy and beam search give the reference's sequences and scores") {
     const Tensor<std::int32_t> mask = as_table(recorded.at("attention_mask"));
     for (const bool use_cache : {true, false}) {
       config.use_cache = use_cache;
-      const auto output = generate(model, {.input_ids = ids, .attention_mask = mask}, config);
+      GenerateInput<ToyModel> input{.input_ids = ids, .attention_mask = mask};
+      if (const json::Value* const token = recorded.find("stop_at")) {
+        // One that ends sequences without being an eos id.
+        input.stopping_criteria.push_back(make_stopping_criteria(
+            "at", [at = token->as_integer()](const SequenceRow& row) { return row.input_ids.back() == at; }));
+      }
+      const auto output = generate(model, input, config);
       const Tensor<TokenId> expected = as_table(recorded.at("sequences"));
       CHECK(output.sequences.shape() == expected.shape());
       CHECK(flat(output.sequences) == flat(expected));

@@ -140,7 +140,7 @@ class GenerateRun {
   // From the logits of the rows to their next tokens. False: all have ended.
   bool advance();
   bool advance_beams();
-  void set_sequences(std::span<const Sequence> sequences);
+  void set_sequences(std::span<const Sequence> sequences, TokenId fill);
   void set_beams();
 
   const M& model_;
@@ -187,7 +187,7 @@ void GenerateRun<M>::decode() {
   for (const auto handle : handles_) {
     sequences.push_back(batch_->sequence(handle));
   }
-  set_sequences(sequences);
+  set_sequences(sequences, config_.pad_token_id.value_or(-1));
 }
 
 template <class M>
@@ -264,9 +264,9 @@ bool GenerateRun<M>::advance_beams() {
   return true;
 }
 
-// Rows of the output, padded to one length.
+// Rows of the output, filled up to one length.
 template <class M>
-void GenerateRun<M>::set_sequences(std::span<const Sequence> sequences) {
+void GenerateRun<M>::set_sequences(std::span<const Sequence> sequences, TokenId fill) {
   std::size_t length = 0;
   for (const Sequence& sequence : sequences) {
     length = std::max(length, sequence.prompt_length + sequence.usage.completion_tokens);
@@ -276,7 +276,7 @@ void GenerateRun<M>::set_sequences(std::span<const Sequence> sequences) {
     const Sequence& sequence = sequences[r];
     const auto ids = std::span(sequence.ids).first(sequence.prompt_length + sequence.usage.completion_tokens);
     const auto out = output_.sequences.row(r);
-    std::fill(std::copy(ids.begin(), ids.end(), out.begin()), out.end(), config_.pad_token_id.value_or(-1));
+    std::fill(std::copy(ids.begin(), ids.end(), out.begin()), out.end(), fill);
     output_.generated.push_back(sequence.usage.completion_tokens);
     output_.finish_reason.push_back(sequence.finish_reason);
     output_.usage.push_back(sequence.usage);
@@ -304,7 +304,10 @@ void GenerateRun<M>::set_beams() {
     const auto out = output_.beam_indices.row(r);
     std::fill(std::copy(beams[r]->beam_indices.begin(), beams[r]->beam_indices.end(), out.begin()), out.end(), -1);
   }
-  set_sequences(sequences);
+  // As in the reference, for which a pad id of 0 is none, and without eos ids none is.
+  const TokenIds eos = config_.eos_token_id.value_or(TokenIds());
+  const TokenId pad = config_.pad_token_id.value_or(0);
+  set_sequences(sequences, eos.empty() ? -1 : pad == 0 ? eos[0] : pad);
 }
 
 }  // namespace detail

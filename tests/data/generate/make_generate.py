@@ -6,7 +6,7 @@ import random
 
 import torch
 import transformers
-from transformers import GenerationConfig, GenerationMixin, PretrainedConfig, PreTrainedModel
+from transformers import GenerationConfig, GenerationMixin, PretrainedConfig, PreTrainedModel, StoppingCriteria, StoppingCriteriaList
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 random.seed(2)
@@ -45,10 +45,19 @@ class Toy(PreTrainedModel, GenerationMixin):
         return CausalLMOutputWithPast(logits=logits)
 
 
+class StopAt(StoppingCriteria):
+    def __init__(self, token):
+        self.token = token
+
+    def __call__(self, input_ids, scores, **kwargs):
+        return input_ids[:, -1] == self.token
+
+
 cases = []
 
 
-def add(name, settings, batch=1, length=4, vocab=23, padded=False, bonus=0.0, seed=None):
+# stop_at: a token that ends sequences without being an eos id.
+def add(name, settings, batch=1, length=4, vocab=23, padded=False, bonus=0.0, seed=None, stop_at=None):
     seed = random.randrange(1 << 30) if seed is None else seed
     eos = settings.get("eos_token_id")
     bonus_ids = eos if isinstance(eos, list) else [] if eos is None else [eos]
@@ -65,9 +74,12 @@ def add(name, settings, batch=1, length=4, vocab=23, padded=False, bonus=0.0, se
     out = model.generate(
         input_ids=ids,
         attention_mask=mask,
+        stopping_criteria=StoppingCriteriaList([] if stop_at is None else [StopAt(stop_at)]),
         generation_config=GenerationConfig(return_dict_in_generate=True, output_scores=True, output_logits=True, **full),
     )
     case = dict(name=name, vocab=vocab, seed=seed, eos_bonus=bonus, input_ids=ids.tolist(), attention_mask=mask.tolist(), config={k: v for k, v in full.items() if k != "use_cache"})
+    if stop_at is not None:
+        case["stop_at"] = stop_at
     case["sequences"] = out.sequences.tolist()
     case["steps"] = len(out.scores)
     if settings.get("num_beams", 1) > 1:
@@ -113,6 +125,11 @@ for i in range(110):
     if settings["eos_token_id"] is None:
         settings.pop("min_new_tokens", None)
     add("beams %d" % i, settings, batch=random.choice([1, 1, 2, 3]), length=random.choice([1, 3, 5]), bonus=random.choice([0.0, 1.5, 3.0, 5.0]), padded=i % 3 == 1)
+# What fills the ends of beams: an eos id where the pad id is 0, and -1 without eos ids, whatever the pad id is.
+for i in range(4):
+    shape = dict(num_beams=3, num_return_sequences=3, max_new_tokens=9, early_stopping=[False, True][i % 2])
+    add("beams, pad 0, %d" % i, dict(shape, pad_token_id=0, eos_token_id=[3, E3][i // 2]), batch=2, bonus=3.0)
+    add("beams, no eos, %d" % i, dict(shape, pad_token_id=[0, 1][i // 2], eos_token_id=None), batch=2, stop_at=7)
 
 with open("generate.json", "w") as f:
     f.write(json.dumps(dict(transformers=transformers.__version__, cases=[])).replace("[]}", "[\n"))
