@@ -281,6 +281,33 @@ TEST_CASE("products of integers are their definition on every instruction set, f
   }
 }
 
+TEST_CASE("products of integers with values whose sums are no floats are numbers where formats have no offsets") {
+  for (const Format format : {Format::q8_0, Format::q4_0}) {
+    // 1 times 2^-11 in every place.
+    const std::size_t rows = 5, cols = 512, bytes = format_info(format).block_bytes;
+    std::vector<std::byte> stored(rows * row_bytes(format, cols),
+                                  format == Format::q8_0 ? std::byte{0x01} : std::byte{0x99});
+    for (std::size_t at = 0; at < stored.size(); at += bytes) {
+      stored[at] = std::byte{0x00};
+      stored[at + 1] = std::byte{0x10};
+    }
+    const Matrix matrix{stored.data(), format, rows, cols};
+    const std::vector<float> x(4 * cols, 3e37f);
+    for_each_isa([&] {
+      CAPTURE(name(format));
+      std::vector<kernels::QuantizedBlock> blocks(4 * kernels::quantized_blocks(cols));
+      kernels::quantize_rows({x.data(), cols, 0, blocks.size(), blocks.data()});
+      for (const std::size_t tokens : {1u, 4u}) {
+        std::vector<float> y(tokens * rows, NAN);
+        kernels::integer_matmul({matrix, 0, rows, blocks.data(), nullptr, tokens, y.data(), rows});
+        for (const float value : y) {
+          CHECK(value == doctest::Approx(7.5e36).epsilon(1e-5));
+        }
+      }
+    });
+  }
+}
+
 TEST_CASE("products of integers are near those of the decoded values") {
   for (const Format format : block_formats) {
     if (!kernels::has_integer_products(format)) {

@@ -139,7 +139,9 @@ inline void integer_matmul_row(const IntegerMatmulTask& task, std::size_t row, s
         const std::size_t at = k * group / code_group;
         const float scale = scales[at] * (group == 32 ? x.scales[k] : x.scales16[k]);
         sums[t][k] = std::fma(static_cast<float>(dot), scale, sums[t][k]);
-        sums[t][k] = std::fma(offsets[at], group == 32 ? x.sums[k] : x.sums16[k], sums[t][k]);
+        if (offsets[at] != 0.0f) {  // (The sum of values beyond 1e37 may be infinite.)
+          sums[t][k] = std::fma(offsets[at], group == 32 ? x.sums[k] : x.sums16[k], sums[t][k]);
+        }
       }
       if (b % span_blocks == span_blocks - 1 || b + 1 == blocks) {
         float sum = sums[t][0];
