@@ -22,9 +22,12 @@ TEST_CASE("visit finds the definition of a format; one that the program left out
   const auto bytes = [](Format format) { return visit(format, []<class S>(S) { return sizeof(typename S::Block); }); };
   CHECK(bytes(Format::f32) == 4);
   CHECK(bytes(Format::bf16) == 2);
-  CHECK_THROWS_WITH_AS(bytes(Format::f16), "this program was compiled without the format f16", InputError);
+  CHECK_THROWS_WITH_AS(bytes(Format::f16),
+                       "this program was compiled without the format f16, which QWEN35_FORMATS does not list",
+                       InputError);
   CHECK_THROWS_AS(bytes(static_cast<Format>(200)), InputError);
   CHECK_NOTHROW(require_available(Format::f32, "matrix"));
-  CHECK_THROWS_WITH_AS(require_available(Format::f16, "embed_tokens"),
-                       "embed_tokens: this program was compiled without the format f16", InputError);
+  CHECK_THROWS_WITH_AS(
+      require_available(Format::f16, "embed_tokens"),
+      "embed_tokens: this program was compiled without the format f16, which QWEN35_FORMATS does not list", InputError);
 }

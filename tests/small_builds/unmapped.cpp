@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files of weights in a build without mapping (QWEN35_NO_MMAP): they are read, whatever is asked, with the same bytes.
+// The build holds few formats (QWEN35_FORMATS): an error about a file of another one says that.
 //   unmapped FOLDER FILE.gguf
-#include <qwen35/weights/checkpoint.hpp>
+#include <qwen35/weights/binder.hpp>
 
 #include <algorithm>
 #include <cstdio>
+#include <string_view>
 
 static_assert(QWEN35_HAS_POSIX && !QWEN35_HAS_MMAP);
 
@@ -17,6 +19,26 @@ bool same(const qwen35::Checkpoint& a, const qwen35::Checkpoint& b) {
                       return x.name == y.name &&
                              std::equal(x.bytes.begin(), x.bytes.end(), y.bytes.begin(), y.bytes.end());
                     });
+}
+
+// What is wrong with the embedding of a GGUF file in q8_0.
+bool format_is_missed(const char* path) {
+  const auto checkpoint = qwen35::Checkpoint::open(path);
+  qwen35::BoundStorage storage;
+  qwen35::Binder binder(checkpoint, storage);
+  const qwen35::TensorInfo& tensor = *checkpoint.find("token_embd.weight");
+  binder.check(tensor.name, {tensor.shape[0], tensor.shape[1]});
+  try {
+    binder.finish([](std::string_view) { return true; });
+  } catch (const qwen35::CheckpointError& error) {
+    std::puts(error.what());
+    return std::string_view(error.what())
+        .ends_with(
+            "\n  token_embd.weight: dtype Q8_0: this program was compiled without the format q8_0, which "
+            "QWEN35_FORMATS does "
+            "not list");
+  }
+  return false;
 }
 
 }  // namespace
@@ -41,5 +63,5 @@ int main(int, char** arguments) {
       return 1;
     }
   }
-  return all_checked ? 0 : 1;
+  return all_checked && format_is_missed(arguments[2]) ? 0 : 1;
 }

@@ -28,9 +28,16 @@ constexpr bool is_available(Format format) {
 #undef QWEN35_FORMAT_IS
 }
 
+// What is to be said of a format that is not.
+inline std::string unavailable_text(Format format) {
+  return concat("this program was compiled without the format ", name(format), ", which QWEN35_FORMATS does not list");
+}
+
 // Raises InputError, with `what` it is about, for a format that is not available.
 inline void require_available(Format format, std::string_view what) {
-  require<InputError>(is_available(format), what, ": this program was compiled without the format ", name(format));
+  if (!is_available(format)) {
+    raise<InputError>(concat(what, ": ", unavailable_text(format)));
+  }
 }
 
 // Whether rows of the format are read block by block, see unpack.hpp.
@@ -54,7 +61,7 @@ struct Definition {
 // (Of each visit a copy, otherwise, of which the kernels have many.)
 [[noreturn, gnu::cold, gnu::noinline]] inline void refuse_visit(Format format) {
   raise<InputError>(is_available(format) ? concat("visit: ", name(format), " is a format of blocks")
-                                         : concat("this program was compiled without the format ", name(format)));
+                                         : unavailable_text(format));
 }
 
 }  // namespace detail

@@ -281,7 +281,7 @@ QWEN35_BODY const TensorInfo* Binder::take(const std::string& name, const Shape&
     complain(name, "shape " + shape_text(tensor->shape) + ", expected " + to_string(shape));
   }
   if (!stored_format(tensor->dtype)) {
-    complain(name, "dtype " + tensor->dtype + ", expected one of " + dtype_names());
+    complain(name, unread_dtype_text(tensor->dtype));
     fits = false;
   }
   return fits ? tensor : nullptr;

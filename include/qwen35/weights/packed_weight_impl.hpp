@@ -422,7 +422,7 @@ QWEN35_BODY std::optional<Format> PackedWeight::choose_format() {
     format = !holds ? Format::i8_32_f32 : neighbours % 128 == 0 ? Format::i8_128 : Format::i8_32;
   }
   if (!is_available(format)) {
-    tensors_.complain(scales_->name, concat("this program was compiled without the format ", name(format)));
+    tensors_.complain(scales_->name, unavailable_text(format));
     return std::nullopt;
   }
   return format;

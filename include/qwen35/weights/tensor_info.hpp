@@ -45,6 +45,9 @@ std::string dtype_names();
 // GGUF files have.
 std::optional<Format> stored_format(std::string_view name);
 
+// What is to be said of a dtype that is not a stored_format().
+std::string unread_dtype_text(std::string_view name);
+
 std::string shape_text(std::span<const std::size_t> shape);
 
 #if QWEN35_BODIES
@@ -76,6 +79,15 @@ QWEN35_BODY std::optional<Format> stored_format(std::string_view name) {
     }
   }
   return std::nullopt;
+}
+
+QWEN35_BODY std::string unread_dtype_text(std::string_view name) {
+  for (std::size_t i = 0; i < format_count; ++i) {
+    if (dtype_name(static_cast<Format>(i)) == name) {
+      return concat("dtype ", name, ": ", unavailable_text(static_cast<Format>(i)));
+    }
+  }
+  return concat("dtype ", name, ", expected one of ", dtype_names());
 }
 
 QWEN35_BODY std::string shape_text(std::span<const std::size_t> shape) {
