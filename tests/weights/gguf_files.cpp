@@ -340,6 +340,10 @@ TEST_CASE("sizes that are not the type's, by the names of the metadata") {
   CHECK(unfit([](GgufParts& p) { p.remove_tensor("output.weight"); }) ==
         "m.gguf does not describe the compiled model:\n  the absence of output.weight: the file has true, the type "
         "false");
+  CHECK(message_of<ConfigError>([] {
+          check<configs::Shapes>(Checkpoint::open(data + "c02.gguf"));
+        }).find("general.architecture: the file has qwen35, which means qwen3_5_text, the type qwen3_5_moe_text\n") !=
+        std::string::npos);
   CHECK(unfit([](GgufParts& p) {
           p.set("qwen35moe.attention.recurrent_layers", GgufType::array,
                 gguf_array(GgufType::boolean, 4, Bytes(4, std::byte{1})));

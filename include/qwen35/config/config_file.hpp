@@ -88,8 +88,8 @@ class Differences {
   template <class T>
   void compare(const JsonFields& fields, std::string_view key, const T& file, const T& type, bool said) {
     if (file != type) {
-      add(concat(fields.place(key), said ? ": the file has " : ": the file does not say, by default ", file,
-                 ", the type ", type));
+      add(concat(fields.place(key), said ? ": the file has " : ": the file does not say, by default ",
+                 fields.own_word(key), file, ", the type ", type));
     }
   }
   template <class T>

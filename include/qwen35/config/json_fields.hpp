@@ -22,7 +22,8 @@ QWEN35_BEGIN_NAMESPACE
 
 // The fields of `object` (null: every field is absent). A JSON null counts as an absent key, as in the reference.
 // `where` stands before the key in messages: "text_config" gives "text_config.hidden_size: ...". A config that was made
-// from the metadata of another file says in "key_names" what that file calls its fields: messages use those names.
+// from the metadata of another file says in "key_names" what that file calls its fields, and under "=" and the field
+// what it has there where that is another word: messages use those.
 class JsonFields {
  public:
   static constexpr std::size_t size_limit =
@@ -62,9 +63,13 @@ class JsonFields {
   const std::string& where() const { return where_; }
   // What messages call a field.
   std::string place(std::string_view key) const {
-    const json::Value* const names = object_ == nullptr ? nullptr : object_->find("key_names");
-    const json::Value* const name = names == nullptr ? nullptr : names->find(key);
+    const json::Value* const name = key_name(key);
     return name != nullptr && name->is_string() ? name->as_string() : concat(where_, ".", key);
+  }
+  // What stands before a field's value where the file has another word for it: "qwen35, which means ".
+  std::string own_word(std::string_view key) const {
+    const json::Value* const word = key_name(concat("=", key));
+    return word != nullptr && word->is_string() ? word->as_string() + ", which means " : "";
   }
   // The file that the object is from.
   std::string file() const {
@@ -76,6 +81,10 @@ class JsonFields {
   static json::Value plain(const json::Value& value);
 
  private:
+  const json::Value* key_name(std::string_view key) const {
+    const json::Value* const names = object_ == nullptr ? nullptr : object_->find("key_names");
+    return names == nullptr ? nullptr : names->find(key);
+  }
   double as_number(const json::Value& given, std::string_view key, std::string_view what) const;
   // "m.gguf: "; nothing for an object of a config.json.
   std::string source() const;

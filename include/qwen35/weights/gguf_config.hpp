@@ -21,7 +21,8 @@ inline std::string gguf_name(const GgufFile& file) {
   return unicode::repair_utf8(file.source);
 }
 
-// Beside the fields stands "key_names": what the files call each of them, for messages; under "", the file. Raises
+// Beside the fields stands "key_names", see JsonFields: what the files call each of them, for messages; under "", the
+// file. Raises
 // ConfigError for a key that is missing and that no shape gives, or metadata that contradict each other.
 json::Value gguf_config(const GgufModel& model);
 
@@ -248,9 +249,11 @@ QWEN35_BODY void add_gguf_rope(const GgufFile& file, GgufFields& fields) {
 }
 
 QWEN35_BODY json::Value gguf_text_config(const GgufFile& file) {
-  const bool moe = gguf_architecture(file) == "qwen35moe";
-  GgufFields fields(file, std::string(gguf_architecture(file)) + ".");
+  const std::string architecture(gguf_architecture(file));
+  const bool moe = architecture == "qwen35moe";
+  GgufFields fields(file, architecture + ".");
   fields.set("model_type", moe ? "qwen3_5_moe_text" : "qwen3_5_text", "general.architecture");
+  fields.out["key_names"]["=model_type"] = architecture;
   const TensorInfo* const embedding = file.tensor("token_embd.weight");
   if (!holds<ConfigError>(embedding != nullptr && embedding->shape.size() == 2, file.source,
                           ": no tensor token_embd.weight of two axes")) {
