@@ -35,15 +35,18 @@ TEST_CASE("rows of features go to their places in order") {
   CHECK(media.encoded());
   CHECK(media.grid_thw().shape() == Shape{2, 3});
   CHECK(media.grid_thw()[3] == 2);
-  media.set_places({1, 2, 5, 6});
+  media.set_places({1, 2, 5, 6}, 438);
   std::vector<const float*> rows(7, nullptr);
   media.splice(rows);
   const float* const a = items[0].pooler_output.data();
   const float* const b = items[1].pooler_output.data();
   CHECK(rows == std::vector<const float*>{nullptr, a, a + 3, nullptr, nullptr, b, b + 3});
   CHECK(message_of<InputError>([&] {
-          media.set_places({1, 2, 5});
+          media.set_places({1, 2, 5}, 438);
         }) == "Image features and image tokens do not match, tokens: 3, features: 4");
+  CHECK(message_of<InputError>([&] { media.set_places({}, 438); }) ==
+        "Image features and image tokens do not match, tokens: 0, features: 4: nothing in the input is 438, the "
+        "model's image_token_id (the family's where the config does not say it, or the GGUF file has no vocabulary)");
 }
 
 TEST_CASE("pixels count as the rows they will give") {
@@ -52,10 +55,10 @@ TEST_CASE("pixels count as the rows they will give") {
   MediaInput media(video, pixels, grid, {}, 2, 3);
   CHECK(media.has_rows());
   CHECK(!media.encoded());
-  CHECK(message_of<InputError>([&] { media.set_places({0}); }) ==
+  CHECK(message_of<InputError>([&] { media.set_places({0}, 439); }) ==
         "Video features and video tokens do not match, tokens: 1, features: 2");
   media.set_features({features_of(1, 2, 4)});
-  media.set_places({0, 1});
+  media.set_places({0, 1}, 439);
   CHECK(media.encoded());
   CHECK(!MediaInput(video, {}, grid, {}, 2, 3).has_rows());
 }

@@ -2,6 +2,7 @@
 // The pictures or the videos of a forward call: pixels to be encoded, or features that were encoded before.
 #pragma once
 
+#include <qwen35/core/dtype.hpp>
 #include <qwen35/model/image_features.hpp>
 
 #include <span>
@@ -37,9 +38,9 @@ class MediaInput {
   // Encoded now, by the vision tower.
   void set_features(std::vector<ImageFeatures> features);
 
-  // The placeholder tokens, by flat index in order. Raises InputError, in the reference's words, unless there is a row
-  // for each.
-  void set_places(std::vector<std::size_t> places);
+  // The placeholder tokens, those of this id, by flat index in order. Raises InputError, in the reference's words,
+  // unless there is a row for each.
+  void set_places(std::vector<std::size_t> places, TokenId id);
   // The rows of all items to their places: replaced_rows `[tokens]`.
   void splice(std::span<const float*> replaced_rows) const;
 
@@ -70,16 +71,20 @@ QWEN35_BODY void MediaInput::set_features(std::vector<ImageFeatures> features) {
   features_ = own_features_;
 }
 
-QWEN35_BODY void MediaInput::set_places(std::vector<std::size_t> places) {
+QWEN35_BODY void MediaInput::set_places(std::vector<std::size_t> places, TokenId id) {
   const std::size_t tokens = places.size();
   places_ = std::move(places);
   std::size_t rows = pixels_ && !encoded() ? pixels_.shape()[0] / (merge_ * merge_) : 0;
   for (const ImageFeatures& item : features_) {
     rows += item.pooler_output.shape()[0];
   }
-  require<InputError>(tokens == rows,
-                      kind_ == Kind::image ? "Image features and image tokens" : "Video features and video tokens",
-                      " do not match, tokens: ", tokens, ", features: ", rows);
+  require<InputError>(
+      tokens == rows, kind_ == Kind::image ? "Image features and image tokens" : "Video features and video tokens",
+      " do not match, tokens: ", tokens, ", features: ", rows,
+      tokens > 0 ? ""
+                 : concat(": nothing in the input is ", id, ", the model's ", kind_ == Kind::image ? "image" : "video",
+                          "_token_id (the family's where the config does not say it, or the GGUF file "
+                          "has no vocabulary)"));
 }
 
 QWEN35_BODY void MediaInput::splice(std::span<const float*> replaced_rows) const {

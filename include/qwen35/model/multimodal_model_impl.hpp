@@ -176,10 +176,10 @@ template <class Config>
 Model<Config>::Media::Media(const Model& model, const Input& input)
     : images(images_of(input)), videos(videos_of(input)) {
   if (images.has_rows()) {
-    images.set_places(model.placeholders(input, model.values_.image_token_id));
+    images.set_places(model.placeholders(input, model.values_.image_token_id), model.values_.image_token_id);
   }
   if (videos.has_rows()) {
-    videos.set_places(model.placeholders(input, model.values_.video_token_id));
+    videos.set_places(model.placeholders(input, model.values_.video_token_id), model.values_.video_token_id);
   }
 }
 
