@@ -5,6 +5,7 @@
 
 #include <qwen35_config/dense_composite.hpp>
 #include <qwen35_config/dense_text.hpp>
+#include <qwen35_config/loosely_written.hpp>
 #include <qwen35_config/moe_odd.hpp>
 #include <qwen35_config/nearly_empty.hpp>
 #include <qwen35_config/shapes_from_file.hpp>
@@ -30,6 +31,7 @@ TEST_CASE("the types describe their files") {
   describes<moe_odd>("moe_odd.json");
   describes<dense_composite>("dense_composite.json");
   describes<nearly_empty>("nearly_empty.json");
+  describes<loosely_written>("loosely_written.json");
 }
 
 TEST_CASE("text-only and composite, dense and experts") {
@@ -55,6 +57,8 @@ TEST_CASE("numbers keep every digit") {
   CHECK(moe_odd::rope_parameters.long_factor == FactorList{4, 5, 6, 7.25});
   CHECK(moe_odd::initializer_range == 1e-3);
   CHECK(shapes_from_file::text_config::rms_norm_eps == 1e-6);
+  CHECK(loosely_written::text_config::rms_norm_eps == 1e-5);
+  CHECK(loosely_written::text_config::initializer_range == 0.5);
 }
 
 TEST_CASE("the shapes model from its file is the preset") {
