@@ -5,6 +5,7 @@
 
 #include <qwen35/parallel/thread_count.hpp>
 #include <qwen35/sampling/generation_limits.hpp>
+#include <qwen35/version.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -87,10 +88,17 @@ inline void add_threads_option(CLI::App& app) {
       ->transform(whole_number(0, 4096));
 }
 
+// "qwen35-chat 0.1.0".
+inline std::string version_text(std::string_view program) {
+  return qwen35::concat(shown_name(std::string(program.substr(program.rfind('/') + 1))), " ", QWEN35_VERSION_MAJOR, ".",
+                        QWEN35_VERSION_MINOR, ".", QWEN35_VERSION_PATCH);
+}
+
 // Reads the command line; what the program shall return, where that was not to run it. Raises CLI::ParseError's kin as
 // a message.
 inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
   try {
+    app.set_version_flag("--version", version_text(argv[0]))->description("print the program's name and version");
     const CLI::Validator given([](std::string& text) { return text.empty() ? "the value is empty" : std::string(); },
                                "");
     for (CLI::Option* const option : app.get_options()) {
@@ -110,7 +118,7 @@ inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
-      return app.exit(error);  // --help
+      return app.exit(error);  // --help, --version
     }
     std::cerr << shown(error.what()) << "\nRun with --help for more information.\n";
     return error.get_exit_code();

@@ -196,6 +196,16 @@ macro(write_left_over)
   file(WRITE "${WORK}/more/model.safetensors.index.json" "{\"weight_map\": {\"${name}\": \"extra.safetensors\", ${names}}}")
 endmacro()
 
+# Every tool says its version.
+file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/../../include/qwen35/version.hpp" version REGEX "^#define")
+list(TRANSFORM version REPLACE ".* " "")
+list(JOIN version "." version)
+cmake_path(GET PROGRAM FILENAME program)
+run("" --version)
+expect_equal("--version" "${out}${err}${code}" "${program} ${version}\n0")
+run("" --help)
+expect_in("--help" "${out}" "--version")
+
 set(text "There is a red circle and a blue star. What is right of the red circle?")
 if(WHAT STREQUAL "chat")
   run("/think off\n/system You look at shapes and answer questions about them.\n${text}\n/save ${WORK}/talk.json\n/undo\n/stats\n/load ${WORK}/talk.json\nHow many shapes are there?\n/exit\nnever read\n")
