@@ -147,7 +147,6 @@ std::string run(const Settings& settings) {
   qwen35::with_config_of<Configs...>(
       checkpoint, [&]<class Config>(const Config*) { model.emplace(bench_model<Config>(checkpoint)); });
   const qwen35::LoadReport loading = checkpoint.loading();
-  tool::print_notes(checkpoint);
   if (settings.verbose) {
     std::cerr << tool::shown_name(checkpoint.name()) << ": " << loading.text() << '\n';
   }
@@ -204,6 +203,7 @@ int main(int argc, char** argv) {
   app.add_flag("--parts", settings.parts, "run each once more, to see which parts take the time");
   app.add_flag("-v,--verbose", settings.verbose, "say how the weights were loaded before anything is timed");
   return tool::run(app, argc, argv, [&] {
+    const tool::Warnings warnings(tool::print_note);
     const auto any = [](const std::vector<std::size_t>& counts) {
       return std::any_of(counts.begin(), counts.end(), [](std::size_t one) { return one > 0; });
     };

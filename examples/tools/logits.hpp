@@ -51,18 +51,17 @@ int main(int argc, char** argv) {
   tool::add_load_option(app, options);
   tool::add_threads_option(app);
   return tool::run(app, argc, argv, [&] {
+    const tool::Warnings warnings(tool::print_note);
     const qwen35::Checkpoint checkpoint =
         qwen35::Checkpoint::open(folder, qwen35::checked_for_one_of<Configs...>(tool::checkpoint_options(options)));
     if (recorded.empty()) {
       qwen35::require<qwen35::InputError>(!ids.empty(), "--ids: token ids are needed");
       const qwen35::AnyModel model = qwen35::open_model<Configs...>(checkpoint);
-      tool::print_notes(checkpoint);
       run(model, ids, out_path);
       return 0;
     }
     Recording recording(recorded, ids);
     const qwen35::AnyModel model = qwen35::open_model<Configs...>(checkpoint);
-    tool::print_notes(checkpoint);
     const Divergence found = divergence(model, recording);
     std::printf("%zu positions: KL mean %.4g, median %.4g, 99 %% %.4g; same top token %.2f %%\n", found.positions,
                 found.mean, found.median, found.high, 100.0 * found.same_top);

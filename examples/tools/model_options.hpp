@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The options by which every tool that opens a model says how, and what was passed over while it was opened.
+// The options by which every tool that opens a model says how.
 #pragma once
 
 #include <qwen35/weights/checkpoint.hpp>
 
 #include <CLI/CLI.hpp>
 
-#include <iostream>
 #include <optional>
 #include <string>
-
-#include "shown.hpp"
 
 namespace tool {
 
@@ -48,13 +45,6 @@ inline void require_no_options(const ModelOptions& options) {
   qwen35::require<qwen35::InputError>(options.mmproj == "auto", "--mmproj is for a GGUF file, and none is named");
   qwen35::require<qwen35::InputError>(options.load == "automatic",
                                       "--load-weights is for weights in files, and none are named");
-}
-
-// What was passed over goes to the error output, a line each.
-inline void print_notes(const qwen35::Checkpoint& checkpoint) {
-  for (const std::string& note : checkpoint.notes()) {
-    std::cerr << "note: " << shown(note) << '\n';
-  }
 }
 
 }  // namespace tool

@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   return tool::run(app, argc, argv, [&] {
     chat_tool::settle_draws(settings.config);
     chat_tool::Screen screen;
+    const tool::Warnings warnings([&](const std::string& text) { screen.note("[" + text + "]"); });
     const auto start = std::chrono::steady_clock::now();
     const qwen35::Checkpoint checkpoint =
         chat_tool::open_checkpoint(settings.folder, settings.model, shapes::files(), screen);

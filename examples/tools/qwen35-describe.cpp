@@ -210,9 +210,6 @@ int run(const qwen35::Checkpoint& checkpoint, const Settings& settings, std::chr
   const qwen35::AnyModel model = settings.quiet || settings.lines
                                      ? qwen35::open_model<QWEN35_TOOL_CONFIG_LIST>(checkpoint)
                                      : chat_tool::open_model(checkpoint, start, screen);
-  if (settings.lines && !settings.quiet) {
-    tool::print_notes(checkpoint);
-  }
   qwen35::require<qwen35::ConfigError>(model.has_vision(), settings.folder,
                                        ": compiled without a vision tower, this model reads text alone");
   Describer describer(model, processor, settings, screen);
@@ -259,6 +256,12 @@ int main(int argc, char** argv) {
     static_cast<void>(qwen35::keys_format(settings.cache_type, "--cache-type"));
     chat_tool::Screen screen;
     screen.set_quiet(settings.quiet);
+    std::optional<tool::Warnings> warnings;
+    if (!settings.quiet && settings.lines) {
+      warnings.emplace(tool::print_note);
+    } else if (!settings.quiet) {
+      warnings.emplace([&](const std::string& text) { screen.note("[" + text + "]"); });
+    }
     if (!settings.lines) {
       settings.request.check();
     }

@@ -138,6 +138,7 @@ int main(int argc, char** argv) {
                "read one JSON string a line, print one JSON array of ids a line; with --decode the other way round");
   app.add_flag("--plain", options.plain, "read <|im_end|> and other added tokens as plain characters");
   return tool::run(app, argc, argv, [&] {
+    const tool::Warnings warnings(tool::print_note);
     std::unique_ptr<std::streambuf> file;
     if (!options.file.empty()) {
       file = std::make_unique<PlainInput>(options.file);

@@ -117,9 +117,6 @@ inline qwen35::AnyModel open_model(const qwen35::Checkpoint& checkpoint, std::ch
   const qwen35::LoadReport loading = checkpoint.loading();
   screen.note("[loaded " + Screen::size_text(tensor_bytes(checkpoint)) + " in " + Screen::rounded(seconds) + " s" +
               (loading.mapped_bytes + loading.read_bytes > 0 ? "; weights: " + loading.text() : "") + "]");
-  for (const std::string& passed_over : checkpoint.notes()) {
-    screen.note("[" + tool::shown(passed_over) + "]");
-  }
   return model;
 }
 

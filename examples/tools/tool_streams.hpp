@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every tool does around its work: errors in one form, an output that could not be written is one of them, and an
-// input has an end.
+// What every tool does around its work: errors and warnings in one form, an output that could not be written is one of
+// them, and an input has an end.
 #pragma once
 
+#include <qwen35/core/log.hpp>
 #include <qwen35/io/file_handle.hpp>
 
 #include <csignal>
@@ -12,7 +13,10 @@
 #include <iostream>
 #include <istream>
 #include <new>
+#include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #if QWEN35_HAS_POSIX
 #include <sys/mman.h>
@@ -127,6 +131,31 @@ inline void require_whole(NextLine line) {
 inline void print(const std::string& text, std::FILE* file = stdout) {
   std::fwrite(text.data(), 1, text.size(), file);
 }
+
+// On the error output, in a line of its own.
+inline void print_note(const std::string& text) {
+  std::cerr << "note: " << text << '\n';
+}
+
+// What the library warns of, as long as this lives, on the program's only thread that calls it: show(text), each text
+// once.
+class Warnings {
+ public:
+  template <class Show>
+  explicit Warnings(Show show)
+      : before_(qwen35::set_log_callback([show = std::move(show), told = std::set<std::string>()](
+                                             qwen35::LogLevel level, std::string_view message) mutable {
+          if (level == qwen35::LogLevel::warning && told.emplace(message).second) {
+            show(shown(std::string(message)));
+          }
+        })) {}
+  Warnings(const Warnings&) = delete;
+  Warnings& operator=(const Warnings&) = delete;
+  ~Warnings() { qwen35::set_log_callback(before_); }
+
+ private:
+  qwen35::LogCallback before_;
+};
 
 // What is wrong.
 inline const char* words(const std::exception& error) {
