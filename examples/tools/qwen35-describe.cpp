@@ -55,10 +55,12 @@ struct Settings {
   bool think = false;
   bool quiet = false;
   bool lines = false;
+  qwen35::SourcePolicy sources = qwen35::SourcePolicy::everything();  // of lines
 };
 
-// One line: {"images": [...], "video": ..., "fps": ..., "question": ...}. Raises TextError.
-Request request_of(const std::string& line) {
+// One line: {"images": [...], "video": ..., "fps": ..., "question": ...}. Raises TextError, also for media that the
+// policy does not admit.
+Request request_of(const std::string& line, const qwen35::SourcePolicy& sources) {
   const qwen35::json::Value value = qwen35::json::parse(line, "request");
   qwen35::require<qwen35::TextError>(value.is_object(), "request: expected an object");
   Request out;
@@ -75,10 +77,12 @@ Request request_of(const std::string& line) {
       constexpr const char* expected = "a list of paths or data: URLs";
       qwen35::require<qwen35::TextError>(member.is_array(), key, ": expected ", expected);
       for (const qwen35::json::Value& image : member.items()) {
-        out.images.push_back(text(image, key, expected));
+        out.images.push_back(sources.admitted<qwen35::TextError>(text(image, key, expected), key));
       }
-    } else if (key == "video" || key == "question") {
-      (key == "video" ? out.video : out.question) = text(member, key, "a string");
+    } else if (key == "video") {
+      out.video = sources.admitted<qwen35::TextError>(text(member, key, "a string"), key);
+    } else if (key == "question") {
+      out.question = text(member, key, "a string");
     } else if (key == "fps") {
       qwen35::require<qwen35::TextError>(member.is_number() && member.as_number() > 0.0,
                                          "fps: expected a number above 0");
@@ -154,7 +158,7 @@ class Describer {
       std::string plain;
       try {
         tool::require_whole(next);
-        const qwen35::Reply reply = answer(request_of(line), false);
+        const qwen35::Reply reply = answer(request_of(line, settings_.sources), false);
         plain = reply.text;
         std::replace(plain.begin(), plain.end(), '\n', ' ');
         out["answer"] = qwen35::json::Value(reply.text);
@@ -223,6 +227,7 @@ int main(int argc, char** argv) {
       "Answers a question about pictures or a video. The answer goes to the output, everything else to the error "
       "output.");
   Settings settings;
+  std::string media_root;
   CLI::Option* const images = app.add_option("images", settings.request.images, "picture files, data: URLs, or base64");
   app.add_option("-m,--model", settings.folder, chat_tool::checkpoint_help);
   tool::add_mmproj_option(app, settings.model);
@@ -244,14 +249,20 @@ int main(int argc, char** argv) {
   chat_tool::add_template_option(app, settings.chat_template);
   app.add_flag("--think", settings.think, "let the model think first");
   app.add_flag("-q,--quiet", settings.quiet, "the answer alone");
-  app.add_flag("--jsonl", settings.lines,
-               "requests from the input, one a line: {\"images\": [...], \"video\": ..., \"fps\": ..., \"question\": "
-               "...}; one answer a line: "
-               "{\"answer\": ...} or {\"error\": ...}, with --quiet the plain answers")
-      ->excludes(images)
-      ->excludes(video)
-      ->excludes(fps)
-      ->excludes(question);
+  CLI::Option* const lines =
+      app.add_flag(
+             "--jsonl", settings.lines,
+             "requests from the input, one a line: {\"images\": [...], \"video\": ..., \"fps\": ..., \"question\": "
+             "...}; one answer a line: {\"answer\": ...} or {\"error\": ...}, with --quiet the plain answers. "
+             "A request may name any file that this program can read: for requests of others see --media-root")
+          ->excludes(images)
+          ->excludes(video)
+          ->excludes(fps)
+          ->excludes(question);
+  app.add_option("--media-root", media_root,
+                 "with --jsonl: a folder; requests may name what is in it or below, out of which neither .. nor a link "
+                 "leads, and data: URLs, and nothing else")
+      ->needs(lines);
   return tool::run(app, argc, argv, [&] {
     static_cast<void>(qwen35::keys_format(settings.cache_type, "--cache-type"));
     chat_tool::Screen screen;
@@ -261,6 +272,9 @@ int main(int argc, char** argv) {
       warnings.emplace(tool::print_note);
     } else if (!settings.quiet) {
       warnings.emplace([&](const std::string& text) { screen.note("[" + text + "]"); });
+    }
+    if (!media_root.empty()) {
+      settings.sources = qwen35::SourcePolicy::folders({media_root});
     }
     if (!settings.lines) {
       settings.request.check();
