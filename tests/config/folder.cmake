@@ -51,6 +51,6 @@ qwen35_refused(theta "rope_parameters: rope_theta: expected a number above 0, fo
 qwen35_warned(one_field "passed over 1 field that nothing reads: hiden_size" [[{"model_type": "qwen3_5_text", "hiden_size": 3, "dtype": "float32"}]])
 qwen35_warned(fields "passed over 7 fields that nothing reads: tie, text_config.attn_output_gate, text_config.hidden?size, text_config.rope_parameters.fctor, text_config.rope_scaling.kind and 2 more"
               [[{"model_type": "qwen3_5_moe", "tie": true, "quantization_config": {"x": 1},
-                 "text_config": {"rope_parameters": {"fctor": 2}, "rope_scaling": {"rope_type": "default", "kind": 1}, "hidden;size": null,
+                 "text_config": {"rope_parameters": {"fctor": 2}, "rope_scaling": {"rope_type": "default", "type": "yarn", "kind": 1}, "hidden;size": null,
                                  "full_attention_interval": 4, "attn_output_gate": false, "mlp_only_layers": []},
                  "vision_config": {"dpth": 1, "deepstack_visual_indexes": [1], "model_type": "qwen3_5_moe_vision"}}]])
