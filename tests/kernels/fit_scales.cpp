@@ -96,7 +96,8 @@ TEST_CASE("errors and sums of scales and offsets agree with their definition, wi
         }
         std::vector<float> all = found.errors;
         all.insert(all.end(), found.sums.begin(), found.sums.end());
-        if (isa_name() != "scalar") {  // which rounds a product before it is added
+        const bool fused = isa_name().starts_with("avx") || isa_name().starts_with("neon");
+        if (fused) {  // the others round a product before it is added
           CHECK((first.empty() || same_bits(all, first)));
           first = all;
         }

@@ -27,7 +27,15 @@ class TokenIds {
     swap(other);
     return *this;
   }
-  constexpr ~TokenIds() { delete[] apart_; }
+#if defined(__cpp_constexpr_dynamic_alloc)
+  constexpr ~TokenIds() {
+    delete[] apart_;
+  }
+#else  // C++17, where Clang 14 crashes at that before it says what is needed
+  ~TokenIds() {
+    delete[] apart_;
+  }
+#endif
 
   constexpr void push_back(TokenId id) {
     if (size_ == room_) {
@@ -38,12 +46,24 @@ class TokenIds {
     }
     (apart_ == nullptr ? ids_.data() : apart_)[size_++] = id;
   }
-  constexpr std::size_t size() const { return size_; }
-  constexpr bool empty() const { return size_ == 0; }
-  constexpr TokenId operator[](std::size_t i) const { return begin()[i]; }
-  constexpr const TokenId* begin() const { return apart_ == nullptr ? ids_.data() : apart_; }
-  constexpr const TokenId* end() const { return begin() + size_; }
-  constexpr bool contains(TokenId id) const { return std::find(begin(), end(), id) != end(); }
+  constexpr std::size_t size() const {
+    return size_;
+  }
+  constexpr bool empty() const {
+    return size_ == 0;
+  }
+  constexpr TokenId operator[](std::size_t i) const {
+    return begin()[i];
+  }
+  constexpr const TokenId* begin() const {
+    return apart_ == nullptr ? ids_.data() : apart_;
+  }
+  constexpr const TokenId* end() const {
+    return begin() + size_;
+  }
+  constexpr bool contains(TokenId id) const {
+    return std::find(begin(), end(), id) != end();
+  }
   friend constexpr bool operator==(const TokenIds& a, const TokenIds& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end());
   }
