@@ -120,8 +120,8 @@ inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
       return app.exit(error);  // --help, --version
     }
-    std::cerr << shown(error.what()) << "\nRun with --help for more information.\n";
-    return error.get_exit_code();
+    std::cerr << argv[0] << ": " << shown(error.what()) << "\nRun with --help for more information.\n";
+    return 2;
   }
 }
 

@@ -169,7 +169,8 @@ inline bool output_lost() {
   return std::ferror(stdout) != 0 || !std::cout.good();
 }
 
-// The result of `work`, for main(); 1 behind an error, which is told, and when standard output could not be written.
+// The result of `work`, for main(); 1 behind an error, which is told, and when standard output could not be written. (A
+// command line that is wrong gives 2, see tool_options.hpp.)
 template <class Work>
 int run(const char* name, const Work& work) {
   detail::keep_standard_numbers();
@@ -185,7 +186,12 @@ int run(const char* name, const Work& work) {
     qwen35::require<qwen35::InputError>(!output_lost(), "standard output cannot be written");
     return code;
   } catch (const std::exception& error) {
-    std::cerr << name << ": " << shown(words(error)) << '\n';
+    const std::string what = words(error);
+    std::cerr << name << ": " << shown(what) << '\n';
+    if (what.find("this program was not compiled for such a model") != std::string::npos) {
+      std::cerr
+          << "(-DQWEN35_TOOL_CONFIGS=TYPE compiles the tools for a published size; qwen35-inspect names its type)\n";
+    }
     return 1;
   }
 }

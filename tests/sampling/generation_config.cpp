@@ -101,8 +101,7 @@ TEST_CASE("fields of the wrong kind are named") {
   refused(R"({"early_stopping": "always"})", "generation_config.early_stopping: expected true, false or \"never\"");
   refused(R"({"stop_strings": [1]})", "generation_config.stop_strings: expected a string or a list of strings");
   refused(R"({"stop_strings": 1})", "generation_config.stop_strings: expected a string or a list of strings");
-  refused(R"({"eos_token_id": 1.5})",
-          "generation_config.eos_token_id: expected a token id or a list of token ids");
+  refused(R"({"eos_token_id": 1.5})", "generation_config.eos_token_id: expected a token id or a list of token ids");
   refused(R"({"eos_token_id": [1, "x"]})",
           "generation_config.eos_token_id: expected a token id or a list of token ids");
   refused(R"({"pad_token_id": [1]})", "generation_config.pad_token_id: expected one token id");

@@ -12,6 +12,7 @@
 #include <functional>
 #include <thread>
 
+#include "support/log_capture.hpp"
 #include "support/message_of.hpp"
 
 namespace {
@@ -709,6 +710,25 @@ TEST_CASE("a cache of fixed capacity: a length that it cannot hold is refused, w
   CHECK(reply.ids.size() == 2);
   CHECK(reply.finish_reason == FinishReason::length);
   CHECK_THROWS_AS(stopped.send(Message::user("red")), qwen35::CacheError);
+}
+
+TEST_CASE("what a session does not heed is told once, and so is a tokenizer of another model") {
+  real();  // and what its load says
+  const LogCapture log;
+  Watched model;
+  Session session(model, tokenizer(), {.max_new_tokens = 2, .min_new_tokens = 1, .temperature = 0.5});
+  session.send(Message::user("red"));
+  session.send(Message::user("blue"));
+  REQUIRE(log.messages == std::vector<std::string>{"generate: fields without effect: temperature needs do_sample"});
+
+  std::string json = qwen35::read_text_file<qwen35::TextError>(QWEN35_SOURCE_DIR "/examples/shapes/tokenizer.json");
+  json.insert(json.find('[', json.find("\"added_tokens\"")) + 1,
+              R"({"id": 1434, "content": "<more>", "single_word": false, "lstrip": false, "rstrip": false,
+                  "normalized": false, "special": true},)");
+  const auto other = qwen35::Tokenizer::from_bytes(json);
+  const qwen35::Session<Real> foreign(real(), other);
+  CHECK(log.messages.back() ==
+        "Session: the tokenizer has ids up to 1434, and the model 512 tokens: is it another model's?");
 }
 
 TEST_CASE("text of others cannot end a turn") {

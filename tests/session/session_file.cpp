@@ -247,6 +247,11 @@ TEST_CASE("a loaded session goes on without reading its prompt again") {
   session.send(Message::user("There is a red circle and a blue star. What is right of the red circle?"));
   save_session(session, path);
 
+  Session small(model, tokenizer, {}, {.cache = {.capacity = 5}});
+  CHECK(test_support::message_of<qwen35::CacheError>([&] { load_session(small, path); }) ==
+        qwen35::concat(path, ": the session has ", session.cached_tokens(),
+                       " tokens, the cache holds 5 (CacheOptions::capacity)"));
+  CHECK(small.messages().empty());
   Session loaded(model, tokenizer);
   load_session(loaded, path);
   CHECK(loaded.messages() == session.messages());

@@ -12,6 +12,13 @@
 
 QWEN35_BEGIN_NAMESPACE
 
+// (In C++17 Clang 14 crashes at one, before it says that C++20 is needed.)
+#if defined(__cpp_constexpr_dynamic_alloc)
+#define QWEN35_CONSTEXPR_DESTRUCTOR constexpr
+#else
+#define QWEN35_CONSTEXPR_DESTRUCTOR
+#endif
+
 // Any number of ids; the constants of a config's type are as many as fit inside. (No std::vector: not every library's
 // can be a constant.)
 class TokenIds {
@@ -27,15 +34,7 @@ class TokenIds {
     swap(other);
     return *this;
   }
-#if defined(__cpp_constexpr_dynamic_alloc)
-  constexpr ~TokenIds() {
-    delete[] apart_;
-  }
-#else  // C++17, where Clang 14 crashes at that before it says what is needed
-  ~TokenIds() {
-    delete[] apart_;
-  }
-#endif
+  QWEN35_CONSTEXPR_DESTRUCTOR ~TokenIds() { delete[] apart_; }
 
   constexpr void push_back(TokenId id) {
     if (size_ == room_) {
@@ -46,24 +45,12 @@ class TokenIds {
     }
     (apart_ == nullptr ? ids_.data() : apart_)[size_++] = id;
   }
-  constexpr std::size_t size() const {
-    return size_;
-  }
-  constexpr bool empty() const {
-    return size_ == 0;
-  }
-  constexpr TokenId operator[](std::size_t i) const {
-    return begin()[i];
-  }
-  constexpr const TokenId* begin() const {
-    return apart_ == nullptr ? ids_.data() : apart_;
-  }
-  constexpr const TokenId* end() const {
-    return begin() + size_;
-  }
-  constexpr bool contains(TokenId id) const {
-    return std::find(begin(), end(), id) != end();
-  }
+  constexpr std::size_t size() const { return size_; }
+  constexpr bool empty() const { return size_ == 0; }
+  constexpr TokenId operator[](std::size_t i) const { return begin()[i]; }
+  constexpr const TokenId* begin() const { return apart_ == nullptr ? ids_.data() : apart_; }
+  constexpr const TokenId* end() const { return begin() + size_; }
+  constexpr bool contains(TokenId id) const { return std::find(begin(), end(), id) != end(); }
   friend constexpr bool operator==(const TokenIds& a, const TokenIds& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end());
   }
@@ -86,5 +73,7 @@ class TokenIds {
   std::size_t room_ = inside;
   std::size_t size_ = 0;
 };
+
+#undef QWEN35_CONSTEXPR_DESTRUCTOR
 
 QWEN35_END_NAMESPACE

@@ -124,7 +124,8 @@ QWEN35_BODY void detail::merge_config(const ModelDefaults& model, GenerationConf
     config.pad_token_id = (*config.eos_token_id)[0];
   }
   config.validate();
-  if (has_log_callback()) {
+  // (What was complete has been through here before.)
+  if (has_log_callback() && config != said) {
     if (model.generation_config != nullptr) {
       log_unknown_generation_fields(*model.generation_config, true);
     }
@@ -171,14 +172,14 @@ QWEN35_BODY void set_lengths(const ModelDefaults& model, std::size_t prompt, std
   const auto ids = static_cast<std::int64_t>(prompt);
   const auto all = static_cast<std::int64_t>(columns);
   if (config.max_new_tokens) {
-    config.max_length = *config.max_new_tokens + ids;
+    config.max_length = std::min<std::int64_t>(*config.max_new_tokens + ids, GenerationLimits::tokens);
   } else if (config.max_length) {
     *config.max_length -= ids != all ? all : 0;
   } else {
     config.max_length = std::min(20 + ids, model.max_position_embeddings.value_or(20 + ids));
   }
   if (config.min_new_tokens) {
-    config.min_length = *config.min_new_tokens + ids;
+    config.min_length = std::min<std::int64_t>(*config.min_new_tokens + ids, GenerationLimits::tokens);
   } else if (ids != all) {
     config.min_length = std::max<std::int64_t>(*config.min_length - all, 0);
   }

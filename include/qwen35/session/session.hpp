@@ -52,8 +52,8 @@ class Session {
  public:
   // config: as for generate(); one sequence, no beams. With a seed in it the same conversation gets the same replies,
   // else each reply draws its own. Without a length the answer may go on to the model's last position, or to where a
-  // cache of fixed capacity is full. Generation stops at the config's eos ids and always at <|im_end|>. Raises
-  // InputError.
+  // cache of fixed capacity is full. Generation stops at the config's eos ids and always at <|im_end|>. Logs a warning
+  // for a tokenizer with ids that the model has not. Raises InputError.
   Session(const Model& model QWEN35_LIFETIMEBOUND, const Tokenizer& tokenizer QWEN35_LIFETIMEBOUND,
           const GenerationConfig& config = {}, SessionOptions options = {})
       : model_(&model), tokenizer_(&tokenizer), options_(std::move(options)) {
@@ -65,6 +65,10 @@ class Session {
     RectangleCache one(options_.cache);
     one.begin(1, 0, model.cache_layout(options_.cache.kv_dtype), 0);
     cache_ = std::move(one.take_sequences()[0]);
+    if (const std::size_t known = vocab_size_of(model); known > 0 && tokenizer.id_end() > known) {
+      log_warning("Session: the tokenizer has ids up to ", tokenizer.id_end() - 1, ", and the model ", known,
+                  " tokens: is it another model's?");
+    }
   }
 
   Session(const Model&& temporary, const Tokenizer&, const GenerationConfig& = {}, SessionOptions = {}) = delete;

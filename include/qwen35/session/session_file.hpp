@@ -108,6 +108,12 @@ class SessionFile {
                  "held: a picture is cut")) {
         return;
       }
+      const std::size_t capacity = session.options_.cache.capacity;
+      if (what == "cache" &&
+          !holds<CacheError>(capacity == 0 || point.tokens() <= capacity, path, ": the session has ", point.tokens(),
+                             " tokens, the cache holds ", capacity, " (CacheOptions::capacity)")) {
+        return;
+      }
       if (what == "snapshot") {
         snapshots.push_back(point);
       } else {
