@@ -24,6 +24,9 @@ namespace of_causal_conv1d {
 namespace of_dispatch {
 #include "../kernels/dispatch.cpp"
 }
+namespace of_fit_scales {
+#include "../kernels/fit_scales.cpp"
+}
 namespace of_gated_delta_rule {
 #include "../kernels/gated_delta_rule.cpp"
 }

@@ -19,45 +19,43 @@ namespace HWY_NAMESPACE {
 struct TriedScales {
   Vec scale, offset;
 };
-struct CodeSums {
-  Vec weight, code, code_code, value, value_code;
+// Sums over the values: of the errors, and those of FitScalesTask.
+struct FitSums {
+  Vec error, weight, code, code_code, value, value_code;
 };
 
 class ScaleTrials {
  public:
   HWY_INLINE explicit ScaleTrials(const FitScalesTask& task) : task_(task) {}
 
-  // The errors of codes, to `sum` their sums, or both: one after another value, so that a result does not depend on how
-  // many are tried.
+  // The errors of codes, their sums, or both; what is not asked for is 0. One value after another, so that a result
+  // does not depend on how many are tried.
   template <bool Errors, bool Sums>
-  HWY_INLINE Vec pass(const TriedScales& at, CodeSums& sum) const {
+  HWY_INLINE FitSums pass(const TriedScales& at) const {
     const Vec inverse = inverse_of(at.scale);
-    Vec error = zero();
-    CodeSums own = {zero(), zero(), zero(), zero(), zero()};
+    FitSums sum = {zero(), zero(), zero(), zero(), zero(), zero()};
     for (std::size_t j = 0; j < task_.n; ++j) {
       const Vec value = broadcast(task_.values[j]), weight = broadcast(task_.weights[j]);
       const Vec above = hn::Sub(value, at.offset), code = nearest(hn::Mul(above, inverse));
       if constexpr (Errors) {
         const Vec rest = hn::NegMulAdd(at.scale, code, above);
-        error = hn::MulAdd(hn::Mul(weight, rest), rest, error);
+        sum.error = hn::MulAdd(hn::Mul(weight, rest), rest, sum.error);
       }
       if constexpr (Sums) {
         const Vec weighted = hn::Mul(weight, code);
-        own.weight = hn::Add(own.weight, weight);
-        own.code = hn::MulAdd(weight, code, own.code);
-        own.code_code = hn::MulAdd(weighted, code, own.code_code);
-        own.value = hn::MulAdd(weight, value, own.value);
-        own.value_code = hn::MulAdd(weighted, value, own.value_code);
+        sum.weight = hn::Add(sum.weight, weight);
+        sum.code = hn::MulAdd(weight, code, sum.code);
+        sum.code_code = hn::MulAdd(weighted, code, sum.code_code);
+        sum.value = hn::MulAdd(weight, value, sum.value);
+        sum.value_code = hn::MulAdd(weighted, value, sum.value_code);
       }
     }
-    sum = own;
-    return error;
+    return sum;
   }
 
   // The best for the codes that `at` gives.
   HWY_INLINE TriedScales improved(const TriedScales& at) const {
-    CodeSums sum;
-    pass<false, true>(at, sum);
+    const FitSums sum = pass<false, true>(at);
     const Vec alone = quotient(sum.value_code, sum.code_code);
     if (!task_.offsets_too) {
       return {alone, zero()};
@@ -98,18 +96,18 @@ inline void fit_scales(const FitScalesTask& task) {
     const auto get = [count](const float* p) HWY_ATTR { return count < lanes ? load_first(p, count) : load(p); };
     const auto put = [count](Vec v, float* p) HWY_ATTR { count < lanes ? store_first(v, p, count) : store(v, p); };
     const TriedScales at = {get(task.scales + i), get(task.offsets + i)};
-    CodeSums sum;
     if (task.improve) {
       const TriedScales next = trials.improved(at);
-      const Vec before = get(task.errors + i), error = trials.pass<true, false>(next, sum);
+      const Vec before = get(task.errors + i), error = trials.pass<true, false>(next).error;
       const auto better = hn::Lt(error, before);
       put(hn::IfThenElse(better, next.scale, at.scale), task.scales + i);
       put(hn::IfThenElse(better, next.offset, at.offset), task.offsets + i);
       put(hn::IfThenElse(better, error, before), task.errors + i);
     } else if (task.sums == nullptr) {
-      put(trials.pass<true, false>(at, sum), task.errors + i);
+      put(trials.pass<true, false>(at).error, task.errors + i);
     } else {
-      put(trials.pass<true, true>(at, sum), task.errors + i);
+      const FitSums sum = trials.pass<true, true>(at);
+      put(sum.error, task.errors + i);
       put(sum.weight, task.sums + i);
       put(sum.code, task.sums + task.count + i);
       put(sum.code_code, task.sums + 2 * task.count + i);
