@@ -124,8 +124,9 @@ QWEN35_BODY void detail::merge_config(const ModelDefaults& model, GenerationConf
     config.pad_token_id = (*config.eos_token_id)[0];
   }
   config.validate();
-  // (What was complete has been through here before.)
-  if (has_log_callback() && config != said) {
+  // (A config with all of these was completed here before, and told then.)
+  const bool complete = said.num_return_sequences && said.guidance_scale && said.use_cache && said.min_length;
+  if (has_log_callback() && !complete) {
     if (model.generation_config != nullptr) {
       log_unknown_generation_fields(*model.generation_config, true);
     }
