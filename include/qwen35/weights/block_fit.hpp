@@ -47,6 +47,16 @@ inline void put_nibbles(const float* codes, float zero, std::uint8_t* low, std::
   }
 }
 
+// Into a block's nibbles.
+template <class Block>
+void put_nibbles(const float* codes, float zero, Block& block) {
+  if constexpr (requires { block.fifth; }) {
+    put_nibbles(codes, zero, block.codes, block.fifth);
+  } else {
+    put_nibbles(codes, zero, block.codes, nullptr);
+  }
+}
+
 template <Format F>
 struct BlockFit;
 
@@ -71,11 +81,7 @@ struct NibbleFit {
     const ScaleFitter fitter(values, weights, 32, -zero, zero - 1.0f);
     float codes[32];
     fitter.codes({coded::stored_f16(fitter.best_as_f16(fitter.symmetric()).scale, block.scale), 0.0f}, codes);
-    if constexpr (F == Format::q4_0) {
-      put_nibbles(codes, zero, block.codes, nullptr);
-    } else {
-      put_nibbles(codes, zero, block.codes, block.fifth);
-    }
+    put_nibbles(codes, zero, block);
   }
 };
 template <>
@@ -92,11 +98,7 @@ struct OffsetFit {
     float codes[32];
     const float scale = coded::stored_f16(fit.scale, block.scale);
     fitter.codes({scale, coded::stored_f16(fit.offset, block.offset)}, codes);
-    if constexpr (F == Format::q4_1) {
-      put_nibbles(codes, 0.0f, block.codes, nullptr);
-    } else {
-      put_nibbles(codes, 0.0f, block.codes, block.fifth);
-    }
+    put_nibbles(codes, 0.0f, block);
   }
 };
 template <>
