@@ -92,7 +92,9 @@ inline qwen35::json::Value published_quantization() {
       "supported_types", "regex_config", "extra_config",
       // of compressed-tensors
       "config_groups", "ignore", "global_compression_ratio", "kv_cache_scheme", "quantization_status",
-      "sparsity_config", "transform_config", "provider"};
+      "sparsity_config", "transform_config", "provider",
+      // of ModelOpt
+      "quant_algo", "kv_cache_quant_algo", "exclude_modules", "producer", "quantization", "quantized_layers"};
   constexpr std::string_view group_fields[] = {"targets", "weights", "input_activations", "output_activations",
                                                "format"};
   constexpr std::string_view weight_fields[] = {"num_bits",        "type",     "symmetric",   "group_size",

@@ -302,6 +302,47 @@ TEST_CASE("FP8: every stored value times the factor of its block, row or tensor"
   }
 }
 
+TEST_CASE("FP8 of ModelOpt: one factor for all, said in config.json or beside it") {
+  const RawTensor weight = f8_tensor("a.weight", {40, 70});
+  const auto file = [&](const std::vector<RawTensor>& others) {
+    std::vector<RawTensor> all = others;
+    all.push_back(weight);
+    all.push_back({"a.input_scale", {}, "F32", Bytes(4)});
+    return write_safetensors(all);
+  };
+  const RawTensor factor = TestTensor{"a.weight_scale", {}, {0.0123f}};
+  const Bytes sound = file({factor}), bare = file({}), none = bytes_of("{}");
+  const Bytes quantised =
+      bytes_of(R"({"producer":{"name":"modelopt"},"quantization":{"quant_algo":"FP8","kv_cache_quant_algo":"FP8",
+      "exclude_modules":["lm_head","*gate*"]}})");
+  const auto said = [&](const Bytes& tensors, const Bytes& own_file) {
+    const Checkpoint checkpoint =
+        Checkpoint::from_bytes({{"config.json", none}, {"hf_quant_config.json", own_file}, {"m.safetensors", tensors}});
+    BoundStorage storage;
+    Binder binder(checkpoint, storage);
+    const Matrix matrix = binder.matrix("a.weight", {40, 70});
+    const std::string text =
+        message_of<CheckpointError>([&] { binder.finish([](std::string_view) { return false; }); });
+    if (text.empty()) {
+      check_scaled(matrix, weight, [](std::size_t, std::size_t) { return 0.0123f; });
+    }
+    return text;
+  };
+  CHECK(said(sound, quantised) == "");
+  CHECK(contains(said(bare, quantised), "a.weight_scale_inv: missing (and weight_scale is too)"));
+  CHECK(contains(said(file({{"a.weight_scale", {2}, "F32", Bytes(8)}}), quantised), "a.weight_scale: shape [2]"));
+  CHECK(contains(said(file({{"a.weight_scale", {}, "I32", Bytes(4)}}), quantised), "a.weight_scale: dtype I32"));
+  for (const std::string other : {R"({"quantization":{"quant_algo":"W4A8_AWQ"}})", R"({"quantization":4})", "4"}) {
+    CAPTURE(other);
+    CHECK_THROWS_AS(said(sound, bytes_of(other)), ConfigError);
+  }
+  // What config.json says goes before.
+  const Bytes fp8 = bytes_of(R"({"quantization_config":{"quant_method":"fp8"}})"), strange = bytes_of("{}");
+  const Checkpoint both =
+      Checkpoint::from_bytes({{"config.json", fp8}, {"hf_quant_config.json", strange}, {"m.safetensors", sound}});
+  CHECK(quantization_of(both).method == QuantizationConfig::Method::fp8);
+}
+
 TEST_CASE("FP8: what does not fit is an error with the tensor's name") {
   const auto said = [](std::vector<RawTensor> tensors, const Bytes& settings = fp8_config) {
     tensors.insert(tensors.begin(), f8_tensor("a.weight", {40, 70}));
@@ -375,7 +416,12 @@ TEST_CASE("folders that are quantised in other ways say what is read instead") {
   };
   refused(R"({"quant_method":"bitsandbytes","load_in_4bit":true})", "bitsandbytes");
   refused(R"({"load_in_8bit":true})", "bitsandbytes");
-  refused(R"({"quant_method":"modelopt","quant_algo":"NVFP4"})", "modelopt NVFP4");
+  refused(R"({"quant_method":"modelopt","quant_algo":"W4A8_AWQ"})", "modelopt as W4A8_AWQ");
+  refused(R"({"quant_method":"modelopt","quantization":{"quant_algo":"INT4_AWQ"}})", "modelopt as INT4_AWQ");
+  refused(R"({"quant_method":"modelopt"})", "modelopt as nothing said");
+  refused(R"({"quant_method":"modelopt","quant_algo":"MIXED_PRECISION","quantized_layers":{"a":{"quant_algo":"FP8"},
+      "b":{"quant_algo":"W8A16"}}})",
+          "modelopt as W8A16");
   refused(R"({"quant_method":"compressed-tensors","format":"nvfp4-pack-quantized"})",
           "compressed-tensors as nvfp4-pack-quantized");
   refused(R"({"quant_method":"compressed-tensors","config_groups":{"g":{"format":"nvfp4-pack-quantized"}}})",
@@ -484,6 +530,18 @@ TEST_CASE("quantization_config in the forms that tools write") {
   CHECK(of(R"({"quantization_config":{"quant_method":"fp8","activation_scheme":"static","weight_block_size":null,
       "ignored_layers":[]}})")
             .method == Method::fp8);
+  // ModelOpt, in the form of config.json and in that of its own file.
+  const QuantizationConfig modelopt = of(R"({"quantization_config":{"config_groups":{"group_0":{"input_activations":
+      {"dynamic":false,"num_bits":8,"type":"float"},"targets":["Linear"],"weights":{"dynamic":false,"num_bits":8,"type":
+      "float"}}},"ignore":["lm_head","*mlp.gate","model.visual*","mtp*"],"kv_cache_scheme":{"dynamic":false,"num_bits":8,
+      "type":"float"},"producer":{"name":"modelopt","version":"0.41.0"},"quant_algo":"FP8","quant_method":"modelopt"}})");
+  CHECK((modelopt.method == Method::modelopt && !modelopt.in_blocks));
+  CHECK(of(R"({"quantization_config":{"quant_method":"modelopt","producer":{"name":"modelopt","version":"0.29.0"},
+      "quantization":{"quant_algo":"FP8","kv_cache_quant_algo":"FP8","exclude_modules":["lm_head","*gate*"]}}})")
+            .method == Method::modelopt);
+  CHECK(of(R"({"quantization_config":{"quant_method":"modelopt","quant_algo":"MIXED_PRECISION","quantized_layers":{
+      "model.language_model.layers.0.self_attn.q_proj":{"quant_algo":"FP8"}}}})")
+            .method == Method::modelopt);
   // llm-compressor.
   const QuantizationConfig compressed = of(R"({"quantization_config":{"config_groups":{"group_0":{"format":
       "pack-quantized","input_activations":null,"output_activations":null,"targets":["Linear"],"weights":{"actorder":

@@ -58,4 +58,7 @@ TEST_CASE("tensors that the text model passes over") {
   CHECK_FALSE(HuggingFaceNames::is_multi_token_prediction("model.mtps.fc.weight"));
   CHECK(HuggingFaceNames::is_rotary_buffer("model.layers.3.self_attn.rotary_emb.inv_freq"));
   CHECK_FALSE(HuggingFaceNames::is_rotary_buffer("model.layers.3.self_attn.q_proj.weight"));
+  CHECK(HuggingFaceNames::is_cache_scale("model.layers.3.self_attn.k_proj.k_scale"));
+  CHECK(HuggingFaceNames::is_cache_scale("model.layers.3.self_attn.v_scale"));
+  CHECK_FALSE(HuggingFaceNames::is_cache_scale("model.layers.3.self_attn.v_proj.weight_scale"));
 }

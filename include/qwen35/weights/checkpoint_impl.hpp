@@ -31,6 +31,17 @@ inline std::size_t safetensors_data(const std::string& path) {
   return out;
 }
 
+// Are weights quantised in another way than FP8, whose bytes stay as they are?
+QWEN35_BODY bool has_integers(const json::Value& config) {
+  const json::Value* const quantised = config.find("quantization_config");
+  const json::Value* const method = quantised == nullptr ? nullptr : quantised->find("quant_method");
+  const json::Value* const inner = quantised == nullptr ? nullptr : quantised->find("quantization");
+  const json::Value* const algorithm =
+      quantised == nullptr ? nullptr : (inner == nullptr ? quantised : inner)->find("quant_algo");
+  const bool is_fp8 = (method != nullptr && *method == "fp8") || (algorithm != nullptr && *algorithm == "FP8");
+  return quantised != nullptr && !is_fp8;
+}
+
 QWEN35_BODY void refuse_mmproj(const CheckpointOptions& options, const std::string& name) {
   if (options.mmproj) {
     decline<InputError>(concat(name, ": CheckpointOptions::mmproj (--mmproj) is given, which is for the ",
@@ -107,10 +118,8 @@ QWEN35_BODY Checkpoint Checkpoint::open(const std::string& folder, const Checkpo
   if (declined() || !out.read_configs() || !out.is_accepted(options)) {
     return out;
   }
-  // Integers of other methods than FP8 are laid out anew when a model is bound: read, they would be there twice.
-  const json::Value* const quantised = out.config_.find("quantization_config");
-  const json::Value* const method = quantised == nullptr ? nullptr : quantised->find("quant_method");
-  if (quantised != nullptr && options.load == LoadMode::automatic && (method == nullptr || *method != "fp8")) {
+  // Integers are laid out anew when a model is bound: read, they would be there twice.
+  if (options.load == LoadMode::automatic && detail::has_integers(out.config_)) {
     out.weights_ = std::make_shared<WeightFiles>(LoadMode::map, options.progress);
   }
   if (out.has_file(whole_name)) {
@@ -272,6 +281,14 @@ QWEN35_BODY bool Checkpoint::read_configs() {
   config_ = parse<ConfigError>("config.json");
   if (const std::string unheeded = unheeded_interval(config_); !unheeded.empty()) {
     passed_over_.push_back(concat(files_.place("config.json"), ": ", unheeded));
+  }
+  // ModelOpt says in a file of its own how weights are quantised, and in config.json too or not.
+  if (config_.is_object() && config_.find("quantization_config") == nullptr && has_file("hf_quant_config.json")) {
+    json::Value quantised = parse<ConfigError>("hf_quant_config.json");
+    if (quantised.is_object() && quantised.find("quant_method") == nullptr) {
+      quantised["quant_method"] = "modelopt";
+    }
+    config_["quantization_config"] = std::move(quantised);
   }
   if (has_file("generation_config.json")) {
     generation_config_ = parse<ConfigError>("generation_config.json");

@@ -36,6 +36,8 @@ struct HuggingFaceNames {
   }
   static bool is_multi_token_prediction(std::string_view name);
   static bool is_rotary_buffer(std::string_view name) { return name.ends_with("rotary_emb.inv_freq"); }
+  // Of quantised folders, for keys and values in 8 bits: the cache is not rounded to the folder's own types.
+  static bool is_cache_scale(std::string_view name) { return name.ends_with(".k_scale") || name.ends_with(".v_scale"); }
 
  private:
   static bool any_starts_with(const Checkpoint& checkpoint, std::string_view prefix);
@@ -124,7 +126,7 @@ QWEN35_BODY bool HuggingFaceNames::any_starts_with(const Checkpoint& checkpoint,
 }
 
 QWEN35_BODY bool HuggingFaceDialect::passes_over(std::string_view name) const {
-  if (HuggingFaceNames::is_rotary_buffer(name)) {
+  if (HuggingFaceNames::is_rotary_buffer(name) || HuggingFaceNames::is_cache_scale(name)) {
     return true;
   }
   return part_ == ModelPart::text

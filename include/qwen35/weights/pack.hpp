@@ -162,9 +162,9 @@ QWEN35_BODY std::size_t first_bad_row(const Matrix& matrix) {
 QWEN35_BODY std::vector<std::string> packed_file_names(const ModelFolder& files) {
   std::vector<std::string> out;
   for (const char* const name :
-       {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt",
-        "added_tokens.json", "special_tokens_map.json", "chat_template.jinja", "chat_template.json",
-        "preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json"}) {
+       {"config.json", "hf_quant_config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+        "vocab.json", "merges.txt", "added_tokens.json", "special_tokens_map.json", "chat_template.jinja",
+        "chat_template.json", "preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json"}) {
     if (files.has_file(name)) {
       out.emplace_back(name);
     }

@@ -18,7 +18,7 @@ QWEN35_BEGIN_NAMESPACE
 // Only what the tensors do not say themselves: which modules are quantised, how many bits their values have and how
 // many share a scale is read from the tensors' names, types and shapes.
 struct QuantizationConfig {
-  enum class Method : std::uint8_t { none, fp8, gptq, awq, compressed_tensors };
+  enum class Method : std::uint8_t { none, fp8, gptq, awq, compressed_tensors, modelopt };
 
   Method method = Method::none;
   std::size_t group_size = 0;    // 0: not said, or whole rows
@@ -39,6 +39,7 @@ struct QuantizationConfig {
   static std::size_t read_group_size(const JsonFields& fields);
   void read_gptq(const JsonFields& fields);
   void read_awq(const JsonFields& fields);
+  void read_modelopt(const JsonFields& fields);
   void read_block_size(const JsonFields& fields, std::string_view key);
   void read_compressed_tensors(const JsonFields& fields);
   void read_group(const JsonFields& group, std::string_view format);
@@ -51,7 +52,7 @@ namespace detail {
 QWEN35_BODY void refuse_quantization(std::string_view method) {
   decline<ConfigError>(concat(
       "quantization_config: weights quantised by ", method,
-      " are not read. What is: folders in FP8 (e4m3), GPTQ and AWQ (gemm) of 4 and GPTQ of 8 bits, "
+      " are not read. What is: folders in FP8 (e4m3), also ModelOpt's, GPTQ and AWQ (gemm) of 4 and GPTQ of 8 bits, "
       "compressed-tensors of 4 and 8 bits (pack-quantized, int-quantized, float-quantized, naive-quantized), what "
       "AutoRound packs like GPTQ or AWQ, and GGUF files; or a folder in bf16"));
 }
@@ -211,6 +212,21 @@ QWEN35_BODY void QuantizationConfig::read_awq(const JsonFields& fields) {
   group_size = read_group_size(fields);
 }
 
+// Each module's tensors tell which of the methods it is in.
+QWEN35_BODY void QuantizationConfig::read_modelopt(const JsonFields& fields) {
+  method = Method::modelopt;
+  const auto read = [](const JsonFields& module) {
+    const std::string algorithm = module.text("quant_algo", "nothing said");
+    if (algorithm != "FP8" && algorithm != "FP8_PER_CHANNEL_PER_TOKEN") {
+      detail::refuse_quantization("modelopt as " + algorithm.substr(0, 100));
+    }
+  };
+  if (fields.text("quant_algo", "") != "MIXED_PRECISION") {
+    read(fields);
+  }
+  detail::each_group(fields, "quantized_layers", read);
+}
+
 QWEN35_BODY QuantizationConfig QuantizationConfig::of_object(const JsonFields& fields) {
   QuantizationConfig out;
   const std::string method = method_of(fields);
@@ -229,9 +245,11 @@ QWEN35_BODY QuantizationConfig QuantizationConfig::of_object(const JsonFields& f
   } else if (method == "compressed-tensors") {
     out.method = Method::compressed_tensors;
     out.read_compressed_tensors(fields);
+  } else if (method == "modelopt") {
+    const json::Value* const inner = fields.object("quantization");  // as hf_quant_config.json has it
+    out.read_modelopt(inner == nullptr ? fields : JsonFields(inner, "quantization_config.quantization"));
   } else {
-    const std::string algorithm = fields.text("quant_algo", "");
-    detail::refuse_quantization(method.substr(0, 100) + (algorithm.empty() ? "" : " " + algorithm.substr(0, 100)));
+    detail::refuse_quantization(method.substr(0, 100));
   }
   return out;
 }
