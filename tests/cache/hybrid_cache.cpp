@@ -10,6 +10,14 @@
 using namespace cache_test;
 using namespace qwen35;
 
+namespace {
+
+struct Narrow : Config::text_config {
+  static constexpr std::size_t head_dim = 16;
+};
+
+}  // namespace
+
 TEST_CASE("any split of a prompt gives the bits of one pass") {
   const Ids ids = prompt(67, 1);
   Cache whole;
@@ -162,6 +170,9 @@ TEST_CASE("keys of half or a quarter of the size change little") {
   }
   CHECK_THROWS_AS(Cache({.kv_dtype = static_cast<DType>(77)}), InputError);
   CHECK_THROWS_WITH_AS(Cache({.kv_dtype = DType::q4_0}), doctest::Contains("q4_0"), InputError);
+  CHECK_NOTHROW(HybridCache<Narrow>({.kv_dtype = DType::bf16}));
+  CHECK_THROWS_WITH_AS(HybridCache<Narrow>({.kv_dtype = DType::q8_0}),
+                       "kv_dtype: heads of 16 values cannot be kept as q8_0, whose blocks have 32", InputError);
 }
 
 TEST_CASE("a cache of another model or batch is refused") {

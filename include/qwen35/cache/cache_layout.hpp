@@ -74,7 +74,8 @@ constexpr CacheLayout cache_layout(DType kv_dtype = DType::f32) {
 QWEN35_BODY void CacheLayout::check() const {
   require_holds_keys(kv_dtype, "kv_dtype");
   require<InputError>(head_dim % format_info(kv_dtype).block_values == 0 && format_info(kv_dtype).rows_together == 1,
-                      "kv_dtype: heads of ", head_dim, " values cannot be kept as ", name(kv_dtype));
+                      "kv_dtype: heads of ", head_dim, " values cannot be kept as ", name(kv_dtype),
+                      ", whose blocks have ", format_info(kv_dtype).block_values);
 }
 
 #endif  // QWEN35_BODIES

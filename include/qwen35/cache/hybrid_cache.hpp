@@ -32,7 +32,8 @@ class HybridCache : public RectangleCache {
   }
   std::size_t bytes() const { return RectangleCache::bytes(); }
 
-  explicit HybridCache(const CacheOptions& options = {}) : RectangleCache(options) {}
+  // Raises InputError for options that contradict themselves, and a format that the config's heads cannot be kept in.
+  explicit HybridCache(const CacheOptions& options = {}) : RectangleCache(options) { layout(kv_dtype()).check(); }
   explicit HybridCache(RectangleCache cache) : RectangleCache(std::move(cache)) {}
 
   Snapshot<Config> snapshot() const { return Snapshot<Config>(RectangleCache::snapshot()); }
