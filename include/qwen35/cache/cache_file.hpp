@@ -35,6 +35,8 @@ LayoutWords layout_words(const CacheLayout& of);
 // Raises CacheError, which names `path` and the numbers that differ, unless a file's words are the model's.
 // False: declined.
 bool require_layout(const LayoutWords& found, const CacheLayout& expected, const std::string& path);
+// The same for the fingerprint of the model that `what`, with "a", was saved with.
+bool require_fingerprint(std::uint64_t found, std::uint64_t expected, const char* what, const std::string& path);
 
 namespace detail {
 
@@ -113,7 +115,14 @@ QWEN35_BODY bool require_layout(const LayoutWords& found, const CacheLayout& exp
   return holds<CacheError>(differences.empty(), path, ": of a model of another shape, or damaged: ", differences) &&
          holds<CacheError>(format == words.back(), path, ": its keys are stored in another format than asked for: ",
                            format < format_count ? name(static_cast<DType>(format)) : "an unknown one", ", expected ",
-                           name(expected.kv_dtype));
+                           name(expected.kv_dtype), "; CacheOptions::kv_dtype (--cache-type) asks for one");
+}
+
+QWEN35_BODY bool require_fingerprint(std::uint64_t found, std::uint64_t expected, const char* what,
+                                     const std::string& path) {
+  return holds<CacheError>(found == expected && expected != 0, path, ": ", what,
+                           " of another model, or damaged: its fingerprint is ", found, ", expected ", expected,
+                           "; it goes on with the weights that it was saved with alone, in the formats that they had");
 }
 
 namespace detail {
@@ -180,10 +189,7 @@ QWEN35_BODY RectangleCache load_cache(const std::string& path, CacheLayout layou
       !holds<CacheError>(header.version == own.version, path, ": a cache of version ", header.version, ", expected ",
                          own.version) ||
       !require_layout(header.layout, layout, path) ||
-      !holds<CacheError>(header.fingerprint == fingerprint && fingerprint != 0, path,
-                         ": a cache of another model, or damaged: its fingerprint is ", header.fingerprint,
-                         ", expected ", fingerprint) ||
-      !memory_holds<CacheError>(size, path) ||
+      !require_fingerprint(header.fingerprint, fingerprint, "a cache", path) || !memory_holds<CacheError>(size, path) ||
       !check(header.batch > 0 && header.batch <= size / sizeof(detail::CacheFileRow) &&
              header.length <= size / sizeof(TokenId) / header.batch)) {
     return cache;

@@ -140,9 +140,7 @@ QWEN35_BODY PointFile load_points(const std::string& path, const CacheLayout& la
       !holds<CacheError>(header.version == own.version, path, ": a saved conversation of version ", header.version,
                          ", expected ", own.version) ||
       (header.points > 0 && (!require_layout(header.layout, layout, path) ||
-                             !holds<CacheError>(header.fingerprint == fingerprint && fingerprint != 0, path,
-                                                ": a conversation with another model, or damaged: its fingerprint is ",
-                                                header.fingerprint, ", expected ", fingerprint))) ||
+                             !require_fingerprint(header.fingerprint, fingerprint, "a conversation", path))) ||
       !check(header.text_bytes <= size &&
              header.points <= size / (sizeof(detail::PointFileRow) + layout.state_bytes())) ||
       !holds<CacheError>(header.text_bytes <= max_point_text_bytes, path, ": a conversation of ", header.text_bytes,
