@@ -186,12 +186,13 @@ int run(const char* name, const Work& work) {
     qwen35::require<qwen35::InputError>(!output_lost(), "standard output cannot be written");
     return code;
   } catch (const std::exception& error) {
-    const std::string what = words(error);
-    std::cerr << name << ": " << shown(what) << '\n';
-    if (what.find("this program was not compiled for such a model") != std::string::npos) {
+    std::cerr << name << ": " << shown(words(error)) << '\n';
+#if defined(QWEN35_TOOL_CONFIG_LIST)  // not in the programs that qwen35_add_logits() and qwen35_add_bench() make
+    if (dynamic_cast<const qwen35::UncompiledModelError*>(&error) != nullptr) {
       std::cerr
           << "(-DQWEN35_TOOL_CONFIGS=TYPE compiles the tools for a published size; qwen35-inspect names its type)\n";
     }
+#endif
     return 1;
   }
 }

@@ -11,6 +11,7 @@ QWEN35_BEGIN_NAMESPACE
 // Errors.
 class Error;
 class ConfigError;
+class UncompiledModelError;
 class CheckpointError;
 class InputError;
 class CacheError;

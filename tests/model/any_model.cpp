@@ -78,7 +78,7 @@ TEST_CASE("the first config that describes the checkpoint is taken; when none do
   std::string message;
   try {
     open_model<Small, Small>(Checkpoint::open(folder));
-  } catch (const ConfigError& error) {
+  } catch (const UncompiledModelError& error) {
     message = error.what();
   }
   CHECK(message.starts_with(folder + ": this program was not compiled for such a model\ncompiled for Small: " + folder +
@@ -92,7 +92,7 @@ TEST_CASE("the first config that describes the checkpoint is taken; when none do
   CHECK(fits.value().image_token_id == 438);
   CHECK(Checkpoint::try_open(folder + "/none").failure().kind == ErrorKind::checkpoint);
   CHECK(try_open_model<Small>(Checkpoint::open(folder)).failure().kind == ErrorKind::config);
-  CHECK_THROWS_AS(Checkpoint::open(folder, checked_for_one_of<Small>({})), ConfigError);
+  CHECK_THROWS_AS(Checkpoint::open(folder, checked_for_one_of<Small>({})), UncompiledModelError);
   CHECK_NOTHROW(Checkpoint::open(folder, checked_for_one_of<Small, configs::Shapes>({})));
   CHECK(CausalLM<Small>::try_from_pretrained(folder).failure().message.find(line) != std::string::npos);
 }

@@ -43,6 +43,12 @@ class ConfigError : public Error {
   using Error::Error;
 };
 
+// A checkpoint that none of the configs describes which the program was compiled for.
+class UncompiledModelError : public ConfigError {
+ public:
+  using ConfigError::ConfigError;
+};
+
 // A weight file or checkpoint folder that is damaged or does not hold the model's tensors.
 class CheckpointError : public Error {
  public:

@@ -131,8 +131,8 @@ AnyModel bind_any(const Checkpoint& checkpoint) {
 
 }  // namespace detail
 
-// Calls `use(config)` with a null pointer to the first of the configs that describes the checkpoint. Raises ConfigError
-// with each config's name and differences when none fits.
+// Calls `use(config)` with a null pointer to the first of the configs that describes the checkpoint. Raises
+// UncompiledModelError with each config's name and differences when none fits.
 template <class... Configs, class Use>
 void with_config_of(const Checkpoint& checkpoint, const Use& use) {
   static_assert(sizeof...(Configs) > 0, "name at least one config");
@@ -151,7 +151,8 @@ void with_config_of(const Checkpoint& checkpoint, const Use& use) {
   };
   const bool described = (use_if_described(static_cast<const Configs*>(nullptr)) || ...);
   if (!described) {
-    decline<ConfigError>(concat(checkpoint.name(), ": this program was not compiled for such a model", differences));
+    decline<UncompiledModelError>(
+        concat(checkpoint.name(), ": this program was not compiled for such a model", differences));
   }
 }
 
@@ -164,7 +165,7 @@ CheckpointOptions checked_for_one_of(const CheckpointOptions& options) {
 }
 
 // The model of a checkpoint, of the first of the configs that describes it: with its vision tower where the config and
-// the file have one. Raises ConfigError as above, CheckpointError.
+// the file have one. Raises UncompiledModelError as above, CheckpointError.
 template <class... Configs>
 AnyModel open_model(const Checkpoint& checkpoint) {
   AnyModel model;
