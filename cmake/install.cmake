@@ -84,7 +84,7 @@ install(FILES
 # What qwen35_add_logits() and qwen35_add_bench() compile.
 install(FILES
   examples/tools/logits.hpp examples/tools/divergence.hpp examples/tools/bench.hpp examples/tools/bench_model.hpp examples/tools/bench_report.hpp
-  examples/tools/machine_peak.hpp examples/tools/model_options.hpp examples/tools/shown.hpp examples/tools/tool_options.hpp examples/tools/tool_streams.hpp
+  examples/tools/machine_peak.hpp examples/tools/model_options.hpp examples/tools/shown.hpp examples/tools/tool_interrupt.hpp examples/tools/tool_options.hpp examples/tools/tool_streams.hpp
   DESTINATION "${qwen35_package_dir}/tools")
 
 get_property(qwen35_openmp_flags GLOBAL PROPERTY QWEN35_OPENMP_FLAGS)

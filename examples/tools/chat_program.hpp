@@ -139,11 +139,13 @@ class Chat {
   }
 
  private:
-  // An error of `work` is told, and the program goes on.
+  // An error of `work` is told, and the program goes on. Raises CancelledError.
   template <class Work>
   void told(const Work& work) {
     try {
       work();
+    } catch (const qwen35::CancelledError&) {
+      throw;  // the program ends
     } catch (const std::exception& error) {
       failed_ = true;
       screen_.note(tool::shown(tool::words(error)));
@@ -193,7 +195,7 @@ class Chat {
   // Shows what `make` makes with the callbacks that it is given; whether there was an answer.
   template <class Make>
   bool reply(const Make& make) {
-    const InterruptGuard guard;
+    interrupted = 0;
     const qwen35::Reply reply = make(qwen35::SessionCallbacks{.event =
                                                                   [&](const qwen35::OutputEvent& event) {
                                                                     screen_.event(event);
@@ -211,6 +213,7 @@ class Chat {
                                                                     return interrupted == 0;
                                                                   }});
     screen_.finish(reply);
+    tool::end_if_interrupted("the answer is not whole");
     if (!reply.ids.empty()) {
       find_calls();
     }
@@ -371,7 +374,7 @@ class Chat {
 };
 
 // Reads lines until the input ends. no_media: see Chat.
-inline int converse(Session& session, const Settings& settings, Screen& screen, const std::string& no_media) {
+inline int read_lines(Session& session, const Settings& settings, Screen& screen, const std::string& no_media) {
   Chat chat(session, screen, no_media);
   if (!settings.load.empty()) {
     chat.load(settings.load);
@@ -419,6 +422,16 @@ inline int converse(Session& session, const Settings& settings, Screen& screen, 
     text.clear();
   }
   return chat.failed() && !lines.terminal() ? 1 : 0;
+}
+
+// The same. Raises CancelledError with a word on the conversation.
+inline int converse(Session& session, const Settings& settings, Screen& screen, const std::string& no_media) {
+  try {
+    return read_lines(session, settings, screen, no_media);
+  } catch (const qwen35::CancelledError& error) {
+    qwen35::raise<qwen35::CancelledError>(
+        qwen35::concat(error.what(), session.messages().empty() ? "" : "; only /save keeps the conversation"));
+  }
 }
 
 inline int run(const qwen35::Checkpoint& checkpoint, const Settings& settings,

@@ -15,15 +15,14 @@
 
 namespace chat_tool {
 
-// Set by Ctrl-C while an answer is written.
+// Set by Ctrl-C at a terminal.
 inline volatile std::sig_atomic_t interrupted = 0;
 
 extern "C" inline void chat_tool_interrupt(int) {
   interrupted = 1;
 }
 
-// From its making to its end Ctrl-C sets `interrupted`; otherwise it does what it did before: it ends the program, or
-// is of another guard.
+// From its making to its end Ctrl-C sets `interrupted`, instead of ending the program.
 class InterruptGuard {
  public:
   InterruptGuard() : before_((interrupted = 0, std::signal(SIGINT, chat_tool_interrupt))) {}

@@ -27,11 +27,11 @@
 
 namespace chat_tool {
 
-// Waits for input; false when Ctrl-C came first. It looks around now and then, for a Ctrl-C that comes between looking
-// and waiting, and for one that the library keeps back while it edits a line.
+// Waits for input; false when a signal came first. It looks around now and then, for a Ctrl-C that comes between
+// looking and waiting, and for one that the library keeps back while it edits a line.
 inline bool wait_for_input() {
   constexpr int milliseconds = 100;
-  for (int ready = 0; interrupted == 0;) {
+  for (int ready = 0; interrupted == 0 && tool::interrupted_by == 0;) {
     if (ready > 0 || (ready < 0 && errno != EINTR)) {
       return true;
     }
@@ -117,7 +117,7 @@ class LineReader {
     return edits_ ? history_.problem() : std::string();
   }
   // The next line, without its end; of text that was pasted all lines. Nothing is in `line` behind what is no
-  // NextLine::read; at a terminal under an InterruptGuard Ctrl-C is NextLine::interrupted.
+  // NextLine::read; at a terminal under an InterruptGuard Ctrl-C is NextLine::interrupted. Raises CancelledError.
   tool::NextLine read(const std::string& prompt, std::string& line) {
     tool::NextLine found = next(prompt, line);
     std::string rest;
@@ -166,6 +166,7 @@ class LineReader {
         found = tool::read_line(std::cin, line);
       }
     }
+    tool::end_if_interrupted("the input had not ended");
     if (terminal_ && interrupted != 0) {
       interrupted = 0;
       std::fputc('\n', stderr);

@@ -141,6 +141,7 @@ class Describer {
     } else {
       tool::print(reply.text + "\n");
     }
+    tool::end_if_interrupted("the answer is not whole");
     return 0;
   }
 
@@ -159,6 +160,7 @@ class Describer {
       try {
         tool::require_whole(next);
         const qwen35::Reply reply = answer(request_of(line, settings_.sources), false);
+        tool::end_if_interrupted("this request and those behind it are not answered");
         plain = reply.text;
         std::replace(plain.begin(), plain.end(), '\n', ' ');
         out["answer"] = qwen35::json::Value(reply.text);
@@ -168,6 +170,8 @@ class Describer {
         if (reply.finish_reason != qwen35::FinishReason::stop) {
           out["finish_reason"] = qwen35::json::Value(std::string(qwen35::name(reply.finish_reason)));
         }
+      } catch (const qwen35::CancelledError&) {
+        throw;
       } catch (const std::exception& error) {
         out["error"] = qwen35::json::Value(qwen35::unicode::repair_utf8(tool::words(error)));
         if (settings_.quiet) {

@@ -6,7 +6,6 @@
 #include <qwen35/weights/pack.hpp>
 
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <optional>
@@ -22,12 +21,6 @@
 #endif
 
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
-
-extern "C" void interrupt(int) {
-  interrupted = 1;
-}
 
 std::string rounded(double value, const char* form) {
   char text[64];
@@ -153,13 +146,12 @@ void pack(const Settings& settings) {
   const qwen35::Checkpoint checkpoint =
       qwen35::Checkpoint::open(settings.source, tool::checkpoint_options(settings.model));
   qwen35::PackReport report;
-  {
+  try {
     ProgressLine line(is_terminal() && !settings.quiet);
-    options.progress = [&](std::size_t done, std::size_t total) {
-      qwen35::require<qwen35::InputError>(interrupted == 0, "interrupted, ", settings.out, " is as it was");
-      line.show(done, total);
-    };
+    options.progress = [&](std::size_t done, std::size_t total) { line.show(done, total); };
     report = qwen35::pack(checkpoint, settings.out, options);
+  } catch (const qwen35::CancelledError& error) {
+    qwen35::raise<qwen35::CancelledError>(qwen35::concat(error.what(), "; ", settings.out, " is as it was"));
   }
   if (settings.quiet) {
     return;
@@ -216,8 +208,6 @@ int main(int argc, char** argv) {
       ->excludes(check);
   app.add_flag("-q,--quiet", settings.quiet, "print errors alone");
   return tool::run(app, argc, argv, [&] {
-    std::signal(SIGINT, interrupt);
-    std::signal(SIGTERM, interrupt);
     if (settings.print_recipe) {
       std::cout << recipe_of(settings.recipe).text();
       return 0;

@@ -112,21 +112,37 @@ def left_behind():
 
 
 expect("left behind at a terminal", left_behind(), [])
-# Through a pipe it ends the program, as usual. Where that is in the moment in which a complete file gets its name, it
-# may be left under the one that it had before.
-for step in range(6):
-    chat = subprocess.Popen(
-        [*command, "--load", saved], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+# Through a pipe it ends the program at its next step: a file is saved or as it was.
+def piped(*arguments):
+    return subprocess.Popen(
+        [*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
+
+
+for step in range(6):
+    chat = piped("--load", saved)
     chat.stdin.write(f"/history\n/save {saved}\n/save {saved}\n".encode())
     chat.stdin.flush()
     while b"[4 messages]" not in chat.stderr.readline():
         pass
     time.sleep(step * 0.001)
     chat.send_signal(signal.SIGINT)
-    expect("through a pipe", chat.wait(), -signal.SIGINT)
+    _, notes = chat.communicate()
+    expect("through a pipe", chat.returncode, -signal.SIGINT)
+    if b": interrupted: the input had not ended; only /save keeps the conversation\n" not in notes:
+        sys.exit(f"through a pipe it said: {notes}")
 with open(saved, "rb") as file:
     expect("what was saved", file.read() == before, True)
-for name in left_behind():
-    with open(name, "rb") as file:
-        expect("left behind by a program that was ended", file.read() == before, True)
+expect("left behind", left_behind(), [])
+# In the middle of an answer what was written of it has arrived, and the next question is not asked.
+for number in (signal.SIGINT, signal.SIGTERM):
+    chat = piped("--think", "off", "-n", "100000", "--temp", "9", "--min-p", "0", "--seed", "1")
+    chat.stdin.write(f"{QUESTION}{QUESTION}".encode())
+    chat.stdin.flush()
+    first = chat.stdout.read(1)
+    chat.send_signal(number)
+    rest, notes = chat.communicate()
+    expect("in an answer", chat.returncode, -number)
+    expect("answers", (first + rest).count(b"\n") > 0 and notes.count(b"written at"), 1)
+    if b": interrupted: the answer is not whole; only /save keeps the conversation\n" not in notes:
+        sys.exit(f"in an answer it said: {notes}")

@@ -24,6 +24,7 @@
 #endif
 
 #include "shown.hpp"
+#include "tool_interrupt.hpp"
 
 namespace tool {
 
@@ -39,13 +40,19 @@ inline constexpr std::size_t stack_bytes = std::size_t{1} << 20;
 namespace detail {
 
 // Adds what comes to `text`, up to a byte for which `ends(byte)`, or up to the end of the input: that byte, or eof.
-// Raises InputError.
+// Raises InputError, CancelledError.
 template <class Ends>
 int read_until(std::istream& in, std::string& text, const Ends& ends) {
   try {
     std::streambuf& bytes = *in.rdbuf();
-    int byte = bytes.sbumpc();
-    for (; byte != std::char_traits<char>::eof() && !ends(byte); byte = bytes.sbumpc()) {
+    const auto next = [&, waits = &bytes == std::cin.rdbuf()] {
+      if (waits && bytes.in_avail() <= 0) {
+        wait_for_standard_input();
+      }
+      return bytes.sbumpc();
+    };
+    int byte = next();
+    for (; byte != std::char_traits<char>::eof() && !ends(byte); byte = next()) {
       text.push_back(static_cast<char>(byte));
     }
     return byte;
@@ -104,7 +111,7 @@ inline std::string read_all(std::istream& in, std::size_t most = max_input_bytes
 enum class NextLine { read, too_long, interrupted, none };
 
 // The next line, without its end. Of one longer than max_line_bytes nothing is kept; the next one is what follows it.
-// Raises InputError when the input cannot be read.
+// Raises InputError when the input cannot be read, CancelledError.
 inline NextLine read_line(std::istream& in, std::string& line) {
   line.clear();
   const int end = detail::read_until(in, line, [&](int byte) { return byte == '\n' || line.size() == max_line_bytes; });
@@ -170,7 +177,7 @@ inline bool output_lost() {
 }
 
 // The result of `work`, for main(); 1 behind an error, which is told, and when standard output could not be written. (A
-// command line that is wrong gives 2, see tool_options.hpp.)
+// command line that is wrong gives 2, see tool_options.hpp; an interrupted program ends by the signal.)
 template <class Work>
 int run(const char* name, const Work& work) {
   detail::keep_standard_numbers();
@@ -180,20 +187,24 @@ int run(const char* name, const Work& work) {
   try {
     detail::make_stack();
     std::ios::sync_with_stdio(false);  // a byte of std::cin costs 1 ns instead of 20, and what cannot be read is said
+    heed_interrupts();
+    const qwen35::CallScope scope(interruption);
     const int code = work();
     std::cout.flush();
     std::fflush(stdout);
     qwen35::require<qwen35::InputError>(!output_lost(), "standard output cannot be written");
     return code;
   } catch (const std::exception& error) {
-    std::cerr << name << ": " << shown(words(error)) << '\n';
+    std::cout.flush();
+    std::fflush(stdout);
+    std::cerr << name << ": " << (interrupted_by != 0 ? "interrupted: " : "") << shown(words(error)) << '\n';
 #if defined(QWEN35_TOOL_CONFIG_LIST)  // not in the programs that qwen35_add_logits() and qwen35_add_bench() make
     if (dynamic_cast<const qwen35::UncompiledModelError*>(&error) != nullptr) {
       std::cerr
           << "(-DQWEN35_TOOL_CONFIGS=TYPE compiles the tools for a published size; qwen35-inspect names its type)\n";
     }
 #endif
-    return 1;
+    return interrupted_by != 0 ? end_by_signal() : 1;
   }
 }
 
