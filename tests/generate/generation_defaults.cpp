@@ -74,6 +74,20 @@ TEST_CASE("what the caller said and is not heeded is said in the log; what the m
             "generate: max_time is -1.0 seconds: each sequence ends after one token"});
 }
 
+TEST_CASE("of a config that was completed before nothing is said in the log again; of one that says much, all") {
+  const ModelWithFile model{json::parse(R"({"max_new_tokens": 64})")};
+  const GenerationConfig said = {
+      .min_length = 1, .num_return_sequences = 1, .use_cache = true, .temperature = 0.7, .guidance_scale = 1.0};
+  LogCapture log;
+  const GenerationConfig complete = complete_config(model, said);
+  CHECK(log.messages == std::vector<std::string>{"generate: fields without effect: temperature needs do_sample"});
+  CHECK(complete_config(model, complete) == complete);
+  CHECK(log.messages.size() == 1);
+  CHECK(complete.says_all(GenerationConfig::fallbacks()));
+  CHECK_FALSE(said.says_all(GenerationConfig::fallbacks()));
+  CHECK(said.says_all({.temperature = 3.0}));
+}
+
 TEST_CASE("what a batch or a session would not give is refused") {
   const auto problem = [](const GenerationConfig& said) {
     return test_support::message_of<InputError>([&] { refuse_step_outputs(said, "Batch"); });

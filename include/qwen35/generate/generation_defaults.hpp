@@ -56,8 +56,8 @@ ModelDefaults defaults_of(const M& model) {
 
 // The fields that nobody set, but for the seed: from the model's own generation config, then from
 // `GenerationConfig::fallbacks()`; special tokens also from the model's config. Logs a warning for what the caller said
-// and is not heeded: a length that is overruled by another one, which may be the model's, and fields without effect.
-// Raises InputError for a config that contradicts itself.
+// and is not heeded: a length that is overruled by another one, which may be the model's, and fields without effect;
+// nothing for a config that was completed before. Raises InputError for a config that contradicts itself.
 template <class M>
 GenerationConfig merge_config(const M& model, GenerationConfig config) {
   detail::merge_config(defaults_of(model), config);
@@ -113,7 +113,8 @@ QWEN35_BODY void detail::merge_config(const ModelDefaults& model, GenerationConf
   if (model.generation_config != nullptr) {
     config = config.or_else(read_generation_config(*model.generation_config));
   }
-  config = config.or_else(GenerationConfig::fallbacks());
+  const GenerationConfig fallbacks = GenerationConfig::fallbacks();
+  config = config.or_else(fallbacks);
   if (!config.eos_token_id) {
     config.eos_token_id = model.eos_token_id;
   }
@@ -124,9 +125,8 @@ QWEN35_BODY void detail::merge_config(const ModelDefaults& model, GenerationConf
     config.pad_token_id = (*config.eos_token_id)[0];
   }
   config.validate();
-  // (A config with all of these was completed here before, and told then.)
-  const bool complete = said.num_return_sequences && said.guidance_scale && said.use_cache && said.min_length;
-  if (has_log_callback() && !complete) {
+  // (A config that leaves nothing to the fallbacks was completed here before, and told then.)
+  if (has_log_callback() && !said.says_all(fallbacks)) {
     if (model.generation_config != nullptr) {
       log_unknown_generation_fields(*model.generation_config, true);
     }

@@ -129,6 +129,9 @@ struct GenerationConfig {
   // These fields, those not said taken from `other`.
   QWEN35_LAZY
   GenerationConfig or_else(const GenerationConfig& other) const;
+  // Are all fields said that `other` says?
+  QWEN35_LAZY
+  bool says_all(const GenerationConfig& other) const;
   // The values of fields that nobody set. Without any length: 20 new tokens, which is no field.
   QWEN35_LAZY
   static GenerationConfig fallbacks();
@@ -218,6 +221,13 @@ GenerationConfig GenerationConfig::or_else(const GenerationConfig& other) const 
     }
   });
   return out;
+}
+
+QWEN35_LAZY_BODY
+bool GenerationConfig::says_all(const GenerationConfig& other) const {
+  bool all = true;
+  for_each_field([&](const char*, auto field) { all = all && (this->*field || !(other.*field)); });
+  return all;
 }
 
 QWEN35_LAZY_BODY
