@@ -39,7 +39,8 @@ TEST_CASE("a saved cache continues bit for bit") {
   CHECK(logits(prompt(9, 2), half_loaded) == half_expected);
   CHECK_THROWS_WITH_AS(
       load_cache<Config>(path, model().fingerprint()),
-      doctest::Contains("another format than asked for: f16, expected f32; CacheOptions::kv_dtype (--cache"),
+      doctest::Contains(
+          "another format than asked for: f16, expected f32; CacheOptions::kv_dtype (--cache-type) has to be"),
       CacheError);
   std::remove(path.c_str());
 }

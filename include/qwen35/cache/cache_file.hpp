@@ -115,7 +115,7 @@ QWEN35_BODY bool require_layout(const LayoutWords& found, const CacheLayout& exp
   return holds<CacheError>(differences.empty(), path, ": of a model of another shape, or damaged: ", differences) &&
          holds<CacheError>(format == words.back(), path, ": its keys are stored in another format than asked for: ",
                            format < format_count ? name(static_cast<DType>(format)) : "an unknown one", ", expected ",
-                           name(expected.kv_dtype), "; CacheOptions::kv_dtype (--cache-type) asks for one");
+                           name(expected.kv_dtype), "; CacheOptions::kv_dtype (--cache-type) has to be the file's");
 }
 
 QWEN35_BODY bool require_fingerprint(std::uint64_t found, std::uint64_t expected, const char* what,
