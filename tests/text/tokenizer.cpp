@@ -294,11 +294,22 @@ TEST_CASE("added tokens that strip, stand alone or are normalised, as the refere
       continue;
     }
     ++count;
-    const Ids ids = tokenizer->encode(line.items()[0].as_string());
-    if (ids != shapes::ids_of(line.items()[1]) && ++wrong <= 5) {
+    const std::string& text = line.items()[0].as_string();
+    const BatchEncoding out = (*tokenizer)(text, {.return_offsets_mapping = true});
+    CHECK(tokenizer->encode(text) == out.input_ids[0]);
+    Ids places;
+    for (const CharSpan& span : out.offset_mapping[0]) {
+      places.push_back(static_cast<TokenId>(span.start));
+      places.push_back(static_cast<TokenId>(span.end));
+    }
+    if ((out.input_ids[0] != shapes::ids_of(line.items()[1]) || places != shapes::ids_of(line.items()[2])) &&
+        ++wrong <= 5) {
       std::string got;
-      for (const TokenId id : ids) {
-        got += " " + std::to_string(id);
+      for (const Ids& list : {out.input_ids[0], places}) {
+        for (const TokenId id : list) {
+          got += " " + std::to_string(id);
+        }
+        got += ";";
       }
       MESSAGE(added, "\n", json::dump(line), "\ngives", got);
     }

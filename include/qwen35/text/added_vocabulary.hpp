@@ -56,8 +56,9 @@ class AddedVocabulary {
   void add(std::string content, const AddedToken& token);
 
   // Calls found(begin, end, id) for each token of the text in turn, with the white space that it takes, and
-  // between(begin, end) for what stands before, between and behind them. `allowed(begin, end, id)`: may the
-  // token that stands there act? One that may not is plain text.
+  // between(begin, end) for what stands before, between and behind them. Tokens that are white space are found in
+  // that which the token before took, too, and begin before its end; with lstrip they have what is left.
+  // `allowed(begin, end, id)`: may the token that stands there act? One that may not is plain text.
   template <class Allowed, class Found, class Between>
   void split(std::string_view text, const Allowed& allowed, const Found& found, const Between& between) const {
     std::size_t done = 0;
@@ -72,12 +73,16 @@ class AddedVocabulary {
         while (match.token->rstrip && end < text.size() && detail::is_white_space(detail::character_at(text, end))) {
           end += unicode::decode_utf8(text, end).size;
         }
-        begin = std::max(begin, done);
+        if (match.token->lstrip) {
+          begin = std::max(begin, done);
+        }
         if (done < begin) {
           between(done, begin);
         }
-        found(begin, end, match.id);
-        done = end;
+        if (begin < end) {
+          found(begin, end, match.id);
+          done = end;
+        }
       }
       match = find(text, next);
     }

@@ -91,7 +91,7 @@ QWEN35_BODY BatchEncoding Tokenizer::operator()(std::span<const std::string> tex
       return !(options.split_special_tokens && is_special(id)) && (!acts || acts(i, begin, end));
     };
     if (options.return_offsets_mapping) {
-      OffsetSink sink(tokens_, out.input_ids[i], out.offset_mapping[i]);
+      OffsetSink sink(texts[i], tokens_, out.input_ids[i], out.offset_mapping[i]);
       encode_if_to(texts[i], allowed, sink);
     } else {
       out.input_ids[i] = ids_if(texts[i], allowed);

@@ -20,7 +20,7 @@ namespace detail {
 struct IdList {
   std::vector<TokenId> ids;
   void stretch(std::string_view, std::string_view) {}
-  void added(TokenId id, std::size_t) { ids.push_back(id); }
+  void added(TokenId id, std::size_t, std::size_t) { ids.push_back(id); }
   void add(TokenId id) { ids.push_back(id); }
   void add(const TokenId* first, std::size_t count) { ids.insert(ids.end(), first, first + count); }
 };
@@ -28,7 +28,7 @@ struct IdList {
 struct IdCount {
   std::size_t count = 0;
   void stretch(std::string_view, std::string_view) {}
-  void added(TokenId, std::size_t) { ++count; }
+  void added(TokenId, std::size_t, std::size_t) { ++count; }
   void add(TokenId) { ++count; }
   void add(const TokenId*, std::size_t more) { count += more; }
 };
@@ -110,7 +110,7 @@ void Tokenizer::encode_if_to(std::string_view text, const Allowed& allowed, Sink
       [&](std::size_t begin, std::size_t end, TokenId id) {
         const std::string_view whole = text.substr(begin, end - begin);
         sink.stretch(whole, whole);
-        sink.added(id, whole.size());
+        sink.added(id, 0, whole.size());
       },
       [&](std::size_t begin, std::size_t end) {
         encode_stretch(
@@ -148,7 +148,7 @@ void Tokenizer::encode_stretch(std::string_view text, const Allowed& allowed, Si
   }
   added_normalized_.split(
       text, [&](std::size_t, std::size_t, TokenId id) { return allowed(id); },
-      [&](std::size_t begin, std::size_t end, TokenId id) { sink.added(id, end - begin); },
+      [&](std::size_t begin, std::size_t end, TokenId id) { sink.added(id, begin, end); },
       [&](std::size_t begin, std::size_t end) { encode_plain(text.substr(begin, end - begin), sink); });
 }
 

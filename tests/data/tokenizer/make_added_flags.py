@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Records the ids that tokenizers gives with added tokens that strip, stand alone or are normalised.
+"""Records the ids and their offsets that tokenizers gives with added tokens that strip, stand alone or are normalised.
 
 Usage: make_added_flags.py SHAPES_TOKENIZER_JSON [SEED] > added_flags.jsonl
 
 The first line tells the version. A line {"added": [...]} begins a tokenizer: the shapes model's file with those added tokens more. The lines
-after it are texts with their ids.
+after it are texts with their ids, and the characters that each spans. (A text at which tokenizers gives up is left out: white space that two
+tokens take.)
 """
 import json
 import random
@@ -26,7 +27,7 @@ def main():
     print(json.dumps({"tokenizers": tokenizers.__version__}))
     for _ in range(14):
         added = []
-        for i, content in enumerate(r.sample(["zz", "<t>", "red", "éé", " z", "z z", "<think>x", "日日", "_w_"], 4)):
+        for i, content in enumerate(r.sample(["zz", "<t>", "red", "éé", " z", "z z", "<think>x", "日日", "_w_", "  ", " ", "\n", "\t "], 5)):
             added.append({"id": first + i, "content": content} | {flag: r.random() < 0.5 for flag in FLAGS})
         file = json.loads(json.dumps(base))
         file["added_tokens"] += added
@@ -35,7 +36,12 @@ def main():
         names = [token["content"] for token in added] + ["<|im_end|>", "<think>", "e\u0301"]
         for _ in range(60):
             text = "".join(r.choice([r.choice(names), r.choice(SPACES), r.choice(WORDS), r.choice(names)]) for _ in range(r.randint(1, 7)))
-            print(json.dumps([text, tokenizer.encode(text, add_special_tokens=False).ids], ensure_ascii=False, separators=(",", ":")))
+            try:
+                encoding = tokenizer.encode(text, add_special_tokens=False)
+            except BaseException:  # a panic is no Exception
+                continue
+            places = [place for span in encoding.offsets for place in span]
+            print(json.dumps([text, encoding.ids, places], ensure_ascii=False, separators=(",", ":")))
 
 
 if __name__ == "__main__":
