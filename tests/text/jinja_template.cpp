@@ -39,3 +39,8 @@ TEST_CASE("templates give what they give in the reference, or fail where it fail
   CHECK(count > 130);
   CHECK(errors > 20);
 }
+
+TEST_CASE("a character that begins no token is told as a whole") {
+  CHECK(test_support::message_of<TextError>([] { JinjaTemplate("{{ \xC3\xA9 }}"); }) ==
+        "chat template, line 1: unexpected character '\xC3\xA9'");
+}

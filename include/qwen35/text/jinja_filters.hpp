@@ -6,6 +6,7 @@
 #include <qwen35/text/jinja_operators.hpp>
 #include <qwen35/text/jinja_tests.hpp>
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -14,11 +15,90 @@
 QWEN35_BEGIN_NAMESPACE
 namespace jinja {
 
-inline constexpr std::string_view filter_names[] = {
-    "tojson",     "trim",    "length",   "count",      "string",     "safe",    "upper",  "lower",  "title",
-    "capitalize", "replace", "join",     "first",      "last",       "default", "d",      "items",  "list",
-    "map",        "select",  "reject",   "selectattr", "rejectattr", "int",     "float",  "abs",    "sort",
-    "reverse",    "unique",  "dictsort", "sum",        "min",        "max",     "indent", "escape", "e"};
+// The filters, with the names of their arguments in order; those of map and the selections are another filter's or a
+// test's.
+struct FilterSignature {
+  std::string_view name;
+  std::array<std::string_view, 4> keys{};  // behind the last: ""
+  bool takes_others = false;
+
+  std::size_t count() const {
+    return static_cast<std::size_t>(std::find(keys.begin(), keys.end(), std::string_view()) - keys.begin());
+  }
+  // The place among the arguments, of which the first is the filtered value; 0: there is none.
+  std::size_t place(std::string_view key) const {
+    const auto* const found = std::find(keys.begin(), keys.end(), key);
+    return found == keys.end() || key.empty() ? 0 : static_cast<std::size_t>(found - keys.begin()) + 1;
+  }
+};
+inline constexpr FilterSignature filter_signatures[] = {
+    {"tojson", {"ensure_ascii", "indent", "separators", "sort_keys"}},
+    {"trim", {"chars"}},
+    {"length"},
+    {"count"},
+    {"string"},
+    {"safe"},
+    {"upper"},
+    {"lower"},
+    {"title"},
+    {"capitalize"},
+    {"replace", {"old", "new", "count"}},
+    {"join", {"d", "attribute"}},
+    {"first"},
+    {"last"},
+    {"default", {"default_value", "boolean"}},
+    {"d", {"default_value", "boolean"}},
+    {"items"},
+    {"list"},
+    {"map", {}, true},
+    {"select", {}, true},
+    {"reject", {}, true},
+    {"selectattr", {}, true},
+    {"rejectattr", {}, true},
+    {"int", {"default", "base"}},
+    {"float", {"default"}},
+    {"abs"},
+    {"sort", {"reverse", "case_sensitive", "attribute"}},
+    {"reverse"},
+    {"unique", {"case_sensitive", "attribute"}},
+    {"dictsort", {"case_sensitive", "by", "reverse"}},
+    {"sum", {"attribute", "start"}},
+    {"min", {"case_sensitive", "attribute"}},
+    {"max", {"case_sensitive", "attribute"}},
+    {"indent", {"width", "first", "blank"}},
+    {"escape"},
+    {"e"}};
+
+// Null for a filter that there is not.
+inline const FilterSignature* find_filter(std::string_view filter) {
+  const auto* const found = std::find_if(std::begin(filter_signatures), std::end(filter_signatures),
+                                         [&](const FilterSignature& known) { return known.name == filter; });
+  return found == std::end(filter_signatures) ? nullptr : found;
+}
+
+// The argument of a filter; null when it is not given.
+inline const Value* argument(std::string_view filter, const Arguments& arguments, std::string_view key) {
+  return arguments.find(find_filter(filter)->place(key), key);
+}
+inline bool is_set(std::string_view filter, const Arguments& arguments, std::string_view key) {
+  const Value* const found = argument(filter, arguments, key);
+  return found != nullptr && found->truth();
+}
+
+// None is passed over.
+inline void check_arguments(const FilterSignature& filter, const Arguments& arguments) {
+  if (filter.takes_others) {
+    return;
+  }
+  if (arguments.items.size() > filter.count() + 1) {
+    wrong(concat(filter.name, ": ", arguments.items.size() - 1, " arguments, it takes ", filter.count()));
+  }
+  for (const auto& [key, value] : arguments.named) {
+    if (filter.place(key) == 0) {
+      wrong(concat(filter.name, ": there is no argument \"", key.substr(0, 40), "\""));
+    }
+  }
+}
 
 inline Value filtered(std::string_view filter, Arguments& arguments, Budget& budget);
 
@@ -77,7 +157,7 @@ inline std::vector<Value> mapped(const Arguments& arguments, Budget& budget) {
       continue;
     }
     const std::string& filter = text_of(needed(arguments, 1, "filter"), "map").bytes;
-    if (std::find(std::begin(filter_names), std::end(filter_names), filter) == std::end(filter_names)) {
+    if (find_filter(filter) == nullptr) {
       wrong(concat("no filter called ", filter.substr(0, 40)));
     }
     Arguments inner;
@@ -91,11 +171,10 @@ inline std::vector<Value> mapped(const Arguments& arguments, Budget& budget) {
 }
 
 // sort, unique, min and max compare text without its case, unless they are told otherwise.
-inline Value sort_key(const Value& item, const Arguments& arguments, Budget& budget) {
-  const Value* const attribute = arguments.find(arguments.items.size(), "attribute");
-  const Value key = attribute != nullptr ? attribute_of(item, *attribute) : item;
-  const Value* const sensitive = arguments.find(arguments.items.size(), "case_sensitive");
-  if (!key.is(Kind::text) || (sensitive != nullptr && sensitive->truth())) {
+inline Value sort_key(std::string_view filter, const Value& item, const Arguments& arguments, Budget& budget) {
+  const Value* const attribute = argument(filter, arguments, "attribute");
+  const Value key = attribute != nullptr && !attribute->is(Kind::none) ? attribute_of(item, *attribute) : item;
+  if (!key.is(Kind::text) || is_set(filter, arguments, "case_sensitive")) {
     return key;
   }
   budget.charge_values(3);
@@ -103,11 +182,23 @@ inline Value sort_key(const Value& item, const Arguments& arguments, Budget& bud
   return in_case(key.text(), false, "sort");
 }
 
+// The values in the order of their keys.
+inline Value sorted(std::vector<std::pair<Value, Value>> keyed, bool down, Budget& budget) {
+  std::stable_sort(keyed.begin(), keyed.end(), [down, &budget](const auto& a, const auto& b) {
+    return down ? less(b.first, a.first, budget) : less(a.first, b.first, budget);
+  });
+  std::vector<Value> out;
+  for (auto& [key, value] : keyed) {
+    out.push_back(std::move(value));
+  }
+  return out;
+}
+
 inline Value ordered(std::string_view filter, const Arguments& arguments, Budget& budget) {
   std::vector<std::pair<Value, Value>> keyed;
   for (const Value& item : items_of(arguments.items[0], budget)) {
     budget.charge_values(2);
-    keyed.emplace_back(sort_key(item, arguments, budget), item);
+    keyed.emplace_back(sort_key(filter, item, arguments, budget), item);
   }
   if (filter == "min" || filter == "max") {
     std::size_t best = 0;
@@ -119,8 +210,8 @@ inline Value ordered(std::string_view filter, const Arguments& arguments, Budget
     }
     return keyed.empty() ? Value::undefined("an empty list") : keyed[best].second;
   }
-  std::vector<Value> out;
   if (filter == "unique") {
+    std::vector<Value> out;
     std::vector<Value> seen;
     for (const auto& one : keyed) {
       if (std::none_of(seen.begin(), seen.end(), [&](const Value& other) { return equal(other, one.first, budget); })) {
@@ -128,20 +219,40 @@ inline Value ordered(std::string_view filter, const Arguments& arguments, Budget
         out.push_back(one.second);
       }
     }
-    return out;
+    return Value::iterator(std::move(out));
   }
-  const Value* const reverse = arguments.find(1, "reverse");
-  const bool down = reverse != nullptr && reverse->truth();
-  std::stable_sort(keyed.begin(), keyed.end(), [down, &budget](const auto& a, const auto& b) {
-    return down ? less(b.first, a.first, budget) : less(a.first, b.first, budget);
-  });
-  for (const auto& [key, item] : keyed) {
-    out.push_back(item);
+  const bool down = is_set(filter, arguments, "reverse");
+  return sorted(std::move(keyed), down, budget);
+}
+
+// What dictsort makes of the pairs of a mapping.
+inline Value sorted_members(std::vector<Value> pairs, const Arguments& arguments, Budget& budget) {
+  const Value* const by = argument("dictsort", arguments, "by");
+  const bool by_value = by != nullptr && text_of(*by, "dictsort").bytes == "value";
+  if (by != nullptr && !by_value && by->text().bytes != "key") {
+    wrong("dictsort: by: expected \"key\" or \"value\"");
   }
-  return out;
+  const bool sensitive = is_set("dictsort", arguments, "case_sensitive");
+  std::vector<std::pair<Value, Value>> keyed;
+  for (Value& pair : pairs) {
+    budget.charge_values(3);
+    const Value& key = pair.items()[by_value ? 1 : 0];
+    if (!sensitive && key.is(Kind::text)) {
+      budget.charge_text(key.text().bytes.size());
+    }
+    keyed.emplace_back(!sensitive && key.is(Kind::text) ? Value(in_case(key.text(), false, "dictsort")) : key, pair);
+  }
+  return sorted(std::move(keyed), is_set("dictsort", arguments, "reverse"), budget);
 }
 
 inline Value to_number(const Value& x, const Arguments& arguments, bool whole) {
+  if (x.is(Kind::undefined)) {
+    wrong(whole ? "int: the value is undefined" : "float: the value is undefined");
+  }
+  if (const Value* const base = arguments.find(2, "base");
+      base != nullptr && !(base->is(Kind::integer) && base->integer() == 10)) {
+    wrong("int: bases other than 10 are not supported");
+  }
   if (x.is_number() && !x.is_large()) {
     return whole ? (x.is(Kind::number) && !(std::fabs(x.number()) < 9e18)
                         ? (wrong("int: the number is beyond 64 bits"), Value())
@@ -189,6 +300,7 @@ inline Text indented(const Text& text, const Arguments& arguments, Budget& budge
 }
 
 inline Value filtered(std::string_view filter, Arguments& arguments, Budget& budget) {
+  check_arguments(*find_filter(filter), arguments);
   const auto is = [filter](std::initializer_list<std::string_view> names) {
     return std::find(names.begin(), names.end(), filter) != names.end();
   };
@@ -281,24 +393,18 @@ inline Value filtered(std::string_view filter, Arguments& arguments, Budget& bud
   }
   if (is({"items", "dictsort"})) {
     if (filter == "items" && x.is(Kind::undefined)) {
-      return std::vector<Value>();
+      return Value::iterator({});
     }
     if (!x.is(Kind::dict)) {
       wrong(concat(filter, ": expected a mapping, found ", name(x.kind())));
     }
-    std::vector<std::pair<std::string, Value>> members;
-    for (const auto& [key, member] : x.members()) {
-      budget.charge_values(6);
-      budget.charge_text(key.bytes.size(), 3);
-      members.emplace_back(filter == "items" ? std::string() : in_case(key, false, filter).bytes,
-                           Value::tuple({key, member}));
-    }
-    std::stable_sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<Value> out;
-    for (auto& [key, member] : members) {
-      out.push_back(std::move(member));
+    for (const auto& [key, member] : x.members()) {
+      budget.charge_values(3);
+      budget.charge_text(key.bytes.size());
+      out.push_back(Value::tuple({key, member}));
     }
-    return out;
+    return filter == "items" ? Value::iterator(std::move(out)) : sorted_members(std::move(out), arguments, budget);
   }
   if (is({"list"})) {
     return items_of(x, budget);
@@ -309,13 +415,13 @@ inline Value filtered(std::string_view filter, Arguments& arguments, Budget& bud
     }
     std::vector<Value> items = items_of(x, budget);
     std::reverse(items.begin(), items.end());
-    return items;
+    return Value::iterator(std::move(items));
   }
   if (is({"map"})) {
-    return mapped(arguments, budget);
+    return Value::iterator(mapped(arguments, budget));
   }
   if (is({"select", "reject", "selectattr", "rejectattr"})) {
-    return selected(filter, arguments, budget);
+    return Value::iterator(selected(filter, arguments, budget));
   }
   if (is({"int", "float"})) {
     return to_number(x, arguments, filter == "int");
@@ -327,11 +433,12 @@ inline Value filtered(std::string_view filter, Arguments& arguments, Budget& bud
     return x.is(Kind::number) ? Value(std::fabs(x.number())) : Value(std::abs(x.integer()));
   }
   if (is({"sum"})) {
-    std::int64_t sum = 0;
+    const Value* const attribute = argument(filter, arguments, "attribute");
+    const Value* const start = argument(filter, arguments, "start");
+    Value sum = start != nullptr ? *start : Value(std::int64_t{0});
     for (const Value& item : items_of(x, budget)) {
-      if (__builtin_add_overflow(sum, integer_of(item, filter), &sum)) {
-        wrong("sum: beyond 64 bits");
-      }
+      sum = binary("+", sum, attribute != nullptr && !attribute->is(Kind::none) ? attribute_of(item, *attribute) : item,
+                   budget);
     }
     return sum;
   }

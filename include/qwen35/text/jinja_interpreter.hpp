@@ -407,7 +407,7 @@ class Interpreter {
     if (node.op == Op::absent) {
       return subject;
     }
-    if (std::find(std::begin(filter_names), std::end(filter_names), node.text) == std::end(filter_names)) {
+    if (find_filter(node.text) == nullptr) {
       fail(node.line, concat("the filter \"", node.text, "\" is not supported"));
     }
     const bool chained = node.kids[0].op == Op::filter || node.kids[0].op == Op::absent;

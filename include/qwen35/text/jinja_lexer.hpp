@@ -224,7 +224,7 @@ class Lexer {
         }
       }
       if (std::string_view("+-*/%~<>=.:|,()[]{}").find(c) == std::string_view::npos) {
-        fail(line_, concat("unexpected character '", rest_.substr(0, 1), "'"));
+        fail(line_, concat("unexpected character '", rest_.substr(0, unicode::decode_utf8(rest_, 0).size), "'"));
       }
       constexpr std::string_view opening = "([{", closing = ")]}";
       if (const std::size_t which = closing.find(c); which != std::string_view::npos) {

@@ -2,16 +2,44 @@
 // The methods of strings, lists and mappings that Jinja templates call.
 #pragma once
 
-#include <qwen35/text/jinja_strings.hpp>
+#include <qwen35/text/jinja_operators.hpp>
 
 #include <algorithm>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 QWEN35_BEGIN_NAMESPACE
 namespace jinja {
+
+inline Value method_of(const Value& self, std::string_view method, Budget& budget);
+
+// A method that looks for something in a string, called with where to begin and end: it looks in that part.
+inline Value found_in_part(const Text& text, const std::string& what, const Arguments& arguments, Budget& budget) {
+  const auto size = static_cast<std::int64_t>(characters(text.bytes));
+  const auto bound = [&](std::size_t index, std::int64_t otherwise) {
+    if (index >= arguments.items.size() || arguments.items[index].is(Kind::none)) {
+      return otherwise;
+    }
+    const std::int64_t value = integer_of(arguments.items[index], what);
+    return value < 0 ? std::max<std::int64_t>(value + size, 0) : value;
+  };
+  const std::int64_t begin = bound(1, 0), end = std::min(bound(2, size), size);
+  if (begin > end) {  // there even the empty string is not found
+    if (what == "index") {
+      wrong("index: the substring is not there");
+    }
+    return what == "count"                     ? Value(std::int64_t{0})
+           : what == "find" || what == "rfind" ? Value(std::int64_t{-1})
+                                               : Value(false);
+  }
+  Arguments inner;
+  inner.items.push_back(needed(arguments, 0, "sub"));
+  const Value found = method_of(sliced(text, {begin, end, std::nullopt}, budget), what, budget).function()(inner);
+  return found.is(Kind::integer) && what != "count" && found.integer() >= 0 ? Value(found.integer() + begin) : found;
+}
 
 // The method of that name, bound to the value; nothing when it has none.
 inline Value method_of(const Value& self, std::string_view method, Budget& budget) {
@@ -45,13 +73,42 @@ inline Value method_of(const Value& self, std::string_view method, Budget& budge
       };
       return Value(get, self);
     }
-    if (is({"pop", "popitem", "update", "clear", "setdefault", "copy"})) {
+    if (is({"copy"})) {
+      return Value([self](Arguments&) -> Value { return self; }, self);
+    }
+    if (is({"pop", "popitem", "update", "clear", "setdefault"})) {
       return Function([what](Arguments&) -> Value { wrong(concat("the method ", what, " is not allowed here")); });
     }
     return {};
   }
   if (self.is(Kind::list)) {
-    if (is({"append", "extend", "insert", "pop", "remove", "reverse", "sort", "clear", "index", "count", "copy"})) {
+    if (is({"copy"})) {
+      return Value([self](Arguments&) -> Value { return self; }, self);
+    }
+    if (is({"count", "index"})) {
+      const auto search = [self, what, &budget](Arguments& arguments) -> Value {
+        const Value& wanted = needed(arguments, 0, "value");
+        if (arguments.items.size() > 1) {
+          wrong(concat("the method ", what, " of lists: a part of the list is not supported"));
+        }
+        std::int64_t count = 0, place = 0;
+        for (const Value& item : self.items()) {
+          if (equal(item, wanted, budget)) {
+            if (what == "index") {
+              return place;
+            }
+            ++count;
+          }
+          ++place;
+        }
+        if (what == "index") {
+          wrong("the method index of lists: the value is not in the list");
+        }
+        return count;
+      };
+      return Value(search, self);
+    }
+    if (is({"append", "extend", "insert", "pop", "remove", "reverse", "sort", "clear"})) {
       return Function([what](Arguments&) -> Value { wrong(concat("the method ", what, " is not allowed here")); });
     }
     return {};
@@ -74,6 +131,10 @@ inline Value method_of(const Value& self, std::string_view method, Budget& budge
     if (what == "split" || what == "rsplit") {
       const Value* const limit = arguments.find(1, "maxsplit");
       return split(text, first, limit == nullptr ? -1 : integer_of(*limit, what), what == "rsplit", budget);
+    }
+    if (arguments.items.size() > 1 && (what == "startswith" || what == "endswith" || what == "find" ||
+                                       what == "rfind" || what == "index" || what == "count")) {
+      return found_in_part(text, what, arguments, budget);
     }
     if (what == "startswith" || what == "endswith") {
       const Value& ends = needed(arguments, 0, "prefix");

@@ -93,7 +93,7 @@ inline bool passes(std::string_view test, const Arguments& arguments, Budget& bu
     return x.kind() == other().kind() && equal(x, other(), budget);
   }
   if (is({"callable"})) {
-    return x.is(Kind::function);
+    return x.is(Kind::function) || x.is(Kind::undefined);
   }
   const std::string bytes = to_text(x, budget).bytes;  // lower, upper
   budget.charge_text(bytes.size(), 2);

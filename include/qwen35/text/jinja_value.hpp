@@ -120,6 +120,12 @@ class Value {
     out.integer_ = 1;
     return out;
   }
+  // A list that a filter gives item by item in Jinja: true even if it is empty.
+  static Value iterator(std::vector<Value> items) {
+    Value out(std::move(items));
+    out.integer_ = 2;
+    return out;
+  }
   // An integer beyond 64 bits, which can only be printed.
   static Value large_integer(std::string digits) {
     Value out(Kind::integer);
@@ -196,7 +202,7 @@ class Value {
       case Kind::text:
         return !text_->bytes.empty();
       case Kind::list:
-        return !items_->empty();
+        return !items_->empty() || integer_ == 2;
       case Kind::dict:
         return !members_->empty();
       case Kind::space:
