@@ -288,17 +288,17 @@ TEST_CASE("attention: keys in pages give the bits of keys in one piece, wherever
   });
 }
 
-TEST_CASE("attention: few queries, which read values where they are, get the bits that many get") {
+TEST_CASE("attention: few queries, which read keys and values where they are, get the bits that many get") {
   for_each_isa([] {
     for (const DType dtype : {DType::f16, DType::bf16}) {
-      for (const std::size_t head_dim : {20u, 64u, 72u, 256u}) {
-        Problem problem(dtype, 20, head_dim, 200, 15);
+      for (const std::size_t head_dim : {20u, 64u, 72u, 256u, 288u}) {
+        Problem problem(dtype, 60, head_dim, 200, 15);
         problem.origin = 5;
         for (const bool paged : {false, true}) {
           problem.paged = paged;
           const std::vector<float> expected = problem.run();
           CHECK(distance(expected, problem.truth()) < 2e-6);
-          for (const std::size_t count : {1u, 2u, 4u, 8u, 12u, 13u}) {
+          for (const std::size_t count : {1u, 2u, 4u, 6u, 8u, 13u, 48u}) {
             CHECK(same_bits(problem.run(3, count),
                             {expected.begin() + static_cast<std::ptrdiff_t>(3 * head_dim),
                              expected.begin() + static_cast<std::ptrdiff_t>((3 + count) * head_dim)}));

@@ -5,7 +5,7 @@
 // rows. Scores and outputs are then the same product, with one multiply-add for each key value (or each key) and no sum
 // across lanes, whatever the head's size.
 #include <qwen35/kernels/merge_attention-inl.hpp>
-#include <qwen35/kernels/split_decode-inl.hpp>
+#include <qwen35/kernels/stored_sums-inl.hpp>
 #include <qwen35/kernels/weighted_sum-inl.hpp>
 
 #include <limits>
@@ -131,88 +131,84 @@ inline KeyRows key_rows(const AttentionTask& task, const std::byte* start, std::
           stride, last ? nullptr : task.pages[(first + count) / attention_split] + offset};
 }
 
-// Values of 16 bits are read where they are by so few queries: 1.3 times as fast for one, 1.15 for eight (Zen 3). More
-// would widen each value more often than decoding it costs. Only where the kernels are compiled once.
-inline constexpr std::size_t direct_queries = 12;
-constexpr bool is_direct([[maybe_unused]] Format format) {
-#if defined(QWEN35_KERNELS_SOURCE) && HWY_TARGET != HWY_SCALAR
-  return format == Format::f16 || format == Format::bf16;
-#else
-  return false;
-#endif
-}
-
-// The sums of a task's queries over keys [first, end) that begin a sum of their own; the caches may hold more of them,
-// up to `last`.
+// What a task's queries gather over keys.
 struct SpanSums {
   float* sums;  // [queries, width]
   SoftmaxState softmax;
   float* rows;    // columns of keys, rows of values [attention_split, piece]
   float* scores;  // [queries, attention_split]
 };
+
+// Products of all queries with keys, which stand at places [place, place + number) of their split.
+inline void score_keys(const AttentionTask& task, const KeyRows& keys, std::size_t place, std::size_t number,
+                       const SpanSums& own) {
+  if (visit_stored(task, [&]<Format F>(StoredAs<F>) {
+        score_stored_keys<F>(task, keys, place, number, reinterpret_cast<std::uint16_t*>(own.rows), own.scores);
+      })) {
+    return;
+  }
+  const std::size_t piece = attention_piece(task.head_dim);
+  for (std::size_t d = 0; d < task.head_dim; d += piece) {
+    const std::size_t count = task.head_dim - d < piece ? task.head_dim - d : piece;
+    decode_keys(task.format, keys, place, number, d, count, piece, own.rows);
+    weighted_sums(
+        {reinterpret_cast<const std::byte*>(own.rows), lanes * sizeof(float), piece * lanes * sizeof(float)},
+        attention_split, attention_split / lanes, count, task.queries,
+        [&task, d](std::size_t query) { return task.q[query] + d; }, own.scores, d == 0);
+  }
+}
+
+// The values of the same keys are added to the sums, each as often as its score says.
+inline void sum_values(const AttentionTask& task, const KeyRows& values, std::size_t place, std::size_t number,
+                       const SpanSums& own) {
+  const std::size_t width = attention_width(task.head_dim);
+  if (visit_stored(task, [&]<Format F>(StoredAs<F>) {
+        sum_stored_values<F>(task, values, number, own.scores + place, own.sums, width);
+      })) {
+    return;
+  }
+  const auto weights = [scores = own.scores + place](std::size_t query) { return scores + query * attention_split; };
+  const bool readable =
+      task.head_dim % lanes == 0 && visit_keys(task.format, []<Format F>(StoredAs<F>) { return is_f32<F>; });
+  if (readable && values.head == number) {
+    weighted_sums({values.first, values.stride_bytes, lanes * sizeof(float)}, width, task.head_dim / lanes, number,
+                  task.queries, weights, own.sums, false);
+    return;
+  }
+  const std::size_t piece = attention_piece(task.head_dim);
+  for (std::size_t d = 0; d < task.head_dim; d += piece) {
+    const std::size_t count = task.head_dim - d < piece ? task.head_dim - d : piece;
+    decode_values(task.format, values, number, d, count, piece, own.rows);
+    weighted_sums({reinterpret_cast<const std::byte*>(own.rows), piece * sizeof(float), lanes * sizeof(float)}, width,
+                  (count + lanes - 1) / lanes, number, task.queries, weights, own.sums + d, false);
+  }
+}
+
+// The sums of a task's queries over keys [first, end) that begin a sum of their own; the caches may hold more of them,
+// up to `last`.
 inline void attend_span(const AttentionTask& task, std::size_t first, std::size_t end, std::size_t last,
                         const SpanSums& own) {
   const std::size_t queries = task.queries;
   const std::size_t width = attention_width(task.head_dim);
-  const std::size_t piece = attention_piece(task.head_dim);
   std::memset(own.sums, 0, queries * width * sizeof(float));
   std::memset(own.softmax.total, 0, queries * sizeof(float));
   for (std::size_t query = 0; query < queries; ++query) {
     own.softmax.maximum[query] = -std::numeric_limits<float>::infinity();
   }
-  // Values can be read where they are.
-  const bool readable =
-      task.head_dim % lanes == 0 && visit_keys(task.format, []<Format F>(StoredAs<F>) { return is_f32<F>; });
   const std::size_t phase = task.split_origin % attention_split;
   while (first < end) {
     // Cuts lie at multiples of attention_split from the origin, on either side of it; the first split may begin in its
     // middle.
     const std::size_t place = (first % attention_split + attention_split - phase) % attention_split;
     const std::size_t keys = end - first < attention_split - place ? end - first : attention_split - place;
-    const KeyRows stored_keys = key_rows(task, task.k, task.k_offset, task.k_stride_bytes, first, keys, last);
-    for (std::size_t d = 0; d < task.head_dim; d += piece) {
-      const std::size_t count = task.head_dim - d < piece ? task.head_dim - d : piece;
-      decode_keys(task.format, stored_keys, place, keys, d, count, piece, own.rows);
-      weighted_sums(
-          {reinterpret_cast<const std::byte*>(own.rows), lanes * sizeof(float), piece * lanes * sizeof(float)},
-          attention_split, attention_split / lanes, count, queries,
-          [&task, d](std::size_t query) { return task.q[query] + d; }, own.scores, d == 0);
-    }
+    score_keys(task, key_rows(task, task.k, task.k_offset, task.k_stride_bytes, first, keys, last), place, keys, own);
     weigh_keys(task, {first, place, place + keys}, own.scores, own.softmax);
     for (std::size_t query = 0; query < queries; ++query) {
       if (own.softmax.shrink[query] != 1.0f) {
         scale_row(own.sums + query * width, width, own.softmax.shrink[query]);
       }
     }
-    const KeyRows stored = key_rows(task, task.v, task.v_offset, task.v_stride_bytes, first, keys, last);
-    const auto weights = [scores = own.scores, place](std::size_t query) {
-      return scores + query * attention_split + place;
-    };
-    if (readable && stored.head == keys) {
-      weighted_sums({stored.first, stored.stride_bytes, lanes * sizeof(float)}, width, task.head_dim / lanes, keys,
-                    queries, weights, own.sums, false);
-    } else {
-      const bool direct =
-          is_direct(task.format) && queries <= direct_queries && task.head_dim % lanes == 0 && stored.head == keys;
-      for (std::size_t d = 0; d < task.head_dim; d += piece) {
-        const std::size_t count = task.head_dim - d < piece ? task.head_dim - d : piece;
-        if (direct) {
-          visit_keys(task.format, [&]<Format F>(StoredAs<F>) {
-            if constexpr (is_direct(F)) {
-              for (std::size_t r = 0; r < keys; ++r) {
-                stored.fetch_next(r, row_bytes(F, d), row_bytes(F, d + count));
-              }
-              weighted_sums<F>({stored.first + row_bytes(F, d), stored.stride_bytes, row_bytes(F, lanes)}, width,
-                               count / lanes, keys, queries, weights, own.sums + d, false);
-            }
-          });
-          continue;
-        }
-        decode_values(task.format, stored, keys, d, count, piece, own.rows);
-        weighted_sums({reinterpret_cast<const std::byte*>(own.rows), piece * sizeof(float), lanes * sizeof(float)},
-                      width, (count + lanes - 1) / lanes, keys, queries, weights, own.sums + d, false);
-      }
-    }
+    sum_values(task, key_rows(task, task.v, task.v_offset, task.v_stride_bytes, first, keys, last), place, keys, own);
     first += keys;
   }
 }

@@ -30,13 +30,6 @@
 #define QWEN35_FOUR_PRODUCTS
 #endif
 
-#undef QWEN35_UNROLL
-#if HWY_COMPILER_CLANG
-#define QWEN35_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define QWEN35_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 HWY_BEFORE_NAMESPACE();
 QWEN35_BEGIN_NAMESPACE
 namespace kernels {

@@ -19,6 +19,13 @@
 #define QWEN35_KERNELS_VECTORS_INL_HPP
 #endif
 
+#undef QWEN35_UNROLL
+#if HWY_COMPILER_CLANG
+#define QWEN35_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define QWEN35_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 HWY_BEFORE_NAMESPACE();
 QWEN35_BEGIN_NAMESPACE
 namespace kernels {

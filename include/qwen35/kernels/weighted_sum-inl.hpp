@@ -97,14 +97,14 @@ QWEN35_TILE_FUNCTION void sum_vectors(const VectorRows& rows, std::size_t count,
 // The columns of a tile: pointers to the weights and to the results of queries from `query` on. What is beyond the last
 // query repeats it, and writes the same values again.
 struct SumColumns {
-  const float* weight[6];
-  float* out[6];
+  const float* weight[8];
+  float* out[8];
 };
 template <class Weight>
 inline SumColumns sum_columns(std::size_t query, std::size_t queries, const Weight& weight_of, float* out,
                               std::size_t width) {
   SumColumns columns;
-  for (std::size_t c = 0; c < 6; ++c) {
+  for (std::size_t c = 0; c < 8; ++c) {
     const std::size_t own = query + c < queries ? query + c : queries - 1;
     columns.weight[c] = weight_of(own);
     columns.out[c] = out + own * width;
