@@ -142,6 +142,7 @@
 #include <qwen35/unicode/nfc_alignment.hpp>
 #include <qwen35/unicode/utf8.hpp>
 #include <qwen35/unicode/word.hpp>
+#include <qwen35/weights/affine_weight.hpp>
 #include <qwen35/weights/binder.hpp>
 #include <qwen35/weights/block_fit.hpp>
 #include <qwen35/weights/block_scales.hpp>
@@ -150,6 +151,7 @@
 #include <qwen35/weights/checkpoint_impl.hpp>
 #include <qwen35/weights/dialect_gguf.hpp>
 #include <qwen35/weights/dialect_huggingface.hpp>
+#include <qwen35/weights/dialect_mlx.hpp>
 #include <qwen35/weights/dialect_of.hpp>
 #include <qwen35/weights/fingerprint.hpp>
 #include <qwen35/weights/gguf.hpp>

@@ -93,6 +93,8 @@ inline qwen35::json::Value published_quantization() {
       // of compressed-tensors
       "config_groups", "ignore", "global_compression_ratio", "kv_cache_scheme", "quantization_status",
       "sparsity_config", "transform_config", "provider",
+      // of MLX
+      "mode",
       // of ModelOpt
       "quant_algo", "kv_cache_quant_algo", "exclude_modules", "producer", "quantization", "quantized_layers"};
   constexpr std::string_view group_fields[] = {"targets", "weights", "input_activations", "output_activations",
@@ -106,6 +108,19 @@ inline qwen35::json::Value published_quantization() {
   out["config_groups"] = qwen35::json::Value::object();
   out["config_groups"][any_name] = std::move(group);
   return out;
+}
+
+// MLX has the settings of single modules among those of all, by the modules' names.
+inline void add_modules(const qwen35::json::Value* config, qwen35::json::Value& written) {
+  constexpr std::string_view module_fields[] = {"group_size", "bits", "mode"};
+  if (config == nullptr || !config->is_object()) {
+    return;
+  }
+  for (const auto& [name, value] : config->members()) {
+    if (name.find('.') != std::string::npos && (value.is_object() || value.is_bool())) {
+      written[name] = with_fields(module_fields);
+    }
+  }
 }
 
 // The field that a misspelt one may mean, of those that stand beside it in `written` or are passed over; "": none.
@@ -171,8 +186,9 @@ UnreadFields unread_fields(qwen35::json::Value config) {
                                           : qwen35::text_config_json<Config>(values.text_config, false);
   // Of weights quantised in a way that is not read, no field is.
   if (qwen35::attempt([&] { return qwen35::QuantizationConfig::of(config).method; })) {
-    for (const char* const key : {"quantization_config", "compression_config"}) {
+    for (const char* const key : {"quantization_config", "quantization", "compression_config"}) {
       written[key] = published_quantization();
+      add_modules(config.find(key), written[key]);
       if (composite) {
         written["text_config"][key] = published_quantization();
       }

@@ -428,7 +428,8 @@ TEST_CASE("folders that are quantised in other ways say what is read instead") {
           "compressed-tensors as nvfp4-pack-quantized");
   refused(R"({"quant_method":"compressed-tensors","sparsity_config":{"format":"sparse-24-bitmask"}})",
           "compressed-tensors as sparse-24-bitmask");
-  refused(R"({"group_size":64,"bits":4})", "MLX");
+  refused(R"({"group_size":32,"bits":4,"mode":"mxfp4"})", "MLX as mxfp4");
+  refused(R"({"group_size":64,"bits":4,"m.gate":{"group_size":32,"bits":8,"mode":"mxfp8"}})", "MLX as mxfp8");
   refused(R"({"group_size":64,"bits":4,"desc_act":false})", "an unnamed method (quant_method is missing)");
   refused(R"({"quant_method":"mxfp4"})", "mxfp4");
   refused(R"({"quant_method":"exl2"})", "exl2");
@@ -466,7 +467,10 @@ TEST_CASE("folders that are quantised in other ways say what is read instead") {
     refused(R"({"quant_method":")" + method + R"("})", method);
   }
   refused("{}", "an unnamed method (quant_method is missing)");
-  CHECK(contains(said(R"({"quantization":{"group_size":64,"bits":4}})"), "quantised by MLX are not read"));
+  CHECK(contains(said(R"({"quantization":{"group_size":16,"bits":4,"mode":"nvfp4"}})"), "quantised by MLX as nvfp4"));
+  CHECK(contains(said(R"({"quantization":{"group_size":64,"bits":4,"m.gate":[]}})"),
+                 "quantization.m.gate: expected an object of a module's settings"));
+  CHECK(contains(said(R"({"quantization":{"bits":4,"m.gate":{"group_size":-1}}})"), "quantization.m.gate.group_size"));
   CHECK(contains(said(R"({"quantization_config":4})"), "quantization_config: expected an object"));
   CHECK(contains(said(R"({"quantization_config":{"quant_method":4}})"), "quant_method: expected a string"));
   CHECK(contains(said(R"({"quantization_config":{"quant_method":"fp8","weight_block_size":[128]}})"), "two sizes"));
@@ -530,6 +534,16 @@ TEST_CASE("quantization_config in the forms that tools write") {
   CHECK(of(R"({"quantization_config":{"quant_method":"fp8","activation_scheme":"static","weight_block_size":null,
       "ignored_layers":[]}})")
             .method == Method::fp8);
+  // MLX, whose settings stand there twice, with modules that have others or are left out.
+  const std::string affine = R"({"bits":4,"group_size":128,"mode":"affine","language_model.model.layers.0.mlp.gate":
+      {"bits":8,"group_size":64},"language_model.model.layers.0.mlp.shared_expert_gate":true,"lm_head":false})";
+  for (const std::string& written :
+       {R"({"quantization":)" + affine + R"(,"quantization_config":)" + affine + "}",
+        R"({"quantization":)" + affine + "}", R"({"quantization_config":)" + affine + "}"}) {
+    const QuantizationConfig mlx = of(written);
+    CHECK((mlx.method == Method::mlx && mlx.group_size_of("language_model.model.layers.0.mlp.gate") == 64 &&
+           mlx.group_size_of("lm_head") == 128));
+  }
   // ModelOpt, in the form of config.json and in that of its own file.
   const QuantizationConfig modelopt = of(R"({"quantization_config":{"config_groups":{"group_0":{"input_activations":
       {"dynamic":false,"num_bits":8,"type":"float"},"targets":["Linear"],"weights":{"dynamic":false,"num_bits":8,"type":

@@ -96,6 +96,15 @@ Module compressed(Input& input, std::size_t rows, std::size_t cols) {
   return out;
 }
 
+Module mlx(Input& input, std::size_t rows, std::size_t cols) {
+  const std::size_t size = input.one_of(extents), kind = input.byte(), bits = 2 + kind % 8;
+  const Extents groups = {rows, (cols + size - 1) / size};
+  return {concat(R"({"group_size":)", input.one_of(sizes), R"(,"bits":4})"),
+          {{"weight", 8, {rows, cols * bits / 32}},
+           {"scales", 1 + kind / 8 % 3, groups},
+           {"biases", 1 + kind / 32 % 3, groups}}};
+}
+
 // What a module of its kind does not have.
 void change(Module& module, Input& input) {
   Part& part = module.parts[input.byte() % module.parts.size()];
@@ -145,7 +154,7 @@ Bytes bytes_of_part(const Part& part, Input& input, std::size_t rows, std::size_
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Input input(data, size);
-  constexpr decltype(&fp8) methods[] = {fp8, gptq, awq, compressed};
+  constexpr decltype(&fp8) methods[] = {fp8, gptq, awq, compressed, mlx};
   const auto method = input.one_of(methods);
   const std::size_t rows = input.one_of(extents), cols = input.one_of(extents);
   Module module = method(input, rows, cols);

@@ -420,6 +420,7 @@ TEST_CASE("modules that were packed elsewhere: the values of tests/data/quantise
     }
     Fixture fixture(own, module.starts_with("gptq_v2")
                              ? R"("quant_method":"gptq","bits":4,"checkpoint_format":"gptq_v2")"
+                         : module == "modelopt_fp8"  ? R"("quant_method":"modelopt","quant_algo":"FP8")"
                          : module == "fp8_tensor"    ? R"("quant_method":"fp8","weight_block_size":null)"
                          : module.starts_with("fp8") ? R"("quant_method":"fp8","weight_block_size":[16,32])"
                                                      : "");
@@ -430,5 +431,5 @@ TEST_CASE("modules that were packed elsewhere: the values of tests/data/quantise
     CHECK(std::memcmp(values.data(), expected.bytes.data(), expected.bytes.size()) == 0);
     ++modules;
   }
-  CHECK(modules == 20);
+  CHECK(modules == 29);
 }

@@ -2,6 +2,7 @@
 // The block formats at run time: one function for each, so that what works on blocks is compiled once for all of them.
 #pragma once
 
+#include <qwen35/formats/affine_blocks.hpp>
 #include <qwen35/formats/grid_blocks.hpp>
 #include <qwen35/formats/group_blocks.hpp>
 #include <qwen35/formats/k_blocks.hpp>

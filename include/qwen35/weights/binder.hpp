@@ -14,6 +14,7 @@
 #include <vector>
 
 #if QWEN35_BODIES
+#include <qwen35/weights/affine_weight.hpp>
 #include <qwen35/weights/block_scales.hpp>
 #include <qwen35/weights/packed_weight.hpp>
 
@@ -56,6 +57,8 @@ class Binder final : private TensorTaker {
   bool has_stacked_integers(const std::string& name) const;
   // One of its matrices.
   Matrix stacked_integers(const std::string& name, const Shape& shape, std::size_t index);
+  // The same values where they are stored one by one: as f32 if they were in blocks.
+  Matrix single_values(const Matrix& matrix);
   // What a tensor's values mean, as f32; one of more than one axis is transposed, see Parameter. `meant`: the file has
   // what they mean already.
   const float* vector(const std::string& name, const Shape& shape, Meaning meaning = Meaning::plain,
@@ -159,6 +162,14 @@ QWEN35_BODY const float* Binder::vector(const std::string& name, const Shape& sh
 
 QWEN35_BODY Matrix Binder::scaled_view(const std::string& name, const Shape& shape, std::size_t count,
                                        std::size_t rows) {
+  if (AffineWeight::is_there(*this, name)) {
+    AffineWeight weight(*this, name, shape);
+    if (looks_) {
+      weight.look();
+      return {};
+    }
+    return in_format(weight.read(storage_), checkpoint_.dtype());
+  }
   if (shape.rank() == 2 && PackedWeight::is_there(*this, name)) {
     if (looks_) {
       PackedWeight::look(*this, name, rows, shape[1]);
@@ -172,6 +183,11 @@ QWEN35_BODY Matrix Binder::scaled_view(const std::string& name, const Shape& sha
         read_block_scales(*this, storage_, quantization_, name, {count, count == 0 ? rows : rows / count, out.cols});
   }
   return in_format(out, checkpoint_.dtype());
+}
+
+QWEN35_BODY Matrix Binder::single_values(const Matrix& matrix) {
+  return in_format(matrix,
+                   matrix.empty() || format_info(matrix.format).block_values == 1 ? matrix.format : Format::f32);
 }
 
 namespace detail {

@@ -39,7 +39,7 @@ QWEN35_BODY bool has_integers(const json::Value& config) {
   const json::Value* const algorithm =
       quantised == nullptr ? nullptr : (inner == nullptr ? quantised : inner)->find("quant_algo");
   const bool is_fp8 = (method != nullptr && *method == "fp8") || (algorithm != nullptr && *algorithm == "FP8");
-  return quantised != nullptr && !is_fp8;
+  return (quantised != nullptr && !is_fp8) || config.find("quantization") != nullptr;
 }
 
 QWEN35_BODY void refuse_mmproj(const CheckpointOptions& options, const std::string& name) {

@@ -32,12 +32,13 @@ struct HuggingFaceNames {
   // Tensors of the other parts, and one that old exports store although it is computed: the text model passes them
   // over.
   static bool is_visual(std::string_view name) {
-    return name.starts_with("model.visual.") || name.starts_with("visual.");
+    return name.starts_with("model.visual.") || name.starts_with("visual.") || name.starts_with("vision_tower.");
   }
   static bool is_multi_token_prediction(std::string_view name);
   static bool is_rotary_buffer(std::string_view name) { return name.ends_with("rotary_emb.inv_freq"); }
   // Of quantised folders, for keys and values in 8 bits: the cache is not rounded to the folder's own types.
   static bool is_cache_scale(std::string_view name) { return name.ends_with(".k_scale") || name.ends_with(".v_scale"); }
+  bool passes_over(std::string_view name, ModelPart part) const;
 
  private:
   static bool any_starts_with(const Checkpoint& checkpoint, std::string_view prefix);
@@ -51,7 +52,7 @@ class HuggingFaceDialect final : public Dialect {
   std::string file_name(const std::string& name) const override {
     return part_ == ModelPart::text ? names_.text_name(name) : names_.vision_name(name);
   }
-  QWEN35_BODY bool passes_over(std::string_view name) const override;
+  bool passes_over(std::string_view name) const override { return names_.passes_over(name, part_); }
 
   void bind(Binder& binder, const Parameter& parameter, Matrix& out) override {
     out = binder.matrix(file_name(parameter.name), parameter.shape);
@@ -104,6 +105,8 @@ QWEN35_BODY HuggingFaceNames HuggingFaceNames::of(const Checkpoint& checkpoint) 
   if (!any_starts_with(checkpoint, names.visual)) {
     if (any_starts_with(checkpoint, "visual.")) {
       names.visual = "visual.";
+    } else if (any_starts_with(checkpoint, "vision_tower.")) {  // MLX's name for it
+      names.visual = "vision_tower.";
     } else if (checkpoint.find("patch_embed.proj.weight") != nullptr) {
       names.visual = "";  // a tower by itself
     }
@@ -125,13 +128,12 @@ QWEN35_BODY bool HuggingFaceNames::any_starts_with(const Checkpoint& checkpoint,
   return false;
 }
 
-QWEN35_BODY bool HuggingFaceDialect::passes_over(std::string_view name) const {
-  if (HuggingFaceNames::is_rotary_buffer(name) || HuggingFaceNames::is_cache_scale(name)) {
+QWEN35_BODY bool HuggingFaceNames::passes_over(std::string_view name, ModelPart part) const {
+  if (is_rotary_buffer(name) || is_cache_scale(name)) {
     return true;
   }
-  return part_ == ModelPart::text
-             ? HuggingFaceNames::is_visual(name) || HuggingFaceNames::is_multi_token_prediction(name)
-             : !names_.visual.empty() && !HuggingFaceNames::is_visual(name);
+  return part == ModelPart::text ? is_visual(name) || is_multi_token_prediction(name)
+                                 : !visual.empty() && !is_visual(name);
 }
 
 QWEN35_BODY void HuggingFaceDialect::bind(Binder& binder, const ExpertsParameter& experts,

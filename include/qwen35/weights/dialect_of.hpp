@@ -7,6 +7,7 @@
 #if QWEN35_BODIES
 #include <qwen35/weights/dialect_gguf.hpp>
 #include <qwen35/weights/dialect_huggingface.hpp>
+#include <qwen35/weights/dialect_mlx.hpp>
 #endif
 
 #include <memory>
@@ -20,6 +21,9 @@ std::unique_ptr<Dialect> dialect_of(const Checkpoint& checkpoint, ModelPart part
 QWEN35_BODY std::unique_ptr<Dialect> dialect_of(const Checkpoint& checkpoint, ModelPart part) {
   if (checkpoint.is_gguf()) {
     return std::make_unique<GgufDialect>(checkpoint, part);
+  }
+  if (MlxDialect::is_of(checkpoint)) {
+    return std::make_unique<MlxDialect>(checkpoint, part);
   }
   return std::make_unique<HuggingFaceDialect>(checkpoint, part);
 }

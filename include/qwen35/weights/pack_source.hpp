@@ -12,6 +12,7 @@
 #include <vector>
 
 #if QWEN35_BODIES
+#include <qwen35/weights/affine_weight.hpp>
 #include <qwen35/weights/block_scales.hpp>
 #include <qwen35/weights/packed_weight.hpp>
 
@@ -38,8 +39,8 @@ struct PackSource {
   std::size_t values() const;
 };
 
-// All tensors of a checkpoint, each in one source; the checkpoint must outlive them. Modules of FP8, GPTQ, AWQ and
-// compressed-tensors are found by their tensors' names, as on loading.
+// All tensors of a checkpoint, each in one source; the checkpoint must outlive them. Modules of FP8, GPTQ, AWQ,
+// compressed-tensors and MLX are found by their tensors' names, as on loading.
 std::vector<PackSource> pack_sources(const Checkpoint& checkpoint);
 
 // A source's values as a matrix [rows, cols]: a view of the checkpoint's bytes, or one in `storage`. Raises
@@ -71,20 +72,27 @@ QWEN35_BODY std::string coded_weight(const Checkpoint& checkpoint, const TensorI
       return tensor.name.substr(0, tensor.name.size() - codes.size()) + ".weight";
     }
   }
+  if (AffineWeight::is_there(ModuleTaker(checkpoint), tensor.name)) {
+    return tensor.name;
+  }
   const bool factors =
       checkpoint.find(tensor.name + "_scale_inv") != nullptr || checkpoint.find(tensor.name + "_scale") != nullptr;
   const bool bytes = tensor.dtype == "I8" && tensor.name.ends_with(".weight");
   return factors && (bytes || tensor.dtype == dtype_name(Format::f8_e4m3)) ? tensor.name : "";
 }
 
+QWEN35_BODY std::size_t product_of(const std::vector<std::size_t>& shape) {
+  return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
+}
+
 // The format of integers that takes about as many bits, with scales and zero points, as the tensors do.
 QWEN35_BODY std::string integers_name(const std::vector<std::size_t>& shape, std::size_t bytes) {
-  const double bits = shape.empty() ? 0.0 : 8.0 * static_cast<double>(bytes) / static_cast<double>(shape[0] * shape[1]);
+  const double bits = shape.empty() ? 0.0 : 8.0 * static_cast<double>(bytes) / static_cast<double>(product_of(shape));
   return dtype_name(bits > 5.5 ? Format::i8_128 : bits > 4.5 ? Format::i4_32 : Format::i4_128);
 }
 
 QWEN35_BODY std::size_t values_of(const TensorInfo& tensor) {
-  return std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::size_t{1}, std::multiplies<>());
+  return product_of(tensor.shape);
 }
 
 }  // namespace detail
@@ -111,6 +119,10 @@ QWEN35_BODY std::size_t PackSource::values() const {
 QWEN35_BODY std::vector<PackSource> pack_sources(const Checkpoint& checkpoint) {
   std::vector<PackSource> out;
   std::unordered_map<const TensorInfo*, std::size_t> source_of;  // of the parts of modules
+  QuantizationConfig config;  // of a method that is not read: the tensors are looked at all the same
+  if (const auto read = attempt([&] { return quantization_of(checkpoint); })) {
+    config = read.value();
+  }
   for (const TensorInfo& tensor : checkpoint.tensors()) {
     const std::string weight = checkpoint.is_gguf() ? "" : detail::coded_weight(checkpoint, tensor);
     if (weight.empty() || source_of.contains(&tensor)) {
@@ -120,7 +132,9 @@ QWEN35_BODY std::vector<PackSource> pack_sources(const Checkpoint& checkpoint) {
     const bool integers = tensor.dtype != dtype_name(Format::f8_e4m3);
     PackSource source{.weight = tensor, .parts = {}};
     source.weight.name = weight;
-    if (integers) {
+    if (AffineWeight::is_there(tensors, weight)) {
+      source.weight.shape = AffineWeight::shape(tensors, config, weight).value_or(std::vector<std::size_t>());
+    } else if (integers) {
       const std::optional<PackedWeight::Sizes> sizes = PackedWeight::sizes(tensors, weight);
       source.weight.shape = sizes ? std::vector<std::size_t>{sizes->rows, sizes->cols} : std::vector<std::size_t>{};
     }
@@ -164,6 +178,13 @@ QWEN35_BODY Matrix pack_matrix(const Checkpoint& checkpoint, const PackSource& s
   }
   const QuantizationConfig config = quantization_of(checkpoint);
   detail::ModuleTaker tensors(checkpoint);
+  if (AffineWeight::is_there(tensors, weight.name)) {
+    Shape shape;
+    for (const std::size_t extent : weight.shape) {
+      shape.push_back(extent);
+    }
+    return AffineWeight(tensors, weight.name, shape).read(storage);
+  }
   if (format != Format::f8_e4m3) {
     return PackedWeight::read(tensors, storage, config, weight.name, weight.shape[0], cols);
   }

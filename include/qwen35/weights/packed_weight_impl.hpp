@@ -108,7 +108,7 @@ QWEN35_BODY std::vector<std::string> PackedWeight::parts_of(const std::string& n
   }
   if (name.ends_with(".weight")) {
     for (const char* const part :
-         {"qweight", "qzeros", "scales", "g_idx", "input_scale", "input_zero_point", "activation_scale"}) {
+         {"qweight", "qzeros", "scales", "biases", "g_idx", "input_scale", "input_zero_point", "activation_scale"}) {
       out.push_back(module_of(name) + part);
     }
   }

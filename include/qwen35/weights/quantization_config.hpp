@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #if QWEN35_BODIES
 #include <algorithm>
@@ -18,7 +20,7 @@ QWEN35_BEGIN_NAMESPACE
 // Only what the tensors do not say themselves: which modules are quantised, how many bits their values have and how
 // many share a scale is read from the tensors' names, types and shapes.
 struct QuantizationConfig {
-  enum class Method : std::uint8_t { none, fp8, gptq, awq, compressed_tensors, modelopt };
+  enum class Method : std::uint8_t { none, fp8, gptq, awq, compressed_tensors, modelopt, mlx };
 
   Method method = Method::none;
   std::size_t group_size = 0;    // 0: not said, or whole rows
@@ -30,15 +32,20 @@ struct QuantizationConfig {
   bool zeros_minus_one = true;  // GPTQ: a zero point is stored as one less, unless the file says "gptq_v2"
   bool symmetric = false;       // GPTQ: each module's zero points are the middle code, unless it is one of "dynamic"
 
+  std::vector<std::pair<std::string, std::size_t>> group_sizes{};  // MLX: of modules that have one of their own
+
+  std::size_t group_size_of(std::string_view module) const;
+
   // Raises ConfigError for a method that is not read here, or a variant of one; it names what is.
   static QuantizationConfig of(const json::Value& config);
 
  private:
-  static QuantizationConfig of_object(const JsonFields& fields);
+  static QuantizationConfig of_object(const json::Value& object);
   static std::string method_of(const JsonFields& fields);
   static std::size_t read_group_size(const JsonFields& fields);
   void read_gptq(const JsonFields& fields);
   void read_awq(const JsonFields& fields);
+  void read_mlx(const json::Value& object, std::string_view where);
   void read_modelopt(const JsonFields& fields);
   void read_block_size(const JsonFields& fields, std::string_view key);
   void read_compressed_tensors(const JsonFields& fields);
@@ -53,8 +60,8 @@ QWEN35_BODY void refuse_quantization(std::string_view method) {
   decline<ConfigError>(concat(
       "quantization_config: weights quantised by ", method,
       " are not read. What is: folders in FP8 (e4m3), also ModelOpt's, GPTQ and AWQ (gemm) of 4 and GPTQ of 8 bits, "
-      "compressed-tensors of 4 and 8 bits (pack-quantized, int-quantized, float-quantized, naive-quantized), what "
-      "AutoRound packs like GPTQ or AWQ, and GGUF files; or a folder in bf16"));
+      "compressed-tensors of 4 and 8 bits (pack-quantized, int-quantized, float-quantized, naive-quantized), MLX "
+      "(affine), what AutoRound packs like GPTQ or AWQ, and GGUF files; or a folder in bf16"));
 }
 
 QWEN35_BODY std::string compressed_format(const JsonFields& fields) {
@@ -97,11 +104,13 @@ QWEN35_BODY QuantizationConfig QuantizationConfig::of(const json::Value& config)
   for (const JsonFields* const fields : {&root, &text}) {
     for (const char* const key : {"quantization_config", "compression_config"}) {
       if (const json::Value* const object = fields->object(key)) {
-        return of_object(JsonFields(object, "quantization_config"));
+        return of_object(*object);
       }
     }
-    if (fields->object("quantization") != nullptr) {
-      detail::refuse_quantization("MLX");
+    if (const json::Value* const object = fields->object("quantization")) {
+      QuantizationConfig out;
+      out.read_mlx(*object, "quantization");
+      return out;
     }
   }
   return {};
@@ -212,6 +221,36 @@ QWEN35_BODY void QuantizationConfig::read_awq(const JsonFields& fields) {
   group_size = read_group_size(fields);
 }
 
+// Bits are read from the tensors, as those of groups where the model says how long rows are.
+QWEN35_BODY void QuantizationConfig::read_mlx(const json::Value& object, std::string_view where) {
+  method = Method::mlx;
+  const JsonFields fields(&object, where);
+  const auto group_size_in = [](const JsonFields& module) {
+    const std::string mode = module.text("mode", "affine");
+    if (mode != "affine") {
+      detail::refuse_quantization("MLX as " + mode.substr(0, 100));
+    }
+    return module.size("group_size", 64);
+  };
+  group_size = group_size_in(fields);
+  for (const auto& [name, value] : object.members()) {
+    if (value.is_object()) {
+      group_sizes.emplace_back(name, group_size_in(JsonFields(&value, concat(where, ".", shortened(name)))));
+    } else {
+      fields.expect(!value.is_array(), name, "an object of a module's settings");
+    }
+  }
+}
+
+QWEN35_BODY std::size_t QuantizationConfig::group_size_of(std::string_view module) const {
+  for (const auto& [name, size] : group_sizes) {
+    if (name == module) {
+      return size;
+    }
+  }
+  return group_size;
+}
+
 // Each module's tensors tell which of the methods it is in.
 QWEN35_BODY void QuantizationConfig::read_modelopt(const JsonFields& fields) {
   method = Method::modelopt;
@@ -227,8 +266,9 @@ QWEN35_BODY void QuantizationConfig::read_modelopt(const JsonFields& fields) {
   detail::each_group(fields, "quantized_layers", read);
 }
 
-QWEN35_BODY QuantizationConfig QuantizationConfig::of_object(const JsonFields& fields) {
+QWEN35_BODY QuantizationConfig QuantizationConfig::of_object(const json::Value& object) {
   QuantizationConfig out;
+  const JsonFields fields(&object, "quantization_config");
   const std::string method = method_of(fields);
   if (method == "fp8") {
     out.method = Method::fp8;
@@ -245,6 +285,8 @@ QWEN35_BODY QuantizationConfig QuantizationConfig::of_object(const JsonFields& f
   } else if (method == "compressed-tensors") {
     out.method = Method::compressed_tensors;
     out.read_compressed_tensors(fields);
+  } else if (method == "MLX") {
+    out.read_mlx(object, fields.where());
   } else if (method == "modelopt") {
     const json::Value* const inner = fields.object("quantization");  // as hf_quant_config.json has it
     out.read_modelopt(inner == nullptr ? fields : JsonFields(inner, "quantization_config.quantization"));

@@ -69,6 +69,7 @@ inline constexpr PartName part_names[] = {
     {"mlp.shared_expert_gate.", TensorPart::router},
     {"mlp.shared_expert.", TensorPart::shared_expert},
     {"mlp.experts.", TensorPart::experts},
+    {"mlp.switch_mlp.", TensorPart::experts},
     {"mlp.", TensorPart::mlp},
     {"input_layernorm.", TensorPart::norms},
     {"post_attention_layernorm.", TensorPart::norms},
@@ -111,7 +112,8 @@ QWEN35_BODY TensorPart part_of_tensor(std::string_view name, std::size_t layers)
   if (name.starts_with("mtp.")) {
     return TensorPart::mtp;
   }
-  if (name.starts_with("visual.") || name.starts_with("v.") || name.starts_with("mm.")) {
+  if (name.starts_with("visual.") || name.starts_with("vision_tower.") || name.starts_with("v.") ||
+      name.starts_with("mm.")) {
     return TensorPart::vision;
   }
   for (const std::string_view root : {"layers.", "blk."}) {

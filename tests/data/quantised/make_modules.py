@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes modules.safetensors beside this file: linear layers as FP8, GPTQ, AWQ and compressed-tensors keep them, and the values that they stand for.
+"""Makes modules.safetensors beside this file: linear layers as FP8, GPTQ, AWQ, compressed-tensors and MLX keep them, and the values that they stand for.
 
 Run with transformers 5.12 and PyTorch:  python3 make_modules.py OUT.safetensors
 
@@ -79,6 +79,18 @@ def compressed(name, bits, rows, cols, groups, symmetric=False, act_order=False,
     tensors[name + '.expected'] = values
 
 
+def mlx(name, bits, rows, cols, group, dtype=torch.bfloat16):
+    codes = torch.randint(0, 2 ** bits, (rows, cols), generator=random)
+    scales = ((torch.rand((rows, cols // group), generator=random) - 0.5) * 0.02).to(dtype)
+    biases = (-scales.float() * torch.randint(0, 2 ** bits, scales.shape, generator=random)).to(dtype)
+    stream = torch.stack([codes >> bit & 1 for bit in range(bits)], -1).reshape(rows, -1, 32)  # from the lowest bit on
+    tensors[name + '.weight'] = (stream << torch.arange(32)).sum(-1).to(torch.uint32)
+    tensors[name + '.scales'] = scales
+    tensors[name + '.biases'] = biases
+    of_column = torch.arange(cols) // group
+    tensors[name + '.expected'] = scales.float()[:, of_column] * codes.float() + biases.float()[:, of_column]
+
+
 fp8('fp8_f32', 48, 64, 3, 2, torch.float32)
 fp8('fp8_bf16', 48, 64, 3, 2, torch.bfloat16)
 fp8('fp8_tensor', 24, 40, 1, 1, torch.float32)
@@ -99,4 +111,10 @@ compressed('compressed_4_order', 4, 20, 128, 4, act_order=True, dtype=torch.floa
 compressed('compressed_4_f32', 4, 20, 64, 2, dtype=torch.float32)
 compressed('compressed_8', 8, 20, 128, 2)
 compressed('compressed_8_symmetric', 8, 20, 64, 1, symmetric=True)
+for bits in 2, 3, 4, 5, 6, 8:
+    mlx(f'mlx_{bits}', bits, 12, 128, 64)
+mlx('mlx_4_f16', 4, 12, 96, 32, torch.float16)
+mlx('mlx_8_f32', 8, 12, 128, 128, torch.float32)
+fp8('modelopt_fp8', 24, 40, 1, 1, torch.float32, '_scale')
+tensors['modelopt_fp8.weight_scale'] = tensors['modelopt_fp8.weight_scale'].reshape(())
 save_file(tensors, sys.argv[1])
