@@ -290,7 +290,7 @@ TEST_CASE("attention: keys in pages give the bits of keys in one piece, wherever
 
 TEST_CASE("attention: few queries, which read keys and values where they are, get the bits that many get") {
   for_each_isa([] {
-    for (const DType dtype : {DType::f16, DType::bf16}) {
+    for (const DType dtype : {DType::f32, DType::f16, DType::bf16}) {
       for (const std::size_t head_dim : {20u, 64u, 72u, 256u, 288u}) {
         Problem problem(dtype, 60, head_dim, 200, 15);
         problem.origin = 5;

@@ -143,7 +143,7 @@ struct SpanSums {
 inline void score_keys(const AttentionTask& task, const KeyRows& keys, std::size_t place, std::size_t number,
                        const SpanSums& own) {
   if (visit_stored(task, [&]<Format F>(StoredAs<F>) {
-        score_stored_keys<F>(task, keys, place, number, reinterpret_cast<std::uint16_t*>(own.rows), own.scores);
+        score_stored_keys<F>(task, keys, place, number, own.rows, own.scores);
       })) {
     return;
   }

@@ -2,6 +2,8 @@
 // Keys and values of one split of the context, a piece of the head at a time, decoded: keys as columns, values as rows.
 #include <qwen35/kernels/formats-inl.hpp>
 
+#include <limits>
+
 #if defined(QWEN35_KERNELS_SPLIT_DECODE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef QWEN35_KERNELS_SPLIT_DECODE_INL_HPP
 #undef QWEN35_KERNELS_SPLIT_DECODE_INL_HPP
@@ -60,6 +62,15 @@ struct KeyRows {
 
   const std::byte* row(std::size_t i) const {
     return i < head ? first + i * stride_bytes : second + (i - head) * stride_bytes;
+  }
+
+  // Without the first `i`.
+  KeyRows from(std::size_t i) const {
+    const std::byte* const following =
+        next == nullptr ? nullptr
+                        : reinterpret_cast<const std::byte*>(reinterpret_cast<std::uintptr_t>(next) + i * stride_bytes);
+    return i < head ? KeyRows{first + i * stride_bytes, second, head - i, stride_bytes, following}
+                    : KeyRows{row(i), nullptr, std::numeric_limits<std::size_t>::max(), stride_bytes, following};
   }
 
   // Into the second-level cache: a split waits a quarter of its time for rows that stand in memory, otherwise.

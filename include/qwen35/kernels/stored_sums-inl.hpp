@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Both products of attention for few queries, with keys and values of 16 bits as they are stored. The sums are those of
-// decoded ones, term by term.
+// Both products of attention for few queries, with keys and values as they are stored: keys are turned as the numbers
+// that they are, values are read where they are, and both are widened while they are multiplied. The sums are those of
+// attention over many queries, term by term.
 //
 // Only where the kernels are compiled once, and where an instruction widens 16 bits.
 #include <qwen35/kernels/split_decode-inl.hpp>
@@ -23,7 +24,6 @@ namespace HWY_NAMESPACE {
 // Two vectors of sums of each query are a tile: with four queries, or six, all of them stay in 16 registers.
 inline constexpr std::size_t pair_values = 2 * lanes;
 inline constexpr std::size_t pair_columns = tile_columns == 6 ? 8 : 4;
-inline constexpr std::size_t turned_values = 256;
 using StoredTag = hn::Repartition<std::uint16_t, Tag>;
 using StoredPair = hn::Vec<StoredTag>;
 
@@ -69,6 +69,26 @@ HWY_INLINE void turn_keys(const std::byte* const* keys, std::size_t at, std::uin
   put(b3, b7, 6);
 }
 
+// Values [first, first + count) of `number` keys from place `place` on; other places have some other key's.
+inline void turn_half_keys(const KeyRows& keys, std::size_t place, std::size_t number, std::size_t first,
+                           std::size_t count, std::uint16_t* to) {
+  const std::byte* from[pair_values];
+  for (std::size_t r = 0; r < pair_values; ++r) {
+    const std::size_t own = r < place ? 0 : r - place;
+    from[r] = keys.row(own < number ? own : number - 1);
+  }
+  for (std::size_t i = 0; i < count; i += 8) {
+    // A quarter of the keys at a time, since memory gives no more lines meanwhile: 32 values are a line. The next one
+    // of this split comes into the first-level cache.
+    const std::size_t line = (first + i) / 32 * 64, quarter = i / 8 % 4;
+    for (std::size_t r = quarter * pair_values / 4; r < (quarter + 1) * pair_values / 4; ++r) {
+      keys.fetch_next(r, line, line + 64);
+      fetch(from[r], line + 64);
+    }
+    turn_keys(from, first + i, to + i * pair_values);
+  }
+}
+
 // Two vectors, from vector `at` on, of: out[column] += sum over i < count of weight[column][i] * row i, or = when
 // `fresh`. Something that is needed later is fetched `ahead` bytes behind each row.
 template <Format F, std::size_t Columns>
@@ -85,7 +105,7 @@ QWEN35_TILE_FUNCTION void sum_pair(const VectorRows& rows, std::size_t count, co
   const std::byte* row = rows.data + at * rows.vector_bytes;
   for (std::size_t i = 0; i < count; ++i, row += rows.row_bytes) {
     const Vec row_low = VectorsOf<F>::load(row, 0), row_high = VectorsOf<F>::load(row + rows.vector_bytes, 0);
-    __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(row) + ahead));
+    fetch(row, ahead);
     QWEN35_UNROLL
     for (std::size_t c = 0; c < Columns; ++c) {
       const Vec factor = broadcast(weight[c][i]);
@@ -108,7 +128,8 @@ inline void sum_pairs(const VectorRows& rows, std::size_t width, std::size_t vec
   for (std::size_t at = 0; at < vectors; at += 2) {
     for (std::size_t query = 0, tile = 0; query < queries; query += tile) {
       const SumColumns columns = sum_columns(query, queries, weight_of, out, width);
-      const std::uintptr_t fetched = query == 0 && at * rows.vector_bytes % 64 == 0 ? ahead : 2 * rows.vector_bytes;
+      const bool begins_line = query == 0 && at * rows.vector_bytes % 64 == 0;
+      const std::uintptr_t fetched = begins_line ? ahead : at + 2 < vectors ? 2 * rows.vector_bytes : 0;
       const std::size_t left = queries - query;
       if (left > 6 && pair_columns == 8) {
         sum_pair<F, pair_columns>(rows, count, columns, at, fresh, fetched);
@@ -127,29 +148,38 @@ inline void sum_pairs(const VectorRows& rows, std::size_t width, std::size_t vec
   }
 }
 
+template <Format F>
+inline constexpr bool is_half = F == Format::f16 || F == Format::bf16;
+
 // Products of all queries with keys, which stand at places [place, place + number) of a split; the scores of other
-// places are those of some key. `turned` has room for turned_values of pair_values keys.
+// places are those of some key. `columns` has room for 16 KiB, or for the head's values of pair_values keys.
 template <Format F>
 inline void score_stored_keys(const AttentionTask& task, const KeyRows& keys, std::size_t place, std::size_t number,
-                              std::uint16_t* turned, float* scores) {
-  const VectorRows rows{reinterpret_cast<const std::byte*>(turned), row_bytes(F, pair_values), row_bytes(F, lanes)};
+                              float* columns, float* scores) {
+  constexpr Format Turned = is_half<F> ? F : Format::f32;
+  constexpr std::size_t at_once = 16384 / row_bytes(Turned, pair_values);
   for (std::size_t p = place / pair_values * pair_values; p < place + number; p += pair_values) {
-    const std::byte* from[pair_values];
-    for (std::size_t r = 0; r < pair_values; ++r) {
-      const std::size_t own = p + r < place ? 0 : p + r - place;
-      from[r] = keys.row(own < number ? own : number - 1);
-    }
-    for (std::size_t d = 0; d < task.head_dim; d += turned_values) {
-      const std::size_t count = task.head_dim - d < turned_values ? task.head_dim - d : turned_values;
-      for (std::size_t i = 0; i < count; i += 8) {
-        // A quarter of the keys at a time, since memory gives no more lines meanwhile: 32 values are a line.
-        const std::size_t line = (d + i) / 32 * 64, quarter = i / 8 % 4;
-        for (std::size_t r = quarter * pair_values / 4; r < (quarter + 1) * pair_values / 4; ++r) {
-          keys.fetch_next(p + r, line, line + 64);
+    const std::size_t begin = p > place ? p : place;
+    const std::size_t end = place + number < p + pair_values ? place + number : p + pair_values;
+    const KeyRows own = keys.from(begin - place);
+    for (std::size_t d = 0; d < task.head_dim; d += at_once) {
+      const std::size_t count = task.head_dim - d < at_once ? task.head_dim - d : at_once;
+      VectorRows rows{reinterpret_cast<const std::byte*>(columns), row_bytes(F, pair_values), row_bytes(F, lanes)};
+      if constexpr (is_half<F>) {
+        turn_half_keys(own, begin - p, end - begin, d, count, reinterpret_cast<std::uint16_t*>(columns));
+      } else {
+        rows = {rows.data, lanes * sizeof(float), count * lanes * sizeof(float)};
+        for (std::size_t i = 0; i < count; i += 64) {  // so many, that memory keeps up with what is fetched meanwhile
+          for (std::size_t r = 0; r < end - begin; ++r) {  // the next so many, into the first-level cache
+            for (std::size_t line = row_bytes(F, d + i + 64); line < row_bytes(F, d + i + 128); line += 64) {
+              fetch(own.row(r), line);
+            }
+          }
+          decode_columns<F>(own, begin - p, end - begin, d + i, count - i < 64 ? count - i : 64, count,
+                            columns + i * lanes);
         }
-        turn_keys(from, d + i, turned + i * pair_values);
       }
-      sum_pairs<F>(
+      sum_pairs<Turned>(
           rows, attention_split, 2, count, task.queries, [&task, d](std::size_t query) { return task.q[query] + d; },
           scores + p, d == 0, 0);
     }
@@ -171,19 +201,21 @@ inline void sum_stored_values(const AttentionTask& task, const KeyRows& values, 
   }
 }
 
-// Calls fn(StoredAs<F>()) if the keys and values of a task are multiplied as they are stored. Against decoding them a
-// piece at a time, eight queries are 1.38 times as fast, 32 are 1.1 times (Zen 3); more widen each value too often.
+// Calls fn(StoredAs<F>()) if a task's keys and values are multiplied as they are stored. Against decoding them a piece
+// at a time eight queries are 1.38 times as fast in 16 bits and 1.3 in 32, and 32 are 1.1 times (Zen 3); more would
+// turn or widen each number too often, and of one query turning is most of the work. What has blocks gains nothing.
 inline constexpr std::size_t stored_queries = 48;
 template <class Fn>
 inline bool visit_stored(const AttentionTask& task, const Fn& fn) {
   return task.queries <= stored_queries && task.head_dim % pair_values == 0 &&
          visit_keys(task.format, [&]<Format F>(StoredAs<F>) {
-           if constexpr (F == Format::f16 || F == Format::bf16) {
-             fn(StoredAs<F>());
-             return true;
-           } else {
-             return false;
+           if constexpr (is_half<F> || is_f32<F>) {
+             if (is_half<F> || task.queries > 1) {
+               fn(StoredAs<F>());
+               return true;
+             }
            }
+           return false;
          });
 }
 #else
