@@ -140,6 +140,7 @@
 #include <qwen35/unicode/classes.hpp>
 #include <qwen35/unicode/nfc.hpp>
 #include <qwen35/unicode/nfc_alignment.hpp>
+#include <qwen35/unicode/printable.hpp>
 #include <qwen35/unicode/utf8.hpp>
 #include <qwen35/unicode/word.hpp>
 #include <qwen35/weights/affine_weight.hpp>

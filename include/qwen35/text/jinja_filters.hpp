@@ -275,6 +275,18 @@ inline Value to_number(const Value& x, const Arguments& arguments, bool whole) {
   return otherwise != nullptr ? *otherwise : whole ? Value(std::int64_t{0}) : Value(0.0);
 }
 
+// The bytes at `at` that end a line as Python's splitlines has it; 0: none.
+inline std::size_t line_end_size(std::string_view text, std::size_t at) {
+  const std::string_view rest = text.substr(at, 3);
+  if (rest.starts_with("\r\n") || rest.starts_with("\xC2\x85")) {
+    return 2;
+  }
+  if (rest == "\xE2\x80\xA8" || rest == "\xE2\x80\xA9") {
+    return 3;
+  }
+  return std::string_view("\n\v\f\r\x1C\x1D\x1E").find(rest[0]) != std::string_view::npos ? 1 : 0;
+}
+
 inline Text indented(const Text& text, const Arguments& arguments, Budget& budget) {
   const Value* const width = arguments.find(1, "width");
   const Value* const first = arguments.find(2, "first");
@@ -286,17 +298,29 @@ inline Text indented(const Text& text, const Arguments& arguments, Budget& budge
   const Text space = width != nullptr && width->is(Kind::text)
                          ? width->text()
                          : Text(std::string(static_cast<std::size_t>(std::max<std::int64_t>(count, 0)), ' '));
+  const std::string_view bytes = text.bytes;
   Text out;
-  for (std::size_t at = 0, line = 0; at <= text.bytes.size(); ++line) {
-    const std::size_t end = std::min(text.bytes.find('\n', at), text.bytes.size());
+  for (std::size_t at = 0, line = 0;; ++line) {
+    std::size_t end = at;
+    while (end < bytes.size() && line_end_size(bytes, end) == 0) {
+      ++end;
+    }
     budget.charge_text(space.bytes.size() + end + 1 - at);
     if (line == 0 ? first != nullptr && first->truth() : end > at || (blank != nullptr && blank->truth())) {
       out += space;
     }
-    out += text.part(at, end + 1 - at);
-    at = end + 1;
+    out += text.part(at, end - at);
+    // Jinja puts "\n" behind the text before it cuts it into lines.
+    if (end == bytes.size() || bytes.substr(end) == "\r") {
+      return out;
+    }
+    if (bytes[end] == '\n') {
+      out += text.part(end, 1);
+    } else {
+      out.add("\n");
+    }
+    at = end + line_end_size(bytes, end);
   }
-  return out;
 }
 
 inline Value filtered(std::string_view filter, Arguments& arguments, Budget& budget) {

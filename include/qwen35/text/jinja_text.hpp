@@ -5,6 +5,7 @@
 #include <qwen35/json/dump.hpp>
 #include <qwen35/json/number.hpp>
 #include <qwen35/text/jinja_value.hpp>
+#include <qwen35/unicode/printable.hpp>
 #include <qwen35/unicode/utf8.hpp>
 
 #include <algorithm>
@@ -58,17 +59,6 @@ inline std::vector<std::size_t> character_starts(std::string_view text) {
   return out;
 }
 
-// Does Python's repr write this character itself?
-inline bool printable(char32_t c) {
-  constexpr std::pair<char32_t, char32_t> not_printed[] = {
-      {0x0, 0x1F},      {0x7F, 0xA0},     {0xAD, 0xAD},     {0x600, 0x605},     {0x61C, 0x61C},
-      {0x6DD, 0x6DD},   {0x70F, 0x70F},   {0x890, 0x891},   {0x8E2, 0x8E2},     {0x1680, 0x1680},
-      {0x180E, 0x180E}, {0x2000, 0x200F}, {0x2028, 0x202F}, {0x205F, 0x206F},   {0x3000, 0x3000},
-      {0xD800, 0xF8FF}, {0xFEFF, 0xFEFF}, {0xFFF0, 0xFFFB}, {0x110BD, 0x110BD}, {0xE0000, 0x10FFFF}};
-  return std::none_of(std::begin(not_printed), std::end(not_printed),
-                      [c](const auto& range) { return c >= range.first && c <= range.second; });
-}
-
 inline void add_escape(Text& out, Budget& budget, char letter, int digits, char32_t value) {
   budget.charge_text(10);
   char buffer[16];
@@ -89,7 +79,7 @@ inline void add_repr(const Text& text, Text& out, Budget& budget) {
       out += text.part(i, 1);
     } else if (c == '\n' || c == '\r' || c == '\t') {
       out.add(c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t");
-    } else if (printable(c)) {
+    } else if (unicode::is_printable(c)) {
       out += text.part(i, point.size);
     } else {
       add_escape(out, budget, c < 0x100 ? 'x' : c < 0x10000 ? 'u' : 'U', c < 0x100 ? 2 : c < 0x10000 ? 4 : 8, c);

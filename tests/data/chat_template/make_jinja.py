@@ -196,6 +196,8 @@ TEMPLATES = [
     "{{ s.find('o', 5) }} {{ s.find('o', 5, 8) }} {{ s.rfind('o', 0, 5) }} {{ s.index('o', -6) }} {{ s.count('l', 3) }} {{ s.startswith('e', 1) }} {{ s.endswith(('x', 'l'), 0, 4) }} {{ u.find('b', 2) }} {{ u.find('b', none, -1) }}",
     "{{ s.find('', 12) }} {{ s.find('', 13) }} {{ s.count('', 13) }} {{ s.count('', 12) }} {{ s.startswith('', 13) }} {{ s.startswith('', 5, 3) }} {{ s.rfind('', 2, 99) }} {{ s.find('H', -99) }}",
     "{{ s.index('', 13) }}",
+    "{{ 'a\\r\\nb\\x0bc\\x1d\\u2028d\\x85\\n\\ne\\r'|indent(2) }}|{{ 'a\\r\\n'|indent(2) }}|{{ '\\r'|indent(2, true, true) }}|{{ 'a\\r\\rb'|indent(2, blank=true) }}|{{ ''|indent(2, true) }}",
+    "{{ ['\\u0378\\u0557\\uffff\\u061c\\u2028\\u00e9'] }}",
 ]
 
 
