@@ -155,6 +155,7 @@
 #include <qwen35/weights/dialect_mlx.hpp>
 #include <qwen35/weights/dialect_of.hpp>
 #include <qwen35/weights/fingerprint.hpp>
+#include <qwen35/weights/fp4_weight.hpp>
 #include <qwen35/weights/gguf.hpp>
 #include <qwen35/weights/gguf_config.hpp>
 #include <qwen35/weights/gguf_cursor.hpp>

@@ -422,10 +422,11 @@ TEST_CASE("folders that are quantised in other ways say what is read instead") {
   refused(R"({"quant_method":"modelopt","quant_algo":"MIXED_PRECISION","quantized_layers":{"a":{"quant_algo":"FP8"},
       "b":{"quant_algo":"W8A16"}}})",
           "modelopt as W8A16");
-  refused(R"({"quant_method":"compressed-tensors","format":"nvfp4-pack-quantized"})",
-          "compressed-tensors as nvfp4-pack-quantized");
-  refused(R"({"quant_method":"compressed-tensors","config_groups":{"g":{"format":"nvfp4-pack-quantized"}}})",
-          "compressed-tensors as nvfp4-pack-quantized");
+  refused(R"({"quant_method":"modelopt","quant_algo":"NVFP4_AWQ"})", "modelopt as NVFP4_AWQ");
+  refused(R"({"quant_method":"compressed-tensors","format":"mxfp4-pack-quantized"})",
+          "compressed-tensors as mxfp4-pack-quantized");
+  refused(R"({"quant_method":"compressed-tensors","config_groups":{"g":{"format":"mxfp4-pack-quantized"}}})",
+          "compressed-tensors as mxfp4-pack-quantized");
   refused(R"({"quant_method":"compressed-tensors","sparsity_config":{"format":"sparse-24-bitmask"}})",
           "compressed-tensors as sparse-24-bitmask");
   refused(R"({"group_size":32,"bits":4,"mode":"mxfp4"})", "MLX as mxfp4");
@@ -556,6 +557,12 @@ TEST_CASE("quantization_config in the forms that tools write") {
   CHECK(of(R"({"quantization_config":{"quant_method":"modelopt","quant_algo":"MIXED_PRECISION","quantized_layers":{
       "model.language_model.layers.0.self_attn.q_proj":{"quant_algo":"FP8"}}}})")
             .method == Method::modelopt);
+  for (const std::string method : {"modelopt", "modelopt_fp4"}) {
+    CHECK(of(R"({"quantization_config":{"quant_method":")" + method + R"(","quant_algo":"MIXED_PRECISION",
+        "quantized_layers":{"model.layers.0.self_attn.q_proj":{"quant_algo":"FP8"},"model.layers.0.mlp.experts":{
+        "quant_algo":"NVFP4","group_size":16}}}})")
+              .method == Method::modelopt);
+  }
   // llm-compressor.
   const QuantizationConfig compressed = of(R"({"quantization_config":{"config_groups":{"group_0":{"format":
       "pack-quantized","input_activations":null,"output_activations":null,"targets":["Linear"],"weights":{"actorder":
@@ -581,6 +588,11 @@ TEST_CASE("quantization_config in the forms that tools write") {
   const QuantizationConfig grouped = of(R"({"quantization_config":{"quant_method":"compressed-tensors","format":
       "float-quantized","config_groups":{"g":{"weights":{"group_size":64,"num_bits":8,"strategy":"group","type":"float"}}}}})");
   CHECK(grouped.block_cols == 64);
+  // Groups of NVFP4 are not those of FP8's factors.
+  const QuantizationConfig fp4 = of(R"({"quantization_config":{"quant_method":"compressed-tensors","format":
+      "nvfp4-pack-quantized","config_groups":{"g":{"weights":{"group_size":16,"num_bits":4,"strategy":"tensor_group",
+      "type":"float"}}}}})");
+  CHECK((fp4.method == Method::compressed_tensors && fp4.block_cols == 128));
   CHECK(of(R"({"quantization_config":{"quant_method":"compressed-tensors","format":"int-quantized","config_groups":{"g":
       {"weights":{"group_size":null,"num_bits":6,"strategy":"channel","type":"int"}}}}})")
             .group_size == 0);

@@ -13,8 +13,8 @@ namespace {
 using namespace weights_test;
 using qwen35::concat;
 
-constexpr const char* dtypes[] = {"I32", "F16", "BF16", "F32", "I8", "I64", "F8_E4M3", "F8_E8M0", "U32"};
-constexpr std::size_t widths[] = {4, 2, 2, 4, 1, 8, 1, 1, 4};
+constexpr const char* dtypes[] = {"I32", "F16", "BF16", "F32", "I8", "I64", "F8_E4M3", "F8_E8M0", "U32", "U8"};
+constexpr std::size_t widths[] = {4, 2, 2, 4, 1, 8, 1, 1, 4, 1};
 constexpr std::size_t extents[] = {1, 2, 3, 4, 8, 16, 32, 64, 96, 128, 256};
 constexpr const char* sizes[] = {"-1", "0", "1", "7", "16", "32", "64", "128", "2147483647", "1.5", "null"};
 
@@ -105,6 +105,15 @@ Module mlx(Input& input, std::size_t rows, std::size_t cols) {
            {"biases", 1 + kind / 32 % 3, groups}}};
 }
 
+Module nvfp4(Input& input, std::size_t rows, std::size_t cols) {
+  const bool divides = input.byte() % 2 == 0;
+  return {divides ? R"({"quant_method":"compressed-tensors","format":"nvfp4-pack-quantized"})"
+                  : R"({"quant_method":"modelopt","quant_algo":"NVFP4"})",
+          {{divides ? "weight_packed" : "weight", 9, {rows, cols / 2}},
+           {"weight_scale", 6, {rows, cols / 16}},
+           {divides ? "weight_global_scale" : "weight_scale_2", 3, {1}}}};
+}
+
 // What a module of its kind does not have.
 void change(Module& module, Input& input) {
   Part& part = module.parts[input.byte() % module.parts.size()];
@@ -154,7 +163,7 @@ Bytes bytes_of_part(const Part& part, Input& input, std::size_t rows, std::size_
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Input input(data, size);
-  constexpr decltype(&fp8) methods[] = {fp8, gptq, awq, compressed, mlx};
+  constexpr decltype(&fp8) methods[] = {fp8, gptq, awq, compressed, mlx, nvfp4};
   const auto method = input.one_of(methods);
   const std::size_t rows = input.one_of(extents), cols = input.one_of(extents);
   Module module = method(input, rows, cols);

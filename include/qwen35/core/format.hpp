@@ -52,17 +52,18 @@
   X(i4_16, 16, 8)               \
   X(i8_16, 16, 16)
 
-// Those of MLX's folders.
-#define QWEN35_AFFINE_FORMATS(X) \
-  X(a4_32, 32, 21)               \
-  X(a4_64, 64, 37)               \
-  X(a8_32, 32, 37)               \
-  X(a8_64, 64, 69)
+// Those of MLX's folders, and of NVFP4.
+#define QWEN35_OTHER_FORMATS(X) \
+  X(a4_32, 32, 21)              \
+  X(a4_64, 64, 37)              \
+  X(a8_32, 32, 37)              \
+  X(a8_64, 64, 69)              \
+  X(nvfp4_64, 64, 40)
 
 #define QWEN35_BLOCK_FORMATS(X) \
   QWEN35_GGUF_FORMATS(X)        \
   QWEN35_GROUP_FORMATS(X)       \
-  QWEN35_AFFINE_FORMATS(X)
+  QWEN35_OTHER_FORMATS(X)
 
 #define QWEN35_ALL_FORMATS(X) \
   QWEN35_VALUE_FORMATS(X)     \

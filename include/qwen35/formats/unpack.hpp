@@ -3,6 +3,7 @@
 #pragma once
 
 #include <qwen35/formats/affine_blocks.hpp>
+#include <qwen35/formats/fp4_blocks.hpp>
 #include <qwen35/formats/grid_blocks.hpp>
 #include <qwen35/formats/group_blocks.hpp>
 #include <qwen35/formats/k_blocks.hpp>

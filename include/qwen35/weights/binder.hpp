@@ -16,6 +16,7 @@
 #if QWEN35_BODIES
 #include <qwen35/weights/affine_weight.hpp>
 #include <qwen35/weights/block_scales.hpp>
+#include <qwen35/weights/fp4_weight.hpp>
 #include <qwen35/weights/packed_weight.hpp>
 
 #include <cstring>
@@ -164,6 +165,14 @@ QWEN35_BODY Matrix Binder::scaled_view(const std::string& name, const Shape& sha
                                        std::size_t rows) {
   if (AffineWeight::is_there(*this, name)) {
     AffineWeight weight(*this, name, shape);
+    if (looks_) {
+      weight.look();
+      return {};
+    }
+    return in_format(weight.read(storage_), checkpoint_.dtype());
+  }
+  if (shape.rank() == 2 && Fp4Weight::is_there(*this, name)) {
+    Fp4Weight weight(*this, name, rows, shape[1]);
     if (looks_) {
       weight.look();
       return {};

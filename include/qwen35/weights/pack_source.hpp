@@ -14,6 +14,7 @@
 #if QWEN35_BODIES
 #include <qwen35/weights/affine_weight.hpp>
 #include <qwen35/weights/block_scales.hpp>
+#include <qwen35/weights/fp4_weight.hpp>
 #include <qwen35/weights/packed_weight.hpp>
 
 #include <cstdint>
@@ -40,7 +41,7 @@ struct PackSource {
 };
 
 // All tensors of a checkpoint, each in one source; the checkpoint must outlive them. Modules of FP8, GPTQ, AWQ,
-// compressed-tensors and MLX are found by their tensors' names, as on loading.
+// compressed-tensors, MLX and NVFP4 are found by their tensors' names, as on loading.
 std::vector<PackSource> pack_sources(const Checkpoint& checkpoint);
 
 // A source's values as a matrix [rows, cols]: a view of the checkpoint's bytes, or one in `storage`. Raises
@@ -77,7 +78,7 @@ QWEN35_BODY std::string coded_weight(const Checkpoint& checkpoint, const TensorI
   }
   const bool factors =
       checkpoint.find(tensor.name + "_scale_inv") != nullptr || checkpoint.find(tensor.name + "_scale") != nullptr;
-  const bool bytes = tensor.dtype == "I8" && tensor.name.ends_with(".weight");
+  const bool bytes = (tensor.dtype == "I8" || tensor.dtype == "U8") && tensor.name.ends_with(".weight");
   return factors && (bytes || tensor.dtype == dtype_name(Format::f8_e4m3)) ? tensor.name : "";
 }
 
@@ -135,7 +136,9 @@ QWEN35_BODY std::vector<PackSource> pack_sources(const Checkpoint& checkpoint) {
     if (AffineWeight::is_there(tensors, weight)) {
       source.weight.shape = AffineWeight::shape(tensors, config, weight).value_or(std::vector<std::size_t>());
     } else if (integers) {
-      const std::optional<PackedWeight::Sizes> sizes = PackedWeight::sizes(tensors, weight);
+      const std::optional<PackedWeight::Sizes> sizes = Fp4Weight::is_there(tensors, weight)
+                                                           ? Fp4Weight::sizes(tensors, weight)
+                                                           : PackedWeight::sizes(tensors, weight);
       source.weight.shape = sizes ? std::vector<std::size_t>{sizes->rows, sizes->cols} : std::vector<std::size_t>{};
     }
     std::size_t bytes = 0;
@@ -184,6 +187,9 @@ QWEN35_BODY Matrix pack_matrix(const Checkpoint& checkpoint, const PackSource& s
       shape.push_back(extent);
     }
     return AffineWeight(tensors, weight.name, shape).read(storage);
+  }
+  if (Fp4Weight::is_there(tensors, weight.name)) {
+    return Fp4Weight(tensors, weight.name, weight.shape[0], cols).read(storage);
   }
   if (format != Format::f8_e4m3) {
     return PackedWeight::read(tensors, storage, config, weight.name, weight.shape[0], cols);

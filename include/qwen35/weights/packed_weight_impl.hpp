@@ -103,12 +103,13 @@ QWEN35_BODY void PackedWeight::look(TensorTaker& tensors, const std::string& nam
 
 QWEN35_BODY std::vector<std::string> PackedWeight::parts_of(const std::string& name) {
   std::vector<std::string> out;
-  for (const char* const beside : {"", "_scale_inv", "_scale", "_zero_point", "_shape", "_g_idx", "_packed"}) {
+  for (const char* const beside :
+       {"", "_scale_inv", "_scale", "_zero_point", "_shape", "_g_idx", "_packed", "_scale_2", "_global_scale"}) {
     out.push_back(name + beside);
   }
   if (name.ends_with(".weight")) {
-    for (const char* const part :
-         {"qweight", "qzeros", "scales", "biases", "g_idx", "input_scale", "input_zero_point", "activation_scale"}) {
+    for (const char* const part : {"qweight", "qzeros", "scales", "biases", "g_idx", "input_scale", "input_zero_point",
+                                   "input_global_scale", "activation_scale"}) {
       out.push_back(module_of(name) + part);
     }
   }

@@ -59,14 +59,21 @@ namespace detail {
 QWEN35_BODY void refuse_quantization(std::string_view method) {
   decline<ConfigError>(concat(
       "quantization_config: weights quantised by ", method,
-      " are not read. What is: folders in FP8 (e4m3), also ModelOpt's, GPTQ and AWQ (gemm) of 4 and GPTQ of 8 bits, "
+      " are not read. What is: folders in FP8 (e4m3), also ModelOpt's, NVFP4, GPTQ and AWQ (gemm) of 4 and GPTQ of 8 "
+      "bits, "
       "compressed-tensors of 4 and 8 bits (pack-quantized, int-quantized, float-quantized, naive-quantized), MLX "
       "(affine), what AutoRound packs like GPTQ or AWQ, and GGUF files; or a folder in bf16"));
 }
 
 QWEN35_BODY std::string compressed_format(const JsonFields& fields) {
-  constexpr std::string_view read[] = {
-      "", "pack-quantized", "int-quantized", "float-quantized", "naive-quantized", "mixed-precision", "dense"};
+  constexpr std::string_view read[] = {"",
+                                       "pack-quantized",
+                                       "int-quantized",
+                                       "float-quantized",
+                                       "naive-quantized",
+                                       "mixed-precision",
+                                       "nvfp4-pack-quantized",
+                                       "dense"};
   const std::string format = fields.text("format", "");
   if (std::find(std::begin(read), std::end(read), format) == std::end(read)) {
     refuse_quantization("compressed-tensors as " + format.substr(0, 100));
@@ -156,7 +163,7 @@ QWEN35_BODY void QuantizationConfig::read_group(const JsonFields& group, std::st
   read_block_size(weights, "block_structure");
   if (weights.find("group_size") != nullptr) {
     group_size = read_group_size(weights);
-    block_cols = weights.text("type", "") == "float" && group_size > 0 ? group_size : block_cols;
+    block_cols = weights.text("type", "") == "float" && bits == 8 && group_size > 0 ? group_size : block_cols;
   }
 }
 
@@ -256,7 +263,8 @@ QWEN35_BODY void QuantizationConfig::read_modelopt(const JsonFields& fields) {
   method = Method::modelopt;
   const auto read = [](const JsonFields& module) {
     const std::string algorithm = module.text("quant_algo", "nothing said");
-    if (algorithm != "FP8" && algorithm != "FP8_PER_CHANNEL_PER_TOKEN") {
+    constexpr std::string_view read_here[] = {"FP8", "FP8_PER_CHANNEL_PER_TOKEN", "NVFP4", "W4A16_NVFP4"};
+    if (std::find(std::begin(read_here), std::end(read_here), algorithm) == std::end(read_here)) {
       detail::refuse_quantization("modelopt as " + algorithm.substr(0, 100));
     }
   };
@@ -287,7 +295,7 @@ QWEN35_BODY QuantizationConfig QuantizationConfig::of_object(const json::Value& 
     out.read_compressed_tensors(fields);
   } else if (method == "MLX") {
     out.read_mlx(object, fields.where());
-  } else if (method == "modelopt") {
+  } else if (method == "modelopt" || method == "modelopt_fp4") {
     const json::Value* const inner = fields.object("quantization");  // as hf_quant_config.json has it
     out.read_modelopt(inner == nullptr ? fields : JsonFields(inner, "quantization_config.quantization"));
   } else {

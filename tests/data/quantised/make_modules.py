@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes modules.safetensors beside this file: linear layers as FP8, GPTQ, AWQ, compressed-tensors and MLX keep them, and the values that they stand for.
+"""Makes modules.safetensors beside this file: linear layers as FP8, GPTQ, AWQ, compressed-tensors, MLX and NVFP4 keep them, and the values that they stand for.
 
 Run with transformers 5.12 and PyTorch:  python3 make_modules.py OUT.safetensors
 
@@ -91,6 +91,19 @@ def mlx(name, bits, rows, cols, group, dtype=torch.bfloat16):
     tensors[name + '.expected'] = scales.float()[:, of_column] * codes.float() + biases.float()[:, of_column]
 
 
+def nvfp4(name, rows, cols, divides):
+    values = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6])
+    codes = torch.randint(0, 16, (rows, cols), generator=random)
+    codes[codes == 8] = 0  # no -0
+    scales = torch.randint(0, 0x7f, (rows, cols // 16), generator=random).to(torch.uint8).view(torch.float8_e4m3fn)
+    factor = torch.rand(1, generator=random) * 3000 if divides else torch.rand(1, generator=random) * 0.001
+    tensors[name + ('.weight_packed' if divides else '.weight')] = (codes[:, ::2] | codes[:, 1::2] << 4).to(torch.uint8)
+    tensors[name + '.weight_scale'] = scales
+    tensors[name + ('.weight_global_scale' if divides else '.weight_scale_2')] = factor if divides else factor.reshape(())
+    each = (scales.float() / factor if divides else scales.float() * factor).repeat_interleave(16, 1)
+    tensors[name + '.expected'] = each * torch.where(codes > 7, -1, 1) * values[codes % 8]
+
+
 fp8('fp8_f32', 48, 64, 3, 2, torch.float32)
 fp8('fp8_bf16', 48, 64, 3, 2, torch.bfloat16)
 fp8('fp8_tensor', 24, 40, 1, 1, torch.float32)
@@ -117,4 +130,7 @@ mlx('mlx_4_f16', 4, 12, 96, 32, torch.float16)
 mlx('mlx_8_f32', 8, 12, 128, 128, torch.float32)
 fp8('modelopt_fp8', 24, 40, 1, 1, torch.float32, '_scale')
 tensors['modelopt_fp8.weight_scale'] = tensors['modelopt_fp8.weight_scale'].reshape(())
+for divides in False, True:
+    nvfp4(f'nvfp4_{"compressed" if divides else "modelopt"}', 12, 128, divides)
+    nvfp4(f'nvfp4_{"compressed" if divides else "modelopt"}_48', 12, 48, divides)
 save_file(tensors, sys.argv[1])
