@@ -31,6 +31,10 @@ QWEN35_BEGIN_NAMESPACE
 // Up to 4 bits take 4 in memory, 5 to 8 take 8; what these blocks do not hold (f32 scales of more digits) becomes f32.
 class AffineWeight {
  public:
+  // Does this program hold any of the formats? One that does not is spared the code: it refuses such weights.
+  static constexpr bool is_held = qwen35::is_available(Format::a4_32) || qwen35::is_available(Format::a4_64) ||
+                                  qwen35::is_available(Format::a8_32) || qwen35::is_available(Format::a8_64);
+
   // Has the file such a weight?
   static bool is_there(const TensorTaker& tensors, const std::string& name);
   // Its shape, as the tensors tell it where the config says how large its groups are.
@@ -57,8 +61,9 @@ class AffineWeight {
   }
   // Codes [col, col + 32) of a row, which are whole words.
   void read_32(std::size_t row, std::size_t col, std::uint8_t* to) const;
-  template <Format F>
-  bool is_held_as() const;
+  // Large where groups are, unless this program or the format does not hold them.
+  template <Format Small, Format Large>
+  Format choose() const;
   template <Format F>
   Matrix fill(BoundStorage& storage) const;
 
@@ -186,26 +191,26 @@ QWEN35_BODY void AffineWeight::read_32(std::size_t row, std::size_t col, std::ui
   }
 }
 
-template <Format F>
-inline bool AffineWeight::is_held_as() const {
-  bool holds = is_available(F);
-  if (bits_ <= 4 && scale_type_ != ScaleType::f32 && bias_type_ != ScaleType::f32) {
-    return holds;
+template <Format Small, Format Large>
+inline Format AffineWeight::choose() const {
+  const Format chosen = group_size_ >= 64 ? Large : Small;
+  if (!is_available(chosen)) {
+    return Format::f32;
   }
+  if (bits_ <= 4 && scale_type_ != ScaleType::f32 && bias_type_ != ScaleType::f32) {
+    return chosen;
+  }
+  bool holds = true;
   for (std::size_t i = 0; i < rows_ && holds; ++i) {
     for (std::size_t k = 0; k < cols_; k += group_size_) {
-      holds = holds && StoredAs<F>::holds(scale(i, k), bias(i, k));
+      holds = holds && StoredAs<Small>::holds(scale(i, k), bias(i, k));
     }
   }
-  return holds;
+  return holds ? chosen : Format::f32;
 }
 
 QWEN35_BODY Format AffineWeight::choose_format() const {
-  const bool large = group_size_ >= 64;
-  if (bits_ <= 4) {
-    return !is_held_as<Format::a4_32>() ? Format::f32 : large ? Format::a4_64 : Format::a4_32;
-  }
-  return !is_held_as<Format::a8_32>() ? Format::f32 : large ? Format::a8_64 : Format::a8_32;
+  return bits_ <= 4 ? choose<Format::a4_32, Format::a4_64>() : choose<Format::a8_32, Format::a8_64>();
 }
 
 template <Format F>

@@ -119,6 +119,15 @@ class Binder final : private TensorTaker {
 
   // As it is stored, at an address that its format can be read from.
   Matrix view(const std::string& name, const Shape& shape, std::size_t rows);
+  // A weight of several tensors, brought into memory.
+  template <class Weight>
+  Matrix kept(Weight weight) {
+    if (looks_) {
+      weight.look();
+      return {};
+    }
+    return in_format(weight.read(storage_), checkpoint_.dtype());
+  }
   Matrix in_format(const Matrix& stored, std::optional<Format> format) {
     return looks_ || stored.empty() || stored.format == format.value_or(stored.format)
                ? stored
@@ -164,20 +173,18 @@ QWEN35_BODY const float* Binder::vector(const std::string& name, const Shape& sh
 QWEN35_BODY Matrix Binder::scaled_view(const std::string& name, const Shape& shape, std::size_t count,
                                        std::size_t rows) {
   if (AffineWeight::is_there(*this, name)) {
-    AffineWeight weight(*this, name, shape);
-    if (looks_) {
-      weight.look();
-      return {};
+    if constexpr (AffineWeight::is_held) {
+      return kept(AffineWeight(*this, name, shape));
     }
-    return in_format(weight.read(storage_), checkpoint_.dtype());
+    complain(name, unavailable_text(Format::a4_64));
+    return {};
   }
   if (shape.rank() == 2 && Fp4Weight::is_there(*this, name)) {
-    Fp4Weight weight(*this, name, rows, shape[1]);
-    if (looks_) {
-      weight.look();
-      return {};
+    if constexpr (is_available(Format::nvfp4_64)) {
+      return kept(Fp4Weight(*this, name, rows, shape[1]));
     }
-    return in_format(weight.read(storage_), checkpoint_.dtype());
+    complain(name, unavailable_text(Format::nvfp4_64));
+    return {};
   }
   if (shape.rank() == 2 && PackedWeight::is_there(*this, name)) {
     if (looks_) {

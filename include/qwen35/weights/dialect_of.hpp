@@ -5,6 +5,7 @@
 #include <qwen35/weights/dialect.hpp>
 
 #if QWEN35_BODIES
+#include <qwen35/weights/affine_weight.hpp>
 #include <qwen35/weights/dialect_gguf.hpp>
 #include <qwen35/weights/dialect_huggingface.hpp>
 #include <qwen35/weights/dialect_mlx.hpp>
@@ -22,8 +23,10 @@ QWEN35_BODY std::unique_ptr<Dialect> dialect_of(const Checkpoint& checkpoint, Mo
   if (checkpoint.is_gguf()) {
     return std::make_unique<GgufDialect>(checkpoint, part);
   }
-  if (MlxDialect::is_of(checkpoint)) {
-    return std::make_unique<MlxDialect>(checkpoint, part);
+  if constexpr (AffineWeight::is_held) {  // one that does not hold MLX's formats is spared the rest too
+    if (MlxDialect::is_of(checkpoint)) {
+      return std::make_unique<MlxDialect>(checkpoint, part);
+    }
   }
   return std::make_unique<HuggingFaceDialect>(checkpoint, part);
 }
