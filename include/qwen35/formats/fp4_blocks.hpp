@@ -34,7 +34,7 @@ struct StoredAs<Format::nvfp4_64> : CodedFormat<Format::nvfp4_64> {
       to.set(group, 1, 0.5f * scale(block.scales[group], factor));  // the table has twice the values
     }
     for (std::size_t half = 0; half < 2; ++half) {
-      detail::look_up(coded::mxfp4_values, block.codes + half * 16, to.codes + half * 32);
+      coded::look_up(coded::mxfp4_values, block.codes + half * 16, to.codes + half * 32);
     }
   }
   // `codes`: 64 of four bits, two a byte, the first in the low half.

@@ -14,19 +14,15 @@ inline constexpr std::int8_t iq4_values[16] = {-127, -104, -83, -65, -49, -35, -
 // Twice the values of f4_e2m1 of the OCP's microscaling formats; its -0 is 0.
 inline constexpr std::int8_t mxfp4_values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
-}  // namespace coded
-
-namespace detail {
-
 // 32 of them: the low halves of the bytes, then the high ones.
 inline void look_up(const std::int8_t* table, const std::uint8_t* bytes, std::int8_t* codes) {
   for (std::size_t i = 0; i < 16; ++i) {
-    codes[i] = table[coded::nibble(bytes[i], 0)];
-    codes[16 + i] = table[coded::nibble(bytes[i], 1)];
+    codes[i] = table[nibble(bytes[i], 0)];
+    codes[16 + i] = table[nibble(bytes[i], 1)];
   }
 }
 
-}  // namespace detail
+}  // namespace coded
 
 template <>
 struct StoredAs<Format::iq4_nl> : CodedFormat<Format::iq4_nl> {
@@ -36,7 +32,7 @@ struct StoredAs<Format::iq4_nl> : CodedFormat<Format::iq4_nl> {
   };
   static void unpack(const Block& block, const Codes& to) {
     to.set(0, 2, coded::f16_at(block.scale));
-    detail::look_up(coded::iq4_values, block.codes, to.codes);
+    coded::look_up(coded::iq4_values, block.codes, to.codes);
   }
 };
 
@@ -54,7 +50,7 @@ struct StoredAs<Format::iq4_xs> : CodedFormat<Format::iq4_xs> {
       const std::uint32_t high = coded::u16_at(block.groups_high) >> 2 * part & 3u;
       const std::uint32_t low = coded::nibble(block.groups_low[part / 2], part % 2);
       to.set(2 * part, 2, scale * coded::around_32(low | high << 4));
-      detail::look_up(coded::iq4_values, block.codes + part * 16, to.codes + part * 32);
+      coded::look_up(coded::iq4_values, block.codes + part * 16, to.codes + part * 32);
     }
   }
 };
@@ -68,7 +64,7 @@ struct StoredAs<Format::mxfp4> : CodedFormat<Format::mxfp4> {
   static void unpack(const Block& block, const Codes& to) {
     const std::uint32_t e = block.exponent;  // half of that scale is subnormal for 0 and 1
     to.set(0, 2, std::bit_cast<float>(e < 2 ? 0x00200000u << e : (e - 1) << 23));
-    detail::look_up(coded::mxfp4_values, block.codes, to.codes);
+    coded::look_up(coded::mxfp4_values, block.codes, to.codes);
   }
 };
 
