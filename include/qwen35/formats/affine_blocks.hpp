@@ -55,7 +55,7 @@ struct AffineOf4Bits : CodedFormat<F> {
   }
 };
 
-// Codes 0 to 255. They are unpacked less 128, whose product with the scale is added to the offset.
+// Codes 0 to 255. They are stored less 128, whose product with the scale is added to the offset.
 template <Format F>
 struct AffineOf8Bits : CodedFormat<F> {
   static constexpr std::size_t values = CodedFormat<F>::values;
@@ -73,14 +73,14 @@ struct AffineOf8Bits : CodedFormat<F> {
   static void unpack(const Block& block, const Codes& to) {
     const float scale = block.head.scale();
     to.set(0, values / code_group, scale, block.head.offset() + 128 * scale);
-    for (std::size_t i = 0; i < values; i += 8) {
-      const std::uint64_t eight = coded::eight_at(block.codes + i) ^ coded::bytes_of(0x80);
-      std::memcpy(to.codes + i, &eight, 8);
-    }
+    std::memcpy(to.codes, block.codes, values);
   }
   static void pack(const std::uint8_t* codes, float scale, float offset, Block& block) {
     block.head.set(scale, offset);
-    std::memcpy(block.codes, codes, values);
+    for (std::size_t i = 0; i < values; i += 8) {
+      const std::uint64_t eight = coded::eight_at(codes + i) ^ coded::bytes_of(0x80);
+      std::memcpy(block.codes + i, &eight, 8);
+    }
   }
 };
 

@@ -74,6 +74,10 @@ constexpr std::size_t integer_group(Format format) {
     case Format::i8_128:
     case Format::i4_32_f32:
     case Format::i8_32_f32:
+    case Format::a4_32:
+    case Format::a4_64:
+    case Format::a8_32:
+    case Format::a8_64:
       return 32;
     default:
       return 16;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The formats of integers with a scale and a zero point a group, see group_blocks.hpp, as integers in vectors.
+// The formats of integers with a scale and a zero point a group, see group_blocks.hpp, or with a scale and an offset,
+// see affine_blocks.hpp, as integers in vectors.
 #include <qwen35/kernels/formats/integer_blocks-inl.hpp>
 
 #if defined(QWEN35_KERNELS_FORMATS_INTEGER_GROUPS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -16,8 +17,8 @@ QWEN35_BEGIN_NAMESPACE
 namespace kernels {
 namespace HWY_NAMESPACE {
 
-// The heads of the blocks in which groups 4 m to 4 m + 3 are, a piece for each row.
-template <Format F>
+// Of the heads of the blocks in which groups 4 m to 4 m + 3 are four bytes from byte `At` on, a piece for each row.
+template <Format F, std::size_t At = 0>
 HWY_INLINE IntVec group_heads(const std::uint8_t* const* rows, std::size_t m) {
   constexpr std::size_t parts = 128 / format_info(F).block_values, each = 16 / parts;
   IntVec heads = hn::Zero(IntTag());
@@ -27,7 +28,7 @@ HWY_INLINE IntVec group_heads(const std::uint8_t* const* rows, std::size_t m) {
     for (std::size_t i = 0; i < 16; ++i) {
       from[i] = static_cast<std::uint8_t>(i / each == part ? i % 4 : 0x80);
     }
-    const ByteVec bytes = load_pieces(rows, (m * parts + part) * format_info(F).block_bytes);
+    const ByteVec bytes = load_pieces(rows, (m * parts + part) * format_info(F).block_bytes + At);
     heads = hn::Or(heads, hn::BitCast(IntTag(), hn::TableLookupBytesOr0(bytes, hn::LoadDup128(ByteTag(), from))));
   }
   return heads;
@@ -37,7 +38,8 @@ HWY_INLINE IntVec group_heads(const std::uint8_t* const* rows, std::size_t m) {
 template <Format F, std::size_t Bits>
 constexpr std::size_t group_place(std::size_t g) {
   constexpr FormatInfo info = format_info(F);
-  return g * 32 / info.block_values * info.block_bytes + 4 + g * 32 % info.block_values * Bits / 8;
+  constexpr std::size_t head = info.block_bytes - info.block_values * Bits / 8;
+  return g * 32 / info.block_values * info.block_bytes + head + g * 32 % info.block_values * Bits / 8;
 }
 
 template <Format F>
@@ -85,6 +87,29 @@ struct GroupReader8 {
   }
 };
 
+template <Format F>
+struct AffineReader4 : GroupReader4<F> {
+  static HWY_INLINE GroupScales<typename GroupReader4<F>::Kind> scales(const std::uint8_t* const* rows) {
+    const auto scale = [rows](std::size_t m)
+                           HWY_ATTR { return hn::BitCast(Tag(), hn::ShiftLeft<12>(group_heads<F>(rows, m))); };
+    const auto offset = [rows](std::size_t m)
+                            HWY_ATTR { return hn::BitCast(Tag(), masked_bits(group_heads<F, 1>(rows, m), ~4095)); };
+    return {{scale(0), scale(1)}, {offset(0), offset(1)}};
+  }
+};
+
+template <Format F>
+struct AffineReader8 : GroupReader8<F> {
+  static HWY_INLINE GroupScales<typename GroupReader8<F>::Kind> scales(const std::uint8_t* const* rows) {
+    auto out = AffineReader4<F>::scales(rows);
+    QWEN35_UNROLL
+    for (std::size_t m = 0; m < 2; ++m) {
+      out.offsets[m] = hn::MulAdd(hn::Set(Tag(), 128.0f), out.scales[m], out.offsets[m]);
+    }
+    return {{out.scales[0], out.scales[1]}, {out.offsets[0], out.offsets[1]}};
+  }
+};
+
 template <>
 struct IntegerReader<Format::i4_32> : GroupReader4<Format::i4_32> {};
 template <>
@@ -95,6 +120,14 @@ template <>
 struct IntegerReader<Format::i8_32> : GroupReader8<Format::i8_32> {};
 template <>
 struct IntegerReader<Format::i8_128> : GroupReader8<Format::i8_128> {};
+template <>
+struct IntegerReader<Format::a4_32> : AffineReader4<Format::a4_32> {};
+template <>
+struct IntegerReader<Format::a4_64> : AffineReader4<Format::a4_64> {};
+template <>
+struct IntegerReader<Format::a8_32> : AffineReader8<Format::a8_32> {};
+template <>
+struct IntegerReader<Format::a8_64> : AffineReader8<Format::a8_64> {};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace kernels
