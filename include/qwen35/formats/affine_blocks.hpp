@@ -46,12 +46,7 @@ struct AffineOf4Bits : CodedFormat<F> {
   }
   static void pack(const std::uint8_t* codes, float scale, float offset, Block& block) {
     block.head.set(scale, offset);
-    for (std::size_t i = 0; i < values; i += 32) {
-      for (std::size_t j = 0; j < 16; j += 8) {
-        const std::uint64_t both = coded::eight_at(codes + i + j) | coded::eight_at(codes + i + j + 16) << 4;
-        std::memcpy(block.codes + i / 2 + j, &both, 8);
-      }
-    }
+    coded::pack_halves(codes, values, block.codes);
   }
 };
 
@@ -77,10 +72,7 @@ struct AffineOf8Bits : CodedFormat<F> {
   }
   static void pack(const std::uint8_t* codes, float scale, float offset, Block& block) {
     block.head.set(scale, offset);
-    for (std::size_t i = 0; i < values; i += 8) {
-      const std::uint64_t eight = coded::eight_at(codes + i) ^ coded::bytes_of(0x80);
-      std::memcpy(block.codes + i, &eight, 8);
-    }
+    coded::pack_less_128(codes, values, block.codes);
   }
 };
 

@@ -105,6 +105,23 @@ inline void put_codes(std::uint64_t eight, std::uint64_t zero, std::int8_t* code
   std::memcpy(codes, &eight, 8);
 }
 
+// `count` codes below 16, a multiple of 32: of each 32 the low halves of the bytes come first.
+inline void pack_halves(const std::uint8_t* codes, std::size_t count, std::uint8_t* to) {
+  for (std::size_t i = 0; i < count; i += 32) {
+    for (std::size_t j = 0; j < 16; j += 8) {
+      const std::uint64_t both = eight_at(codes + i + j) | eight_at(codes + i + j + 16) << 4;
+      std::memcpy(to + i / 2 + j, &both, 8);
+    }
+  }
+}
+// `count` codes, a multiple of 8, each less 128.
+inline void pack_less_128(const std::uint8_t* codes, std::size_t count, std::uint8_t* to) {
+  for (std::size_t i = 0; i < count; i += 8) {
+    const std::uint64_t eight = eight_at(codes + i) ^ bytes_of(0x80);
+    std::memcpy(to + i, &eight, 8);
+  }
+}
+
 }  // namespace coded
 
 QWEN35_END_NAMESPACE

@@ -71,12 +71,7 @@ struct GroupsOf4Bits : CodedFormat<F> {
   }
   static void pack(const std::uint8_t* codes, float scale, std::uint32_t zero, Block& block) {
     block.head.set(scale, zero);
-    for (std::size_t i = 0; i < values; i += 32) {
-      for (std::size_t j = 0; j < 16; j += 8) {
-        const std::uint64_t both = coded::eight_at(codes + i + j) | coded::eight_at(codes + i + j + 16) << 4;
-        std::memcpy(block.codes + i / 2 + j, &both, 8);
-      }
-    }
+    coded::pack_halves(codes, values, block.codes);
   }
 };
 
@@ -98,10 +93,7 @@ struct GroupsOf8Bits : CodedFormat<F> {
   }
   static void pack(const std::uint8_t* codes, float scale, std::uint32_t zero, Block& block) {
     block.head.set(scale, zero);
-    for (std::size_t i = 0; i < values; i += 8) {
-      const std::uint64_t eight = coded::eight_at(codes + i) ^ coded::bytes_of(0x80);
-      std::memcpy(block.codes + i, &eight, 8);
-    }
+    coded::pack_less_128(codes, values, block.codes);
   }
 };
 

@@ -64,6 +64,12 @@ struct KeyRows {
     return i < head ? first + i * stride_bytes : second + (i - head) * stride_bytes;
   }
 
+  // That of place `p`, where `number` of them stand from `place` on; of another place some other's.
+  const std::byte* at(std::size_t p, std::size_t place, std::size_t number) const {
+    const std::size_t i = p < place ? 0 : p - place;
+    return row(i < number ? i : number - 1);
+  }
+
   // Without the first `i`.
   KeyRows from(std::size_t i) const {
     const std::byte* const following =
@@ -95,8 +101,7 @@ inline void decode_columns(const KeyRows& keys, std::size_t place, std::size_t n
   for (std::size_t p = place / lanes * lanes; p < place + number; p += group) {
     const std::byte* from[4];
     for (std::size_t r = 0; r < 4; ++r) {
-      const std::size_t own = p + r < place ? 0 : p + r - place;
-      from[r] = keys.row(own < number ? own : number - 1);
+      from[r] = keys.at(p + r, place, number);
       keys.fetch_next(p + r, begin_bytes, end_bytes);
     }
     float* const columns = to + p / lanes * room * lanes + p % lanes;

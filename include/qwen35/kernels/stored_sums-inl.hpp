@@ -74,8 +74,7 @@ inline void turn_half_keys(const KeyRows& keys, std::size_t place, std::size_t n
                            std::size_t count, std::uint16_t* to) {
   const std::byte* from[pair_values];
   for (std::size_t r = 0; r < pair_values; ++r) {
-    const std::size_t own = r < place ? 0 : r - place;
-    from[r] = keys.row(own < number ? own : number - 1);
+    from[r] = keys.at(r, place, number);
   }
   for (std::size_t i = 0; i < count; i += 8) {
     // A quarter of the keys at a time, since memory gives no more lines meanwhile: 32 values are a line. The next one
