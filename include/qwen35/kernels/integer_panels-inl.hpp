@@ -3,7 +3,6 @@
 // of each row of a vector together, and read for all tokens.
 #include <qwen35/kernels/formats/unpacked_blocks-inl.hpp>
 #include <qwen35/kernels/integer_amx-inl.hpp>
-#include <qwen35/kernels/next_panel-inl.hpp>
 #include <qwen35/kernels/token_chunk-inl.hpp>
 
 #if defined(QWEN35_KERNELS_INTEGER_PANELS_INL_HPP) == defined(HWY_TARGET_TOGGLE)
@@ -115,15 +114,15 @@ inline void multiply_chunk(const PanelSpan& panel, const TokenChunk<K>& x, std::
       const PanelTile& tile = panel.tiles[r / tile_rows];
       float* to = sums + r * chunk_tokens;
       for (std::size_t t = 0; t < tokens; t += tile_tokens, to += tile_tokens * tile_rows) {
-        if (spreads_fetches) {
+        if constexpr (fetches_by_tile) {
           next.fetch_some();
         }
         if (tokens - t <= 2) {
-          multiply_tile<K, 2>(tile, k, panel.blocks, x.at(k, t), to);
+          multiply_tile<K, 2>(tile, k, panel.blocks, x.at(k, t), next, to);
         } else if (has_middle_tile && tokens - t <= 4) {
-          multiply_tile<K, has_middle_tile ? 4 : tile_tokens>(tile, k, panel.blocks, x.at(k, t), to);
+          multiply_tile<K, has_middle_tile ? 4 : tile_tokens>(tile, k, panel.blocks, x.at(k, t), next, to);
         } else {
-          multiply_tile<K, tile_tokens>(tile, k, panel.blocks, x.at(k, t), to);
+          multiply_tile<K, tile_tokens>(tile, k, panel.blocks, x.at(k, t), next, to);
         }
       }
     }
@@ -158,6 +157,7 @@ inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool 
 #else
   constexpr bool amx = false;
 #endif
+  const bool fetched_here = amx || !(fetches_by_tile || fetches_by_block);
   const std::size_t all_blocks = quantized_blocks(task.w.cols);
   const std::size_t whole = Reader::bytes == 0 ? 0 : task.w.cols / quantized_values;
   const std::size_t block_bytes = row_bytes(task.w.format, quantized_values);
@@ -184,7 +184,7 @@ inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool 
             const std::uint8_t* from[lanes];
             for (std::size_t i = 0; i < lanes; ++i) {
               from[i] = reinterpret_cast<const std::uint8_t*>(at[v * lanes + i]);
-              for (std::size_t line = 0; !spreads_fetches && line < block_bytes; line += 64) {
+              for (std::size_t line = 0; fetched_here && line < block_bytes; line += 64) {
                 fetch(at[v * lanes + i] + line, integer_panel_rows * task.w.row_bytes);
               }
               at[v * lanes + i] += block_bytes;
@@ -206,8 +206,9 @@ inline void integer_panels(const IntegerMatmulTask& task, [[maybe_unused]] bool 
         }
       }
 #endif
-      const std::size_t token_tiles = (task.tokens + tile_tokens - 1) / tile_tokens;
-      NextPanel next(task, row, span, panel_rows, Kind::sums * ((rows + tile_rows - 1) / tile_rows) * token_tiles);
+      const std::size_t tiles_of_group =
+          (rows + tile_rows - 1) / tile_rows * ((task.tokens + tile_tokens - 1) / tile_tokens);
+      NextPanel next(task, row, span, panel_rows, Kind::sums * tiles_of_group * (fetches_by_block ? blocks : 1));
       for (std::size_t token = 0; token < task.tokens; token += chunk_tokens) {
         const std::size_t tokens = task.tokens - token < chunk_tokens ? task.tokens - token : chunk_tokens;
         TokenChunk<K>& x = kept[copied_once ? span / span_blocks * chunks + token / chunk_tokens : 0];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The register tile of products of bytes: rows that were expanded, a vector of them at a time, times tokens.
 #include <qwen35/kernels/integer_dot-inl.hpp>
+#include <qwen35/kernels/next_panel-inl.hpp>
 
 #if defined(QWEN35_KERNELS_INTEGER_TILE_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef QWEN35_KERNELS_INTEGER_TILE_INL_HPP
@@ -200,7 +201,7 @@ HWY_INLINE void multiply_group(const std::uint8_t* codes, const std::int8_t* con
 // Products of groups k of a tile's rows with `Tokens` tokens over a span: to sums[token][row], or added to them.
 template <class K, std::size_t Tokens, class Source>
 QWEN35_TILE_FUNCTION void multiply_tile(const PanelTile& panel, std::size_t k, std::size_t blocks, const Source& x,
-                                        float* sums) {
+                                        [[maybe_unused]] NextPanel& next, float* sums) {
   constexpr std::size_t count = Tokens * tile_vectors, step = K::group / 4 * tile_vectors * vector_bytes;
   const std::uint8_t* codes = panel.codes + k * panel_blocks * step;
   const float* scales = panel.scales + k * panel_blocks * tile_rows;
@@ -211,6 +212,9 @@ QWEN35_TILE_FUNCTION void multiply_tile(const PanelTile& panel, std::size_t k, s
     partial[i] = zero();
   }
   for (std::size_t b = 0; b < blocks; ++b) {
+    if constexpr (fetches_by_block) {
+      next.fetch_some();
+    }
     IntVec dots[count];
     QWEN35_UNROLL
     for (std::size_t t = 0; t < Tokens; ++t) {

@@ -98,6 +98,11 @@ HWY_INLINE void fetch(const std::byte* p, std::size_t ahead) {
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(p) + ahead));
 }
 
+// The same into the second-level cache alone.
+HWY_INLINE void fetch_near(const std::byte* p, std::size_t ahead) {
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(p) + ahead), 0, 2);
+}
+
 // What kernels/formats/<name>-inl.hpp gives of a format:
 //   static Vec load(const std::byte* row, std::size_t i)       values i, i + 1, ... of a row; i is a multiple of
 //   `lanes`
