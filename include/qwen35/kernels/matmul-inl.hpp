@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products of stored matrices with rows of activations. The order of each sum is given in kernels.hpp; every path below
 // keeps it.
-#include <qwen35/kernels/matmul_blocks.hpp>
-#include <qwen35/kernels/scaled_rows-inl.hpp>
-#include <qwen35/kernels/tile-inl.hpp>
+#include <qwen35/kernels/few_tokens-inl.hpp>
 
 #if defined(QWEN35_KERNELS_MATMUL_INL_HPP) == defined(HWY_TARGET_TOGGLE)
 #ifdef QWEN35_KERNELS_MATMUL_INL_HPP
@@ -128,118 +126,6 @@ QWEN35_TILE_FUNCTION void multiply_streams(const MatmulTask& task) {
 inline constexpr std::size_t panel_rows = 64;
 inline constexpr std::size_t group_tokens = tile_columns > 4 ? tile_columns : 16 * tile_columns;
 
-// Where a block's products go: y = or y += them, and the last block's bring the bias along.
-struct Sink {
-  float* y;  // of the first token and row
-  std::size_t stride;
-  bool first;
-  const float* bias;  // of the first row, or null
-
-  Sink at(std::size_t token, std::size_t row) const {
-    return {y + token * stride + row, stride, first, bias == nullptr ? nullptr : bias + row};
-  }
-  // A token's products with four rows.
-  HWY_INLINE void operator()(std::size_t token, Sums sums) const {
-    float* const to = y + token * stride;
-    sums = first ? sums : add_sums(load_sums(to), sums);
-    store_sums(bias == nullptr ? sums : add_sums(sums, load_sums(bias)), to);
-  }
-  // With fewer.
-  HWY_INLINE void put(std::size_t token, const float* sums, std::size_t rows) const {
-    for (std::size_t r = 0; r < rows; ++r) {
-      float& value = y[token * stride + r];
-      value = first ? sums[r] : value + sums[r];
-      value = bias == nullptr ? value : value + bias[r];
-    }
-  }
-};
-
-// Four packed rows times packed tokens, tile by tile.
-inline QWEN35_TILE_FUNCTION void multiply_tiles(const float* w, const float* tiles, std::size_t count,
-                                                std::size_t vectors, Sink to) {
-  for (std::size_t i = 0; i < count; ++i, tiles += tile_columns * vectors * lanes, to.y += tile_columns * to.stride) {
-#if HWY_TARGET == HWY_AVX2  // sums of 8192 rows come from memory: worth 5 %
-    for (std::size_t c = 0; c < tile_columns; ++c) {
-      fetch(reinterpret_cast<const std::byte*>(to.y + c * to.stride), 0);
-    }
-#endif
-    sum_tile<tile_columns>(dot_packed<tile_columns>(w, tiles, vectors), to);
-  }
-}
-
-// One tile, of which only `rows` and `columns` count.
-inline void multiply_edge(const float* w, std::size_t rows, const float* tile, std::size_t columns, std::size_t vectors,
-                          const Sink& to) {
-  float sums[4 * tile_columns];
-  multiply_tiles(w, tile, 1, vectors, {sums, 4, true, nullptr});
-  for (std::size_t c = 0; c < columns; ++c) {
-    to.put(c, sums + c * 4, rows);
-  }
-}
-
-// A packed panel of rows times packed tokens.
-inline void multiply_group(const float* panel, std::size_t rows, const float* tiles, std::size_t tokens,
-                           std::size_t depth, const Sink& to) {
-  const std::size_t vectors = depth / lanes;
-  for (std::size_t row = 0; row < rows; row += 4) {
-    const std::size_t left = rows - row < 4 ? rows - row : 4;
-    const std::size_t whole = left == 4 ? tokens / tile_columns : 0;
-    multiply_tiles(panel + row * depth, tiles, whole, vectors, to.at(0, row));
-    for (std::size_t token = whole * tile_columns; token < tokens; token += tile_columns) {
-      multiply_edge(panel + row * depth, left, tiles + token * depth,
-                    tokens - token < tile_columns ? tokens - token : tile_columns, vectors, to.at(token, row));
-    }
-  }
-}
-
-// Values of a block take whole vectors.
-constexpr std::size_t packed_depth(std::size_t length) {
-  return (length + lanes - 1) / lanes * lanes;
-}
-
-// Blocks of rows lie apart in memory, each too short for the processor to run ahead of it.
-inline constexpr std::size_t rows_ahead = 8;
-inline void fetch_row(const std::byte* row, std::size_t bytes) {
-  for (std::size_t i = 0; i < bytes; i += 64) {
-    fetch(row, i);
-  }
-}
-
-inline void pack_panel(const Matrix& w, std::size_t row, std::size_t rows, std::size_t k, std::size_t length,
-                       float* panel) {
-  const std::size_t depth = packed_depth(length);
-  const std::size_t start = row_bytes(w.format, k), bytes = row_bytes(w.format, length);
-  for (std::size_t r = 0; r < (rows + 3) / 4 * 4; ++r) {
-    if (r + rows_ahead < rows) {
-      fetch_row(w.row(row + r + rows_ahead) + start, bytes);
-    }
-    decode_vectors(w, row + (r < rows ? r : rows - 1), k, length, 4, panel + r / 4 * 4 * depth + r % 4 * lanes);
-  }
-}
-
-// A tile of `length` values of each token; columns beyond the last of `tokens` repeat it.
-inline void pack_tile(const float* x, std::size_t x_stride, std::size_t tokens, std::size_t length, std::size_t columns,
-                      float* tile) {
-  for (std::size_t c = 0; c < columns; ++c) {
-    const float* const from = x + (c < tokens ? c : tokens - 1) * x_stride;
-    if (c + rows_ahead < tokens) {
-      fetch_row(reinterpret_cast<const std::byte*>(from + rows_ahead * x_stride), length * sizeof(float));
-    }
-    decode_vectors<Format::f32>(reinterpret_cast<const std::byte*>(from), 0, length, columns, tile + c * lanes);
-  }
-}
-
-inline void pack_tiles(const float* x, std::size_t x_stride, std::size_t tokens, std::size_t length, float* tiles) {
-  for (std::size_t token = 0; token < tokens; token += tile_columns, tiles += tile_columns * packed_depth(length)) {
-    pack_tile(x + token * x_stride, x_stride, tokens - token, length, tile_columns, tiles);
-  }
-}
-
-inline void pack_tokens(const PackTokensTask& task) {
-  pack_tiles(task.x + task.begin * task.x_stride, task.x_stride, task.end - task.begin, task.length,
-             task.packed + task.begin * packed_depth(task.length));
-}
-
 inline void matmul_packed(const PackedMatmulTask& task) {
   HWY_ALIGN float panel[panel_rows * matmul_block_limit];
   const std::size_t cols = task.w.cols, block = matmul_block(cols);
@@ -277,110 +163,6 @@ inline void multiply_decoded(const MatmulTask& task) {
   }
 }
 
-// A few dozen tokens, AVX2: what the experts of a prompt have. Their block is packed, rows are multiplied as they are
-// stored, two of them at a time with four to six tokens, which stay in the first-level cache while a panel of rows
-// passes. (Of 16 tokens this makes 41 G multiply-adds/s, four rows and three tokens at a time 34, of 52 that the
-// processor can; at 12 tokens of rows from memory both are alike.)
-#if HWY_TARGET == HWY_AVX2 && defined(QWEN35_KERNELS_SOURCE)
-
-template <Format F>
-inline constexpr bool has_pairs = !is_f32<F> && requires {
-  VectorsOf<F>::streams;
-};
-inline constexpr std::size_t pair_panel_rows = 32;
-
-// Tokens in shares that are equal but for one token.
-struct Shares {
-  std::size_t count, size, larger;
-  Shares(std::size_t tokens, std::size_t limit)
-      : count((tokens + limit - 1) / limit), size(tokens / count), larger(tokens % count) {}
-  std::size_t operator[](std::size_t i) const { return size + (i < larger ? 1 : 0); }
-};
-
-// A token's products with two rows.
-using PairTag = hn::CappedTag<float, 2>;
-HWY_INLINE void put_pair(hn::Vec<PairTag> sums, std::size_t token, const Sink& to) {
-  float* const y = to.y + token * to.stride;
-  sums = to.first ? sums : hn::Add(hn::LoadU(PairTag(), y), sums);
-  hn::StoreU(to.bias == nullptr ? sums : hn::Add(sums, hn::LoadU(PairTag(), to.bias)), PairTag(), y);
-}
-HWY_INLINE void put_two(Sums sums, std::size_t token, const Sink& to) {
-  put_pair(hn::LowerHalf(PairTag(), sums), token, to);
-  put_pair(hn::UpperHalf(PairTag(), sums), token + 1, to);
-}
-
-template <std::size_t Columns, Format F>
-inline QWEN35_TILE_FUNCTION void multiply_pair(const std::byte* w0, const std::byte* w1, std::size_t begin,
-                                               std::size_t end, const float* x, const Sink& to) {
-  const PairTile tile = dot_pair<Columns, F>(w0, w1, begin, end, x);
-  put_two(sum_lanes(tile.r0.c0, tile.r1.c0, tile.r0.c1, tile.r1.c1), 0, to);
-  put_two(sum_lanes(tile.r0.c2, tile.r1.c2, tile.r0.c3, tile.r1.c3), 2, to);
-  if constexpr (Columns == 5) {
-    put_pair(hn::LowerHalf(PairTag(), sum_lanes(tile.r0.c4, tile.r1.c4, tile.r0.c4, tile.r1.c4)), 4, to);
-  }
-  if constexpr (Columns == 6) {
-    put_two(sum_lanes(tile.r0.c4, tile.r1.c4, tile.r0.c5, tile.r1.c5), 4, to);
-  }
-}
-
-// False: not of so many tokens. (All tiles have at least four; of more than few_tokens rows that are decoded once are
-// 1.1 to 1.3 times as fast.)
-template <Format F>
-inline bool multiply_row_pairs(const MatmulTask& task) {
-  if (task.tokens < 13 || task.tokens > few_tokens) {
-    return false;
-  }
-  HWY_ALIGN float packed[few_tokens * matmul_block_limit];
-  const Matrix& w = task.w;
-  const std::size_t cols = w.cols, block = matmul_block(cols);
-  const Shares tiles(task.tokens, 6);
-  for (std::size_t k = 0; k < cols; k += block) {
-    const std::size_t end = cols - k < block ? cols : k + block, length = end - k, depth = packed_depth(length);
-    const float* const x = task.x + k;
-    for (std::size_t i = 0, token = 0; i < tiles.count; token += tiles[i++]) {
-      pack_tile(x + token * task.x_stride, task.x_stride, task.tokens - token, length, tiles[i],
-                packed + token * depth);
-    }
-    const Sink to{task.y, task.y_stride, k == 0, end == cols ? task.bias : nullptr};
-    const std::size_t lines = row_bytes(F, length) / 64;
-    for (std::size_t row = task.row_begin; row < task.row_end; row += pair_panel_rows) {
-      const std::size_t row_end = task.row_end - row < pair_panel_rows ? task.row_end : row + pair_panel_rows;
-      // Each tile fetches its share of the lines that the next panel has.
-      const std::byte* const next =
-          row_end < task.row_end ? w.row(row_end) + row_bytes(F, k) : w.row(task.row_begin) + row_bytes(F, end);
-      for (std::size_t i = 0, token = 0; i < tiles.count; token += tiles[i++]) {
-        const auto multiply = tiles[i] == 4   ? multiply_pair<4, F>
-                              : tiles[i] == 5 ? multiply_pair<5, F>
-                                              : multiply_pair<6, F>;
-        const std::size_t from = i * lines / tiles.count * 64, until = (i + 1) * lines / tiles.count * 64;
-        for (std::size_t r = row; r < row_end; r += 2) {
-          for (std::size_t line = from; line < until; line += 64) {
-            fetch(next, (r - row) * w.row_bytes + line);
-            fetch(next, (r - row + 1) * w.row_bytes + line);
-          }
-          const float* const columns = packed + token * depth;
-          const Sink own = to.at(token, r);
-          if (r + 1 < row_end) {
-            multiply(w.row(r), w.row(r + 1), k, end, columns, own);
-            continue;
-          }
-          float sums[12];
-          multiply(w.row(r), w.row(r), k, end, columns, {sums, 2, true, nullptr});
-          for (std::size_t c = 0; c < tiles[i]; ++c) {
-            own.put(c, sums + 2 * c, 1);
-          }
-        }
-      }
-    }
-  }
-  return true;
-}
-
-#else
-template <Format F>
-inline constexpr bool has_pairs = false;
-#endif
-
 // y = bias, or y += bias after a product that did not add it.
 inline void add_bias(const MatmulTask& task, bool fresh) {
   for (std::size_t token = 0; token < task.tokens && (task.bias != nullptr || fresh); ++token) {
@@ -397,6 +179,9 @@ inline void matmul(const MatmulTask& task) {
   }
   if (task.w.cols == 0) {
     add_bias(task, true);
+    return;
+  }
+  if (multiply_decoded_fours(task)) {
     return;
   }
   visit(is_streamed(task.w, task.tokens) ? task.w.format : Format::f32, [&task]<Format F>(StoredAs<F>) {

@@ -53,10 +53,54 @@ HWY_INLINE Tile zero_tile() {
   return {zero_row(), zero_row(), zero_row(), zero_row()};
 }
 
+#if HWY_TARGET <= HWY_AVX3
+// Sums of the lanes of many vectors at once take half the instructions: two vectors become one at each step, in the
+// order of sum_lanes. Half of the first step is a blend, which shares the work between two ports.
+HWY_INLINE Vec add_halves(Vec a, Vec b) {
+  return Vec{_mm512_add_ps(_mm512_mask_blend_ps(0xff00, a.raw, b.raw), _mm512_shuffle_f32x4(a.raw, b.raw, 0x4e))};
+}
+HWY_INLINE Vec add_quarters(Vec a, Vec b) {
+  return Vec{_mm512_add_ps(_mm512_shuffle_f32x4(a.raw, b.raw, 0x88), _mm512_shuffle_f32x4(a.raw, b.raw, 0xdd))};
+}
+HWY_INLINE Vec add_lanes(Vec a, Vec b) {
+  return Vec{_mm512_add_ps(_mm512_shuffle_ps(a.raw, b.raw, 0x88), _mm512_shuffle_ps(a.raw, b.raw, 0xdd))};
+}
+// Of two columns of four rows, with pairs of lanes still to add: a row in each block.
+HWY_INLINE Vec pairs_of_columns(Vec a0, Vec b0, Vec c0, Vec d0, Vec a1, Vec b1, Vec c1, Vec d1) {
+  return add_lanes(add_quarters(add_halves(a0, b0), add_halves(c0, d0)),
+                   add_quarters(add_halves(a1, b1), add_halves(c1, d1)));
+}
+#undef QWEN35_TILE_PAIRS
+#define QWEN35_TILE_PAIRS(m, n)                                                                                      \
+  pairs_of_columns(tile.r0.c##m, tile.r1.c##m, tile.r2.c##m, tile.r3.c##m, tile.r0.c##n, tile.r1.c##n, tile.r2.c##n, \
+                   tile.r3.c##n)
+// Columns in the lanes of a row's block become blocks of four rows.
+HWY_INLINE Vec columns_in_blocks(Vec rows) {
+  return Vec{_mm512_permutexvar_ps(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), rows.raw)};
+}
+#endif
+
 // put(column, its sums over the four rows) for each column. (A lambda as `put` might not be inlined, see
 // QWEN35_TILE_FUNCTION.)
 template <std::size_t Columns, class Put>
 HWY_INLINE void sum_tile(const Tile& tile, const Put& put) {
+#if HWY_TARGET <= HWY_AVX3
+  if constexpr (Columns >= 3) {
+    const Vec first = columns_in_blocks(
+        add_lanes(QWEN35_TILE_PAIRS(0, 1), Columns > 3 ? QWEN35_TILE_PAIRS(2, 3) : QWEN35_TILE_PAIRS(2, 2)));
+    put(0, Sums{_mm512_castps512_ps128(first.raw)});
+    put(1, Sums{_mm512_extractf32x4_ps(first.raw, 1)});
+    put(2, Sums{_mm512_extractf32x4_ps(first.raw, 2)});
+    if constexpr (Columns > 3) put(3, Sums{_mm512_extractf32x4_ps(first.raw, 3)});
+    if constexpr (Columns > 4) {
+      const Vec pairs = Columns > 5 ? QWEN35_TILE_PAIRS(4, 5) : QWEN35_TILE_PAIRS(4, 4);
+      const Vec last = columns_in_blocks(add_lanes(pairs, pairs));
+      put(4, Sums{_mm512_castps512_ps128(last.raw)});
+      if constexpr (Columns > 5) put(5, Sums{_mm512_extractf32x4_ps(last.raw, 1)});
+    }
+    return;
+  }
+#endif
   put(0, sum_lanes(tile.r0.c0, tile.r1.c0, tile.r2.c0, tile.r3.c0));
   if constexpr (Columns > 1) put(1, sum_lanes(tile.r0.c1, tile.r1.c1, tile.r2.c1, tile.r3.c1));
   if constexpr (Columns > 2) put(2, sum_lanes(tile.r0.c2, tile.r1.c2, tile.r2.c2, tile.r3.c2));
@@ -135,16 +179,21 @@ HWY_INLINE void add_packed(Tile& tile, const float* w, const float* x) {
   multiply_add<Columns>(tile.r3, load(w + 3 * lanes), column);
 }
 
+struct NoFetch {
+  HWY_INLINE void operator()() const {}
+};
+
 // Dot products of four rows and `Columns` columns from packed values: a vector of each row in turn, a vector of each
 // column in turn; zeros after the last value. The order of each sum is that of dot_rows. Four steps at a time: with a
 // busy neighbour on the same core a processor issues half as many instructions, and those of the loop itself then cost
-// 10 % of the speed.
-template <std::size_t Columns>
-HWY_INLINE Tile dot_packed(const float* w, const float* x, std::size_t vectors) {
+// 10 % of the speed. `fetch_some` is called before each four.
+template <std::size_t Columns, class Fetch = NoFetch>
+HWY_INLINE Tile dot_packed(const float* w, const float* x, std::size_t vectors, Fetch fetch_some = {}) {
   constexpr std::size_t w_step = 4 * lanes, x_step = Columns * lanes;
   Tile tile = zero_tile();
   std::size_t i = 0;
   for (; i + 4 <= vectors; i += 4, w += 4 * w_step, x += 4 * x_step) {
+    fetch_some();
     add_packed<Columns>(tile, w, x);
     add_packed<Columns>(tile, w + w_step, x + x_step);
     add_packed<Columns>(tile, w + 2 * w_step, x + 2 * x_step);
