@@ -259,7 +259,7 @@ TEST_CASE("products of integers are their definition on every instruction set, f
           many.insert(many.end(), x.begin(), x.end());
           many_expected.insert(many_expected.end(), expected.begin(), expected.end());
         }
-        for (const std::size_t tokens : {12u, 17u, 32u, 33u, 41u}) {
+        for (const std::size_t tokens : {6u, 11u, 12u, 17u, 32u, 33u, 41u}) {
           std::vector<float> y(tokens * rows, NAN);
           kernels::integer_matmul({matrix, 19, rows, many.data(), nullptr, tokens, y.data(), rows, bias.data()});
           kernels::integer_matmul({matrix, 0, 19, many.data(), nullptr, tokens, y.data(), rows, bias.data()});

@@ -60,7 +60,7 @@ constexpr bool has_unpacked(std::size_t group) {
 template <class Reader>
 inline void integer_matmul_of(const IntegerMatmulTask& task, bool allow_amx) {
 #if defined(QWEN35_KERNELS_SOURCE)
-  if (task.tokens > 1 && worth_streams(task.tokens, task.w.cols)) {
+  if (task.tokens > 1 && task.tokens <= most_stream_tokens<Reader>(task.w.cols)) {
     integer_streams<Reader, false>(task);
     return;
   }

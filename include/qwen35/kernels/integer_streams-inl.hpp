@@ -292,12 +292,24 @@ HWY_INLINE void transpose_pieces(Vec* v) {
 // memory). Elsewhere it was not measured as short as this.
 inline constexpr std::size_t integer_fetch_ahead = HWY_TARGET == HWY_AVX2 ? 320 : 1024;
 
-// Up to this many tokens, multiplying as the rows come costs less than expanding them: but for the most of them where
+// Up to so many tokens, multiplying as the rows come costs less than expanding them: but for the most of them where
 // rows are short, whose sums take as long as their products. (Zen 3, four tokens: expanding is 1.1 to 1.25 times as
-// fast with 512 and 1,024 columns, as fast with 2,048, and .7 to .9 times with 4,096.)
-inline constexpr std::size_t stream_tokens = 4;
-constexpr bool worth_streams(std::size_t tokens, std::size_t cols) {
-  return tokens < stream_tokens || (tokens == stream_tokens && !(HWY_TARGET == HWY_AVX2 && cols <= 1024));
+// fast with 512 and 1,024 columns, as fast with 2,048, and .7 to .9 times with 4,096. Emerald Rapids with VNNI, whose
+// streams take few instructions: of q8_0 expanding is .65, .75 and .9 times as fast with 5, 8 and 11 tokens, of four
+// and five bits .65 to .9 with 5 and 6 of them and 1.0 with 8; of groups of 16 .9 with 5, 1.2 with 8.)
+inline constexpr std::size_t stream_tokens = HWY_TARGET <= HWY_AVX3 ? 11 : 4;
+template <class Reader>
+constexpr std::size_t most_stream_tokens(std::size_t cols) {
+  if (HWY_TARGET == HWY_AVX2) {
+    return cols <= 1024 ? 3 : 4;
+  }
+  if (HWY_TARGET > HWY_AVX3 || Reader::bytes == 0 || Reader::Kind::group == 16) {
+    return 4;
+  }
+  if (Reader::Kind::is_signed) {
+    return cols < 1024 ? 8 : stream_tokens;
+  }
+  return cols < 2048 ? 5 : 6;
 }
 
 // Four plain streams, as multiply_streams reads them; One: there is one token.
