@@ -21,7 +21,7 @@ namespace HWY_NAMESPACE {
 // Asked for a few lines at a time while tiles are multiplied. All lines at once, as the panel before is expanded, are
 // more than a core waits for together: experts of 16 tokens are 1.08 times as fast from memory when each tile asks for
 // its share (Zen 3; q8_0, q4_0 and q4_k). AVX-512, whose tiles take as long as a line, asks before each block of a
-// tile, and into the second-level cache: 1.15 to 1.25 times as fast (Emerald Rapids; per tile and into the first
+// tile, and into the second-level cache: 1.1 to 1.2 times as fast (Emerald Rapids; by tile and into the first
 // level 1.0 to 1.15). Elsewhere it was not measured, and each block asks for its line of the panel after it as it is
 // expanded.
 inline constexpr bool fetches_by_tile = HWY_TARGET == HWY_AVX2, fetches_by_block = HWY_TARGET <= HWY_AVX3;
